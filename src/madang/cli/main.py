@@ -1,0 +1,87 @@
+"""The command tree. A command's module is imported only when that command runs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from madang.cli import output
+from madang.errors import MadangError
+
+# name → (module:attribute, one-line help). The help stands here so that `madang --help` imports no command.
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+EXIT_CODES = """\
+Exit codes: 0 success · 1 failure · 2 wrong usage · 130 interrupted.
+Data commands exit as dvc does: 251 configuration, 253 outside a project, 254 usage, 255 other errors.
+`madang reproduce`: 0 identical or within tolerance, 1 differs, 2 cannot.
+"""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named in a table and imported on use."""
+
+    def __init__(self, table: dict[str, tuple[str, str]], **attrs: object) -> None:
+        super().__init__(**attrs)  # type: ignore[arg-type]
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table: the order of a newcomer's day."""
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import and return the command, or None when there is no such name."""
+        if name not in self.table:
+            return None
+        module, attribute = self.table[name][0].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])
+
+
+@click.command(
+    cls=LazyGroup,
+    table=COMMANDS,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="madang", message="madang %(version)s")
+def cli() -> None:
+    """Every version of a machine-learning project in one place: code, data, models, experiments, environment."""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code; every expected failure is one message on standard error."""
+    try:
+        result = cli.main(args=list(argv), prog_name="madang", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        output.note("interrupted")
+        return 130
+    except KeyboardInterrupt:
+        output.note("interrupted")
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader (head, less) has left; keep Python from complaining again at shutdown.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except MadangError as error:
+        output.error(error)
+        return error.exit_code
+    except OSError as error:
+        output.os_error(error)
+        return 1
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,38 @@
+"""Identifiers: run and segment ids, digests."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from madang.errors import InvalidInput
+
+_HEX32 = re.compile(r"[0-9a-f]{32}\Z")
+_DIGEST = re.compile(r"(md5:[0-9a-f]{32}(\.dir)?|blake3:[0-9a-f]{64}|sha256:[0-9a-f]{64})\Z")
+
+
+def new_id() -> str:
+    """A new random run or segment id: 32 lower-case hex digits (122 random bits and more)."""
+    return os.urandom(16).hex()
+
+
+def check_id(text: str, what: str = "run") -> str:
+    """Return ``text`` when it is an id.
+
+    Raises:
+        InvalidInput: it is not 32 lower-case hex digits.
+    """
+    if not _HEX32.match(text):
+        raise InvalidInput(f"{text[:80]!r} is not a {what} id.", hint="An id is 32 lower-case hex digits.")
+    return text
+
+
+def check_digest(text: str) -> str:
+    """Return ``text`` when it is a digest in the form ``algorithm:hex``.
+
+    Raises:
+        InvalidInput: unknown algorithm, or not lower-case hex of its length.
+    """
+    if not _DIGEST.match(text):
+        raise InvalidInput(f"{text[:100]!r} is not a digest.", hint="Write it as blake3:HEX, sha256:HEX or md5:HEX.")
+    return text
