@@ -1,0 +1,346 @@
+"""What can happen to a run: the typed events of a segment (docs/formats/journal.md).
+
+Field names are the names in the journal. Every field but the time has a default or is checked by the reader, so that
+an event of an older or newer writer still reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+Json: TypeAlias = Any  # None, bool, int, float, str, list or dict of these
+
+
+class Stamp(NamedTuple):
+    """When and where an event was written. Its order decides between two events on one field."""
+
+    time: int  # microseconds since 1970 UTC
+    segment: str
+    sequence: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first frame: whose segment this is."""
+
+    run: str
+    segment: str
+    project: str
+    writer: str
+    format: int = 1
+    host: str = ""
+    user: str = ""
+    pid: int = 0
+    version: str = ""
+    parent: str = ""
+    rank: int = 0
+    world: int = 1
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A set of metric names that later metrics frames refer to by number."""
+
+    id: int
+    names: list[str]
+    types: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """The process began to log; also `resumed`."""
+
+    name: str = ""
+    group: str = ""
+    job_type: str = ""
+    parent: str = ""
+    notes: str = ""
+    command: list[str] = field(default_factory=list)
+    cwd: str = ""
+    root: str = ""
+    executable: str = ""
+    process_started: int = 0
+    seeds: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Resumed(Started):
+    """A later process goes on with the run."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Parameters set, keys joined by dots."""
+
+    set: dict[str, Json]
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Keys taken out of the config, tags or summary."""
+
+    what: str
+    keys: list[str]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Summary values set by hand."""
+
+    set: dict[str, Json]
+
+
+@dataclass(frozen=True)
+class DefineMetric:
+    """How a metric is summed up and compared."""
+
+    key: str
+    goal: str = ""
+    summary: str = ""
+    step_metric: str = ""
+    volatile: bool = False
+    rtol: float | None = None
+    atol: float | None = None
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Tags set; a label has an empty text."""
+
+    set: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Described:
+    """Name, notes, group or job type changed by the run itself."""
+
+    name: str | None = None
+    notes: str | None = None
+    group: str | None = None
+    job_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Console:
+    """One line of console output; the same number again replaces it."""
+
+    n: int
+    text: str
+    stream: str = "out"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the run itself, in the blob folder."""
+
+    path: str
+    digest: str
+    size: int
+    mime: str = ""
+
+
+@dataclass(frozen=True)
+class VersionWritten:
+    """The run wrote an immutable version of an artifact."""
+
+    name: str
+    type: str
+    entries: list[tuple[str, str, int]]
+    aliases: list[str] = field(default_factory=list)
+    metadata: dict[str, Json] = field(default_factory=dict)
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A declared input."""
+
+    ref: str
+    version: str = ""
+    path: str = ""
+    digest: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Paths the process opened, relative to the work tree's root."""
+
+    read: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class InputItem:
+    """One opened path resolved against tracked data."""
+
+    path: str
+    digest: str
+    recorded: str = ""
+    size: int = 0
+    tracked_by: str = ""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Opened paths resolved against tracked data."""
+
+    items: list[InputItem]
+
+
+@dataclass(frozen=True)
+class FileRef:
+    """A path with its bytes' digest and size."""
+
+    path: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Omitted:
+    """A path that was left out, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BlobRef:
+    """Bytes in the blob folder."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Code:
+    """The source code behind the run."""
+
+    commit: str = ""
+    branch: str = ""
+    remote: str = ""
+    dirty: bool = False
+    diff: BlobRef | None = None
+    diff_stat: str = ""
+    untracked: list[FileRef] = field(default_factory=list)
+    skipped: list[Omitted] = field(default_factory=list)
+    withheld: list[Omitted] = field(default_factory=list)
+    entry: str = ""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the run ran in."""
+
+    python: str = ""
+    implementation: str = ""
+    packages: list[tuple[str, str, str]] = field(default_factory=list)  # name, version, origin
+    indexes: list[str] = field(default_factory=list)
+    os: str = ""
+    cpu: str = ""
+    cpus: int = 0
+    memory: int = 0  # bytes
+    gpus: list[str] = field(default_factory=list)
+    cuda: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+    hostname: str = ""
+
+
+@dataclass(frozen=True)
+class Imports:
+    """Local source files the process had imported: path relative to the root, modification time in µs."""
+
+    files: list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Captured:
+    """The interval in which code and environment were read, and what had changed since the process started."""
+
+    began: int
+    ended: int
+    changed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Rewound:
+    """Points logged before, at this step and later, are hidden."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class ForkedFrom:
+    """The run continues another one from a step."""
+
+    run: str
+    step: int
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """The owner lives."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something a person should look at."""
+
+    title: str
+    text: str = ""
+    level: str = "info"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An uncaught exception."""
+
+    type: str = ""
+    message: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a writer ended. `of` names another segment when the writer speaks for it."""
+
+    status: str
+    of: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files the run wrote and was told to keep."""
+
+    items: list[FileRef]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of reproducing another run."""
+
+    of: str
+    verdict: str
+    first_difference: dict[str, Json] | None = None
+    missing: list[str] = field(default_factory=list)
+    compared: dict[str, Json] = field(default_factory=dict)
+    not_compared: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An event of a kind (or shape) that this release does not know."""
+
+    kind: int
+
+
+Event: TypeAlias = (
+    Header | Keys | Started | Resumed | Config | Removed | Summary | DefineMetric | Tags | Described | Console | File
+    | VersionWritten | Use | Opened | Inputs | Code | Environment | Imports | Captured | Rewound | ForkedFrom
+    | Heartbeat | Alert | Finished | Outputs | Verdict | Unread
+)  # fmt: skip

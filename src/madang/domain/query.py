@@ -1,0 +1,98 @@
+"""One value for every search dialect: what to filter by, how to order, where to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Scope: TypeAlias = Literal["metrics", "params", "tags", "attributes"]
+Statistic: TypeAlias = Literal["last", "min", "max", "best", "mean"]
+Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "like", "ilike", "contains"]
+
+ATTRIBUTES = frozenset(
+    {
+        "id", "name", "status", "project", "group", "job_type", "user", "host", "notes", "commit", "branch",
+        "created_at", "started_at", "ended_at", "duration", "parent", "verdict",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """A thing to compare or order by. ``statistic`` counts for metrics only."""
+
+    scope: Scope
+    key: str
+    statistic: Statistic = "last"
+
+
+@dataclass(frozen=True)
+class Compare:
+    """``field op value``. Parameters compare as numbers with a number, as text with a text."""
+
+    field: Field
+    op: Operator
+    value: str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Among:
+    """``field in (values)``."""
+
+    field: Field
+    values: tuple[str | int | float, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Exists:
+    """The run has the field."""
+
+    field: Field
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """Every part holds; true when empty."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """One part holds; false when empty."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Negation:
+    """The part does not hold. A missing field makes any comparison false, and so its negation true."""
+
+    part: Condition
+
+
+Condition: TypeAlias = Compare | Among | Exists | AllOf | AnyOf | Negation
+
+
+@dataclass(frozen=True)
+class Order:
+    """One sort key; runs without the field come last, whichever the direction. Ties: newest first, then id."""
+
+    field: Field
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class RunQuery:
+    """A search for runs. ``cursor`` is what the page before gave; ``text`` searches names, ids, notes and tags."""
+
+    projects: tuple[str, ...] | None = None  # None: all that the caller may read
+    where: Condition = AllOf(())
+    order: tuple[Order, ...] = ()
+    limit: int = 100
+    cursor: str = ""
+    deleted: Literal["active", "deleted", "all"] = "active"
+    text: str = ""
+    keys: tuple[str, ...] | None = field(default=None)  # metric keys to bring along; None: all

@@ -1,0 +1,118 @@
+"""Versions: immutable, named trees of blobs; the pointers at them; and how their names are written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any
+
+from madang.errors import InvalidInput
+
+STAGES = ("staging", "production", "archived")
+TYPES = ("dataset", "model", "table", "code", "environment", "file")
+
+_NUMBERED = re.compile(r"v(\d{1,18})\Z")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f:@\\]")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a version."""
+
+    path: str  # relative, "/" between parts
+    digest: str  # blake3:HEX
+    size: int
+
+
+@dataclass(frozen=True)
+class VersionRecord:
+    """One version as readers see it. ``number`` is shown as ``v3``."""
+
+    project: str
+    name: str
+    type: str
+    number: int
+    digest: str  # of the manifest: the tree's identity
+    size: int
+    files: int
+    created_at: int  # µs UTC
+    run: str = ""  # that wrote it
+    aliases: tuple[str, ...] = ()
+    description: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    actor: str = ""
+
+    @property
+    def ref(self) -> str:
+        """The exact name, e.g. ``iris-logreg:v2``."""
+        return f"{self.name}:v{self.number}"
+
+
+@dataclass(frozen=True)
+class PointerChange:
+    """One move of an alias or stage: the registry's history."""
+
+    project: str
+    name: str
+    alias: str
+    number: int | None  # None: the alias was taken away
+    before: int | None
+    actor: str
+    at: int  # µs UTC
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A parsed reference: a collection's name with a version number or an alias."""
+
+    name: str
+    number: int | None = None
+    alias: str = "latest"
+
+
+def parse_ref(text: str) -> Ref:
+    """``name``, ``name:v3``, ``name:alias`` or ``name@alias``.
+
+    Raises:
+        InvalidInput: empty name or alias, or a forbidden sign.
+    """
+    for sign in "@:":
+        name, found, rest = text.rpartition(sign)
+        if found:
+            numbered = _NUMBERED.match(rest) if sign == ":" else None
+            if numbered:
+                return Ref(check_name(name), int(numbered[1]), "")
+            return Ref(check_name(name), None, check_name(rest, "alias").lower() if rest else check_name(rest, "alias"))
+    return Ref(check_name(text))
+
+
+def check_name(text: str, what: str = "name") -> str:
+    """The one canonical form of a name: NFC, no blanks at the ends, no control sign, colon, at sign or backslash.
+
+    Raises:
+        InvalidInput: the name is empty, too long (over 255 bytes of UTF-8), or has a forbidden sign.
+    """
+    name = unicodedata.normalize("NFC", text).strip()
+    if not name or len(name.encode("utf-8", "replace")) > 255 or name in (".", ".."):
+        raise InvalidInput(f"{text[:80]!r} cannot be the {what} of anything.", hint="Use 1 to 255 bytes of text.")
+    if _FORBIDDEN.search(name) or ".." in name.split("/") or name.startswith("/"):
+        raise InvalidInput(
+            f"The {what} {text[:80]!r} has a sign that names may not have.",
+            hint="Leave out colons, at signs, backslashes and control signs.",
+        )
+    return name
+
+
+def check_path(text: str) -> str:
+    """A path inside a version or run: relative, no ``..``, no empty part, no NUL, no backslash.
+
+    Raises:
+        InvalidInput: the path could lead out of its tree.
+    """
+    parts = text.split("/")
+    if "\x00" in text or "\\" in text or any(part in ("", ".", "..") for part in parts) or len(text) > 4096:
+        raise InvalidInput(f"{text[:80]!r} is not a path inside a tree.", hint="Use a relative path without '..'.")
+    return text

@@ -1,0 +1,253 @@
+"""Writing segments, and the frame codec. The bytes are described in docs/formats/journal.md.
+
+It runs inside the training process, where `madang.init()` has a budget of milliseconds, so it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from _blake2 import blake2b  # hashlib costs more to import than a whole log() call; it is the same function
+
+from madang.errors import InvalidInput, StorageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    _Pack = Callable[..., bytes]
+
+HEADER, KEYS, METRICS, SYSTEM, STARTED, RESUMED, CONFIG, REMOVED, SUMMARY, DEFINE_METRIC = range(1, 11)
+TAGS, DESCRIBED, CONSOLE, FILE, VERSION, USE, OPENED, INPUTS, CODE, ENVIRONMENT = range(11, 21)
+IMPORTS, CAPTURED, REWOUND, FORKED_FROM, HEARTBEAT, ALERT, FINISHED, OUTPUTS, VERDICT = range(21, 30)
+
+FORMAT = 1
+CHAIN_START = bytes(16)
+FRAME_HEAD = 24
+MAX_PAYLOAD = 64 << 20
+
+_head = struct.Struct("<II").pack
+_EXACT = 1 << 53
+_LETTERS: dict[type, str] = {float: "d", int: "q", bool: "?"}
+_INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
+
+
+def frame(sequence: int, chain: bytes, payload: bytes) -> tuple[bytes, bytes]:
+    """One frame's bytes, and the chain after it."""
+    head = _head(len(payload), sequence)
+    after = blake2b(chain + head + payload, digest_size=16).digest()
+    return head + after + payload, after
+
+
+def to_json(value: Any) -> Any:
+    """A value as JSON can hold it: non-finite floats, big integers and `$` objects are wrapped (see the format)."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if kind is int:
+        return value if -_EXACT <= value <= _EXACT else {"$i": str(value)}
+    if kind is float:
+        return value if value - value == 0 else {"$f": "nan" if value != value else "inf" if value > 0 else "-inf"}
+    if isinstance(value, dict) or hasattr(value, "items"):
+        plain = {str(key): to_json(item) for key, item in value.items()}
+        return {"$o": plain} if len(plain) == 1 and next(iter(plain)).startswith("$") else plain
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [to_json(item) for item in value]
+    return to_json(scalar(value))
+
+
+def scalar(value: Any) -> Any:
+    """A bool, int, float or str for a NumPy scalar, a 0-d array or tensor; any other object becomes its text."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    item = getattr(value, "item", None)
+    if item is not None:
+        try:
+            plain = item()
+        except (TypeError, ValueError, RuntimeError):
+            return str(value)
+        if type(plain) in (bool, int, float, str):
+            return plain
+        try:
+            return float(value)  # a bfloat16 or longdouble, whose item() is itself again
+        except (TypeError, ValueError):
+            return str(value)
+    if type(value).__module__ in ("decimal", "fractions"):
+        return float(value)
+    return str(value)
+
+
+def encode_json(body: Mapping[str, Any]) -> bytes:
+    """The body of a JSON frame."""
+    import json
+
+    return json.dumps(to_json(body), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
+        "utf-8", "surrogatepass"
+    )
+
+
+class SegmentWriter:
+    """The one writer of one segment.
+
+    ``append`` and ``metrics`` make one `write()` each; when they return, the bytes are with the operating system and a
+    SIGKILL cannot take them back. Not safe for two threads at once: the run holds a lock of its own.
+
+    Raises:
+        StorageError: the file system refused; what was half written has been taken back.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_fd",
+        "_keysets",
+        "_last",
+        "_next_keyset",
+        "_sequence",
+        "chain",
+        "offset",
+        "path",
+        "segment",
+    )
+
+    def __init__(self, path: str, segment: str, header: Mapping[str, Any], now: int | None = None) -> None:
+        self.path = path
+        self.segment = segment
+        self.offset = 0
+        self.chain = CHAIN_START
+        self._sequence = 0
+        self._keysets: dict[tuple[Any, ...], tuple[int, _Pack]] = {}
+        self._next_keyset = 0
+        start = time.time_ns() // 1000 if now is None else now
+        self._clock = start - time.monotonic_ns() // 1000
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise _refused(path, error) from error
+        self.append(HEADER, {"format": FORMAT, "segment": segment, **header})
+
+    def now(self) -> int:
+        """Microseconds since 1970 UTC, never going back within this segment."""
+        return self._clock + time.monotonic_ns() // 1000
+
+    def append(self, kind: int, body: Mapping[str, Any], at: int | None = None) -> None:
+        """Write one JSON frame; ``at`` is its time in microseconds (now when omitted)."""
+        self._write(bytes((kind,)) + encode_json({"t": self.now() if at is None else at, **body}))
+
+    def metrics(self, values: Mapping[str, Any], step: int, kind: int = METRICS, at: int | None = None) -> None:
+        """Write one metrics (or system) frame; ``values`` is flat: key → number, bool, text or media pointer.
+
+        Raises:
+            InvalidInput: the step is not a 64-bit integer.
+        """
+        when = self._clock + time.monotonic_ns() // 1000 if at is None else at
+        known = self._keysets.get((*values, *map(type, values.values())))
+        if known is not None:
+            try:
+                self._write(known[1](kind, when, step, known[0], *values.values()))
+                return
+            except struct.error:
+                pass  # an integer beyond 64 bits, or a wrong step: the careful way tells which
+        self._metrics_slowly(values, step, kind, when)
+
+    def _metrics_slowly(self, values: Mapping[str, Any], step: int, kind: int, when: int) -> None:
+        if not (isinstance(step, int) and _INT64_MIN <= step <= _INT64_MAX):
+            raise InvalidInput(f"Step {step!r} is not a 64-bit integer.", hint="Pass step=None to count calls instead.")
+        plain = [value if isinstance(value, dict) or value is None else scalar(value) for value in values.values()]
+        letters = "".join(_letter(value) for value in plain)
+        names = list(values)
+        quick = "v" not in letters and all(map(_packs_as_itself, values.values()))
+        signature = (*names, *map(type, values.values())) if quick else (*names, letters)
+        known = self._keysets.get(signature) or self._declare(signature, names, letters)
+        fixed = [value for value, letter in zip(plain, letters, strict=True) if letter != "v"]
+        rest = [value for value, letter in zip(plain, letters, strict=True) if letter == "v"]
+        payload = known[1](kind, when, step, known[0], *fixed)
+        if rest:
+            import json
+
+            wrapped = [{"$i": str(value)} if isinstance(value, int) else to_json(value) for value in rest]
+            payload += json.dumps(wrapped, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        self._write(payload)
+
+    def _declare(
+        self, signature: tuple[Any, ...], names: Sequence[str], letters: str
+    ) -> tuple[int, Callable[..., bytes]]:
+        number = self._next_keyset
+        self.append(KEYS, {"id": number, "names": names, "types": letters})
+        self._next_keyset += 1
+        known = (number, struct.Struct("<BqqI" + letters.replace("v", "")).pack)
+        self._keysets[signature] = known
+        return known
+
+    def _write(self, payload: bytes) -> None:
+        size = len(payload)
+        if size > MAX_PAYLOAD:
+            raise InvalidInput(
+                f"One record of {size} bytes is over the limit of {MAX_PAYLOAD}.", hint="Log it as a file or artifact."
+            )
+        head = _head(size, self._sequence)
+        after = blake2b(self.chain + head + payload, digest_size=16).digest()
+        data = head + after + payload
+        try:
+            written = os.write(self._fd, data)
+            while written < len(data):  # a signal, or a disk that is nearly full
+                written += os.write(self._fd, data[written:])
+        except OSError as error:
+            self._take_back()
+            raise _refused(self.path, error) from error
+        self.chain = after
+        self._sequence += 1
+        self.offset += len(data)
+
+    def _take_back(self) -> None:
+        """Cut off a half-written frame so that the segment stays whole."""
+        try:
+            os.ftruncate(self._fd, self.offset)
+        except OSError:
+            return  # a torn tail is harmless to readers; the next write then fails loudly by its chain
+
+    def sync(self) -> None:
+        """Make what was written survive a power failure.
+
+        Raises:
+            StorageError: the file system reported a failure; do not count on the data.
+        """
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise _refused(self.path, error) from error
+
+    def fileno(self) -> int:
+        """The file descriptor, for a forked child that must close its copy."""
+        return self._fd
+
+    def close(self) -> None:
+        """Close the file. The segment is never opened for writing again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _packs_as_itself(value: Any) -> bool:
+    """Whether every value of this very type packs under the same letter: Python's numbers and NumPy's scalars."""
+    kind = type(value)
+    return kind in _LETTERS or (kind.__module__ == "numpy" and kind.__name__ not in ("ndarray", "longdouble", "str_"))
+
+
+def _letter(value: Any) -> str:
+    letter = _LETTERS.get(type(value), "v")
+    return "v" if letter == "q" and not _INT64_MIN <= value <= _INT64_MAX else letter
+
+
+def _refused(path: str, error: OSError) -> StorageError:
+    return StorageError(
+        f"Cannot write the run's journal {path}: {error.strerror or error}.",
+        hint="Free space, or point MADANG_DIR at a folder that can be written.",
+    )
