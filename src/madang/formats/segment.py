@@ -157,7 +157,7 @@ class SegmentWriter:
                 pass  # an integer beyond 64 bits, or a wrong step: the careful way tells which
         self._metrics_slowly(values, step, kind, when)
 
-    def _metrics_slowly(self, values: Mapping[str, Any], step: int, kind: int, when: int) -> None:
+    def _metrics_slowly(self, values: Mapping[str, Any], step: Any, kind: int, when: int) -> None:
         if not (isinstance(step, int) and _INT64_MIN <= step <= _INT64_MAX):
             raise InvalidInput(f"Step {step!r} is not a 64-bit integer.", hint="Pass step=None to count calls instead.")
         plain = [value if isinstance(value, dict) or value is None else scalar(value) for value in values.values()]
