@@ -1,0 +1,61 @@
+# Every job has one command; CI calls the same ones. `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help install demo test check format bench ui clean
+
+help:
+	@echo "make install   .venv with madang in it (.venv/bin/madang, .venv/bin/python)"
+	@echo "make demo      the main job on real data, then its web page (SERVE=0: stop before the page)"
+	@echo "make test      install what the tests need and run everything"
+	@echo "make check     format, lint, types, import contracts"
+	@echo "make bench     measure speed and size beside the peers (minutes; installs them under benchmarks/)"
+	@echo "make ui        build the web page from web/ (needs Node; the built page is committed)"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(PIP) install --editable '.[hub,cloud]' --group test
+	@touch $@
+
+$(VENV)/.linted: $(VENV)/.installed
+	$(PIP) install --group lint
+	@touch $@
+
+install: $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(PIP) install --group demo
+	$(BIN)/python scripts/demo.py $(if $(filter 0,$(SERVE)),--no-serve)
+
+check: $(VENV)/.tested
+	$(BIN)/ruff format --check src tests scripts benchmarks
+	$(BIN)/ruff check src tests scripts benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.linted
+	$(BIN)/ruff check --fix src tests scripts benchmarks
+	$(BIN)/ruff format src tests scripts benchmarks
+
+test: $(VENV)/.tested
+	scripts/install-test-tools
+	$(MAKE) --no-print-directory check
+	$(BIN)/pytest
+
+bench: $(VENV)/.tested
+	$(BIN)/python benchmarks/run.py $(BENCH)
+
+ui:
+	scripts/ui
+
+clean:
+	rm -rf $(VENV) dist build
