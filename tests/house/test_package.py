@@ -34,7 +34,8 @@ def test_error_codes_are_stable() -> None:
     """Codes are unique and none that was published has gone."""
     published = {
         "error", "invalid-input", "usage", "not-found", "conflict", "diverged", "refused", "unauthenticated",
-        "access-denied", "too-large", "config", "not-a-workspace", "incompatible", "corrupt-data", "storage", "unavailable",
+        "access-denied", "too-large", "config", "not-a-workspace", "incompatible", "corrupt-data", "storage",
+        "unavailable",
     }  # fmt: skip
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.MadangError)]
     codes = [kind.code for kind in kinds]
