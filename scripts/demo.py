@@ -1,6 +1,7 @@
 """The main job, end to end, on real data: version it, train twice, compare, promote the better model, reproduce it.
 
-Each step is a command that a user would type; it is printed before it runs. The workspace is `demo-workspace/`, made anew each time.
+Each step is a command that a user would type; it is printed before it runs. The workspace is `demo-workspace/`,
+made anew each time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from sklearn.datasets import load_wine
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKSPACE = ROOT / "demo-workspace"
@@ -97,8 +100,6 @@ def sh(command: str, *, capture: bool = False, ok: tuple[int, ...] = (0,)) -> st
 
 def prepare() -> None:
     """A new Git repository with a data set that scikit-learn ships, written out as a file, and two scripts."""
-    from sklearn.datasets import load_wine
-
     if WORKSPACE.exists():
         shutil.rmtree(WORKSPACE)
     (WORKSPACE / "data").mkdir(parents=True)
