@@ -1,0 +1,38 @@
+"""Tokens: what a caller shows to say who they are. Only the hash of a secret is ever kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from madang.domain.access import Permission, Principal
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    """One credential as the store keeps it. Times are µs UTC, 0 = none.
+
+    A ``session`` is what the page's cookie carries; ``parent`` is the token that opened it, and revoking the parent
+    ends the session too.
+    """
+
+    id: str  # 16 lower-case hex digits; not secret
+    name: str  # of the person or machine: the actor in every history
+    digest: str  # SHA-256 of the secret, hex; unique
+    everywhere: Permission = Permission.NONE
+    projects: dict[str, Permission] = field(default_factory=dict)
+    run: str = ""  # limits the credential to one run
+    kind: Literal["token", "session"] = "token"
+    parent: str = ""
+    created_at: int = 0
+    created_by: str = ""
+    expires_at: int = 0
+    revoked_at: int = 0
+
+    def live(self, now: int) -> bool:
+        """Whether it still opens anything at the time ``now``."""
+        return not self.revoked_at and (not self.expires_at or now < self.expires_at)
+
+    def principal(self) -> Principal:
+        """Who shows this token."""
+        return Principal(self.name, self.everywhere, dict(self.projects), self.run)
