@@ -1,0 +1,31 @@
+"""The credentials of a store."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from madang.domain.tokens import TokenRecord
+
+
+class TokenRecords(Protocol):
+    """Where tokens and sessions rest. Thread-safe; each call is one transaction, durable when it returns."""
+
+    def add_token(self, token: TokenRecord) -> None:
+        """Keep a new token. Raises `Conflict` when its id or digest is taken."""
+        ...
+
+    def token_by_digest(self, digest: str) -> TokenRecord | None:
+        """The token whose secret hashes to ``digest``, revoked and expired ones too."""
+        ...
+
+    def token(self, token_id: str) -> TokenRecord | None:
+        """The token with this id."""
+        ...
+
+    def tokens(self) -> list[TokenRecord]:
+        """All of them, oldest first, revoked and expired ones and sessions too."""
+        ...
+
+    def revoke_token(self, token_id: str, at: int) -> bool:
+        """Mark a token as revoked at ``at`` (µs UTC), and the sessions it opened. False when there is none such."""
+        ...
