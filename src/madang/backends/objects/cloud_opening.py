@@ -1,0 +1,132 @@
+"""Addresses and DVC's remote options to obstore's stores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from madang.backends.objects.cloud import CloudObjects
+from madang.errors import ConfigError
+
+try:
+    from obstore.store import AzureStore, GCSStore, S3Store
+except ImportError as _error:
+    raise ConfigError(
+        "Cloud stores need the package obstore, which is not installed.", hint="pip install 'madang[cloud]'"
+    ) from _error
+
+_RETRY = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}  # then the command may simply be repeated
+
+
+def open_cloud(scheme: str, url: str, options: Mapping[str, str]) -> CloudObjects:
+    """Open ``s3://bucket/prefix``, ``gs://bucket/prefix`` or ``azure://container/prefix``.
+
+    Raises:
+        ConfigError: no bucket in the address, or an option that makes no sense.
+    """
+    bucket, _, prefix = url.partition("://")[2].partition("/")
+    if not bucket:
+        raise ConfigError(f"The address {url} names no bucket.", hint=f"Write {scheme}://bucket/path.")
+    store = {"s3": _s3, "gs": _gcs, "azure": _azure}[scheme](bucket, prefix.strip("/"), options)
+    return CloudObjects(store, url)
+
+
+def _is_true(text: str) -> bool:
+    return text.strip().lower() == "true"
+
+
+def _s3(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
+    config: dict[str, Any] = {}
+    client: dict[str, Any] = {"timeout": f"{options.get('read_timeout', '300')}s"}
+    if "connect_timeout" in options:
+        client["connect_timeout"] = f"{options['connect_timeout']}s"
+    for ours, theirs in (
+        ("access_key_id", "access_key_id"),
+        ("secret_access_key", "secret_access_key"),
+        ("session_token", "session_token"),
+        ("region", "region"),
+        ("endpointurl", "endpoint"),
+    ):
+        if ours in options:
+            config[theirs] = options[ours]
+    if endpoint := config.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL"):
+        config["endpoint"] = endpoint
+        if endpoint.startswith("http://"):
+            client["allow_http"] = True
+        config.setdefault("region", os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1")
+    if not _is_true(options.get("ssl_verify", "true")):
+        client["allow_invalid_certificates"] = True
+    if _is_true(options.get("allow_anonymous_login", "false")):
+        config["skip_signature"] = True
+    credentials = None if "access_key_id" in config or config.get("skip_signature") else _aws_chain(options)
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        config=config,  # type: ignore[arg-type]
+        client_options=client,  # type: ignore[arg-type]
+        retry_config=_RETRY,  # type: ignore[arg-type]
+        credential_provider=credentials,
+    )
+
+
+def _aws_chain(options: Mapping[str, str]) -> Any:
+    """The credentials that the AWS tools of this machine would use: profiles, SSO, roles; None for the plain chain."""
+    wanted = {"profile", "credentialpath", "configpath"} & options.keys()
+    home = os.path.expanduser("~/.aws")
+    if os.environ.get("AWS_ACCESS_KEY_ID") and not wanted:
+        return None
+    if not wanted and not os.path.isdir(home) and not os.environ.get("AWS_PROFILE"):
+        return None
+    try:
+        import boto3  # noqa: PLC0415 - only for profiles; heavy
+        from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - imports boto3
+    except ImportError as error:
+        raise ConfigError("AWS profiles need the package boto3.", hint="pip install 'madang[cloud]'") from error
+    if "credentialpath" in options:
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = options["credentialpath"]
+    if "configpath" in options:
+        os.environ["AWS_CONFIG_FILE"] = options["configpath"]
+    session = boto3.session.Session(profile_name=options.get("profile"), region_name=options.get("region"))
+    if session.get_credentials() is None:
+        return None
+    return Boto3CredentialProvider(session)
+
+
+def _gcs(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
+    config: dict[str, Any] = {}
+    if "credentialpath" in options:
+        config["service_account"] = options["credentialpath"]
+    if _is_true(options.get("allow_anonymous_login", "false")):
+        config["skip_signature"] = True
+    return GCSStore(bucket, prefix=prefix or None, config=config, retry_config=_RETRY)  # type: ignore[arg-type]
+
+
+def _azure(container: str, prefix: str, options: Mapping[str, str]) -> Any:
+    config: dict[str, Any] = {}
+    given = {**_connection_string(options.get("connection_string", "")), **options}
+    for ours, theirs in (
+        ("account_name", "account_name"),
+        ("account_key", "account_key"),
+        ("sas_token", "sas_key"),
+        ("tenant_id", "tenant_id"),
+        ("client_id", "client_id"),
+        ("client_secret", "client_secret"),
+        ("endpoint", "endpoint"),
+    ):
+        if ours in given:
+            config[theirs] = given[ours]
+    client = {"allow_http": True} if str(config.get("endpoint", "")).startswith("http://") else None
+    return AzureStore(container, prefix=prefix or None, config=config, client_options=client, retry_config=_RETRY)  # type: ignore[arg-type]
+
+
+def _connection_string(text: str) -> dict[str, str]:
+    names = {
+        "AccountName": "account_name",
+        "AccountKey": "account_key",
+        "SharedAccessSignature": "sas_token",
+        "BlobEndpoint": "endpoint",
+    }
+    parts = (part.partition("=") for part in text.split(";") if part)
+    return {names[name]: value for name, _, value in parts if name in names}

@@ -1,0 +1,204 @@
+"""Objects as files below one folder: a local disk or a mounted one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from madang.durable import STAGING, Staging, make_folders, sync_folder, unlink, write_all
+from madang.errors import AccessDenied, NotFound, StorageError
+from madang.ports.objects import Batch, ObjectStat, Source, checked_key
+
+_CHUNK = 1 << 20
+
+
+class LocalObjects:
+    """An `Objects` store in a folder; the key is the path below it. The folder is made by the first put."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+
+    def path(self, key: str) -> str:
+        """Where the object of a key lies, or would lie."""
+        return f"{self.root}/{checked_key(key)}"
+
+    def open(self, key: str, *, start: int = 0, length: int | None = None) -> BinaryIO:
+        """See `Objects.open`."""
+        path = self.path(key)
+        try:
+            file = open(path, "rb")  # noqa: SIM115 - the caller closes it
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise NotFound(f"There is no object {key!r} in {self.root}.") from None
+        except OSError as error:
+            raise self.failure(error) from error
+        if start:
+            file.seek(start)
+        return file if length is None else _Window(file, length)  # type: ignore[return-value]
+
+    def read(self, key: str) -> bytes:
+        """See `Objects.read`."""
+        with self.open(key) as file:
+            return file.read()
+
+    def put(self, key: str, source: Source, *, if_absent: bool = False) -> bool:
+        """See `Objects.put`."""
+        path = self.path(key)
+        if if_absent and os.path.lexists(path):
+            return False
+        try:
+            os.makedirs(self.root, exist_ok=True)
+            with Staging(self.root) as staging:
+                aside = staging.new_path()
+                _write(aside, source)
+                if not if_absent:
+                    staging.add(aside, path)
+                    return True
+                return _link_if_absent(aside, path)
+        except OSError as error:
+            raise self.failure(error) from error
+
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """See `Objects.batch`."""
+        try:
+            os.makedirs(self.root, exist_ok=True)
+            staging = Staging(self.root)
+        except OSError as error:
+            raise self.failure(error) from error
+        with staging:
+            yield _LocalBatch(self, staging)
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """See `Objects.stat`."""
+        try:
+            found = os.stat(self.path(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self.failure(error) from error
+        return ObjectStat(key, found.st_size) if found.st_mode & 0o170000 == 0o100000 else None
+
+    def list(self, prefix: str = "") -> Iterator[ObjectStat]:
+        """See `Objects.list`."""
+        top = f"{self.root}/{checked_key(prefix)}" if prefix else self.root
+        try:
+            yield from self._walk(top, len(self.root) + 1)
+        except OSError as error:
+            raise self.failure(error) from error
+
+    def _walk(self, folder: str, cut: int) -> Iterator[ObjectStat]:
+        try:
+            entries = list(os.scandir(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for entry in entries:
+            if entry.is_dir():
+                if entry.name != STAGING:
+                    yield from self._walk(entry.path, cut)
+            else:
+                try:
+                    yield ObjectStat(entry.path[cut:], entry.stat().st_size)
+                except FileNotFoundError:
+                    continue  # deleted meanwhile
+
+    def delete(self, key: str) -> None:
+        """See `Objects.delete`."""
+        try:
+            unlink(self.path(key))
+        except (NotADirectoryError, IsADirectoryError):
+            return
+        except OSError as error:
+            raise self.failure(error) from error
+
+    def close(self) -> None:
+        """See `Objects.close`."""
+
+    def failure(self, error: OSError) -> StorageError | AccessDenied:
+        """What a refusal by the operating system means to the caller."""
+        where = error.filename or self.root
+        if isinstance(error, PermissionError):
+            return AccessDenied(f"{where} may not be read or written.", hint="Check the permissions of the folder.")
+        return StorageError(f"{where}: {error.strerror}.", hint="Check the disk of the folder, then repeat.")
+
+
+class _LocalBatch:
+    def __init__(self, store: LocalObjects, staging: Staging) -> None:
+        self._store = store
+        self._staging = staging
+        self._lock = threading.Lock()
+
+    def put(self, key: str, source: Source) -> None:
+        final = self._store.path(key)
+        aside = self._staging.new_path()
+        try:
+            _write(aside, source)
+        except OSError as error:
+            raise self._store.failure(error) from error
+        with self._lock:
+            self._staging.add(aside, final)
+
+
+def _write(aside: str, source: Source) -> None:
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        if isinstance(source, bytes):
+            write_all(descriptor, source)
+        elif isinstance(source, os.PathLike):
+            _copy(source, descriptor)
+        else:
+            while chunk := source.read(_CHUNK):
+                write_all(descriptor, chunk)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(source: os.PathLike[str], target: int) -> None:
+    descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while chunk := os.read(descriptor, _CHUNK):
+            write_all(target, chunk)
+    finally:
+        os.close(descriptor)
+
+
+def _link_if_absent(aside: str, path: str) -> bool:
+    sync_folder(aside)
+    folders = make_folders(os.path.dirname(path))
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return False
+    except OSError:
+        # A file system without hard links: between this look and the rename another writer may win.
+        if os.path.lexists(path):
+            return False
+        os.rename(aside, path)
+    for folder in folders:
+        sync_folder(folder)
+    return True
+
+
+class _Window:
+    """The first ``length`` bytes from the present position of a file."""
+
+    def __init__(self, file: BinaryIO, length: int) -> None:
+        self._file = file
+        self._left = length
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self._left if size < 0 else min(size, self._left)
+        chunk = self._file.read(wanted)
+        self._left -= len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> _Window:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -1,0 +1,213 @@
+"""Write files so that a crash leaves the old bytes or the new ones, and many of them with one wait for the disk.
+
+The order is always: write aside, make the bytes durable, rename, make the names durable. A *staging area* is a
+folder of one process below ``<root>/.incoming``; it holds a locked file, so that whoever finds the folder later can
+tell a living owner from a dead one and clear up after the dead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from types import TracebackType
+
+from madang.errors import StorageError
+
+STAGING = ".incoming"
+_FEW = 8  # up to so many files are synced one by one; more by one call for the whole file system
+
+
+def write_file(path: str, body: bytes, mode: int = 0o644) -> None:
+    """Replace or create one small file, durably, with all its bytes or none of them.
+
+    The mode of an existing file is kept; a link is replaced at its target.
+
+    Raises:
+        OSError: the disk refused; the old file is untouched.
+    """
+    path = os.path.realpath(path)
+    folder = os.path.dirname(path)
+    aside = os.path.join(folder, f".{os.urandom(8).hex()}.madang")
+    if os.path.exists(path):
+        mode = os.stat(path).st_mode & 0o7777
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        try:
+            write_all(descriptor, body)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(aside, path)
+    except BaseException:
+        unlink(aside)
+        raise
+    sync_folder(folder)
+
+
+def write_all(descriptor: int, body: bytes | memoryview) -> None:
+    """Write every byte: the kernel may take fewer at a time."""
+    written = os.write(descriptor, body)
+    while written < len(body):
+        body = memoryview(body)[written:]
+        written = os.write(descriptor, body)
+
+
+def unlink(path: str) -> None:
+    """Remove a file that may be gone already."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder with everything in it, read-only folders too; links are not followed."""
+    try:
+        entries = list(os.scandir(path))
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        os.chmod(path, 0o700)
+        entries = list(os.scandir(path))
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            remove_tree(entry.path)
+        else:
+            unlink(entry.path)
+    os.rmdir(path)
+
+
+def sync_folder(folder: str) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_all(paths: Sequence[str], root: str) -> None:
+    """Make files or folders durable, all on the file system of ``root``, with as few waits as the system allows."""
+    if len(paths) > _FEW and sys.platform == "linux":
+        _sync_file_system(root)
+        return
+    for path in paths:
+        sync_folder(path)  # fsync through a read-only descriptor serves files too
+
+
+def _sync_file_system(root: str) -> None:
+    import ctypes  # noqa: PLC0415 - only when many files are written
+
+    library = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if library.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), root)
+    finally:
+        os.close(descriptor)
+
+
+class Staging:
+    """A folder aside in which one process prepares files of one file system, then moves them into place together."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._count = 0
+        self._moves: list[tuple[str, str]] = []
+        area = os.path.join(root, STAGING)
+        os.makedirs(area, exist_ok=True)
+        clear_abandoned(area)
+        self.folder = os.path.join(area, f"{os.getpid()}-{os.urandom(6).hex()}")
+        os.mkdir(self.folder)
+        self._lock = os.open(os.path.join(self.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            try:
+                remove_tree(self.folder)
+            finally:
+                os.close(self._lock)
+
+    def new_path(self) -> str:
+        """A path aside that does not exist yet. Safe to call from many threads."""
+        self._count += 1  # a number taken twice by two threads does no harm: the random part differs
+        return f"{self.folder}/{self._count:x}-{os.urandom(6).hex()}"
+
+    def add(self, aside: str, final: str) -> None:
+        """Note that a finished file aside is to get its final name at the next flush."""
+        self._moves.append((aside, final))
+
+    @property
+    def waiting(self) -> int:
+        """Number of files that have no final name yet."""
+        return len(self._moves)
+
+    def flush(self) -> None:
+        """Make what was added durable, give it its final names, make these durable.
+
+        A final name that exists already is replaced: the caller says only what may be replaced.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        moves, self._moves = self._moves, []
+        if not moves:
+            return
+        try:
+            sync_all([aside for aside, _ in moves], self.root)
+            folders = rename_all(moves)
+            sync_all(sorted(folders), self.root)
+        except OSError as error:
+            raise StorageError(
+                f"{self.root} cannot be written: {error.strerror}.", hint="Free space or permissions, then repeat."
+            ) from error
+
+
+def rename_all(moves: Iterable[tuple[str, str]]) -> set[str]:
+    """Rename each (from, to), making folders on the way. Returns the folders whose names changed."""
+    folders: set[str] = set()
+    for aside, final in moves:
+        folder = final[: final.rindex("/")]
+        if folder not in folders:
+            folders |= make_folders(folder)
+        os.rename(aside, final)
+    return folders
+
+
+def make_folders(folder: str) -> set[str]:
+    """Make a folder and those above it. Returns every folder to sync for its names to be durable, itself included."""
+    changed = {folder}
+    above = folder
+    while above and not os.path.isdir(above):
+        above = os.path.dirname(above)
+        changed.add(above)
+    os.makedirs(folder, exist_ok=True)
+    return changed
+
+
+def clear_abandoned(area: str) -> None:
+    """Remove the staging folders whose owner is dead: nobody holds their lock."""
+    for entry in list(os.scandir(area)):
+        try:
+            descriptor = os.open(os.path.join(entry.path, "lock"), os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue  # just being made, or being removed, or not ours to touch
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        else:
+            remove_tree(entry.path)
+        finally:
+            os.close(descriptor)

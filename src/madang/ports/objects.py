@@ -1,0 +1,112 @@
+"""The raw object store: keys to bytes. Caches, remotes and the hub's blobs all stand on it.
+
+A *key* is text of one or more segments joined by ``/``: no empty, ``.`` or ``..`` segment, no control character,
+at most 255 bytes of UTF-8 a segment and 900 bytes in all (`checked_key`). What a key means, and whether the bytes
+fit it (a digest), is for the layer above; this port moves bytes and never interprets them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from madang.errors import InvalidInput
+
+Source = bytes | BinaryIO | os.PathLike[str]
+"""What may be put: bytes, an open binary file read from its present position to its end, or the path of a file."""
+
+MAX_KEY_BYTES = 900
+MAX_SEGMENT_BYTES = 255
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStat:
+    """What a store says of one object, without its bytes."""
+
+    key: str
+    size: int  # bytes
+
+
+class Batch(Protocol):
+    """Many puts that become durable together. Thread-safe."""
+
+    def put(self, key: str, source: Source) -> None:
+        """Take one object. It may stay invisible until the batch ends; when it becomes visible it is whole."""
+        ...
+
+
+class Objects(Protocol):
+    """A store of objects. Every method may be called from many threads at once.
+
+    Errors of every method: `InvalidInput` for a bad key, `AccessDenied` or `Unauthenticated` when the store refuses
+    the credentials, `StorageError` when a disk refuses (full, read-only, failing), `Unavailable` when a server does
+    not answer. After an error the same call may be repeated: every method is idempotent.
+    """
+
+    def open(self, key: str, *, start: int = 0, length: int | None = None) -> BinaryIO:
+        """Open an object for reading from byte ``start``, at most ``length`` bytes. The caller closes it.
+
+        Reads after a replacement of the object see one version or the other, never a mix.
+        Raises `NotFound` when there is no such object.
+        """
+        ...
+
+    def read(self, key: str) -> bytes:
+        """Return all bytes of an object: for small ones. Raises `NotFound`."""
+        ...
+
+    def put(self, key: str, source: Source, *, if_absent: bool = False) -> bool:
+        """Store an object whole or not at all, durably: after the return it survives a crash of the store's machine.
+
+        A reader sees the old bytes or the new ones, never a part. With ``if_absent`` an existing object is left as it
+        is, also when two writers race: exactly one of them gets True. Returns whether these bytes were stored.
+        """
+        ...
+
+    def batch(self) -> AbstractContextManager[Batch]:
+        """Store many objects with one wait for the disk: all are durable and visible when the block ends.
+
+        When the block is left by an exception, or the process is killed, each object is either whole or absent.
+        """
+        ...
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """Size of an object, or None when there is none."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[ObjectStat]:
+        """All objects whose key lies below ``prefix`` (whole segments: ``a/b`` lists ``a/b/c`` but not ``a/bc``).
+
+        In no particular order. Objects put or deleted meanwhile may or may not be in it.
+        """
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections and files. The store is not used afterwards."""
+        ...
+
+
+def checked_key(key: str) -> str:
+    """Return the key when it is well formed, else raise `InvalidInput`. Every backend calls it first."""
+    if key.isascii() and key.isprintable():
+        size = len(key)
+    else:
+        try:
+            size = len(key.encode())
+        except UnicodeEncodeError:
+            raise InvalidInput(f"The object key {key!r} is not valid text.") from None
+        if any(sign < " " or sign == "\x7f" for sign in key):
+            raise InvalidInput(f"The object key {key!r} holds a control character.")
+    if not 0 < size <= MAX_KEY_BYTES:
+        raise InvalidInput(f"The object key {key[:40]!r}… has {size} bytes; allowed are 1 to {MAX_KEY_BYTES}.")
+    for segment in key.split("/"):
+        if segment in ("", ".", "..") or (size > MAX_SEGMENT_BYTES and len(segment.encode()) > MAX_SEGMENT_BYTES):
+            raise InvalidInput(f"The object key {key[:80]!r} has a segment that no store can hold: {segment[:40]!r}.")
+    return key
