@@ -1,0 +1,181 @@
+"""Running things and measuring them: fresh processes, interleaved repeats, medians, servers on loopback.
+
+Only the standard library, so that it runs from any interpreter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import venvs
+
+HERE = Path(__file__).resolve().parent
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+T = TypeVar("T")
+
+# No network and nothing sent to anyone, and no capture that a peer could do without being asked for here.
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "WANDB_MODE": "offline",
+    "WANDB_SILENT": "true",
+    "WANDB_ERROR_REPORTING": "false",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "DVC_NO_ANALYTICS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "NO_COLOR": "1",
+}
+
+
+class Failed(Exception):
+    """A measured process did not do what it was told."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """How a process went. ``cpu`` is user + system of it and of the descendants it waited for."""
+
+    wall: float
+    cpu: float
+    rss: int
+    output: str
+    result: Any
+
+
+class Bench:
+    """Settings, the scratch folder and the ways to run things."""
+
+    def __init__(self, *, quick: bool, full: bool, repeats: int, scratch: Path) -> None:
+        self.quick, self.full, self.repeats = quick, full, repeats
+        self.scratch = scratch
+        self.home = scratch / "home"
+        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / ".gitconfig").write_text(
+            "[user]\n\tname = bench\n\temail = bench@example.org\n[init]\n\tdefaultBranch = main\n"
+        )
+        self._folders = 0
+
+    def say(self, text: str) -> None:
+        print(f"    {text}", flush=True)
+
+    def folder(self, name: str) -> Path:
+        """A new empty folder."""
+        self._folders += 1
+        made = self.scratch / f"{self._folders:04}-{name}"
+        made.mkdir()
+        return made
+
+    def drop(self, *folders: Path) -> None:
+        """Take folders away that are no longer needed: the disk is not endless."""
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def env(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The same small environment for everybody."""
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+        return {**kept, "HOME": str(self.home), **QUIET, **(extra or {})}
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 900,
+        accept: Iterable[int] = (0,),
+    ) -> Child:
+        """Run one process to its end."""
+        with tempfile.TemporaryFile("w+") as output, tempfile.NamedTemporaryFile("r+") as answer:
+            environment = self.env(env) | {"BENCH_ANSWER": answer.name}
+            began = time.perf_counter()
+            process = subprocess.Popen(
+                argv, cwd=cwd or self.scratch, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+            code, usage = _wait(process, timeout)
+            wall = time.perf_counter() - began
+            output.seek(0)
+            text = output.read()
+            if code not in accept:
+                raise Failed(f"{' '.join(map(str, argv))[:300]} ended with {code}:\n{text[-3000:]}")
+            answered = answer.read()
+        spent = usage.ru_utime + usage.ru_stime
+        return Child(wall, spent, usage.ru_maxrss * 1024, text, json.loads(answered) if answered else None)
+
+    def drive(self, peer: str, task: str, *, timeout: float = 900, **arguments: Any) -> Child:
+        """Run a task of driver.py in the peer's environment, in a process of its own."""
+        return self.run(self.driver(peer, task, **arguments), timeout=timeout, env=self.peer_env(arguments))
+
+    def driver(self, peer: str, task: str, **arguments: Any) -> list[str]:
+        return [venvs.python(peer), str(HERE / "driver.py"), peer, task, json.dumps(arguments, default=str)]
+
+    def peer_env(self, arguments: Mapping[str, Any]) -> dict[str, str]:
+        """Where peers put their files if told by the environment only."""
+        store = str(arguments.get("store", self.scratch))
+        return {"TRACKIO_DIR": store, "WANDB_DIR": store, "MADANG_DIR": store}
+
+    def interleave(self, subjects: Mapping[str, Callable[[], T]], repeats: int | None = None) -> dict[str, list[T]]:
+        """A B C A B C …, so that a slow minute of the machine falls on all alike."""
+        taken: dict[str, list[T]] = {name: [] for name in subjects}
+        for turn in range(repeats or self.repeats):
+            for name, measure in subjects.items():
+                try:
+                    taken[name].append(measure())
+                except Failed as error:
+                    self.say(f"{name} failed in turn {turn + 1}: {error}")
+        return taken
+
+
+def _wait(process: subprocess.Popen[str] | subprocess.Popen[bytes], timeout: float) -> tuple[int, Any]:
+    """Wait with the resource usage. The exit code is negative for a signal."""
+    deadline, pause = time.monotonic() + timeout, 0.0005
+    if timeout >= 900:  # a long command: block, so that the waiting costs nothing
+        _, status, usage = os.wait4(process.pid, 0)
+    else:
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            if time.monotonic() > deadline:
+                process.kill()
+                os.wait4(process.pid, 0)
+                process.returncode = -9
+                raise Failed(f"no end after {timeout:.0f} s")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.02)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage
+
+
+def median(values: Iterable[float]) -> float:
+    found = list(values)
+    return statistics.median(found) if found else float("nan")
+
+
+def ratio(value: float, base: float) -> float:
+    return value / base if base else float("inf")
+
+
+def disk(folder: Path, skip: Callable[[Path], bool] = lambda path: False) -> tuple[int, int, int]:
+    """(apparent bytes, allocated bytes, files) below a folder or of one file."""
+    apparent = allocated = files = 0
+    paths = [folder] if folder.is_file() else folder.rglob("*")
+    for path in paths:
+        if path.is_file() and not path.is_symlink() and not skip(path):
+            facts = path.stat()
+            apparent, allocated, files = apparent + facts.st_size, allocated + facts.st_blocks * 512, files + 1
+    return apparent, allocated, files

@@ -1,0 +1,112 @@
+"""The benchmarks of madang beside its peers: one command, one table a workload. Never a test.
+
+    python benchmarks/run.py [--only NAME,…] [--quick] [--full] [--repeats N] [--json FILE]
+
+README.md in this folder says what is measured, how, and what keeps it fair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from harness import CORES, Bench
+from report import Table, to_json
+from venvs import versions
+
+WORKLOADS = {
+    "log": "log() of ten scalars in the calling thread",
+    "kill": "calls lost at SIGKILL",
+    "parallel": "eight processes logging at once",
+    "ingest": "segments into records",
+    "series": "one series of 100,000 points through the API",
+    "search": "10,000 runs searched through the API",
+    "disk": "bytes a point",
+    "init": "madang.init in the training process",
+    "start": "start-up of commands",
+    "size": "the base install",
+    "memory": "an idle hub",
+    "small": "data: many small files",
+    "large": "data: one large file",
+}
+
+
+def main() -> int:
+    options = _options()
+    names = options.only.split(",") if options.only else list(WORKLOADS)
+    unknown = [name for name in names if name not in WORKLOADS]
+    if unknown:
+        print(f"no such workload: {', '.join(unknown)}; there are {', '.join(WORKLOADS)}", file=sys.stderr)
+        return 2
+    machine = {
+        "cores": CORES,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "load": os.getloadavg()[0],
+        "peers": versions(),
+        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    print(f"{CORES} cores, Python {machine['python']}, {machine['system']}, load {machine['load']:.1f}")
+    print("peers: " + ", ".join(versions().values()))
+    scratch = Path(tempfile.mkdtemp(prefix="madang-bench-", dir=options.scratch))
+    bench = Bench(
+        quick=options.quick, full=options.full, repeats=options.repeats or (2 if options.quick else 5), scratch=scratch
+    )
+    results: dict[str, list[Table]] = {}
+    try:
+        for name in names:
+            results[name] = _measure(name, bench)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if options.json:
+        Path(options.json).write_text(to_json(results, machine))
+    return _verdict(results)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help=f"comma-separated, of: {', '.join(WORKLOADS)}")
+    parser.add_argument("--quick", action="store_true", help="smaller and fewer: a look, not a result")
+    parser.add_argument("--full", action="store_true", help="data: 50,000 files and 4 GB instead of 5,000 and 512 MB")
+    parser.add_argument("--repeats", type=int, default=0, help="5, or 2 with --quick")
+    parser.add_argument("--json", default="", metavar="FILE", help="all figures as JSON")
+    parser.add_argument("--scratch", default=None, metavar="DIR", help="where to work (default: the temporary folder)")
+    return parser.parse_args()
+
+
+def _measure(name: str, bench: Bench) -> list[Table]:
+    print(f"\n… {name}: {WORKLOADS[name]}", flush=True)
+    began = time.monotonic()
+    try:
+        tables: list[Table] = importlib.import_module(f"workloads.{name}").measure(bench)
+    except Exception:  # one workload that breaks must not take the others' figures away
+        traceback.print_exc()
+        tables = [Table(f"{name}: could not be measured", "")]
+    for table in tables:
+        print(table.text(), flush=True)
+    print(f"    ({time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f})", flush=True)
+    return tables
+
+
+def _verdict(results: dict[str, list[Table]]) -> int:
+    checks = [(name, check) for name, tables in results.items() for table in tables for check in table.checks]
+    failed = [(name, check) for name, check in checks if not check.passed]
+    unmeasured = [name for name, tables in results.items() if not any(table.checks for table in tables)]
+    print(f"\n{len(checks) - len(failed)} of {len(checks)} bounds held.")
+    for name, check in failed:
+        print(f"  {name}:{check.line()[1:]}")
+    if unmeasured:
+        print(f"  without any figure of madang: {', '.join(unmeasured)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
