@@ -85,13 +85,28 @@ def scalar(value: Any) -> Any:
     return str(value)
 
 
+def _encoder() -> Callable[[Any], bytes]:
+    """JSON without blanks. The module `json` would import `re` and `enum`: more than all else that `init()` does."""
+    try:
+        from _json import encode_basestring, make_encoder
+
+        pieces = make_encoder(None, None, encode_basestring, None, ":", ",", False, False, False)
+        if "".join(pieces({"a": [1, None, True, "é"]}, 0)) == '{"a":[1,null,true,"é"]}':
+            return lambda value: "".join(pieces(value, 0)).encode("utf-8", "surrogatepass")
+    except (ImportError, TypeError, ValueError):
+        pass  # another interpreter than the one these names belong to
+    from json import JSONEncoder
+
+    encode = JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode
+    return lambda value: encode(value).encode("utf-8", "surrogatepass")
+
+
+_dumps = _encoder()
+
+
 def encode_json(body: Mapping[str, Any]) -> bytes:
     """The body of a JSON frame."""
-    import json
-
-    return json.dumps(to_json(body), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
-        "utf-8", "surrogatepass"
-    )
+    return _dumps(to_json(body))
 
 
 class SegmentWriter:
@@ -170,10 +185,8 @@ class SegmentWriter:
         rest = [value for value, letter in zip(plain, letters, strict=True) if letter == "v"]
         payload = known[1](kind, when, step, known[0], *fixed)
         if rest:
-            import json
-
             wrapped = [{"$i": str(value)} if isinstance(value, int) else to_json(value) for value in rest]
-            payload += json.dumps(wrapped, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+            payload += _dumps(wrapped)
         self._write(payload)
 
     def _declare(

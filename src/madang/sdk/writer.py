@@ -1,0 +1,145 @@
+"""What stands between `run.log` and the segment: nested and odd metrics are made flat here, off the quick path."""
+
+from __future__ import annotations
+
+from madang.errors import Conflict, InvalidInput
+from madang.formats.segment import METRICS, SegmentWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+_PLAIN = (float, int, bool, str)
+_CHUNK_KEYS = 50_000
+_CHUNK_CHARACTERS = 8 << 20
+
+
+class RunWriter(SegmentWriter):
+    """A segment writer that takes metrics as people write them."""
+
+    __slots__ = ()
+
+    def _metrics_slowly(self, values: Mapping[str, Any], step: Any, kind: int, when: int) -> None:
+        if not isinstance(values, dict) and not hasattr(values, "items"):
+            raise InvalidInput(f"log() takes a mapping of names to values, not {type(values).__name__}.")
+        step = _whole(step)
+        flat = dict(_flatten(values, ""))
+        parts = [flat] if len(flat) <= _CHUNK_KEYS and sum(map(len, flat)) <= _CHUNK_CHARACTERS else _chunks(flat)
+        for part in parts:
+            super()._metrics_slowly(part, step, kind, when)
+
+
+class NoWriter:
+    """Stands in where nothing is to be written: mode `disabled`."""
+
+    segment = ""
+    offset = 0
+
+    def metrics(self, values: Mapping[str, Any], step: int, kind: int = METRICS, at: int | None = None) -> None:
+        """Drop the metrics."""
+
+    def append(self, kind: int, body: Mapping[str, Any], at: int | None = None) -> None:
+        """Drop the event."""
+
+    def sync(self) -> None:
+        """Nothing to make durable."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Unopened(NoWriter):
+    """Stands in until the first event of a new segment: in a forked child, and after a segment was abandoned."""
+
+    def __init__(self, opening: Callable[[], RunWriter]) -> None:
+        self._opening = opening
+
+    def metrics(self, values: Mapping[str, Any], step: int, kind: int = METRICS, at: int | None = None) -> None:
+        """Open the segment and write."""
+        self._opening().metrics(values, step, kind, at)
+
+    def append(self, kind: int, body: Mapping[str, Any], at: int | None = None) -> None:
+        """Open the segment and write."""
+        self._opening().append(kind, body, at)
+
+
+class Closed(NoWriter):
+    """Stands in after the end: what is logged now would be lost, so it is refused."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+
+    def metrics(self, values: Mapping[str, Any], step: int, kind: int = METRICS, at: int | None = None) -> None:
+        """Refuse.
+
+        Raises:
+            Conflict: always.
+        """
+        self.append(kind, {})
+
+    def append(self, kind: int, body: Mapping[str, Any], at: int | None = None) -> None:
+        """Refuse.
+
+        Raises:
+            Conflict: always.
+        """
+        raise Conflict(
+            f"The run {self.run} has finished; nothing more can be logged to it.",
+            hint=f"Continue it with madang.init(id={self.run!r}, resume='must').",
+        )
+
+
+def _flatten(values: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        name = prefix + (key if type(key) is str else str(key))
+        kind = type(value)
+        if kind in _PLAIN or value is None:
+            yield name, value
+        elif isinstance(value, dict) or hasattr(value, "items"):
+            if "media" in value:  # a pointer to a file of the run: one value
+                yield name, dict(value)
+            else:
+                yield from _flatten(value, name + "/")
+        elif (
+            isinstance(value, (list, tuple, set, frozenset))
+            or (getattr(value, "size", 1) != 1
+            and hasattr(value, "shape"))
+        ):
+            raise InvalidInput(
+                f"The metric {name[:200]!r} is {_describe(value)}, not one number.",
+                hint="Log one value for each key, or use run.log_histogram, log_table or log_image.",
+            )
+        else:
+            yield name, value
+
+
+def _describe(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"an array of shape {tuple(shape)}" if shape is not None else f"a {type(value).__name__}"
+
+
+def _whole(step: Any) -> Any:
+    """The step as an int: also of a NumPy integer, an integer tensor or a float without a fraction."""
+    if type(step) is int:
+        return step
+    if isinstance(step, float) and step.is_integer():
+        return int(step)
+    try:
+        return step.__index__()
+    except (AttributeError, TypeError, ValueError):
+        return step
+
+
+def _chunks(flat: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A million keys at once would not fit into one record."""
+    part: dict[str, Any] = {}
+    size = 0
+    for key, value in flat.items():
+        part[key] = value
+        size += len(key)
+        if len(part) >= _CHUNK_KEYS or size >= _CHUNK_CHARACTERS:
+            yield part
+            part, size = {}, 0
+    if part:
+        yield part
