@@ -1,0 +1,259 @@
+"""The `Git` port by the git program."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+
+from madang.errors import ConfigError, Conflict, MadangError, NotAWorkspace, NotFound, Refused, StorageError
+from madang.ports.git import Head, TreeStatus
+
+# A repository may come from a stranger: its own settings must not make us run a hook, a monitor or a transport.
+# (Filters of the work tree stay on where we only look, as without them every LFS file would differ from its commit.)
+_SAFE = (
+    "--no-pager", "--no-replace-objects", "--literal-pathspecs",
+    "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false",
+    "-c", "submodule.recurse=false", "-c", "protocol.allow=never", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+)  # fmt: skip
+_DIFF = (
+    "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--no-relative", "--submodule=short",
+    "--ignore-submodules=dirty", "--src-prefix=a/", "--dst-prefix=b/", "-U3", "--inter-hunk-context=0",
+    "--diff-algorithm=myers",
+)  # fmt: skip
+_KEPT = frozenset((
+    "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CEILING_DIRECTORIES", "GIT_EXEC_PATH",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+))  # fmt: skip
+_QUIET = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+}
+_EMPTY_TREE = {40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904"}
+_EMPTY_TREE_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
+_CREDENTIALS = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*://)[^/@]*@")
+
+
+def without_credentials(url: str) -> str:
+    """An address without the user and password in it; `git@host:path` names no secret and stays."""
+    return _CREDENTIALS.sub(r"\1", url.split("?")[0])
+
+
+class GitProgram:
+    """The work tree around ``root``. See `Git`."""
+
+    def __init__(self, root: str, *, program: str = "git") -> None:
+        self.root = root
+        self._program = program
+
+    def head(self) -> Head:
+        """See `Git.head`."""
+        commit = self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1)).decode().strip()
+        branch = self._run("symbolic-ref", "--quiet", "--short", "HEAD", ok=(0, 1))
+        return Head(commit, os.fsdecode(branch).strip())
+
+    def status(self) -> TreeStatus:
+        """See `Git.status`."""
+        out = self._run(
+            "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames", "--no-ahead-behind",
+            "--ignore-submodules=dirty",
+        )  # fmt: skip
+        return _parse_status(out)
+
+    def resolve(self, revision: str) -> str:
+        """See `Git.resolve`."""
+        out = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}", ok=(0, 1, 128))
+        commit = out.decode("ascii", "replace").strip()
+        if not commit:
+            raise NotFound(f"The repository {self.root} has no commit {revision!r}.", hint="Fetch it, or name another.")
+        return commit
+
+    def has_commit(self, commit: str) -> bool:
+        """See `Git.has_commit`."""
+        try:
+            return bool(self.resolve(commit))
+        except NotFound:
+            return False
+
+    def remote_url(self, branch: str = "") -> str:
+        """See `Git.remote_url`."""
+        settings = self._settings(r"^(branch\..*\.remote|remote\..*\.url)$")
+        remote = settings.get(f"branch.{branch}.remote", "origin")
+        url = settings.get(f"remote.{remote}.url") or settings.get("remote.origin.url", "")
+        return without_credentials(url)
+
+    def diff(self) -> bytes:
+        """See `Git.diff`."""
+        return self._run(*_DIFF, "--binary", "--full-index", self._base(), "--")
+
+    def diff_stat(self) -> str:
+        """See `Git.diff_stat`."""
+        return os.fsdecode(self._run(*_DIFF, "--stat=100", self._base(), "--"))
+
+    def tracked(self) -> list[str]:
+        """See `Git.tracked`."""
+        return _names(self._run("ls-files", "-z"))
+
+    def read(self, commit: str, path: str) -> bytes:
+        """See `Git.read`."""
+        try:
+            return self._run("cat-file", "blob", f"{self.resolve(commit)}:{path}")
+        except StorageError as error:
+            raise NotFound(f"There is no file {path!r} in commit {commit}.") from error
+
+    def add_worktree(self, path: str, commit: str) -> GitProgram:
+        """See `Git.add_worktree`."""
+        found = self.resolve(commit)
+        self._run("worktree", "add", "--detach", "--force", "--", path, found, env=self._filters_off())
+        return GitProgram(path, program=self._program)
+
+    def remove_worktree(self, path: str) -> None:
+        """See `Git.remove_worktree`."""
+        if os.path.exists(os.path.join(path, ".git")):
+            self._run("worktree", "remove", "--force", "--force", "--", path)
+        self._run("worktree", "prune")
+
+    def apply(self, patch: bytes) -> None:
+        """See `Git.apply`."""
+        if not patch.strip():
+            return
+        off = self._filters_off()
+        with tempfile.TemporaryDirectory(prefix="madang-apply-") as folder:
+            index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
+            base = self._base()
+            self._run("read-tree", base, env=index)
+            self._patch(patch, ("--cached",), {**index, **off})
+            raw = self._run("diff-index", "--cached", "--raw", "--no-renames", "-z", "--no-abbrev", base, env=index)
+            self._check_changes(raw)
+        self._patch(patch, ("--index",), off)
+
+    def _patch(self, patch: bytes, how: Sequence[str], env: Mapping[str, str]) -> None:
+        try:
+            self._run("apply", *how, "--binary", "--whitespace=nowarn", "-p1", "-", given=patch, env=env)
+        except StorageError as error:
+            text = error.message
+            if any(sign in text for sign in ("invalid path", "beyond a symbolic link", "outside", "is not relative")):
+                raise Refused(f"The diff reaches outside the work tree {self.root}: {text}") from error
+            raise Conflict(f"The diff does not apply to {self.root}: {text}") from error
+
+    def _check_changes(self, raw: bytes) -> None:
+        """Refuse links out of the tree, submodules and anything below a ``.git``."""
+        parts = raw.split(b"\0")
+        for info, name in zip(parts[::2], parts[1::2], strict=False):
+            _, mode, _, digest, _ = info.decode("ascii").split(" ")
+            path = os.fsdecode(name)
+            if any(_git_folder(part) or part in ("..", "") for part in path.split("/")):
+                raise Refused(f"The diff changes {path!r}, which is not a file of the work tree.")
+            if mode == "160000":
+                raise Refused(f"The diff makes a submodule at {path!r}.")
+            if mode == "120000":
+                target = os.fsdecode(self._run("cat-file", "blob", digest))
+                inside = os.path.normpath(os.path.join(os.path.dirname(path), target))
+                if (
+                    os.path.isabs(target)
+                    or inside == ".."
+                    or inside.startswith("../")
+                    or _git_folder(inside.split("/")[0])
+                ):
+                    raise Refused(f"The diff makes a link {path!r} → {target!r}, which leads out of the work tree.")
+
+    def _base(self) -> str:
+        """The commit to compare with, or the empty tree before the first commit."""
+        commit = self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1)).decode().strip()
+        if commit:
+            return commit
+        sha256 = self._settings(r"^extensions\.objectformat$").get("extensions.objectformat", "") == "sha256"
+        return _EMPTY_TREE_SHA256 if sha256 else _EMPTY_TREE[40]
+
+    def _filters_off(self) -> dict[str, str]:
+        """Environment that turns every configured filter program into a copy."""
+        names = {key.rsplit(".", 1)[0] for key in self._settings(r"^filter\..*")}
+        pairs = [
+            (f"{name}.{option}", value)
+            for name in sorted(names)
+            for option, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+        ]
+        env = {"GIT_CONFIG_COUNT": str(len(pairs))}
+        for number, (key, value) in enumerate(pairs):
+            env[f"GIT_CONFIG_KEY_{number}"], env[f"GIT_CONFIG_VALUE_{number}"] = key, value
+        return env
+
+    def _settings(self, pattern: str) -> dict[str, str]:
+        out = self._run("config", "-z", "--get-regexp", pattern, ok=(0, 1))
+        entries = (os.fsdecode(entry).partition("\n") for entry in out.split(b"\0") if entry)
+        return {key: value for key, _, value in entries}
+
+    def _run(
+        self,
+        *arguments: str,
+        ok: Sequence[int] = (0,),
+        given: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> bytes:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT}
+        try:
+            done = subprocess.run(
+                [self._program, *_SAFE, *arguments],
+                cwd=self.root,
+                env={**clean, **_QUIET, **(env or {})},
+                input=b"" if given is None else given,
+                capture_output=True,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            if not os.path.isdir(self.root):
+                raise NotAWorkspace(f"{self.root} is not a folder.") from error
+            raise ConfigError("The git program was not found.", hint="Install Git, or put it on PATH.") from error
+        except OSError as error:
+            raise StorageError(f"git cannot be run in {self.root}: {error.strerror}.") from error
+        if done.returncode not in ok:
+            raise self._failure(arguments[0], done)
+        return done.stdout
+
+    def _failure(self, verb: str, done: subprocess.CompletedProcess[bytes]) -> MadangError:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        if "dubious ownership" in said:
+            return Refused(
+                f"Git does not trust {self.root}: it belongs to another user.",
+                hint=f"If you do: git config --global --add safe.directory {self.root}",
+            )
+        if "not a git repository" in said:
+            return NotAWorkspace(f"{self.root} is not in a Git repository.", hint="Run `git init` there.")
+        return StorageError(f"git {verb} failed in {self.root} (exit code {done.returncode}): {said[:2000]}")
+
+
+def _git_folder(name: str) -> bool:
+    """Whether a file system might take this name for ``.git``: Windows' short name, ignored signs, other case."""
+    plain = "".join(sign for sign in name if sign not in "\u200c\u200d\u200e\u200f\ufeff").rstrip(". ").lower()
+    return plain in (".git", "git~1") or plain.startswith(".git:")
+
+
+def _names(out: bytes) -> list[str]:
+    return [os.fsdecode(name) for name in out.split(b"\0") if name]
+
+
+def _parse_status(out: bytes) -> TreeStatus:
+    """Read `git status --porcelain=v2 --branch -z` (git-status(1), "Porcelain Format Version 2")."""
+    commit = branch = ""
+    changed, untracked, submodules = [], [], []
+    for entry in out.split(b"\0"):
+        line = os.fsdecode(entry)
+        if line.startswith("# branch.oid "):
+            commit = line[13:].removeprefix("(initial)")
+        elif line.startswith("# branch.head "):
+            branch = line[14:] if line[14:] != "(detached)" else ""
+        elif line.startswith("? "):
+            untracked.append(line[2:])
+        elif line[:2] in ("1 ", "u "):
+            fields = line.split(" ", 8 if line[0] == "1" else 10)
+            changed.append(fields[-1])
+            if fields[2].startswith("S"):
+                submodules.append(fields[-1])
+    return TreeStatus(Head(commit, branch), changed, untracked, submodules)

@@ -1,0 +1,97 @@
+"""What is asked of Git: the state of a work tree, and clean work trees beside it.
+
+Paths are relative to the root of the work tree, with ``/``; bytes that are no UTF-8 come as surrogates
+(`os.fsencode` gives them back). No method runs hooks, pagers, external diff programs or a network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where the work tree stands."""
+
+    commit: str = ""  # full hash; empty before the first commit
+    branch: str = ""  # empty when detached
+
+
+@dataclass(frozen=True)
+class TreeStatus:
+    """How the work tree differs from its commit."""
+
+    head: Head
+    changed: list[str] = field(default_factory=list)  # tracked paths that differ, staged or not; deleted ones too
+    untracked: list[str] = field(default_factory=list)  # neither tracked nor ignored
+    submodules: list[str] = field(default_factory=list)  # those among the changed
+
+    @property
+    def dirty(self) -> bool:
+        """Whether a tracked path differs from the commit."""
+        return bool(self.changed)
+
+
+class Git(Protocol):
+    """One work tree of a repository. Safe to use on a repository that somebody else made.
+
+    Errors of every method: `NotAWorkspace` when there is no repository, `Refused` when Git does not trust its owner,
+    `ConfigError` when the git program is missing, `NotFound` for an unknown revision, `StorageError` when git fails
+    otherwise. Every method but those on worktrees only reads, takes no lock and may be repeated.
+    """
+
+    root: str
+
+    def head(self) -> Head:
+        """The commit and the branch."""
+        ...
+
+    def status(self) -> TreeStatus:
+        """Compare the work tree with its commit."""
+        ...
+
+    def resolve(self, revision: str) -> str:
+        """The full hash of the commit that a revision names. Raises `NotFound`."""
+        ...
+
+    def has_commit(self, commit: str) -> bool:
+        """Whether the repository holds this commit."""
+        ...
+
+    def remote_url(self, branch: str = "") -> str:
+        """The address that a branch (else `origin`) is fetched from, without credentials; empty when there is none."""
+        ...
+
+    def diff(self) -> bytes:
+        """The tracked changes against the commit, staged or not, as a patch that `apply` takes: binary, full index."""
+        ...
+
+    def diff_stat(self) -> str:
+        """A summary of `diff` for people: files with the number of their changed lines."""
+        ...
+
+    def tracked(self) -> list[str]:
+        """All tracked files."""
+        ...
+
+    def read(self, commit: str, path: str) -> bytes:
+        """The bytes of a file as it stands in a commit. Raises `NotFound`."""
+        ...
+
+    def add_worktree(self, path: str, commit: str) -> Git:
+        """Make a work tree with the files of a commit at a new path: detached, no hooks, filters or submodules."""
+        ...
+
+    def remove_worktree(self, path: str) -> None:
+        """Remove such a work tree with all that is in it; one that is gone already is no error."""
+        ...
+
+    def apply(self, patch: bytes) -> None:
+        """Apply a patch to the work tree and its index.
+
+        Raises:
+            Refused: it reaches outside the tree, into ``.git``, or makes a link out of the tree or a submodule.
+            Conflict: it does not fit the files.
+        """
+        ...
