@@ -157,6 +157,16 @@ def command(arguments: Sequence[str]) -> list[str]:
     return clean
 
 
+def address(url: str) -> str:
+    """A URL without user, password, query and fragment; `git@host:path` holds no secret and stays."""
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        return url
+    rest = rest.partition("?")[0].partition("#")[0]
+    host, slash, path = rest.partition("/")
+    return scheme + mark + host.rpartition("@")[2] + slash + path
+
+
 def _shapes() -> Any:
     """The module of patterns, loaded and compiled on first use."""
     global _compiled

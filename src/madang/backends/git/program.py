@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 
+from madang.domain import redact
 from madang.errors import ConfigError, Conflict, MadangError, NotAWorkspace, NotFound, Refused, StorageError
 from madang.ports.git import Head, TreeStatus
 
@@ -20,7 +20,7 @@ _SAFE = (
 )  # fmt: skip
 _DIFF = (
     "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--no-relative", "--submodule=short",
-    "--ignore-submodules=dirty", "--src-prefix=a/", "--dst-prefix=b/", "-U3", "--inter-hunk-context=0",
+    "--ignore-submodules=dirty", "--src-prefix=a/", "--dst-prefix=b/", "--inter-hunk-context=0",
     "--diff-algorithm=myers",
 )  # fmt: skip
 _KEPT = frozenset((
@@ -38,12 +38,6 @@ _QUIET = {
 }
 _EMPTY_TREE = {40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904"}
 _EMPTY_TREE_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
-_CREDENTIALS = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*://)[^/@]*@")
-
-
-def without_credentials(url: str) -> str:
-    """An address without the user and password in it; `git@host:path` names no secret and stays."""
-    return _CREDENTIALS.sub(r"\1", url.split("?")[0])
 
 
 class GitProgram:
@@ -87,11 +81,11 @@ class GitProgram:
         settings = self._settings(r"^(branch\..*\.remote|remote\..*\.url)$")
         remote = settings.get(f"branch.{branch}.remote", "origin")
         url = settings.get(f"remote.{remote}.url") or settings.get("remote.origin.url", "")
-        return without_credentials(url)
+        return redact.address(url)
 
     def diff(self) -> bytes:
         """See `Git.diff`."""
-        return self._run(*_DIFF, "--binary", "--full-index", self._base(), "--")
+        return self._run(*_DIFF, "-U3", "--binary", "--full-index", self._base(), "--")
 
     def diff_stat(self) -> str:
         """See `Git.diff_stat`."""
