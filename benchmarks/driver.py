@@ -6,22 +6,13 @@ import importlib
 import json
 import mmap
 import os
-import random
 import resource
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-KEYS = [f"k{number}" for number in range(10)]
-
-
-def values(seed: int) -> Iterator[dict[str, float]]:
-    """Ten scalars a call, none ever repeated, the same in every process for one seed."""
-    draw = random.Random(seed).random
-    while True:
-        yield {key: draw() for key in KEYS}
+from data import values
 
 
 def log(peer: Any, store: str, name: str, calls: int, seconds: float, seed: int = 1) -> dict[str, float]:
@@ -105,7 +96,6 @@ def _same(found: float | None, wanted: float, single: bool) -> bool:
 
 def main() -> None:
     name, task, arguments = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-    sys.path[0] = str(Path(__file__).resolve().parent)
     peer = importlib.import_module(f"peers.{name}")
     run = globals().get(task) or getattr(peer, task)
     answer = run(peer, **arguments) if task in ("log", "forever", "together", "check") else run(**arguments)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import statistics
 import subprocess
@@ -141,23 +142,16 @@ class Bench:
 
 
 def _wait(process: subprocess.Popen[str] | subprocess.Popen[bytes], timeout: float) -> tuple[int, Any]:
-    """Wait with the resource usage. The exit code is negative for a signal."""
-    deadline, pause = time.monotonic() + timeout, 0.0005
-    if timeout >= 900:  # a long command: block, so that the waiting costs nothing
+    """Wait, with the resource usage. The exit code is negative for a signal."""
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        if not select.select([descriptor], [], [], timeout)[0]:
+            process.kill()
+            raise Failed(f"no end after {timeout:.0f} s")
+    finally:
+        os.close(descriptor)
         _, status, usage = os.wait4(process.pid, 0)
-    else:
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.monotonic() > deadline:
-                process.kill()
-                os.wait4(process.pid, 0)
-                process.returncode = -9
-                raise Failed(f"no end after {timeout:.0f} s")
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.02)
-    process.returncode = os.waitstatus_to_exitcode(status)
+        process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, usage
 
 

@@ -82,7 +82,7 @@ class Server:
         while rounds < 200 and (rounds == 0 or self.cpu() - began < least):
             start = time.perf_counter()
             for method, path, body in requests:
-                self.ask(method, path, body)
+                self.ask(method, path, body, {"Accept": accept})
             wall += time.perf_counter() - start
             rounds += 1
         return (self.cpu() - began) / rounds, wall / rounds

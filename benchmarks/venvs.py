@@ -23,12 +23,12 @@ PINS: dict[str, list[str]] = {
     "mlflow": ["mlflow==3.17.2"],
     "dvc": ["dvc==3.67.1"],
 }
-_OWN = {"floor": "madang", "floor_msgpack": "madang"}  # floors run in madang's own environment
+_HOSTS = {"floor": "madang", "floor_msgpack": "madang", "madang_fill": "madang", "mlflow_fill": "mlflow"}
 
 
 def python(peer: str) -> str:
     """The interpreter that has this peer installed; made first if need be."""
-    name = _OWN.get(peer, peer)
+    name = _HOSTS.get(peer, peer)
     folder, stamp = VENVS / name, _stamp(name)
     mark = folder / "stamp"
     interpreter = folder / "bin" / "python"
