@@ -20,7 +20,8 @@ _TICK = 10_000  # µs: the kernel tells a process's start only in steps of a hun
 
 _SOURCE_ENDINGS = frozenset((
     ".py", ".pyi", ".pyx", ".pxd", ".ipynb", ".sh", ".bash", ".zsh", ".yaml", ".yml", ".toml", ".json", ".cfg",
-    ".jsonnet", ".ini", ".conf", ".txt", ".md", ".rst", ".sql", ".r", ".rmd", ".jl", ".scala", ".java", ".kt", ".go", ".rs", ".c",
+    ".jsonnet", ".ini", ".conf", ".txt", ".md", ".rst", ".sql", ".r", ".rmd",
+    ".jl", ".scala", ".java", ".kt", ".go", ".rs", ".c",
     ".h", ".cc", ".cpp", ".hpp", ".cu", ".cuh", ".m", ".mm", ".swift", ".js", ".ts", ".tsx", ".jsx", ".css", ".html",
     ".proto", ".thrift", ".jinja", ".j2", ".gin", ".dvc", ".lock", ".tf", ".nix", ".lua", ".pl", ".rb", ".f90", ".xml",
     ".cmake", ".mk",
