@@ -1,0 +1,187 @@
+"""The gate before every route: Host allow-list, Origin check, principal, and headers that keep browsers in bounds."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from madang.domain.access import ANONYMOUS, Principal, local
+from madang.errors import AccessDenied, InvalidInput, MadangError, Unauthenticated
+from madang.http import answers
+from madang.http.routes import SAFE
+from madang.services.access import Access
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(?::(\d{1,5}))?\Z")
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; frame-src 'self'; "
+    "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "content-security-policy": PAGE_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the gate lets through.
+
+    ``hosts`` are names (lower case, IPv6 in brackets) that clients may call the server by; ``wildcard`` says that it
+    listens on all addresses, so that the literal address a connection came in on counts too. ``open_locally``: a
+    caller without a credential is the machine's own user while the store has no token. ``cookie`` names the session.
+    """
+
+    hosts: frozenset[str]
+    wildcard: bool = False
+    open_locally: bool = False
+    cookie: str = "madang_session"
+
+
+def allowed_hosts(host: str, more: Iterable[str]) -> frozenset[str]:
+    """The allow-list for a bound address and the names an admin added."""
+    names = {name.lower() for name in more}
+    own = host.lower()
+    return frozenset(LOOPBACK | names | {f"[{own}]" if ":" in own else own})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a socket bound to ``host``."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Gate:
+    """Wraps the whole application. Nothing behind it is reached by a request that fails here."""
+
+    def __init__(self, app: ASGIApp, access: Access, policy: Policy) -> None:
+        self._app = app
+        self._access = access
+        self._policy = policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check one request, then pass it on with its principal in ``scope["madang.who"]``."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+
+        async def hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        try:
+            self._check_host(scope, headers)
+            self._check_origin(scope["method"], headers)
+            scope["madang.who"] = await run_in_threadpool(self._principal, headers)
+        except MadangError as error:
+            await answers.failed(error)(scope, receive, hardened)
+            return
+        except OSError as error:
+            await answers.storage_failed(error)(scope, receive, hardened)
+            return
+        await self._app(scope, receive, hardened)
+
+    def _check_host(self, scope: Scope, headers: Headers) -> None:
+        given = headers.getlist("host")
+        found = _HOST.match(given[0]) if len(given) == 1 else None
+        if found is None or (found[2] and int(found[2]) > 65535):
+            raise InvalidInput("The request has no usable Host header.")
+        name = found[1].lower()
+        if name not in self._policy.hosts and not (self._policy.wildcard and name == _address(scope)):
+            # A page of another site can make its own name resolve to this machine; its requests end here.
+            raise AccessDenied(
+                f"This server does not answer to the name {name!r}.",
+                hint=f"If it should, start it with --allow-host {name}.",
+            )
+
+    def _check_origin(self, method: str, headers: Headers) -> None:
+        site = headers.get("sec-fetch-site", "none")
+        navigation = headers.get("sec-fetch-mode") == "navigate" and method in SAFE
+        if site not in ("none", "same-origin") and not navigation:
+            raise AccessDenied("Requests from pages of other sites are refused.")
+        if method in SAFE:
+            return
+        origin = headers.get("origin")
+        host = headers["host"].lower()
+        if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
+            raise AccessDenied("Changes asked for by pages of other sites are refused.")
+        if origin is None and self._policy.cookie in _cookies(headers) and "authorization" not in headers:
+            raise AccessDenied(
+                "A change by session cookie needs an Origin header.", hint="Scripts use a token instead."
+            )
+
+    def _principal(self, headers: Headers) -> Principal:
+        secret = bearer(headers)
+        if secret is not None:
+            return self._access.authenticate(secret)
+        session = _cookies(headers).get(self._policy.cookie)
+        if session:
+            try:
+                return self._access.authenticate_session(session)
+            except Unauthenticated:  # a stale cookie must not lock anyone out of an open hub or the sign-in page
+                pass
+        forwarded = any(name in headers for name in _FORWARDED)
+        if self._policy.open_locally and not forwarded and self._access.unclaimed():
+            return local("local")
+        return ANONYMOUS
+
+
+def bearer(headers: Headers) -> str | None:
+    """The token of the Authorization header: Bearer, or the password of Basic (user names are passed over).
+
+    Raises:
+        Unauthenticated: a header of another scheme, or one that cannot be read.
+    """
+    given = headers.get("authorization")
+    if given is None:
+        return None
+    scheme, _, rest = given.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            pass
+    raise Unauthenticated("The Authorization header cannot be read.", hint="Send `Authorization: Bearer mdg_…`.")
+
+
+def _address(scope: Scope) -> str:
+    server = scope.get("server")
+    host = str(server[0]).lower() if server else ""
+    return f"[{host}]" if ":" in host else host
+
+
+def _cookies(headers: Headers) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for header in headers.getlist("cookie"):
+        for part in header.split(";"):
+            name, sign, value = part.strip().partition("=")
+            if sign:
+                found.setdefault(name, value)
+    return found
