@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
+import sys
+from _blake2 import blake2b
 
 from madang.errors import ConfigError, Incompatible, StorageError
 
@@ -150,6 +153,22 @@ def blob_path(store: str, digest: str) -> str:
     return f"{store}/blobs/{name[:2]}/{name[2:]}"
 
 
+def follower_lock(store: str) -> str:
+    """The file on which the follower that serves this process holds its lock.
+
+    There is one for each host, PID namespace and cgroup: a follower must see the processes it follows, and must not
+    die with the job of another one.
+    """
+    marks = [os.uname().nodename]
+    try:
+        marks.append(os.readlink("/proc/self/ns/pid"))
+        with open("/proc/self/cgroup", encoding="utf-8", errors="replace") as file:
+            marks.append(file.read())
+    except OSError:
+        pass  # no such things here, as on macOS
+    return f"{store}/follower-{blake2b(chr(0).join(marks).encode(), digest_size=6).hexdigest()}.lock"
+
+
 def hold(path: str) -> bool:
     """Take the record lock on ``path`` for this process until `release` or its end; False when another holds it.
 
@@ -197,7 +216,8 @@ def is_held(path: str) -> bool:
     """Whether a living process holds the lock on ``path``.
 
     Closing any descriptor of a file drops all record locks this process has on it, so a lock of our own is answered
-    from memory and its file is not opened.
+    from memory and its file is not opened. The lock is only asked about, never taken, so that nobody who comes for it
+    meanwhile is refused.
     """
     if path in _held:
         return True
@@ -208,9 +228,19 @@ def is_held(path: str) -> bool:
     except OSError:
         return True  # it is not ours to look at: nobody is called dead on a guess
     try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, _LOCK.pack(*_ask()))
     except OSError:
         return True
     finally:
         os.close(descriptor)
-    return False
+    return bool(_LOCK.unpack(answer)[_LOCK_TYPE] != fcntl.F_UNLCK)
+
+
+# `struct flock` (fcntl.h): type, whence, start, length, pid on Linux; start, length, pid, type, whence on macOS.
+_LOCK = struct.Struct("qqihh" if sys.platform == "darwin" else "hhqqi4x")
+_LOCK_TYPE = 3 if sys.platform == "darwin" else 0
+
+
+def _ask() -> tuple[int, int, int, int, int]:
+    kind = fcntl.F_WRLCK
+    return (0, 0, 0, kind, 0) if sys.platform == "darwin" else (kind, 0, 0, 0, 0)
