@@ -1,0 +1,43 @@
+"""What a reader gets of something long: one page, and where the next begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from madang.domain.runs import RunRecord
+from madang.domain.series import ConsoleLine, Series
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """Runs of one page. ``next`` is the cursor of the page after, empty at the end; ``total`` counts all pages."""
+
+    runs: list[RunRecord]
+    next: str = ""
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class ConsolePage:
+    """Console lines in order. ``last`` is the highest number so far, to go on ``after``; ``total`` counts all lines."""
+
+    lines: list[ConsoleLine]
+    last: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class NewPoints:
+    """What a run has logged since ``cursor`` was given: points by key, and console lines."""
+
+    cursor: str
+    series: dict[str, Series] = field(default_factory=dict)
+    console: list[ConsoleLine] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ChangedPage:
+    """Runs touched since a revision, and the revision reached."""
+
+    revision: int
+    runs: list[str]
