@@ -1,0 +1,213 @@
+"""One way to talk to SQLite and to PostgreSQL: named statements, transactions, a pool of connections.
+
+A statement is written once, with ``:name`` for values. Two things are translated: the style of the placeholders, and
+``= ANY(:list)``, which SQLite reads as membership in a JSON array.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any, Literal
+
+from madang.errors import Incompatible
+
+Dialect = Literal["sqlite", "postgres"]
+Row = tuple[Any, ...]
+
+_NAME = re.compile(r"^-- name: (\w+)(?: (sqlite|postgres))?$", re.MULTILINE)
+
+
+def load_statements(dialect: Dialect) -> dict[str, str]:
+    """All statements of ``queries/*.sql`` by name, those for the other dialect left out."""
+    found: dict[str, str] = {}
+    folder = resources.files(__package__) / "queries"
+    for file in sorted(folder.iterdir(), key=lambda item: item.name):
+        if not file.name.endswith(".sql"):
+            continue
+        parts = _NAME.split(file.read_text("utf-8"))[1:]
+        for name, only, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            if only in (None, dialect):
+                found[name] = text.strip().rstrip(";")
+    return found
+
+
+class Database(ABC):
+    """Connections to one database. Thread-safe: a thread holds a connection only inside a call or a transaction."""
+
+    dialect: Dialect
+    max_idle = 8
+
+    def __init__(self) -> None:
+        self._idle: list[Any] = []
+        self._lock = threading.Lock()
+        self._mine = threading.local()
+        self._closed = False
+        self._translated: dict[str, str] = {}
+        self._statements = load_statements(self.dialect)
+
+    @abstractmethod
+    def _connect(self) -> Any:
+        """A new connection in autocommit mode."""
+
+    @abstractmethod
+    def _begin(self, connection: Any) -> None:
+        """Begin a transaction that no other writer overlaps."""
+
+    @abstractmethod
+    def _errors(self) -> Any:
+        """A context in which the driver's errors become ours."""
+
+    @abstractmethod
+    def translate(self, statement: str) -> str:
+        """The statement as the driver wants it."""
+
+    @abstractmethod
+    def _values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Values as the driver wants them."""
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        held = getattr(self._mine, "connection", None)
+        if held is not None:
+            yield held
+            return
+        connection = self._take()
+        try:
+            yield connection
+        finally:
+            self._give_back(connection)
+
+    def _take(self) -> Any:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        with self._errors():
+            return self._connect()
+
+    def _give_back(self, connection: Any) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < self.max_idle and self._usable(connection):
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _usable(self, connection: Any) -> bool:
+        return True
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; a block inside a block joins the outer one."""
+        if self.in_transaction:
+            yield
+            return
+        connection = self._take()
+        try:
+            with self._errors():
+                self._begin(connection)
+            self._mine.connection = connection
+            try:
+                yield
+            except BaseException:
+                self._mine.connection = None
+                self._roll_back(connection)
+                raise
+            self._mine.connection = None
+            try:
+                with self._errors():
+                    connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
+        finally:
+            self._give_back(connection)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is inside `transaction()`."""
+        return getattr(self._mine, "connection", None) is not None
+
+    def _roll_back(self, connection: Any) -> None:
+        with self._errors():
+            connection.execute("ROLLBACK")
+
+    def _statement(self, name_or_sql: str) -> str:
+        known = self._translated.get(name_or_sql)
+        if known is None:
+            known = self.translate(self._statements.get(name_or_sql, name_or_sql))
+            if name_or_sql in self._statements:
+                self._translated[name_or_sql] = known
+        return known
+
+    def rows(self, statement: str, /, **values: Any) -> list[Row]:
+        """Run a statement by name (or as text) and return all its rows."""
+        text = self._statement(statement)
+        with self._connection() as connection, self._errors():
+            rows: list[Row] = connection.execute(text, self._values(values)).fetchall()
+            return rows
+
+    def row(self, statement: str, /, **values: Any) -> Row | None:
+        """The first row, or None."""
+        rows = self.rows(statement, **values)
+        return rows[0] if rows else None
+
+    def run(self, statement: str, /, **values: Any) -> int:
+        """Run a statement that returns no rows; how many rows it touched."""
+        text = self._statement(statement)
+        with self._connection() as connection, self._errors():
+            count: int = connection.execute(text, self._values(values)).rowcount
+            return count
+
+    @abstractmethod
+    def many(self, statement: str, values: Iterable[Mapping[str, Any]]) -> None:
+        """Run a statement once for each set of values. Call it inside a transaction."""
+
+    def close(self) -> None:
+        """Close idle connections; those in use are closed when they come back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+
+def migrations(dialect: Dialect) -> list[tuple[int, Sequence[str]]]:
+    """(number, statements) of every migration, in order."""
+    found = []
+    for file in (resources.files(__package__) / "migrations").iterdir():
+        if file.name.endswith(f"_{dialect}.sql"):
+            lines = [line for line in file.read_text("utf-8").splitlines() if not line.startswith("--")]
+            statements = [part.strip() for part in "\n".join(lines).split(";\n") if part.strip(" \n;")]
+            found.append((int(file.name[:4]), [part.rstrip(";") for part in statements]))
+    return sorted(found)
+
+
+def migrate(database: Database) -> None:
+    """Bring the schema to the newest version, inside one transaction.
+
+    Raises:
+        Incompatible: the schema is newer than this release.
+    """
+    steps = migrations(database.dialect)
+    newest = steps[-1][0]
+    row = database.row("SELECT version FROM schema_version")
+    if row is not None and row[0] == newest:
+        return
+    with database.transaction():
+        row = database.row("SELECT version FROM schema_version")  # another process may have been faster
+        version = 0 if row is None else int(row[0])
+        if version > newest:
+            raise Incompatible(
+                f"The records have schema version {version}; this release knows up to {newest}.",
+                hint="Upgrade madang with `pip install -U madang`.",
+            )
+        for number, statements in steps:
+            if number > version:
+                for statement in statements:
+                    database.run(statement)
+        database.run("DELETE FROM schema_version")
+        database.run("INSERT INTO schema_version (version) VALUES (:version)", version=newest)

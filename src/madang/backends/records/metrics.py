@@ -1,0 +1,179 @@
+"""Summaries of metrics: the rows that searches and lists read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from madang.backends.records.database import Database, Row
+from madang.backends.records.names import Names
+from madang.domain.metrics import MetricSummary, definition_of
+from madang.domain.runs import RunRecord
+from madang.domain.series import kind_of
+from madang.formats.journal import from_json
+from madang.formats.segment import to_json
+from madang.ports.records import MetricKey, StoredRun
+
+_GOALS = {"": 0, "min": 1, "max": 2}
+_EXACT = 1 << 53
+_LONGEST_WORDS = 1000
+_FEW = 500
+
+
+class SqlMetrics:
+    """The part of `ports.records.RunRecords` that is about metrics."""
+
+    def __init__(self, database: Database, names: Names) -> None:
+        self._db = database
+        self._names = names
+
+    def metrics(
+        self, numbers: Sequence[int], keys: Collection[str] | None, limit: int
+    ) -> dict[int, dict[str, MetricSummary]]:
+        """Summaries by run number and key."""
+        found: dict[int, dict[str, MetricSummary]] = {number: {} for number in numbers}
+        if keys is None:
+            rows = [row for number in numbers for row in self._db.rows("get_metrics", run=number, limit=limit)]
+        else:
+            names = self._names.numbers(list(keys)[:limit] if len(numbers) > 1 else keys)
+            rows = self._db.rows("get_named_metrics", names=list(names.values()), runs=list(numbers))
+        for row in rows:
+            found[row[0]][row[1]] = _summary(row)
+        return found
+
+    def put_metrics(self, stored: StoredRun, summaries: Mapping[str, MetricSummary], *, replace: bool = False) -> None:
+        """Store summaries of a run."""
+        with self._db.transaction():
+            known = {int(name): kind for name, kind in self._db.rows("metrics_of_run", run=stored.number)}
+            names = self._names.numbers(summaries, create=True)
+            segments = {row[1]: int(row[2]) for row in self._db.rows("segments_of_run", run=stored.number)}
+            definitions = {key: item for key, (_, item) in stored.state.definitions.items()}
+            rows, fresh = [], []
+            for key, summary in summaries.items():
+                goal = _GOALS.get(definition_of(key, definitions).goal, 0) if definitions else 0
+                row = _row(stored.number, names[key], summary, segments, goal)
+                rows.append(row)
+                if names[key] not in known:
+                    fresh.append({"project": stored.state.project, "name": names[key], "kind": row["kind"]})
+            self._db.many("put_metric", rows)
+            self._db.many("count_project_metric", fresh)
+            if replace:
+                self._drop(stored, set(known) - set(names.values()))
+
+    def _drop(self, stored: StoredRun, gone: set[int]) -> None:
+        if gone:
+            self._db.run("drop_metrics", run=stored.number, names=sorted(gone))
+            self._db.many("uncount_project_metric", [{"project": stored.state.project, "name": name} for name in gone])
+
+    def put_goals(self, stored: StoredRun) -> None:
+        """After a definition: which extreme of each metric is the best one."""
+        definitions = {key: item for key, (_, item) in stored.state.definitions.items()}
+        numbers = [int(name) for name, _ in self._db.rows("metrics_of_run", run=stored.number)]
+        names = self._names.names(numbers)
+        self._db.many(
+            "put_goal",
+            [
+                {
+                    "goal": _GOALS.get(definition_of(names[number], definitions).goal, 0),
+                    "name": number,
+                    "run": stored.number,
+                }
+                for number in numbers
+            ],
+        )
+
+    def put_hands(self, stored: StoredRun, made: RunRecord) -> None:
+        """After a summary value was set by hand: searches see it in place of the last logged one."""
+        self._db.run("drop_hands", run=stored.number)
+        if made.summary:
+            numbers = self._names.numbers(made.summary, create=True)
+            rows: list[dict[str, Any]] = []
+            for key, value in made.summary.items():
+                number, words = _searchable(value)
+                rows.append({"name": numbers[key], "run": stored.number, "goal": 0, "hand": number, "words": words})
+            self._db.many("put_hand", rows)
+
+    def metric_keys(self, project: str, runs: Sequence[int] | None, contains: str, limit: int) -> list[MetricKey]:
+        """Metric names of a project or of some of its runs."""
+        if runs is None:
+            rows = self._db.rows("metric_keys_of_project", project=project)
+        else:
+            rows = self._db.rows("metric_keys_of_runs", runs=list(runs))
+        wanted = contains.casefold()
+        found = (MetricKey(name, kind, int(count)) for name, kind, count in rows if wanted in name.casefold())
+        return [key for _, key in zip(range(limit), found, strict=False)]
+
+
+def _searchable(value: Any) -> tuple[float | None, str | None]:
+    if isinstance(value, str):
+        return None, value[:_LONGEST_WORDS].replace("\x00", "␀")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return (float(value), None) if isinstance(value, bool) else (None, None)
+    try:
+        return float(value), None
+    except OverflowError:
+        return (float("inf") if value > 0 else float("-inf")), None
+
+
+def _row(run: int, name: int, summary: MetricSummary, segments: Mapping[str, int], goal: int) -> dict[str, Any]:
+    last, words = _searchable(summary.last)
+    low, _ = _searchable(summary.min)
+    high, _ = _searchable(summary.max)
+    kind = kind_of(summary.last)
+    return {
+        "run": run,
+        "name": name,
+        "kind": kind,
+        "goal": goal,
+        "count": summary.count,
+        "last": last,
+        "words": words,
+        "low": low,
+        "high": high,
+        "numbers": summary.numbers,
+        "total": summary.total if summary.total == summary.total else None,
+        "last_step": summary.last_at[0],
+        "last_time": summary.last_at[1],
+        "last_segment": segments.get(summary.last_at[2], 0),
+        "last_sequence": summary.last_at[3],
+        "low_step": summary.min_step,
+        "high_step": summary.max_step,
+        "exact": None if _plain(kind, summary) else _pack([summary.last, summary.min, summary.max]),
+    }
+
+
+def _plain(kind: str, summary: MetricSummary) -> bool:
+    """Whether the three number columns hold last, minimum and maximum exactly."""
+    values = (summary.last, summary.min, summary.max)
+    if kind == "float":
+        return summary.last == summary.last and all(type(value) is float for value in values)
+    if kind == "int":
+        return all(type(value) is int and -_EXACT <= value <= _EXACT for value in values)
+    return False
+
+
+def _pack(values: list[Any]) -> bytes:
+    return msgspec.msgpack.encode(to_json(values))
+
+
+def _summary(row: Row) -> MetricSummary:
+    (_, _, kind, count, last, low, high, numbers, total, step, time, segment, sequence, low_step, high_step, exact) = (
+        row
+    )
+    if exact is not None:
+        last, low, high = from_json(msgspec.msgpack.decode(exact))
+    elif kind == "int":
+        last, low, high = int(last), int(low), int(high)
+    return MetricSummary(
+        count,
+        last,
+        (step, time, segment or "", sequence),
+        low,
+        low_step,
+        high,
+        high_step,
+        numbers,
+        float("nan") if total is None else total,
+    )

@@ -1,0 +1,97 @@
+-- Runs: the row that searches walk, the state beside it, and the indexes of parameters, tags and metrics.
+
+-- name: tick
+UPDATE clock SET revision = revision + 1 WHERE id = 1 RETURNING revision;
+
+-- name: run_number
+SELECT number FROM runs WHERE id = :id;
+
+-- name: insert_run
+INSERT INTO runs (id, project, name, status, created_at, ended_at, seen_at, user_name, host, run_group, job_type, parent,
+    notes, commit_id, branch, verdict, deleted_at, archived, revision, changed)
+VALUES (:id, :project, :name, :status, :created_at, :ended_at, :seen_at, :user_name, :host, :run_group, :job_type, :parent,
+    :notes, :commit_id, :branch, :verdict, :deleted_at, :archived, :revision, :changed)
+RETURNING number;
+
+-- name: update_run
+UPDATE runs SET project = :project, name = :name, status = :status, created_at = :created_at, ended_at = :ended_at,
+    seen_at = :seen_at, user_name = :user_name, host = :host, run_group = :run_group, job_type = :job_type, parent = :parent,
+    notes = :notes, commit_id = :commit_id, branch = :branch, verdict = :verdict, deleted_at = :deleted_at,
+    archived = :archived, revision = :revision, changed = :changed
+WHERE number = :number;
+
+-- name: put_state
+INSERT INTO run_states (run, light, heavy, environment, overrides, damage)
+VALUES (:run, :light, :heavy, :environment, :overrides, :damage)
+ON CONFLICT (run) DO UPDATE SET light = excluded.light, heavy = excluded.heavy, environment = excluded.environment,
+    overrides = excluded.overrides, damage = excluded.damage;
+
+-- name: put_shared_part
+INSERT INTO shared_parts (digest, data) VALUES (:digest, :data) ON CONFLICT (digest) DO NOTHING;
+
+-- name: get_run
+SELECT r.number, r.changed, s.light, s.overrides, s.damage, s.heavy, p.data
+FROM runs r JOIN run_states s ON s.run = r.number LEFT JOIN shared_parts p ON p.digest = s.environment
+WHERE r.id = :id;
+
+-- name: fetch_runs
+SELECT r.number, r.changed, s.light, s.overrides, s.damage FROM runs r JOIN run_states s ON s.run = r.number
+WHERE r.id = ANY(:ids);
+
+-- name: fetch_numbers
+SELECT r.number, r.changed, s.light, s.overrides, s.damage FROM runs r JOIN run_states s ON s.run = r.number
+WHERE r.number = ANY(:numbers);
+
+-- name: find_by_id
+SELECT id, project FROM runs WHERE id >= :low AND id < :high ORDER BY id LIMIT :limit;
+
+-- name: find_by_name
+SELECT id, project FROM runs WHERE name = :name ORDER BY created_at DESC, id LIMIT :limit;
+
+-- name: projects
+SELECT r.project, COUNT(*), SUM(CASE WHEN r.status = 'running' THEN 1 ELSE 0 END), MAX(r.seen_at), MIN(r.created_at)
+FROM runs r WHERE r.deleted_at = 0 GROUP BY r.project;
+
+-- name: described_projects
+SELECT name, description, created_at FROM projects;
+
+-- name: describe_project
+INSERT INTO projects (name, description, created_at) VALUES (:name, :description, :at)
+ON CONFLICT (name) DO UPDATE SET description = excluded.description;
+
+-- name: revision
+SELECT revision FROM clock WHERE id = 1;
+
+-- name: revision_of_projects
+SELECT COALESCE(MAX(changed), 0) FROM runs WHERE project = ANY(:projects);
+
+-- name: changed
+SELECT changed, id FROM runs WHERE changed > :since ORDER BY changed LIMIT :limit;
+
+-- name: changed_in_projects
+SELECT changed, id FROM runs WHERE changed > :since AND project = ANY(:projects) ORDER BY changed LIMIT :limit;
+
+-- name: add_change
+INSERT INTO changes (run, revision, at, actor, change)
+SELECT number, :revision, :at, :actor, :change FROM runs WHERE id = :run
+ON CONFLICT (run, revision) DO NOTHING;
+
+-- name: params_of_run
+SELECT name, value FROM params WHERE run = :run;
+
+-- name: put_param
+INSERT INTO params (name, run, number, value) VALUES (:name, :run, :number, :value)
+ON CONFLICT (name, run) DO UPDATE SET number = excluded.number, value = excluded.value;
+
+-- name: drop_param
+DELETE FROM params WHERE name = :name AND run = :run;
+
+-- name: tags_of_run
+SELECT name, value FROM tags WHERE run = :run;
+
+-- name: put_tag
+INSERT INTO tags (name, run, value) VALUES (:name, :run, :value)
+ON CONFLICT (name, run) DO UPDATE SET value = excluded.value;
+
+-- name: drop_tag
+DELETE FROM tags WHERE name = :name AND run = :run;

@@ -1,0 +1,228 @@
+"""Runs, their search indexes and lists."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from madang.backends.records.database import Database, Row
+from madang.backends.records.metrics import SqlMetrics
+from madang.backends.records.names import Names
+from madang.backends.records.search import Compiled, compile_search
+from madang.domain import events
+from madang.domain.query import RunQuery
+from madang.domain.runs import RunChange, RunRecord, record
+from madang.formats.state import decode_overrides, decode_state, encode_overrides, encode_state
+from madang.formats.zstd import compress, decompress
+from madang.ports.records import SEARCHED, Project, Selection, StoredRun
+
+_LONGEST = 4096  # characters of a parameter or tag that a search sees
+
+
+class SqlRuns(SqlMetrics):
+    """`ports.records.RunRecords`."""
+
+    def __init__(self, database: Database, names: Names) -> None:
+        super().__init__(database, names)
+
+    def get(self, run: str) -> StoredRun | None:
+        """The whole run, or None."""
+        row = self._db.row("get_run", id=run)
+        if row is None:
+            return None
+        stored = _stored(row)
+        heavy, environment = row[5], row[6]
+        stored.state = decode_state(decompress(row[2]), decompress(heavy) if heavy else b"")
+        if environment is not None and stored.state.environment is not None:
+            part = msgspec.msgpack.decode(decompress(environment), type=events.Environment)
+            stored.state.environment = (stored.state.environment[0], part)
+        return stored
+
+    def put(self, stored: StoredRun, touched: Collection[str] = SEARCHED) -> None:
+        """Store a run and its search indexes."""
+        with self._db.transaction():
+            made = record(stored.state, stored.overrides)
+            row = self._db.row("tick")
+            stored.changed = int(row[0]) if row else 0
+            columns = {**_columns(made), "changed": stored.changed}
+            if stored.number:
+                self._db.run("update_run", number=stored.number, **{k: v for k, v in columns.items() if k != "id"})
+            else:
+                inserted = self._db.row("insert_run", **columns)
+                stored.number = int(inserted[0]) if inserted else 0
+            self._put_state(stored)
+            if "params" in touched:
+                self._put_params(stored.number, made)
+            if "tags" in touched:
+                self._put_tags(stored.number, made)
+            if "definitions" in touched and made.definitions:
+                self.put_goals(stored)
+            if "summary" in touched:
+                self.put_hands(stored, made)
+
+    def _put_state(self, stored: StoredRun) -> None:
+        environment, digest = stored.state.environment, b""
+        if environment is not None:
+            part = msgspec.msgpack.encode(environment[1])
+            digest = blake2b(part, digest_size=16).digest()
+            self._db.run("put_shared_part", digest=digest, data=compress(part))
+            stored.state.environment = (environment[0], events.Environment())
+        light, heavy = encode_state(stored.state)
+        stored.state.environment = environment
+        self._db.run(
+            "put_state",
+            run=stored.number,
+            light=compress(light),
+            heavy=compress(heavy) if heavy else b"",
+            environment=digest,
+            overrides=encode_overrides(stored.overrides),
+            damage=msgspec.msgpack.encode(stored.damage) if stored.damage else b"",
+        )
+
+    def _put_params(self, run: int, made: RunRecord) -> None:
+        wanted = {key: parameter_text(value)[:_LONGEST] for key, value in made.config.items()}
+        self._sync(run, "param", wanted, lambda text: {"number": parameter_number(text)})
+
+    def _put_tags(self, run: int, made: RunRecord) -> None:
+        self._sync(run, "tag", {key: text[:_LONGEST] for key, text in made.tags.items()}, lambda _: {})
+
+    def _sync(self, run: int, noun: str, wanted: dict[str, str], more: Any) -> None:
+        stored: dict[int, str] = dict(self._db.rows(f"{noun}s_of_run", run=run))
+        if not wanted and not stored:
+            return
+        numbers = self._names.numbers(wanted, create=True)
+        present = {numbers[key]: text for key, text in wanted.items()}
+        self._db.many(f"drop_{noun}", [{"name": name, "run": run} for name in stored if name not in present])
+        self._db.many(
+            f"put_{noun}",
+            [
+                {"name": name, "run": run, "value": text, **more(text)}
+                for name, text in present.items()
+                if stored.get(name) != text
+            ],
+        )
+
+    def fetch(self, runs: Sequence[str]) -> list[StoredRun]:
+        """Several runs without their long lists."""
+        found = {stored.state.run: stored for stored in map(_stored, self._db.rows("fetch_runs", ids=list(runs)))}
+        return [found[run] for run in dict.fromkeys(runs) if run in found]
+
+    def find(self, text: str, limit: int = 20) -> list[tuple[str, str]]:
+        """(id, project) of the runs that ``text`` may mean."""
+        if text and len(text) <= 32 and not set(text) - set("0123456789abcdef"):
+            rows = self._db.rows("find_by_id", low=text, high=text + "g", limit=limit)
+            if rows:
+                return [(id_, project) for id_, project in rows]
+        return [(id_, project) for id_, project in self._db.rows("find_by_name", name=text, limit=limit)]
+
+    def search(self, query: RunQuery) -> Selection:
+        """Runs that fit a query."""
+        compiled = compile_search(query, self._db.dialect, self._names)
+        total = self._db.row(compiled.count, **compiled.values)
+        rows = self._db.rows(compiled.page, **compiled.values)
+        more = len(rows) > query.limit
+        rows = rows[: query.limit]
+        numbers = [int(row[0]) for row in rows]
+        found = {stored.number: stored for stored in map(_stored, self._db.rows("fetch_numbers", numbers=numbers))}
+        return Selection(
+            [found[number] for number in numbers if number in found],
+            Compiled.cursor(rows[-1][1:]) if more else "",
+            int(total[0]) if total else 0,
+        )
+
+    def projects(self) -> list[Project]:
+        """All projects, by newest activity."""
+        described = {name: (text, int(at)) for name, text, at in self._db.rows("described_projects")}
+        found = [
+            Project(name, int(runs), int(running), int(seen), int(created), described.pop(name, ("", 0))[0])
+            for name, runs, running, seen, created in self._db.rows("projects")
+        ]
+        found += [Project(name, 0, 0, at, at, text) for name, (text, at) in described.items()]
+        return sorted(found, key=lambda project: (-project.last_activity, project.name))
+
+    def describe_project(self, name: str, description: str, at: int) -> None:
+        """Set a project's description."""
+        self._db.run("describe_project", name=name, description=description, at=at)
+
+    def revision(self, projects: Collection[str] | None = None) -> int:
+        """The newest revision of any run."""
+        if projects is None:
+            row = self._db.row("revision")
+        else:
+            row = self._db.row("revision_of_projects", projects=list(projects))
+        return int(row[0]) if row else 0
+
+    def changed(self, since: int, projects: Collection[str] | None, limit: int) -> tuple[int, list[str]]:
+        """(revision reached, ids of the runs touched after ``since``)."""
+        if projects is None:
+            rows = self._db.rows("changed", since=since, limit=limit)
+        else:
+            rows = self._db.rows("changed_in_projects", since=since, projects=list(projects), limit=limit)
+        return (int(rows[-1][0]) if rows else since), [run for _, run in rows]
+
+    def add_change(self, run: str, change: RunChange, actor: str, at: int, revision: int) -> None:
+        """Keep one change from outside in the log of changes."""
+        self._db.run(
+            "add_change", run=run, change=msgspec.msgpack.encode(change), actor=actor, at=at, revision=revision
+        )
+
+
+def parameter_text(value: Any) -> str:
+    """How a search sees a parameter: as Python writes a number or bool, a text as it is, the rest as JSON."""
+    if isinstance(value, str):
+        return value.replace("\x00", "␀")
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def parameter_number(text: str) -> float | None:
+    """The number that a parameter's text is, if it is one."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def _stored(row: Row) -> StoredRun:
+    number, changed, light, overrides, damage = row[:5]
+    return StoredRun(
+        decode_state(decompress(light)),
+        decode_overrides(bytes(overrides)),
+        int(number),
+        int(changed),
+        msgspec.msgpack.decode(damage, type=dict[str, str]) if damage else {},
+    )
+
+
+def _columns(made: RunRecord) -> dict[str, Any]:
+    texts: Iterable[tuple[str, str]] = (
+        ("name", made.name),
+        ("user_name", made.user),
+        ("host", made.host),
+        ("run_group", made.group),
+        ("job_type", made.job_type),
+        ("parent", made.parent),
+        ("notes", made.notes),
+        ("commit_id", made.code.commit if made.code else ""),
+        ("branch", made.code.branch if made.code else ""),
+        ("verdict", made.verdict.verdict if made.verdict else ""),
+        ("project", made.project),
+    )
+    return {
+        "id": made.id,
+        "status": made.status,
+        "created_at": made.created_at,
+        "ended_at": made.ended_at,
+        "seen_at": made.seen_at,
+        "deleted_at": made.deleted_at,
+        "archived": int(made.archived),
+        "revision": made.revision,
+        **{name: text.replace("\x00", "␀") for name, text in texts},
+    }

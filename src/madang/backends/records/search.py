@@ -1,0 +1,252 @@
+"""The one place where a query becomes SQL."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from madang.backends.records.database import Dialect
+from madang.backends.records.names import Names
+from madang.domain.query import (
+    ATTRIBUTES,
+    AllOf,
+    Among,
+    AnyOf,
+    Compare,
+    Condition,
+    Exists,
+    Field,
+    Negation,
+    RunQuery,
+)
+from madang.errors import InvalidInput
+
+_COLUMNS = {
+    **{name: f"r.{name}" for name in ATTRIBUTES},
+    "user": "r.user_name",
+    "group": "r.run_group",
+    "commit": "r.commit_id",
+    "started_at": "r.created_at",
+    "duration": "(CASE WHEN r.ended_at > 0 THEN r.ended_at ELSE r.seen_at END - r.created_at)",
+}
+_NUMERIC = frozenset({"created_at", "started_at", "ended_at", "duration"})
+_STATISTICS = {
+    "last": "COALESCE(m.hand, m.last)",
+    "min": "m.low",
+    "max": "m.high",
+    "mean": "(m.total / NULLIF(m.numbers, 0))",
+    "best": "(CASE m.goal WHEN 1 THEN m.low WHEN 2 THEN m.high END)",
+}
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Two statements and their values. A row of the page is the run's number, then its sort keys."""
+
+    page: str
+    count: str
+    values: dict[str, Any]
+
+    @staticmethod
+    def cursor(keys: tuple[Any, ...]) -> str:
+        """The cursor that goes on after a row with these sort keys."""
+        return base64.urlsafe_b64encode(msgspec.msgpack.encode(list(keys))).decode().rstrip("=")
+
+
+def compile_search(query: RunQuery, dialect: Dialect, names: Names) -> Compiled:
+    """The statements for a query.
+
+    Raises:
+        InvalidInput: the cursor is not one that this query gave.
+    """
+    made = _Compiler(dialect, names)
+    conditions = made.scope(query) + [made.condition(query.where)]
+    where = " AND ".join(part for part in conditions if part != "TRUE") or "TRUE"
+    joins, keys = made.order(query)
+    after = made.after(keys, query.cursor)
+    columns = "".join(f", {expression}" for expression, _ in keys)
+    order = ", ".join(f"{expression} {'DESC' if down else 'ASC'}" for expression, down in keys)
+    made.values["limit"] = query.limit + 1
+    return Compiled(
+        f"SELECT r.number{columns} FROM runs r{joins} WHERE {where}{after} ORDER BY {order} LIMIT :limit",  # noqa: S608
+        f"SELECT COUNT(*) FROM runs r WHERE {where}",  # noqa: S608 - every value is a placeholder
+        made.values,
+    )
+
+
+class _Compiler:
+    def __init__(self, dialect: Dialect, names: Names) -> None:
+        self.dialect = dialect
+        self.names = names
+        self.values: dict[str, Any] = {}
+
+    def value(self, value: Any) -> str:
+        """A placeholder for a value."""
+        name = f"v{len(self.values)}"
+        self.values[name] = value.replace("\x00", "␀") if isinstance(value, str) else value
+        return f":{name}"
+
+    def number(self, key: str) -> str:
+        return self.value(self.names.numbers([key]).get(key, 0))
+
+    def scope(self, query: RunQuery) -> list[str]:
+        """Projects, deletion and free text."""
+        parts = []
+        if query.projects is not None:
+            if len(query.projects) == 1:
+                parts.append(f"r.project = {self.value(query.projects[0])}")
+            else:
+                parts.append(f"r.project = ANY({self.value(list(query.projects))})")
+        if query.deleted != "all":
+            parts.append("r.deleted_at = 0" if query.deleted == "active" else "r.deleted_at > 0")
+        if query.text:
+            parts.append(self.text(query.text))
+        return parts
+
+    def text(self, text: str) -> str:
+        holds = "%" + _escape(text) + "%"
+        options = [self.like(f"r.{name}", holds, fold=True) for name in ("name", "notes", "id")]
+        tag = f"{self.like('t.value', holds, fold=True)} OR {self.like('n.name', holds, fold=True)}"
+        options.append(
+            "EXISTS (SELECT 1 FROM tags t JOIN names n ON n.number = t.name "  # noqa: S608
+            f"WHERE t.run = r.number AND ({tag}))"
+        )
+        return "(" + " OR ".join(options) + ")"
+
+    def like(self, expression: str, pattern: str, *, fold: bool) -> str:
+        """SQL's LIKE with a backslash as escape; SQLite's own ignores case of ASCII letters, its GLOB minds case."""
+        if self.dialect == "postgres":
+            return f"{expression} {'ILIKE' if fold else 'LIKE'} {self.value(pattern)} ESCAPE '\\'"
+        if fold:
+            return f"folded({expression}) LIKE {self.value(pattern.casefold())} ESCAPE '\\'"
+        return f"{expression} GLOB {self.value(_glob(pattern))}"
+
+    def condition(self, condition: Condition) -> str:
+        """A condition as SQL that is true or false, never NULL."""
+        match condition:
+            case AllOf(parts):
+                return "(" + " AND ".join(map(self.condition, parts)) + ")" if parts else "TRUE"
+            case AnyOf(parts):
+                return "(" + " OR ".join(map(self.condition, parts)) + ")" if parts else "FALSE"
+            case Negation(part):
+                return f"NOT {self.condition(part)}"
+            case Compare(field, op, value):
+                return self.on(field, lambda expression: self.compare(expression, op, value), _kind(value))
+            case Among(field, values, negated):
+                return self.among(field, values, negated)
+            case Exists(field, negated):
+                found = self.on(field, lambda expression: f"{expression} IS NOT NULL", "any")
+                return f"NOT {found}" if negated else found
+        raise InvalidInput(f"{condition!r} is not a condition.")
+
+    def among(self, field: Field, values: tuple[Any, ...], negated: bool) -> str:
+        if not values:
+            return self.condition(Exists(field)) if negated else "FALSE"
+        parts: tuple[Condition, ...] = tuple(Compare(field, "!=" if negated else "=", value) for value in values)
+        return self.condition(AllOf(parts) if negated else AnyOf(parts))
+
+    def on(self, field: Field, test: Any, kind: str) -> str:
+        """A test of a field's value; false when the run has no such field."""
+        if field.scope == "attributes":
+            column = self.attribute(field.key)
+            if kind != "any" and (field.key in _NUMERIC) != (kind == "number"):
+                return "FALSE"
+            empty = f" AND {column} <> ''" if kind == "any" and field.key not in _NUMERIC else ""
+            return f"({test(column)}{empty})"
+        if field.scope == "params":
+            expression = "p.number" if kind == "number" else "p.value"
+            return f"EXISTS (SELECT 1 FROM params p WHERE p.name = {self.number(field.key)} AND p.run = r.number AND {test(expression)})"  # noqa: S608
+        if field.scope == "tags":
+            return f"EXISTS (SELECT 1 FROM tags t WHERE t.name = {self.number(field.key)} AND t.run = r.number AND {test('t.value')})"  # noqa: S608
+        expression = _STATISTICS[field.statistic]
+        if kind == "any":
+            return f"EXISTS (SELECT 1 FROM metrics m WHERE m.name = {self.number(field.key)} AND m.run = r.number)"  # noqa: S608
+        if kind == "text":
+            expression = "m.words"
+        return f"EXISTS (SELECT 1 FROM metrics m WHERE m.name = {self.number(field.key)} AND m.run = r.number AND {test(expression)})"  # noqa: S608
+
+    def attribute(self, key: str) -> str:
+        if key not in ATTRIBUTES:
+            raise InvalidInput(f"Runs have no attribute {key!r}.", hint="Known: " + ", ".join(sorted(ATTRIBUTES)) + ".")
+        return _COLUMNS[key]
+
+    def compare(self, expression: str, op: str, value: Any) -> str:
+        if op in ("like", "ilike"):
+            return self.like(expression, str(value), fold=op == "ilike")
+        if op == "contains":
+            return self.like(expression, "%" + _escape(str(value)) + "%", fold=False)
+        if isinstance(value, bool):
+            value = str(value)
+        return f"{expression} {'<>' if op == '!=' else op} {self.value(value)}"
+
+    def order(self, query: RunQuery) -> tuple[str, list[tuple[str, bool]]]:
+        """(joins, sort keys with their direction): runs without the field last; ties by newest, then id."""
+        joins, keys = "", []
+        for place, order in enumerate(query.order):
+            field, alias = order.field, f"o{place}"
+            if field.scope == "attributes":
+                keys.append((self.attribute(field.key), order.descending))
+                continue
+            joins += f" LEFT JOIN {field.scope} {alias} ON {alias}.name = {self.number(field.key)} AND {alias}.run = r.number"
+            if field.scope == "metrics":
+                expressions = [_STATISTICS[field.statistic].replace("m.", f"{alias}.")]
+                if field.statistic == "last":
+                    expressions.append(f"{alias}.words")
+            elif field.scope == "params":
+                expressions = [f"{alias}.number", f"{alias}.value"]
+            else:
+                expressions = [f"{alias}.value"]
+            for expression in expressions:
+                keys.append((f"CASE WHEN {expression} IS NULL THEN 1 ELSE 0 END", False))
+                keys.append((expression, order.descending))
+        return joins, [*keys, ("r.created_at", True), ("r.id", False)]
+
+    def after(self, keys: list[tuple[str, bool]], cursor: str) -> str:
+        """The condition that begins after the last row of the page before."""
+        if not cursor:
+            return ""
+        last = _read_cursor(cursor, len(keys))
+        options, equal = [], ""
+        for (expression, down), value in zip(keys, last, strict=True):
+            if value is not None:
+                options.append(f"({equal}{expression} {'<' if down else '>'} {self.value(value)})")
+                equal += f"{expression} = {self.value(value)} AND "
+            else:
+                equal += f"{expression} IS NULL AND "
+        return " AND (" + " OR ".join(options) + ")"
+
+
+def _kind(value: Any) -> str:
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else "text"
+
+
+def _read_cursor(cursor: str, count: int) -> list[Any]:
+    try:
+        keys = msgspec.msgpack.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list[Any])
+    except (msgspec.MsgspecError, binascii.Error, ValueError):
+        keys = []
+    if len(keys) != count or not all(key is None or isinstance(key, str | int | float) for key in keys):
+        raise InvalidInput("The cursor does not belong to this search.", hint="Start again without a cursor.")
+    return keys
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _glob(pattern: str) -> str:
+    """A LIKE pattern as a GLOB pattern."""
+    made, escaped = [], False
+    for sign in pattern:
+        if escaped or sign not in "\\%_":
+            made.append(f"[{sign}]" if sign in "*?[" else sign)
+            escaped = False
+        elif sign == "\\":
+            escaped = True
+        else:
+            made.append("*" if sign == "%" else "?")
+    return "".join(made)

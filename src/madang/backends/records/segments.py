@@ -1,0 +1,144 @@
+"""Segments, their key sets, pieces and chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
+
+import msgspec
+
+from madang.backends.records.database import Database, Row
+from madang.backends.records.names import Names
+from madang.ports.records import ChunkRow, KeySetRow, SegmentRow
+
+
+class SqlSegments:
+    """`ports.records.SegmentRecords`."""
+
+    def __init__(self, database: Database, names: Names) -> None:
+        self._db = database
+        self._names = names
+
+    def get(self, run: int, segment: str) -> SegmentRow | None:
+        """The row of one segment."""
+        row = self._db.row("get_segment", run=run, id=segment)
+        return _segment(row) if row else None
+
+    def of_run(self, run: int) -> list[SegmentRow]:
+        """All segments of a run."""
+        return [_segment(row) for row in self._db.rows("segments_of_run", run=run)]
+
+    def open(self) -> list[tuple[str, SegmentRow]]:
+        """(run id, row) of every segment that has not ended."""
+        return [(row[0], _segment(row[1:])) for row in self._db.rows("open_segments")]
+
+    def put(self, row: SegmentRow, before: int | None) -> bool:
+        """Store a row if nobody moved it meanwhile."""
+        values = asdict(row) | {"ended": int(row.ended)}
+        if before is None:
+            made = self._db.row("insert_segment", **{key: values[key] for key in values if key != "number"})
+            if made is None:
+                return False
+            row.number = int(made[0])
+            return True
+        del values["run"], values["id"]
+        return self._db.run("update_segment", **values, before=before) == 1
+
+    def keysets(self, segment: int) -> list[KeySetRow]:
+        """The declared sets in the order of their sequence."""
+        return [
+            KeySetRow(sequence, number, msgspec.msgpack.decode(names, type=tuple[int, ...]), types)
+            for sequence, number, names, types in self._db.rows("keysets", segment=segment)
+        ]
+
+    def add_keysets(self, segment: int, sets: Iterable[KeySetRow]) -> None:
+        """Keep declared sets."""
+        self._db.many(
+            "add_keyset",
+            (
+                {
+                    "segment": segment,
+                    "sequence": item.sequence,
+                    "id": item.id,
+                    "names": msgspec.msgpack.encode(item.keys),
+                    "types": item.types,
+                }
+                for item in sets
+            ),
+        )
+
+    def names(self, keys: Collection[int]) -> dict[int, str]:
+        """Metric names by number."""
+        return self._names.names(keys)
+
+    def numbers(self, names: Sequence[str], *, create: bool = False) -> dict[str, int]:
+        """Numbers by metric name."""
+        return self._names.numbers(names, create=create)
+
+    def add_piece(self, segment: int, offset: int, data: bytes) -> None:
+        """Keep raw bytes of a segment."""
+        self._db.run("add_piece", segment=segment, start=offset, stop=offset + len(data), data=data)
+
+    def pieces(self, segment: int, offset: int) -> bytes:
+        """The kept bytes from ``offset`` on, joined."""
+        parts = [
+            bytes(data)[max(0, offset - start) :]
+            for start, data in self._db.rows("pieces", segment=segment, start=offset)
+        ]
+        return b"".join(parts)
+
+    def drop_pieces(self, segment: int, before: int) -> None:
+        """Forget pieces that end at or before this offset."""
+        self._db.run("drop_pieces", segment=segment, before=before)
+
+
+class SqlHistory:
+    """`ports.records.HistoryRecords`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, chunk: ChunkRow, blocks: Sequence[bytes]) -> None:
+        """Store a chunk."""
+        place = {"run": chunk.run, "kind": chunk.kind, "segment": chunk.segment, "first": chunk.first}
+        self._db.many(
+            "put_block",
+            ({**place, "block": number, "data": data} for number, data in enumerate([chunk.head, *blocks])),
+        )
+
+    def heads(self, run: int, kind: str) -> list[ChunkRow]:
+        """All chunks of a run."""
+        rows = self._db.rows("chunk_heads", run=run, kind=kind)
+        return [ChunkRow(number, segment, first, letter, bytes(head)) for number, segment, first, letter, head in rows]
+
+    def blocks(self, chunk: ChunkRow, numbers: Sequence[int]) -> dict[int, bytes]:
+        """Some blocks of a chunk."""
+        if not numbers:
+            return {}
+        rows = self._db.rows(
+            "chunk_blocks",
+            run=chunk.run,
+            kind=chunk.kind,
+            segment=chunk.segment,
+            first=chunk.first,
+            blocks=list(numbers),
+        )
+        return {int(number): bytes(data) for number, data in rows}
+
+
+def _segment(row: Row) -> SegmentRow:
+    run, id_, number, offset, sequence, chain, sealed, sealed_sequence, sealed_chain, rows, ended, damage = row
+    return SegmentRow(
+        run,
+        id_,
+        number,
+        offset,
+        sequence,
+        bytes(chain),
+        sealed,
+        sealed_sequence,
+        bytes(sealed_chain),
+        rows,
+        bool(ended),
+        damage,
+    )

@@ -1,0 +1,98 @@
+"""The stored form of a run's derived state: MessagePack of the domain's values (docs/formats/store.md).
+
+It is a cache of the segments and never leaves the store, so it has no compatibility to keep: the store's schema
+version covers it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import msgspec
+
+from madang.domain import events
+from madang.domain.events import Stamp
+from madang.domain.run_state import RunState
+from madang.domain.runs import Overrides
+from madang.errors import CorruptData
+from madang.formats.journal import from_json
+from madang.formats.segment import to_json
+
+_PLAIN, _WRAPPED = b"\x01", b"\x02"  # the second has integers beyond 64 bits in the journal's wrappers
+
+
+@dataclasses.dataclass
+class _Heavy:
+    files: dict[str, tuple[Stamp, events.File]] = dataclasses.field(default_factory=dict)
+    uses: list[tuple[Stamp, events.Use]] = dataclasses.field(default_factory=list)
+    versions: list[tuple[Stamp, events.VersionWritten]] = dataclasses.field(default_factory=list)
+    opened: dict[str, str] = dataclasses.field(default_factory=dict)
+    inputs: dict[str, tuple[Stamp, events.InputItem]] = dataclasses.field(default_factory=dict)
+    outputs: dict[str, tuple[Stamp, events.FileRef]] = dataclasses.field(default_factory=dict)
+    imports: dict[str, int] = dataclasses.field(default_factory=dict)
+    environment: tuple[Stamp, events.Environment] | None = None
+
+
+HEAVY = tuple(field.name for field in dataclasses.fields(_Heavy))
+_LIGHT = tuple(field.name for field in dataclasses.fields(RunState) if field.name not in HEAVY)
+_EMPTY = RunState("")
+
+
+def _encode(value: Any) -> bytes:
+    try:
+        return _PLAIN + msgspec.msgpack.encode(value)
+    except OverflowError:
+        plain = to_json(msgspec.to_builtins(value, str_keys=True))
+        return _WRAPPED + msgspec.msgpack.encode(plain)
+
+
+def _decode(data: bytes, kind: Any) -> Any:
+    try:
+        body = memoryview(data)[1:]
+        if data[:1] == _PLAIN:
+            return msgspec.msgpack.decode(body, type=kind)
+        return msgspec.convert(from_json(msgspec.msgpack.decode(body)), kind)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise CorruptData(
+            f"The stored state of a run cannot be read: {error}.",
+            hint="Delete records.db of the store; it is rebuilt from the segments.",
+        ) from error
+
+
+def _fields(state: RunState, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(state, name)) != getattr(_EMPTY, name)}
+
+
+def encode_state(state: RunState) -> tuple[bytes, bytes]:
+    """(light, heavy): the short fields, and the long lists and capture; the second is empty when there are none."""
+    heavy = _fields(state, HEAVY)
+    return _encode({"run": state.run, **_fields(state, _LIGHT)}), _encode(heavy) if heavy else b""
+
+
+def decode_state(light: bytes, heavy: bytes = b"") -> RunState:
+    """The state; without ``heavy`` those fields are empty.
+
+    Raises:
+        CorruptData: the bytes are not what `encode_state` made.
+    """
+    state: RunState = _decode(light, RunState)
+    for table in (state.config, state.tags, state.summary):  # (value,) or () comes back as a list
+        for key, (stamp, value) in table.items():
+            table[key] = (stamp, tuple(value))
+    if heavy:
+        other: _Heavy = _decode(heavy, _Heavy)
+        for name in HEAVY:
+            setattr(state, name, getattr(other, name))
+    return state
+
+
+def encode_overrides(overrides: Overrides) -> bytes:
+    """Changes from outside; empty bytes when there are none."""
+    return b"" if overrides == Overrides() else _encode(overrides)
+
+
+def decode_overrides(data: bytes) -> Overrides:
+    """Undo `encode_overrides`."""
+    made: Overrides = _decode(data, Overrides) if data else Overrides()
+    return made

@@ -1,0 +1,361 @@
+"""The records: what a hub or workspace knows of runs, metrics, versions and tokens.
+
+A backend is one object that satisfies `Records`; its parts are small protocols by noun. Every method may be called from many threads
+at once. A method called inside `transaction()` takes part in it; outside, each call is its own transaction. After an error nothing of
+the call (inside `transaction()`: nothing of the block) has happened, and it may be repeated.
+
+Errors of every method: `StorageError` when the disk or database refuses (full, read-only, failing), `Unavailable` when the database
+server does not answer or a lock could not be had in time, `Incompatible` when the schema is newer than this release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from madang.domain.metrics import MetricSummary
+from madang.domain.query import RunQuery
+from madang.domain.run_state import RunState
+from madang.domain.runs import Overrides, RunChange
+from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.ports.tokens import TokenRecords
+
+
+SEARCHED = frozenset({"params", "tags", "summary", "definitions"})
+
+
+@dataclass
+class StoredRun:
+    """A run at rest.
+
+    ``number`` is the store's own short id (0: not stored yet), ``changed`` the revision that last touched it.
+    """
+
+    state: RunState
+    overrides: Overrides = field(default_factory=Overrides)
+    number: int = 0
+    changed: int = 0
+    damage: dict[str, str] = field(default_factory=dict)  # segment → why its end cannot be read
+
+
+@dataclass(frozen=True)
+class Project:
+    """Counts over the runs that are not deleted."""
+
+    name: str
+    runs: int
+    running: int
+    last_activity: int  # µs UTC
+    created_at: int  # µs UTC
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One page of a search. ``next`` is the cursor of the page after, empty at the end; ``total`` counts all pages."""
+
+    runs: list[StoredRun]
+    next: str
+    total: int
+
+
+@dataclass(frozen=True)
+class MetricKey:
+    """A metric name of a project; ``runs`` says how many runs have it."""
+
+    name: str
+    kind: str
+    runs: int
+
+
+class RunRecords(Protocol):
+    """Runs, their search indexes and the summaries of their metrics."""
+
+    def get(self, run: str) -> StoredRun | None:
+        """The whole run, or None."""
+        ...
+
+    def put(self, stored: StoredRun, touched: Collection[str] = SEARCHED) -> None:
+        """Store a run and the search indexes that were ``touched``; sets ``number`` and ``changed`` (a new revision)."""
+        ...
+
+    def fetch(self, runs: Sequence[str]) -> list[StoredRun]:
+        """Several runs without their long lists (files, opened, inputs, outputs, imports, environment); unknown ids are left out."""
+        ...
+
+    def find(self, text: str, limit: int = 20) -> list[tuple[str, str]]:
+        """(id, project) of the runs whose id is or begins with ``text``, else whose name is ``text``. An exact id comes alone."""
+        ...
+
+    def search(self, query: RunQuery) -> Selection:
+        """Runs that fit a query, light as from `fetch`. ``query.projects`` None means all. Raises `InvalidInput` for a bad cursor."""
+        ...
+
+    def projects(self) -> list[Project]:
+        """All projects, by newest activity."""
+        ...
+
+    def describe_project(self, name: str, description: str, at: int) -> None:
+        """Make the project if it is new, and set its description."""
+        ...
+
+    def revision(self, projects: Collection[str] | None = None) -> int:
+        """The newest revision of any run (of these projects); 0 without any."""
+        ...
+
+    def changed(self, since: int, projects: Collection[str] | None, limit: int) -> tuple[int, list[str]]:
+        """(revision reached, ids of the runs touched after ``since``), oldest change first."""
+        ...
+
+    def metrics(
+        self, numbers: Sequence[int], keys: Collection[str] | None, limit: int
+    ) -> dict[int, dict[str, MetricSummary]]:
+        """Summaries by run number and key; at most ``limit`` keys a run, in the order in which the store met them."""
+        ...
+
+    def put_metrics(self, stored: StoredRun, summaries: Mapping[str, MetricSummary], *, replace: bool = False) -> None:
+        """Store summaries of a run that is stored. With ``replace``, keys that are not named lose theirs."""
+        ...
+
+    def metric_keys(self, project: str, runs: Sequence[int] | None, contains: str, limit: int) -> list[MetricKey]:
+        """Metric names of a project (or of some of its runs), by name; ``contains`` ignores case."""
+        ...
+
+    def add_change(self, run: str, change: RunChange, actor: str, at: int, revision: int) -> None:
+        """Keep one change from outside in the log of changes."""
+        ...
+
+
+@dataclass
+class SegmentRow:
+    """How far a segment has been read (``offset``…) and how much of that lies in sealed chunks (``sealed_…``)."""
+
+    run: int
+    id: str
+    number: int = 0
+    offset: int = 0
+    sequence: int = 0
+    chain: bytes = bytes(16)
+    sealed_offset: int = 0
+    sealed_sequence: int = 0
+    sealed_chain: bytes = bytes(16)
+    rows: int = 0  # metric rows and console lines between sealed_offset and offset
+    ended: bool = False  # nothing more is expected
+    damage: str = ""
+
+
+@dataclass(frozen=True)
+class KeySetRow:
+    """A set of metric names that a segment declared at ``sequence``."""
+
+    sequence: int
+    id: int
+    keys: tuple[int, ...]  # numbers of the names
+    types: str
+
+
+class SegmentRecords(Protocol):
+    """Positions, key sets and (on a hub) the bytes of segments that are not sealed yet."""
+
+    def get(self, run: int, segment: str) -> SegmentRow | None:
+        """The row of one segment."""
+        ...
+
+    def of_run(self, run: int) -> list[SegmentRow]:
+        """All segments of a run."""
+        ...
+
+    def open(self) -> list[tuple[str, SegmentRow]]:
+        """(run id, row) of every segment that has not ended."""
+        ...
+
+    def put(self, row: SegmentRow, before: int | None) -> bool:
+        """Store a row if the stored offset is still ``before`` (None: there was no row); sets ``number``. False when it is not."""
+        ...
+
+    def keysets(self, segment: int) -> list[KeySetRow]:
+        """The declared sets in the order of their sequence."""
+        ...
+
+    def add_keysets(self, segment: int, sets: Iterable[KeySetRow]) -> None:
+        """Keep declared sets; a sequence that is there already stays."""
+        ...
+
+    def names(self, keys: Collection[int]) -> dict[int, str]:
+        """Metric names by number."""
+        ...
+
+    def numbers(self, names: Sequence[str], *, create: bool = False) -> dict[str, int]:
+        """Numbers by metric name; with ``create`` unknown names get one."""
+        ...
+
+    def add_piece(self, segment: int, offset: int, data: bytes) -> None:
+        """Keep raw bytes of a segment that begin at ``offset``."""
+        ...
+
+    def pieces(self, segment: int, offset: int) -> bytes:
+        """The kept bytes from ``offset`` on, joined."""
+        ...
+
+    def drop_pieces(self, segment: int, before: int) -> None:
+        """Forget pieces that end at or before this offset."""
+        ...
+
+
+@dataclass(frozen=True)
+class ChunkRow:
+    """One sealed chunk: ``kind`` is `h` (history) or `c` (console); blocks lie beside it under their numbers (from 1)."""
+
+    run: int
+    segment: int
+    first: int  # sequence of its first frame
+    kind: str
+    head: bytes
+
+
+class HistoryRecords(Protocol):
+    """Sealed chunks (docs/formats/store.md)."""
+
+    def add(self, chunk: ChunkRow, blocks: Sequence[bytes]) -> None:
+        """Store a chunk; one that is there already is replaced."""
+        ...
+
+    def heads(self, run: int, kind: str) -> list[ChunkRow]:
+        """All chunks of a run, by segment and sequence."""
+        ...
+
+    def blocks(self, chunk: ChunkRow, numbers: Sequence[int]) -> dict[int, bytes]:
+        """Some blocks of a chunk."""
+        ...
+
+
+@dataclass(frozen=True)
+class CollectionRow:
+    """A named line of versions. ``first`` is the number of its first version."""
+
+    project: str
+    name: str
+    type: str
+    created_at: int
+    versions: int = 0
+    latest: int = 0
+    aliases: dict[str, int] = field(default_factory=dict)
+    updated_at: int = 0
+    size: int = 0  # bytes of the latest version
+    description: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    first: int = 1
+
+
+class VersionRecords(Protocol):
+    """Collections, versions with their manifests, aliases and their history."""
+
+    def collections(self, project: str, type: str | None = None) -> list[CollectionRow]:
+        """Collections of a project by name."""
+        ...
+
+    def collection(self, project: str, name: str) -> CollectionRow | None:
+        """One collection."""
+        ...
+
+    def add(
+        self, version: VersionRecord, entries: Sequence[Entry], origin: tuple[str, int] | None = None
+    ) -> VersionRecord:
+        """Commit a version: the store gives the next number (``version.number`` is passed over) and moves `latest`.
+
+        The collection is made when it is new. Adding again with the same ``origin`` (segment, sequence) returns the version that
+        was made of it. A version with the same digest as the latest of the collection is that version. Aliases named on the version move to it,
+        without history. Raises `Conflict` when the collection has another type.
+        """
+        ...
+
+    def get(self, project: str, name: str, number: int | None = None, alias: str = "") -> VersionRecord | None:
+        """A version by number or alias (`latest` is the highest number)."""
+        ...
+
+    def versions(self, project: str, name: str) -> list[VersionRecord]:
+        """All versions, newest first."""
+        ...
+
+    def by_run(self, run: str) -> list[VersionRecord]:
+        """Versions that a run wrote."""
+        ...
+
+    def of_runs(self, runs: Sequence[str]) -> dict[str, list[str]]:
+        """Names (``name:v3``) of the versions that runs wrote, by run."""
+        ...
+
+    def entries(self, project: str, digest: str) -> list[Entry]:
+        """The manifest with this digest, sorted by path; empty when the project has none."""
+        ...
+
+    def holds_blob(self, project: str, digest: str) -> bool:
+        """Whether any version or run file of the project holds a blob."""
+        ...
+
+    def edit(
+        self,
+        project: str,
+        name: str,
+        number: int,
+        *,
+        description: str | None,
+        metadata: Mapping[str, Any] | None,
+        tags: Mapping[str, str] | None,
+    ) -> None:
+        """Replace what is not None. Raises `NotFound`."""
+        ...
+
+    def edit_collection(
+        self, project: str, name: str, *, description: str | None, tags: Mapping[str, str] | None
+    ) -> None:
+        """Replace what is not None. Raises `NotFound`."""
+        ...
+
+    def point(self, change: PointerChange, expected: int | object | None = ...) -> PointerChange:
+        """Move an alias (None: take it away) and write the history; ``before`` is filled in.
+
+        ``expected`` is the number the alias must point at now (None: at nothing; left out: anything). Raises `Conflict` otherwise,
+        `NotFound` when the version does not exist.
+        """
+        ...
+
+    def pointer_history(self, project: str, name: str) -> list[PointerChange]:
+        """All moves, newest first."""
+        ...
+
+
+class KeyValue(Protocol):
+    """Small settings of the store itself."""
+
+    def get(self, key: str) -> bytes | None:
+        """A value, or None."""
+        ...
+
+    def set(self, key: str, value: bytes | None) -> None:
+        """Keep a value; None forgets it."""
+        ...
+
+
+class Records(Protocol):
+    """All of it, with transactions over all of it."""
+
+    runs: RunRecords
+    segments: SegmentRecords
+    history: HistoryRecords
+    versions: VersionRecords
+    tokens: TokenRecords
+    settings: KeyValue
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Everything this thread does in the block happens together or not at all.
+
+        Blocks of other threads and processes wait or run before or after it (no lost update). A block inside a block joins the outer one.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back connections and files."""
+        ...

@@ -1,0 +1,141 @@
+"""Taking bytes of segments into the records: one transaction, whichever way they came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from madang.domain import events
+from madang.domain.metrics import MetricSummary
+from madang.domain.run_state import RunState, apply, outcome_of_segment
+from madang.formats.journal import KeySet, Position, read_frames
+from madang.formats.rows import Batch, decode
+from madang.ports.records import KeySetRow, Records, SegmentRow, StoredRun
+from madang.services.history import History
+from madang.services.summaries import add_rows, visible
+
+_TOUCHES: dict[type, str] = {
+    events.Config: "params",
+    events.Tags: "tags",
+    events.Summary: "summary",
+    events.DefineMetric: "definitions",
+}
+_FEW = 500
+
+
+@dataclass
+class Taken:
+    """What a piece of a segment brought."""
+
+    row: SegmentRow
+    batch: Batch
+    position: Position
+    fresh: bool  # the first piece of its segment
+
+
+@dataclass
+class RunSession:
+    """A run that is being changed inside one transaction."""
+
+    stored: StoredRun
+    touched: set[str] = field(default_factory=set)
+    summaries: dict[str, MetricSummary] = field(default_factory=dict)
+    rewound: bool = False
+    new: bool = False
+
+
+class Ingest:
+    """Applies pieces of segments to a run. Every method is called inside a transaction."""
+
+    def __init__(self, records: Records, history: History) -> None:
+        self._records = records
+        self._history = history
+
+    def open(self, run: str) -> RunSession:
+        """The run as stored, or a new one."""
+        stored = self._records.runs.get(run)
+        if stored is None:
+            return RunSession(StoredRun(RunState(run)), {"params", "tags", "summary", "definitions"}, new=True)
+        return RunSession(stored)
+
+    def row(self, session: RunSession, segment: str) -> SegmentRow:
+        """How far a segment is read; a new row when it is unknown."""
+        number = session.stored.number
+        known = self._records.segments.get(number, segment) if number else None
+        return known or SegmentRow(number, segment)
+
+    def take(self, session: RunSession, row: SegmentRow, data: bytes) -> Taken:
+        """Read the whole frames of ``data``, which begins at the row's offset, into the session. Nothing is stored yet."""
+        position = Position(row.offset, row.sequence, row.chain, row.damage)
+        keysets: dict[int, KeySet] = self._history.keysets(row, row.sequence) if row.number else {}
+        batch = decode(read_frames(data, position), row.id, keysets)
+        state = session.stored.state
+        for stamp, event in batch.events:
+            apply(state, stamp, event)
+            self._touch(session, event)
+        if row.id in state.segments:
+            known = state.segments[row.id]
+            known.seen = max(known.seen, batch.last)
+        return Taken(row, batch, position, not row.number)
+
+    def _touch(self, session: RunSession, event: events.Event) -> None:
+        kind = type(event)
+        if kind in _TOUCHES:
+            session.touched.add(_TOUCHES[kind])
+        elif isinstance(event, events.Removed):
+            session.touched.update({"params", "tags", "summary"})
+        elif isinstance(event, events.Rewound):
+            session.rewound = True
+
+    def keep(self, session: RunSession, taken: Taken, *, ended: bool) -> bool:
+        """Store the position, key sets and rows of a piece. False when another process was faster: roll back then."""
+        row, batch, position = taken.row, taken.batch, taken.position
+        before = None if taken.fresh else row.offset
+        row.run = session.stored.number
+        row.offset, row.sequence, row.chain = position.offset, position.sequence, position.chain
+        row.damage, row.ended = position.damage, ended or bool(position.damage)
+        row.rows += sum(len(rows.steps) for rows in batch.rows) + len(batch.console)
+        if position.damage:
+            session.stored.damage[row.id] = position.damage
+        if not self._records.segments.put(row, before):
+            return False
+        self._keep_keysets(row, batch)
+        for rows in batch.rows:
+            add_rows(session.summaries, visible(rows, row.id, session.stored.state.rewinds), row.id)
+        return True
+
+    def _keep_keysets(self, row: SegmentRow, batch: Batch) -> None:
+        if batch.keysets:
+            names = list({name for _, item in batch.keysets for name in item.names})
+            numbers = self._records.segments.numbers(names, create=True)
+            self._records.segments.add_keysets(
+                row.number,
+                [
+                    KeySetRow(sequence, item.id, tuple(numbers[name] for name in item.names), item.types)
+                    for sequence, item in batch.keysets
+                ],
+            )
+
+    def begin(self, session: RunSession) -> None:
+        """Store the run itself, so that its segments can refer to it."""
+        self._records.runs.put(session.stored, session.touched)
+
+    def close(self, session: RunSession) -> None:
+        """Store the summaries, after all pieces are kept."""
+        runs, stored = self._records.runs, session.stored
+        if session.rewound:
+            summaries: dict[str, MetricSummary] = {}
+            for segment, rows in self._history.rows(stored):
+                add_rows(summaries, rows, segment)
+            runs.put_metrics(stored, summaries, replace=True)
+            return
+        if session.summaries:
+            keys = list(session.summaries) if len(session.summaries) <= _FEW else None
+            for key, known in runs.metrics([stored.number], keys, 1 << 40)[stored.number].items():
+                if key in session.summaries:
+                    session.summaries[key].merge(known)
+            runs.put_metrics(stored, session.summaries)
+
+
+def finished(state: RunState, segment: str) -> bool:
+    """Whether a segment's outcome is known."""
+    return outcome_of_segment(state, segment) is not None

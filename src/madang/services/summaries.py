@@ -1,0 +1,64 @@
+"""From columns to summaries, and which points a rewind hides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from madang.domain.events import Stamp
+from madang.domain.metrics import MetricSummary
+from madang.formats.rows import Rows
+
+Rewinds = Sequence[tuple[Stamp, int]]
+
+
+def visible(rows: Rows, segment: str, rewinds: Rewinds) -> Rows:
+    """The rows that no rewind hides: those logged before it, at its step or later."""
+    if not rewinds:
+        return rows
+    kept = [
+        place
+        for place, (step, time, sequence) in enumerate(zip(rows.steps, rows.times, rows.sequences, strict=True))
+        if not any(step >= first and (time, segment, sequence) < stamp for stamp, first in rewinds)
+    ]
+    return rows if len(kept) == len(rows.steps) else rows.pick(kept)
+
+
+def add_rows(summaries: dict[str, MetricSummary], rows: Rows, segment: str) -> None:
+    """Take the rows of one segment into the summaries by key."""
+    if not rows.steps:
+        return
+    places = list(zip(rows.steps, rows.times, rows.sequences, strict=True))
+    newest = places.index(max(places))
+    ordered = all(map(int.__le__, rows.steps, rows.steps[1:]))
+    for name, letter, column in zip(rows.names, rows.types, rows.columns, strict=True):
+        if letter == "v":
+            made = MetricSummary()
+            for (step, time, sequence), value in zip(places, column, strict=True):
+                if value is not None:
+                    made.add(value, (step, time, segment, sequence))
+            if not made.count:
+                continue
+        else:
+            step, time, sequence = places[newest]
+            made = MetricSummary(len(column), column[newest], (step, time, segment, sequence))
+            _numbers(made, column, rows.steps, letter, ordered)
+        summaries.setdefault(name, MetricSummary()).merge(made)
+
+
+def _numbers(made: MetricSummary, column: Sequence[Any], steps: Sequence[int], letter: str, ordered: bool) -> None:
+    total = float(sum(column))
+    if total != total:  # a NaN, or infinities of both signs
+        pairs = [(value, step) for value, step in zip(column, steps, strict=True) if value == value]
+        if not pairs:
+            return
+        column, steps = zip(*pairs, strict=True)
+        total = float(sum(column))
+    low, high = min(column), max(column)
+    if ordered:
+        made.min_step, made.max_step = steps[column.index(low)], steps[column.index(high)]
+    else:
+        made.min_step = min(step for value, step in zip(column, steps, strict=True) if value == low)
+        made.max_step = min(step for value, step in zip(column, steps, strict=True) if value == high)
+    made.min, made.max = (int(low), int(high)) if letter == "?" else (low, high)
+    made.numbers, made.total = len(column), total
