@@ -90,7 +90,7 @@ def _encoder() -> Callable[[Any], bytes]:
     try:
         from _json import encode_basestring, make_encoder
 
-        pieces = make_encoder(None, None, encode_basestring, None, ":", ",", False, False, False)
+        pieces = make_encoder(None, str, encode_basestring, None, ":", ",", False, False, False)
         if "".join(pieces({"a": [1, None, True, "é"]}, 0)) == '{"a":[1,null,true,"é"]}':
             return lambda value: "".join(pieces(value, 0)).encode("utf-8", "surrogatepass")
     except (ImportError, TypeError, ValueError):

@@ -116,7 +116,7 @@ def ensure(store: str) -> None:
     try:
         for folder in ("segments", "blobs", "tmp"):
             os.makedirs(f"{store}/{folder}", exist_ok=True)
-        aside = f"{store}/tmp/format-{os.getpid()}-{os.urandom(4).hex()}"
+        aside = f"{store}/format.{os.urandom(4).hex()}"
         with open(aside, "w", encoding="utf-8") as file:
             file.write(f"madang store {FORMAT}\n")
         os.replace(aside, store + "/format")
@@ -198,7 +198,7 @@ def release(path: str, *, remove: bool = True) -> None:
     if descriptor < 0:
         return
     if remove:
-        try:
+        try:  # noqa: SIM105 - contextlib is not to be imported here
             os.unlink(path)
         except OSError:
             pass  # somebody cleaned up before: the lock is given back all the same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from madang.domain import redact
 from madang.formats import segment as codec
 
 TYPE_CHECKING = False
@@ -24,8 +25,12 @@ class Config:
         """Set parameters from a mapping, an `argparse.Namespace`, a dataclass or any object with attributes."""
         flat = dict(_flatten({**_as_mapping(values), **named}, self._prefix))
         if flat:
-            self._run.append(codec.CONFIG, {"set": flat})
+            self._run.append(codec.CONFIG, {"set": redact.mapping(flat)})
             self._values.update(flat)
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Take over values that the run has already."""
+        self._values.update(values)
 
     def __getitem__(self, key: str) -> Any:
         name = self._prefix + key

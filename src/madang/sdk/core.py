@@ -19,19 +19,33 @@ if TYPE_CHECKING:
 class Core:
     """The journal of one run in one process; safe for threads, forks, signal handlers and interruptions."""
 
-    def __init__(self, run: str, places: StorePaths, header: dict[str, Any], *, silent: bool = False) -> None:
-        self.id = run
+    def __init__(
+        self, header: dict[str, Any], places: StorePaths, *, silent: bool = False, attached: bool = False
+    ) -> None:
+        self.id: str = header["run"]
         self.places = places
-        self.forked = False  # in a child process: it adds to the run and does not end it
+        self.forked = attached  # in a child process: it adds to the run and does not end it
+        self.last_step = -1
         self._header = header
         self._lock = RLock()
         self._spare: list[RunWriter] = []  # segments for calls that interrupt another call of their own thread
         self._pending: list[Callable[[], None]] = []
-        self._step = -1
         self._writer: NoWriter | RunWriter = NoWriter()
         self._metrics: Callable[..., None] = self._writer.metrics
-        if not silent:
+        if attached and not silent:
+            self._set_unopened()
+        elif not silent:
             self._open()
+
+    @property
+    def segment(self) -> str:
+        """The id of the segment that this process writes; empty before the first event of a child process."""
+        return self._writer.segment
+
+    @property
+    def offset(self) -> int:
+        """Bytes written to the present segment."""
+        return self._writer.offset
 
     def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Record values at a step: numbers, booleans, texts, NumPy scalars, 0-d arrays and tensors.
@@ -45,17 +59,17 @@ class Core:
         """
         lock = self._lock
         if lock._is_owned():  # type: ignore[attr-defined]  # a signal handler inside a call of this very thread
-            self._aside("metrics", metrics, self._step + 1 if step is None else step)
+            self._aside("metrics", metrics, self.last_step + 1 if step is None else step)
             return
         with lock:
             if step is None:
-                step = self._step + 1
+                step = self.last_step + 1
             try:
                 self._metrics(metrics, step)
             except BaseException:
                 self._abandon_torn()
                 raise
-            self._step = step
+            self.last_step = step
             if self._pending:
                 self._drain()
 
@@ -71,13 +85,23 @@ class Core:
             self._aside("append", kind, body)
             return
         with lock:
-            try:
-                self._writer.append(kind, body)
-            except BaseException:
-                self._abandon_torn()
-                raise
+            self.write_now(kind, body)
             if self._pending:
                 self._drain()
+
+    def write_now(self, kind: int, body: Mapping[str, Any]) -> None:
+        """Write one event; only for an action of `serialize`, which holds the lock."""
+        try:
+            self._writer.append(kind, body)
+        except BaseException:
+            self._abandon_torn()
+            raise
+
+    def append_aside(self, kind: int, body: Mapping[str, Any]) -> None:
+        """Write one event to a small segment of its own, whatever this thread or another is in the middle of."""
+        writer = self._new_segment({**self._header, "writer": "signal", "parent": self._writer.segment})
+        writer.append(kind, body)
+        self._close(writer)
 
     def serialize(self, action: Callable[[], None]) -> None:
         """Do ``action`` under the lock; when it interrupts a call of this thread, after that call."""

@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from madang.formats import segment as codec
+from madang.sdk import follow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from madang.sdk.core import Core
     from madang.sdk.run import Run
+
+_FOREIGN = ("/site-packages/", "/dist-packages/", "/.venv/", "/venv/")
 
 
 def end(run: Run, outcome: dict[str, Any]) -> None:
-    """Write what is left, then the outcome, and close."""
-    if run.mode == "disabled" or (not run.segment and run.forked):
-        run.close(outcome["status"])
-        return
-    for finisher in run.finishers:
-        finisher()
-    run.append(codec.FINISHED, {key: value for key, value in outcome.items() if value is not None})
-    run.close(outcome["status"])
+    """Write what is left, then the outcome, and close; then wait a while for the follower.
+
+    Raises:
+        StorageError: the disk refused the end of the run; it will be shown as crashed.
+    """
+    try:
+        if run.mode != "disabled" and (run.segment or not run.forked):
+            for finisher in run.finishers:
+                finisher()
+            write_imports(run, run.places.root)
+            run.append(codec.FINISHED, {key: value for key, value in outcome.items() if value is not None})
+    finally:
+        written = run.close(outcome["status"])
+    if run.mode != "disabled" and not run.forked:
+        follow.wait(run, written)
+
+
+def write_imports(run: Core, root: str) -> None:
+    """Record which source files of the work tree the process has imported, and when each was last changed."""
+    files = imported(root) if root else []
+    if files:
+        run.append(codec.IMPORTS, {"files": files})
+
+
+def imported(root: str) -> list[tuple[str, int]]:
+    """(path relative to the root, modification time in µs) of the local source files among the loaded modules."""
+    start = root.rstrip("/") + "/"
+    found: dict[str, int] = {}
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if not isinstance(path, str) or not path.endswith(".py"):
+            continue
+        path = os.path.abspath(path)
+        if not path.startswith(start) or any(part in path[len(start) - 1 :] for part in _FOREIGN):
+            continue
+        try:
+            found[path[len(start) :]] = os.stat(path).st_mtime_ns // 1000
+        except OSError:
+            continue  # deleted meanwhile
+    return sorted(found.items())

@@ -1,34 +1,173 @@
-"""What a process with a run hooks into: its exit, uncaught errors, forks. Installed once, with the first run."""
+"""What a process with a run hooks into: its exit, uncaught errors, signals, forks. Installed with the first run."""
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` imports `enum`
 import atexit
 import os
+import sys
+from _thread import get_ident
 
+from madang.formats import segment as codec
 from madang.formats import store as layout
-from madang.sdk.run import Run, active
+from madang.sdk.run import active
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+    from typing import Any
+
+_SIGNALS = (_signal.SIGTERM, _signal.SIGHUP)  # those that end a process without a word; SIGINT raises
+_before: dict[int, Any] = {}  # signal → the handler that was there
 _installed = False
+_threads_watched = False
+_exit: _Exit | None = None  # of the last sys.exit() whose exception is gone
 
 
-def install(run: Run) -> None:
-    """Watch over a new run."""
+class _Exit:
+    """Rides on a SystemExit. When the exception dies and nothing is written after that, the process is exiting."""
+
+    def __init__(self, code: Any) -> None:
+        self.code = code
+        self.written = -1
+
+    def __del__(self) -> None:
+        global _exit
+        _exit = _Exit.__new__(_Exit)
+        _exit.code, _exit.written = self.code, _written()
+
+
+def install() -> None:
+    """Begin to watch over this process; a second call does nothing but to look for new handlers."""
     global _installed
     if not _installed:
         _installed = True
         atexit.register(_at_exit)
         os.register_at_fork(after_in_child=_after_fork)
+        _watch_exit()
+        _watch_errors()
+        if "IPython" in sys.modules:
+            _watch_cells()
+    _watch_signals()
+
+
+def _written() -> int:
+    return sum(run.offset for run in active)
 
 
 def _at_exit() -> None:
+    from madang.sdk.failures import end_with_code
+
+    code = _exit.code if _exit is not None and _exit.written == _written() else None
     for run in reversed(list(active)):
-        if run.failure is not None:
+        if run.failure is not None and not code:
             run.end("failed", error=run.failure)
         else:
-            run.end("finished", exit_code=0)
+            end_with_code(run, code)
+
+
+def _watch_exit() -> None:
+    main = get_ident()
+
+    def leave(status: Any = None, /) -> None:
+        error = SystemExit(status)
+        if get_ident() == main:
+            error.madang = _Exit(status)  # type: ignore[attr-defined]
+        raise error
+
+    leave.__name__, leave.__doc__ = "exit", sys.exit.__doc__
+    sys.exit = leave  # type: ignore[assignment]
+
+
+def _watch_errors() -> None:
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        try:
+            before(kind, error, trace)
+        finally:
+            from madang.sdk.failures import end_with
+
+            for run in reversed(list(active)):
+                end_with(run, error)
+
+    sys.excepthook = hook
+
+
+def watch_threads() -> None:
+    """Called when a thread starts: note an error that ends a thread; it fails the run unless the program says else."""
+    global _threads_watched
+    threading: Any = sys.modules.get("threading")
+    if _threads_watched or threading is None:
+        return
+    _threads_watched = True
+    before = threading.excepthook
+
+    def hook(args: Any) -> None:
+        try:
+            before(args)
+        finally:
+            if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+                _note(args.exc_value, f"A thread ended with {args.exc_type.__name__}")
+
+    threading.excepthook = hook
+
+
+def _note(error: BaseException, title: str) -> None:
+    from madang.sdk.failures import describe
+
+    failure = describe(error)
+    for run in list(active):
+        run.failure = failure
+        run.alert(title, failure["traceback"], "error")
+
+
+def _watch_cells() -> None:
+    """In a notebook an error ends a cell, not the process: the run failed if the last cell did."""
+    shell = getattr(sys.modules["IPython"], "get_ipython", lambda: None)()
+    if shell is None:
+        return
+
+    def after(result: Any) -> None:
+        error = result.error_in_exec or result.error_before_exec
+        from madang.sdk.failures import describe
+
+        for run in active:
+            run.failure = describe(error) if error is not None else None
+
+    shell.events.register("post_run_cell", after)
+
+
+def _watch_signals() -> None:
+    for number in _SIGNALS:
+        handler = _signal.getsignal(number)
+        if handler in (_signal.SIG_IGN, None) or handler is _on_signal:
+            continue
+        try:
+            _signal.signal(number, _on_signal)
+        except ValueError:
+            return  # only the main thread may
+        _before[number] = handler
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    before = _before.get(number, _signal.SIG_DFL)
+    runs = [run for run in active if not run.forked]
+    if before != _signal.SIG_DFL:
+        for run in runs:
+            run.signalled = number
+        before(number, frame)
+        return
+    for run in runs:
+        run.append_aside(codec.FINISHED, {"of": run.segment, "status": "killed", "signal": number})
+    _signal.signal(number, _signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _after_fork() -> None:
     layout.forget_held()
     for run in active:
         run.after_fork()
+    for number, before in _before.items():
+        if before == _signal.SIG_DFL and _signal.getsignal(number) is _on_signal:
+            _signal.signal(number, before)  # a worker that its parent ends must die at once, not at the next bytecode

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
+from madang.domain import redact
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.formats import segment as codec
 from madang.formats import store as layout
-from madang.sdk import run as runs
-from madang.sdk.hooks import install
-from madang.sdk.run import Run
+from madang.sdk import console, follow, hooks, opened, ranks
+from madang.sdk.run import Run, active
 from madang.version import __version__
 
 TYPE_CHECKING = False
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _MODES = ("online", "offline", "disabled")
 _RESUME = ("never", "allow", "must")
-_HEX = frozenset("0123456789abcdef")
 
 
 def init(
@@ -56,70 +56,95 @@ def init(
     chosen = _among(mode or env.get("MADANG_MODE") or "online", _MODES, "mode")
     how = _among(resume or env.get("MADANG_RESUME") or "never", _RESUME, "resume")
     where = layout.find_store(env=env, given=os.fspath(dir) if dir is not None else "")
-    run_id = id or env.get("MADANG_RUN_ID") or ""
-    rank, world = _rank(env)
-    project = project or env.get("MADANG_PROJECT") or os.path.basename(where.root or os.getcwd()) or "default"
-    new_id = _check_id(run_id) if run_id else os.urandom(16).hex()
-    name = name or env.get("MADANG_NAME") or _new_name(new_id)
-    header = {
-        "run": new_id, "project": project, "writer": "process", "host": os.uname().nodename, "user": _user(env), "version": __version__,
-    }  # fmt: skip
-    if world > 1:
-        header.update(rank=rank, world=world, writer="rank" if rank else "process")
+    place = ranks.place(env, ranks.check_id(id) if id else "")
+    address = (hub if hub is not None else env.get("MADANG_HUB", "")) if chosen == "online" else ""
     resumed = False
     if chosen != "disabled":
         layout.ensure(where.store)
-        resumed = _claim(where.store, new_id, how, shared=world > 1)
-        if resumed and not rank:
-            header["writer"] = "resume"
-    address = (hub if hub is not None else env.get("MADANG_HUB", "")) if chosen == "online" else ""
-    made = Run(new_id, project, name, where, header, chosen, address)
+        resumed = _claim(where.store, place, how, address)
+    header: dict[str, Any] = {
+        "run": place.run,
+        "project": project or env.get("MADANG_PROJECT") or os.path.basename(where.root or os.getcwd()) or "default",
+        "writer": "rank" if place.rank else "resume" if resumed else "process",
+        "host": os.uname().nodename,
+        "user": env.get("USER") or env.get("LOGNAME") or str(os.getuid()),
+        "version": __version__,
+    }
+    if place.world > 1:
+        header |= {"rank": place.rank, "world": place.world}
+    told = name or env.get("MADANG_NAME", "")
+    made = Run(header, told or new_name(place.run), where, chosen, address)
     if chosen == "disabled":
+        made.config.update(config or {})
         return made
-    if not rank:
-        made.append(
-            codec.RESUMED if resumed else codec.STARTED,
-            _started(made, name, notes, group or env.get("MADANG_GROUP", ""), job_type, parent),
-        )
+    if resumed:
+        from madang.sdk.resume import go_on
+
+        go_on(made, keep_name=not told)
+    if not place.rank:
+        given = {
+            "name": told if resumed else made.name,
+            "group": group or env.get("MADANG_GROUP", ""),
+            "job_type": job_type,
+            "parent": parent.id if isinstance(parent, Run) else parent or place.parent,
+            "notes": redact.text(notes),
+        }
+        made.append(codec.RESUMED if resumed else codec.STARTED, _started(given, where.root))
     if config is not None:
         made.config.update(config)
     if tags:
         made.set_tags(tags)
-    runs.active.append(made)
-    install(made)
+    _watch(made)
     return made
 
 
-def _claim(store: str, run: str, how: str, *, shared: bool) -> bool:
+def _watch(run: Run) -> None:
+    active.append(run)
+    hooks.install()
+    opened.watch(run, run.places.root, run.places.store)
+    console.listen(run)
+    if run.mode == "offline":
+        _mark(run, "offline", "")
+    elif run.hub:
+        _mark(run, "hub", run.hub + "\n")
+    follow.start(run)
+
+
+def _mark(run: Run, name: str, text: str) -> None:
+    """One of the small files that tell the follower about the run (docs/formats/store.md)."""
+    with open(f"{layout.run_dir(run.places.store, run.id)}/{name}", "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _claim(store: str, place: ranks.Place, how: str, hub: str) -> bool:
     """Make the run's folder ours; True when the run exists and is continued."""
-    folder = layout.run_dir(store, run)
+    folder = layout.run_dir(store, place.run)
     try:
         os.makedirs(folder, exist_ok=True)
         os.close(os.open(folder + "/claimed", os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_WRONLY, 0o644))
     except FileExistsError:
-        if how == "never" and not shared:
-            raise Conflict(
-                f"The run {run} exists already.", hint="Pass resume='allow' to continue it, or leave the id out."
-            ) from None
-        return how != "never"
+        if how != "never" or place.shared:
+            return how != "never"
+        if place.launched:  # a second process below `madang run`: a run of its own, below the first
+            place.run, place.parent, place.launched = os.urandom(16).hex(), place.run, False
+            return _claim(store, place, how, hub)
+        raise Conflict(
+            f"The run {place.run} exists already.", hint="Pass resume='allow' to continue it, or leave the id out."
+        ) from None
     except OSError as error:
         raise layout.refused(folder, error) from error
-    if how == "must":
+    if how == "must" and not hub and not place.shared and not place.launched:
         os.unlink(folder + "/claimed")
-        raise NotFound(f"There is no run {run} in {store}.", hint="Pass resume='allow' to create it.")
-    return False
+        raise NotFound(f"There is no run {place.run} in {store}.", hint="Pass resume='allow' to create it.")
+    return how != "never" and bool(hub) and not place.shared
 
 
-def _started(run: Run, name: str, notes: str, group: str, job_type: str, parent: Run | str | None) -> dict[str, Any]:
+def _started(given: dict[str, str], root: str) -> dict[str, Any]:
     body = {
-        "name": name,
-        "group": group,
-        "job_type": job_type,
-        "parent": parent.id if isinstance(parent, Run) else parent or "",
-        "notes": notes,
-        "command": list(sys.orig_argv),
+        **given,
+        "command": redact.command(sys.orig_argv),
         "cwd": os.getcwd(),
-        "root": run.places.root,
+        "root": root,
         "executable": sys.executable or "",
         "process_started": _process_started(),
     }
@@ -131,8 +156,6 @@ def _started(run: Run, name: str, notes: str, group: str, job_type: str, parent:
 
 def _process_started() -> int:
     """When this process began, µs since 1970 UTC; 0 when the system does not tell."""
-    import time
-
     try:
         with open("/proc/self/stat", "rb") as file:
             ticks = int(file.read().rpartition(b")")[2].split()[19])
@@ -148,51 +171,30 @@ def _among(text: str, known: tuple[str, ...], what: str) -> str:
     return text
 
 
-def _check_id(text: str) -> str:
-    if len(text) != 32 or not _HEX.issuperset(text):
-        raise InvalidInput(f"{text[:80]!r} is not a run id.", hint="An id is 32 lower-case hex digits.")
-    return text
+_FIRST = (
+    "amber", "brisk", "calm", "clear", "cosy", "deft", "early", "fair", "fleet", "gentle", "glad", "keen", "kind",
+    "light", "lucid", "mellow", "neat", "noble", "plain", "quick", "quiet", "ripe", "sharp", "silver", "sound",
+    "spry", "still", "sunny", "swift", "tidy", "warm", "wise",
+)  # fmt: skip
+_SECOND = (
+    "acorn", "birch", "brook", "cedar", "cliff", "comet", "crane", "dawn", "delta", "ember", "fern", "field",
+    "finch", "forest", "grove", "harbor", "heron", "island", "lantern", "maple", "meadow", "moon", "orchard",
+    "otter", "pebble", "pine", "reed", "river", "spring", "stone", "summit", "willow",
+)  # fmt: skip
 
 
-def _user(env: Mapping[str, str]) -> str:
-    return env.get("USER") or env.get("LOGNAME") or str(os.getuid())
-
-
-def _rank(env: Mapping[str, str]) -> tuple[int, int]:
-    """(rank, number of ranks) as torchrun or SLURM tells; (0, 1) otherwise."""
-    for rank, world in (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")):
-        if rank in env and world in env:
-            try:
-                return int(env[rank]), int(env[world])
-            except ValueError:
-                continue
-    return 0, 1
-
-
-_FIRST = ["amber", "brisk", "calm", "clear", "cosy", "deft", "early", "fair", "fleet", "gentle", "glad", "keen", "kind", "light", "lucid", "mellow", "neat", "noble", "plain", "quick", "quiet", "ripe", "sharp", "silver", "sound", "spry", "still", "sunny", "swift", "tidy", "warm", "wise"]
-_SECOND = ["acorn", "birch", "brook", "cedar", "cliff", "comet", "crane", "dawn", "delta", "ember", "fern", "field", "finch", "forest", "grove", "harbor", "heron", "island", "lantern", "maple", "meadow", "moon", "orchard", "otter", "pebble", "pine", "reed", "river", "spring", "stone", "summit", "willow"]
-
-
-def _new_name(run: str) -> str:
+def new_name(run: str) -> str:
+    """A name that people can say, from the digits of the run's id."""
     number = int(run[:8], 16)
     return f"{_FIRST[number % 32]}-{_SECOND[number // 32 % 32]}-{number // 1024 % 900 + 100}"
 
 
 def attach(
-    run: str, project: str, name: str, root: str, store: str, mode: str, header: dict[str, Any], segment: str, step: int
+    header: dict[str, Any], name: str, places: tuple[str, str, str], mode: str, hub: str, step: int, segment: str
 ) -> Run:
     """The same run in another process, for spawned workers: it adds to the run and does not end it."""
     made = Run(
-        run,
-        project,
-        name,
-        layout.StorePaths(root, "", store),
-        {**header, "writer": "fork", "parent": segment},
-        "disabled",
+        {**header, "writer": "fork", "parent": segment}, name, layout.StorePaths(*places), mode, hub, attached=True
     )
-    made.mode = mode
-    made.forked = True
-    made._step = step
-    if mode != "disabled":
-        made._set_unopened()
+    made.last_step = step
     return made

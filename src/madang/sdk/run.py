@@ -27,25 +27,23 @@ class Run(Core):
     """
 
     def __init__(
-        self, run: str, project: str, name: str, places: StorePaths, header: dict[str, Any], mode: str, hub: str = ""
+        self, header: dict[str, Any], name: str, places: StorePaths, mode: str, hub: str = "", *, attached: bool = False
     ) -> None:
-        super().__init__(run, places, header, silent=mode == "disabled")
-        self.project = project
+        super().__init__(header, places, silent=mode == "disabled", attached=attached)
+        self.project: str = header["project"]
         self.name = name
         self.mode = mode
         self.hub = hub
+        self.rank: int = header.get("rank", 0)
         self.status = "running"
+        self.signalled = 0  # a signal that asked the process to end
         self.failure: dict[str, str] | None = None  # an error that has not ended the process (yet)
         self.finishers: list[Callable[[], None]] = []  # those who have something left to write before the end
         self._config: Config | None = None
+        self._summary: Summary | None = None
 
     def __repr__(self) -> str:
         return f"<madang run {self.name!r} {self.id} ({self.status})>"
-
-    @property
-    def segment(self) -> str:
-        """The id of the segment that this process writes; empty before the first event of a child process."""
-        return self._writer.segment
 
     @property
     def url(self) -> str:
@@ -68,9 +66,11 @@ class Run(Core):
     @property
     def summary(self) -> Summary:
         """One value a metric, as `define_metric` says (the last by default), and the values set by hand."""
-        from madang.sdk.summary import Summary
+        if self._summary is None:
+            from madang.sdk.summary import Summary
 
-        return Summary(self)
+            self._summary = Summary(self)
+        return self._summary
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Set parameters; the same as ``run.config.update(params)``."""
@@ -134,7 +134,7 @@ class Run(Core):
     def rewind(self, step: int) -> None:
         """Hide the points at this step and later: training goes back to a checkpoint. Nothing is erased."""
         self.append(codec.REWOUND, {"step": step})
-        self._step = step - 1
+        self.last_step = step - 1
 
     # -- the end ------------------------------------------------------------------------------------------------
 
@@ -157,20 +157,25 @@ class Run(Core):
 
         end(self, {"status": status, "exit_code": exit_code, "signal": signal, "error": error})
 
-    def close(self, status: str) -> None:
-        """Close the segments after the last event; what is logged later is refused."""
+    def close(self, status: str) -> dict[str, int]:
+        """Close the segments after the last event, and return their sizes; what is logged later is refused."""
+        sizes: dict[str, int] = {}
         with self._lock:
             self.status = status
             writers = [self._writer, *self._spare]
             self._spare.clear()
             self._writer = Closed(self.id)
             self._metrics = self._writer.metrics
+            if self in active:
+                active.remove(self)
             for writer in writers:
                 if isinstance(writer, RunWriter):
-                    writer.sync()
-                    self._close(writer)
-        if self in active:
-            active.remove(self)
+                    sizes[writer.segment] = writer.offset
+                    try:
+                        writer.sync()
+                    finally:
+                        self._close(writer)
+        return sizes
 
     def __enter__(self) -> Self:
         return self
@@ -188,14 +193,5 @@ class Run(Core):
     def __reduce__(self) -> tuple[Any, ...]:
         from madang.sdk.init import attach
 
-        return attach, (
-            self.id,
-            self.project,
-            self.name,
-            self.places.root,
-            self.places.store,
-            self.mode,
-            self._header,
-            self.segment,
-            self._step,
-        )
+        places = (self.places.root, self.places.git_common_dir, self.places.store)
+        return attach, (self._header, self.name, places, self.mode, self.hub, self.last_step, self.segment)

@@ -101,10 +101,8 @@ def _flatten(values: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]
                 yield name, dict(value)
             else:
                 yield from _flatten(value, name + "/")
-        elif (
-            isinstance(value, (list, tuple, set, frozenset))
-            or (getattr(value, "size", 1) != 1
-            and hasattr(value, "shape"))
+        elif isinstance(value, (list, tuple, set, frozenset)) or (
+            getattr(value, "size", 1) != 1 and hasattr(value, "shape")
         ):
             raise InvalidInput(
                 f"The metric {name[:200]!r} is {_describe(value)}, not one number.",

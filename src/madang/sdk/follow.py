@@ -1,0 +1,120 @@
+"""Starting the follower, and waiting for it at the end. It is a program of its own (`python -m madang.follower`)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from madang.formats import store as layout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from madang.sdk.run import Run
+
+CAPTURE_WAIT = 10.0  # seconds
+SYNC_WAIT = 60.0  # seconds; MADANG_SYNC_TIMEOUT
+_NOT_PASSED = frozenset(("MADANG_LAUNCHED", "RANK", "WORLD_SIZE", "PYTHONINSPECT"))
+_started: set[int] = set()  # process ids of followers that we have to collect
+
+
+def start(run: Run) -> None:
+    """Have a follower look after the run: sample the system, capture code and environment, upload."""
+    store = run.places.store
+    if os.environ.get("MADANG_FOLLOWER") == "0":
+        return
+    if layout.is_held(layout.follower_lock(store)):
+        return
+    env = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED}
+    if run.hub:
+        env["MADANG_HUB"] = run.hub
+    command = [
+        sys.executable, "-P", "-m", "madang.follower",
+        "--store", store, "--run", run.id, "--segment", run.segment,
+    ]  # fmt: skip
+    log = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, store + "/follower.log", log, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    try:
+        try:
+            child = os.posix_spawn(sys.executable, command, env, file_actions=actions, setsid=True)
+        except NotImplementedError:  # macOS
+            child = os.posix_spawn(sys.executable, command, env, file_actions=actions, setpgroup=0)
+    except OSError as error:
+        _say(f"cannot start the follower ({error.strerror}): the system and code of this run are not captured")
+        return
+    _started.add(child)
+
+
+def wait(run: Run, written: dict[str, int]) -> None:
+    """Wait a while for what the follower still has to do for this run, and say what is left.
+
+    ``written`` are the segments of this process and their sizes.
+    """
+    if os.environ.get("MADANG_FOLLOWER") == "0":
+        return
+    folder = layout.run_dir(run.places.store, run.id)
+    if not run.rank and not _until(lambda: os.path.exists(folder + "/captured"), CAPTURE_WAIT, run):
+        _say(f"code and environment of the run {run.name} are not recorded; see {run.places.store}/follower.log")
+    if run.hub and not _until(lambda: _acknowledged(folder + "/synced", written), _sync_wait(), run):
+        _say(f"{run.hub} does not have all of the run {run.name} yet. Nothing is lost: run `madang sync` later.")
+
+
+def _until(done: Callable[[], bool], limit: float, run: Run) -> bool:
+    """Look again and again until it is done; False when the time is over or no follower lives any more."""
+    end = time.monotonic() + limit
+    pause = 0.002
+    restarted = False
+    while not done():
+        if not _lives(run.places.store):
+            if restarted:
+                return done()
+            restarted = True  # the one that lived at the start may have gone idle in between
+            start(run)
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+    return True
+
+
+def _lives(store: str) -> bool:
+    for child in list(_started):
+        try:
+            ended, _ = os.waitpid(child, os.WNOHANG)
+        except OSError:
+            ended = child
+        if not ended:
+            return True
+        _started.discard(child)
+    return layout.is_held(layout.follower_lock(store))
+
+
+def _acknowledged(path: str, written: dict[str, int]) -> bool:
+    left = dict(written)
+    try:
+        with open(path, encoding="ascii") as file:
+            for line in file:
+                segment, _, offset = line.partition(" ")
+                if segment in left and int(offset) >= left[segment]:
+                    del left[segment]
+    except (OSError, ValueError):
+        return False
+    return not left
+
+
+def _sync_wait() -> float:
+    try:
+        return float(os.environ.get("MADANG_SYNC_TIMEOUT", SYNC_WAIT))
+    except ValueError:
+        return SYNC_WAIT
+
+
+def _say(text: str) -> None:
+    if sys.__stderr__ is not None:
+        sys.__stderr__.write(f"madang: {text}\n")

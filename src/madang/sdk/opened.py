@@ -1,0 +1,130 @@
+"""Which files of the work tree the process opens, through Python's audit events, without being asked.
+
+A path that was seen before costs one look into a set. What libraries open in C (pyarrow, HDF5, OpenCV) is not seen.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from madang.errors import MadangError
+from madang.formats.segment import OPENED
+from madang.sdk.hooks import watch_threads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from madang.sdk.core import Core
+
+_SKIPPED_ENDS = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dylib", ".pth")
+_SKIPPED_PARTS = frozenset(
+    (".git", "site-packages", "dist-packages", "__pycache__", ".venv", "venv", "node_modules", ".ipynb_checkpoints")
+)
+_SKIPPED_TREES = ("/.dvc/tmp/", "/.dvc/cache/")
+_REMEMBERED = 200_000
+_WRITING = os.O_WRONLY | os.O_RDWR
+_RDWR = os.O_RDWR
+
+watchers: list[Watcher] = []
+_seen: set[Any] = (
+    set()
+)  # (path as it was passed, whether it was written): settled until a run begins or the folder changes
+_hooked = False
+
+
+class Watcher:
+    """The files below one root for one run."""
+
+    def __init__(self, run: Core, root: str, store: str) -> None:
+        self.run = run
+        self.root = root.rstrip("/") + "/"
+        self.store = store.rstrip("/") + "/"
+        self.known: set[tuple[str, bool]] = set()
+        self.broken = False
+
+    def saw(self, path: str, flags: int) -> None:
+        """Record an absolute path, once for reading and once for writing."""
+        relative = self._relative(path)
+        if not relative or self.broken:
+            return
+        body: dict[str, list[str]] = {}
+        writing = bool(flags & _WRITING)
+        if writing and (relative, True) not in self.known:
+            self.known.add((relative, True))
+            body["written"] = [relative]
+        if (not writing or (flags & _RDWR and not flags & os.O_TRUNC)) and (relative, False) not in self.known:
+            self.known.add((relative, False))
+            body["read"] = [relative]
+        if not body:
+            return
+        try:
+            self.run.serialize(lambda: self.run.write_now(OPENED, body))
+        except MadangError:
+            self.broken = True  # the user's open() must not fail because of the record of it; log() will say so
+
+    def _relative(self, path: str) -> str:
+        if not path.startswith(self.root):
+            real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+            if not real.startswith(self.root):
+                return ""
+            path = real
+        if path.startswith(self.store) or any(tree in path for tree in _SKIPPED_TREES):
+            return ""
+        relative = path[len(self.root) :]
+        parts = relative.split("/")
+        return "" if not _SKIPPED_PARTS.isdisjoint(parts) else relative
+
+
+def watch(run: Core, root: str, store: str) -> Watcher | None:
+    """Record what is opened below ``root`` from now on. Nothing to watch outside a repository."""
+    global _hooked
+    if not root:
+        return None
+    watcher = Watcher(run, root, store)
+    watchers.append(watcher)
+    _seen.clear()
+    if not _hooked:
+        _hooked = True
+        sys.addaudithook(_hook)
+    return watcher
+
+
+def unwatch(watcher: Watcher) -> None:
+    """Stop recording for a run that ends."""
+    if watcher in watchers:
+        watchers.remove(watcher)
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    if event == "open":
+        if watchers:
+            try:
+                if (args[0], args[2] & 3) in _seen:
+                    return
+                path = os.fspath(args[0])
+            except TypeError:
+                return  # an open file descriptor, or an object that is no path
+            _first_sight(path, args[2])
+            if len(_seen) > _REMEMBERED:
+                _seen.clear()
+    elif event == "_thread.start_new_thread":
+        watch_threads()
+    elif event == "os.chdir":
+        _seen.clear()
+
+
+def _first_sight(path: str | bytes, flags: int) -> None:
+    """Settle a path that was not seen in this spelling yet."""
+    text = os.fsdecode(path)
+    if not text.endswith(_SKIPPED_ENDS):
+        try:
+            absolute = os.path.abspath(text)
+            if not flags & _WRITING and os.stat(absolute).st_mode & 0o170000 != 0o100000:
+                return  # a folder, a device
+        except (OSError, ValueError):
+            return  # it is not there: the open fails, and the next one may not
+        for watcher in watchers:
+            watcher.saw(absolute, flags)
+    _seen.add((path, flags & 3))

@@ -1,0 +1,80 @@
+"""Reading a run's own segments on this machine: for resuming, and for the summary while the run is being written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from madang.domain import events
+from madang.domain.metrics import MetricSummary
+from madang.domain.run_state import RunState, apply
+from madang.formats import segment as codec
+from madang.formats import store as layout
+from madang.formats.journal import KeySet, Position, decode_event, keyset_of, read_frames
+
+
+@dataclass
+class _Segment:
+    position: Position = field(default_factory=Position)
+    keys: dict[int, KeySet] = field(default_factory=dict)
+
+
+@dataclass
+class LocalRun:
+    """All that the local segments of a run say, kept up to date by `catch_up`."""
+
+    store: str
+    run: str
+    state: RunState
+    metrics: dict[str, MetricSummary] = field(default_factory=dict)
+    last_step: int = -1
+    _segments: dict[str, _Segment] = field(default_factory=dict)
+    _newest: int = 0
+
+    def catch_up(self, skip: str = "") -> None:
+        """Read what was written since the last call."""
+        folder = layout.run_dir(self.store, self.run)
+        for name in sorted(os.listdir(folder)):
+            if name.endswith(".seg") and name[:-4] != skip:
+                self._read(name[:-4], f"{folder}/{name}")
+
+    def config(self) -> dict[str, Any]:
+        """The parameters."""
+        return {key: value[0] for key, (_, value) in self.state.config.items() if value}
+
+    def name(self) -> str:
+        """The run's name, empty when none was given."""
+        return str(self.state.scalars["name"][1]) if "name" in self.state.scalars else ""
+
+    def _read(self, segment: str, path: str) -> None:
+        known = self._segments.setdefault(segment, _Segment())
+        with open(path, "rb") as file:
+            file.seek(known.position.offset)
+            data = file.read()
+        for frame in read_frames(data, known.position):
+            if frame.kind == codec.METRICS:
+                self._points(known, segment, frame.sequence, frame.payload)
+            elif frame.kind != codec.SYSTEM:
+                stamp, event = decode_event(frame.payload, segment, frame.sequence)
+                if isinstance(event, events.Keys):
+                    known.keys[event.id] = KeySet(event.names, event.types)
+                else:
+                    apply(self.state, stamp, event)
+
+    def _points(self, known: _Segment, segment: str, sequence: int, payload: bytes) -> None:
+        keys = known.keys.get(keyset_of(payload))
+        if keys is None:
+            return
+        time, step, values = keys.row(payload)
+        for key, value in zip(keys.names, values, strict=True):
+            self.metrics.setdefault(key, MetricSummary()).add(value, (step, time, segment, sequence))
+        if time >= self._newest:
+            self._newest, self.last_step = time, step
+
+
+def read(store: str, run: str, skip: str = "") -> LocalRun:
+    """Read all segments of a run."""
+    local = LocalRun(store, run, RunState(run))
+    local.catch_up(skip)
+    return local
