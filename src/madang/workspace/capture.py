@@ -16,7 +16,7 @@ MAX_FILE = 1 << 20  # bytes of one untracked source file
 MAX_TOTAL = 32 << 20  # bytes of all of them
 MAX_DIFF = 64 << 20
 MAX_NAMED = 200  # omitted paths that are listed one by one
-_TICK = 10_000  # µs: the kernel tells a process's start only in steps of a hundredth of a second
+CLOCK_TICK = 10_000  # µs: the kernel tells a process's start only in steps of a hundredth of a second
 
 _SOURCE_ENDINGS = frozenset((
     ".py", ".pyi", ".pyx", ".pxd", ".ipynb", ".sh", ".bash", ".zsh", ".yaml", ".yml", ".toml", ".json", ".cfg",
@@ -175,7 +175,7 @@ def changed_since(root: str, paths: Iterable[str], began: int) -> list[str]:
 
     A clock tick of doubt is given to the file. A removed file cannot be seen by this.
     """
-    limit = (began + _TICK) * 1000
+    limit = (began + CLOCK_TICK) * 1000
     changed = []
     for path in paths:
         try:

@@ -1,0 +1,59 @@
+"""The capture of one process's code and environment as the events of a run."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass, field
+
+from blake3 import blake3
+
+from madang.backends.git.program import GitProgram
+from madang.backends.objects.local import LocalObjects
+from madang.domain.events import Started
+from madang.follower.system import environment_of
+from madang.formats import segment as codec
+from madang.workspace import capture, environment
+
+
+@dataclass
+class Capture:
+    """What was captured of a process, and when."""
+
+    began: int  # µs since 1970 UTC
+    ended: int
+    process_started: int
+    changed: set[str] = field(default_factory=set)  # files written after the process had started
+
+
+def of_process(store: str, started: Started, at: int, pid: int, writer: codec.SegmentWriter) -> Capture:
+    """Capture what a process runs and write it down; durable when this returns.
+
+    ``at`` is the time of the `started` event, which counts where the start of the process is not known.
+    """
+    began = time.time_ns() // 1000
+    since = started.process_started or at
+    root = os.path.abspath(started.root or started.cwd or "/")
+    entry = capture.entry_script(started.command, started.cwd, root)
+    blobs = LocalObjects(store + "/blobs")
+
+    def put(data: bytes) -> str:
+        digest = blake3(data).hexdigest()
+        blobs.put(f"{digest[:2]}/{digest[2:]}", data, if_absent=True)
+        return "blake3:" + digest
+
+    git = GitProgram(root) if started.root else None
+    found = capture.capture_code(git, root, put, entry=entry)
+    changed = set(capture.changed_since(root, found.paths, since))
+    ended = time.time_ns() // 1000
+    writer.append(codec.CODE, asdict(found.code))
+    variables = environment_of(pid)
+    writer.append(codec.ENVIRONMENT, asdict(environment.capture(started.executable, variables)))
+    writer.append(codec.CAPTURED, {"began": began, "ended": ended, "changed": sorted(changed)})
+    writer.sync()
+    return Capture(began, ended, since, changed)
+
+
+def changed_imports(done: Capture, imports: dict[str, int]) -> set[str]:
+    """The imported files that were written after the process had started: it may have run another text than we read."""
+    return {path for path, modified in imports.items() if modified > done.process_started + capture.CLOCK_TICK}

@@ -1,0 +1,241 @@
+"""One run that the follower looks after."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from madang.domain import events
+from madang.domain.events import Event, Stamp
+from madang.domain.ids import new_id
+from madang.domain.run_state import PRIMARY
+from madang.follower import capturing
+from madang.follower.system import Machine, TrainingProcess, same_cgroup
+from madang.follower.tail import Tail
+from madang.formats import segment as codec
+from madang.formats import store as layout
+from madang.version import __version__
+
+DOUBT = 1.0  # seconds for which a writer without its lock may still be starting
+FIRST_WAIT = 10.0  # seconds for a run to show its first segment
+SAMPLES_AT_FIRST = 2.0  # seconds between samples during the first minute
+SAMPLES_LATER = 10.0
+HEARTBEATS = 30.0
+_DECIDING = PRIMARY | {"launcher"}
+
+
+@dataclass
+class Writer:
+    """What is known of one segment that somebody else writes."""
+
+    tail: Tail
+    header: events.Header | None = None
+    started: tuple[Stamp, events.Started] | None = None
+    captured: bool = False
+    finished: bool = False
+    without_lock_since: float = 0.0
+    process: TrainingProcess | None = None
+
+
+@dataclass
+class _Seen:
+    """What the run's processes have told of themselves."""
+
+    imports: dict[str, int] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)  # segments of which some writer said how they ended
+
+
+class FollowedRun:
+    """A run: its segments, our own segment beside them, and what is still to do."""
+
+    def __init__(self, store: str, run: str, say: Callable[[str], None], *, expected: bool = False) -> None:
+        self.store = store
+        self.run = run
+        self.done = False
+        self.project = ""
+        self.root = ""
+        self._folder = layout.run_dir(store, run)
+        self._say = say
+        self._expected = expected  # its process has started us: it is ours though it may be gone already
+        self._writers: dict[str, Writer] = {}
+        self._seen = _Seen()
+        self._own: codec.SegmentWriter | None = None
+        self._capture: capturing.Capture | None = None
+        self._began = time.monotonic()
+        self._next_sample = self._next_beat = 0.0
+        self._samples = 0
+        self._retry_at = 0.0
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a process may be waiting for what we do."""
+        return self._capture is None and time.monotonic() - self._began < FIRST_WAIT
+
+    def look(self, now: float, machine: Machine) -> None:
+        """One round. Raises `StorageError` or `OSError` when the disk refuses; it may be repeated."""
+        if now < self._retry_at:
+            return
+        self._find_segments()
+        alive = {name for name in self._writers if layout.is_held(layout.lock_path(self.store, self.run, name))}
+        for writer in self._writers.values():
+            self._take(writer)
+        self._close_dead(alive, now)
+        ours = [self._writers[name] for name in alive if self._is_ours(self._writers[name])]
+        if self._expected and self._capture is None:
+            ours = ours or [writer for writer in self._writers.values() if writer.header is not None]
+        self._capture_new(ours)
+        if any(not writer.finished for writer in ours):
+            self._sample(ours, machine, now)
+        elif (self._writers or now - self._began > FIRST_WAIT) and not self._in_doubt():
+            self._last_pass()
+            self.done = True
+
+    def _in_doubt(self) -> bool:
+        """Whether a writer without a lock may still be starting."""
+        return any(writer.without_lock_since and not writer.finished for writer in self._writers.values())
+
+    def failed(self, now: float) -> None:
+        """A round failed: leave the run alone for a while."""
+        self._retry_at = now + 5.0
+
+    def close(self) -> None:
+        """End our own segment."""
+        if self._own is not None:
+            self._own.sync()
+            self._own.close()
+            layout.release(layout.lock_path(self.store, self.run, self._own.segment))
+            self._own = None
+
+    def _find_segments(self) -> None:
+        try:
+            names = os.listdir(self._folder)
+        except OSError:
+            names = []
+        for name in names:
+            segment, dot, ending = name.partition(".")
+            mine = self._own is not None and self._own.segment == segment
+            if dot and ending == "seg" and segment not in self._writers and not mine:
+                self._writers[segment] = Writer(Tail(os.path.join(self._folder, name), segment))
+
+    def _take(self, writer: Writer) -> None:
+        """Read what is new in a segment."""
+        damaged = writer.tail.position.damage
+        for stamp, event in writer.tail.read():
+            self._event(writer, stamp, event)
+        if writer.tail.position.damage and not damaged:
+            self._say(f"run {self.run}: segment {writer.tail.segment}: {writer.tail.position.damage}")
+
+    def _event(self, writer: Writer, stamp: Stamp, event: Event) -> None:
+        match event:
+            case events.Header():
+                writer.header = event
+                self.project = self.project or event.project
+            case events.Started():
+                writer.started = (stamp, event)
+                self.root = self.root or event.root
+            case events.Finished():
+                if event.of and event.of != stamp.segment:
+                    self._seen.told.add(event.of)
+                else:
+                    writer.finished = True
+            case events.Imports():
+                self._seen.imports.update(event.files)
+            case events.Opened():
+                self._seen.written.update(event.written)
+            case _:
+                pass
+
+    def _is_ours(self, writer: Writer) -> bool:
+        """Whether the writer is a process that we see, in our cgroup: its pid means nothing elsewhere."""
+        header = writer.header
+        return (
+            header is not None
+            and header.writer != "follower"
+            and header.host == os.uname().nodename
+            and header.pid > 0
+            and (self._expected or same_cgroup(header.pid))
+        )
+
+    def _close_dead(self, alive: set[str], now: float) -> None:
+        """Say of a writer that lost its lock without a word that it crashed, and clear the lock file away."""
+        for name, writer in self._writers.items():
+            lock = layout.lock_path(self.store, self.run, name)
+            if name in alive or not os.path.exists(lock):
+                writer.without_lock_since = 0.0
+                continue
+            if writer.header is not None and writer.header.host != os.uname().nodename:
+                continue  # another machine's: its own follower knows better
+            if not writer.without_lock_since:
+                writer.without_lock_since = now
+            elif now - writer.without_lock_since > DOUBT:
+                self._close_writer(name, writer)
+                os.unlink(lock)
+                writer.without_lock_since = 0.0
+
+    def _close_writer(self, name: str, writer: Writer) -> None:
+        self._take(writer)
+        decides = writer.header is not None and writer.header.writer in _DECIDING
+        if decides and not writer.finished and name not in self._seen.told:
+            own = self._segment()
+            own.append(codec.FINISHED, {"of": name, "status": "crashed"})
+            own.sync()
+        writer.finished = True
+
+    def _capture_new(self, ours: list[Writer]) -> None:
+        for writer in ours:
+            if writer.started is None or writer.captured or writer.header is None:
+                continue
+            stamp, started = writer.started
+            if self._capture is None or isinstance(started, events.Resumed):
+                self._capture = capturing.of_process(
+                    self.store, started, stamp.time, writer.header.pid, self._segment()
+                )
+                with open(os.path.join(self._folder, "captured"), "w", encoding="ascii"):
+                    pass
+            writer.captured = True
+
+    def _sample(self, ours: list[Writer], machine: Machine, now: float) -> None:
+        if now < self._next_sample:
+            return
+        early = now - self._began < 60.0
+        self._next_sample = now + (SAMPLES_AT_FIRST if early else SAMPLES_LATER)
+        values = machine.sample(now, self.root or self.store)
+        for writer in ours:
+            if writer.process is None and writer.header is not None and writer.header.writer in _DECIDING:
+                writer.process = TrainingProcess(writer.header.pid)
+        readings = [writer.process.sample() for writer in ours if writer.process is not None]
+        for name in ("system/process.cpu", "system/process.memory"):
+            if any(name in reading for reading in readings):
+                values[name] = sum(reading.get(name, 0.0) for reading in readings)
+        self._segment().metrics(values, self._samples, codec.SYSTEM)
+        self._samples += 1
+        if now >= self._next_beat:
+            self._next_beat = now + HEARTBEATS
+            self._segment().append(codec.HEARTBEAT, {})
+
+    def _last_pass(self) -> None:
+        """What can be said only when the processes have ended: which of the files they imported had changed."""
+        done = self._capture
+        if done is None:
+            return
+        changed = (done.changed - self._seen.written) | capturing.changed_imports(done, self._seen.imports)
+        if changed != done.changed:
+            self._segment().append(
+                codec.CAPTURED, {"began": done.began, "ended": done.ended, "changed": sorted(changed)}
+            )
+            done.changed = changed
+
+    def _segment(self) -> codec.SegmentWriter:
+        """Our own segment of this run, begun on first use."""
+        if self._own is None:
+            segment = new_id()
+            layout.hold(layout.lock_path(self.store, self.run, segment))
+            header = {
+                "run": self.run, "project": self.project, "writer": "follower", "host": os.uname().nodename,
+                "user": os.environ.get("USER") or str(os.getuid()), "pid": os.getpid(), "version": __version__,
+            }  # fmt: skip
+            self._own = codec.SegmentWriter(layout.segment_path(self.store, self.run, segment), segment, header)
+        return self._own
