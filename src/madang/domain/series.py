@@ -14,8 +14,8 @@ _NUMERIC = ("float", "int", "bool")
 class Series:
     """Points of one key in the order of (step, time). ``steps``, ``times`` (µs UTC) and ``values`` run in parallel.
 
-    ``total`` counts the points before thinning; ``sampled`` says whether there was any. A value is a float, int, bool or text,
-    a media pointer (dict) or None, as ``kind`` says; `mixed` may hold any of them.
+    ``total`` counts the points before thinning; ``sampled`` says whether there was any. A value is a float, int, bool,
+    text or media pointer (dict), as ``kind`` says; `mixed` may hold any of them.
     """
 
     key: str
@@ -38,7 +38,7 @@ class ConsoleLine:
 
 
 def sample(series: Series, samples: int | None) -> Series:
-    """At most about ``samples`` points: the first, last, smallest and largest of each bucket of equal size, and any NaN once.
+    """At most about ``samples`` points: the first, last, smallest and largest of each bucket, and its first NaN.
 
     None, or no fewer points than that, returns the series itself. What is not a number is thinned evenly.
     """

@@ -1,11 +1,13 @@
 """The records: what a hub or workspace knows of runs, metrics, versions and tokens.
 
-A backend is one object that satisfies `Records`; its parts are small protocols by noun. Every method may be called from many threads
-at once. A method called inside `transaction()` takes part in it; outside, each call is its own transaction. After an error nothing of
-the call (inside `transaction()`: nothing of the block) has happened, and it may be repeated.
+A backend is one object that satisfies `Records`; its parts are small protocols by noun. Every method may be called
+from many threads at once. A method called inside `transaction()` takes part in it; outside, each call is its own
+transaction. After an error nothing of the call (inside `transaction()`: nothing of the block) has happened, and it may
+be repeated.
 
-Errors of every method: `StorageError` when the disk or database refuses (full, read-only, failing), `Unavailable` when the database
-server does not answer or a lock could not be had in time, `Incompatible` when the schema is newer than this release.
+Errors of every method: `StorageError` when the disk or database refuses (full, read-only, failing), `Unavailable` when
+the database server does not answer or a lock could not be had in time, `CorruptData` when its file is damaged,
+`Incompatible` when the schema is newer than this release.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from madang.domain.run_state import RunState
 from madang.domain.runs import Overrides, RunChange
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.ports.tokens import TokenRecords
-
 
 SEARCHED = frozenset({"params", "tags", "summary", "definitions"})
 
@@ -82,15 +83,18 @@ class RunRecords(Protocol):
         ...
 
     def fetch(self, runs: Sequence[str]) -> list[StoredRun]:
-        """Several runs without their long lists (files, opened, inputs, outputs, imports, environment); unknown ids are left out."""
+        """Several runs without their long lists (`formats.state.HEAVY`); unknown ids are left out."""
         ...
 
     def find(self, text: str, limit: int = 20) -> list[tuple[str, str]]:
-        """(id, project) of the runs whose id is or begins with ``text``, else whose name is ``text``. An exact id comes alone."""
+        """(id, project) of the runs whose id begins with ``text``, else of those whose name is ``text``."""
         ...
 
     def search(self, query: RunQuery) -> Selection:
-        """Runs that fit a query, light as from `fetch`. ``query.projects`` None means all. Raises `InvalidInput` for a bad cursor."""
+        """Runs that fit a query, light as from `fetch`. ``query.projects`` None means all.
+
+        Raises `InvalidInput` for a bad cursor or an unknown attribute.
+        """
         ...
 
     def projects(self) -> list[Project]:
@@ -172,7 +176,10 @@ class SegmentRecords(Protocol):
         ...
 
     def put(self, row: SegmentRow, before: int | None) -> bool:
-        """Store a row if the stored offset is still ``before`` (None: there was no row); sets ``number``. False when it is not."""
+        """Store a row if the stored offset is still ``before`` (None: there was no row), else return False.
+
+        Sets ``number`` on a new row.
+        """
         ...
 
     def keysets(self, segment: int) -> list[KeySetRow]:
@@ -206,7 +213,7 @@ class SegmentRecords(Protocol):
 
 @dataclass(frozen=True)
 class ChunkRow:
-    """One sealed chunk: ``kind`` is `h` (history) or `c` (console); blocks lie beside it under their numbers (from 1)."""
+    """One sealed chunk: ``kind`` is `h` (history) or `c` (console); its blocks lie beside it, numbered from 1."""
 
     run: int
     segment: int
@@ -261,13 +268,14 @@ class VersionRecords(Protocol):
         ...
 
     def add(
-        self, version: VersionRecord, entries: Sequence[Entry], origin: tuple[str, int] | None = None
+        self, version: VersionRecord, entries: Sequence[Entry], origin: tuple[str, int] | None = None, first: int = 1
     ) -> VersionRecord:
-        """Commit a version: the store gives the next number (``version.number`` is passed over) and moves `latest`.
+        """Commit a version under the next number of its collection (``version.number`` is passed over).
 
-        The collection is made when it is new. Adding again with the same ``origin`` (segment, sequence) returns the version that
-        was made of it. A version with the same digest as the latest of the collection is that version. Aliases named on the version move to it,
-        without history. Raises `Conflict` when the collection has another type.
+        A new collection is made with ``first`` as the number of its first version. Adding again with the same ``origin``
+        (segment, sequence) returns the version that was made of it; content that is the same as the latest version's is
+        that version. Aliases named on the version move to it, without history. Raises `Conflict` when the collection has
+        another type.
         """
         ...
 
@@ -291,8 +299,12 @@ class VersionRecords(Protocol):
         """The manifest with this digest, sorted by path; empty when the project has none."""
         ...
 
+    def hold_blobs(self, project: str, digests: Iterable[str]) -> None:
+        """Note that runs or versions of a project hold these blobs (``algorithm:hex``)."""
+        ...
+
     def holds_blob(self, project: str, digest: str) -> bool:
-        """Whether any version or run file of the project holds a blob."""
+        """Whether any version or run of the project holds a blob."""
         ...
 
     def edit(
@@ -301,24 +313,24 @@ class VersionRecords(Protocol):
         name: str,
         number: int,
         *,
-        description: str | None,
-        metadata: Mapping[str, Any] | None,
-        tags: Mapping[str, str] | None,
-    ) -> None:
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> VersionRecord:
         """Replace what is not None. Raises `NotFound`."""
         ...
 
     def edit_collection(
-        self, project: str, name: str, *, description: str | None, tags: Mapping[str, str] | None
+        self, project: str, name: str, *, description: str | None = None, tags: Mapping[str, str] | None = None
     ) -> None:
         """Replace what is not None. Raises `NotFound`."""
         ...
 
-    def point(self, change: PointerChange, expected: int | object | None = ...) -> PointerChange:
-        """Move an alias (None: take it away) and write the history; ``before`` is filled in.
+    def point(self, change: PointerChange, expected: Any = ...) -> PointerChange:
+        """Move an alias (``number`` None: take it away) and write the history; ``before`` is filled in.
 
-        ``expected`` is the number the alias must point at now (None: at nothing; left out: anything). Raises `Conflict` otherwise,
-        `NotFound` when the version does not exist.
+        ``expected`` is the number that the alias must point at now (None: at nothing; left out: anything). Raises
+        `Conflict` otherwise, `NotFound` when the version does not exist.
         """
         ...
 
@@ -342,17 +354,24 @@ class KeyValue(Protocol):
 class Records(Protocol):
     """All of it, with transactions over all of it."""
 
-    runs: RunRecords
-    segments: SegmentRecords
-    history: HistoryRecords
-    versions: VersionRecords
-    tokens: TokenRecords
-    settings: KeyValue
+    @property
+    def runs(self) -> RunRecords: ...  # noqa: D102 - the protocol says it
+    @property
+    def segments(self) -> SegmentRecords: ...  # noqa: D102
+    @property
+    def history(self) -> HistoryRecords: ...  # noqa: D102
+    @property
+    def versions(self) -> VersionRecords: ...  # noqa: D102
+    @property
+    def tokens(self) -> TokenRecords: ...  # noqa: D102
+    @property
+    def settings(self) -> KeyValue: ...  # noqa: D102
 
     def transaction(self) -> AbstractContextManager[None]:
         """Everything this thread does in the block happens together or not at all.
 
-        Blocks of other threads and processes wait or run before or after it (no lost update). A block inside a block joins the outer one.
+        Blocks of other threads and processes run before or after it, never between (no lost update). A block inside
+        a block joins the outer one.
         """
         ...
 

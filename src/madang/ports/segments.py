@@ -16,7 +16,7 @@ class SegmentFile(NamedTuple):
 
 
 class SegmentFiles(Protocol):
-    """Thread-safe. Files appear and grow at any time, also by other processes; a file never shrinks below what was a whole frame."""
+    """Thread-safe. Files appear and grow at any time, also by other processes; whole frames never go away again."""
 
     def unread(self, known: Mapping[tuple[str, str], int], runs: Collection[str] | None = None) -> list[SegmentFile]:
         """Segments (of these runs) with more bytes than ``known`` says, new ones, and known ones whose writer is gone.

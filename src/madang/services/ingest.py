@@ -64,7 +64,7 @@ class Ingest:
         return known or SegmentRow(number, segment)
 
     def take(self, session: RunSession, row: SegmentRow, data: bytes) -> Taken:
-        """Read the whole frames of ``data``, which begins at the row's offset, into the session. Nothing is stored yet."""
+        """Read the whole frames of ``data``, which begins at the row's offset. Nothing is stored yet."""
         position = Position(row.offset, row.sequence, row.chain, row.damage)
         keysets: dict[int, KeySet] = self._history.keysets(row, row.sequence) if row.number else {}
         batch = decode(read_frames(data, position), row.id, keysets)

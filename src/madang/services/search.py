@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from madang.domain.access import Permission, Principal
+from madang.domain.pages import ConsolePage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord, record
 from madang.domain.series import ConsoleLine, Series, sample
@@ -16,24 +17,6 @@ from madang.services.tracking import Tracking
 ProjectRecord = Project
 _KEYS_A_RUN = 200
 _MOST_RUNS = 10_000
-
-
-@dataclass(frozen=True)
-class RunPage:
-    """One page of runs. ``next`` is the cursor of the page after, empty at the end; ``total`` counts all pages."""
-
-    runs: list[RunRecord]
-    next: str
-    total: int
-
-
-@dataclass(frozen=True)
-class ConsolePage:
-    """Lines of console output; ``last`` is the greatest number there is, ``total`` how many lines there are."""
-
-    lines: list[ConsoleLine]
-    last: int
-    total: int
 
 
 class Search:
@@ -114,7 +97,7 @@ class Search:
         return found
 
     def console(self, who: Principal, run: str, after: int = 0, limit: int = 1000, tail: bool = False) -> ConsolePage:
-        """Console lines with a number over ``after``, at most ``limit``: the first of them, or with ``tail`` the last."""
+        """Console lines with a number over ``after``: the first ``limit`` of them, or with ``tail`` the last."""
         stored = self._resolve(who, run)
         lines = self._lines(stored)
         chosen = [line for line in lines if line.n > after]

@@ -10,6 +10,7 @@ from madang.backends.records.runs import SqlRuns
 from madang.backends.records.segments import SqlHistory, SqlSegments
 from madang.backends.records.settings import SqlSettings, SqlTokens
 from madang.backends.records.sqlite import SqliteDatabase
+from madang.backends.records.versions import SqlVersions
 
 __all__ = ["SqlRecords", "open_postgres", "open_sqlite"]
 
@@ -23,6 +24,7 @@ class SqlRecords:
         self.runs = SqlRuns(database, names)
         self.segments = SqlSegments(database, names)
         self.history = SqlHistory(database)
+        self.versions = SqlVersions(database)
         self.tokens = SqlTokens(database)
         self.settings = SqlSettings(database)
 

@@ -35,11 +35,11 @@ _COLUMNS = {
 }
 _NUMERIC = frozenset({"created_at", "started_at", "ended_at", "duration"})
 _STATISTICS = {
-    "last": "COALESCE(m.hand, m.last)",
-    "min": "m.low",
-    "max": "m.high",
-    "mean": "(m.total / NULLIF(m.numbers, 0))",
-    "best": "(CASE m.goal WHEN 1 THEN m.low WHEN 2 THEN m.high END)",
+    "last": "COALESCE(f.hand, f.last)",
+    "min": "f.low",
+    "max": "f.high",
+    "mean": "(f.total / NULLIF(f.numbers, 0))",
+    "best": "(CASE f.goal WHEN 1 THEN f.low WHEN 2 THEN f.high END)",
 }
 
 
@@ -64,7 +64,7 @@ def compile_search(query: RunQuery, dialect: Dialect, names: Names) -> Compiled:
         InvalidInput: the cursor is not one that this query gave.
     """
     made = _Compiler(dialect, names)
-    conditions = made.scope(query) + [made.condition(query.where)]
+    conditions = [*made.scope(query), made.condition(query.where)]
     where = " AND ".join(part for part in conditions if part != "TRUE") or "TRUE"
     joins, keys = made.order(query)
     after = made.after(keys, query.cursor)
@@ -158,16 +158,18 @@ class _Compiler:
             empty = f" AND {column} <> ''" if kind == "any" and field.key not in _NUMERIC else ""
             return f"({test(column)}{empty})"
         if field.scope == "params":
-            expression = "p.number" if kind == "number" else "p.value"
-            return f"EXISTS (SELECT 1 FROM params p WHERE p.name = {self.number(field.key)} AND p.run = r.number AND {test(expression)})"  # noqa: S608
+            return self.among_rows("params", field.key, test("f.number" if kind == "number" else "f.value"))
         if field.scope == "tags":
-            return f"EXISTS (SELECT 1 FROM tags t WHERE t.name = {self.number(field.key)} AND t.run = r.number AND {test('t.value')})"  # noqa: S608
-        expression = _STATISTICS[field.statistic]
+            return self.among_rows("tags", field.key, test("f.value"))
         if kind == "any":
-            return f"EXISTS (SELECT 1 FROM metrics m WHERE m.name = {self.number(field.key)} AND m.run = r.number)"  # noqa: S608
-        if kind == "text":
-            expression = "m.words"
-        return f"EXISTS (SELECT 1 FROM metrics m WHERE m.name = {self.number(field.key)} AND m.run = r.number AND {test(expression)})"  # noqa: S608
+            return self.among_rows("metrics", field.key, "TRUE")
+        return self.among_rows(
+            "metrics", field.key, test("f.words" if kind == "text" else _STATISTICS[field.statistic])
+        )
+
+    def among_rows(self, table: str, key: str, test: str) -> str:
+        name = self.number(key)
+        return f"EXISTS (SELECT 1 FROM {table} f WHERE f.name = {name} AND f.run = r.number AND {test})"  # noqa: S608
 
     def attribute(self, key: str) -> str:
         if key not in ATTRIBUTES:
@@ -191,9 +193,10 @@ class _Compiler:
             if field.scope == "attributes":
                 keys.append((self.attribute(field.key), order.descending))
                 continue
-            joins += f" LEFT JOIN {field.scope} {alias} ON {alias}.name = {self.number(field.key)} AND {alias}.run = r.number"
+            name = self.number(field.key)
+            joins += f" LEFT JOIN {field.scope} {alias} ON {alias}.name = {name} AND {alias}.run = r.number"
             if field.scope == "metrics":
-                expressions = [_STATISTICS[field.statistic].replace("m.", f"{alias}.")]
+                expressions = [_STATISTICS[field.statistic].replace("f.", f"{alias}.")]
                 if field.statistic == "last":
                     expressions.append(f"{alias}.words")
             elif field.scope == "params":

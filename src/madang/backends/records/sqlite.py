@@ -18,8 +18,8 @@ _ANY = re.compile(r"= ANY\((:\w+)\)")
 class SqliteDatabase(Database):
     """One file in WAL mode.
 
-    ``durable`` waits for the disk at each commit, so that what was acknowledged survives a power failure; without it the
-    last commits may be lost then (never torn), which is right where the segments are the truth.
+    ``durable`` waits for the disk at each commit, so that what was acknowledged survives a power failure; without it
+    the last commits may be lost then (never torn), which is right where the segments are the truth.
     """
 
     dialect = "sqlite"

@@ -14,6 +14,7 @@ class LocalSegments:
 
     def __init__(self, store: str) -> None:
         self._store = store
+        self._aside = os.path.join(store, "tmp")
 
     def unread(self, known: Mapping[tuple[str, str], int], runs: Collection[str] | None = None) -> list[SegmentFile]:
         """Segments that may have bytes which were not read yet."""
@@ -60,7 +61,7 @@ class LocalSegments:
 
     def put(self, run: str, segment: str, data: bytes) -> bool:
         """Store a whole segment: written aside, synced, then linked under its name, which only one can do."""
-        aside = f"{self._store}/tmp/{segment}-{os.getpid()}-{os.urandom(4).hex()}"
+        aside = f"{self._aside}/{segment}-{os.getpid()}-{os.urandom(4).hex()}"
         try:
             os.makedirs(layout.run_dir(self._store, run), exist_ok=True)
             descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)

@@ -160,15 +160,18 @@ CREATE TABLE versions (
     tags BYTEA NOT NULL,
     PRIMARY KEY (collection, number)
 );
-CREATE INDEX versions_by_run ON versions (run);
 
--- Which event made which version, and which runs wrote it: the same content from two runs is one version.
+-- Which event made which version: taking an event in again makes no second one.
 CREATE TABLE version_origins (
-    segment TEXT COLLATE "C" NOT NULL, sequence BIGINT NOT NULL, run TEXT COLLATE "C" NOT NULL,
-    collection BIGINT NOT NULL, number BIGINT NOT NULL,
+    segment TEXT COLLATE "C" NOT NULL, sequence BIGINT NOT NULL, collection BIGINT NOT NULL, number BIGINT NOT NULL,
     PRIMARY KEY (segment, sequence)
 );
-CREATE INDEX version_origins_by_run ON version_origins (run);
+
+-- Which runs wrote a version: the same content from two runs is one version.
+CREATE TABLE version_writers (
+    run TEXT COLLATE "C" NOT NULL, collection BIGINT NOT NULL, number BIGINT NOT NULL,
+    PRIMARY KEY (run, collection, number)
+);
 
 CREATE TABLE manifests (
     project TEXT COLLATE "C" NOT NULL, digest TEXT COLLATE "C" NOT NULL, entries BYTEA NOT NULL,

@@ -160,15 +160,18 @@ CREATE TABLE versions (
     tags BLOB NOT NULL,
     PRIMARY KEY (collection, number)
 ) WITHOUT ROWID;
-CREATE INDEX versions_by_run ON versions (run);
 
--- Which event made which version, and which runs wrote it: the same content from two runs is one version.
+-- Which event made which version: taking an event in again makes no second one.
 CREATE TABLE version_origins (
-    segment TEXT NOT NULL, sequence INTEGER NOT NULL, run TEXT NOT NULL,
-    collection INTEGER NOT NULL, number INTEGER NOT NULL,
+    segment TEXT NOT NULL, sequence INTEGER NOT NULL, collection INTEGER NOT NULL, number INTEGER NOT NULL,
     PRIMARY KEY (segment, sequence)
 ) WITHOUT ROWID;
-CREATE INDEX version_origins_by_run ON version_origins (run);
+
+-- Which runs wrote a version: the same content from two runs is one version.
+CREATE TABLE version_writers (
+    run TEXT NOT NULL, collection INTEGER NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (run, collection, number)
+) WITHOUT ROWID;
 
 CREATE TABLE manifests (
     project TEXT NOT NULL, digest TEXT NOT NULL, entries BLOB NOT NULL,

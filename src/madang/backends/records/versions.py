@@ -1,0 +1,332 @@
+"""Collections, versions with their manifests, aliases and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from madang.backends.records.database import Database, Row
+from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.errors import Conflict, NotFound
+from madang.formats.journal import from_json
+from madang.formats.segment import to_json
+from madang.formats.zstd import compress, decompress
+from madang.ports.records import CollectionRow
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A collection at rest."""
+
+    number: int
+    type: str
+    first: int
+    next: int
+    created_at: int
+    description: str
+    tags: dict[str, str]
+
+
+class SqlVersions:
+    """`ports.records.VersionRecords`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def _line(self, project: str, name: str) -> _Line | None:
+        row = self._db.row("get_collection", project=project, name=name)
+        return _Line(row[0], row[1], row[2], row[3], row[4], row[5], _unpack(row[6])) if row else None
+
+    def _needed(self, project: str, name: str) -> _Line:
+        line = self._line(project, name)
+        if line is None:
+            raise NotFound(f"There is no artifact {name!r} in project {project!r}.")
+        return line
+
+    def collections(self, project: str, type: str | None = None) -> list[CollectionRow]:
+        """Collections of a project by name."""
+        aliases: dict[int, dict[str, int]] = {}
+        for collection, alias, number in self._db.rows("aliases_of_project", project=project):
+            aliases.setdefault(collection, {})[alias] = int(number)
+        found = []
+        for row in self._db.rows("collections_of_project", project=project):
+            line, (name, count, updated) = (
+                _Line(row[0], row[1], row[2], row[3], row[4], row[5], _unpack(row[6])),
+                row[7:],
+            )
+            if type is None or line.type == type:
+                found.append(
+                    self._row(project, name, line, int(count), int(updated or 0), aliases.get(line.number, {}))
+                )
+        return found
+
+    def _row(
+        self, project: str, name: str, line: _Line, count: int, updated: int, aliases: dict[str, int]
+    ) -> CollectionRow:
+        latest = self._db.row("get_version", collection=line.number, number=line.next - 1)
+        return CollectionRow(
+            project,
+            name,
+            line.type,
+            line.created_at,
+            count,
+            line.next - 1 if latest else 0,
+            aliases,
+            updated or line.created_at,
+            int(latest[2]) if latest else 0,
+            line.description,
+            line.tags,
+            line.first,
+        )
+
+    def collection(self, project: str, name: str) -> CollectionRow | None:
+        """One collection."""
+        line = self._line(project, name)
+        if line is None:
+            return None
+        rows = self._db.rows("versions_of_collection", collection=line.number)
+        return self._row(project, name, line, len(rows), int(rows[0][4]) if rows else 0, self._aliases(line.number))
+
+    def _aliases(self, collection: int) -> dict[str, int]:
+        return {alias: int(number) for alias, number in self._db.rows("aliases", collection=collection)}
+
+    def add(
+        self, version: VersionRecord, entries: Sequence[Entry], origin: tuple[str, int] | None = None, first: int = 1
+    ) -> VersionRecord:
+        """Commit a version under the next number."""
+        with self._db.transaction():
+            if origin is not None:
+                row = self._db.row("version_by_origin", segment=origin[0], sequence=origin[1])
+                if row is not None:
+                    return self._known(*row)
+            line = self._line_for(version, first)
+            number = line.next - 1
+            latest = self._db.row("get_version", collection=line.number, number=number)
+            if latest is None or latest[1] != version.digest:
+                number = line.next
+                self._insert(line, number, version, entries)
+            for alias in version.aliases:
+                if alias != "latest":
+                    self._db.run("put_alias", collection=line.number, alias=alias, number=number)
+            place = {"collection": line.number, "number": number}
+            if origin is not None:
+                self._db.run("add_origin", segment=origin[0], sequence=origin[1], **place)
+            if version.run:
+                self._db.run("add_writer", run=version.run, **place)
+            return self._known(version.project, version.name, number)
+
+    def _line_for(self, version: VersionRecord, first: int) -> _Line:
+        line = self._line(version.project, version.name)
+        if line is None:
+            made = self._db.row(
+                "add_collection",
+                project=version.project,
+                name=version.name,
+                type=version.type,
+                first=first,
+                created_at=version.created_at,
+                tags=_pack({}),
+            )
+            assert made is not None
+            return _Line(int(made[0]), version.type, first, first, version.created_at, "", {})
+        if line.type != version.type:
+            raise Conflict(
+                f"The artifact {version.name!r} holds versions of type {line.type}, not {version.type}.",
+                hint="Choose another name.",
+            )
+        return line
+
+    def _insert(self, line: _Line, number: int, version: VersionRecord, entries: Sequence[Entry]) -> None:
+        listed = sorted(([item.path, item.digest, item.size] for item in entries), key=lambda item: str(item[0]))
+        self._db.run(
+            "add_version",
+            collection=line.number,
+            number=number,
+            digest=version.digest,
+            size=sum(item.size for item in entries),
+            files=len(entries),
+            created_at=version.created_at,
+            run=version.run,
+            actor=version.actor,
+            description=version.description,
+            metadata=_pack(version.metadata),
+            tags=_pack(version.tags),
+        )
+        self._db.run("advance_collection", number=line.number)
+        self._db.run(
+            "put_manifest",
+            project=version.project,
+            digest=version.digest,
+            entries=compress(msgspec.msgpack.encode(listed)),
+        )
+        self.hold_blobs(version.project, [item.digest for item in entries])
+
+    def _known(self, project: str, name: str, number: int) -> VersionRecord:
+        found = self.get(project, name, number)
+        assert found is not None
+        return found
+
+    def get(self, project: str, name: str, number: int | None = None, alias: str = "") -> VersionRecord | None:
+        """A version by number or alias."""
+        line = self._line(project, name)
+        if line is None:
+            return None
+        if number is None and alias in ("", "latest"):
+            number = line.next - 1
+        elif number is None:
+            row = self._db.row("get_alias", collection=line.number, alias=alias)
+            number = int(row[0]) if row else -1
+        row = self._db.row("get_version", collection=line.number, number=number)
+        return _version(project, name, line, row, self._aliases(line.number)) if row else None
+
+    def versions(self, project: str, name: str) -> list[VersionRecord]:
+        """All versions, newest first."""
+        line = self._line(project, name)
+        if line is None:
+            return []
+        aliases = self._aliases(line.number)
+        rows = self._db.rows("versions_of_collection", collection=line.number)
+        return [_version(project, name, line, row, aliases) for row in rows]
+
+    def by_run(self, run: str) -> list[VersionRecord]:
+        """Versions that a run wrote."""
+        return [self._known(*row) for row in self._db.rows("versions_of_run", run=run)]
+
+    def of_runs(self, runs: Sequence[str]) -> dict[str, list[str]]:
+        """Names of the versions that runs wrote, by run."""
+        found: dict[str, list[str]] = {}
+        for run, name, number in self._db.rows("versions_of_runs", runs=list(runs)):
+            found.setdefault(run, []).append(f"{name}:v{number}")
+        return found
+
+    def entries(self, project: str, digest: str) -> list[Entry]:
+        """The manifest with this digest."""
+        row = self._db.row("get_manifest", project=project, digest=digest)
+        if row is None:
+            return []
+        listed = msgspec.msgpack.decode(decompress(bytes(row[0])), type=list[tuple[str, str, int]])
+        return [Entry(*item) for item in listed]
+
+    def hold_blobs(self, project: str, digests: Iterable[str]) -> None:
+        """Note that a project's runs or versions hold these blobs."""
+        with self._db.transaction():
+            self._db.many("hold_blob", [{"project": project, "digest": digest} for digest in sorted(set(digests))])
+
+    def holds_blob(self, project: str, digest: str) -> bool:
+        """Whether any version or run of the project holds a blob."""
+        return self._db.row("holds_blob", project=project, digest=digest) is not None
+
+    def edit(
+        self,
+        project: str,
+        name: str,
+        number: int,
+        *,
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> VersionRecord:
+        """Replace what is not None."""
+        with self._db.transaction():
+            line = self._needed(project, name)
+            found = self.get(project, name, number)
+            if found is None:
+                raise NotFound(f"There is no version v{number} of {name!r} in project {project!r}.")
+            made = replace(
+                found,
+                description=found.description if description is None else description,
+                metadata=found.metadata if metadata is None else dict(metadata),
+                tags=found.tags if tags is None else dict(tags),
+            )
+            self._db.run(
+                "edit_version",
+                collection=line.number,
+                number=number,
+                description=made.description,
+                metadata=_pack(made.metadata),
+                tags=_pack(made.tags),
+            )
+        return made
+
+    def edit_collection(
+        self, project: str, name: str, *, description: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Replace what is not None."""
+        with self._db.transaction():
+            line = self._needed(project, name)
+            self._db.run(
+                "edit_collection",
+                number=line.number,
+                description=line.description if description is None else description,
+                tags=_pack(line.tags if tags is None else dict(tags)),
+            )
+
+    def point(self, change: PointerChange, expected: Any = ...) -> PointerChange:
+        """Move an alias and write the history."""
+        with self._db.transaction():
+            line = self._needed(change.project, change.name)
+            row = self._db.row("get_alias", collection=line.number, alias=change.alias)
+            before = int(row[0]) if row else None
+            if expected is not ... and expected != before:
+                now = "nothing" if before is None else f"v{before}"
+                raise Conflict(
+                    f"{change.alias!r} of {change.name!r} points at {now} now.", hint="Look at it again, then decide."
+                )
+            if change.number is None:
+                self._db.run("drop_alias", collection=line.number, alias=change.alias)
+            else:
+                if self._db.row("get_version", collection=line.number, number=change.number) is None:
+                    raise NotFound(f"There is no version v{change.number} of {change.name!r}.")
+                self._db.run("put_alias", collection=line.number, alias=change.alias, number=change.number)
+            made = replace(change, before=before)
+            self._db.run(
+                "add_pointer_change",
+                collection=line.number,
+                alias=made.alias,
+                number=made.number,
+                before=before,
+                actor=made.actor,
+                at=made.at,
+                reason=made.reason,
+            )
+        return made
+
+    def pointer_history(self, project: str, name: str) -> list[PointerChange]:
+        """All moves, newest first."""
+        line = self._line(project, name)
+        rows = self._db.rows("pointer_changes", collection=line.number) if line else []
+        return [PointerChange(project, name, *row) for row in rows]
+
+
+def _pack(value: Any) -> bytes:
+    return msgspec.msgpack.encode(to_json(value))
+
+
+def _unpack(data: bytes) -> Any:
+    return from_json(msgspec.msgpack.decode(data))
+
+
+def _version(project: str, name: str, line: _Line, row: Row, aliases: dict[str, int]) -> VersionRecord:
+    number, digest, size, files, created_at, run, actor, description, metadata, tags = row
+    named = [alias for alias, target in aliases.items() if target == number]
+    if number == line.next - 1:
+        named.append("latest")
+    return VersionRecord(
+        project,
+        name,
+        line.type,
+        number,
+        digest,
+        size,
+        files,
+        created_at,
+        run,
+        tuple(sorted(named)),
+        description,
+        _unpack(metadata),
+        _unpack(tags),
+        actor,
+    )
