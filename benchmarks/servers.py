@@ -75,7 +75,7 @@ class Server:
         return content
 
     def cost(
-        self, requests: Sequence[tuple[str, str, Any]], least: float = 0.5, most: int = 200
+        self, requests: Sequence[tuple[str, str, Any]], least: float = 0.5, accept: str = "application/json"
     ) -> tuple[float, float]:
         """(server CPU seconds, wall seconds) of one round of requests, repeated until the CPU clock can tell."""
         began, wall, rounds = self.cpu(), 0.0, 0

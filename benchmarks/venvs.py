@@ -5,6 +5,7 @@ They lie in benchmarks/.venvs (ignored by Git) and are made again when a pin, or
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shutil
 import subprocess
@@ -26,21 +27,28 @@ PINS: dict[str, list[str]] = {
 _HOSTS = {"floor": "madang", "floor_msgpack": "madang", "madang_fill": "madang", "mlflow_fill": "mlflow"}
 
 
+@functools.cache  # one version for the whole of a run, whatever is edited meanwhile
 def python(peer: str) -> str:
     """The interpreter that has this peer installed; made first if need be."""
     name = _HOSTS.get(peer, peer)
     folder, stamp = VENVS / name, _stamp(name)
-    mark = folder / "stamp"
-    interpreter = folder / "bin" / "python"
-    if not mark.exists() or mark.read_text() != stamp:
-        print(f"installing {' '.join(PINS[name])} …", file=sys.stderr, flush=True)
-        if name == "madang" or not interpreter.exists():
+    mark, interpreter = folder / "stamp", folder / "bin" / "python"
+    was = mark.read_text().split("\n") if mark.exists() else ["", ""]
+    if was != stamp:
+        print(f"installing {name}: {' '.join(PINS[name])} …", file=sys.stderr, flush=True)
+        if not interpreter.exists() or was[0] != stamp[0]:
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINS[name]]
-        subprocess.run(pip, check=True)
-        mark.write_text(stamp)
+            _pip(interpreter, *PINS[name])
+        else:  # only our own source has changed
+            _pip(interpreter, "--no-deps", "--force-reinstall", *PINS[name])
+        mark.write_text("\n".join(stamp))
     return str(interpreter)
+
+
+def _pip(interpreter: Path, *what: str) -> None:
+    quiet = ["--quiet", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([str(interpreter), "-m", "pip", "install", *quiet, *what], check=True)
 
 
 def program(peer: str, name: str) -> str:
@@ -57,11 +65,13 @@ def versions() -> dict[str, str]:
     return {name: " ".join(pins) for name, pins in PINS.items() if name != "madang"}
 
 
-def _stamp(name: str) -> str:
+def _stamp(name: str) -> list[str]:
+    """What an environment was made of: [interpreter and requirements, our own source]."""
     if name != "madang":
-        return " ".join([sys.version.split()[0], *PINS[name]])
-    digest = hashlib.blake2b(sys.version.encode())
-    for path in sorted([ROOT / "pyproject.toml", *(ROOT / "src").rglob("*")]):
+        return [" ".join([sys.version.split()[0], *PINS[name]]), ""]
+    needs = hashlib.blake2b((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    source = hashlib.blake2b()
+    for path in sorted((ROOT / "src").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(str(path).encode() + path.read_bytes())
-    return digest.hexdigest()
+            source.update(str(path).encode() + path.read_bytes())
+    return [f"{sys.version.split()[0]} {needs}", source.hexdigest()]

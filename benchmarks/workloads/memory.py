@@ -41,8 +41,7 @@ def measure(bench: Bench) -> list[Table]:
 
 def hub(bench: Bench) -> tuple[float, float, float, float]:
     folder, port = bench.folder("hub"), free_port()
-    argv = [venvs.program("madang", "madang"), "hub", "--store", str(folder / "store"), "--port", str(port)]
-    with serving(bench, [*argv, "--host", "127.0.0.1"], port, cwd=folder) as server:
+    with serving(bench, hub_command(folder, port), port, cwd=folder) as server:
         return _look(server, "/api/v1/projects")
 
 
@@ -51,6 +50,11 @@ def mlflow(bench: Bench, small: bool) -> tuple[float, float, float, float]:
     argv = mlflow_command(folder, port) if small else mlflow_command(folder, port)[:-2]
     with serving(bench, argv, port, cwd=folder, env=ONE if small else None) as server:
         return _look(server, "/api/2.0/mlflow/experiments/search?max_results=100")
+
+
+def hub_command(folder: Path, port: int) -> list[str]:
+    store = str(folder / "store")
+    return [venvs.program("madang", "madang"), "hub", "--store", store, "--host", "127.0.0.1", "--port", str(port)]
 
 
 def mlflow_command(folder: Path, port: int) -> list[str]:

@@ -6,12 +6,11 @@ import functools
 import json
 import urllib.parse
 
-import venvs
 from harness import Bench, Failed, median, ratio
 from report import Check, Table
 from servers import Server, free_port, serving
 
-from workloads.memory import ONE, mlflow_command
+from workloads.memory import ONE, hub_command, mlflow_command
 
 # What is asked: (what, filter, order for MLflow, order for madang, limit). Both speak the same filter language.
 QUERIES = [
@@ -42,13 +41,12 @@ def measure(bench: Bench) -> list[Table]:
     )
     ours, theirs = bench.folder("search-madang"), bench.folder("search-mlflow")
     experiment = bench.drive("mlflow_fill", "runs", store=theirs, count=count).result["experiment"]
-    filled = bench.drive("madang_fill", "runs", store=ours / "store", count=count)
     port, other = free_port(), free_port()
-    argv = [venvs.program("madang", "madang"), "hub", "--store", str(ours / "store"), "--port", str(port)]
     with (
-        serving(bench, argv, port, cwd=ours) as hub,
+        serving(bench, hub_command(ours, port), port, cwd=ours) as hub,
         serving(bench, mlflow_command(theirs, other), other, cwd=theirs, env=ONE) as mlflow,
     ):
+        filled = bench.drive("madang_fill", "upload_runs", port=port, folder=ours, count=count).result["wall"]
         for what, where, their_order, our_order, limit in QUERIES:
             path = _path(where, our_order, limit)
             body = {
@@ -80,7 +78,7 @@ def measure(bench: Bench) -> list[Table]:
             table.checks.append(Check(f"{what}: mlflow / madang", share, bound, at_most=False))
             table.raw[what] = taken
     table.notes.append(
-        f"bound 50× where MLflow spends over a second, else 10×; {count:,} runs put in: {filled.wall:.1f} s"
+        f"bound 50× where MLflow spends over a second, else 10×; {count:,} runs uploaded in {filled:.1f} s"
     )
     table.notes.append("both answers name the same runs in the same order")
     return [table]

@@ -6,13 +6,12 @@ import json
 import math
 from typing import Any
 
-import venvs
 from harness import Bench, Failed, median, ratio
 from report import Check, Table
 from servers import Server, free_port, serving
 
 import data
-from workloads.memory import ONE, mlflow_command
+from workloads.memory import ONE, hub_command, mlflow_command
 
 
 def measure(bench: Bench) -> list[Table]:
@@ -25,13 +24,12 @@ def measure(bench: Bench) -> list[Table]:
     cost: dict[str, tuple[float, float]] = {}
     ours, theirs = bench.folder("series-madang"), bench.folder("series-mlflow")
     filled = bench.drive("mlflow_fill", "series", store=theirs, points=points).result
-    made = bench.drive("madang_fill", "series", store=ours / "store", points=points).result
     port, other = free_port(), free_port()
-    argv = [venvs.program("madang", "madang"), "hub", "--store", str(ours / "store"), "--port", str(port)]
     with (
-        serving(bench, argv, port, cwd=ours) as hub,
+        serving(bench, hub_command(ours, port), port, cwd=ours) as hub,
         serving(bench, mlflow_command(theirs, other), other, cwd=theirs, env=ONE) as mlflow,
     ):
+        made = bench.drive("madang_fill", "upload_series", port=port, folder=ours, points=points).result
         subjects = {
             "madang, JSON": lambda: _hub(hub, made["run"], "application/json", wanted),
             "madang, MessagePack": lambda: _hub(hub, made["run"], "application/x-msgpack", None),

@@ -29,7 +29,9 @@ def measure(bench: Bench) -> list[Table]:
         )
         if peer == "madang":
             table.checks.append(Check("madang, allocated on disk", allocated / 1e6, 60, unit=" MB"))
-    table.notes.append("compiled files (__pycache__) included; each in an environment of its own")
+    table.notes.append(
+        "compiled files (__pycache__) included; each in an environment of its own; tensorboardX with its reader"
+    )
     return [table]
 
 

@@ -62,9 +62,7 @@ def _table(files: int, middle: dict[str, dict[str, float]], raw: dict[str, objec
         if step in dvc and step in mine:
             table.checks.append(Check(f"dvc / madang: {step}", ratio(dvc[step], mine[step]), 5, at_most=False))
     if files < 50_000:
-        table.notes.append(
-            "start-up is much of the shorter figures at this size; --full takes the 50,000 files of the bounds"
-        )
+        table.notes.append("at this size start-up is much of the shorter figures; the bounds are meant for --full")
     return table
 
 

@@ -1,0 +1,57 @@
+"""Bytes a point on the disk, with step and time, values never repeating (53 random bits: no codec can shrink them)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness import Bench, disk
+from report import Check, Table
+
+
+def measure(bench: Bench) -> list[Table]:
+    table = Table(
+        "Disk, bytes a point (random float64 values; apparent sizes)",
+        "| points | records.db | history alone | segments | sealed files | whole store",
+    )
+    runs = 100 if bench.quick else 500
+    long = _fill(bench, table, "1 run × 20,000 steps × 10 keys", 1, 20_000)
+    short = _fill(bench, table, f"{runs} runs × 10 steps × 10 keys", runs, 10)
+    table.checks.append(Check("long series: records.db", long["records"], 10, unit=" B/point"))
+    table.checks.append(Check("short runs: history alone", short["history"], 25, unit=" B/point"))
+    table.checks.append(
+        Check("short runs: records.db with all of the runs' records", short["records"], 25, unit=" B/point")
+    )
+    if long["sealed"]:
+        table.checks.append(Check("long series: sealed segments", long["sealed"], 15, unit=" B/point"))
+    else:
+        table.notes.append("segments were not sealed (zstd) by anything that ran")
+    table.notes.append("history alone: records.db less that of the same runs without metrics")
+    return [table]
+
+
+def _fill(bench: Bench, table: Table, what: str, runs: int, calls: int) -> dict[str, float]:
+    store, bare = bench.folder("disk"), bench.folder("disk-bare")
+    points: int = bench.drive("madang_fill", "lay_many", store=store, count=runs, calls=calls).result["points"]
+    bench.drive("madang_fill", "lay_many", store=bare, count=runs, calls=0)
+    if points != runs * calls * 10:
+        raise AssertionError(f"{points} points of {runs * calls * 10} can be read")
+    records = _records(store)
+    found: dict[str, Any] = {
+        "records": records / points,
+        "history": (records - _records(bare)) / points,
+        "segments": _ending(store, ".seg") / points,
+        "sealed": _ending(store, ".zst") / points,
+        "whole": disk(store)[0] / points,
+    }
+    table.row(what, points, *found.values())
+    bench.drop(store, bare)
+    return found
+
+
+def _records(store: Path) -> int:
+    return sum(path.stat().st_size for path in store.glob("records.db*"))
+
+
+def _ending(store: Path, ending: str) -> int:
+    return sum(path.stat().st_size for path in store.rglob(f"*{ending}"))
