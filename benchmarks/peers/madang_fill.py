@@ -59,7 +59,8 @@ def decode(folder: str, calls: int, repeats: int = 5) -> dict[str, float]:
     content = metrics_segment(f"{folder}/decode.seg", "1" * 32, calls)
     best: list[float] = []
     for _ in range(repeats):
-        began, keysets, points = time.process_time(), {}, 0
+        keysets: dict[int, journal.KeySet] = {}
+        began, points = time.process_time(), 0
         for frame in journal.read_frames(content, journal.Position()):
             if frame.kind == codec.METRICS:
                 points += len(keysets[journal.keyset_of(frame.payload)].row(frame.payload)[2])

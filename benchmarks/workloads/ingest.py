@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 from harness import Bench, Failed, median, ratio
@@ -19,12 +20,11 @@ def measure(bench: Bench) -> list[Table]:
 
 def _beside_decoding(bench: Bench) -> Table:
     calls = 20_000
-    taken = bench.interleave(
-        {
-            "decode": lambda: bench.drive("madang_fill", "decode", folder=bench.folder("decode"), calls=calls).result,
-            "ingest": functools.partial(_ingest, bench, calls),
-        }
-    )
+    subjects: dict[str, Callable[[], Any]] = {
+        "decode": lambda: bench.drive("madang_fill", "decode", folder=bench.folder("decode"), calls=calls).result,
+        "ingest": functools.partial(_ingest, bench, calls),
+    }
+    taken = bench.interleave(subjects)
     table = Table(f"Ingest of one segment of {calls:,} frames × 10 keys", "| CPU, ms | µs a frame | points per CPU s")
     cpu = {name: median(item["cpu"] for item in items) for name, items in taken.items() if items}
     for name, what in (("decode", "verify and decode only"), ("ingest", "file → records (catch_up), sealed")):
@@ -58,7 +58,7 @@ def _beside_mlflow(bench: Bench) -> Table:
         serving(bench, mlflow_command(other_folder, other), other, cwd=other_folder, env=ONE) as mlflow,
     ):
         numbers = iter(range(1, 1000))
-        ours = lambda: _server_cost(  # noqa: E731
+        ours: Callable[[], dict[str, float]] = lambda: _server_cost(  # noqa: E731
             bench, hub, "madang_fill", "upload_metrics",
             port=port, folder=folder, calls=calls, run=f"{next(numbers):032x}",
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,13 @@ def measure(bench: Bench) -> list[Table]:
     folder = _repository(bench, 10_000)
     script = folder.parent / "init.py"
     script.write_text(SCRIPT)
-    taken = bench.interleave(
-        {
-            "git": functools.partial(_git, bench, folder),
-            "python -c pass": functools.partial(_python, bench, folder),
-            "first": functools.partial(_init, bench, folder, script, True),
-            "later": functools.partial(_init, bench, folder, script, False),
-        },
-        repeats,
-    )
+    subjects: dict[str, Callable[[], Any]] = {
+        "git": functools.partial(_git, bench, folder),
+        "python -c pass": functools.partial(_python, bench, folder),
+        "first": functools.partial(_init, bench, folder, script, True),
+        "later": functools.partial(_init, bench, folder, script, False),
+    }
+    taken = bench.interleave(subjects, repeats)
     git = median(taken["git"])
     table = Table(
         "madang.init in a repository of 10,000 files, ms (import included)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 from harness import Bench, Failed, median, ratio
@@ -30,7 +31,7 @@ def measure(bench: Bench) -> list[Table]:
         serving(bench, mlflow_command(theirs, other), other, cwd=theirs, env=ONE) as mlflow,
     ):
         made = bench.drive("madang_fill", "upload_series", port=port, folder=ours, points=points).result
-        subjects = {
+        subjects: dict[str, Callable[[], tuple[float, float, float, float]]] = {
             "madang, JSON": lambda: _hub(hub, made["run"], "application/json", wanted),
             "madang, MessagePack": lambda: _hub(hub, made["run"], "application/x-msgpack", None),
             "madang, 1,000 samples": lambda: _sampled(hub, made["run"]),
