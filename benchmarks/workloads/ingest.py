@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from harness import Bench, Failed, median, ratio
@@ -57,14 +59,11 @@ def _beside_mlflow(bench: Bench) -> Table:
         serving(bench, hub_command(folder, port), port, cwd=folder) as hub,
         serving(bench, mlflow_command(other_folder, other), other, cwd=other_folder, env=ONE) as mlflow,
     ):
-        numbers = iter(range(1, 1000))
-        ours: Callable[[], dict[str, float]] = lambda: _server_cost(  # noqa: E731
-            bench, hub, "madang_fill", "upload_metrics",
-            port=port, folder=folder, calls=calls, run=f"{next(numbers):032x}",
-        )  # fmt: skip
         subjects = {
-            "madang": ours,
-            "mlflow": lambda: _server_cost(bench, mlflow, "mlflow_fill", "log_batch", port=other, points=theirs * 10),
+            "madang": functools.partial(_upload, bench, hub, folder, calls),
+            "mlflow": functools.partial(
+                _server_cost, bench, mlflow, "mlflow_fill", "log_batch", port=other, points=theirs * 10
+            ),
         }
         for once in subjects.values():
             once()  # warm
@@ -85,6 +84,13 @@ def _beside_mlflow(bench: Bench) -> Table:
     )
     table.raw = dict(taken)
     return table
+
+
+def _upload(bench: Bench, server: Server, folder: Path, calls: int) -> dict[str, float]:
+    run = os.urandom(16).hex()
+    return _server_cost(
+        bench, server, "madang_fill", "upload_metrics", port=server.port, folder=folder, calls=calls, run=run
+    )
 
 
 def _server_cost(bench: Bench, server: Server, peer: str, task: str, **arguments: Any) -> dict[str, float]:
