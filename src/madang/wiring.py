@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from madang.backends.objects.local import LocalObjects
 from madang.backends.records import SqlRecords, open_sqlite
 from madang.backends.segments import LocalSegments
+from madang.domain.access import Principal, local
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
+from madang.ports.objects import Objects
+from madang.ports.reader import Reader
+from madang.services.access import Access
+from madang.services.artifacts import Artifacts
+from madang.services.reader import LocalReader
+from madang.services.registry import Registry
 from madang.services.search import Search
 from madang.services.tracking import Tracking
 
@@ -19,12 +27,17 @@ class Engine:
 
     store: StorePaths
     records: SqlRecords
+    blobs: Objects
     tracking: Tracking
     search: Search
+    artifacts: Artifacts
+    registry: Registry
+    access: Access
 
     def close(self) -> None:
         """Give back connections and files."""
         self.records.close()
+        self.blobs.close()
 
 
 def open_store(path: str | None = None) -> Engine:
@@ -38,5 +51,36 @@ def open_store(path: str | None = None) -> Engine:
         paths = layout.find_store(path or "")
     layout.ensure(paths.store)
     records = open_sqlite(f"{paths.store}/records.db", durable=False)
-    tracking = Tracking(records, LocalSegments(paths.store))
-    return Engine(paths, records, tracking, Search(records, tracking))
+    blobs = LocalObjects(f"{paths.store}/blobs")
+    return _engine(paths, records, blobs, Tracking(records, LocalSegments(paths.store)))
+
+
+def _engine(paths: StorePaths, records: SqlRecords, blobs: Objects, tracking: Tracking) -> Engine:
+    return Engine(
+        paths,
+        records,
+        blobs,
+        tracking,
+        Search(records, tracking),
+        Artifacts(records, blobs, tracking, f"{paths.store}/tmp"),
+        Registry(records, tracking),
+        Access(records.tokens),
+    )
+
+
+def local_user() -> Principal:
+    """The user of this machine, who may do everything in their own store."""
+    return local(os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid {os.getuid()}")
+
+
+def local_reader(path: str | None = None) -> Reader:
+    """The reading side of the workspace store around a folder."""
+    engine = open_store(path)
+    return LocalReader(
+        local_user(), engine.store.store, engine.tracking, engine.search, engine.artifacts, engine.registry, engine
+    )
+
+
+def reader(path: str | None = None) -> Reader:
+    """The reading side that commands and the SDK use."""
+    return local_reader(path)

@@ -1,0 +1,255 @@
+"""Artifacts: blobs, and the named, numbered versions made of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from blake3 import blake3
+
+from madang.domain.access import Permission, Principal, require
+from madang.domain.events import BlobRef
+from madang.domain.ids import check_digest
+from madang.domain.versions import Entry, VersionRecord, check_name, check_path, parse_ref
+from madang.errors import CorruptData, InvalidInput, NotFound, StorageError, TooLarge
+from madang.formats.manifest import manifest_digest
+from madang.ports.objects import Objects
+from madang.ports.records import CollectionRow, Records
+from madang.services.tracking import Tracking
+
+MAX_ENTRIES = 2_000_000  # files of one version
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> object: ...
+
+    def hexdigest(self) -> str: ...
+
+
+def blob_key(digest: str) -> str:
+    """The key of a blob in its object store; ``digest`` is ``blake3:HEX``."""
+    name = digest.removeprefix("blake3:")
+    return f"{name[:2]}/{name[2:]}"
+
+
+class Artifacts:
+    """Blobs and versions. Thread-safe.
+
+    ``scratch`` is a folder for bytes on their way in. A blob is readable in a project when a version or a run there
+    holds it, or when it was uploaded there: knowing a digest opens nothing.
+    """
+
+    def __init__(self, records: Records, blobs: Objects, tracking: Tracking, scratch: str) -> None:
+        self._records = records
+        self._blobs = blobs
+        self._tracking = tracking
+        self._scratch = scratch
+
+    # -- blobs ----------------------------------------------------------------------------------------------------
+
+    def put_blob(
+        self,
+        who: Principal,
+        project: str,
+        pieces: Iterable[bytes],
+        digest: str | None = None,
+        size: int | None = None,
+    ) -> BlobRef:
+        """Store bytes as they come; ``digest`` and ``size`` are what the sender claims. The answer has their BLAKE3.
+
+        Raises:
+            CorruptData: the bytes do not have the claimed digest; nothing is stored.
+            TooLarge, InvalidInput: more or fewer bytes than claimed.
+            StorageError: the disk refused.
+        """
+        require(who, Permission.WRITE, project)
+        check_name(project, "project")
+        claimed = check_digest(digest) if digest else ""
+        try:
+            os.makedirs(self._scratch, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._scratch, prefix="blob-") as file:
+                name, count = _take(file, pieces, claimed, size)
+                file.flush()
+                self._blobs.put(blob_key(name), Path(file.name), if_absent=True)
+        except OSError as error:
+            raise StorageError(f"Cannot store a blob in {self._scratch}: {error.strerror}.") from error
+        self._records.versions.hold_blobs(project, [name])
+        return BlobRef(name, count)
+
+    def has_blob(self, who: Principal, project: str, digest: str) -> bool:
+        """Whether a blob can be read in a project; False also for what exists elsewhere only."""
+        require(who, Permission.READ, project)
+        return self._held(project, check_digest(digest)) and self._blobs.stat(blob_key(digest)) is not None
+
+    def open_blob(self, who: Principal, project: str, digest: str) -> tuple[BinaryIO, int]:
+        """An open file of the bytes, which the caller closes, and their number.
+
+        Raises:
+            NotFound: no version or run of the project holds such a blob, or its bytes have not arrived.
+        """
+        require(who, Permission.READ, project)
+        check_digest(digest)
+        if not self._held(project, digest):
+            self._tracking.catch_up()
+        found = self._blobs.stat(blob_key(digest)) if self._held(project, digest) else None
+        if found is None:
+            raise NotFound(
+                f"Project {project!r} has no bytes with the digest {digest}.",
+                hint="They may not have been synced: run `madang sync` where they were made.",
+            )
+        return self._blobs.open(found.key), found.size
+
+    def _held(self, project: str, digest: str) -> bool:
+        return digest.startswith("blake3:") and self._records.versions.holds_blob(project, digest)
+
+    # -- versions -------------------------------------------------------------------------------------------------
+
+    def collections(self, who: Principal, project: str, type: str | None = None) -> list[CollectionRow]:
+        """The named lines of versions of a project, by name."""
+        require(who, Permission.READ, project)
+        self._tracking.catch_up()
+        return self._records.versions.collections(project, type)
+
+    def versions(self, who: Principal, project: str, name: str) -> list[VersionRecord]:
+        """All versions of a name, newest first.
+
+        Raises:
+            NotFound: nothing has this name.
+        """
+        require(who, Permission.READ, project)
+        self._tracking.catch_up()
+        found = self._records.versions.versions(project, check_name(name))
+        if not found:
+            raise NotFound(
+                f"Project {project!r} has no artifact {name!r}.", hint="List them with `madang artifacts list`."
+            )
+        return found
+
+    def resolve(self, who: Principal, project: str, ref: str) -> VersionRecord:
+        """The version that ``name``, ``name:v3``, ``name:alias`` or ``name@alias`` means now.
+
+        Raises:
+            NotFound: no such name, number or alias.
+        """
+        require(who, Permission.READ, project)
+        self._tracking.catch_up()
+        parsed = parse_ref(ref)
+        found = self._records.versions.get(project, parsed.name, parsed.number, parsed.alias)
+        if found is None:
+            raise NotFound(
+                f"Project {project!r} has no {ref!r}.", hint=f"See `madang artifacts list {parsed.name} -p {project}`."
+            )
+        return found
+
+    def manifest(self, who: Principal, project: str, ref: str) -> list[Entry]:
+        """The files of a version, sorted by path."""
+        return self._records.versions.entries(project, self.resolve(who, project, ref).digest)
+
+    def create(
+        self,
+        who: Principal,
+        project: str,
+        name: str,
+        type: str,
+        entries: Sequence[Entry],
+        *,
+        run: str = "",
+        aliases: Sequence[str] = (),
+        description: str = "",
+        metadata: Mapping[str, Any] | None = None,
+    ) -> VersionRecord:
+        """Make a version of blobs that the project has. The same content as the latest version *is* that version.
+
+        Raises:
+            InvalidInput: a bad name, path or digest, a path twice, or no file at all.
+            NotFound: a blob is not in the project.
+            Conflict: the name holds versions of another type.
+        """
+        require(who, Permission.WRITE, project)
+        self._tracking.catch_up()
+        checked = self._checked(project, entries)
+        version = VersionRecord(
+            project=check_name(project, "project"),
+            name=check_name(name),
+            type=check_name(type, "type"),
+            number=0,
+            digest=manifest_digest(checked),
+            size=sum(entry.size for entry in checked),
+            files=len(checked),
+            created_at=time.time_ns() // 1000,
+            run=run,
+            aliases=tuple(check_name(alias, "alias").lower() for alias in aliases),
+            description=description,
+            metadata=dict(metadata or {}),
+            actor=who.name,
+        )
+        return self._records.versions.add(version, checked)
+
+    def _checked(self, project: str, entries: Sequence[Entry]) -> list[Entry]:
+        if not entries:
+            raise InvalidInput("A version needs at least one file.")
+        if len(entries) > MAX_ENTRIES:
+            raise TooLarge(f"A version of {len(entries)} files is over the limit of {MAX_ENTRIES}.")
+        seen: set[str] = set()
+        for entry in entries:
+            if check_path(entry.path) in seen:
+                raise InvalidInput(f"The path {entry.path[:200]!r} is named twice.")
+            seen.add(entry.path)
+            found = (
+                self._blobs.stat(blob_key(check_digest(entry.digest))) if self._held(project, entry.digest) else None
+            )
+            if found is None:
+                raise NotFound(
+                    f"Project {project!r} has no bytes for {entry.path[:200]!r} ({entry.digest}).",
+                    hint="Upload the blob before the version that names it.",
+                )
+            if found.size != entry.size:
+                raise InvalidInput(f"{entry.path[:200]!r} has {found.size} bytes, not {entry.size}.")
+        return sorted(entries, key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
+
+    def edit(
+        self,
+        who: Principal,
+        project: str,
+        ref: str,
+        *,
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> VersionRecord:
+        """Replace what is not None. The files and the number of a version never change."""
+        require(who, Permission.WRITE, project)
+        found = self.resolve(who, project, ref)
+        self._records.versions.edit(
+            project, found.name, found.number, description=description, metadata=metadata, tags=tags
+        )
+        return self.resolve(who, project, found.ref)
+
+
+def _take(file: Any, pieces: Iterable[bytes], claimed: str, size: int | None) -> tuple[str, int]:
+    """Write the pieces to a file while hashing them; (BLAKE3 name, bytes)."""
+    own = blake3()
+    algorithm, _, hexdigest = claimed.partition(":")
+    other: _Hash | None = None
+    if algorithm in ("md5", "sha256"):
+        other = hashlib.new(algorithm, usedforsecurity=False)
+    count = 0
+    for piece in pieces:
+        count += len(piece)
+        if size is not None and count > size:
+            raise TooLarge(f"More than the announced {size} bytes came.")
+        own.update(piece)
+        if other is not None:
+            other.update(piece)
+        file.write(piece)
+    if size is not None and count != size:
+        raise InvalidInput(f"{count} bytes came of {size}.", hint="The transfer was cut: send it again.")
+    name = own.hexdigest()
+    if claimed and (other.hexdigest() if other is not None else name) != hexdigest:
+        raise CorruptData(f"The bytes that came do not have the digest {claimed}.", hint="Send them again.")
+    return f"blake3:{name}", count

@@ -1,0 +1,168 @@
+"""The `Reader` over this machine's store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+from madang.domain.access import Principal
+from madang.domain.events import BlobRef
+from madang.domain.pages import ConsolePage, RunPage
+from madang.domain.query import RunQuery
+from madang.domain.runs import RunChange, RunRecord
+from madang.domain.series import Series
+from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.errors import NotFound
+from madang.ports.records import CollectionRow, MetricKey, Project
+from madang.services.artifacts import Artifacts
+from madang.services.registry import Registry
+from madang.services.search import Search
+from madang.services.tracking import Tracking
+
+_PIECE = 1 << 20
+
+
+class LocalReader:
+    """See `madang.ports.reader.Reader`. ``closing`` gives back what the services stand on."""
+
+    def __init__(
+        self,
+        who: Principal,
+        place: str,
+        tracking: Tracking,
+        search: Search,
+        artifacts: Artifacts,
+        registry: Registry,
+        closing: Any,
+    ) -> None:
+        self.who = who
+        self._place = place
+        self._tracking = tracking
+        self._search = search
+        self._artifacts = artifacts
+        self._registry = registry
+        self._closing = closing
+
+    @property
+    def place(self) -> str:
+        """See `Reader.place`."""
+        return self._place
+
+    def projects(self) -> list[Project]:
+        """See `Reader.projects`."""
+        return self._search.projects(self.who)
+
+    def run(self, name: str) -> RunRecord:
+        """See `Reader.run`."""
+        return self._search.run(self.who, name)
+
+    def runs(self, query: RunQuery) -> RunPage:
+        """See `Reader.runs`."""
+        return self._search.runs(self.who, query)
+
+    def metric_keys(
+        self, project: str, runs: Sequence[str] | None = None, contains: str = "", limit: int = 1000
+    ) -> list[MetricKey]:
+        """See `Reader.metric_keys`."""
+        return self._search.metric_keys(self.who, project, runs, contains, limit)
+
+    def history(
+        self,
+        runs: Sequence[str],
+        keys: Sequence[str] | None = None,
+        *,
+        samples: int | None = None,
+        min_step: int | None = None,
+        max_step: int | None = None,
+    ) -> dict[str, dict[str, Series]]:
+        """See `Reader.history`."""
+        return self._search.history(self.who, runs, keys, samples=samples, min_step=min_step, max_step=max_step)
+
+    def console(self, run: str, after: int = 0, limit: int = 1000, tail: bool = False) -> ConsolePage:
+        """See `Reader.console`."""
+        return self._search.console(self.who, run, after, limit, tail)
+
+    def change(self, run: str, change: RunChange, expected: int | None = None) -> RunRecord:
+        """See `Reader.change`."""
+        return self._tracking.change(self.who, run, change, expected)
+
+    def collections(self, project: str, type: str | None = None) -> list[CollectionRow]:
+        """See `Reader.collections`."""
+        return self._artifacts.collections(self.who, project, type)
+
+    def models(self, project: str | None = None) -> list[CollectionRow]:
+        """See `Reader.models`."""
+        return self._registry.models(self.who, project)
+
+    def versions(self, project: str, name: str) -> list[VersionRecord]:
+        """See `Reader.versions`."""
+        return self._artifacts.versions(self.who, project, name)
+
+    def resolve(self, project: str, ref: str) -> VersionRecord:
+        """See `Reader.resolve`."""
+        return self._artifacts.resolve(self.who, project, ref)
+
+    def manifest(self, project: str, ref: str) -> list[Entry]:
+        """See `Reader.manifest`."""
+        return self._artifacts.manifest(self.who, project, ref)
+
+    def open_blob(self, project: str, digest: str) -> BinaryIO:
+        """See `Reader.open_blob`."""
+        return self._artifacts.open_blob(self.who, project, digest)[0]
+
+    def put_file(self, project: str, path: str | os.PathLike[str]) -> BlobRef:
+        """See `Reader.put_file`."""
+        return self._artifacts.put_blob(self.who, project, _pieces(path))
+
+    def create(
+        self,
+        project: str,
+        name: str,
+        type: str,
+        entries: Sequence[Entry],
+        *,
+        run: str = "",
+        aliases: Sequence[str] = (),
+        description: str = "",
+        metadata: Mapping[str, Any] | None = None,
+    ) -> VersionRecord:
+        """See `Reader.create`."""
+        return self._artifacts.create(
+            self.who,
+            project,
+            name,
+            type,
+            entries,
+            run=run,
+            aliases=aliases,
+            description=description,
+            metadata=metadata,
+        )
+
+    def point(
+        self, project: str, name: str, alias: str, number: int | None, *, expected: Any = ..., reason: str = ""
+    ) -> PointerChange:
+        """See `Reader.point`."""
+        return self._registry.point(self.who, project, name, alias, number, expected=expected, reason=reason)
+
+    def promote(self, project: str, ref: str, stage: str, reason: str = "") -> PointerChange:
+        """See `Reader.promote`."""
+        return self._registry.promote(self.who, project, ref, stage, reason)
+
+    def pointer_history(self, project: str, name: str) -> list[PointerChange]:
+        """See `Reader.pointer_history`."""
+        return self._registry.history(self.who, project, name)
+
+    def close(self) -> None:
+        """See `Reader.close`."""
+        self._closing.close()
+
+
+def _pieces(path: str | os.PathLike[str]) -> Iterator[bytes]:
+    try:
+        with open(path, "rb") as file:
+            while piece := file.read(_PIECE):
+                yield piece
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise NotFound(f"There is no file {os.fsdecode(path)!r}.") from error

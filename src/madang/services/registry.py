@@ -1,0 +1,145 @@
+"""The model registry: pointers at versions, the stages among them, and the history of every move."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from madang.domain.access import Permission, Principal, require
+from madang.domain.versions import STAGES, PointerChange, VersionRecord, check_name, parse_ref
+from madang.errors import Conflict, InvalidInput, NotFound
+from madang.ports.records import CollectionRow, Records
+from madang.services.tracking import Tracking
+
+
+class Registry:
+    """Models, aliases and stages. Thread-safe: a move compares and swaps in one transaction."""
+
+    def __init__(self, records: Records, tracking: Tracking) -> None:
+        self._records = records
+        self._tracking = tracking
+
+    def models(self, who: Principal, project: str | None = None) -> list[CollectionRow]:
+        """The models of a project, or of all projects that the caller may read, by name."""
+        self._tracking.catch_up()
+        if project is not None:
+            require(who, Permission.READ, project)
+            return self._records.versions.collections(project, "model")
+        names = [item.name for item in self._records.runs.projects() if who.level(item.name) >= Permission.READ]
+        found = [row for name in names for row in self._records.versions.collections(name, "model")]
+        return sorted(found, key=lambda row: (row.name, row.project))
+
+    def point(
+        self,
+        who: Principal,
+        project: str,
+        name: str,
+        alias: str,
+        number: int | None,
+        *,
+        expected: Any = ...,
+        reason: str = "",
+    ) -> PointerChange:
+        """Move an alias to a version (None: take it away), if it points at ``expected`` now (left out: wherever).
+
+        Raises:
+            NotFound: no such name or version.
+            Conflict: the alias points elsewhere.
+            InvalidInput: ``latest`` cannot be moved; a version number is no alias.
+        """
+        require(who, Permission.WRITE, project)
+        self._tracking.catch_up()
+        change = PointerChange(
+            project, check_name(name), _checked_alias(alias), number, None, who.name, time.time_ns() // 1000, reason
+        )
+        with self._records.transaction():
+            if change.alias in STAGES and number is not None:
+                self._leave_stages(change, but=change.alias)
+            return self._records.versions.point(change, expected)
+
+    def promote(self, who: Principal, project: str, ref: str, stage: str, reason: str = "") -> PointerChange:
+        """Bring a version to a stage; it leaves the stage it was in. Stage ``none`` only takes it out.
+
+        Raises:
+            InvalidInput: no such stage.
+            NotFound: no such version.
+            Conflict: ``none`` for a version without a stage.
+        """
+        require(who, Permission.WRITE, project)
+        wanted = stage.lower()
+        if wanted not in (*STAGES, "none"):
+            raise InvalidInput(f"{stage[:40]!r} is not a stage.", hint=f"Stages: {', '.join(STAGES)} and none.")
+        self._tracking.catch_up()
+        with self._records.transaction():
+            version = self._resolve(project, ref)
+            if wanted != "none":
+                return self.point(who, project, version.name, wanted, version.number, reason=reason)
+            now = time.time_ns() // 1000
+            change = PointerChange(project, version.name, "", version.number, None, who.name, now, reason)
+            left = self._leave_stages(change)
+            if not left:
+                raise Conflict(f"{version.ref} is in no stage.")
+            return left[-1]
+
+    def rollback(self, who: Principal, project: str, name: str, alias: str, reason: str = "") -> PointerChange:
+        """Point an alias back at the version before the present one.
+
+        Raises:
+            NotFound: the alias points at nothing.
+            Conflict: there was none before.
+        """
+        require(who, Permission.WRITE, project)
+        wanted = _checked_alias(alias)
+        with self._records.transaction():
+            now = self._resolve(project, f"{check_name(name)}@{wanted}").number
+            for change in self._records.versions.pointer_history(project, check_name(name)):
+                if change.alias == wanted and change.number == now:
+                    if change.before is None:
+                        break
+                    return self.point(
+                        who,
+                        project,
+                        name,
+                        wanted,
+                        change.before,
+                        expected=now,
+                        reason=reason or f"rollback from v{now}",
+                    )
+        raise Conflict(f"{name}@{wanted} has pointed at nothing before v{now}.", hint="Name the version to promote.")
+
+    def history(self, who: Principal, project: str, name: str) -> list[PointerChange]:
+        """All moves of the pointers of a name, newest first.
+
+        Raises:
+            NotFound: nothing has this name.
+        """
+        require(who, Permission.READ, project)
+        self._tracking.catch_up()
+        if self._records.versions.collection(project, check_name(name)) is None:
+            raise NotFound(f"Project {project!r} has no artifact {name!r}.")
+        return self._records.versions.pointer_history(project, check_name(name))
+
+    def _resolve(self, project: str, ref: str) -> VersionRecord:
+        parsed = parse_ref(ref)
+        found = self._records.versions.get(project, parsed.name, parsed.number, parsed.alias)
+        if found is None:
+            raise NotFound(f"Project {project!r} has no {ref!r}.", hint="List the versions with `madang models show`.")
+        return found
+
+    def _leave_stages(self, change: PointerChange, but: str = "") -> list[PointerChange]:
+        """Take every stage but one from the version that ``change`` is about: it holds at most one."""
+        row = self._records.versions.collection(change.project, change.name)
+        held = [stage for stage in STAGES if row and stage != but and row.aliases.get(stage) == change.number]
+        return [
+            self._records.versions.point(
+                PointerChange(change.project, change.name, stage, None, None, change.actor, change.at, change.reason)
+            )
+            for stage in held
+        ]
+
+
+def _checked_alias(alias: str) -> str:
+    found = check_name(alias, "alias").lower()
+    if found == "latest" or (found[:1] == "v" and found[1:].isdigit()):
+        raise InvalidInput(f"{alias!r} cannot be moved: it is worked out from the versions.")
+    return found
