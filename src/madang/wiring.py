@@ -62,7 +62,7 @@ def _engine(paths: StorePaths, records: SqlRecords, blobs: Objects, tracking: Tr
         blobs,
         tracking,
         Search(records, tracking),
-        Artifacts(records, blobs, tracking, f"{paths.store}/tmp"),
+        Artifacts(records, blobs, tracking, os.path.join(paths.store, "tmp")),
         Registry(records, tracking),
         Access(records.tokens),
     )
