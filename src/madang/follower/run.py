@@ -12,8 +12,9 @@ from madang.domain.events import Event, Stamp
 from madang.domain.ids import new_id
 from madang.domain.run_state import PRIMARY
 from madang.follower import capturing
-from madang.follower.system import Machine, TrainingProcess, same_cgroup
+from madang.follower.system import Machine, TrainingProcess, environment_of, same_cgroup
 from madang.follower.tail import Tail
+from madang.follower.uploads import Upload, Uploads
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.version import __version__
@@ -51,7 +52,9 @@ class _Seen:
 class FollowedRun:
     """A run: its segments, our own segment beside them, and what is still to do."""
 
-    def __init__(self, store: str, run: str, say: Callable[[str], None], *, expected: bool = False) -> None:
+    def __init__(
+        self, store: str, run: str, say: Callable[[str], None], uploads: Uploads, *, expected: bool = False
+    ) -> None:
         self.store = store
         self.run = run
         self.done = False
@@ -59,6 +62,9 @@ class FollowedRun:
         self.root = ""
         self._folder = layout.run_dir(store, run)
         self._say = say
+        self._uploads = uploads
+        self._upload: Upload | None = None
+        self._ended = False
         self._expected = expected  # its process has started us: it is ours though it may be gone already
         self._writers: dict[str, Writer] = {}
         self._seen = _Seen()
@@ -72,10 +78,14 @@ class FollowedRun:
     @property
     def awaited(self) -> bool:
         """Whether a process may be waiting for what we do."""
-        return self._capture is None and time.monotonic() - self._began < FIRST_WAIT
+        young = self._capture is None and time.monotonic() - self._began < FIRST_WAIT
+        return young or self._upload is not None
 
     def look(self, now: float, machine: Machine) -> None:
         """One round. Raises `StorageError` or `OSError` when the disk refuses; it may be repeated."""
+        if self._ended:
+            self.done = self._upload is None or self._upload.over
+            return
         if now < self._retry_at:
             return
         self._find_segments()
@@ -87,11 +97,15 @@ class FollowedRun:
         if self._expected and self._capture is None:
             ours = ours or [writer for writer in self._writers.values() if writer.header is not None]
         self._capture_new(ours)
+        self._upload_for(ours)
         if any(not writer.finished for writer in ours):
             self._sample(ours, machine, now)
         elif (self._writers or now - self._began > FIRST_WAIT) and not self._in_doubt():
             self._last_pass()
-            self.done = True
+            self.close()
+            self._ended = True
+            if self._upload is not None:
+                self._upload.end()
 
     def _in_doubt(self) -> bool:
         """Whether a writer without a lock may still be starting."""
@@ -141,6 +155,7 @@ class FollowedRun:
                     self._seen.told.add(event.of)
                 else:
                     writer.finished = True
+                    self._uploads.hurry()
             case events.Imports():
                 self._seen.imports.update(event.files)
             case events.Opened():
@@ -196,6 +211,19 @@ class FollowedRun:
                 with open(os.path.join(self._folder, "captured"), "w", encoding="ascii"):
                     pass
             writer.captured = True
+
+    def _upload_for(self, ours: list[Writer]) -> None:
+        """Have the run uploaded when its process was told a hub."""
+        if self._upload is not None or not ours or os.path.exists(os.path.join(self._folder, "offline")):
+            return
+        try:
+            with open(os.path.join(self._folder, "hub"), encoding="utf-8") as file:
+                address = file.read().strip()
+        except OSError:
+            return
+        header = ours[0].header
+        variables = environment_of(header.pid) if header is not None else {}
+        self._upload = self._uploads.want(self.run, address, variables or os.environ)
 
     def _sample(self, ours: list[Writer], machine: Machine, now: float) -> None:
         if now < self._next_sample:

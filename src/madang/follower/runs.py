@@ -9,6 +9,7 @@ from collections.abc import Callable
 from madang.errors import MadangError
 from madang.follower.run import FollowedRun
 from madang.follower.system import Machine
+from madang.follower.uploads import Uploads
 
 FULL_LOOK = 15.0  # seconds between two looks at all runs of the store
 YOUNG = 5.0  # seconds for which a run counts as just begun or ended
@@ -22,6 +23,7 @@ class Follower:
         self.runs: dict[str, FollowedRun] = {}
         self._say = say
         self._machine = Machine()
+        self._uploads = Uploads(store, say)
         self._times: dict[str, int] = {}  # folder of runs → its time of change when it was listed
         self._next_full = 0.0
         self._excited = time.monotonic()
@@ -101,7 +103,7 @@ class Follower:
                     self._adopt(entry.name)
 
     def _adopt(self, run: str, *, expected: bool = False) -> None:
-        followed = FollowedRun(self.store, run, self._say, expected=expected)
+        followed = FollowedRun(self.store, run, self._say, self._uploads, expected=expected)
         self.runs[run] = followed
         self._excited = time.monotonic()
         try:

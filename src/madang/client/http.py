@@ -1,0 +1,271 @@
+"""The one HTTP client of madang: to a hub, with retries where a repetition does no harm."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from madang.client.credentials import hub_address, token_for
+from madang.errors import (
+    AccessDenied,
+    Conflict,
+    Diverged,
+    Incompatible,
+    InvalidInput,
+    MadangError,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from madang.formats import wire
+from madang.version import __version__
+
+T = TypeVar("T")
+Body = bytes | Callable[[], IO[bytes]]
+"""What is sent: bytes, or a function that opens a file anew for every attempt."""
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 120.0
+ATTEMPTS = 5
+MAX_PAUSE = 8.0  # seconds between two attempts, unless the hub asks for more
+MAX_ASKED_PAUSE = 30.0
+MAX_ANSWER = 1 << 30  # bytes of an answer that is kept in memory
+_REPEATABLE = frozenset(("GET", "HEAD", "PUT", "DELETE", "PATCH"))  # PATCH of a segment names its offset
+_LATER = frozenset((408, 425, 429, 500, 502, 503, 504))
+
+# Which of our errors a status means. The hub's own words are shown, they never choose the class.
+_BY_STATUS: dict[int, type[MadangError]] = {
+    400: InvalidInput, 401: Unauthenticated, 403: AccessDenied, 404: NotFound, 409: Conflict, 413: TooLarge,
+    422: Refused, 426: Incompatible,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A hub's answer of a status below 300."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+
+class _Error(msgspec.Struct):
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _Error
+
+
+class HubClient:
+    """Requests to one hub. Safe for threads.
+
+    Every method raises `Unavailable` when the hub does not answer, answers nonsense or wants to be left alone,
+    `Unauthenticated`, `AccessDenied`, `NotFound`, `InvalidInput`, `Conflict`, `Diverged`, `TooLarge`, `Refused` and
+    `Incompatible` as the hub says.
+    """
+
+    def __init__(
+        self, address: str, env: Mapping[str, str] | None = None, *, token: str | None = None, attempts: int = ATTEMPTS
+    ) -> None:
+        self.address = hub_address(address)
+        known = os.environ if env is None else env
+        self._token = token_for(self.address, known) if token is None else token
+        self._attempts = attempts
+        self._pool: Any = None
+        self._lock = threading.Lock()
+
+    def request(
+        self,
+        method: str,
+        path: Sequence[str],
+        *,
+        query: Mapping[str, Any] | Iterable[tuple[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        size: int | None = None,
+    ) -> Answer:
+        """One request to `/api/v1/<path…>`, repeated after a pause when that is safe and may help.
+
+        ``path`` are the segments, unescaped; ``size`` is the length of a body that is opened.
+        """
+        url = self._url(path, query)
+        sent = self._headers(headers, size)
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._once(method, url, sent, body)
+            except Unavailable as error:
+                if method not in _REPEATABLE or attempt >= self._attempts:
+                    raise
+                asked = getattr(error, "asked_pause", 0.0)
+                time.sleep(max(asked, min(MAX_PAUSE, 0.2 * 2**attempt) * (0.5 + random.random() / 2)))  # noqa: S311
+
+    def get(self, path: Sequence[str], kind: type[T], query: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> T:
+        """GET a record as MessagePack."""
+        return self.decode(self.request("GET", path, query=query, headers={"accept": wire.MSGPACK}), kind)
+
+    def send(self, method: str, path: Sequence[str], value: Any, kind: type[T]) -> T:
+        """Send a value as JSON and read the record that comes back."""
+        headers = {"accept": wire.MSGPACK, "content-type": wire.JSON}
+        return self.decode(self.request(method, path, headers=headers, body=wire.encode(value)), kind)
+
+    def decode(self, answer: Answer, kind: type[T]) -> T:
+        """The record in an answer."""
+        try:
+            return wire.decode(answer.body, kind, answer.headers.get("content-type", "").startswith(wire.MSGPACK))
+        except InvalidInput as error:
+            raise _nonsense(answer.url, error.message) from error
+
+    def download(self, path: Sequence[str], start: int = 0) -> Any:
+        """Open an answer's body for reading: an urllib3 response, which the caller closes."""
+        url = self._url(path, ())
+        headers = self._headers({"range": f"bytes={start}-"} if start else None, None)
+        answer = self._open("GET", url, headers, None)
+        if answer.status == (206 if start else 200):
+            return answer
+        self._refuse(url, answer)
+        raise _nonsense(url, f"status {answer.status}")
+
+    def close(self) -> None:
+        """Give back the connections."""
+        if self._pool is not None:
+            self._pool.clear()
+
+    def _once(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
+        content: Any = body() if callable(body) else body
+        try:
+            answer = self._open(method, url, headers, content)
+            self._refuse(url, answer)
+            data = self._read(url, answer)
+            return Answer(answer.status, {key.lower(): value for key, value in answer.headers.items()}, data, url)
+        finally:
+            if callable(body):
+                content.close()
+
+    def _open(self, method: str, url: str, headers: Mapping[str, str], content: Any) -> Any:
+        import urllib3  # noqa: PLC0415 - the follower of a workspace without a hub does not pay for it
+
+        try:
+            return self._connections().urlopen(
+                method,
+                url,
+                headers=dict(headers),
+                body=content,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            )
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise Unavailable(
+                f"The hub {self.address} does not answer: {_reason(error)}.",
+                hint="Check MADANG_HUB and that the hub runs; nothing is lost, `madang sync` sends it later.",
+            ) from error
+
+    def _read(self, url: str, answer: Any) -> bytes:
+        import urllib3  # noqa: PLC0415 - see _open
+
+        try:
+            data: bytes = answer.read(MAX_ANSWER + 1)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unavailable(f"The answer of {url} broke off: {_reason(error)}.") from error
+        finally:
+            answer.release_conn()
+        if len(data) > MAX_ANSWER:
+            raise _nonsense(url, f"more than {MAX_ANSWER} bytes")
+        return data
+
+    def _refuse(self, url: str, answer: Any) -> None:
+        """Turn every status but success into an error."""
+        status = answer.status
+        if 200 <= status < 300:
+            return
+        if 300 <= status < 400:
+            answer.drain_conn()
+            answer.release_conn()
+            where = answer.headers.get("location", "another address")
+            raise Unavailable(
+                f"{url} sends us on to {where[:200]}, and a token goes nowhere else.",
+                hint="Set MADANG_HUB to the address that the hub answers at.",
+            )
+        said = _told(self._read(url, answer)[: 1 << 16])
+        message = (
+            f"The hub {self.address} says: {said.message}" if said.message else f"{url} answers with status {status}"
+        )
+        if status == 409 and said.code == Diverged.code:
+            raise Diverged(message, hint=said.hint)
+        kind = _BY_STATUS.get(status)
+        if kind is not None:
+            raise kind(message, hint=said.hint or ("Run `madang login`." if status == 401 else ""))
+        failure = Unavailable(message, hint=said.hint)
+        if status in _LATER:
+            failure.asked_pause = _seconds(answer.headers.get("retry-after", ""))  # type: ignore[attr-defined]
+        raise failure
+
+    def _headers(self, more: Mapping[str, str] | None, size: int | None) -> dict[str, str]:
+        headers = {"user-agent": f"madang/{__version__}", "accept": wire.JSON, **(more or {})}
+        if self._token:
+            headers["authorization"] = f"Bearer {self._token}"
+        if size is not None:
+            headers["content-length"] = str(size)
+        return headers
+
+    def _url(self, path: Sequence[str], query: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> str:
+        pairs = list(query.items() if isinstance(query, Mapping) else query)
+        asked = urlencode([(key, value) for key, value in pairs if value is not None], doseq=True)
+        return f"{self.address}/api/v1/{'/'.join(quote(part, safe='') for part in path)}{'?' if asked else ''}{asked}"
+
+    def _connections(self) -> Any:
+        import urllib3  # noqa: PLC0415 - see _open
+
+        with self._lock:
+            if self._pool is None:
+                proxy = _proxy_for(self.address)
+                self._pool = urllib3.ProxyManager(proxy, maxsize=8) if proxy else urllib3.PoolManager(maxsize=8)
+            return self._pool
+
+
+def _proxy_for(address: str) -> str:
+    """The proxy that the environment names for an address; none for this machine itself."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if host in ("localhost", "127.0.0.1", "::1") or urllib.request.proxy_bypass(host):
+        return ""
+    return urllib.request.getproxies().get(parts.scheme, "")
+
+
+def _told(data: bytes) -> _Error:
+    try:
+        return msgspec.json.decode(data, type=_ErrorBody).error
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError):
+        return _Error()
+
+
+def _nonsense(url: str, why: str) -> Unavailable:
+    return Unavailable(f"{url} does not answer as a hub of madang does: {why}", hint="Check the address in MADANG_HUB.")
+
+
+def _reason(error: BaseException) -> str:
+    inner = getattr(error, "reason", None) or error
+    text = str(inner)
+    return (text.rpartition(": ")[2] or text or type(error).__name__).rstrip(".")
+
+
+def _seconds(text: str) -> float:
+    return min(float(text), MAX_ASKED_PAUSE) if text.isascii() and text.isdigit() else 0.0

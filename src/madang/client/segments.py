@@ -1,0 +1,134 @@
+"""Segment files of a store as an uploader reads them: whole frames from an offset on, with the chain there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from madang.domain import events
+from madang.formats import journal, zstd
+from madang.formats import segment as codec
+from madang.formats import store as layout
+
+PIECE = 4 << 20  # bytes read at once; a single frame may be larger
+_WITH_BLOBS = frozenset((codec.FILE, codec.VERSION, codec.CODE, codec.OUTPUTS))
+
+
+@dataclass
+class Piece:
+    """Some whole frames of a segment."""
+
+    start: journal.Position
+    end: journal.Position
+    data: bytes
+    blobs: list[str] = field(default_factory=list)  # digests that the frames name
+    project: str = ""  # of the header, when it is among the frames
+
+
+class SegmentFile:
+    """One segment, plain or sealed."""
+
+    def __init__(self, store: str, run: str, segment: str) -> None:
+        self.run = run
+        self.segment = segment
+        self._plain = layout.segment_path(store, run, segment)
+        self._unpacked: bytes | None = None
+
+    def size(self) -> int:
+        """Bytes of the segment, a torn tail included."""
+        try:
+            return os.stat(self._plain).st_size
+        except FileNotFoundError:
+            return len(self._sealed())
+
+    def pieces(self, start: journal.Position, until: int | None = None) -> Iterator[Piece]:
+        """The whole frames from a position on, up to the offset ``until``; damage ends them."""
+        position = replace(start)
+        while not position.damage:
+            before = replace(position)
+            data = self._bytes(position.offset, until)
+            frames = journal.read_frames(data, position)
+            if not frames:
+                return
+            piece = Piece(before, replace(position), data[: position.offset - before.offset])
+            for frame in frames:
+                self._look_into(frame, piece)
+            yield piece
+
+    def position_at(self, offset: int) -> journal.Position:
+        """The position after the last whole frame that ends at or before an offset."""
+        position = journal.Position()
+        for piece in self.pieces(position, offset):
+            position = piece.end
+        return position
+
+    def _look_into(self, frame: journal.Frame, piece: Piece) -> None:
+        if frame.kind in _WITH_BLOBS:
+            _, event = journal.decode_event(frame.payload, self.segment, frame.sequence)
+            piece.blobs += blobs_of(event)
+        elif frame.kind == codec.HEADER:
+            _, event = journal.decode_event(frame.payload, self.segment, frame.sequence)
+            if isinstance(event, events.Header):
+                piece.project = event.project
+
+    def _bytes(self, offset: int, until: int | None) -> bytes:
+        limit = PIECE if until is None else min(PIECE, until - offset)
+        try:
+            with open(self._plain, "rb") as file:
+                file.seek(offset)
+                data = file.read(limit)
+                if len(data) >= codec.FRAME_HEAD:
+                    first = codec.FRAME_HEAD + min(int.from_bytes(data[:4], "little"), codec.MAX_PAYLOAD)
+                    if first > len(data) == PIECE:
+                        data += file.read(first - len(data))
+                return data
+        except FileNotFoundError:
+            return self._sealed()[offset : offset + max(limit, 0)] if until is not None else self._sealed()[offset:]
+
+    def _sealed(self) -> bytes:
+        if self._unpacked is None:
+            with open(self._plain + ".zst", "rb") as file:
+                self._unpacked = zstd.decompress(file.read())
+        return self._unpacked
+
+
+def blobs_of(event: events.Event) -> list[str]:
+    """The digests of the blobs that an event names."""
+    match event:
+        case events.File():
+            found = [event.digest]
+        case events.VersionWritten():
+            found = [digest for _, digest, _ in event.entries]
+        case events.Outputs():
+            found = [item.digest for item in event.items]
+        case events.Code():
+            found = [item.digest for item in event.untracked]
+            found += [event.diff.digest] if event.diff else []
+        case _:
+            found = []
+    return [digest for digest in found if digest.startswith("blake3:")]
+
+
+def segments_of(store: str, run: str) -> list[str]:
+    """The segments of a run that lie in a store, sorted."""
+    try:
+        names = os.listdir(layout.run_dir(store, run))
+    except OSError:
+        return []
+    return sorted({name.partition(".")[0] for name in names if name.endswith((".seg", ".seg.zst"))})
+
+
+def runs_of(store: str) -> list[str]:
+    """All runs of which a store has segments, sorted."""
+    found = []
+    try:
+        shelves = sorted(os.listdir(store + "/segments"))
+    except OSError:
+        return []
+    for shelf in shelves:
+        try:
+            found += [name for name in os.listdir(f"{store}/segments/{shelf}") if len(name) == 32]
+        except OSError:
+            continue
+    return sorted(found)

@@ -1,0 +1,175 @@
+"""Sending a run's segments to a hub, each from where the hub stopped. Repeated or interrupted: the same result."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import IO
+
+from madang.client.http import HubClient
+from madang.client.segments import Piece, SegmentFile, segments_of
+from madang.durable import write_file
+from madang.errors import Diverged, MadangError, NotFound, Unavailable
+from madang.formats import journal
+from madang.formats import store as layout
+
+ASK_FIRST = 1 << 16  # bytes from which on it pays to ask whether the hub has a blob already
+
+
+@dataclass
+class Progress:
+    """What has been sent in the life of an uploader."""
+
+    bytes: int = 0  # of segments
+    blobs: int = 0
+    blob_bytes: int = 0
+    missing: list[str] = field(default_factory=list)  # digests of blobs that are named but not in the store
+
+
+class RunUpload:
+    """The upload of one run. ``acknowledged`` says how far the hub has each segment."""
+
+    def __init__(self, hub: HubClient, store: str, run: str) -> None:
+        self.run = run
+        self.project = ""
+        self.acknowledged: dict[str, int] = {}
+        self.progress = Progress()
+        self._hub = hub
+        self._store = store
+        self._at: dict[str, journal.Position] = {}
+        self._files: dict[str, SegmentFile] = {}
+        self._blobs: set[str] = set()
+
+    def push(self) -> bool:
+        """Send everything that is there now; True when something was sent.
+
+        Raises:
+            Diverged: the hub has other bytes under the same name.
+            MadangError: see `HubClient`; what was acknowledged stays so.
+        """
+        sent = False
+        for segment in segments_of(self._store, self.run):
+            file = self._files.setdefault(segment, SegmentFile(self._store, self.run, segment))
+            known = self._at.get(segment)
+            if known is not None and (known.damage or file.size() <= known.offset):
+                continue
+            sent = self._push_segment(file) or sent
+        return sent
+
+    def write_synced(self) -> None:
+        """Note beside the segments what the hub has acknowledged (docs/formats/store.md)."""
+        body = "".join(f"{segment} {offset}\n" for segment, offset in sorted(self.acknowledged.items()))
+        write_file(os.path.join(layout.run_dir(self._store, self.run), "synced"), body.encode())
+
+    def _push_segment(self, file: SegmentFile) -> bool:
+        position = self._at.get(file.segment)
+        if position is None:
+            position = self._locate(file)
+            self._note(file.segment, position)
+        sent = False
+        for piece in file.pieces(position):
+            if piece.project:
+                self.project = piece.project
+            self._send_blobs(file, piece)
+            self._send_piece(file, piece)
+            sent = True
+        return sent
+
+    def _locate(self, file: SegmentFile) -> journal.Position:
+        """Where to go on: the hub's offset, if its chain there is ours."""
+        offset, chain = self._hub_position(file.segment)
+        ours = file.position_at(offset)
+        if offset and ours.offset == offset and ours.chain.hex() != chain:
+            raise Diverged(
+                f"Segment {file.segment} of run {self.run} is {ours.chain.hex()} at byte {offset} here and {chain} on"
+                f" {self._hub.address}.",
+                hint="Both are kept. Compare them before you delete either.",
+            )
+        if offset and ours.offset != offset and file.size() >= offset:
+            raise Diverged(
+                f"Segment {file.segment} of run {self.run} has no record that ends at byte {offset}, where"
+                f" {self._hub.address} has {chain}; here it is {ours.chain.hex()} at byte {ours.offset}.",
+                hint="Both are kept. Compare them before you delete either.",
+            )
+        return ours
+
+    def _hub_position(self, segment: str) -> tuple[int, str]:
+        answer = self._hub.request("HEAD", ("runs", self.run, "segments", segment))
+        offset, chain = answer.headers.get("upload-offset", ""), answer.headers.get("madang-chain", "")
+        if not (offset.isascii() and offset.isdigit() and len(chain) == 32):
+            raise Unavailable(
+                f"{answer.url} does not answer as a hub of madang does: its headers lack the offset or the chain.",
+                hint="Check the address in MADANG_HUB.",
+            )
+        return int(offset), chain
+
+    def _send_piece(self, file: SegmentFile, piece: Piece) -> None:
+        project = self.project or self._project_of(file)
+        answer = self._hub.request(
+            "PATCH",
+            ("runs", self.run, "segments", file.segment),
+            query={"project": project},
+            headers={
+                "upload-offset": str(piece.start.offset),
+                "madang-chain": piece.start.chain.hex(),
+                "content-type": "application/octet-stream",
+            },
+            body=piece.data,
+        )
+        offset, chain = answer.headers.get("upload-offset", ""), answer.headers.get("madang-chain", "")
+        if offset != str(piece.end.offset) or chain != piece.end.chain.hex():
+            del self._at[file.segment]  # ask again before going on
+            raise Unavailable(
+                f"{answer.url} acknowledged {chain or 'nothing'} at byte {offset or '?'} of what is"
+                f" {piece.end.chain.hex()} at byte {piece.end.offset}.",
+                hint="It is asked again later; nothing is lost.",
+            )
+        self._note(file.segment, piece.end)
+        self.progress.bytes += len(piece.data)
+
+    def _note(self, segment: str, position: journal.Position) -> None:
+        self._at[segment] = position
+        self.acknowledged[segment] = position.offset
+
+    def _project_of(self, file: SegmentFile) -> str:
+        for piece in file.pieces(journal.Position()):
+            if piece.project:
+                self.project = piece.project
+                break
+        return self.project
+
+    def _send_blobs(self, file: SegmentFile, piece: Piece) -> None:
+        for digest in piece.blobs:
+            if digest not in self._blobs:
+                self._send_blob(self.project or self._project_of(file), digest)
+                self._blobs.add(digest)
+
+    def _send_blob(self, project: str, digest: str) -> None:
+        path = layout.blob_path(self._store, digest)
+        try:
+            size = os.stat(path).st_size
+        except OSError:
+            self.progress.missing.append(digest)
+            return
+        where = ("projects", project, "blobs", digest)
+        if size > ASK_FIRST and self._has(where):
+            return
+
+        def opened() -> IO[bytes]:
+            return open(path, "rb")
+
+        kind = {"content-type": "application/octet-stream"}
+        self._hub.request("PUT", where, headers=kind, body=opened, size=size)
+        self.progress.blobs += 1
+        self.progress.blob_bytes += size
+
+    def _has(self, where: tuple[str, ...]) -> bool:
+        try:
+            self._hub.request("HEAD", where)
+        except NotFound:
+            return False
+        except MadangError as error:
+            if isinstance(error, Unavailable):
+                raise
+            return False
+        return True
