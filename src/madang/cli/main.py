@@ -13,7 +13,16 @@ from madang.cli import output
 from madang.errors import MadangError
 
 # name → (module:attribute, one-line help). The help stands here so that `madang --help` imports no command.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("madang.cli.init:init", "Make a data repository, as dvc init does."),
+    "add": ("madang.cli.add:add", "Track files and folders."),
+    "status": ("madang.cli.status:status", "Show which tracked data differs from its record."),
+    "checkout": ("madang.cli.checkout:checkout", "Restore data from the cache."),
+    "push": ("madang.cli.push:push", "Send data to a remote."),
+    "fetch": ("madang.cli.fetch:fetch", "Bring data from a remote into the cache."),
+    "pull": ("madang.cli.pull:pull", "Bring data from a remote into the cache and the workspace."),
+    "remote": ("madang.cli.remote:remote", "Manage remotes."),
+}
 
 EXIT_CODES = """\
 Exit codes: 0 success · 1 failure · 2 wrong usage · 130 interrupted.

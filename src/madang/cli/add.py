@@ -1,0 +1,60 @@
+"""`madang add`: track files and folders."""
+
+from __future__ import annotations
+
+import glob as globbing
+import shlex
+
+import click
+
+from madang.cli import output
+from madang.cli.data_command import AddCommand, meter, relative, repository
+from madang.errors import NotFound
+
+
+@click.command(cls=AddCommand)
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.option("--glob", "is_glob", is_flag=True, help="The paths are patterns (*, ?, [], **).")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was added as JSON.")
+def add(paths: tuple[str, ...], is_glob: bool, quiet: bool, as_json: bool) -> None:
+    """Take files or folders into the cache and describe them in small .dvc files that belong into git.
+
+    A path inside a tracked folder updates that folder's record for this path only.
+
+    \b
+    Examples:
+      madang add data/train.csv
+      madang add images models/base.pt
+      madang add --glob 'data/*.parquet'
+    """
+    from madang.workspace.data import git
+    from madang.workspace.data.adding import add as add_paths
+
+    with repository() as repo:
+        chosen = _expanded(paths) if is_glob else list(paths)
+        done = add_paths(repo, chosen, meter=meter(quiet))
+        if done.git_files and repo.git_root is not None and repo.settings.is_true("core", "autostage"):
+            git.add(repo.git_root, done.git_files)
+        elif done.git_files and not quiet and repo.git_root is not None:
+            names = " ".join(shlex.quote(relative(path)) for path in dict.fromkeys(done.git_files))
+            output.note(f"To track the changes with git, run:\n\n\tgit add {names}\n")
+        if as_json:
+            output.data(
+                [
+                    {"path": relative(path), "md5": content.md5, "size": content.size, "nfiles": content.nfiles}
+                    for path, content in done.contents.items()
+                ]
+            )
+
+
+def _expanded(patterns: tuple[str, ...]) -> list[str]:
+    found = []
+    for pattern in patterns:
+        matches = sorted(name for name in globbing.glob(pattern, recursive=True) if not name.endswith(".dvc"))
+        if not matches:
+            raise NotFound(
+                f"Nothing matches {pattern!r}.", hint="Quote the pattern, so that the shell leaves it alone."
+            )
+        found.extend(matches)
+    return found

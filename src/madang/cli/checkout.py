@@ -1,0 +1,57 @@
+"""`madang checkout`: bring the workspace to what is recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from madang.cli import output
+from madang.cli.data_command import DataCommand, meter, relative, repository
+
+if TYPE_CHECKING:
+    from madang.workspace.data.checkout import Report
+
+
+@click.command(cls=DataCommand)
+@click.argument("targets", nargs=-1, type=click.Path())
+@click.option("-f", "--force", is_flag=True, help="Replace changed files too; they are kept under .dvc/tmp/madang.")
+@click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it.")
+@click.option("--allow-missing", is_flag=True, help="Data that is not in the cache is no error.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON.")
+def checkout(
+    targets: tuple[str, ...], force: bool, recursive: bool, allow_missing: bool, quiet: bool, as_json: bool
+) -> None:
+    """Restore data from the cache, as the .dvc files record it.
+
+    Files with changes that are saved nowhere are never replaced without --force.
+
+    \b
+    Examples:
+      git checkout v1 && madang checkout
+      madang checkout data/train.csv
+      madang checkout images/cat.png        one file of a tracked folder
+    """
+    from madang.workspace.data.checkout import checkout as restore
+    from madang.workspace.data.checkout import raise_if_incomplete
+    from madang.workspace.data.outs import resolve
+
+    with repository() as repo:
+        report = restore(repo, resolve(repo, targets, recursive=recursive), force=force, meter=meter(quiet or as_json))
+        show(report, quiet=quiet, as_json=as_json)
+        if not allow_missing:
+            raise_if_incomplete(report, repo.root)
+
+
+def show(report: Report, *, quiet: bool, as_json: bool) -> None:
+    """Print what a checkout did."""
+    groups = {"added": report.added, "modified": report.modified, "deleted": report.deleted}
+    if as_json:
+        output.data({name: [relative(path) for path in paths] for name, paths in groups.items()})
+    elif not quiet:
+        for name, paths in groups.items():
+            for path in paths:
+                click.echo(f"{name[0].upper()}\t{relative(path)}")
+    if report.kept and not quiet:
+        output.note(f"What was replaced is kept in {relative(report.kept)}.")

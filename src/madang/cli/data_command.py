@@ -1,0 +1,101 @@
+"""What the data commands share: DVC's exit codes, the repository, options that all of them have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from madang.cli import progress
+from madang.errors import ConfigError, MadangError, NotAWorkspace, StorageError
+
+if TYPE_CHECKING:
+    from madang.workspace.data.progress import Meter
+    from madang.workspace.data.repository import Repository
+
+CONFIGURATION, NO_PROJECT, USAGE, OTHER = 251, 253, 254, 255
+
+
+class DataCommand(click.Command):
+    """A command that exits as dvc's: 251 configuration, 253 outside a project, 254 usage, else ``failure_code``."""
+
+    failure_code = OTHER
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Wrong usage is 254 here."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            error.exit_code = USAGE  # type: ignore[misc]
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Give every expected failure its exit code."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            error.exit_code = USAGE  # type: ignore[misc]
+            raise
+        except MadangError as error:
+            error.exit_code = self._code(error)
+            raise
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = f" {os.fsdecode(error.filename)!r}" if error.filename else ""
+            failure = StorageError(f"The system refused{where}: {error.strerror or error}.")
+            failure.exit_code = self._code(failure)
+            raise failure from error
+
+    def _code(self, error: MadangError) -> int:
+        if isinstance(error, ConfigError):
+            return CONFIGURATION
+        return NO_PROJECT if isinstance(error, NotAWorkspace) else self.failure_code
+
+
+class TransferCommand(DataCommand):
+    """The same for commands whose failures are 1, those without a remote included."""
+
+    failure_code = 1
+
+    def _code(self, error: MadangError) -> int:
+        return NO_PROJECT if isinstance(error, NotAWorkspace) else self.failure_code
+
+
+class AddCommand(DataCommand):
+    """The same for `add`, whose refusals are 1."""
+
+    failure_code = 1
+
+
+@contextmanager
+def repository() -> Iterator[Repository]:
+    """The data repository of the present folder."""
+    from madang.workspace.data.repository import open_repository
+
+    found = open_repository(".")
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def meter(is_quiet: bool) -> Meter:
+    """Where the work shows how far it is."""
+    return progress.quiet if is_quiet else progress.progress
+
+
+def relative(path: str) -> str:
+    """A path as seen from here; a folder keeps its last separator."""
+    tail = os.sep if path.endswith(os.sep) else ""
+    return os.path.relpath(path) + tail
+
+
+def files(count: int) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} file" if count == 1 else f"{count} files"

@@ -1,0 +1,46 @@
+"""`madang init`: make a data repository."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from madang.cli import output
+from madang.cli.data_command import DataCommand
+
+
+class _InitCommand(DataCommand):
+    failure_code = 1
+
+    def _code(self, error: Exception) -> int:
+        return 1
+
+
+@click.command(cls=_InitCommand)
+@click.option("--no-scm", is_flag=True, help="Do without git.")
+@click.option("--subdir", is_flag=True, help="Make it in a folder inside a git repository.")
+@click.option("-f", "--force", is_flag=True, help="Begin again: removes .dvc and the cache in it.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+def init(no_scm: bool, subdir: bool, force: bool, quiet: bool) -> None:
+    """Make the present folder a data repository, in DVC's own format.
+
+    Where dvc was set up already, nothing has to be done: madang works with it as it is.
+
+    \b
+    Examples:
+      git init && madang init
+      madang init --no-scm
+      cd sub/project && madang init --subdir
+    """
+    from madang.workspace.data.initializing import initialize
+
+    if os.path.isdir(".dvc") and not force:
+        if not quiet:
+            output.note("This folder is a data repository already; madang works with it as it is.")
+        return
+    made = initialize(".", no_scm=no_scm, subdir=subdir, force=force)
+    if not quiet:
+        output.note(f"Made a data repository in {made.root}.")
+        if made.git_root is not None:
+            output.note("Its files are staged: git commit -m 'Track data'")

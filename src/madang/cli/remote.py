@@ -1,0 +1,200 @@
+"""`madang remote`: where data is sent to and brought from."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from madang.cli import output
+from madang.cli.data_command import DataCommand, repository
+from madang.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@click.group()
+def remote() -> None:
+    """Manage remotes, in DVC's configuration.
+
+    \b
+    Examples:
+      madang remote add -d storage s3://bucket/path
+      madang remote modify storage endpointurl http://minio:9000
+      madang remote list
+    """
+
+
+def _level(function: Callable[..., Any]) -> Callable[..., Any]:
+    for name in ("system", "global", "project", "local"):
+        where = {"project": ".dvc/config (default)", "local": ".dvc/config.local, which git ignores"}.get(
+            name, f"the {name} file"
+        )
+        function = click.option(f"--{name}", "level", flag_value=name, help=f"Write to {where}.")(function)
+    return function
+
+
+@remote.command(cls=DataCommand)
+@click.argument("name")
+@click.argument("url")
+@click.option("-d", "--default", "is_default", is_flag=True, help="Make it the default remote.")
+@click.option("-f", "--force", is_flag=True, help="Replace a remote of this name.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@_level
+def add(name: str, url: str, is_default: bool, force: bool, quiet: bool, level: str | None) -> None:
+    """Add a remote: a folder, s3://, gs:// or azure://.
+
+    \b
+    Examples:
+      madang remote add -d storage /mnt/team/store
+      madang remote add s3 s3://bucket/path --local
+    """
+    from madang.formats.dvc.config import remote_section
+
+    where = level or "project"
+    with repository() as repo:
+        settings = repo.settings
+        section = remote_section(name)
+        if settings.level_value(where, section, "url") and not force:
+            raise ConfigError(f"The remote {name!r} exists already.", hint="Use --force to replace it.")
+        if force and settings.holds(where, section):
+            settings.drop_section(where, section)
+        changes: list[tuple[str, str, str | None]] = [(section, "url", settings.stored_path(where, url, os.getcwd()))]
+        if is_default:
+            changes.insert(0, ("core", "remote", name.lower()))
+        settings.write(where, changes)
+    if is_default and not quiet:
+        output.note(f"{name!r} is now the default remote.")
+
+
+@remote.command(cls=DataCommand)
+@click.argument("name", required=False)
+@click.option("-u", "--unset", is_flag=True, help="Have no default remote.")
+@_level
+def default(name: str | None, unset: bool, level: str | None) -> None:
+    """Show, set or unset the default remote.
+
+    \b
+    Examples:
+      madang remote default
+      madang remote default storage
+    """
+    where = level or "project"
+    with repository() as repo:
+        settings = repo.settings
+        if unset:
+            if settings.level_value(where, "core", "remote") is not None:
+                settings.write(where, [("core", "remote", None)])
+        elif name is None:
+            click.echo(settings.default_remote() or "No default remote set")
+        else:
+            settings.remote(name)
+            settings.write(where, [("core", "remote", name.lower())])
+
+
+@remote.command(cls=DataCommand)
+@click.argument("name")
+@click.argument("option")
+@click.argument("value", required=False)
+@click.option("-u", "--unset", is_flag=True, help="Remove the option.")
+@_level
+def modify(name: str, option: str, value: str | None, unset: bool, level: str | None) -> None:
+    """Set or remove an option of a remote. Keep secrets out of git with --local.
+
+    \b
+    Examples:
+      madang remote modify storage endpointurl http://minio:9000
+      madang remote modify --local storage secret_access_key KEY
+      madang remote modify storage region --unset
+    """
+    from madang.formats.dvc.config import remote_section
+    from madang.formats.dvc.config_keys import PATH_KEYS, check_section
+
+    where, key = level or "project", option.lower()
+    if (value is None) != unset:
+        raise click.UsageError("Give a value, or --unset.")
+    with repository() as repo:
+        settings = repo.settings
+        known = settings.remote(name)
+        section = remote_section(name)
+        if value is not None:
+            check_section(section, {**known.options, "url": known.url, key: value}, where)
+            if key in PATH_KEYS["remote"]:
+                value = settings.stored_path(where, value, os.getcwd())
+        settings.write(where, [(section, key, value)])
+
+
+@remote.command("list", cls=DataCommand)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """List remotes.
+
+    \b
+    Examples:
+      madang remote list
+      madang remote list --json
+    """
+    with repository() as repo:
+        chosen = repo.settings.default_remote()
+        found = repo.settings.remotes().values()
+        if as_json:
+            output.data([{"name": one.name, "url": one.url, "default": one.name == chosen} for one in found])
+            return
+        for one in found:
+            click.echo(f"{one.name}\t{one.url}" + ("\t(default)" if one.name == chosen else ""))
+
+
+@remote.command(cls=DataCommand)
+@click.argument("name")
+@_level
+def remove(name: str, level: str | None) -> None:
+    """Remove a remote from the configuration; its data stays where it is.
+
+    \b
+    Examples:
+      madang remote remove storage
+    """
+    from madang.formats.dvc.config import remote_section
+
+    where = level or "project"
+    with repository() as repo:
+        settings = repo.settings
+        if not settings.holds(where, remote_section(name)):
+            raise ConfigError(f"The remote {name!r} does not exist in the {where} configuration.")
+        settings.drop_section(where, remote_section(name))
+        _forget_default(repo.dvc_dir, name.lower(), where)
+
+
+def _forget_default(dvc_dir: str, name: str, where: str) -> None:
+    from madang.workspace.data.settings import LEVELS, Settings
+
+    for level in LEVELS[LEVELS.index(where) :]:
+        settings = Settings(dvc_dir)
+        if (settings.level_value(level, "core", "remote") or "").lower() == name:
+            settings.write(level, [("core", "remote", None)])
+
+
+@remote.command(cls=DataCommand)
+@click.argument("name")
+@click.argument("new")
+@_level
+def rename(name: str, new: str, level: str | None) -> None:
+    """Rename a remote, and the default with it.
+
+    \b
+    Examples:
+      madang remote rename origin storage
+    """
+    from madang.formats.dvc.config import remote_section
+
+    where = level or "project"
+    with repository() as repo:
+        settings = repo.settings
+        if new.lower() in settings.remotes():
+            raise ConfigError(f"The remote {new!r} exists already.", hint="Choose another name.")
+        settings.remote(name)
+        settings.rename_section(where, remote_section(name), remote_section(new))
+        if settings.level_value(where, "core", "remote") == name.lower():
+            settings.write(where, [("core", "remote", new.lower())])

@@ -1,0 +1,194 @@
+"""``.dvc`` files: which data a folder or file stands for.
+
+Source of the format: docs/formats/dvc.md. An update keeps comments, the order of keys and everything that madang does
+not change (descriptions, labels, metadata, remotes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from madang.errors import InvalidInput
+from madang.formats.dvc import yamltext
+from madang.formats.dvc.layout import check_name
+
+SUFFIX = ".dvc"
+
+_TOP_KEYS = {
+    "outs": list,
+    "deps": list,
+    "md5": (str, int),
+    "wdir": str,
+    "frozen": bool,
+    "locked": bool,
+    "always_changed": bool,
+    "desc": str,
+    "meta": object,
+}
+_OUT_KEYS = {
+    "md5": (str, int),
+    "etag": (str, int),
+    "checksum": (str, int),
+    "size": int,
+    "nfiles": int,
+    "isexec": bool,
+    "version_id": str,
+    "hash": str,
+    "path": str,
+    "cache": bool,
+    "persist": bool,
+    "remote": str,
+    "push": bool,
+    "desc": str,
+    "type": str,
+    "labels": list,
+    "meta": object,
+    "metric": object,
+    "plot": object,
+    "files": list,
+    "cloud": dict,
+    "fs_config": dict,
+}
+_CONTENT_KEYS = ("md5", "size", "nfiles", "isexec", "hash")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a tracked path holds: the part of an entry that changes when the data does."""
+
+    md5: str  # of the bytes, or of the listing and then with ".dir"
+    size: int  # bytes, of all files
+    nfiles: int | None = None  # folders only
+    isexec: bool = False  # single files only
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether it is a folder."""
+        return self.md5.endswith(".dir")
+
+
+@dataclass(frozen=True, slots=True)
+class OutEntry:
+    """One tracked path of a ``.dvc`` file."""
+
+    path: str  # relative to the file's working folder, as written
+    md5: str | None = None
+    size: int | None = None
+    nfiles: int | None = None
+    isexec: bool = False
+    hash_name: str | None = "md5"  # None: written by dvc 2, the MD5 is of bytes with folded line ends
+    cache: bool = True
+    push: bool = True
+    remote: str | None = None
+    per_file: bool = False  # its files are named one by one (version-aware remotes)
+
+
+@dataclass(frozen=True, slots=True)
+class DvcFile:
+    """A parsed ``.dvc`` file."""
+
+    outs: tuple[OutEntry, ...] = ()
+    wdir: str = "."
+    frozen: bool = False
+    deps: tuple[Mapping[str, Any], ...] = field(default=())
+
+    @property
+    def is_import(self) -> bool:
+        """Whether the data comes from another place that is named in it."""
+        return bool(self.deps)
+
+
+def parse(text: str, where: str) -> DvcFile:
+    """Read a ``.dvc`` file; ``where`` names it in messages.
+
+    Raises:
+        InvalidInput: not YAML, or a key or value that dvc would refuse.
+    """
+    value = yamltext.load(text, where)
+    if value is None:
+        return DvcFile()
+    _check_keys(value, _TOP_KEYS, where)
+    outs = tuple(_parse_out(entry, where) for entry in value.get("outs") or ())
+    deps = tuple(value.get("deps") or ())
+    for dep in deps:
+        if not isinstance(dep, dict):
+            raise InvalidInput(f"{where}: a dependency must be a mapping.")
+    frozen = bool(value.get("frozen") or value.get("locked"))
+    return DvcFile(outs, value.get("wdir") or ".", frozen, deps)
+
+
+def _parse_out(entry: Any, where: str) -> OutEntry:
+    _check_keys(entry, _OUT_KEYS, where)
+    path = entry.get("path")
+    if not path or "\0" in path:
+        raise InvalidInput(f"{where}: an entry of outs has no path.")
+    md5 = str(entry["md5"]).lower() if entry.get("md5") not in (None, "") else None
+    if md5 is not None:
+        check_name(md5, where)
+    return OutEntry(
+        path=path,
+        md5=md5,
+        size=entry.get("size"),
+        nfiles=entry.get("nfiles"),
+        isexec=entry.get("isexec", False),
+        hash_name=entry.get("hash"),
+        cache=entry.get("cache", True),
+        push=entry.get("push", True),
+        remote=entry.get("remote"),
+        per_file="files" in entry or "cloud" in entry,
+    )
+
+
+def _check_keys(value: Any, allowed: Mapping[str, Any], where: str) -> None:
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{where} does not look like a .dvc file: a mapping is expected.")
+    for key, item in value.items():
+        if key not in allowed:
+            raise InvalidInput(f"{where} holds the unknown key {key!r}.")
+        wanted = allowed[key]
+        wrong_bool = isinstance(item, bool) and wanted is int
+        if item is not None and (wrong_bool or not isinstance(item, wanted)):
+            raise InvalidInput(f"{where}: the value of {key!r} has the wrong type ({type(item).__name__}).")
+
+
+def new(path: str, content: Content, extra: Mapping[str, Any] | None = None) -> str:
+    """Text of the ``.dvc`` file of newly tracked data."""
+    return yamltext.dump({"outs": [{**_written(content), "path": path, **(extra or {})}]})
+
+
+def updated(text: str, where: str, contents: Mapping[str, Content]) -> str:
+    """The text with new contents for the outs of these paths; everything else stays as it is.
+
+    Raises:
+        InvalidInput: not a ``.dvc`` file, or a path that it does not hold.
+    """
+    parse(text, where)
+    document = yamltext.load_for_update(text, where)
+    outs: Sequence[Any] = document["outs"] if document else ()
+    left = dict(contents)
+    for entry in outs:
+        content = left.pop(entry["path"], None)
+        if content is None:
+            continue
+        written = _written(content)
+        for key in _CONTENT_KEYS:
+            if key not in written:
+                entry.pop(key, None)
+            elif entry.get(key) != written[key] or key not in entry:
+                entry[key] = written[key]
+    if left:
+        raise InvalidInput(f"{where} does not track {next(iter(left))!r}.")
+    return yamltext.dump(document)
+
+
+def _written(content: Content) -> dict[str, Any]:
+    """The keys in the order in which dvc writes them."""
+    written: dict[str, Any] = {"md5": content.md5, "size": content.size}
+    if content.nfiles is not None:
+        written["nfiles"] = content.nfiles
+    if content.isexec:
+        written["isexec"] = True
+    written["hash"] = "md5"
+    return written

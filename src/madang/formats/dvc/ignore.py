@@ -1,0 +1,88 @@
+"""``.dvcignore``: which paths data commands do not see. The grammar is that of ``.gitignore``.
+
+Rules stand in the ``.dvcignore`` of any folder from the repository's root down; those of deeper files win, and in one
+file the last that matches. Blanks around a line are cut and ``#`` starts a comment, as dvc reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from madang.errors import InvalidInput
+
+FILE_NAME = ".dvcignore"
+
+NEW_FILE = """\
+# Add patterns of files dvc should ignore, which could improve
+# the performance. Learn more at
+# https://dvc.org/doc/user-guide/dvcignore
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Neighbouring rules of one file that are tried in one go."""
+
+    base: str  # folder of the file relative to the root, "" or "a/b/"
+    pattern: re.Pattern[str]
+    ignores: bool
+    folders_only: bool
+
+
+class Ignore:
+    """The rules in force at some folder of a repository."""
+
+    def __init__(self, rules: Sequence[_Rules] = ()) -> None:
+        self._rules = tuple(rules)
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def with_file(self, folder: str, text: str) -> Ignore:
+        """The rules in force below ``folder`` (relative to the root, ``""`` for the root) whose file has this text.
+
+        Raises:
+            InvalidInput: a pattern that cannot be read.
+        """
+        lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+        if not lines:
+            return self
+        from pathspec.patterns.gitignore.base import GitIgnorePatternError  # noqa: PLC0415 - few repositories have rules
+        from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # noqa: PLC0415
+
+        base = f"{folder}/" if folder else ""
+        groups: list[tuple[bool, bool, list[str]]] = []
+        for line in lines:
+            try:
+                regex, ignores = GitIgnoreSpecPattern.pattern_to_regex(line)
+            except GitIgnorePatternError:
+                raise InvalidInput(f"{base}{FILE_NAME} holds a pattern that cannot be read: {line!r}.") from None
+            if regex is None or ignores is None:
+                continue
+            assert isinstance(regex, str)
+            regex = re.sub(r"\(\?P<[^>]*>", "(?:", regex)
+            folders_only = line.endswith("/")
+            if groups and groups[-1][:2] == (ignores, folders_only):
+                groups[-1][2].append(regex)
+            else:
+                groups.append((ignores, folders_only, [regex]))
+        new = [
+            _Rules(base, re.compile("|".join(f"(?:{one})" for one in regexes)), ignores, folders_only)
+            for ignores, folders_only, regexes in groups
+        ]
+        return Ignore([*self._rules, *new])
+
+    def hides(self, path: str, is_dir: bool) -> bool:
+        """Whether the path (relative to the root, ``/`` between parts) is ignored by its own name.
+
+        The folders above it are asked by whoever walks down to it: below an ignored one nothing is seen.
+        """
+        for rules in reversed(self._rules):
+            if (rules.folders_only and not is_dir) or not path.startswith(rules.base):
+                continue
+            rest = path[len(rules.base) :]
+            if rules.pattern.match(rest) or (is_dir and rules.pattern.match(rest + "/")):
+                return rules.ignores
+        return False

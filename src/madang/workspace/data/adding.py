@@ -1,0 +1,238 @@
+"""``add``: take files and folders into the cache and write what they are into ``.dvc`` files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from madang.durable import Staging, write_file
+from madang.errors import Conflict, CorruptData, InvalidInput, NotFound, Refused
+from madang.formats.dvc import dvcfile, listing
+from madang.formats.dvc.dvcfile import Content
+from madang.workspace.data import gitignores, hashing, links, progress
+from madang.workspace.data.cache import Hashed
+from madang.workspace.data.hashing import Hashes
+from madang.workspace.data.locks import exclusive
+from madang.workspace.data.outs import TrackedOut, check_supported, outs_of, owner_of, tracked
+from madang.workspace.data.repository import DVC_DIR, Repository
+from madang.workspace.data.scan import rules_above, scan_tree
+from madang.workspace.data.state import FileKey, key_of, settled
+
+
+@dataclass(slots=True)
+class Added:
+    """What an add did."""
+
+    dvc_files: list[str] = field(default_factory=list)  # written or found up to date, absolute
+    git_files: list[str] = field(default_factory=list)  # changed files that belong into git, absolute
+    contents: dict[str, Content] = field(default_factory=dict)  # by absolute path
+
+
+def add(repository: Repository, paths: Sequence[str], *, meter: progress.Meter = progress.silent) -> Added:
+    """Track files or folders; a path inside a tracked folder updates that folder's entry for this path only.
+
+    The order makes any crash harmless: objects, then the ``.dvc`` file, then ``.gitignore``. The data itself is only
+    read (with link types other than copies it is replaced by links to the cache, after it is safe there).
+
+    Raises:
+        NotFound: a path, or the target of a link in it, does not exist.
+        Refused: a path that must not be tracked: outside the repository, ``.dvc`` itself, in git, behind a link.
+        Conflict: a file changed while it was read, or another command holds the repository.
+    """
+    repository.check_locks_are_shared()
+    wanted = [_checked(repository, path) for path in paths]
+    done = Added()
+    with exclusive(repository.tmp_dir, wanted):
+        everything = tracked(repository)
+        for path in wanted:
+            owner = _owner(path, everything)
+            if owner is not None and owner.path != path:
+                _add_inside(repository, owner, path, done, meter)
+            else:
+                _add_whole(repository, owner, path, done, meter)
+    return done
+
+
+def _checked(repository: Repository, name: str) -> str:
+    path = os.path.abspath(name)
+    listing.check_text(path)
+    root = repository.root
+    if not path.startswith(root + os.sep):
+        raise Refused(f"{path} is outside the repository {root}.", hint="Copy or move it into the repository first.")
+    if path == repository.dvc_dir or path.startswith(repository.dvc_dir + os.sep):
+        raise Refused(f"{path} belongs to the repository itself.", hint="Name your own data.")
+    if not os.path.lexists(path):
+        raise NotFound(f"{path} does not exist.", hint="Check the name; nothing was added.")
+    above = os.path.dirname(path)
+    if os.path.realpath(above) != os.path.join(os.path.realpath(root), os.path.relpath(above, root)).removesuffix("/."):
+        raise Refused(f"{path} lies behind a linked folder.", hint="Add it by its real place.")
+    if os.path.islink(path) and os.path.isdir(path):
+        raise Refused(f"{path} is a link to a folder.", hint="Add the folder itself, inside the repository.")
+    if path.endswith(dvcfile.SUFFIX) and os.path.isfile(path):
+        raise Refused(f"{path} describes tracked data; it goes into git.", hint=f"madang add {path[:-4]}")
+    if os.path.isdir(os.path.join(path, DVC_DIR)):
+        raise Refused(f"{path} is a data repository of its own.", hint="Add its data from inside it.")
+    if "\n" in os.path.basename(path) or "\r" in os.path.basename(path):
+        raise InvalidInput(
+            f"The name {os.path.basename(path)!r} holds a line break.", hint="Rename it, or add its folder."
+        )
+    return path
+
+
+def _owner(path: str, everything: Sequence[TrackedOut]) -> TrackedOut | None:
+    owner = owner_of(path, everything)
+    if owner is not None:
+        check_supported(owner)
+        return owner
+    below = next((out for out in everything if out.path.startswith(path + os.sep)), None)
+    if below is not None:
+        raise Refused(
+            f"{path} holds {below.path}, which is tracked on its own.", hint=f"Remove {below.dvc_file} first."
+        )
+    return None
+
+
+def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done: Added, meter: progress.Meter) -> None:
+    if owner is not None and not owner.entry.cache:
+        raise Refused(f"{path} is kept out of the cache (cache: false in {owner.dvc_file}).", hint="Change the entry.")
+    if repository.git_root is not None and gitignores.is_in_git(repository, path):
+        raise Refused(
+            f"{path} is tracked by git.", hint=f"git rm -r --cached {os.path.relpath(path)} && git commit, then add it."
+        )
+    content = _take_folder(repository, path, meter) if os.path.isdir(path) else _take_file(repository, path, meter)
+    dvc_file = owner.dvc_file if owner is not None else path + dvcfile.SUFFIX
+    _write(dvc_file, owner, content, os.path.basename(path), done)
+    done.contents[path] = content
+    if repository.git_root is not None:
+        done.git_files.extend(gitignores.hide(repository, path))
+
+
+def _write(dvc_file: str, owner: TrackedOut | None, content: Content, name: str, done: Added) -> None:
+    done.dvc_files.append(dvc_file)
+    if owner is None:
+        if os.path.lexists(dvc_file):
+            raise Conflict(
+                f"{dvc_file} exists and tracks something else: {', '.join(out.path for out in outs_of(dvc_file))}."
+            )
+        text, before = dvcfile.new(name, content), None
+    else:
+        with open(dvc_file, encoding="utf-8") as file:
+            before = file.read()
+        entry = owner.entry
+        recorded = (entry.md5, entry.size, entry.nfiles, entry.isexec)
+        if recorded == (content.md5, content.size, content.nfiles, content.isexec):
+            return
+        text = dvcfile.updated(before, dvc_file, {entry.path: content})
+    write_file(dvc_file, text.encode())
+    done.git_files.append(dvc_file)
+
+
+def _take_file(repository: Repository, path: str, meter: progress.Meter) -> Content:
+    cache = repository.cache
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidInput(f"{path} is neither a file nor a folder, so it cannot be tracked.")
+    key = key_of(found)
+    md5 = repository.state.files([key]).get((key.dev, key.ino))
+    if md5 is None or not _is_good(repository, md5):
+        taken: list[Hashed] = []
+        with cache.staging() as staging, meter(found.st_size, "B", f"adding {os.path.basename(path)}") as advance:
+            cache.store(staging, [path], advance, lambda _, hashed: taken.append(hashed))
+        key, md5 = taken[0].key, taken[0].md5
+        if settled(key.mtime, key.ctime):
+            repository.state.add_files([(key, md5)])
+    links.relink_file(repository, path, md5, key)
+    return Content(md5, key.size, isexec=bool(found.st_mode & 0o111))
+
+
+def _is_good(repository: Repository, md5: str) -> bool:
+    found = repository.cache.look([md5])
+    return not found.missing and not repository.cache.verify(found.keys, lambda _: None)
+
+
+def _take_folder(repository: Repository, path: str, meter: progress.Meter) -> Content:
+    cache, state = repository.cache, repository.state
+    tree = scan_tree(repository.root, path, rules_above(repository.root, path))
+    row = state.tree(path)
+    if row is not None and row.print == tree.fingerprint() and cache.holds_all(row.name):
+        return Content(row.name, row.size, row.nfiles)
+    hashes = hashing.known_hashes(state, tree)
+    with cache.staging() as staging:
+        _store_tree(repository, path, hashes, staging, meter)
+        content, body = hashing.tree_content(hashes)
+        cache.add_bytes(staging, content.md5, body)
+    cache.remember([content.md5])
+    if links.relink_tree(repository, path, hashes):
+        tree = scan_tree(repository.root, path, rules_above(repository.root, path))
+    hashing.remember_tree(state, path, tree, content)
+    return content
+
+
+def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: Staging, meter: progress.Meter) -> None:
+    """Bring every file of the folder into the cache; afterwards all MD5s are known."""
+    cache, tree = repository.cache, hashes.tree
+    known = {md5 for md5 in hashes.md5s if md5 is not None}
+    found = cache.look(known)
+    wrong = cache.verify(found.keys, lambda _: None)
+    absent = wrong.union(found.missing)
+    todo = [index for index, md5 in enumerate(hashes.md5s) if md5 is None or md5 in absent]
+    rows: list[tuple[FileKey, str]] = []
+
+    def note(position: int, hashed: Hashed) -> None:
+        index = todo[position]
+        if hashed.key[:4] != tree.key(index)[:4]:
+            raise Conflict(f"{folder}/{tree.paths[index]} changed while it was added.", hint="Repeat the command.")
+        hashes.md5s[index] = hashed.md5
+        if settled(hashed.key.mtime, hashed.key.ctime):
+            rows.append((hashed.key, hashed.md5))
+
+    total = sum(tree.key(index).size for index in todo)
+    try:
+        with meter(total, "B", f"adding {os.path.basename(folder)}") as advance:
+            cache.store(staging, [f"{folder}/{tree.paths[index]}" for index in todo], advance, note)
+    finally:
+        repository.state.add_files(rows)
+
+
+def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: Added, meter: progress.Meter) -> None:
+    """Update a tracked folder's entry for one file or folder inside it."""
+    cache, state = repository.cache, repository.state
+    if owner.md5 is None or not owner.is_dir:
+        raise Refused(f"{path} is inside {owner.path}, which is tracked as one file.")
+    inside = path[len(owner.path) + 1 :]
+    recorded = cache.listing(owner.md5)
+    kept = {name: md5 for name, md5 in recorded.items() if name != inside and not name.startswith(inside + "/")}
+    if os.path.isdir(path):
+        hashes = hashing.known_hashes(state, scan_tree(repository.root, path, rules_above(repository.root, path)))
+        prefix = inside + "/"
+        with cache.staging() as staging:
+            _store_tree(repository, path, hashes, staging, meter)
+        new = {prefix + name: md5 for name, md5 in hashes.files().items()}
+        links.relink_tree(repository, path, hashes)
+    else:
+        new = {inside: _take_file(repository, path, meter).md5}
+    files = {**kept, **new}
+    body = listing.encode(files)
+    name = listing.name_of_bytes(body)
+    with cache.staging() as staging:
+        cache.add_bytes(staging, name, body)
+    content = Content(name, _size_of(repository, owner, files), len(files))
+    _write(owner.dvc_file, owner, content, os.path.basename(owner.path), done)
+    done.contents[owner.path] = content
+
+
+def _size_of(repository: Repository, owner: TrackedOut, files: dict[str, str]) -> int:
+    """Bytes of all files of a listing, from the cache."""
+    found = repository.cache.look(set(files.values()))
+    sizes = {md5: key.size for md5, key in found.keys.items()}
+    total = 0
+    for name, md5 in files.items():
+        if md5 not in sizes:
+            raise CorruptData(
+                f"{owner.path}/{name} is recorded as {md5}, which is not in the cache.",
+                hint=f"madang fetch {os.path.relpath(owner.dvc_file)}, or add the whole folder.",
+            )
+        total += sizes[md5]
+    return total

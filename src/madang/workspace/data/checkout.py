@@ -1,0 +1,343 @@
+"""``checkout``: bring the workspace to what the ``.dvc`` files record, from the cache.
+
+Bytes that are in no object are never overwritten: without ``force`` the path is refused before anything is touched,
+with it they are moved to ``.dvc/tmp/madang/replaced`` first. New files are made aside and renamed, and a folder that
+does not exist yet appears in one rename, so a process killed at any moment leaves whole files only.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from madang.durable import Staging
+from madang.errors import CorruptData, NotFound, Refused
+from madang.formats.dvc.dvcfile import Content
+from madang.workspace.data import hashing, progress
+from madang.workspace.data.cache import Cache
+from madang.workspace.data.links import Linker, linker
+from madang.workspace.data.locks import exclusive
+from madang.workspace.data.outs import Target, TrackedOut, check_supported
+from madang.workspace.data.parallel import each
+from madang.workspace.data.repository import Repository
+from madang.workspace.data.scan import rules_above, scan_tree
+from madang.workspace.data.state import SETTLED_NS, FileKey, key_of, settled
+
+
+@dataclass(slots=True)
+class Plan:
+    """What has to happen to one tracked path."""
+
+    out: TrackedOut
+    write: dict[str, str] = field(default_factory=dict)  # path below it ("" for the file itself) → md5
+    remove: list[str] = field(default_factory=list)  # paths below it
+    unsaved: list[str] = field(default_factory=list)  # absolute paths whose bytes are in no object
+    existed: bool = False
+    whole: dict[str, str] = field(default_factory=dict)  # the recorded listing, when all of the folder is wanted
+    made: dict[str, FileKey] = field(default_factory=dict)  # the files that were made, as they were when made
+
+
+@dataclass(slots=True)
+class Report:
+    """What a checkout did, by absolute path; folders end with a separator."""
+
+    added: list[str] = field(default_factory=list)
+    modified: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)  # tracked paths that could not be restored in full
+    damaged: list[str] = field(default_factory=list)  # objects that were not what they should be, set aside
+    kept: str | None = None  # folder that holds what --force replaced
+
+
+def checkout(
+    repository: Repository,
+    targets: Iterable[Target],
+    *,
+    force: bool = False,
+    meter: progress.Meter = progress.silent,
+) -> Report:
+    """Restore the targets. What the cache lacks is named in the report; the rest is restored.
+
+    Raises:
+        Refused: files that would be overwritten or removed hold bytes that are saved nowhere, and not ``force``.
+        CorruptData: the listing of a folder is damaged; that folder was not touched.
+        Conflict: another command holds the repository.
+    """
+    repository.check_locks_are_shared()
+    wanted = [target for target in targets if target.out.md5 is not None and target.out.entry.cache]
+    for target in wanted:
+        check_supported(target.out)
+    report = Report()
+    with exclusive(repository.tmp_dir, [target.out.path for target in wanted]):
+        plans = [plan for target in wanted if (plan := _plan(repository, target, report, meter)) is not None]
+        unsaved = [path for plan in plans for path in plan.unsaved]
+        if unsaved and not force:
+            shown = ", ".join(unsaved[:5]) + (f" and {len(unsaved) - 5} more" if len(unsaved) > 5 else "")
+            raise Refused(
+                f"These files hold changes that are saved nowhere: {shown}.",
+                hint="madang add them, or --force to replace them (they are then kept under .dvc/tmp/madang/replaced).",
+            )
+        if unsaved:
+            report.kept = _keep(repository, unsaved)
+        maker = linker(repository)
+        for plan in plans:
+            _apply(repository, plan, maker, report, meter)
+    return report
+
+
+def _plan(repository: Repository, target: Target, report: Report, meter: progress.Meter) -> Plan | None:
+    out, inside = target.out, target.inside
+    assert out.md5 is not None
+    if not out.is_dir:
+        return _plan_file(repository, out)
+    try:
+        recorded = repository.cache.listing(out.md5)
+    except NotFound:
+        report.missing.append(out.path)
+        return None
+    if inside:
+        part = {
+            name: md5 for name, md5 in recorded.items() if name == inside or name.startswith(inside.rstrip("/") + "/")
+        }
+        if not part:
+            raise NotFound(f"{os.path.join(out.path, inside)} is not in {out.dvc_file}.")
+        return _plan_folder(repository, out, part, inside, meter)
+    return _plan_folder(repository, out, recorded, "", meter)
+
+
+def _plan_file(repository: Repository, out: TrackedOut) -> Plan | None:
+    assert out.md5 is not None
+    plan = Plan(out, existed=os.path.lexists(out.path))
+    if os.path.isdir(out.path) and not os.path.islink(out.path):
+        plan.unsaved = [out.path]  # it may hold ignored files, too: kept as a whole
+    elif os.path.exists(out.path):
+        md5 = hashing.file_md5(repository.state, out.path)
+        if md5 == out.md5:
+            _set_exec_bit(out)
+            return None
+        plan.unsaved = _unsaved(repository.cache, {out.path: md5})
+    elif plan.existed:
+        plan.unsaved = [out.path]  # a link whose target is gone: keep what it said
+    plan.write[""] = out.md5
+    return plan
+
+
+def _set_exec_bit(out: TrackedOut) -> None:
+    """The bytes are right; the exec bit of a single file is part of its record."""
+    mode = os.stat(out.path).st_mode
+    if out.entry.isexec and not mode & 0o100:
+        os.chmod(out.path, (mode & 0o7777) | 0o100)
+
+
+def _plan_folder(
+    repository: Repository, out: TrackedOut, recorded: dict[str, str], inside: str, meter: progress.Meter
+) -> Plan | None:
+    plan = Plan(out, existed=os.path.lexists(out.path), whole={} if inside else recorded)
+    if not plan.existed:
+        plan.write = dict(recorded)
+        return plan
+    if os.path.islink(out.path) or not os.path.isdir(out.path):
+        here = {out.path: hashing.file_md5(repository.state, out.path)} if os.path.isfile(out.path) else {}
+        plan.unsaved = _unsaved(repository.cache, here) if here else [out.path]
+        plan.remove, plan.write = [""], dict(recorded)
+        return plan
+    tree = scan_tree(repository.root, out.path, rules_above(repository.root, out.path))
+    row = repository.state.tree(out.path)
+    if not inside and row is not None and row.name == out.md5 and row.print == tree.fingerprint():
+        return None
+    hashes = hashing.known_hashes(repository.state, tree)
+    with meter(sum(tree.key(index).size for index in hashes.unknown()), "B", "hashing the workspace") as advance:
+        hashing.complete_hashes(repository.state, out.path, hashes, advance)
+    present = hashes.files()
+    plan.write = {name: md5 for name, md5 in recorded.items() if present.get(name) != md5}
+    if not inside:
+        plan.remove = [name for name in present if name not in recorded]
+    replaced = {f"{out.path}/{name}": present[name] for name in [*plan.remove, *plan.write] if name in present}
+    plan.unsaved = _unsaved(repository.cache, replaced)
+    if plan.write or plan.remove:
+        return plan
+    content, _ = hashing.tree_content(hashes)
+    hashing.remember_tree(repository.state, out.path, tree, content)
+    return None
+
+
+def _unsaved(cache: Cache, files: dict[str, str]) -> list[str]:
+    """Those of the files (path → MD5 of its bytes) whose bytes no sound object holds."""
+    found = cache.look(set(files.values()))
+    wrong = cache.verify(found.keys, lambda _: None)
+    lost = wrong.union(found.missing)
+    return [path for path, md5 in files.items() if md5 in lost]
+
+
+def _keep(repository: Repository, paths: Sequence[str]) -> str:
+    """Move files aside that a forced checkout would replace. Returns the folder that holds them."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    folder = os.path.join(repository.private_dir, "replaced", f"{stamp}-{os.urandom(3).hex()}")
+    for path in paths:
+        target = os.path.join(folder, repository.relative(path))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.rename(path, target)
+    return folder
+
+
+def _apply(repository: Repository, plan: Plan, maker: Linker, report: Report, meter: progress.Meter) -> None:
+    cache, out = repository.cache, plan.out
+    found = cache.look(set(plan.write.values()))
+    with meter(sum(key.size for key in found.keys.values()), "B", f"checking {os.path.basename(out.path)}") as advance:
+        wrong = cache.verify(found.keys, advance)
+    absent = wrong.union(found.missing)
+    report.damaged.extend(sorted(wrong))
+    todo = {name: md5 for name, md5 in plan.write.items() if md5 not in absent}
+    if len(todo) < len(plan.write):
+        report.missing.append(out.path)
+    if plan.existed and not todo and plan.write and not plan.remove:
+        return
+    modified = {name for name in todo if os.path.lexists(_below(out.path, name))}
+    for name in plan.remove:
+        _remove(out.path, name)
+        if name:
+            report.deleted.append(_below(out.path, name))
+    if todo or not plan.write:
+        with meter(len(todo), "files", f"checking out {os.path.basename(out.path)}") as advance:
+            _write(repository, plan, todo, maker, advance)
+    _report_written(plan, todo, modified, report)
+    if plan.made:
+        _remember(repository, plan, whole=bool(plan.whole) and not absent)
+
+
+def _report_written(plan: Plan, todo: dict[str, str], modified: set[str], report: Report) -> None:
+    path = plan.out.path
+    if not plan.existed:
+        if todo or plan.out.is_dir:
+            report.added.append(path + os.sep if plan.out.is_dir else path)
+    elif plan.out.is_dir:
+        report.modified.append(path + os.sep)
+    elif modified or plan.remove:
+        report.modified.append(path)
+
+
+def _write(repository: Repository, plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Advance) -> None:
+    out, cache = plan.out, repository.cache
+    above = os.path.dirname(out.path)
+    os.makedirs(above, exist_ok=True)
+    os.makedirs(repository.private_dir, exist_ok=True)
+    same_disk = os.stat(repository.private_dir).st_dev == os.stat(above).st_dev
+    with Staging(repository.private_dir if same_disk else above) as staging:
+        if out.is_dir and not os.path.lexists(out.path):
+            whole = staging.new_path()
+            os.mkdir(whole)
+            asides = [f"{whole}/{name}" for name in todo]
+            plan.made = _make_files(cache, asides, todo, maker, advance)
+            os.rename(whole, out.path)
+            return
+        asides = [staging.new_path() for _ in todo]
+        plan.made = _make_files(cache, asides, todo, maker, advance)
+        for aside, name in zip(asides, todo, strict=True):
+            _put(aside, out, name)
+
+
+def _make_files(
+    cache: Cache, asides: Sequence[str], todo: dict[str, str], maker: Linker, advance: progress.Advance
+) -> dict[str, FileKey]:
+    """Make each file of ``todo`` at its path aside. Returns what was made, by name."""
+    for folder in sorted({path[: path.rindex("/")] for path in asides}):
+        os.makedirs(folder, exist_ok=True)
+
+    def make(pair: tuple[str, str]) -> FileKey:
+        maker.make(cache.path(pair[1]), pair[0])
+        return key_of(os.stat(pair[0]))
+
+    made = {}
+    for name, key in zip(todo, each(make, list(zip(asides, todo.values(), strict=True))), strict=True):
+        made[name] = key
+        advance(1)
+    return made
+
+
+def _put(aside: str, out: TrackedOut, name: str) -> None:
+    target = _below(out.path, name)
+    if name:
+        _make_parents(out.path, name)
+        if os.path.isdir(target) and not os.path.islink(target):
+            _remove_empty(target)  # its tracked files were removed by the plan
+    elif out.entry.isexec:
+        os.chmod(aside, os.stat(aside).st_mode & 0o7777 | 0o100)
+    os.rename(aside, target)
+
+
+def _remove_empty(folder: str) -> None:
+    for entry in list(os.scandir(folder)):
+        if not entry.is_dir(follow_symlinks=False):
+            raise Refused(f"{entry.path} is in the way of tracked data and is not tracked.", hint="Move it away.")
+        _remove_empty(entry.path)
+    os.rmdir(folder)
+
+
+def _make_parents(top: str, name: str) -> None:
+    """Make the folders above a file; a link among them is replaced, so that nothing is written outside."""
+    path = top
+    for part in name.split("/")[:-1]:
+        path = f"{path}/{part}"
+        if os.path.islink(path):
+            os.unlink(path)
+        if not os.path.isdir(path):
+            os.mkdir(path)
+
+
+def _remove(top: str, name: str) -> None:
+    path = _below(top, name)
+    if os.path.lexists(path):
+        os.unlink(path)
+    folder = os.path.dirname(path)
+    while name and folder != top and not os.listdir(folder):
+        os.rmdir(folder)
+        folder = os.path.dirname(folder)
+
+
+def _below(top: str, name: str) -> str:
+    return f"{top}/{name}" if name else top
+
+
+def _remember(repository: Repository, plan: Plan, *, whole: bool) -> None:
+    """Trust what was just made, so that the next look reads nothing.
+
+    A file counts only when it is still as it was when it was made, and when a later change would show in its times.
+    """
+    state, out = repository.state, plan.out
+    time.sleep(SETTLED_NS / 1e9)
+    if not out.is_dir:
+        key = key_of(os.stat(out.path))
+        if key[:4] == plan.made[""][:4]:
+            state.add_files([(key, plan.write[""])])
+        return
+    tree = scan_tree(repository.root, out.path, rules_above(repository.root, out.path))
+    md5s: list[str | None] = []
+    for path, key in zip(tree.paths, tree.keys(), strict=True):
+        made = plan.made.get(path)
+        fits = made is not None and made[:4] == key[:4] and settled(key.mtime, key.ctime, tree.seen)
+        md5s.append(plan.write[path] if fits else None)
+    hashes = hashing.Hashes(tree, md5s)
+    state.add_files((key, md5) for key, md5 in zip(tree.keys(), md5s, strict=True) if md5 is not None)
+    if hashes.unknown():
+        hashes = hashing.known_hashes(state, tree)
+    if whole and not hashes.unknown() and hashes.files() == plan.whole:
+        hashing.remember_tree(state, out.path, tree, Content(out.md5 or "", tree.size(), len(tree.paths)))
+
+
+def raise_if_incomplete(report: Report, root: str) -> None:
+    """Turn what a checkout could not restore into an error.
+
+    Raises:
+        NotFound: objects that are not in the cache. CorruptData: objects that were damaged.
+    """
+    if not report.missing:
+        return
+    names = ", ".join(os.path.relpath(path, root) for path in report.missing)
+    if report.damaged:
+        raise CorruptData(
+            f"{names}: {len(report.damaged)} objects in the cache were damaged; they were set aside, not restored.",
+            hint="madang fetch brings them again when a remote has them.",
+        )
+    raise NotFound(f"{names}: not everything is in the cache.", hint="madang fetch, when a remote has it.")

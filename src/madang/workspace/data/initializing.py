@@ -1,0 +1,57 @@
+"""Make a data repository, as ``dvc init`` makes it."""
+
+from __future__ import annotations
+
+import os
+
+from madang.durable import remove_tree, write_file
+from madang.errors import Conflict, InvalidInput, NotAWorkspace, Refused
+from madang.formats.dvc.ignore import FILE_NAME, NEW_FILE
+from madang.workspace.data import git
+from madang.workspace.data.repository import DVC_DIR, Repository
+
+_OWN_IGNORES = "/config.local\n/tmp\n/cache\n"
+
+
+def initialize(root: str, *, no_scm: bool = False, subdir: bool = False, force: bool = False) -> Repository:
+    """Make ``.dvc`` and ``.dvcignore`` in ``root`` and stage them in git.
+
+    Raises:
+        Conflict: there is one already, and not ``force``.
+        NotAWorkspace: no git repository, and neither ``no_scm`` nor (inside one) ``subdir``.
+        Refused: git ignores ``.dvc``. InvalidInput: options that exclude each other.
+    """
+    root = os.path.abspath(root)
+    if no_scm and subdir:
+        raise InvalidInput("--no-scm and --subdir exclude each other.")
+    git_root = None if no_scm else _git_root(root, subdir)
+    dvc_dir = os.path.join(root, DVC_DIR)
+    if git_root is not None and git.is_ignored(git_root, dvc_dir):
+        raise Refused(f"git ignores {dvc_dir}.", hint="Add the line !.dvc to .gitignore.")
+    if os.path.isdir(dvc_dir):
+        if not force:
+            raise Conflict(f"{dvc_dir} exists already.", hint="Use --force to begin again; its cache would be removed.")
+        remove_tree(dvc_dir)
+    os.makedirs(os.path.join(dvc_dir, "tmp"))
+    write_file(os.path.join(dvc_dir, "tmp", "btime"), b"")
+    write_file(os.path.join(dvc_dir, "config"), b"[core]\n    no_scm = True\n" if no_scm else b"")
+    made = [os.path.join(dvc_dir, "config")]
+    ignore = os.path.join(root, FILE_NAME)
+    if not os.path.exists(ignore):
+        write_file(ignore, NEW_FILE.encode())
+    made.append(ignore)
+    if git_root is not None:
+        write_file(os.path.join(dvc_dir, ".gitignore"), _OWN_IGNORES.encode())
+        made.append(os.path.join(dvc_dir, ".gitignore"))
+        git.add(git_root, made)
+    return Repository(root)
+
+
+def _git_root(root: str, subdir: bool) -> str:
+    found = git.find_root(root)
+    if found is None or (found != root and not subdir):
+        raise NotAWorkspace(
+            f"{root} is not the top of a git repository.",
+            hint="git init first; or --subdir inside one; or --no-scm to do without git.",
+        )
+    return found

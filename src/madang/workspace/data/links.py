@@ -1,0 +1,174 @@
+"""From the cache to the workspace: reflink, hard link, symbolic link or copy, as configured."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sys
+from collections.abc import Sequence
+
+from madang.durable import unlink
+from madang.errors import Conflict, StorageError
+from madang.workspace.data.cache import CHUNK, SMALL
+from madang.workspace.data.hashing import Hashes
+from madang.workspace.data.parallel import each
+from madang.workspace.data.repository import Repository
+from madang.workspace.data.state import FileKey, key_of
+
+_FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file
+_NOT_HERE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM, errno.EMLINK}
+
+
+class Linker:
+    """Makes workspace files from objects, by the first kind of link that works here."""
+
+    def __init__(self, types: Sequence[str]) -> None:
+        self._types = list(types)
+
+    @property
+    def kind(self) -> str:
+        """The kind that is tried first."""
+        return self._types[0]
+
+    def make(self, source: str, target: str) -> None:
+        """Make ``target``, which does not exist, from the object ``source``.
+
+        Raises:
+            StorageError: none of the configured kinds works here.
+            OSError: the disk refused.
+        """
+        while True:
+            kind = self._types[0]
+            try:
+                _MAKERS[kind](source, target)
+            except OSError as error:
+                if error.errno not in _NOT_HERE or kind == "copy":
+                    raise
+                unlink(target)
+                self._give_up(kind, source)
+            else:
+                return
+
+    def _give_up(self, kind: str, source: str) -> None:
+        if self._types[0] == kind:  # another thread may have seen it first
+            if len(self._types) == 1:
+                raise StorageError(
+                    f"No {kind} can be made from {source} here.", hint="madang config cache.type reflink,copy"
+                )
+            self._types = self._types[1:]
+
+
+def _reflink(source: str, target: str) -> None:
+    if sys.platform != "linux":
+        raise OSError(errno.EOPNOTSUPP, "no reflinks here", target)
+    read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.ioctl(write, _FICLONE, read)
+        finally:
+            os.close(write)
+    finally:
+        os.close(read)
+
+
+def copy(source: str, target: str) -> None:
+    """Copy the bytes; the mode is what the umask leaves."""
+    read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            _copy_bytes(read, write)
+        finally:
+            os.close(write)
+    finally:
+        os.close(read)
+
+
+def _copy_bytes(read: int, write: int) -> None:
+    body = os.read(read, SMALL)
+    while body:
+        done = os.write(write, body)
+        while done < len(body):
+            done += os.write(write, body[done:])
+        if len(body) == SMALL and hasattr(os, "copy_file_range"):
+            try:
+                while os.copy_file_range(read, write, 64 * CHUNK):
+                    continue
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+        body = os.read(read, CHUNK)
+
+
+def _hardlink(source: str, target: str) -> None:
+    if os.stat(source).st_size == 0:
+        copy(source, target)  # an empty file shared by many names would only hit the limit of links
+        os.chmod(target, 0o444)
+    else:
+        os.link(source, target)
+
+
+def _symlink(source: str, target: str) -> None:
+    os.symlink(source, target)
+
+
+_MAKERS = {"reflink": _reflink, "hardlink": _hardlink, "symlink": _symlink, "copy": copy}
+
+
+def linker(repository: Repository) -> Linker:
+    """The linker of the configured kinds."""
+    return Linker(repository.settings.link_types())
+
+
+def is_shared(repository: Repository) -> bool:
+    """Whether workspace files are to be the cache's own files."""
+    return repository.settings.link_types()[0] in ("hardlink", "symlink")
+
+
+def relink_file(repository: Repository, path: str, md5: str, key: FileKey) -> None:
+    """After an add: replace the file by a link to its object, when links are wanted that share it.
+
+    Raises:
+        Conflict: the file is no longer the one of ``key``, whose bytes are in the cache.
+    """
+    if is_shared(repository) and not _is_linked(path, repository.cache.path(md5)):
+        _replace(linker(repository), repository.cache.path(md5), path, key)
+
+
+def relink_tree(repository: Repository, folder: str, hashes: Hashes) -> bool:
+    """The same for every file of a folder. Returns whether the folder's files may have been replaced."""
+    if not is_shared(repository):
+        return False
+    maker, cache = linker(repository), repository.cache
+    files = [
+        (f"{folder}/{name}", cache.path(md5 or ""), key)
+        for name, md5, key in zip(hashes.tree.paths, hashes.md5s, hashes.tree.keys(), strict=True)
+    ]
+
+    def relink(file: tuple[str, str, FileKey]) -> None:
+        path, source, key = file
+        if not _is_linked(path, source):
+            _replace(maker, source, path, key)
+
+    for _ in each(relink, files):
+        continue
+    return True
+
+
+def _is_linked(path: str, source: str) -> bool:
+    there, here = os.stat(source), os.stat(path)
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def _replace(maker: Linker, source: str, path: str, key: FileKey) -> None:
+    aside = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}.madang")
+    try:
+        maker.make(source, aside)
+        if key_of(os.stat(path))[:4] != key[:4]:
+            raise Conflict(f"{path} changed while it was added.", hint="Repeat the command; nothing is lost.")
+        os.rename(aside, path)
+    except BaseException:
+        unlink(aside)
+        raise

@@ -1,0 +1,49 @@
+"""Do one thing to many items on a few threads."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+_CHUNK = 64
+
+
+def workers() -> int:
+    """Threads for work on local files: reading, hashing and writing release the interpreter, its loops do not."""
+    return min(4, os.cpu_count() or 1)
+
+
+def each(
+    work: Callable[[_T], _R], items: Sequence[_T], *, threads: int | None = None, chunk: int = _CHUNK
+) -> Iterator[_R]:
+    """Results of ``work`` for each item, in order. The first error of a worker is raised here; later items may be done.
+
+    Only a bounded number of results waits, so a slow consumer holds the workers back.
+    """
+    count = threads or workers()
+    if len(items) <= chunk or count < 2:
+        for item in items:
+            yield work(item)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - 20 ms, only for many items
+
+    def do(start: int) -> list[_R]:
+        return [work(item) for item in items[start : start + chunk]]
+
+    waiting: deque[Future[list[_R]]] = deque()
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            for start in range(0, len(items), chunk):
+                waiting.append(pool.submit(do, start))
+                if len(waiting) >= 4 * count:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

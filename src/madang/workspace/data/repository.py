@@ -1,0 +1,91 @@
+"""A data repository: the folder that holds ``.dvc``, and everything found from there."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+
+from madang.errors import ConfigError, NotAWorkspace
+from madang.workspace.data import git
+from madang.workspace.data.cache import Cache
+from madang.workspace.data.settings import Settings
+from madang.workspace.data.state import State
+
+DVC_DIR = ".dvc"
+
+
+def find_root(path: str) -> str | None:
+    """The nearest folder at or above ``path`` that holds ``.dvc``, or None."""
+    folder = os.path.abspath(path)
+    while True:
+        if os.path.isdir(os.path.join(folder, DVC_DIR)):
+            return folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+
+
+def open_repository(path: str) -> Repository:
+    """The repository at or above ``path``.
+
+    Raises:
+        NotAWorkspace: there is none.
+    """
+    root = find_root(path)
+    if root is None:
+        raise NotAWorkspace(f"{os.path.abspath(path)} is not inside a data repository.", hint="madang init makes one.")
+    return Repository(root)
+
+
+class Repository:
+    """Where things are, and the objects that work on them. Reading it costs nothing until it is asked."""
+
+    def __init__(self, root: str, cache_dir: str | None = None) -> None:
+        """``cache_dir`` overrides the configured cache: for a second work tree that is filled from the first."""
+        self.root = os.path.abspath(root)
+        self.dvc_dir = os.path.join(self.root, DVC_DIR)
+        self.tmp_dir = os.path.join(self.dvc_dir, "tmp")
+        self.private_dir = os.path.join(self.tmp_dir, "madang")
+        self._cache_dir = cache_dir
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The configuration."""
+        return Settings(self.dvc_dir)
+
+    @cached_property
+    def git_root(self) -> str | None:
+        """The git work tree around it; None without one or with ``core.no_scm``."""
+        return None if self.settings.is_true("core", "no_scm") else git.find_root(self.root)
+
+    @cached_property
+    def state(self) -> State:
+        """What was hashed before."""
+        folder = self.private_dir
+        if self.git_root is not None:
+            folder = os.path.join(git.common_dir(self.git_root), "madang")
+        return State(os.path.join(folder, "state.db"))
+
+    @cached_property
+    def cache(self) -> Cache:
+        """The objects."""
+        folder = self._cache_dir or self.settings.cache_dir(self.dvc_dir)
+        return Cache(folder, self.state, os.path.join(self.private_dir, "damaged"))
+
+    def check_locks_are_shared(self) -> None:
+        """Refuse a repository whose users lock it in a way that madang does not."""
+        if self.settings.is_true("core", "hardlink_lock"):
+            raise ConfigError(
+                "core.hardlink_lock is set, and madang does not take locks of that kind.",
+                hint="Unset it: dvc config core.hardlink_lock false. The usual lock works on NFS with Linux.",
+            )
+
+    def relative(self, path: str) -> str:
+        """A path inside the repository, relative to its root."""
+        return os.path.relpath(path, self.root)
+
+    def close(self) -> None:
+        """Give back the state's connection."""
+        if "state" in self.__dict__:
+            self.state.close()

@@ -1,0 +1,155 @@
+"""The DVC configuration of a repository: its four files, one view, changes to one file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+
+from madang.durable import write_file
+from madang.errors import ConfigError
+from madang.formats.dvc import config
+from madang.formats.dvc.config_keys import link_types
+
+LEVELS = ("system", "global", "project", "local")
+DEFAULT_LINKS = ("reflink", "copy")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteConfig:
+    """A remote as configured: its address and options, by DVC's names."""
+
+    name: str
+    url: str
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def files(dvc_dir: str) -> dict[str, str]:
+    """Path of the file of each level."""
+    return {
+        "system": os.path.join(_system_folder(), "config"),
+        "global": os.path.join(_global_folder(), "config"),
+        "project": os.path.join(dvc_dir, "config"),
+        "local": os.path.join(dvc_dir, "config.local"),
+    }
+
+
+def _system_folder() -> str:
+    if folder := os.environ.get("DVC_SYSTEM_CONFIG_DIR"):
+        return folder
+    if sys.platform == "darwin":
+        return "/Library/Application Support/dvc"
+    return os.path.join((os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)[0], "dvc")
+
+
+def _global_folder() -> str:
+    if folder := os.environ.get("DVC_GLOBAL_CONFIG_DIR"):
+        return folder
+    if sys.platform == "darwin":
+        return os.path.expanduser("~/Library/Application Support/dvc")
+    return os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "dvc")
+
+
+class Settings:
+    """Everything the four files say. Read once, when made."""
+
+    def __init__(self, dvc_dir: str) -> None:
+        """Raises `ConfigError` when a file cannot be read or says what dvc would refuse."""
+        self._files = files(dvc_dir)
+        self._levels = {level: config.parse(_read(path), path) for level, path in self._files.items()}
+        self.sections = config.merged(self._levels[level] for level in LEVELS)
+
+    def get(self, section: str, key: str) -> str | None:
+        """One value, or None."""
+        return self.sections.get(section, {}).get(key)
+
+    def is_true(self, section: str, key: str) -> bool:
+        """Whether a boolean is set."""
+        return (self.get(section, key) or "false").lower() == "true"
+
+    def link_types(self) -> tuple[str, ...]:
+        """Kinds of links from the cache to the workspace, in the order in which they are tried."""
+        return tuple(link_types(self.get("cache", "type") or "")) or DEFAULT_LINKS
+
+    def cache_dir(self, dvc_dir: str) -> str:
+        """The cache's folder."""
+        return self.get("cache", "dir") or os.path.join(dvc_dir, "cache")
+
+    def remotes(self) -> dict[str, RemoteConfig]:
+        """All remotes by name."""
+        found = {}
+        for section, values in self.sections.items():
+            name = config.remote_name(section)
+            if name is not None and "url" in values:
+                found[name] = RemoteConfig(name, values["url"], {k: v for k, v in values.items() if k != "url"})
+        return found
+
+    def default_remote(self) -> str | None:
+        """Name of the default remote."""
+        name = self.get("core", "remote")
+        return name.lower() if name else None
+
+    def remote(self, name: str | None) -> RemoteConfig:
+        """The named remote, or the default one.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        wanted = name.lower() if name else self.default_remote()
+        if wanted is None:
+            raise ConfigError("No remote is named and there is no default.", hint="madang remote add -d NAME URL")
+        found = self.remotes().get(wanted)
+        if found is None:
+            known = ", ".join(sorted(self.remotes())) or "none"
+            raise ConfigError(f"The remote {wanted!r} does not exist.", hint=f"Remotes here: {known}.")
+        return found
+
+    def holds(self, level: str, section: str) -> bool:
+        """Whether one level has a section."""
+        return section in self._levels[level]
+
+    def level_value(self, level: str, section: str, key: str) -> str | None:
+        """What one level says."""
+        return self._levels[level].get(section, {}).get(key)
+
+    def write(self, level: str, changes: list[tuple[str, str, str | None]]) -> str:
+        """Set (or with None remove) ``(section, key, value)`` in one file, all or nothing. Returns the file's path."""
+        path = self._files[level]
+        text = _read(path)
+        for section, key, value in changes:
+            text = config.with_value(text, path, section, key, value)
+        return self._store(path, text)
+
+    def drop_section(self, level: str, section: str) -> str:
+        """Remove a section from one file. Returns the file's path."""
+        path = self._files[level]
+        return self._store(path, config.without_section(_read(path), path, section))
+
+    def rename_section(self, level: str, old: str, new: str) -> str:
+        """Give a section of one file another name. Returns the file's path.
+
+        Raises:
+            ConfigError: the file has no such section.
+        """
+        path = self._files[level]
+        return self._store(path, config.with_renamed_section(_read(path), path, old, new))
+
+    def stored_path(self, level: str, path: str, working: str) -> str:
+        """A path typed in the folder ``working`` as the file of a level stores it."""
+        return config.stored(path, os.path.dirname(self._files[level]), working)
+
+    def _store(self, path: str, text: str) -> str:
+        config.parse(text, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_file(path, text.encode())
+        return path
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text.", hint="Correct the file.") from error

@@ -1,0 +1,219 @@
+"""What has been hashed before: (device, inode, size, mtime, ctime) → MD5, in SQLite. Deleting it loses nothing.
+
+A file's row is written only when the clock had moved on since its last change: a later write within the same tick of
+the clock would leave every number as it was. The row of a *tree* holds one hash over all files of a folder, so that a
+folder without changes is recognised without a look-up for each file.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple, TypeVar
+
+_T = TypeVar("_T")
+
+SETTLED_NS = 20_000_000  # two ticks of the slowest kernel clock (100 Hz)
+_COARSE_NS = 2_000_000_000  # for file systems that keep whole seconds
+_MANY = 2_000
+
+_VERSION = 1
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS files (
+    dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL,
+    md5 BLOB NOT NULL, PRIMARY KEY (dev, ino)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS trees (
+    path TEXT PRIMARY KEY, print BLOB NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL, nfiles INTEGER NOT NULL
+    ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS complete (
+    store TEXT NOT NULL, name TEXT NOT NULL, print BLOB NOT NULL, PRIMARY KEY (store, name)) WITHOUT ROWID;
+PRAGMA user_version = {_VERSION};
+"""
+
+
+class FileKey(NamedTuple):
+    """What identifies one state of one file."""
+
+    dev: int
+    ino: int
+    size: int
+    mtime: int  # nanoseconds
+    ctime: int  # nanoseconds
+
+
+class TreeRow(NamedTuple):
+    """A folder as it was when it was last seen whole."""
+
+    print: bytes
+    name: str  # of its listing
+    size: int
+    nfiles: int
+
+
+def key_of(found: os.stat_result) -> FileKey:
+    """The key of a file that was just looked at."""
+    return FileKey(found.st_dev, signed(found.st_ino), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def signed(inode: int) -> int:
+    """An inode number as SQLite's 64-bit integer holds it."""
+    return inode if inode < 1 << 63 else inode - (1 << 64)
+
+
+def settled(mtime: int, ctime: int, now: int | None = None) -> bool:
+    """Whether a change after ``now`` (nanoseconds, default: this moment) would show in the file's times."""
+    newest = max(mtime, ctime)
+    slack = _COARSE_NS if newest % 1_000_000_000 == 0 else SETTLED_NS
+    return newest + slack < (time.time_ns() if now is None else now)
+
+
+class State:
+    """The database of one repository. Any failure of it only costs time: the files are hashed again. Thread-safe."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._lock = threading.RLock()
+
+    def files(self, keys: Sequence[FileKey]) -> dict[tuple[int, int], str]:
+        """MD5 by (device, inode) of those files whose row fits size and times."""
+        if not keys:
+            return {}
+        wanted = {(key.dev, key.ino): key for key in keys}
+
+        def fitting(database: sqlite3.Connection) -> dict[tuple[int, int], str]:
+            found = {}
+            for dev, ino, size, mtime, ctime, md5 in _rows(database, wanted):
+                key = wanted.get((dev, ino))
+                if key is not None and key[2:] == (size, mtime, ctime):
+                    found[dev, ino] = md5.hex()
+            return found
+
+        return self._ask(fitting, {})
+
+    def add_files(self, rows: Iterable[tuple[FileKey, str]]) -> None:
+        """Remember MD5s of files. The caller has made sure that the bytes hashed were those of the key."""
+        values = sorted((*key, bytes.fromhex(md5)) for key, md5 in rows)
+        if values:
+            self._tell("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def tree(self, path: str) -> TreeRow | None:
+        """What is known of a folder."""
+        row = self._one("SELECT print, name, size, nfiles FROM trees WHERE path = ?", (_text(path),))
+        return TreeRow(*row) if row else None
+
+    def set_tree(self, path: str, row: TreeRow) -> None:
+        """Remember a folder."""
+        self._tell("INSERT OR REPLACE INTO trees VALUES (?, ?, ?, ?, ?)", [(_text(path), *row)])
+
+    def complete(self, store: str, name: str) -> bytes | None:
+        """The look of the cache's folders when every object of a listing was last seen there."""
+        row = self._one("SELECT print FROM complete WHERE store = ? AND name = ?", (_text(store), name))
+        return row[0] if row else None
+
+    def set_complete(self, store: str, name: str, fingerprint: bytes) -> None:
+        """Remember that every object of a listing is in the cache."""
+        self._tell("INSERT OR REPLACE INTO complete VALUES (?, ?, ?)", [(_text(store), name, fingerprint)])
+
+    def close(self) -> None:
+        """Give back the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _one(self, query: str, values: tuple[object, ...]) -> tuple[Any, ...] | None:
+        def ask(database: sqlite3.Connection) -> tuple[Any, ...] | None:
+            row: tuple[Any, ...] | None = database.execute(query, values).fetchone()
+            return row
+
+        return self._ask(ask, None)
+
+    def _tell(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        def tell(database: sqlite3.Connection) -> None:
+            with database:
+                database.executemany(statement, rows)
+
+        self._ask(tell, None)
+
+    def _ask(self, call: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = _open(self.path)
+                return call(self._connection)
+            except sqlite3.DatabaseError as error:
+                self.close()
+                if _is_damaged(error):
+                    _discard(self.path)
+                return otherwise
+
+
+def _text(path: str) -> str:
+    """A path as SQLite takes it: names that are not UTF-8 are escaped."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _is_damaged(error: sqlite3.DatabaseError) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _open(path: str) -> sqlite3.Connection:
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return _prepared(path)
+    except sqlite3.DatabaseError as error:
+        if _is_damaged(error):
+            _discard(path)
+            return _prepared(path)
+    except OSError:
+        pass  # a read-only folder: remember nothing
+    return _prepared(":memory:")
+
+
+def _prepared(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _VERSION):
+            raise sqlite3.DatabaseError("written by another release")
+        if version == 0:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_SCHEMA)
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return connection
+
+
+def _discard(path: str) -> None:
+    for name in (path, f"{path}-wal", f"{path}-shm"):
+        try:
+            os.unlink(name)
+        except OSError:
+            continue
+
+
+def _rows(
+    database: sqlite3.Connection, wanted: dict[tuple[int, int], FileKey]
+) -> Iterator[tuple[int, int, int, int, int, bytes]]:
+    by_device: dict[int, array[int]] = {}
+    for dev, ino in wanted:
+        by_device.setdefault(dev, array("q")).append(ino)
+    for dev, inodes in by_device.items():
+        if len(inodes) > _MANY:
+            query = "SELECT * FROM files WHERE dev = ? AND ino BETWEEN ? AND ?"
+            with closing(database.execute(query, (dev, min(inodes), max(inodes)))) as cursor:
+                yield from cursor
+            continue
+        for start in range(0, len(inodes), 500):
+            part = inodes[start : start + 500]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT * FROM files WHERE dev = ? AND ino IN ({marks})"  # noqa: S608 - only question marks
+            with closing(database.execute(query, (dev, *part))) as cursor:
+                yield from cursor
