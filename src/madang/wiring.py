@@ -40,15 +40,14 @@ class Engine:
         self.blobs.close()
 
 
-def open_store(path: str | None = None) -> Engine:
+def open_store(path: str | None = None, store: str | None = None) -> Engine:
     """The workspace store around a folder (the present one when None), made when it is missing.
 
-    ``path`` may also be a store itself.
+    ``path`` may also be a store itself; ``store`` names it for certain.
     """
-    if path and os.path.exists(f"{path}/format"):
-        paths = layout.find_store(path, given=path)
-    else:
-        paths = layout.find_store(path or "")
+    if path and not store and os.path.exists(f"{path}/format"):
+        store = path
+    paths = layout.find_store(path or "", given=store or "")
     layout.ensure(paths.store)
     records = open_sqlite(f"{paths.store}/records.db", durable=False)
     blobs = LocalObjects(f"{paths.store}/blobs")
@@ -73,14 +72,14 @@ def local_user() -> Principal:
     return local(os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid {os.getuid()}")
 
 
-def local_reader(path: str | None = None) -> Reader:
-    """The reading side of the workspace store around a folder."""
-    engine = open_store(path)
+def local_reader(path: str | None = None, store: str | None = None) -> Reader:
+    """The reading side of the workspace store around a folder, or of the store named."""
+    engine = open_store(path, store)
     return LocalReader(
         local_user(), engine.store.store, engine.tracking, engine.search, engine.artifacts, engine.registry, engine
     )
 
 
-def reader(path: str | None = None) -> Reader:
-    """The reading side that commands and the SDK use."""
-    return local_reader(path)
+def reader(store: str | None = None, hub: str | None = None) -> Reader:
+    """The reading side that commands and the SDK use: this machine's store."""
+    return local_reader(store=store)

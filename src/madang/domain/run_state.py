@@ -253,8 +253,10 @@ def outcome(state: RunState) -> Outcome:
     """The status of the run from all its writers (docs/formats/journal.md, "Applying")."""
     latest: dict[int, tuple[int, str]] = {}
     launcher: tuple[int, str] | None = None
+    writers = {info.header.writer for info in state.segments.values()}
+    deciders = PRIMARY if writers & PRIMARY else {"edge"}  # an edge decides only where no process of ours does
     for segment, info in state.segments.items():
-        if info.header.writer in PRIMARY or info.header.writer == "edge":
+        if info.header.writer in deciders:
             rank = info.header.rank
             latest[rank] = max(latest.get(rank, (0, "")), (info.began, segment))
         elif info.header.writer == "launcher":

@@ -47,6 +47,13 @@ _TYPES: dict[int, type] = {
     codec.VERDICT: events.Verdict,
 }
 
+_KINDS = {kind: number for number, kind in _TYPES.items()}
+
+
+def kind_of_event(event: Event) -> int:
+    """The frame kind of an event."""
+    return _KINDS[type(event)]
+
 
 class Frame(NamedTuple):
     """One whole, verified frame."""

@@ -79,7 +79,7 @@ class RunRecords(Protocol):
         ...
 
     def put(self, stored: StoredRun, touched: Collection[str] = SEARCHED) -> None:
-        """Store a run and the search indexes that were ``touched``; sets ``number`` and ``changed`` (a new revision)."""
+        """Store a run and the search indexes that were ``touched``; sets ``number`` and ``changed`` (revision)."""
         ...
 
     def fetch(self, runs: Sequence[str]) -> list[StoredRun]:
@@ -272,10 +272,10 @@ class VersionRecords(Protocol):
     ) -> VersionRecord:
         """Commit a version under the next number of its collection (``version.number`` is passed over).
 
-        A new collection is made with ``first`` as the number of its first version. Adding again with the same ``origin``
-        (segment, sequence) returns the version that was made of it; content that is the same as the latest version's is
-        that version. Aliases named on the version move to it, without history. Raises `Conflict` when the collection has
-        another type.
+        A new collection is made with ``first`` as the number of its first version. Adding again with the same
+        ``origin`` (segment, sequence) returns the version that was made of it; content that is the same as the latest
+        version's is that version. Aliases named on the version move to it, without history. Raises `Conflict` when the
+        collection has another type.
         """
         ...
 

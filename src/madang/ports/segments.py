@@ -29,6 +29,13 @@ class SegmentFiles(Protocol):
         """At most ``limit`` bytes from ``offset``; empty when there are none, or no such file."""
         ...
 
+    def append(self, run: str, segment: str, offset: int, data: bytes) -> None:
+        """Write frames at ``offset`` of a segment that this store itself writes, durably; what lay beyond is replaced.
+
+        Call it inside a transaction of the records: nothing else keeps two writers apart. Raises `StorageError`.
+        """
+        ...
+
     def live(self, run: str, segment: str) -> bool:
         """Whether the writer of a segment still lives, as far as this machine can tell."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from madang.domain import events
 from madang.domain.events import Stamp
@@ -16,6 +16,7 @@ from madang.ports.segments import SegmentFiles
 from madang.services.summaries import visible
 
 _WHOLE = 1 << 62
+ConsoleBySegment: TypeAlias = dict[str, dict[int, tuple[Stamp, events.Console]]]
 _KINDS: dict[str, SeriesKind] = {"d": "float", "q": "int", "?": "bool"}
 
 
@@ -69,24 +70,55 @@ class History:
         wanted = None if keys is None else set(keys)
         points: dict[str, _Points] = {}
         for segment, rows in self.rows(stored, wanted):
-            places = [
-                (step, time, segment, sequence)
-                for step, time, sequence in zip(rows.steps, rows.times, rows.sequences, strict=True)
-            ]
-            for name, letter, column in zip(rows.names, rows.types, rows.columns, strict=True):
-                if wanted is None or name in wanted:
-                    _take(points.setdefault(name, _Points()), places, column, letter)
+            _take_rows(points, segment, rows, wanted)
         return {name: _series(name, found, min_step, max_step) for name, found in points.items()}
 
-    def console(self, stored: StoredRun) -> dict[str, dict[int, tuple[Stamp, events.Console]]]:
-        """Console lines by segment and number; the newest text of each."""
-        found: dict[str, dict[int, tuple[Stamp, events.Console]]] = {}
+    def console(self, stored: StoredRun) -> ConsoleBySegment:
+        """All console lines; the newest text of each number."""
+        found: ConsoleBySegment = {}
         for row in self._records.segments.of_run(stored.number):
-            for stamp, line in self.tail(stored.state.run, row).console:
-                lines = found.setdefault(row.id, {})
-                if line.n not in lines or stamp >= lines[line.n][0]:
-                    lines[line.n] = (stamp, line)
+            _take_lines(found, row.id, self.tail(stored.state.run, row).console)
         return found
+
+    def last_lines(self, stored: StoredRun) -> dict[str, int]:
+        """The greatest line number of each segment that has console lines."""
+        return {segment: max(lines) for segment, lines in self.console(stored).items()}
+
+    def news(
+        self, stored: StoredRun, after: dict[str, int]
+    ) -> tuple[dict[str, Series], ConsoleBySegment, dict[str, int]]:
+        """(series, console lines, reached) of the frames at or after a sequence of each segment."""
+        points: dict[str, _Points] = {}
+        lines: ConsoleBySegment = {}
+        reached = {}
+        for row in self._records.segments.of_run(stored.number):
+            first = after.get(row.id, 0)
+            reached[row.id] = row.sequence
+            if first >= row.sequence:
+                continue
+            batch = self.tail(stored.state.run, row)
+            for group in batch.rows:
+                rows = visible(group, row.id, stored.state.rewinds)
+                _take_rows(points, row.id, rows.pick([i for i, n in enumerate(rows.sequences) if n >= first]), None)
+            _take_lines(lines, row.id, [item for item in batch.console if item[0].sequence >= first])
+        return {name: _series(name, found, None, None) for name, found in points.items()}, lines, reached
+
+
+def _take_lines(found: ConsoleBySegment, segment: str, lines: list[tuple[Stamp, events.Console]]) -> None:
+    known = found.setdefault(segment, {}) if lines else {}
+    for stamp, line in lines:
+        if line.n not in known or stamp >= known[line.n][0]:
+            known[line.n] = (stamp, line)
+
+
+def _take_rows(points: dict[str, _Points], segment: str, rows: Rows, wanted: set[str] | None) -> None:
+    places = [
+        (step, time, segment, sequence)
+        for step, time, sequence in zip(rows.steps, rows.times, rows.sequences, strict=True)
+    ]
+    for name, letter, column in zip(rows.names, rows.types, rows.columns, strict=True):
+        if places and (wanted is None or name in wanted):
+            _take(points.setdefault(name, _Points()), places, column, letter)
 
 
 def _take(points: _Points, places: list[tuple[int, int, str, int]], column: Any, letter: str) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from madang.domain import events
+from madang.domain.events import Stamp
 from madang.domain.metrics import MetricSummary
-from madang.domain.run_state import RunState, apply, outcome_of_segment
-from madang.formats.journal import KeySet, Position, read_frames
+from madang.domain.run_state import RunState, apply
+from madang.domain.versions import Entry, VersionRecord, check_name, check_path
+from madang.errors import Conflict, InvalidInput
+from madang.formats.journal import KeySet, Position, decode_event, read_frames
+from madang.formats.manifest import manifest_digest
 from madang.formats.rows import Batch, decode
 from madang.ports.records import KeySetRow, Records, SegmentRow, StoredRun
 from madang.services.history import History
@@ -66,6 +70,9 @@ class Ingest:
     def take(self, session: RunSession, row: SegmentRow, data: bytes) -> Taken:
         """Read the whole frames of ``data``, which begins at the row's offset. Nothing is stored yet."""
         position = Position(row.offset, row.sequence, row.chain, row.damage)
+        if not row.number and data and not _begins(data, session.stored.state.run, row.id):
+            position.damage = "it does not begin with its own header"
+            return Taken(row, Batch(), position, True)
         keysets: dict[int, KeySet] = self._history.keysets(row, row.sequence) if row.number else {}
         batch = decode(read_frames(data, position), row.id, keysets)
         state = session.stored.state
@@ -99,6 +106,7 @@ class Ingest:
         if not self._records.segments.put(row, before):
             return False
         self._keep_keysets(row, batch)
+        self._keep_blobs(session, batch)
         for rows in batch.rows:
             add_rows(session.summaries, visible(rows, row.id, session.stored.state.rewinds), row.id)
         return True
@@ -114,6 +122,18 @@ class Ingest:
                     for sequence, item in batch.keysets
                 ],
             )
+
+    def _keep_blobs(self, session: RunSession, batch: Batch) -> None:
+        versions, state = self._records.versions, session.stored.state
+        digests = [digest for _, event in batch.events for digest in blobs_of(event)]
+        if digests:
+            versions.hold_blobs(state.project, digests)
+        for stamp, event in batch.events:
+            if isinstance(event, events.VersionWritten):
+                try:
+                    versions.add(_version(state, stamp, event), _entries(event), (stamp.segment, stamp.sequence))
+                except (InvalidInput, Conflict) as error:  # what was written stays in the segment; the run says so
+                    session.stored.damage[f"{stamp.segment}:{stamp.sequence}"] = error.message
 
     def begin(self, session: RunSession) -> None:
         """Store the run itself, so that its segments can refer to it."""
@@ -136,6 +156,48 @@ class Ingest:
             runs.put_metrics(stored, session.summaries)
 
 
-def finished(state: RunState, segment: str) -> bool:
-    """Whether a segment's outcome is known."""
-    return outcome_of_segment(state, segment) is not None
+def _entries(event: events.VersionWritten) -> list[Entry]:
+    return [Entry(check_path(path), digest, size) for path, digest, size in event.entries]
+
+
+def _version(state: RunState, stamp: Stamp, event: events.VersionWritten) -> VersionRecord:
+    return VersionRecord(
+        state.project,
+        check_name(event.name),
+        event.type,
+        0,
+        manifest_digest(_entries(event)),
+        sum(size for _, _, size in event.entries),
+        len(event.entries),
+        stamp.time,
+        state.run,
+        tuple(check_name(alias, "alias").lower() for alias in event.aliases),
+        event.description,
+        dict(event.metadata),
+        {},
+        state.segments[stamp.segment].header.user,
+    )
+
+
+def _begins(data: bytes, run: str, segment: str) -> bool:
+    """Whether a segment's first bytes are its header, or the torn beginning of one."""
+    first = read_frames(data[: 24 + int.from_bytes(data[:4], "little")], Position())
+    if not first:
+        return True
+    _, event = decode_event(first[0].payload, segment, 0)
+    return isinstance(event, events.Header) and (event.run, event.segment) == (run, segment)
+
+
+def blobs_of(event: events.Event) -> list[str]:
+    """Digests of the blobs that an event makes part of its run."""
+    match event:
+        case events.File(digest=digest):
+            return [digest]
+        case events.Outputs(items=items):
+            return [item.digest for item in items]
+        case events.VersionWritten(entries=entries):
+            return [digest for _, digest, _ in entries]
+        case events.Code(diff=diff, untracked=untracked):
+            return [item.digest for item in [diff, *untracked] if item is not None]
+        case _:
+            return []

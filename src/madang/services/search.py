@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from madang.domain.access import Permission, Principal
-from madang.domain.pages import ConsolePage, RunPage
+from madang.domain.metrics import MetricSummary
+from madang.domain.pages import ChangedPage, ConsolePage, NewPoints, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord, record
 from madang.domain.series import ConsoleLine, Series, sample
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.ports.records import MetricKey, Project, Records, StoredRun
+from madang.services.history import ConsoleBySegment
 from madang.services.tracking import Tracking
 
 ProjectRecord = Project
@@ -45,7 +47,8 @@ class Search:
         query = replace(query, projects=self._readable(who, query.projects))
         found = self._records.runs.search(query)
         metrics = self._records.runs.metrics([item.number for item in found.runs], query.keys, _KEYS_A_RUN)
-        runs = [self._record(item, metrics[item.number]) for item in found.runs]
+        written = self._records.versions.of_runs([item.state.run for item in found.runs])
+        runs = [self._record(item, metrics[item.number], written) for item in found.runs]
         return RunPage(runs, found.next, found.total)
 
     def run(self, who: Principal, text: str) -> RunRecord:
@@ -57,7 +60,7 @@ class Search:
         """
         stored = self._resolve(who, text)
         metrics = self._records.runs.metrics([stored.number], None, 1 << 40)[stored.number]
-        return self._record(stored, metrics)
+        return self._record(stored, metrics, self._records.versions.of_runs([stored.state.run]))
 
     def metric_keys(
         self, who: Principal, project: str, runs: Sequence[str] | None = None, contains: str = "", limit: int = 1000
@@ -104,14 +107,40 @@ class Search:
         chosen = chosen[-limit:] if tail else chosen[:limit]
         return ConsolePage(chosen, lines[-1].n if lines else 0, len(lines))
 
+    def revision(self, projects: Collection[str] | None = None) -> int:
+        """The store's newest revision (of these projects): it grows with each piece of a segment and each change."""
+        return self._records.runs.revision(projects)
+
+    def changed(self, who: Principal, since: int, project: str | None = None, limit: int = 1000) -> ChangedPage:
+        """Runs touched after a revision, oldest first; go on from the revision of the answer until it has no runs."""
+        projects = self._readable(who, None if project is None else (project,))
+        return ChangedPage(*self._records.runs.changed(since, projects, limit))
+
+    def new_points(self, who: Principal, run: str, cursor: str = "") -> NewPoints:
+        """What a run has logged since ``cursor`` was given; all of it with an empty one.
+
+        Raises:
+            InvalidInput: the cursor is not one of this run.
+        """
+        self._tracking.catch_up([run])
+        stored = self._stored(who, run)
+        after = _read_cursor(cursor)
+        series, lines, reached = self._history.news(stored, after)
+        return NewPoints(_write_cursor(reached), series, self._numbered(stored, lines))
+
     def _lines(self, stored: StoredRun) -> list[ConsoleLine]:
-        found, base, lines = self._history.console(stored), 0, []
-        state = stored.state
-        for segment in sorted(found, key=lambda item: (state.segments[item].began, item)):
-            for n in sorted(found[segment]):
-                stamp, line = found[segment][n]
+        return self._numbered(stored, self._history.console(stored))
+
+    def _numbered(self, stored: StoredRun, found: ConsoleBySegment) -> list[ConsoleLine]:
+        """Lines numbered over the whole run: writer after writer, in the order in which they began."""
+        if not found:
+            return []
+        lines, base, state = [], 0, stored.state
+        lasts = self._history.last_lines(stored) if len(state.segments) > 1 else {}
+        for segment in sorted(state.segments, key=lambda item: (state.segments[item].began, item)):
+            for n, (stamp, line) in sorted(found.get(segment, {}).items()):
                 lines.append(ConsoleLine(base + n, line.stream, stamp.time, line.text))
-            base = lines[-1].n
+            base += lasts.get(segment, 0)
         return lines
 
     def _readable(self, who: Principal, projects: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -143,10 +172,15 @@ class Search:
             raise NotFound(f"There is no run {run[:80]!r}.", hint="List runs with `madang runs`.")
         return stored
 
-    def _record(self, stored: StoredRun, metrics: object) -> RunRecord:
-        made = record(stored.state, stored.overrides, metrics)  # type: ignore[arg-type]
+    def _record(
+        self, stored: StoredRun, metrics: Mapping[str, MetricSummary], written: Mapping[str, list[str]]
+    ) -> RunRecord:
+        made = record(stored.state, stored.overrides, metrics)
+        versions = written.get(made.id, [])
+        if not versions and not stored.damage:
+            return made
         damage = [f"{segment}: {reason}" for segment, reason in stored.damage.items()]
-        return replace(made, damage=damage) if damage else made
+        return replace(made, versions=versions, damage=damage)
 
 
 def _newer(series: Series, since: int) -> Series:
@@ -160,3 +194,15 @@ def _newer(series: Series, since: int) -> Series:
         values=[series.values[index] for index in kept],
         total=len(kept),
     )
+
+
+def _write_cursor(reached: dict[str, int]) -> str:
+    return ",".join(f"{segment}:{sequence}" for segment, sequence in sorted(reached.items()))
+
+
+def _read_cursor(cursor: str) -> dict[str, int]:
+    try:
+        pairs = (part.split(":") for part in cursor.split(",") if part)
+        return {segment: int(sequence) for segment, sequence in pairs}
+    except ValueError:
+        raise InvalidInput("The cursor does not belong to this run.", hint="Start again without a cursor.") from None

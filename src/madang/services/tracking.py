@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 
+from madang.domain import events
 from madang.domain.access import Permission, Principal, require
-from madang.domain.ids import check_id
+from madang.domain.commands import Command, CreateRun, Fact, Log, Points, Rewind, decide
+from madang.domain.ids import check_id, new_id
+from madang.domain.run_state import PRIMARY, outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
-from madang.errors import Conflict, NotFound
-from madang.ports.records import Records, StoredRun
+from madang.errors import AccessDenied, Conflict, Diverged, InvalidInput, NotFound
+from madang.formats.frames import FrameBuilder
+from madang.formats.journal import Position, read_frames
+from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFile, SegmentFiles
 from madang.services.history import History
 from madang.services.ingest import Ingest, RunSession, Taken
@@ -29,20 +36,32 @@ class SegmentPosition:
     sealed: bool
 
 
+def _position(row: SegmentRow) -> SegmentPosition:
+    sealed = 0 < row.offset == row.sealed_offset
+    return SegmentPosition(row.offset, row.sequence, row.chain.hex(), row.offset, sealed)
+
+
 class Tracking:
     """The writing side of runs. Thread-safe; several processes may work on one store at once.
 
-    ``files`` are the segment files of a workspace; a hub has none and gets its bytes by `append`.
+    ``files`` are the segment files of a workspace; a hub has none and gets its bytes by `append`. ``host`` is this
+    machine's name as runs record it (found when None): only here can it be told whether a run's writer still lives.
     """
 
-    def __init__(self, records: Records, files: SegmentFiles | None = None) -> None:
+    def __init__(self, records: Records, files: SegmentFiles | None = None, host: str | None = None) -> None:
         self._records = records
         self._files = files
+        self._host = socket.gethostname() if host is None else host
         self.history = History(records, files)
         self._ingest = Ingest(records, self.history)
 
+    # From segment files
+
     def catch_up(self, runs: Collection[str] | None = None) -> None:
-        """Take what segment files (of these runs) hold and the records do not yet. Nothing happens on a hub."""
+        """Take in what segment files (of these runs) hold and the records do not yet. Nothing happens on a hub.
+
+        A writer of this host that is gone without a word gets the outcome `crashed`, once and for all.
+        """
         if self._files is None:
             return
         known = {(run, row.id): row.offset for run, row in self._records.segments.open()}
@@ -53,6 +72,13 @@ class Tracking:
             while self._catch_up_run(run, files):
                 pass
 
+    def close_lost(self, runs: Collection[str] | None = None) -> None:
+        """State `crashed` of every writer that is gone without a word. `catch_up` does it too.
+
+        A segment is lost when nobody holds the record lock on its ``.lock`` file and nothing tells its outcome.
+        """
+        self.catch_up(runs)
+
     def _catch_up_run(self, run: str, files: list[SegmentFile]) -> bool:
         """One transaction of one run; True when there may be more to read."""
         assert self._files is not None
@@ -62,25 +88,165 @@ class Tracking:
             pieces: list[tuple[Taken, bool]] = []
             for file in files:
                 row = self._ingest.row(session, file.segment)
-                if row.ended or (row.offset >= file.size and row.number):
+                if row.ended:
                     continue
                 data = self._files.read(run, file.segment, row.offset, _PIECE)
                 whole = len(data) < _PIECE
                 more = more or not whole
                 taken = self._ingest.take(session, row, data)
-                if taken.position.offset > row.offset or taken.position.damage:
-                    pieces.append((taken, whole and not file.live))
+                over = whole and not file.live and self._over(session, file.segment)
+                if taken.position.offset > row.offset or taken.position.damage or over:
+                    pieces.append((taken, over))
             self._store(session, pieces)
-        return more
+            lost = [taken.row.id for taken, over in pieces if over and self._is_lost(session, taken.row.id)]
+        files += [self._state_lost(run, session, segment) for segment in lost]
+        return more or bool(lost)
 
-    def _store(self, session: RunSession, pieces: list[tuple[Taken, bool]]) -> None:
+    def _over(self, session: RunSession, segment: str) -> bool:
+        """Whether a segment that nobody holds is complete: it is of this host, and no edge of this store writes it."""
+        state = session.stored.state
+        known = state.segments.get(segment)
+        if known is None or known.header.host not in ("", self._host):
+            return False
+        return known.header.writer != "edge" or outcome_of_segment(state, segment) is not None
+
+    def _is_lost(self, session: RunSession, segment: str) -> bool:
+        state = session.stored.state
+        writer = state.segments[segment].header.writer
+        return (writer in PRIMARY or writer == "launcher") and outcome_of_segment(state, segment) is None
+
+    def _state_lost(self, run: str, session: RunSession, segment: str) -> SegmentFile:
+        """A segment of its own that says so. Its id follows from the lost one's, so that it is written only once."""
+        assert self._files is not None
+        state = session.stored.state
+        own = blake2b(f"lost {run} {segment}".encode(), digest_size=16).hexdigest()
+        seen = state.segments[segment].seen
+        builder = FrameBuilder()
+        builder.add(events.Header(run, own, state.project, "follower", host=self._host), seen)
+        builder.add(events.Finished("crashed", of=segment), seen)
+        self._files.put(run, own, builder.data)
+        return SegmentFile(run, own, len(builder.data), False)
+
+    def _store(self, session: RunSession, pieces: list[tuple[Taken, bool]], raw: bytes = b"") -> None:
         if not pieces or not session.stored.state.segments:
             return
         self._ingest.begin(session)
         for taken, ended in pieces:
+            start = taken.row.offset
             if not self._ingest.keep(session, taken, ended=ended):
                 raise Conflict(f"Another process reads run {session.stored.state.run} at the same time.")
+            if raw:
+                self._records.segments.add_piece(taken.row.number, start, raw[: taken.row.offset - start])
         self._ingest.close(session)
+
+    # From the network
+
+    def segment(self, who: Principal, run: str, segment: str) -> SegmentPosition:
+        """How much of a segment the store has; zeros when it does not know it."""
+        check_id(run)
+        check_id(segment, "segment")
+        stored = self._records.runs.get(run)
+        if stored is None:
+            return _position(SegmentRow(0, segment))
+        self._allow(who, run, stored, Permission.READ)
+        return _position(self._records.segments.get(stored.number, segment) or SegmentRow(0, segment))
+
+    def append(
+        self, who: Principal, project: str, run: str, segment: str, offset: int, chain: str, data: bytes
+    ) -> SegmentPosition:
+        """Take bytes of a segment that begin at ``offset``, where the chain is ``chain`` (hex), and apply them.
+
+        Whole frames are taken; a frame that is cut at the end is left, and the position returned says where to go on.
+        Bytes that the store has already are compared by their chain and passed over, so that a retry does no harm.
+
+        Raises:
+            Conflict: ``offset`` is beyond what the store has; the message says where to begin.
+            Diverged: another history is stored under this id.
+            InvalidInput: the bytes are no frames, or of another run, segment or project.
+        """
+        check_id(run)
+        check_id(segment, "segment")
+        require(who, Permission.WRITE, project)
+        with self._records.transaction():
+            session = self._ingest.open(run)
+            if not session.new:
+                self._allow(who, run, session.stored, Permission.WRITE)
+            row = self._ingest.row(session, segment)
+            fresh = _beyond(row, offset, chain, data)
+            if fresh:
+                taken = self._ingest.take(session, row, fresh)
+                if taken.position.damage:
+                    raise InvalidInput(f"Segment {segment} of run {run}: {taken.position.damage}.")
+                if session.stored.state.project != project:
+                    raise Conflict(f"Run {run} belongs to project {session.stored.state.project!r}, not {project!r}.")
+                over = outcome_of_segment(session.stored.state, segment) is not None
+                if taken.position.offset > row.offset:
+                    self._store(session, [(taken, over)], fresh)
+        return _position(row)
+
+    # From outside the training process
+
+    def create(self, who: Principal, project: str, command: CreateRun) -> RunRecord:
+        """Begin a run that no process of ours writes.
+
+        Raises:
+            Conflict: a run with this id exists.
+        """
+        require(who, Permission.WRITE, project)
+        run = check_id(command.id) if command.id else new_id()
+        return self._command(who, project, run, replace(command, id=run, user=command.user or who.name))
+
+    def log(self, who: Principal, run: str, command: Log | Rewind) -> RunRecord:
+        """Add to a run that has not ended.
+
+        Raises:
+            NotFound: no such run.
+            Conflict: it has ended.
+            InvalidInput: a key, step or status makes no sense.
+        """
+        self.catch_up([run])
+        stored = self._known(who, run, Permission.WRITE)
+        return self._command(who, stored.state.project, run, command)
+
+    def _command(self, who: Principal, project: str, run: str, command: Command) -> RunRecord:
+        with self._records.transaction():
+            session = self._ingest.open(run)
+            row = self._ingest.row(session, self._edge_segment(run))
+            step, line = self._next(session, row, command)
+            state = None if session.new else session.stored.state
+            facts = decide(command, state, next_step=step, next_line=line)
+            keysets = self.history.keysets(row, row.sequence) if row.number else {}
+            builder = FrameBuilder(row.sequence, row.chain, keysets)
+            at = command.time or time.time_ns() // 1000
+            if not row.offset:
+                builder.add(_header(command, run, row.id, project, who), at)
+            for fact in facts:
+                builder.add(fact, at)
+            data = builder.data
+            if self._files is not None:
+                self._files.append(run, row.id, row.offset, data)
+            taken = self._ingest.take(session, row, data)
+            self._store(session, [(taken, _ends(facts))], b"" if self._files else data)
+            return record(session.stored.state, session.stored.overrides)
+
+    def _next(self, session: RunSession, row: SegmentRow, command: Command) -> tuple[int, int]:
+        """The step and the console line that come next."""
+        step, line = 0, 1
+        if isinstance(command, Log) and not session.new:
+            number = session.stored.number
+            if command.metrics and command.step is None:
+                found = self._records.runs.metrics([number], list(command.metrics), 1 << 20)[number]
+                step = 1 + max((item.last_at[0] for item in found.values()), default=-1)
+            if command.console:
+                line = 1 + max(self.history.console(session.stored).get(row.id, {0: None}))
+        return step, line
+
+    def _edge_segment(self, run: str) -> str:
+        """The id of this store's own segment of a run."""
+        settings = self._records.settings
+        mine = settings.get("store") or new_id().encode()
+        settings.set("store", mine)
+        return blake2b(f"edge {run} {mine.decode()}".encode(), digest_size=16).hexdigest()
 
     def change(self, who: Principal, run: str, change: RunChange, expected: int | None = None) -> RunRecord:
         """Change a run from outside. With ``expected``, only if its revision is still that.
@@ -89,6 +255,7 @@ class Tracking:
             NotFound: no such run.
             Conflict: somebody else changed it meanwhile.
         """
+        self.catch_up([run])
         now = time.time_ns() // 1000
         with self._records.transaction():
             stored = self._known(who, run, Permission.WRITE)
@@ -103,22 +270,63 @@ class Tracking:
             self._records.runs.add_change(run, change, who.name, now, overrides.revision)
         return record(stored.state, overrides)
 
-    def segment(self, who: Principal, run: str, segment: str) -> SegmentPosition:
-        """How much of a segment the store has; zeros when it does not know it."""
-        check_id(run), check_id(segment, "segment")
-        stored = self._records.runs.get(run)
-        if stored is None:
-            return SegmentPosition(0, 0, bytes(16).hex(), 0, False)
-        require(who, Permission.READ, stored.state.project)
-        row = self._records.segments.get(stored.number, segment)
-        if row is None:
-            return SegmentPosition(0, 0, bytes(16).hex(), 0, False)
-        sealed = row.sealed_offset == row.offset
-        return SegmentPosition(row.offset, row.sequence, row.chain.hex(), row.offset, sealed)
-
     def _known(self, who: Principal, run: str, needed: Permission) -> StoredRun:
         stored = self._records.runs.get(run)
-        if stored is None or who.level(stored.state.project) < Permission.READ:
-            raise NotFound(f"There is no run {run!r}.", hint="List runs with `madang runs`.")
-        require(who, needed, stored.state.project)
+        if stored is None:
+            raise _no_run(run)
+        self._allow(who, run, stored, needed)
         return stored
+
+    def _allow(self, who: Principal, run: str, stored: StoredRun, needed: Permission) -> None:
+        if who.level(stored.state.project) < Permission.READ:
+            raise _no_run(run)
+        require(who, needed, stored.state.project)
+        if who.run and needed > Permission.READ:
+            parent = stored.state.scalars.get("parent", (None, ""))[1]
+            if who.run not in (run, parent):
+                raise AccessDenied(f"This credential is for run {who.run} only.")
+
+
+def _no_run(run: str) -> NotFound:
+    return NotFound(f"There is no run {run[:80]!r}.", hint="List runs with `madang runs`.")
+
+
+def _header(command: Command, run: str, segment: str, project: str, who: Principal) -> events.Header:
+    if isinstance(command, CreateRun):
+        return events.Header(run, segment, project, "edge", host=command.host, user=command.user)
+    return events.Header(run, segment, project, "edge", user=who.name)
+
+
+def _ends(facts: list[Fact]) -> bool:
+    return any(not isinstance(fact, Points) and isinstance(fact, events.Finished) for fact in facts)
+
+
+def _beyond(row: SegmentRow, offset: int, chain: str, data: bytes) -> bytes:
+    """The part of ``data`` that the store does not have, after the rest was found to be the same."""
+    if offset > row.offset:
+        raise Conflict(
+            f"The store has {row.offset} bytes of segment {row.id}; {offset} is beyond them.",
+            hint=f"Begin at byte {row.offset}.",
+        )
+    try:
+        before = bytes.fromhex(chain)
+    except ValueError:
+        before = b""
+    if len(before) != 16:
+        raise InvalidInput(f"{chain[:40]!r} is not a chain.", hint="A chain is 32 hex digits.")
+    overlap = row.offset - offset
+    if overlap > len(data):
+        raise Conflict(
+            f"The store has {row.offset} bytes of segment {row.id} already.", hint="Nothing is left to send."
+        )
+    if overlap:
+        position = Position(offset, int.from_bytes(data[4:8], "little"), before)
+        read_frames(data[:overlap], position)
+        before = position.chain if position.offset == row.offset and not position.damage else b""
+    if before != row.chain:
+        raise Diverged(
+            f"Segment {row.id} differs from the one stored: chain {before.hex() or chain} against {row.chain.hex()} "
+            f"at byte {row.offset}.",
+            hint="Keep both copies and look at who wrote them.",
+        )
+    return data[overlap:]

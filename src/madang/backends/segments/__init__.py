@@ -21,8 +21,9 @@ class LocalSegments:
         found = []
         for run, segment, size in self._walk(runs):
             offset = known.get((run, segment))
-            if offset is None or size > offset:
-                found.append(SegmentFile(run, segment, size, self.live(run, segment)))
+            live = self.live(run, segment)
+            if offset is None or size > offset or not live:
+                found.append(SegmentFile(run, segment, size, live))
         return found
 
     def _walk(self, runs: Collection[str] | None) -> Iterator[tuple[str, str, int]]:
@@ -52,6 +53,21 @@ class LocalSegments:
                 return file.read(limit)
         except FileNotFoundError:
             return b""
+        except OSError as error:
+            raise layout.refused(self._store, error) from error
+
+    def append(self, run: str, segment: str, offset: int, data: bytes) -> None:
+        """Write frames at ``offset`` of a segment that this store itself writes."""
+        try:
+            os.makedirs(layout.run_dir(self._store, run), exist_ok=True)
+            path = layout.segment_path(self._store, run, segment)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            with os.fdopen(descriptor, "wb") as file:
+                file.truncate(offset)
+                file.seek(offset)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             raise layout.refused(self._store, error) from error
 

@@ -1,0 +1,153 @@
+"""What a caller may ask of a run from outside the training process, and what then has happened or why it may not.
+
+`decide` may refuse; the events it gives are facts, which `run_state.apply` never refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from madang.domain import events
+from madang.domain.events import Event, Json
+from madang.domain.run_state import STATUSES, RunState, outcome
+from madang.domain.versions import check_name
+from madang.errors import Conflict, InvalidInput
+
+_INT64 = 1 << 63
+_LONGEST_KEY = 100_000
+
+
+@dataclass(frozen=True)
+class CreateRun:
+    """Begin a run. Without an ``id`` it gets a new one. ``time`` is µs UTC; 0: now."""
+
+    id: str = ""
+    name: str = ""
+    config: Mapping[str, Json] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    notes: str = ""
+    group: str = ""
+    job_type: str = ""
+    parent: str = ""
+    user: str = ""
+    host: str = ""
+    command: Sequence[str] = ()
+    time: int = 0
+
+
+@dataclass(frozen=True)
+class Log:
+    """Add to a run: points, config, tags, summary values, console lines; with ``finish`` (a status) it ends.
+
+    ``metrics`` is flat (nested keys joined by a slash). ``step`` None counts on from the step logged last in this way.
+    """
+
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    step: int | None = None
+    time: int = 0
+    config: Mapping[str, Json] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    summary: Mapping[str, Json] = field(default_factory=dict)
+    console: Sequence[str] = ()
+    removed: Sequence[tuple[str, Sequence[str]]] = ()  # (config, tags or summary; keys)
+    finish: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Rewind:
+    """Hide the points at this step and later that were logged so far."""
+
+    step: int
+    time: int = 0
+
+
+@dataclass(frozen=True)
+class Points:
+    """One row of metrics that was decided on."""
+
+    values: dict[str, Any]
+    step: int
+
+
+Command: TypeAlias = CreateRun | Log | Rewind
+Fact: TypeAlias = Event | Points
+
+
+def decide(command: Command, state: RunState | None, *, next_step: int = 0, next_line: int = 1) -> list[Fact]:
+    """What happens to the run in ``state`` (None: there is no such run yet).
+
+    Raises:
+        Conflict: the run exists already, or does not, or has ended.
+        InvalidInput: a name, key, step or status makes no sense.
+    """
+    if isinstance(command, CreateRun):
+        return _create(command, state)
+    if state is None:
+        raise Conflict("There is no such run to log to.", hint="Create it first.")
+    if isinstance(command, Rewind):
+        return [events.Rewound(_step(command.step))]
+    return _log(command, state, next_step, next_line)
+
+
+def _create(command: CreateRun, state: RunState | None) -> list[Fact]:
+    if state is not None and state.segments:
+        raise Conflict(f"The run {command.id} exists already.", hint="Log to it, or leave the id out.")
+    if command.name:
+        check_name(command.name, "run's name")
+    facts: list[Fact] = [
+        events.Started(
+            name=command.name,
+            group=command.group,
+            job_type=command.job_type,
+            parent=command.parent,
+            notes=command.notes,
+            command=list(command.command),
+        )
+    ]
+    return facts + _sets(command.config, command.tags, {})
+
+
+def _log(command: Log, state: RunState, next_step: int, next_line: int) -> list[Fact]:
+    if command.finish and command.finish not in STATUSES[1:]:
+        raise InvalidInput(
+            f"A run cannot end with the status {command.finish[:40]!r}.", hint="Use " + ", ".join(STATUSES[1:]) + "."
+        )
+    if outcome(state).status != "running":
+        raise Conflict(f"The run {state.run} has ended.", hint="Change its record instead, or begin a new run.")
+    facts: list[Fact] = _sets(command.config, command.tags, command.summary)
+    for what, keys in command.removed:
+        facts.append(events.Removed(what, list(keys)))
+    if command.metrics:
+        step = next_step if command.step is None else _step(command.step)
+        facts.append(Points({_key(key): value for key, value in command.metrics.items()}, step))
+    facts += [events.Console(next_line + place, text) for place, text in enumerate(command.console)]
+    if command.finish:
+        failure = events.Failure(message=command.error) if command.error else None
+        facts.append(events.Finished(command.finish, error=failure))
+    return facts
+
+
+def _sets(config: Mapping[str, Json], tags: Mapping[str, str], summary: Mapping[str, Json]) -> list[Fact]:
+    facts: list[Fact] = []
+    if config:
+        facts.append(events.Config({_key(key): value for key, value in config.items()}))
+    if tags:
+        facts.append(events.Tags({_key(key): str(value) for key, value in tags.items()}))
+    if summary:
+        facts.append(events.Summary({_key(key): value for key, value in summary.items()}))
+    return facts
+
+
+def _key(key: str) -> str:
+    if not key or len(key) > _LONGEST_KEY:
+        raise InvalidInput(f"{key[:40]!r} cannot be a key.", hint="A key is text of 1 to 100,000 characters.")
+    return key
+
+
+def _step(step: int) -> int:
+    if not -_INT64 <= step < _INT64:
+        raise InvalidInput(f"Step {step!r} is not a 64-bit integer.")
+    return step

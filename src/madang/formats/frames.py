@@ -1,0 +1,84 @@
+"""Frames made in memory, for writers that are no process of their own: edges, and whoever closes a lost run."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from madang.domain import events
+from madang.domain.commands import Fact, Points
+from madang.domain.events import Event
+from madang.errors import InvalidInput
+from madang.formats import segment as codec
+from madang.formats.journal import KeySet, kind_of_event
+
+_INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
+
+
+class FrameBuilder:
+    """Continues a segment at a known place. ``keysets`` are those declared before that place."""
+
+    def __init__(
+        self, sequence: int = 0, chain: bytes = codec.CHAIN_START, keysets: Mapping[int, KeySet] | None = None
+    ):
+        self._sequence = sequence
+        self._chain = chain
+        self._sets = {(tuple(item.names), item.types): number for number, item in (keysets or {}).items()}
+        self._parts: list[bytes] = []
+
+    @property
+    def data(self) -> bytes:
+        """The frames made so far."""
+        return b"".join(self._parts)
+
+    def add(self, fact: Fact, at: int) -> None:
+        """One fact, at a time in µs UTC."""
+        if isinstance(fact, Points):
+            self._points(fact, at)
+        else:
+            self._json(kind_of_event(fact), {"t": at, **_body(fact)})
+
+    def _json(self, kind: int, body: Mapping[str, Any]) -> None:
+        self._frame(bytes((kind,)) + codec.encode_json(body))
+
+    def _frame(self, payload: bytes) -> None:
+        if len(payload) > codec.MAX_PAYLOAD:
+            raise InvalidInput(f"One record of {len(payload)} bytes is over the limit of {codec.MAX_PAYLOAD}.")
+        data, self._chain = codec.frame(self._sequence, self._chain, payload)
+        self._sequence += 1
+        self._parts.append(data)
+
+    def _points(self, points: Points, at: int) -> None:
+        values = {key: _plain(value) for key, value in points.values.items()}
+        letters = "".join(map(_letter, values.values()))
+        number = self._sets.get((tuple(values), letters))
+        if number is None:
+            number = max(self._sets.values(), default=-1) + 1
+            self._json(codec.KEYS, {"t": at, "id": number, "names": list(values), "types": letters})
+            self._sets[(tuple(values), letters)] = number
+        paired = list(zip(values.values(), letters, strict=True))
+        fixed = [value for value, letter in paired if letter != "v"]
+        rest = [value for value, letter in paired if letter == "v"]
+        body = struct.pack("<BqqI" + letters.replace("v", ""), codec.METRICS, at, points.step, number, *fixed)
+        self._frame(body + (codec.encode_json(rest) if rest else b""))  # type: ignore[arg-type]
+
+
+def _body(event: Event) -> dict[str, Any]:
+    made = dataclasses.asdict(event)
+    if isinstance(event, events.Described | events.Finished):
+        return {name: value for name, value in made.items() if value is not None}
+    return made
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, dict) else codec.scalar(value)
+
+
+def _letter(value: Any) -> str:
+    if type(value) is bool:
+        return "?"
+    if type(value) is float:
+        return "d"
+    return "q" if type(value) is int and _INT64_MIN <= value <= _INT64_MAX else "v"
