@@ -169,6 +169,11 @@ def follower_lock(store: str) -> str:
     return f"{store}/follower-{blake2b(chr(0).join(marks).encode(), digest_size=6).hexdigest()}.lock"
 
 
+def aside_path(store: str) -> str:
+    """A new name for a file or folder on its way into the store."""
+    return os.path.join(store, "tmp", os.urandom(16).hex())
+
+
 def hold(path: str) -> bool:
     """Take the record lock on ``path`` for this process until `release` or its end; False when another holds it.
 

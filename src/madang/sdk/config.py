@@ -150,6 +150,14 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if hasattr(value, "items"):
         return {str(key): plain(item) for key, item in value.items()}
-    if hasattr(value, "tolist") and getattr(value, "size", 0) and getattr(value, "ndim", 0):
-        return value.tolist() if value.size <= 1000 else f"array of shape {tuple(value.shape)}"
+    shape = getattr(value, "shape", ())
+    if shape and hasattr(value, "tolist"):
+        return value.tolist() if _count(shape) <= 1000 else f"array of shape {tuple(shape)}"
     return codec.scalar(value) if value is not None else None
+
+
+def _count(shape: Any) -> int:
+    count = 1
+    for side in shape:
+        count *= int(side)
+    return count

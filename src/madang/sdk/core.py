@@ -160,6 +160,16 @@ class Core:
         writer.close()
         layout.release(layout.lock_path(self.places.store, self.id, writer.segment))
 
+    def shut(self) -> None:
+        """Close the segments for good, without a word about how the run ended."""
+        with self._lock:
+            for writer in (self._writer, *self._spare):
+                if isinstance(writer, RunWriter):
+                    self._close(writer)
+            self._spare.clear()
+            self._writer = NoWriter()
+            self._metrics = self._writer.metrics
+
     def after_fork(self) -> None:
         """In a forked child: leave the parent's segments alone; the first event opens one of the child's own."""
         self._lock = RLock()  # another thread of the parent may have held the old one

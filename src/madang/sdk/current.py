@@ -7,6 +7,7 @@ from madang.sdk.run import active
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from typing import Any
 
@@ -33,7 +34,7 @@ def log(metrics: Mapping[str, Any], step: int | None = None) -> None:
     _current("log").log(metrics, step)
 
 
-def use(ref: str) -> str:
+def use(ref: str | os.PathLike[str]) -> str:
     """`Run.use` on the current run.
 
     Raises:

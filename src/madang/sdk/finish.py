@@ -32,8 +32,11 @@ def end(run: Run, outcome: dict[str, Any]) -> None:
             run.append(codec.FINISHED, {key: value for key, value in outcome.items() if value is not None})
     finally:
         written = run.close(outcome["status"])
-    if run.mode != "disabled" and not run.forked:
-        follow.wait(run, written)
+    try:
+        if written and not run.forked:
+            follow.wait(run, written)
+    finally:
+        run.release(written)
 
 
 def write_imports(run: Core, root: str) -> None:

@@ -89,7 +89,7 @@ def init(
             "parent": parent.id if isinstance(parent, Run) else parent or place.parent,
             "notes": redact.text(notes),
         }
-        made.append(codec.RESUMED if resumed else codec.STARTED, _started(given, where.root))
+        made.begin(codec.RESUMED if resumed else codec.STARTED, **_started(given, where.root))
     if config is not None:
         made.config.update(config)
     if tags:
@@ -101,6 +101,9 @@ def init(
 def _watch(run: Run) -> None:
     active.append(run)
     hooks.install()
+    injected: Any = sys.modules.get("madang.sdk.inject")
+    if injected is not None:
+        injected.hand_over()
     opened.watch(run, run.places.root, run.places.store)
     console.listen(run)
     if run.mode == "offline":

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from madang.formats import segment as codec
+from madang.formats import store as layout
 from madang.sdk.core import Core
 from madang.sdk.writer import Closed, RunWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    import os
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Any, Literal, Self
 
     from madang.formats.store import StorePaths
+    from madang.sdk.artifacts import LoggedVersion
     from madang.sdk.config import Config
     from madang.sdk.summary import Summary
 
@@ -39,8 +42,14 @@ class Run(Core):
         self.signalled = 0  # a signal that asked the process to end
         self.failure: dict[str, str] | None = None  # an error that has not ended the process (yet)
         self.finishers: list[Callable[[], None]] = []  # those who have something left to write before the end
+        self._begun: dict[str, Any] = {}
         self._config: Config | None = None
         self._summary: Summary | None = None
+
+    def begin(self, kind: int, **body: Any) -> None:
+        """Write a `started` or `resumed` event; a later one says all of the first again, and more."""
+        self._begun.update(body)
+        self.append(kind, self._begun)
 
     def __repr__(self) -> str:
         return f"<madang run {self.name!r} {self.id} ({self.status})>"
@@ -127,6 +136,110 @@ class Run(Core):
         self.append(codec.DESCRIBED, {key: value for key, value in given.items() if value is not None})
         self.name = self.name if name is None else name
 
+    # -- files --------------------------------------------------------------------------------------------------
+
+    def log_artifact(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        type: str = "file",
+        aliases: Iterable[str] = (),
+        *,
+        description: str = "",
+        metadata: Mapping[str, Any] | None = None,
+    ) -> LoggedVersion:
+        """Copy a file or folder into the store as a new version of ``name`` (the file's own name by default).
+
+        Raises:
+            NotFound: nothing is at the path.
+            InvalidInput: a wrong name, or an empty folder.
+            StorageError: the disk refused.
+        """
+        from madang.sdk import artifacts
+
+        return artifacts.log_artifact(self, path, name, type, aliases, description=description, metadata=metadata)
+
+    def log_model(
+        self,
+        model: Any,
+        name: str,
+        aliases: Iterable[str] = (),
+        *,
+        allow_pickle: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> LoggedVersion:
+        """Record a model as a version of type model, in a safe format; a path is taken as it is.
+
+        scikit-learn goes to skops, PyTorch weights to safetensors, XGBoost, LightGBM and ONNX to their own formats.
+
+        Raises:
+            Refused: only a pickle could hold the model, and ``allow_pickle`` is false.
+        """
+        from madang.sdk import models
+
+        return models.log_model(self, model, name, aliases, allow_pickle=allow_pickle, metadata=metadata)
+
+    def use(self, ref: str | os.PathLike[str]) -> str:
+        """Declare an input (``data/x.csv``, or a version such as ``name:latest``) and return a path to read it from.
+
+        Raises:
+            NotFound: it is neither a path nor a version.
+        """
+        from madang.sdk import artifacts
+
+        return artifacts.use(self, ref)
+
+    def log_image(self, key: str, image: Any, step: int | None = None, *, caption: str = "") -> None:
+        """Record an image at a step (the last one by default): a path, an array or tensor, or a Pillow image."""
+        from madang.sdk import media
+
+        media.log_image(self, key, image, step, caption)
+
+    def log_figure(self, key: str, figure: Any, step: int | None = None) -> None:
+        """Record a matplotlib or Plotly figure at a step."""
+        from madang.sdk import media
+
+        media.log_figure(self, key, figure, step)
+
+    def log_table(self, key: str, rows: Any, columns: Sequence[str] | None = None, step: int | None = None) -> None:
+        """Record a table: a DataFrame, a mapping of columns, a list of mappings, or rows with ``columns``."""
+        from madang.sdk import media
+
+        media.log_table(self, key, rows, columns, step)
+
+    def log_text(self, key: str, text: str, step: int | None = None) -> None:
+        """Record a text."""
+        from madang.sdk import media
+
+        media.log_text(self, key, text, step)
+
+    def log_html(self, key: str, page: str | os.PathLike[str], step: int | None = None) -> None:
+        """Record a page: its text, or a path to an .html file."""
+        from madang.sdk import media
+
+        media.log_html(self, key, page, step)
+
+    def log_histogram(self, key: str, values: Any, bins: int = 64, step: int | None = None) -> None:
+        """Record how values are distributed: numbers, an array, or what `numpy.histogram` returned."""
+        from madang.sdk import media
+
+        media.log_histogram(self, key, values, bins, step)
+
+    def log_confusion_matrix(
+        self,
+        key: str,
+        truth: Any = None,
+        predicted: Any = None,
+        *,
+        matrix: Any = None,
+        labels: Sequence[Any] | None = None,
+        step: int | None = None,
+    ) -> None:
+        """Record a confusion matrix, counted from true and predicted classes or given as ``matrix``."""
+        from madang.sdk import media
+
+        media.log_confusion_matrix(self, key, truth, predicted, matrix, labels, step)
+
     def alert(self, title: str, text: str = "", level: Literal["info", "warn", "error"] = "info") -> None:
         """Record something that a person should look at."""
         self.append(codec.ALERT, {"title": title, "text": text, "level": level})
@@ -158,7 +271,10 @@ class Run(Core):
         end(self, {"status": status, "exit_code": exit_code, "signal": signal, "error": error})
 
     def close(self, status: str) -> dict[str, int]:
-        """Close the segments after the last event, and return their sizes; what is logged later is refused."""
+        """Close the segments after the last event, and return their sizes; what is logged later is refused.
+
+        The locks stay until `release`: by them the follower finds a run that was over in a moment.
+        """
         sizes: dict[str, int] = {}
         with self._lock:
             self.status = status
@@ -174,8 +290,13 @@ class Run(Core):
                     try:
                         writer.sync()
                     finally:
-                        self._close(writer)
+                        writer.close()
         return sizes
+
+    def release(self, segments: Iterable[str]) -> None:
+        """Give the locks of closed segments back."""
+        for segment in segments:
+            layout.release(layout.lock_path(self.places.store, self.id, segment))
 
     def __enter__(self) -> Self:
         return self

@@ -51,4 +51,4 @@ def _note() -> None:
     from madang.sdk.run import active
 
     for run in active:
-        run.append(STARTED, {"seeds": used})
+        run.begin(STARTED, seeds=used)

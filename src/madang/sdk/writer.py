@@ -101,9 +101,7 @@ def _flatten(values: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]
                 yield name, dict(value)
             else:
                 yield from _flatten(value, name + "/")
-        elif isinstance(value, (list, tuple, set, frozenset)) or (
-            getattr(value, "size", 1) != 1 and hasattr(value, "shape")
-        ):
+        elif isinstance(value, (list, tuple, set, frozenset)) or any(side != 1 for side in getattr(value, "shape", ())):
             raise InvalidInput(
                 f"The metric {name[:200]!r} is {_describe(value)}, not one number.",
                 hint="Log one value for each key, or use run.log_histogram, log_table or log_image.",

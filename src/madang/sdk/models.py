@@ -1,0 +1,346 @@
+"""Models as folders in the MLmodel layout: safe formats first, pickle only when asked for by name."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+import tempfile
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from madang.domain.versions import check_name
+from madang.errors import InvalidInput, NotFound, Refused
+from madang.formats import mlmodel
+from madang.sdk import artifacts, blobs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from madang.sdk.artifacts import LoggedVersion
+    from madang.sdk.run import Run
+
+_FLAG = "Pass allow_pickle=True if you trust it: loading a pickle runs whatever code its author put into it."
+# Types of scikit-learn and NumPy that skops does not trust by itself: plain classes that hold numbers.
+_TRUSTED = re.compile(
+    r"(sklearn(\.\w+)+\.[A-Z]\w*|numpy\.dtype|numpy\.random\._\w+\.[A-Z]\w*|numpy\.random\._pickle\.\w+)\Z"
+)
+
+
+def log_model(
+    run: Run,
+    model: Any,
+    name: str,
+    aliases: Iterable[str],
+    *,
+    allow_pickle: bool,
+    metadata: Mapping[str, Any] | None,
+) -> LoggedVersion:
+    """Write a model in the MLmodel layout and record it as a version of type model.
+
+    Raises:
+        Refused: only a pickle could hold the model, and ``allow_pickle`` is false.
+        NotFound: the model is a path, and nothing is there.
+        StorageError: the disk refused.
+    """
+    name = check_name(name)
+    if isinstance(model, (str, os.PathLike)):
+        return artifacts.log_artifact(run, model, name, "model", aliases, metadata=metadata)
+    if run.mode == "disabled":
+        return artifacts.LoggedVersion(name, "model", 0, 0)
+    with tempfile.TemporaryDirectory(prefix="madang-model-") as folder:
+        save(model, folder, run=run.id, allow_pickle=allow_pickle, metadata=metadata)
+        entries = blobs.put_tree(run.places.store, folder)
+    return artifacts.write_version(run, name, "model", entries, aliases, metadata=metadata)
+
+
+def save(
+    model: Any, folder: str, *, run: str = "", allow_pickle: bool = False, metadata: Mapping[str, Any] | None = None
+) -> None:
+    """Write a model into an empty folder, in the MLmodel layout.
+
+    Raises:
+        Refused: only a pickle could hold it, and ``allow_pickle`` is false.
+    """
+    flavors, packages = _write(model, folder, allow_pickle)
+    if "python_function" in flavors:
+        flavors["python_function"] |= {
+            "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+            "python_version": platform.python_version(),
+        }
+    _write_environment(folder, packages)
+    size = sum(os.path.getsize(os.path.join(folder, name)) for name in blobs.files_below(folder))
+    described = mlmodel.MLmodel(
+        flavors=flavors,
+        uuid=uuid.uuid4().hex,
+        created=time.strftime("%Y-%m-%d %H:%M:%S.000000", time.gmtime()),
+        run=run,
+        size=size,
+        metadata=dict(metadata or {}),
+    )
+    with open(os.path.join(folder, mlmodel.FILE), "w", encoding="utf-8") as file:
+        file.write(mlmodel.dump(described))
+
+
+_Written = tuple[dict[str, dict[str, Any]], list[str]]  # flavors, and the packages that loading needs
+
+
+def _write(model: Any, folder: str, allow_pickle: bool) -> _Written:
+    """Write the model's own files."""
+    bases = {f"{base.__module__.split('.')[0]}.{base.__name__}" for base in type(model).__mro__}
+    if "torch.Module" in bases or _is_state_dict(model):
+        return _write_torch(model, folder)
+    if bases & {"xgboost.XGBModel", "xgboost.Booster"}:
+        model.save_model(os.path.join(folder, "model.ubj"))
+        facts: dict[str, Any] = {
+            "model_class": _class_of(model),
+            "model_format": "ubj",
+            "xgb_version": _version("xgboost"),
+        }
+        return _native("xgboost", "model.ubj", facts, ["xgboost"])
+    if bases & {"lightgbm.Booster", "lightgbm.LGBMModel"}:
+        getattr(model, "booster_", model).save_model(os.path.join(folder, "model.lgb"))
+        facts = {"model_class": "lightgbm.basic.Booster", "lgb_version": _version("lightgbm")}
+        return _native("lightgbm", "model.lgb", facts, ["lightgbm"])
+    if "onnx.ModelProto" in bases:
+        with open(os.path.join(folder, "model.onnx"), "wb") as file:
+            file.write(model.SerializeToString())
+        facts = {"onnx_version": _version("onnx"), "providers": ["CPUExecutionProvider"]}
+        return _native("onnx", "model.onnx", facts, ["onnx", "onnxruntime"])
+    if "sklearn.BaseEstimator" in bases:
+        return _write_sklearn(model, folder, allow_pickle)
+    return _write_pickle(model, folder, allow_pickle)
+
+
+def _native(flavor: str, file: str, facts: dict[str, Any], packages: list[str]) -> _Written:
+    pyfunc = {"loader_module": f"mlflow.{flavor}", "data": file}
+    return {"python_function": pyfunc, flavor: {"data": file, **facts}}, packages
+
+
+def _is_state_dict(model: Any) -> bool:
+    return (
+        isinstance(model, dict)
+        and bool(model)
+        and all(type(value).__module__.startswith("torch") for value in model.values())
+    )
+
+
+def _write_torch(model: Any, folder: str) -> _Written:
+    """The weights as safetensors; the class that takes them is code, and code is in the repository."""
+    save_file = _needed("safetensors.torch", "safetensors").save_file
+    state = model if isinstance(model, dict) else model.state_dict()
+    seen: dict[int, str] = {}
+    tensors: dict[str, Any] = {}
+    shared: dict[str, str] = {}
+    for key, tensor in state.items():  # safetensors holds each storage once
+        first = seen.setdefault(tensor.data_ptr() or id(tensor), key)
+        if first == key:
+            tensors[key] = tensor.detach().cpu().contiguous()
+        else:
+            shared[key] = first
+    save_file(tensors, os.path.join(folder, "model.safetensors"))
+    flavor = {
+        "data": "model.safetensors",
+        "model_class": _class_of(model),
+        "shared": shared,
+        "torch_version": _version("torch"),
+    }
+    return {"madang_torch": flavor}, ["torch", "safetensors"]
+
+
+def _write_sklearn(model: Any, folder: str, allow_pickle: bool) -> _Written:
+    skops = _needed("skops.io", "skops")
+    path = os.path.join(folder, "model.skops")
+    try:
+        skops.dump(model, path)
+        foreign = skops.get_untrusted_types(file=path)
+    except Exception as error:
+        if not allow_pickle:
+            raise Refused(f"skops cannot hold this {type(model).__name__}: {error}.", hint=_FLAG) from error
+        if os.path.exists(path):
+            os.unlink(path)
+        return _write_pickle(model, folder, allow_pickle)
+    unknown = [name for name in foreign if not _TRUSTED.match(name)]
+    if unknown and not allow_pickle:
+        raise Refused(
+            f"This {type(model).__name__} holds types that cannot be loaded safely: {', '.join(unknown[:5])}.",
+            hint=_FLAG,
+        )
+    flavor = {
+        "pickled_model": "model.skops",
+        "serialization_format": "skops",
+        "skops_trusted_types": list(foreign),
+        "sklearn_version": _version("sklearn"),
+        "code": None,
+    }
+    pyfunc = {"loader_module": "mlflow.sklearn", "model_path": "model.skops", "predict_fn": "predict"}
+    return {"python_function": pyfunc, "sklearn": flavor}, ["scikit-learn", "skops"]
+
+
+def _write_pickle(model: Any, folder: str, allow_pickle: bool) -> _Written:
+    if not allow_pickle:
+        raise Refused(f"There is no safe format for a {_class_of(model)}; only pickle could hold it.", hint=_FLAG)
+    pickler: Any = sys.modules.get("cloudpickle") or __import__("pickle")
+    with open(os.path.join(folder, "model.pkl"), "wb") as file:
+        pickler.dump(model, file)
+    how = pickler.__name__
+    if hasattr(model, "fit") and hasattr(model, "predict") and "sklearn" in sys.modules:
+        flavor = {
+            "pickled_model": "model.pkl",
+            "serialization_format": how,
+            "sklearn_version": _version("sklearn"),
+            "code": None,
+        }
+        pyfunc = {"loader_module": "mlflow.sklearn", "model_path": "model.pkl", "predict_fn": "predict"}
+        return {"python_function": pyfunc, "sklearn": flavor}, ["scikit-learn", *([how] if how != "pickle" else [])]
+    return {"madang_pickle": {"data": "model.pkl", "serialization_format": how, "model_class": _class_of(model)}}, []
+
+
+def _class_of(model: Any) -> str:
+    return f"{type(model).__module__}.{type(model).__qualname__}"
+
+
+def _version(module: str) -> str:
+    return str(getattr(sys.modules.get(module), "__version__", ""))
+
+
+def _needed(module: str, package: str) -> Any:
+    try:
+        return __import__(module, fromlist=("_",))
+    except ImportError as error:
+        raise InvalidInput(
+            f"Logging this model safely needs the package {package}.", hint=f"Run `pip install {package}`."
+        ) from error
+
+
+def _write_environment(folder: str, packages: list[str]) -> None:
+    """The files by which MLflow rebuilds a place to score in."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    lines = []
+    for package in packages:
+        try:
+            lines.append(f"{package}=={version(package)}")
+        except PackageNotFoundError:
+            lines.append(package)
+    python = platform.python_version()
+    files = {
+        "requirements.txt": "".join(line + "\n" for line in lines),
+        "python_env.yaml": f"python: {python}\nbuild_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n",
+        "conda.yaml": f"channels:\n- conda-forge\ndependencies:\n- python={python}\n- pip\n- pip:\n"
+        + "".join(f"  - {line}\n" for line in ["mlflow", *lines])
+        + "name: mlflow-env\n",
+    }
+    for name, text in files.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def load_model(ref: str | os.PathLike[str], allow_pickle: bool = False, *, project: str = "") -> Any:
+    """Load a model by ``name``, ``name:v3``, ``name@production``, or from a folder in the MLmodel layout.
+
+    PyTorch weights come as a state dict: pass it to ``load_state_dict`` of your module.
+
+    Raises:
+        NotFound: there is no such model.
+        Refused: loading could run code of the model's author, and ``allow_pickle`` is false.
+        CorruptData: the folder is not a model.
+    """
+    text = os.fspath(ref)
+    if os.path.isfile(os.path.join(text, mlmodel.FILE)):
+        return load(text, allow_pickle=allow_pickle)
+    from madang.sdk.reading import materialized
+
+    return load(materialized(text, project), allow_pickle=allow_pickle)
+
+
+def load(folder: str, *, allow_pickle: bool = False) -> Any:
+    """Load a model from a folder in the MLmodel layout.
+
+    Raises:
+        NotFound: there is no `MLmodel` file, or no flavor in it that this release can load.
+        Refused: see `load_model`.
+    """
+    path = os.path.join(folder, mlmodel.FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            flavors = mlmodel.load(file.read(mlmodel.MAX_BYTES + 1), path).flavors
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotFound(f"{folder} holds no model: no readable file {mlmodel.FILE}.") from error
+    for name, loader in _LOADERS.items():
+        if name in flavors:
+            return loader(folder, flavors[name], allow_pickle)
+    raise NotFound(f"The model in {folder} has the flavors {', '.join(flavors)}; none of them can be loaded here.")
+
+
+def _inside(folder: str, flavor: dict[str, Any], *keys: str) -> str:
+    """The path of a model's file, which must lie in its folder."""
+    named = next((flavor[key] for key in keys if isinstance(flavor.get(key), str)), "")
+    path = os.path.realpath(os.path.join(folder, named))
+    if not named or not path.startswith(os.path.realpath(folder) + os.sep) or not os.path.exists(path):
+        raise NotFound(f"The file {named!r} of the model in {folder} is not there.")
+    return path
+
+
+def _load_sklearn(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
+    path = _inside(folder, flavor, "pickled_model")
+    if flavor.get("serialization_format") != "skops":
+        return _unpickle(path, allow_pickle)
+    skops = _needed("skops.io", "skops")
+    foreign = skops.get_untrusted_types(file=path)
+    unknown = [name for name in foreign if not _TRUSTED.match(name)]
+    if unknown and not allow_pickle:
+        raise Refused(f"{path} holds types that are not known to be safe: {', '.join(unknown[:5])}.", hint=_FLAG)
+    return skops.load(path, trusted=foreign)
+
+
+def _unpickle(path: str, allow_pickle: bool) -> Any:
+    if not allow_pickle:
+        raise Refused(f"{path} is a pickle.", hint=_FLAG)
+    import pickle
+
+    with open(path, "rb") as file:
+        return pickle.load(file)  # noqa: S301 - the caller has said so by name
+
+
+def _load_torch(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
+    state = _needed("safetensors.torch", "safetensors").load_file(_inside(folder, flavor, "data"))
+    shared = flavor.get("shared")
+    for key, first in (shared if isinstance(shared, dict) else {}).items():
+        state[key] = state[first]
+    return state
+
+
+def _load_xgboost(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
+    xgboost = _needed("xgboost", "xgboost")
+    kind = str(flavor.get("model_class", "")).rpartition(".")[2]
+    model = getattr(xgboost, kind if kind.startswith("XGB") else "Booster")()
+    model.load_model(_inside(folder, flavor, "data"))
+    return model
+
+
+def _load_lightgbm(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
+    path = _inside(folder, flavor, "data")
+    if path.endswith(".pkl"):
+        return _unpickle(path, allow_pickle)
+    return _needed("lightgbm", "lightgbm").Booster(model_file=path)
+
+
+def _load_onnx(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
+    return _needed("onnx", "onnx").load(_inside(folder, flavor, "data"))
+
+
+def _load_pickle(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
+    return _unpickle(_inside(folder, flavor, "data"), allow_pickle)
+
+
+_LOADERS = {
+    "sklearn": _load_sklearn,
+    "madang_torch": _load_torch,
+    "xgboost": _load_xgboost,
+    "lightgbm": _load_lightgbm,
+    "onnx": _load_onnx,
+    "madang_pickle": _load_pickle,
+}

@@ -1,0 +1,212 @@
+"""Reading runs back: this machine's store, or the hub that MADANG_HUB names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from madang import wiring
+from madang.domain.metrics import MetricSummary
+from madang.domain.query import RunQuery
+from madang.domain.runs import RunRecord
+from madang.formats import filter as filters
+from madang.sdk.summary import summarize
+
+if TYPE_CHECKING:
+    from madang.ports.reader import Reader
+
+_PAGE = 1000
+
+
+def open_reader(store: str | os.PathLike[str] | None = None) -> Reader:
+    """The reading side: the hub where MADANG_HUB names one, else a store on this machine.
+
+    Raises:
+        Unavailable: the hub does not answer.
+    """
+    return wiring.reader(os.fspath(store) if store else None)
+
+
+class ReadRun:
+    """A run as it was recorded so far, by whichever process. Every access to `history` reads anew."""
+
+    def __init__(self, record: RunRecord, store: str | os.PathLike[str] | None = None) -> None:
+        self._store = store
+        self.record = record  # everything known, typed
+        self.id = record.id
+        self.name = record.name
+        self.project = record.project
+        self.status = record.status
+        self.config = record.config
+        self.tags = record.tags
+
+    def __repr__(self) -> str:
+        return f"<madang run {self.name!r} {self.id} ({self.status})>"
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """One value a metric, as `define_metric` says (the last by default), and the values set by hand."""
+        return summary_of(self.record)
+
+    @property
+    def metrics(self) -> dict[str, MetricSummary]:
+        """Last, minimum, maximum, mean and their steps, for each metric, and for the system's (``system/…``)."""
+        return dict(self.record.metrics)
+
+    def history(
+        self,
+        keys: Sequence[str] | str | None = None,
+        *,
+        samples: int | None = None,
+        min_step: int | None = None,
+        max_step: int | None = None,
+    ) -> Any:
+        """Points of some metrics, or all: one row a step, columns ``step`` and the keys.
+
+        A DataFrame where pandas is installed, else a mapping of column names to lists; where a key has no value at a
+        step it is NaN or None. The last value of a step counts. ``samples`` thins each series, keeping its spikes.
+
+        Raises:
+            NotFound: the run is gone.
+        """
+        wanted = [keys] if isinstance(keys, str) else None if keys is None else list(keys)
+        reader = open_reader(self._store)
+        try:
+            found = reader.history([self.id], wanted, samples=samples, min_step=min_step, max_step=max_step)
+        finally:
+            reader.close()
+        series = found.get(self.id, {})
+        points = {key: dict(zip(one.steps, one.values, strict=True)) for key, one in series.items()}
+        names = list(points) if wanted is None else wanted
+        steps = sorted(set().union(*points.values())) if points else []
+        columns: dict[str, list[Any]] = {"step": steps}
+        for name in names:
+            values = points.get(name, {})
+            columns[name] = [values.get(step) for step in steps]
+        return table(columns)
+
+    def console(self, limit: int = 10_000) -> list[str]:
+        """The last lines of console output."""
+        reader = open_reader(self._store)
+        try:
+            return [line.text for line in reader.console(self.id, limit=limit, tail=True).lines]
+        finally:
+            reader.close()
+
+
+def get_run(name: str, *, dir: str | os.PathLike[str] | None = None) -> ReadRun:
+    """A run by its id, a unique beginning of it, or its name; ``dir`` is the store's folder.
+
+    Raises:
+        NotFound: there is no such run.
+        Conflict: several runs fit.
+    """
+    reader = open_reader(dir)
+    try:
+        return ReadRun(reader.run(name), dir)
+    finally:
+        reader.close()
+
+
+def runs(
+    project: str | None = None,
+    filter: str = "",
+    order_by: str | Sequence[str] = (),
+    limit: int = 1000,
+    *,
+    dir: str | os.PathLike[str] | None = None,
+) -> Any:
+    """Search for runs: ``runs(project="iris", filter="metrics.f1 > 0.9", order_by="metrics.f1 desc")``.
+
+    A DataFrame where pandas is installed, else a list of mappings; columns ``id``, ``name``, ``status``, …, and
+    ``params.K``, ``metrics.K``, ``tags.K``.
+
+    Raises:
+        InvalidInput: the filter or the order cannot be read.
+    """
+    where = filters.parse_filter(filter)
+    order = tuple(filters.parse_order(text) for text in ([order_by] if isinstance(order_by, str) else order_by))
+    projects = (project,) if project else None
+    rows: list[dict[str, Any]] = []
+    cursor = ""
+    reader = open_reader(dir)
+    try:
+        while len(rows) < limit:
+            page = reader.runs(RunQuery(projects, where, order, min(limit - len(rows), _PAGE), cursor))
+            rows += [row_of(record) for record in page.runs]
+            cursor = page.next
+            if not cursor:
+                break
+    finally:
+        reader.close()
+    return table_of_rows(rows)
+
+
+def row_of(record: RunRecord) -> dict[str, Any]:
+    """One run as a flat row. Times are µs since 1970 UTC, the duration is in seconds."""
+    return {
+        "id": record.id,
+        "name": record.name,
+        "project": record.project,
+        "status": record.status,
+        "created_at": record.created_at,
+        "duration": record.duration / 1e6,
+        "user": record.user,
+        "group": record.group,
+        "job_type": record.job_type,
+        **{f"params.{key}": value for key, value in record.config.items()},
+        **{f"metrics.{key}": value for key, value in summary_of(record).items()},
+        **{f"tags.{key}": value for key, value in record.tags.items()},
+    }
+
+
+def summary_of(record: RunRecord) -> dict[str, Any]:
+    """The summary of what the run itself has logged: the system's samples have no last value of interest."""
+    logged = {key: metric for key, metric in record.metrics.items() if not key.startswith("system/")}
+    return summarize(logged, record.definitions, record.summary)
+
+
+def table_of_rows(rows: list[dict[str, Any]]) -> Any:
+    """A DataFrame of rows where pandas is installed, else the rows."""
+    try:
+        import pandas
+    except ImportError:
+        return rows
+    frame = pandas.DataFrame(rows)
+    if "created_at" in frame:
+        frame["created_at"] = pandas.to_datetime(frame["created_at"], unit="us", utc=True)
+    return frame
+
+
+def table(columns: Mapping[str, list[Any]]) -> Any:
+    """A DataFrame of columns where pandas is installed, else the mapping."""
+    try:
+        import pandas
+    except ImportError:
+        return dict(columns)
+    return pandas.DataFrame(columns)
+
+
+def materialized(ref: str, project: str = "") -> str:
+    """A version's files as a folder (or file) on this machine.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    from madang.formats import store as layout
+    from madang.sdk.artifacts import materialize
+
+    places = layout.find_store()
+    layout.ensure(places.store)
+    reader = open_reader()
+    try:
+        where = project or _default_project(places.root)
+        return materialize(reader, where, reader.resolve(where, ref).ref, places.store)
+    finally:
+        reader.close()
+
+
+def _default_project(root: str) -> str:
+    return os.environ.get("MADANG_PROJECT") or os.path.basename(root or os.getcwd()) or "default"
