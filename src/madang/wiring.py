@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from madang.backends.objects.local import LocalObjects
 from madang.backends.records import SqlRecords, open_sqlite
 from madang.backends.segments import LocalSegments
+from madang.client.http import HubClient
+from madang.client.reader import HubReader
 from madang.domain.access import Principal, local
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
@@ -81,5 +83,11 @@ def local_reader(path: str | None = None, store: str | None = None) -> Reader:
 
 
 def reader(store: str | None = None, hub: str | None = None) -> Reader:
-    """The reading side that commands and the SDK use: this machine's store."""
+    """The reading side that commands and the SDK use: the hub named here or in MADANG_HUB, else this machine's store.
+
+    An empty ``hub`` means the store, whatever MADANG_HUB says.
+    """
+    address = os.environ.get("MADANG_HUB", "") if hub is None else hub
+    if address:
+        return HubReader(HubClient(address))
     return local_reader(store=store)
