@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fetch": ("madang.cli.fetch:fetch", "Bring data from a remote into the cache."),
     "pull": ("madang.cli.pull:pull", "Bring data from a remote into the cache and the workspace."),
     "remote": ("madang.cli.remote:remote", "Manage remotes."),
+    "sync": ("madang.cli.sync:sync", "Send runs to a hub, or compare them with it."),
+    "login": ("madang.cli.login:login", "Keep the token of a hub."),
 }
 
 EXIT_CODES = """\

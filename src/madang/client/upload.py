@@ -8,7 +8,6 @@ from typing import IO
 
 from madang.client.http import HubClient
 from madang.client.segments import Piece, SegmentFile, segments_of
-from madang.durable import write_file
 from madang.errors import Diverged, MadangError, NotFound, Unavailable
 from madang.formats import journal
 from madang.formats import store as layout
@@ -58,8 +57,14 @@ class RunUpload:
 
     def write_synced(self) -> None:
         """Note beside the segments what the hub has acknowledged (docs/formats/store.md)."""
-        body = "".join(f"{segment} {offset}\n" for segment, offset in sorted(self.acknowledged.items()))
-        write_file(os.path.join(layout.run_dir(self._store, self.run), "synced"), body.encode())
+        path = os.path.join(layout.run_dir(self._store, self.run), "synced")
+        aside = f"{path}-{os.urandom(4).hex()}"
+        try:
+            with open(aside, "w", encoding="ascii") as file:
+                file.writelines(f"{segment} {offset}\n" for segment, offset in sorted(self.acknowledged.items()))
+            os.replace(aside, path)  # no sync: the hub is asked anyway when this is lost
+        except OSError as error:
+            raise layout.refused(path, error) from error
 
     def _push_segment(self, file: SegmentFile) -> bool:
         position = self._at.get(file.segment)
@@ -77,7 +82,7 @@ class RunUpload:
 
     def _locate(self, file: SegmentFile) -> journal.Position:
         """Where to go on: the hub's offset, if its chain there is ours."""
-        offset, chain = self._hub_position(file.segment)
+        offset, chain = self.hub_position(file.segment)
         ours = file.position_at(offset)
         if offset and ours.offset == offset and ours.chain.hex() != chain:
             raise Diverged(
@@ -93,7 +98,8 @@ class RunUpload:
             )
         return ours
 
-    def _hub_position(self, segment: str) -> tuple[int, str]:
+    def hub_position(self, segment: str) -> tuple[int, str]:
+        """How many bytes of a segment the hub has, and the chain there."""
         answer = self._hub.request("HEAD", ("runs", self.run, "segments", segment))
         offset, chain = answer.headers.get("upload-offset", ""), answer.headers.get("madang-chain", "")
         if not (offset.isascii() and offset.isdigit() and len(chain) == 32):

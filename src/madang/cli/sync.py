@@ -1,0 +1,123 @@
+"""`madang sync`: bring runs to a hub, or prove that it has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from madang.cli import output
+from madang.errors import UsageError
+
+if TYPE_CHECKING:
+    from madang.client.http import HubClient
+    from madang.client.sync import Check
+
+
+@click.command()
+@click.argument("runs", nargs=-1)
+@click.option("--hub", "address", envvar="MADANG_HUB", metavar="URL", help="The hub; MADANG_HUB otherwise.")
+@click.option("--check", "checking", is_flag=True, help="Send nothing; compare what is here with the hub.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result of each run as JSON.")
+def sync(runs: tuple[str, ...], address: str | None, checking: bool, as_json: bool) -> int:
+    """Send runs of this machine to a hub; only what it lacks. Interrupted or repeated, it does no harm.
+
+    RUN is an id, the beginning of one, or a name; without any, all runs of this workspace are sent.
+    With --check the hashes of all segments are compared, and everything that is derived from them.
+
+    \b
+    Examples:
+      madang sync
+      madang sync brave-owl-3 --hub https://hub.example.org
+      madang sync --check --json
+    """
+    from madang.client.http import HubClient
+    from madang.formats.store import find_store
+    from madang.wiring import local_reader
+
+    if not address:
+        raise UsageError("There is no hub to send to.", hint="Pass --hub URL or set MADANG_HUB.")
+    hub = HubClient(address)
+    store = find_store().store
+    chosen = None
+    if runs:
+        reader = local_reader()
+        try:
+            chosen = [reader.run(name).id for name in runs]
+        finally:
+            reader.close()
+    try:
+        return _check(hub, store, chosen, as_json) if checking else _send(hub, store, chosen, as_json)
+    finally:
+        hub.close()
+
+
+def _send(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from madang.cli.progress import progress
+    from madang.client.segments import runs_of
+    from madang.client.sync import Sent
+    from madang.client.sync import sync as send
+
+    done: list[Sent] = []
+    with progress(len(chosen if chosen is not None else runs_of(store)), "runs", "sync") as advance:
+        for item in send(hub, store, chosen):
+            done.append(item)
+            advance(1)
+    if as_json:
+        output.data({"hub": hub.address, "runs": [asdict(item) for item in done]})
+    else:
+        sent = [item for item in done if item.bytes or item.blobs]
+        size = sum(item.bytes for item in sent)
+        click.echo(f"{len(sent)} of {len(done)} runs had something to send: {size} bytes" if sent else "All is there.")
+    for item in done:
+        if item.error:
+            output.note(f"run {item.run}: {item.error}")
+        if item.missing:
+            output.note(
+                f"run {item.run}: {len(item.missing)} files are named but not in this store, e.g. {item.missing[0]}"
+            )
+    return 1 if any(item.error for item in done) else 0
+
+
+def _check(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from madang.cli.progress import progress
+    from madang.client.reader import HubReader
+    from madang.client.segments import runs_of
+    from madang.client.sync import check
+    from madang.wiring import local_reader
+
+    here = local_reader()
+    found: list[Check] = []
+    try:
+        with progress(len(chosen if chosen is not None else runs_of(store)), "runs", "check") as advance:
+            for item in check(hub, here, HubReader(hub), store, chosen):
+                found.append(item)
+                advance(1)
+    finally:
+        here.close()
+    failed = [item for item in found if not item.ok]
+    if as_json:
+        output.data({"hub": hub.address, "ok": not failed, "runs": [{**asdict(item), "ok": item.ok} for item in found]})
+    else:
+        _tell(found)
+    return 1 if failed else 0
+
+
+def _tell(found: list[Check]) -> None:
+    for item in found:
+        for segment in item.segments:
+            if segment.state not in ("same", "ahead"):
+                output.note(
+                    f"run {item.run}: segment {segment.segment} is {segment.state}: {segment.chain_here} at byte"
+                    f" {segment.here} here, {segment.chain_there} at byte {segment.there} there"
+                )
+        for name in item.differs:
+            output.note(f"run {item.run}: differs: {name}")
+        if item.changed:
+            output.note(f"run {item.run}: changed on the record since: {', '.join(item.changed)}")
+    good = sum(item.ok for item in found)
+    click.echo(f"{good} of {len(found)} runs are the same here and there.")
