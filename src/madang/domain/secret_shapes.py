@@ -88,6 +88,7 @@ _FAKE = re.compile(
     r"(?i)^(?:.*(?:example|changeme|placeholder|dummy|your[_\-]|redacted).*|x{4,}|\*+|\.+|\$[\w{(].*|<.*>|%\(.*|\{.*\}"
     r"|none|null|true|false|str|string|optional.*|os\.environ.*|https?://[^\s@]*|[/~].*)$"
 )
+_PLAIN = re.compile(r"[A-Za-z0-9+/=_%\-]+")
 _PASSWORDS = ("password", "passwd", "passphrase", "pwd", "비밀번호", "암호", "비번")
 
 
@@ -138,11 +139,12 @@ def _is_secret(match: re.Match[str], *, strict: bool) -> bool:
     value = match.group(group)
     if value.startswith(MASK) or not secret_name(name) or _FAKE.match(value):
         return False
-    if strict or not any(word in name.lower() for word in _PASSWORDS):
-        # In program text a bare word is an expression; a literal with letters and digits is a value.
-        quoted = group != "bare" or (match.group("sign") == "=" and match.group("name").isupper())
-        return (quoted or _dense(value, 20)) and " " not in value and _dense(value, 8 if quoted else 20)
-    return True
+    if not strict and any(word in name.lower() for word in _PASSWORDS):
+        return True
+    # In program text a bare word is an expression, unless it is a shell's assignment; a literal is a value.
+    quoted = group != "bare" or (match.groupdict().get("sign") == "=" and name.isupper())
+    plain = not strict and _PLAIN.fullmatch(value) is not None
+    return " " not in value and _dense(value, 8 if quoted or plain else 20)
 
 
 def _dense(value: str, least: int) -> bool:
