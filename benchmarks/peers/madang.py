@@ -19,8 +19,8 @@ class Tracker:
 
 def read(store: str) -> dict[str, Points]:
     runs: dict[str, Points] = {}
-    for row in madang.runs(project="bench", limit=10_000):
-        found = madang.get_run(row["id"])
+    for row in madang.runs(project="bench", limit=10_000, dir=store):
+        found = madang.get_run(row["id"], dir=store)
         history = found.history([f"k{number}" for number in range(10)])
         steps = history["step"]
         runs[found.name] = {

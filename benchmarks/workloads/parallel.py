@@ -16,7 +16,7 @@ PEERS = ["madang", "floor", "expman"]
 
 
 def measure(bench: Bench) -> list[Table]:
-    calls = 10_000 if bench.quick else 30_000
+    calls = 10_000 if bench.quick else 50_000
     repeats = min(3, bench.repeats)
     table = Table(
         f"Writers at once: {calls:,} calls of 10 scalars each, {CORES} cores",
