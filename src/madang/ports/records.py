@@ -206,8 +206,8 @@ class SegmentRecords(Protocol):
         """The kept bytes from ``offset`` on, joined."""
         ...
 
-    def drop_pieces(self, segment: int, before: int) -> None:
-        """Forget pieces that end at or before this offset."""
+    def pack_pieces(self, segment: int, offset: int, size: int, packed: bytes) -> None:
+        """Replace the pieces of ``size`` bytes from ``offset`` by one; ``packed`` is a zstd frame of the same bytes."""
         ...
 
 

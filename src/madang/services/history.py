@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 from madang.domain import events
 from madang.domain.events import Stamp
-from madang.domain.series import Series, SeriesKind, common_kind, kind_of
+from madang.domain.series import Series
+from madang.formats.chunk import Chunk
 from madang.formats.journal import KeySet, Position, read_frames
 from madang.formats.rows import Batch, Rows, decode
-from madang.ports.records import Records, SegmentRow, StoredRun
+from madang.ports.records import ChunkRow, Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFiles
+from madang.services.points import Points
+from madang.services.sealing import IS_ERROR, TEXT
 from madang.services.summaries import visible
 
-_WHOLE = 1 << 62
-ConsoleBySegment: TypeAlias = dict[str, dict[int, tuple[Stamp, events.Console]]]
-_KINDS: dict[str, SeriesKind] = {"d": "float", "q": "int", "?": "bool"}
+Lines: TypeAlias = dict[int, tuple[Stamp, events.Console]]
+ConsoleBySegment: TypeAlias = dict[str, Lines]
+_LETTERS = str.maketrans("1248rsimv", "qqqqqvvvv")  # codings of a chunk → types of the journal
 
 
-@dataclass
-class _Points:
-    """Points of one key, not yet in order."""
+class News(NamedTuple):
+    """What came after a place. ``reached`` is the frame of each segment at which the next look begins."""
 
-    places: list[tuple[int, int, str, int]] = field(default_factory=list)  # step, time, segment, sequence
-    values: list[Any] = field(default_factory=list)
-    kinds: set[SeriesKind] = field(default_factory=set)
+    series: dict[str, Series]
+    console: ConsoleBySegment
+    reached: dict[str, int]
 
 
 class History:
@@ -51,101 +53,141 @@ class History:
 
     def tail(self, run: str, row: SegmentRow) -> Batch:
         """What lies in a segment between its sealed part and where it is read to."""
+        if not row.rows:
+            return Batch()
         data = self.raw(run, row, row.sealed_offset, row.offset)
         position = Position(row.sealed_offset, row.sealed_sequence, row.sealed_chain)
         return decode(read_frames(data, position), row.id, self.keysets(row, row.sealed_sequence))
 
-    def rows(self, stored: StoredRun, keys: Collection[str] | None = None) -> Iterator[tuple[str, Rows]]:
-        """(segment, rows) of all visible points of a run; with ``keys`` only groups that hold one of them."""
-        rewinds = stored.state.rewinds
-        for row in self._records.segments.of_run(stored.number):
-            for group in self.tail(stored.state.run, row).rows:
-                if keys is None or not set(keys).isdisjoint(group.names):
-                    yield row.id, visible(group, row.id, rewinds)
+    def rows(
+        self,
+        stored: StoredRun,
+        keys: Collection[str] | None = None,
+        *,
+        after: dict[str, int] | None = None,
+        steps: tuple[int, int] | None = None,
+    ) -> Iterator[tuple[str, Rows]]:
+        """(segment, rows) of the visible points of a run, in the order of frames within each segment.
+
+        ``keys`` leaves out the other columns (of chunks), ``after`` frames before a sequence of each segment, ``steps``
+        chunks outside; what is left may still hold rows and keys that were not asked for.
+        """
+        segments = {row.number: row for row in self._records.segments.of_run(stored.number)}
+        numbers = None if keys is None else self._records.segments.numbers(list(keys))
+        chunks: dict[int, list[ChunkRow]] = {}
+        for chunk in self._records.history.heads(stored.number, "h") if numbers != {} else []:
+            chunks.setdefault(chunk.segment, []).append(chunk)
+        for row in segments.values():
+            first = (after or {}).get(row.id, 0)
+            if first >= row.sequence > 0:
+                continue
+            for rows in self._chunk_rows(row, chunks.get(row.number, []), numbers, first, steps):
+                yield row.id, visible(rows, row.id, stored.state.rewinds)
+            for rows in self.tail(stored.state.run, row).rows:
+                if keys is None or not set(keys).isdisjoint(rows.names):
+                    yield row.id, visible(rows, row.id, stored.state.rewinds)
+
+    def _chunk_rows(
+        self,
+        row: SegmentRow,
+        chunks: Sequence[ChunkRow],
+        numbers: dict[str, int] | None,
+        first: int,
+        steps: tuple[int, int] | None,
+    ) -> Iterator[Rows]:
+        wanted = None if numbers is None else numbers.values()
+        names = {} if numbers is None else {number: name for name, number in numbers.items()}
+        for place, chunk in enumerate(chunks):
+            following = chunks[place + 1].first if place + 1 < len(chunks) else row.sealed_sequence
+            if following <= first:
+                continue
+            opened = Chunk(chunk.head, partial(self._records.history.blocks, chunk))
+            parts = opened.parts(wanted, *steps) if steps else opened.parts(wanted)
+            if numbers is None:
+                missing = {key for part in parts for key in part.keys} - set(names)
+                names |= self._records.segments.names(missing)
+            for part in parts:
+                yield Rows(
+                    [names[key] for key in part.keys],
+                    part.codings.translate(_LETTERS),
+                    part.sequences,
+                    part.times,
+                    part.steps,
+                    part.columns,
+                )
 
     def series(
         self, stored: StoredRun, keys: Collection[str] | None, min_step: int | None = None, max_step: int | None = None
     ) -> dict[str, Series]:
         """Series by key, whole, in the order of (step, time)."""
-        wanted = None if keys is None else set(keys)
-        points: dict[str, _Points] = {}
-        for segment, rows in self.rows(stored, wanted):
-            _take_rows(points, segment, rows, wanted)
-        return {name: _series(name, found, min_step, max_step) for name, found in points.items()}
+        points = Points(None if keys is None else set(keys))
+        steps = (-(1 << 63) if min_step is None else min_step, (1 << 63) if max_step is None else max_step)
+        bounded = min_step is not None or max_step is not None
+        for segment, rows in self.rows(stored, keys, steps=steps if bounded else None):
+            points.add(segment, rows)
+        return points.series(steps if bounded else None)
 
-    def console(self, stored: StoredRun) -> ConsoleBySegment:
-        """All console lines; the newest text of each number."""
+    def news(self, stored: StoredRun, after: dict[str, int]) -> News:
+        """Points and console lines of the frames at or after a sequence of each segment."""
+        points = Points(None)
+        for segment, rows in self.rows(stored, after=after):
+            first = after.get(segment, 0)
+            if rows.sequences and rows.sequences[0] < first:
+                rows = rows.pick([place for place, sequence in enumerate(rows.sequences) if sequence >= first])
+            points.add(segment, rows)
+        lines: ConsoleBySegment = {}
+        for segment, found in self.console(stored, after=after).items():
+            first = after.get(segment, 0)
+            fresh = {n: item for n, item in found.items() if item[0].sequence >= first}
+            if fresh:
+                lines[segment] = fresh
+        rows_of_run = self._records.segments.of_run(stored.number)
+        return News(points.series(None), lines, {row.id: row.sequence for row in rows_of_run})
+
+    def console(
+        self, stored: StoredRun, *, after: dict[str, int] | None = None, lines: dict[str, tuple[int, int]] | None = None
+    ) -> ConsoleBySegment:
+        """Console lines by segment and number, the newest text of each.
+
+        ``after`` may leave out frames before a sequence of each segment, ``lines`` those outside these numbers of each.
+        """
+        chunks: dict[int, list[ChunkRow]] = {}
+        for chunk in self._records.history.heads(stored.number, "c"):
+            chunks.setdefault(chunk.segment, []).append(chunk)
         found: ConsoleBySegment = {}
         for row in self._records.segments.of_run(stored.number):
-            _take_lines(found, row.id, self.tail(stored.state.run, row).console)
+            first = (after or {}).get(row.id, 0)
+            if first >= row.sequence > 0:
+                continue
+            known: Lines = {}
+            for chunk in chunks.get(row.number, []):
+                self._chunk_lines(known, row, chunk, lines.get(row.id) if lines else None)
+            for stamp, line in self.tail(stored.state.run, row).console:
+                known[line.n] = (stamp, line)
+            if known:
+                found[row.id] = known
         return found
+
+    def _chunk_lines(self, known: Lines, row: SegmentRow, chunk: ChunkRow, bounds: tuple[int, int] | None) -> None:
+        opened = Chunk(chunk.head, partial(self._records.history.blocks, chunk))
+        for part in opened.parts((TEXT, IS_ERROR), *(bounds or (-(1 << 63), 1 << 63))):
+            texts, errors = part.columns
+            for n, time, sequence, text, error in zip(
+                part.steps, part.times, part.sequences, texts, errors, strict=True
+            ):
+                line = events.Console(n, text, "err" if error else "out")
+                known[n] = (Stamp(time, row.id, sequence), line)
 
     def last_lines(self, stored: StoredRun) -> dict[str, int]:
         """The greatest line number of each segment that has console lines."""
-        return {segment: max(lines) for segment, lines in self.console(stored).items()}
-
-    def news(
-        self, stored: StoredRun, after: dict[str, int]
-    ) -> tuple[dict[str, Series], ConsoleBySegment, dict[str, int]]:
-        """(series, console lines, reached) of the frames at or after a sequence of each segment."""
-        points: dict[str, _Points] = {}
-        lines: ConsoleBySegment = {}
-        reached = {}
-        for row in self._records.segments.of_run(stored.number):
-            first = after.get(row.id, 0)
-            reached[row.id] = row.sequence
-            if first >= row.sequence:
-                continue
-            batch = self.tail(stored.state.run, row)
-            for group in batch.rows:
-                rows = visible(group, row.id, stored.state.rewinds)
-                _take_rows(points, row.id, rows.pick([i for i, n in enumerate(rows.sequences) if n >= first]), None)
-            _take_lines(lines, row.id, [item for item in batch.console if item[0].sequence >= first])
-        return {name: _series(name, found, None, None) for name, found in points.items()}, lines, reached
-
-
-def _take_lines(found: ConsoleBySegment, segment: str, lines: list[tuple[Stamp, events.Console]]) -> None:
-    known = found.setdefault(segment, {}) if lines else {}
-    for stamp, line in lines:
-        if line.n not in known or stamp >= known[line.n][0]:
-            known[line.n] = (stamp, line)
-
-
-def _take_rows(points: dict[str, _Points], segment: str, rows: Rows, wanted: set[str] | None) -> None:
-    places = [
-        (step, time, segment, sequence)
-        for step, time, sequence in zip(rows.steps, rows.times, rows.sequences, strict=True)
-    ]
-    for name, letter, column in zip(rows.names, rows.types, rows.columns, strict=True):
-        if places and (wanted is None or name in wanted):
-            _take(points.setdefault(name, _Points()), places, column, letter)
-
-
-def _take(points: _Points, places: list[tuple[int, int, str, int]], column: Any, letter: str) -> None:
-    if letter == "v":
-        pairs = [(place, value) for place, value in zip(places, column, strict=True) if value is not None]
-        points.places += [place for place, _ in pairs]
-        points.values += [value for _, value in pairs]
-        points.kinds.update(kind_of(value) for _, value in pairs)
-    else:
-        points.places += places
-        points.values += column
-        points.kinds.add(_KINDS[letter])
-
-
-def _series(name: str, points: _Points, min_step: int | None, max_step: int | None) -> Series:
-    places, values = points.places, points.values
-    order: Any = range(len(places))
-    if any(map(tuple.__gt__, places, places[1:])):
-        order = sorted(order, key=places.__getitem__)
-    if min_step is not None or max_step is not None:
-        low, high = (-_WHOLE * 2 if min_step is None else min_step), (_WHOLE * 2 if max_step is None else max_step)
-        order = [index for index in order if low <= places[index][0] <= high]
-    return Series(
-        name,
-        common_kind(points.kinds),
-        [places[index][0] for index in order],
-        [places[index][1] for index in order],
-        [values[index] for index in order],
-        len(order),
-    )
+        last: dict[str, int] = {}
+        rows = {row.number: row for row in self._records.segments.of_run(stored.number)}
+        for chunk in self._records.history.heads(stored.number, "c"):
+            opened = Chunk(chunk.head, partial(self._records.history.blocks, chunk))
+            segment = rows[chunk.segment].id
+            last[segment] = max(last.get(segment, 0), opened.steps[1])
+        for row in rows.values():
+            lines = self.tail(stored.state.run, row).console
+            if lines:
+                last[row.id] = max(last.get(row.id, 0), *(line.n for _, line in lines))
+        return last

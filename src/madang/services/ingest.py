@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from madang.domain import events
 from madang.domain.events import Stamp
 from madang.domain.metrics import MetricSummary
-from madang.domain.run_state import RunState, apply
+from madang.domain.run_state import RunState, apply, outcome_of_segment
 from madang.domain.versions import Entry, VersionRecord, check_name, check_path
 from madang.errors import Conflict, InvalidInput
 from madang.formats.journal import KeySet, Position, decode_event, read_frames
@@ -15,6 +15,7 @@ from madang.formats.manifest import manifest_digest
 from madang.formats.rows import Batch, decode
 from madang.ports.records import KeySetRow, Records, SegmentRow, StoredRun
 from madang.services.history import History
+from madang.services.sealing import SEAL_FROM, pack_pieces, seal
 from madang.services.summaries import add_rows, visible
 
 _TOUCHES: dict[type, str] = {
@@ -93,19 +94,35 @@ class Ingest:
         elif isinstance(event, events.Rewound):
             session.rewound = True
 
-    def keep(self, session: RunSession, taken: Taken, *, ended: bool) -> bool:
-        """Store the position, key sets and rows of a piece. False when another process was faster: roll back then."""
+    def keep(self, session: RunSession, taken: Taken, *, ended: bool, raw: bytes = b"") -> bool:
+        """Store the position, key sets and rows of a piece; on a hub also its bytes, ``raw``.
+
+        False when another process was faster: roll back then.
+        """
         row, batch, position = taken.row, taken.batch, taken.position
+        finished = outcome_of_segment(session.stored.state, row.id) is not None
         before = None if taken.fresh else row.offset
+        was = replace(row)
         row.run = session.stored.number
         row.offset, row.sequence, row.chain = position.offset, position.sequence, position.chain
         row.damage, row.ended = position.damage, ended or bool(position.damage)
         row.rows += sum(len(rows.steps) for rows in batch.rows) + len(batch.console)
+        sealing = row.rows >= SEAL_FROM or (row.rows > 0 and (row.ended or finished))
+        if sealing:
+            row.rows = 0
+            row.sealed_offset, row.sealed_sequence, row.sealed_chain = row.offset, row.sequence, row.chain
         if position.damage:
             session.stored.damage[row.id] = position.damage
         if not self._records.segments.put(row, before):
             return False
         self._keep_keysets(row, batch)
+        if raw:
+            self._records.segments.add_piece(row.number, was.offset, raw[: row.offset - was.offset])
+        if sealing:
+            earlier = [self._history.tail(session.stored.state.run, was)] if was.rows else []
+            seal(self._records, row, was.sealed_sequence, [*earlier, batch])
+            if raw:
+                pack_pieces(self._records, row, was.sealed_offset)
         self._keep_blobs(session, batch)
         for rows in batch.rows:
             add_rows(session.summaries, visible(rows, row.id, session.stored.state.rewinds), row.id)

@@ -125,8 +125,8 @@ class Search:
         self._tracking.catch_up([run])
         stored = self._stored(who, run)
         after = _read_cursor(cursor)
-        series, lines, reached = self._history.news(stored, after)
-        return NewPoints(_write_cursor(reached), series, self._numbered(stored, lines))
+        news = self._history.news(stored, after)
+        return NewPoints(_write_cursor(news.reached), news.series, self._numbered(stored, news.console))
 
     def _lines(self, stored: StoredRun) -> list[ConsoleLine]:
         return self._numbered(stored, self._history.console(stored))

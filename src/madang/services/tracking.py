@@ -132,11 +132,8 @@ class Tracking:
             return
         self._ingest.begin(session)
         for taken, ended in pieces:
-            start = taken.row.offset
-            if not self._ingest.keep(session, taken, ended=ended):
+            if not self._ingest.keep(session, taken, ended=ended, raw=raw):
                 raise Conflict(f"Another process reads run {session.stored.state.run} at the same time.")
-            if raw:
-                self._records.segments.add_piece(taken.row.number, start, raw[: taken.row.offset - start])
         self._ingest.close(session)
 
     # From the network

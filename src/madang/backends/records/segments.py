@@ -9,6 +9,7 @@ import msgspec
 
 from madang.backends.records.database import Database, Row
 from madang.backends.records.names import Names
+from madang.formats.zstd import decompress
 from madang.ports.records import ChunkRow, KeySetRow, SegmentRow
 
 
@@ -77,19 +78,25 @@ class SqlSegments:
 
     def add_piece(self, segment: int, offset: int, data: bytes) -> None:
         """Keep raw bytes of a segment."""
-        self._db.run("add_piece", segment=segment, start=offset, stop=offset + len(data), data=data)
+        self._db.run("add_piece", segment=segment, start=offset, stop=offset + len(data), packed=0, data=data)
 
     def pieces(self, segment: int, offset: int) -> bytes:
         """The kept bytes from ``offset`` on, joined."""
-        parts = [
-            bytes(data)[max(0, offset - start) :]
-            for start, data in self._db.rows("pieces", segment=segment, start=offset)
-        ]
+        parts = []
+        for start, packed, data in self._db.rows("pieces", segment=segment, start=offset):
+            plain = decompress(data) if packed else bytes(data)
+            parts.append(plain[max(0, offset - start) :])
         return b"".join(parts)
 
-    def drop_pieces(self, segment: int, before: int) -> None:
-        """Forget pieces that end at or before this offset."""
-        self._db.run("drop_pieces", segment=segment, before=before)
+    def pack_pieces(self, segment: int, offset: int, size: int, packed: bytes) -> None:
+        """Replace the pieces of ``size`` bytes from ``offset`` by one that is compressed."""
+        stop = offset + size
+        with self._db.transaction():
+            rest = self.pieces(segment, stop)
+            self._db.run("drop_pieces", segment=segment, start=offset, stop=1 << 62)
+            self._db.run("add_piece", segment=segment, start=offset, stop=stop, packed=1, data=packed)
+            if rest:
+                self.add_piece(segment, stop, rest)
 
 
 class SqlHistory:

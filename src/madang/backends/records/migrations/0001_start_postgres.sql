@@ -123,7 +123,7 @@ CREATE TABLE keysets (
 );
 
 CREATE TABLE pieces (
-    segment BIGINT NOT NULL, start BIGINT NOT NULL, stop BIGINT NOT NULL, data BYTEA NOT NULL,
+    segment BIGINT NOT NULL, start BIGINT NOT NULL, stop BIGINT NOT NULL, packed BIGINT NOT NULL, data BYTEA NOT NULL,
     PRIMARY KEY (segment, start)
 );
 

@@ -123,7 +123,7 @@ CREATE TABLE keysets (
 ) WITHOUT ROWID;
 
 CREATE TABLE pieces (
-    segment INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, data BLOB NOT NULL,
+    segment INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, packed INTEGER NOT NULL, data BLOB NOT NULL,
     PRIMARY KEY (segment, start)
 );
 

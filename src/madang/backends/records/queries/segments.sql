@@ -31,14 +31,14 @@ INSERT INTO keysets (segment, sequence, id, names, types) VALUES (:segment, :seq
 ON CONFLICT (segment, sequence) DO NOTHING;
 
 -- name: add_piece
-INSERT INTO pieces (segment, start, stop, data) VALUES (:segment, :start, :stop, :data)
-ON CONFLICT (segment, start) DO UPDATE SET stop = excluded.stop, data = excluded.data;
+INSERT INTO pieces (segment, start, stop, packed, data) VALUES (:segment, :start, :stop, :packed, :data)
+ON CONFLICT (segment, start) DO UPDATE SET stop = excluded.stop, packed = excluded.packed, data = excluded.data;
 
 -- name: pieces
-SELECT start, data FROM pieces WHERE segment = :segment AND stop > :start ORDER BY start;
+SELECT start, packed, data FROM pieces WHERE segment = :segment AND stop > :start ORDER BY start;
 
 -- name: drop_pieces
-DELETE FROM pieces WHERE segment = :segment AND stop <= :before;
+DELETE FROM pieces WHERE segment = :segment AND start >= :start AND stop <= :stop;
 
 -- name: put_block
 INSERT INTO chunks (run, kind, segment, first, block, data) VALUES (:run, :kind, :segment, :first, :block, :data)

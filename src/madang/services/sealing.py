@@ -1,0 +1,78 @@
+"""Moving the tail of a segment into a sealed chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+from madang.domain.events import Console, Stamp
+from madang.formats.chunk import Group, encode
+from madang.formats.rows import Batch, Rows
+from madang.formats.zstd import compress
+from madang.ports.records import ChunkRow, Records, SegmentRow
+
+SEAL_FROM = 1024  # rows and lines of a segment that is still written
+TEXT, IS_ERROR = 0, 1  # the "keys" of a console chunk
+
+
+def merged(batches: Sequence[Batch]) -> tuple[list[Rows], list[tuple[Stamp, Console]]]:
+    """Rows of several batches of one segment, joined where the keys are the same, and their console lines."""
+    groups: dict[tuple[str, ...], list[Rows]] = {}
+    for rows in chain.from_iterable(batch.rows for batch in batches):
+        groups.setdefault((rows.types, *rows.names), []).append(rows)
+    return [_joined(parts) for parts in groups.values()], [line for batch in batches for line in batch.console]
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    columns = [list(chain.from_iterable(part.columns[place] for part in parts)) for place in range(len(parts[0].names))]
+    return Rows(
+        parts[0].names,
+        parts[0].types,
+        list(chain.from_iterable(part.sequences for part in parts)),
+        list(chain.from_iterable(part.times for part in parts)),
+        list(chain.from_iterable(part.steps for part in parts)),
+        columns,
+    )
+
+
+def seal(records: Records, row: SegmentRow, first: int, batches: Sequence[Batch]) -> None:
+    """Store what lies between the sealed part (which ended before frame ``first``) and where the segment is read to."""
+    rows, lines = merged(batches)
+    if rows:
+        numbers = records.segments.numbers(list({name for group in rows for name in group.names}), create=True)
+        groups = [
+            Group(
+                [numbers[name] for name in item.names], item.types, item.sequences, item.times, item.steps, item.columns
+            )
+            for item in rows
+            if item.names
+        ]
+        if groups:
+            head, blocks = encode(groups)
+            records.history.add(ChunkRow(row.run, row.number, first, "h", head), blocks)
+    if lines:
+        head, blocks = encode([_console(lines)])
+        records.history.add(ChunkRow(row.run, row.number, first, "c", head), blocks)
+
+
+def _console(lines: list[tuple[Stamp, Console]]) -> Group:
+    """Lines as rows: the number of the line stands in the place of the step."""
+    latest = {line.n: (stamp, line) for stamp, line in lines}  # a later text of the same line replaces the one before
+    kept = sorted(latest.values(), key=lambda item: item[0])
+    return Group(
+        [TEXT, IS_ERROR],
+        "v?",
+        [stamp.sequence for stamp, _ in kept],
+        [stamp.time for stamp, _ in kept],
+        [line.n for _, line in kept],
+        [[line.text for _, line in kept], [line.stream == "err" for _, line in kept]],
+    )
+
+
+def pack_pieces(records: Records, row: SegmentRow, start: int) -> None:
+    """On a hub: keep the sealed part of a segment's bytes compressed, as one piece in place of many."""
+    data = records.segments.pieces(row.number, start)[: row.sealed_offset - start]
+    if data:
+        records.segments.pack_pieces(row.number, start, len(data), compress(data))
