@@ -202,7 +202,7 @@ def _numbers(code: str, data: bytes, width: int) -> list[Any]:
 class Part:
     """One group as read: the columns of the wanted keys. ``codings`` has a letter for each column.
 
-    Letters: `d` float64, `1248r` integers, `?` bool, `s` text, `i` integers beyond 64 bits, `m` media pointers, `v` mixed.
+    `d` float64, `1248r` integers, `?` bool, `s` text, `i` integers beyond 64 bits, `m` media pointers, `v` mixed.
     """
 
     keys: list[int]
