@@ -1,0 +1,220 @@
+"""`madang run` at work: a run around a command that knows nothing of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from madang.domain import redact
+from madang.domain.versions import check_name
+from madang.errors import MadangError, NotFound
+from madang.formats import segment as codec
+from madang.formats import store as layout
+from madang.formats.store import StorePaths
+from madang.sdk import blobs, follow
+from madang.sdk.artifacts import write_version
+from madang.sdk.console import Console
+from madang.sdk.init import new_name
+from madang.sdk.ranks import check_id
+from madang.sdk.run import Run
+from madang.version import __version__
+from madang.workspace.metric_files import MetricFiles
+from madang.workspace.process import Ended, Relay, find_program
+
+_INJECTED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "_inject")
+_OURS = ("MADANG_RUN_ID", "MADANG_NAME", "MADANG_PROJECT", "MADANG_LAUNCHED", "MADANG_RESUME", "MADANG_GROUP")
+
+
+@dataclass
+class Job:
+    """What to run and what to keep of it. Paths are relative to ``folder``."""
+
+    command: list[str]
+    folder: str
+    places: StorePaths
+    project: str = ""
+    name: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    metrics: Sequence[str] = ()
+    outputs: Sequence[str] = ()
+    models: Sequence[tuple[str, str]] = ()  # path, name
+    group: str = ""
+    notes: str = ""
+    parent: str = ""
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    quiet: bool = False  # the command's output is recorded, not shown
+    versions: bool = True  # outputs become versions too
+
+
+@dataclass(frozen=True)
+class Done:
+    """The run that came of it."""
+
+    run: str
+    name: str
+    ended: Ended
+
+
+def launch(job: Job, say: Callable[[str], None], began: Callable[[str, str], None]) -> Done:
+    """Run the command as a run. ``began`` gets the id and name first; ``say`` gets what the user should know.
+
+    Raises:
+        NotFound, Refused: there is no such program, or it cannot be executed; then there is no run either.
+        StorageError: the store cannot be written.
+    """
+    program = find_program(job.command[0], job.folder, job.env.get("PATH"))
+    layout.ensure(job.places.store)
+    run = _begin(job, program)
+    began(run.id, run.name)
+    files = MetricFiles(job.folder, job.metrics)
+    console = Console(run)
+    ended = Ended(exit_code=126)
+    failure: dict[str, str] | None = None
+    try:
+        relay = Relay(job.command, folder=job.folder, env=_environment(job, run), listen=console.feed, quiet=job.quiet)
+        ended = relay.run()
+    except OSError as error:
+        failure = {"type": "OSError", "message": f"{program} cannot be started: {error.strerror}"}
+        say(failure["message"])
+    finally:
+        run.serialize(console.flush)
+        for problem in _keep(run, job, files):
+            say(problem)
+        run.end(ended.status, exit_code=ended.exit_code, signal=ended.signal, error=failure)
+    return Done(run.id, run.name, ended)
+
+
+def _begin(job: Job, program: str) -> Run:
+    env = job.env
+    given = env.get("MADANG_RUN_ID", "")
+    nested = "MADANG_LAUNCHED" in env
+    run_id = check_id(given) if given and not nested else os.urandom(16).hex()
+    os.makedirs(layout.run_dir(job.places.store, run_id), exist_ok=True)
+    header = {
+        "run": run_id,
+        "project": job.project or default_project(job.places, env),
+        "writer": "launcher",
+        "host": os.uname().nodename,
+        "user": env.get("USER") or env.get("LOGNAME") or str(os.getuid()),
+        "version": __version__,
+    }
+    offline = env.get("MADANG_MODE") == "offline"
+    hub = "" if offline else env.get("MADANG_HUB", "")
+    run = Run(header, job.name or new_name(run_id), job.places, "offline" if offline else "online", hub)
+    started = {
+        "name": run.name,
+        "group": job.group or env.get("MADANG_GROUP", ""),
+        "parent": job.parent or (given if nested else ""),
+        "notes": redact.text(job.notes),
+        "command": redact.command(job.command),
+        "cwd": job.folder,
+        "root": job.places.root,
+        "executable": _interpreter(job, program),
+        "process_started": time.time_ns() // 1000,
+    }
+    run.append(codec.STARTED, {key: value for key, value in started.items() if value})
+    if job.params:
+        run.config.update(redact.mapping(job.params))
+    if job.tags:
+        run.set_tags(job.tags)
+    if hub or offline:
+        mark = "hub" if hub else "offline"
+        with open(f"{layout.run_dir(job.places.store, run_id)}/{mark}", "w", encoding="utf-8") as file:
+            file.write(hub and hub + "\n")
+    follow.start(run)
+    return run
+
+
+def default_project(places: StorePaths, env: Mapping[str, str]) -> str:
+    """The project where none is named: MADANG_PROJECT, else the name of the repository or folder."""
+    return env.get("MADANG_PROJECT") or os.path.basename(places.root or os.getcwd()) or "default"
+
+
+def _interpreter(job: Job, program: str) -> str:
+    """The Python that the command runs, as far as its first words or the script's first line tell."""
+    if os.path.basename(program).startswith(("python", "pypy")):
+        return program
+    try:
+        with open(program, "rb") as file:
+            line = file.readline(1000)
+    except OSError:
+        return ""
+    words = line[2:].decode("utf-8", "replace").split() if line.startswith(b"#!") else []
+    if words and os.path.basename(words[0]) == "env":
+        words = words[1:]
+    if words and os.path.basename(words[0]).startswith(("python", "pypy")):
+        return shutil.which(words[0], path=job.env.get("PATH")) or words[0]
+    return ""
+
+
+def _environment(job: Job, run: Run) -> dict[str, str]:
+    """The child's environment: the run it belongs to, and what records the files it opens."""
+    env = {key: value for key, value in job.env.items() if key not in _OURS}
+    env.update(
+        MADANG_RUN_ID=run.id,
+        MADANG_LAUNCHED="1",
+        MADANG_PROJECT=run.project,
+        MADANG_NAME=run.name,
+        MADANG_DIR=run.places.store,
+        MADANG_CONSOLE="0",  # we listen
+    )
+    before = env.get("PYTHONPATH", "")
+    env["PYTHONPATH"] = f"{_INJECTED}{os.pathsep}{before}" if before else _INJECTED
+    return env
+
+
+def _keep(run: Run, job: Job, files: MetricFiles) -> list[str]:
+    """Record metrics files, outputs and models; what went wrong with them is returned, and an alert on the run."""
+    found = files.read()
+    problems = list(found.problems)
+    if found.values:
+        run.log(found.values, step=0)
+    items: list[dict[str, Any]] = []
+    for path in job.outputs:
+        try:
+            items += _output(run, job, path)
+        except MadangError as error:
+            problems.append(str(error))
+    if items:
+        run.append(codec.OUTPUTS, {"items": items})
+    for path, name in job.models:
+        try:
+            run.log_model(_existing(job, path), check_name(name))
+        except MadangError as error:
+            problems.append(str(error))
+    for problem in problems:
+        run.alert("Something of the run was not kept", problem, "warn")
+    return problems
+
+
+def _output(run: Run, job: Job, path: str) -> list[dict[str, Any]]:
+    whole = _existing(job, path)
+    entries = blobs.put_tree(run.places.store, whole)
+    if job.versions:
+        write_version(run, check_name(os.path.basename(whole)), "file", entries)
+    root = run.places.root or job.folder
+    base = os.path.relpath(whole, root)
+    single = os.path.isfile(whole)
+    return [
+        {"path": base if single else f"{base}/{inner}", "digest": digest, "size": size}
+        for inner, digest, size in entries
+    ]
+
+
+def _existing(job: Job, path: str) -> str:
+    whole = os.path.normpath(os.path.join(job.folder, path))
+    if not os.path.exists(whole):
+        raise NotFound(f"The command left no {path!r}.", hint="Check the path given to --out or --model.")
+    return whole
+
+
+def announce(run: str, name: str) -> None:
+    """The first line on standard error is the run's id, alone."""
+    sys.stderr.write(f"{run}\n")
+    sys.stderr.flush()

@@ -1,0 +1,92 @@
+"""Metrics that a command writes into JSON files, as DVC's metrics files: numbers at the leaves."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+DEFAULT = "metrics.json"
+MAX_SIZE = 16 << 20  # bytes of one file
+_State = tuple[int, int, int]
+
+
+@dataclass
+class FoundMetrics:
+    """What was read: values by key, the files, and what was wrong with others."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+class MetricFiles:
+    """Files that fit some patterns, and which of them are written from now on."""
+
+    def __init__(self, folder: str, patterns: Sequence[str]) -> None:
+        self.folder = folder
+        self.given = bool(patterns)
+        self.patterns = list(patterns) or [DEFAULT]
+        self._before = {path: _state(path) for path in self._paths()}
+
+    def _paths(self) -> list[str]:
+        found: dict[str, None] = {}
+        for pattern in self.patterns:
+            whole = os.path.join(self.folder, pattern)
+            names = [whole] if os.path.exists(whole) else sorted(glob.glob(whole, recursive=True))
+            found.update(dict.fromkeys(name for name in names if os.path.isfile(name)))
+        return list(found)
+
+    def read(self) -> FoundMetrics:
+        """Read the files written since this object was made. With two of them, keys get the file's name before them."""
+        found = FoundMetrics()
+        written = [path for path in self._paths() if _state(path) != self._before.get(path)]
+        parts: dict[str, dict[str, Any]] = {}
+        for path in written:
+            name = os.path.relpath(path, self.folder)
+            try:
+                parts[name] = read_metrics(path)
+            except (OSError, ValueError, RecursionError) as error:
+                found.problems.append(f"{name} is not a file of metrics: {error}")
+        for name, values in parts.items():
+            stem = os.path.splitext(name)[0]
+            found.values.update(values if len(parts) == 1 else {f"{stem}/{key}": item for key, item in values.items()})
+            found.files.append(name)
+        if self.given and not written:
+            found.problems.append(f"the command wrote no file that fits {', '.join(self.patterns)}")
+        return found
+
+
+def read_metrics(path: str) -> dict[str, Any]:
+    """The numbers (and truth values) of one JSON file; nested keys are joined by ``/``.
+
+    Raises:
+        ValueError: too large, or not a JSON object.
+        OSError: it cannot be read.
+    """
+    if os.path.getsize(path) > MAX_SIZE:
+        raise ValueError(f"it is larger than {MAX_SIZE >> 20} MiB")
+    with open(path, encoding="utf-8-sig") as file:
+        value = json.load(file)
+    if not isinstance(value, dict):
+        raise ValueError("it is not a JSON object")
+    return dict(_leaves(value, ""))
+
+
+def _leaves(value: dict[str, Any], before: str) -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, dict):
+            yield from _leaves(item, f"{before}{key}/")
+        elif isinstance(item, bool | int | float):
+            yield before + key, item
+
+
+def _state(path: str) -> _State | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
