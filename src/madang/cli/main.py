@@ -15,6 +15,7 @@ from madang.errors import MadangError
 # name → (module:attribute, one-line help). The help stands here so that `madang --help` imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("madang.cli.run:run", "Run any command, unchanged, and record it."),
+    "runs": ("madang.cli.runs:runs", "List, show and change runs."),
     "init": ("madang.cli.init:init", "Make a data repository, as dvc init does."),
     "add": ("madang.cli.add:add", "Track files and folders."),
     "status": ("madang.cli.status:status", "Show which tracked data differs from its record."),

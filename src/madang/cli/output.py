@@ -63,7 +63,7 @@ def width(text: str) -> int:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:
     """Print aligned columns; ``right`` are the indexes of right-aligned ones. Control characters are shown escaped."""
-    cells = [[_printable(cell) for cell in row] for row in rows]
+    cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(width(row[index]) for row in [list(headers), *cells]) for index in range(len(headers))]
 
     def line(row: Sequence[str]) -> str:
@@ -79,5 +79,6 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: froze
         click.echo(line(row))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text with control characters shown escaped: a name must not move the cursor."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
