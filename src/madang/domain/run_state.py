@@ -81,7 +81,7 @@ def _header(state: RunState, stamp: Stamp, event: events.Header) -> None:
     state.segments.setdefault(stamp.segment, SegmentState(event, stamp.time, stamp.time))
     if not state.created or stamp.time < state.created:
         state.created, state.project = stamp.time, event.project
-    if event.writer in PRIMARY and event.rank == 0:
+    if event.rank == 0 and (event.writer in PRIMARY or event.writer == "launcher"):
         for name in ("host", "user"):
             _put(state.scalars, name, stamp, getattr(event, name))
 
