@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from _thread import RLock
 
+from madang.errors import InvalidInput
 from madang.formats import store as layout
 from madang.sdk.writer import NoWriter, RunWriter, Unopened
 
@@ -66,8 +67,10 @@ class Core:
                 step = self.last_step + 1
             try:
                 self._metrics(metrics, step)
-            except BaseException:
+            except BaseException as error:
                 self._abandon_torn()
+                if not hasattr(metrics, "items"):
+                    raise InvalidInput(f"log() takes a mapping of names to values, not {metrics!r:.80}.") from error
                 raise
             self.last_step = step
             if self._pending:

@@ -8,12 +8,14 @@ import os
 import sys
 from _thread import get_ident
 
+from madang.errors import MadangError
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.sdk.run import active
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType, TracebackType
     from typing import Any
 
@@ -61,9 +63,18 @@ def _at_exit() -> None:
     code = _exit.code if _exit is not None and _exit.written == _written() else None
     for run in reversed(list(active)):
         if run.failure is not None and not code:
-            run.end("failed", error=run.failure)
+            quietly(run.end, "failed", error=run.failure)
         else:
-            end_with_code(run, code)
+            quietly(end_with_code, run, code)
+
+
+def quietly(end: Callable[..., None], *args: Any, **named: Any) -> None:
+    """End a run where nobody could catch an error: it becomes one line."""
+    try:
+        end(*args, **named)
+    except MadangError as error:
+        if sys.__stderr__ is not None:
+            sys.__stderr__.write(f"madang: {error}\n")
 
 
 def _watch_exit() -> None:
@@ -89,7 +100,7 @@ def _watch_errors() -> None:
             from madang.sdk.failures import end_with
 
             for run in reversed(list(active)):
-                end_with(run, error)
+                quietly(end_with, run, error)
 
     sys.excepthook = hook
 

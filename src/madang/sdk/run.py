@@ -308,8 +308,9 @@ class Run(Core):
             self.finish()
             return
         from madang.sdk.failures import end_with
+        from madang.sdk.hooks import quietly
 
-        end_with(self, error)
+        quietly(end_with, self, error)  # the program's own error is the one to see
 
     def __reduce__(self) -> tuple[Any, ...]:
         from madang.sdk.init import attach

@@ -21,8 +21,6 @@ class RunWriter(SegmentWriter):
     __slots__ = ()
 
     def _metrics_slowly(self, values: Mapping[str, Any], step: Any, kind: int, when: int) -> None:
-        if not isinstance(values, dict) and not hasattr(values, "items"):
-            raise InvalidInput(f"log() takes a mapping of names to values, not {type(values).__name__}.")
         step = _whole(step)
         flat = dict(_flatten(values, ""))
         parts = [flat] if len(flat) <= _CHUNK_KEYS and sum(map(len, flat)) <= _CHUNK_CHARACTERS else _chunks(flat)
