@@ -8,11 +8,11 @@ import shlex
 import click
 
 from madang.cli import output
-from madang.cli.data_command import AddCommand, meter, relative, repository
+from madang.cli.data_command import PlainCommand, meter, relative, repository
 from madang.errors import NotFound
 
 
-@click.command(cls=AddCommand)
+@click.command(cls=PlainCommand)
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("--glob", "is_glob", is_flag=True, help="The paths are patterns (*, ?, [], **).")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")

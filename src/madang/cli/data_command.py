@@ -67,8 +67,8 @@ class TransferCommand(DataCommand):
         return NO_PROJECT if isinstance(error, NotAWorkspace) else self.failure_code
 
 
-class AddCommand(DataCommand):
-    """The same for `add`, whose refusals are 1."""
+class PlainCommand(DataCommand):
+    """The same for commands whose other failures are 1."""
 
     failure_code = 1
 

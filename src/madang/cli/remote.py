@@ -59,9 +59,8 @@ def add(name: str, url: str, is_default: bool, force: bool, quiet: bool, level: 
         section = remote_section(name)
         if settings.level_value(where, section, "url") and not force:
             raise ConfigError(f"The remote {name!r} exists already.", hint="Use --force to replace it.")
-        if force and settings.holds(where, section):
-            settings.drop_section(where, section)
         changes: list[tuple[str, str, str | None]] = [(section, "url", settings.stored_path(where, url, os.getcwd()))]
+        changes.extend((section, key, None) for key in settings.keys_of(where, section) if key != "url")
         if is_default:
             changes.insert(0, ("core", "remote", name.lower()))
         settings.write(where, changes)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, meter, relative, repository
+from madang.cli.data_command import PlainCommand, meter, relative, repository
 
 if TYPE_CHECKING:
     from madang.workspace.data.outs import Target
     from madang.workspace.data.repository import Repository
 
 
-@click.command(cls=DataCommand)
+@click.command(cls=PlainCommand)
 @click.argument("targets", nargs=-1, type=click.Path())
 @click.option("-c", "--cloud", is_flag=True, help="Compare the cache with the remote.")
 @click.option("-r", "--remote", help="The remote to compare with (implies --cloud).")

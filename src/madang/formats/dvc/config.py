@@ -115,7 +115,7 @@ def without_section(text: str, where: str, section: str) -> str:
 
 
 def with_renamed_section(text: str, where: str, old: str, new: str) -> str:
-    """The text with another name for a section; its place and comments stay.
+    """The text with another name for a section, which then stands last, as dvc writes it; its comments stay.
 
     Raises:
         ConfigError: the file cannot be read or has no such section.
@@ -125,6 +125,7 @@ def with_renamed_section(text: str, where: str, old: str, new: str) -> str:
     if found is None:
         raise ConfigError(f"{where} has no {old}.")
     document.rename(found, new)
+    document.sections = [*(name for name in document.sections if name != new), new]
     return _text(document)
 
 
@@ -141,7 +142,7 @@ def _document(text: str, where: str) -> Any:
     from configobj import ConfigObj, ConfigObjError  # noqa: PLC0415 - loaded when a config is read
 
     try:
-        document = ConfigObj(text.splitlines(), interpolation=False, encoding=None)
+        document = ConfigObj(text.removesuffix("\n").split("\n") if text else [], interpolation=False, encoding=None)
     except ConfigObjError as error:
         raise ConfigError(f"{where} cannot be read: {error}") from error
     document.indent_type = "    "

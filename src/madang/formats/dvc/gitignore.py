@@ -35,4 +35,5 @@ def added(text: str, name: str) -> str:
 def removed(text: str, name: str) -> str:
     """The text without the line for ``name``."""
     line = line_for(name)
-    return "".join(part for part in text.splitlines(keepends=True) if part.rstrip("\r\n") != line)
+    kept = [part for part in text.split("\n") if part.removesuffix("\r") != line]
+    return "\n".join(kept)

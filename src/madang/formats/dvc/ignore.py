@@ -46,7 +46,7 @@ class Ignore:
         Raises:
             InvalidInput: a pattern that cannot be read.
         """
-        lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+        lines = [line for line in map(str.strip, text.split("\n")) if line and not line.startswith("#")]
         if not lines:
             return self
         from pathspec.patterns.gitignore.base import GitIgnorePatternError  # noqa: PLC0415 - few repositories have rules

@@ -82,13 +82,13 @@ class _Walk:
             self._one(*self.folders.pop())
 
     def _one(self, folder: str, prefix: str) -> None:
-        paths, numbers, ignore = self.tree.paths, self.tree.numbers, self.ignore
+        paths, numbers, ignore = self.tree.paths, self.tree.numbers, self.ignore or None
         below: list[tuple[str, str]] = []
         for entry in os.scandir(folder):
             name = entry.name
             if not name.isascii():
                 check_text(name)
-            if ignore and ignore.hides(entry.path[self.below_root :], entry.is_dir()):
+            if ignore is not None and ignore.hides(entry.path[self.below_root :], entry.is_dir()):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 if name not in HIDDEN_FOLDERS and not os.path.isdir(f"{entry.path}/.dvc"):
@@ -103,7 +103,10 @@ class _Walk:
                     continue
                 raise _unusable(entry)
             paths.append(prefix + name)
-            numbers.extend((found.st_dev, signed(found.st_ino), found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+            inode = found.st_ino
+            if inode >> 63:
+                inode = signed(inode)
+            numbers.extend((found.st_dev, inode, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
         self.folders.extend(reversed(below))
 
     def _link(self, entry: os.DirEntry[str], prefix: str) -> None:

@@ -112,6 +112,10 @@ class Settings:
         """What one level says."""
         return self._levels[level].get(section, {}).get(key)
 
+    def keys_of(self, level: str, section: str) -> list[str]:
+        """The keys that one level sets."""
+        return list(self._levels[level].get(section, {}))
+
     def write(self, level: str, changes: list[tuple[str, str, str | None]]) -> str:
         """Set (or with None remove) ``(section, key, value)`` in one file, all or nothing. Returns the file's path."""
         path = self._files[level]

@@ -1,0 +1,112 @@
+"""Fixtures of the data tests: a repository, and the real dvc in one process that stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from madang.workspace.data.initializing import initialize
+from madang.workspace.data.repository import Repository
+from tests.data.helpers import Answer, Tool
+
+_SERVER = """
+import json, os, sys, tempfile, warnings
+warnings.simplefilter("ignore")
+from dvc.cli import main
+answers = os.fdopen(os.dup(1), "w")
+for line in sys.stdin:
+    request = json.loads(line)
+    os.chdir(request["cwd"])
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        os.dup2(out.fileno(), 1)
+        os.dup2(err.fileno(), 2)
+        try:
+            code = main(request["args"])
+        except SystemExit as stop:
+            code = stop.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode("utf-8", "replace"))
+    answers.write(json.dumps({"code": code, "out": texts[0], "err": texts[1]}) + "\\n")
+    answers.flush()
+    os.chdir("/")
+"""
+
+
+@pytest.fixture(scope="session")
+def dvc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tool]:
+    """The real dvc: ``dvc(folder, "status")``."""
+    base = tmp_path_factory.mktemp("dvc")
+    environment = {
+        **os.environ,
+        "DVC_NO_ANALYTICS": "1",
+        "DVC_SITE_CACHE_DIR": str(base / "site"),
+        "DVC_GLOBAL_CONFIG_DIR": str(base / "global"),
+        "DVC_SYSTEM_CONFIG_DIR": str(base / "system"),
+        "DVC_TEST": "true",
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    requests, answers = server.stdin, server.stdout
+
+    def run(folder: Path, *args: str) -> Answer:
+        requests.write(json.dumps({"cwd": str(folder), "args": list(args)}) + "\n")
+        requests.flush()
+        return Answer(**json.loads(answers.readline()))
+
+    with server:
+        yield run
+        requests.close()
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads the settings of whoever runs it."""
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path_factory.mktemp("global")))
+    monkeypatch.setenv("DVC_SYSTEM_CONFIG_DIR", str(tmp_path_factory.mktemp("system")))
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository with ``.dvc``, which is also the present folder."""
+    folder = tmp_path / "저장소 repo"
+    folder.mkdir()
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    initialize(str(folder))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def repo(root: Path) -> Iterator[Repository]:
+    """The repository as data commands see it."""
+    repository = Repository(str(root))
+    yield repository
+    repository.close()
+
+
+@pytest.fixture
+def madang(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Tool:
+    """Our commands in this process: ``madang(folder, "status")``."""
+    from madang.cli.main import run as run_command
+
+    def run(folder: Path, *args: str) -> Answer:
+        capfd.readouterr()
+        monkeypatch.chdir(folder)
+        code = run_command(args)
+        captured = capfd.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    return run
