@@ -27,10 +27,13 @@ PINS: dict[str, list[str]] = {
 _HOSTS = {"floor": "madang", "floor_msgpack": "madang", "madang_fill": "madang", "mlflow_fill": "mlflow"}
 
 
-@functools.cache  # one version for the whole of a run, whatever is edited meanwhile
 def python(peer: str) -> str:
     """The interpreter that has this peer installed; made first if need be."""
-    name = _HOSTS.get(peer, peer)
+    return _python(_HOSTS.get(peer, peer))
+
+
+@functools.cache  # one version for the whole of a run, whatever is edited meanwhile
+def _python(name: str) -> str:
     folder, stamp = VENVS / name, _stamp(name)
     mark, interpreter = folder / "stamp", folder / "bin" / "python"
     was = mark.read_text().split("\n") if mark.exists() else ["", ""]
