@@ -26,10 +26,13 @@ class Capture:
     changed: set[str] = field(default_factory=set)  # files written after the process had started
 
 
-def of_process(store: str, started: Started, at: int, pid: int, writer: codec.SegmentWriter) -> Capture:
+def of_process(
+    store: str, started: Started, at: int, pid: int, written: set[str], writer: codec.SegmentWriter
+) -> Capture:
     """Capture what a process runs and write it down; durable when this returns.
 
-    ``at`` is the time of the `started` event, which counts where the start of the process is not known.
+    ``at`` is the time of the `started` event, which counts where the start of the process is not known; ``written``
+    are files that the run has made itself, which are no part of its code.
     """
     began = time.time_ns() // 1000
     since = started.process_started or at
@@ -43,7 +46,7 @@ def of_process(store: str, started: Started, at: int, pid: int, writer: codec.Se
         return "blake3:" + digest
 
     git = GitProgram(root) if started.root else None
-    found = capture.capture_code(git, root, put, entry=entry)
+    found = capture.capture_code(git, root, put, entry=entry, without=written)
     changed = set(capture.changed_since(root, found.paths, since))
     ended = time.time_ns() // 1000
     writer.append(codec.CODE, asdict(found.code))

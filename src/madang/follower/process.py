@@ -7,7 +7,10 @@ import signal
 import stat
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
+
+import psutil
 
 from madang.errors import MadangError
 from madang.follower.runs import Follower
@@ -21,12 +24,15 @@ _stop = False
 
 
 def settle() -> None:
-    """Be nice, deaf to the terminal, and hold nothing of the training's."""
+    """Be nice to the processor and the disk, deaf to the terminal, and hold nothing of the training's."""
     try:
         os.nice(10)
         os.setsid()
     except OSError:
         pass  # already as nice as can be, or the leader of a session
+    if sys.platform == "linux":
+        with suppress(psutil.Error, OSError):
+            psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate)

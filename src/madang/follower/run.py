@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from madang.domain import events
 from madang.domain.events import Event, Stamp
 from madang.domain.ids import new_id
 from madang.domain.run_state import PRIMARY
+from madang.errors import MadangError
 from madang.follower import capturing
 from madang.follower.system import Machine, TrainingProcess, environment_of, same_cgroup
 from madang.follower.tail import Tail
@@ -18,12 +19,14 @@ from madang.follower.uploads import Upload, Uploads
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.version import __version__
+from madang.workspace.inputs import Inputs
 
 DOUBT = 1.0  # seconds for which a writer without its lock may still be starting
 FIRST_WAIT = 10.0  # seconds for a run to show its first segment
 SAMPLES_AT_FIRST = 2.0  # seconds between samples during the first minute
 SAMPLES_LATER = 10.0
 HEARTBEATS = 30.0
+INPUTS_AT_ONCE = 200  # in one round, so that samples and uploads go on
 _DECIDING = PRIMARY | {"launcher"}
 
 
@@ -46,6 +49,7 @@ class _Seen:
 
     imports: dict[str, int] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
+    read: list[str] = field(default_factory=list)  # opened paths that were not resolved yet
     told: set[str] = field(default_factory=set)  # segments of which some writer said how they ended
 
 
@@ -65,6 +69,7 @@ class FollowedRun:
         self._uploads = uploads
         self._upload: Upload | None = None
         self._ended = False
+        self._inputs: Inputs | None = None
         self._expected = expected  # its process has started us: it is ours though it may be gone already
         self._writers: dict[str, Writer] = {}
         self._seen = _Seen()
@@ -98,6 +103,7 @@ class FollowedRun:
             ours = ours or [writer for writer in self._writers.values() if writer.header is not None]
         self._capture_new(ours)
         self._upload_for(ours)
+        self._resolve(INPUTS_AT_ONCE)
         if any(not writer.finished for writer in ours):
             self._sample(ours, machine, now)
         elif (self._writers or now - self._began > FIRST_WAIT) and not self._in_doubt():
@@ -160,6 +166,7 @@ class FollowedRun:
                 self._seen.imports.update(event.files)
             case events.Opened():
                 self._seen.written.update(event.written)
+                self._seen.read.extend(event.read)
             case _:
                 pass
 
@@ -206,7 +213,7 @@ class FollowedRun:
             stamp, started = writer.started
             if self._capture is None or isinstance(started, events.Resumed):
                 self._capture = capturing.of_process(
-                    self.store, started, stamp.time, writer.header.pid, self._segment()
+                    self.store, started, stamp.time, writer.header.pid, self._seen.written, self._segment()
                 )
                 with open(os.path.join(self._folder, "captured"), "w", encoding="ascii"):
                     pass
@@ -245,7 +252,11 @@ class FollowedRun:
             self._segment().append(codec.HEARTBEAT, {})
 
     def _last_pass(self) -> None:
-        """What can be said only when the processes have ended: which of the files they imported had changed."""
+        """What can be said only when the processes have ended: all inputs, and which imported files had changed."""
+        while self._seen.read and self._resolve(INPUTS_AT_ONCE):
+            pass
+        if self._inputs is not None:
+            self._inputs.close()
         done = self._capture
         if done is None:
             return
@@ -255,6 +266,22 @@ class FollowedRun:
                 codec.CAPTURED, {"began": done.began, "ended": done.ended, "changed": sorted(changed)}
             )
             done.changed = changed
+
+    def _resolve(self, most: int) -> bool:
+        """Name the tracked data among the files that were opened; False when none of them can be named now."""
+        if not self._seen.read or not self.root:
+            return False
+        paths, self._seen.read = self._seen.read[:most], self._seen.read[most:]
+        self._inputs = self._inputs or Inputs(self.root)
+        try:
+            items, busy = self._inputs.resolve(paths)
+        except MadangError as error:
+            self._say(f"run {self.run}: inputs of the run cannot be told: {error}")
+            return True
+        if items:
+            self._segment().append(codec.INPUTS, {"items": [asdict(item) for item in items]})
+        self._seen.read += busy
+        return len(busy) < len(paths)
 
     def _segment(self) -> codec.SegmentWriter:
         """Our own segment of this run, begun on first use."""

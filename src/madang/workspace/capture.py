@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from madang.domain import redact
@@ -50,10 +50,13 @@ class _Harvest:
     total: int = 0
 
 
-def capture_code(git: Git | None, root: str, put: Put, *, entry: str = "") -> CapturedCode:
+def capture_code(
+    git: Git | None, root: str, put: Put, *, entry: str = "", without: Collection[str] = ()
+) -> CapturedCode:
     """Read the state of the code. ``git`` is None outside a repository; then only the entry script is kept.
 
-    What cannot be read is named in `skipped`; nothing is raised but by ``put``.
+    ``without`` are untracked files that are passed over. What cannot be read is named in `skipped`; nothing is raised
+    but by ``put``.
     """
     if git is None:
         harvest = _harvest(root, [entry] if entry else [], put)
@@ -63,7 +66,7 @@ def capture_code(git: Git | None, root: str, put: Put, *, entry: str = "") -> Ca
         status, tracked = git.status(), git.tracked()
     except MadangError as error:
         return CapturedCode(Code(skipped=[Omitted(".", str(error))], entry=entry))
-    wanted = list(status.untracked)
+    wanted = [path for path in status.untracked if path not in without]
     if entry and entry not in wanted and entry not in set(tracked):
         wanted.append(entry)  # the script itself, though it is ignored
     harvest = _harvest(root, wanted, put)

@@ -122,8 +122,13 @@ def indexes(variables: Mapping[str, str], prefix: str) -> list[str]:
     ]  # fmt: skip
     for path in _pip_files(variables, prefix):
         named += _pip_settings(path)
-    addresses = [redact.address(item.rpartition("=")[2]) for text in named for item in text.split()]
-    return list(dict.fromkeys(addresses))
+    return list(dict.fromkeys(redact.address(_unnamed(item)) for text in named for item in text.split()))
+
+
+def _unnamed(index: str) -> str:
+    """uv writes `name=address`."""
+    name, sign, address = index.partition("=")
+    return address if sign and "://" not in name else index
 
 
 def _pip_files(variables: Mapping[str, str], prefix: str) -> list[str]:

@@ -1,0 +1,64 @@
+"""Files that a run opened, resolved against the tracked data of the workspace."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from madang.domain.events import InputItem
+from madang.errors import Conflict
+from madang.workspace.data_index import Repo, find_repo
+
+
+class Inputs:
+    """The tracked data around one work tree. Digests of files that did not change are known without reading them."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._repositories: dict[str, Repo] = {}
+        self._by_folder: dict[str, Repo | None] = {}
+
+    def resolve(self, paths: Sequence[str]) -> tuple[list[InputItem], list[str]]:
+        """The tracked files among the paths (relative to the root), and those that are being written just now.
+
+        Raises:
+            MadangError: the tracked data cannot be read.
+        """
+        items, busy = [], []
+        for path in paths:
+            full = os.path.join(self.root, path)
+            repository = self._repository(os.path.dirname(full))
+            if repository is None:
+                continue
+            try:
+                found = repository.digest_of(full)
+                size = os.stat(full).st_size if found is not None else 0
+            except Conflict:
+                busy.append(path)
+                continue
+            except OSError:
+                continue  # it is gone already: what it held can no longer be told
+            if found is not None:
+                items.append(
+                    InputItem(
+                        path=path,
+                        digest=f"md5:{found.md5}",
+                        recorded=f"md5:{found.recorded}" if found.recorded else "",
+                        size=size,
+                        tracked_by=os.path.relpath(found.out.dvc_file, self.root),
+                    )
+                )
+        return items, busy
+
+    def close(self) -> None:
+        """Give back what is open."""
+        for repository in self._repositories.values():
+            repository.close()
+
+    def _repository(self, folder: str) -> Repo | None:
+        if folder not in self._by_folder:
+            found = find_repo(folder)
+            if found is not None:
+                found = self._repositories.setdefault(found.root, found)
+            self._by_folder[folder] = found
+        return self._by_folder[folder]
