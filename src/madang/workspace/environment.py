@@ -126,7 +126,7 @@ def indexes(variables: Mapping[str, str], prefix: str) -> list[str]:
 
 
 def _unnamed(index: str) -> str:
-    """uv writes `name=address`."""
+    """The address alone, where uv wants `name=address`."""
     name, sign, address = index.partition("=")
     return address if sign and "://" not in name else index
 
