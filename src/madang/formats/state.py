@@ -18,6 +18,8 @@ from madang.domain.runs import Overrides
 from madang.errors import CorruptData
 from madang.formats.journal import from_json
 from madang.formats.segment import to_json
+from madang.formats.state_dictionary import STATE_DICTIONARY
+from madang.formats.zstd import Dictionary
 
 _PLAIN, _WRAPPED = b"\x01", b"\x02"  # the second has integers beyond 64 bits in the journal's wrappers
 
@@ -37,6 +39,7 @@ class _Heavy:
 HEAVY = tuple(field.name for field in dataclasses.fields(_Heavy))
 _LIGHT = tuple(field.name for field in dataclasses.fields(RunState) if field.name not in HEAVY)
 _EMPTY = RunState("")
+_dictionary = Dictionary(STATE_DICTIONARY)
 
 
 def _encode(value: Any) -> bytes:
@@ -67,7 +70,8 @@ def _fields(state: RunState, names: tuple[str, ...]) -> dict[str, Any]:
 def encode_state(state: RunState) -> tuple[bytes, bytes]:
     """(light, heavy): the short fields, and the long lists and capture; the second is empty when there are none."""
     heavy = _fields(state, HEAVY)
-    return _encode({"run": state.run, **_fields(state, _LIGHT)}), _encode(heavy) if heavy else b""
+    light = {"run": state.run, **_fields(state, _LIGHT)}
+    return _dictionary.compress(_encode(light)), _dictionary.compress(_encode(heavy)) if heavy else b""
 
 
 def decode_state(light: bytes, heavy: bytes = b"") -> RunState:
@@ -76,12 +80,12 @@ def decode_state(light: bytes, heavy: bytes = b"") -> RunState:
     Raises:
         CorruptData: the bytes are not what `encode_state` made.
     """
-    state: RunState = _decode(light, RunState)
+    state: RunState = _decode(_dictionary.decompress(light), RunState)
     for table in (state.config, state.tags, state.summary):  # (value,) or () comes back as a list
         for key, (stamp, value) in table.items():
             table[key] = (stamp, tuple(value))
     if heavy:
-        other: _Heavy = _decode(heavy, _Heavy)
+        other: _Heavy = _decode(_dictionary.decompress(heavy), _Heavy)
         for name in HEAVY:
             setattr(state, name, getattr(other, name))
     return state

@@ -17,6 +17,28 @@ def compress(data: bytes, level: int = 3) -> bytes:
     return zstd.compress(data, level)
 
 
+class Dictionary:
+    """Compression of small things that have much in common with ``sample``, which both sides must have."""
+
+    def __init__(self, sample: bytes) -> None:
+        self._dictionary = zstd.ZstdDict(sample, is_raw=True)
+
+    def compress(self, data: bytes) -> bytes:
+        """One frame."""
+        return zstd.compress(data, 3, zstd_dict=self._dictionary)
+
+    def decompress(self, data: bytes) -> bytes:
+        """The bytes of a frame.
+
+        Raises:
+            CorruptData: it is not a whole frame, or of another dictionary.
+        """
+        try:
+            return zstd.decompress(data, zstd_dict=self._dictionary)
+        except zstd.ZstdError as error:
+            raise CorruptData(f"Compressed bytes of the store cannot be read: {error}.") from error
+
+
 def decompress(data: bytes) -> bytes:
     """The bytes of a frame.
 

@@ -36,6 +36,14 @@ def load_statements(dialect: Dialect) -> dict[str, str]:
     return found
 
 
+def key_of(id_: str) -> bytes:
+    """An id of 32 hex digits as it is stored; what is no such id becomes a key that nothing has."""
+    try:
+        return bytes.fromhex(id_)
+    except ValueError:
+        return b""
+
+
 class Database(ABC):
     """Connections to one database. Thread-safe: a thread holds a connection only inside a call or a transaction."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -11,15 +13,16 @@ from madang.backends.records.database import Database, Row
 from madang.backends.records.names import Names
 from madang.domain.metrics import MetricSummary, definition_of
 from madang.domain.runs import RunRecord
-from madang.domain.series import kind_of
+from madang.domain.series import SeriesKind, kind_of
 from madang.formats.journal import from_json
 from madang.formats.segment import to_json
 from madang.ports.records import MetricKey, StoredRun
 
 _GOALS = {"": 0, "min": 1, "max": 2}
+_KINDS: tuple[SeriesKind, ...] = ("float", "int", "bool", "text", "media", "mixed")  # their places are stored
+_INT = 1
 _EXACT = 1 << 53
 _LONGEST_WORDS = 1000
-_FEW = 500
 
 
 class SqlMetrics:
@@ -34,21 +37,40 @@ class SqlMetrics:
     ) -> dict[int, dict[str, MetricSummary]]:
         """Summaries by run number and key."""
         found: dict[int, dict[str, MetricSummary]] = {number: {} for number in numbers}
-        if keys is None:
-            rows = [row for number in numbers for row in self._db.rows("get_metrics", run=number, limit=limit)]
-        else:
-            names = self._names.numbers(list(keys)[:limit] if len(numbers) > 1 else keys)
-            rows = self._db.rows("get_named_metrics", names=list(names.values()), runs=list(numbers))
-        for row in rows:
-            found[row[0]][row[1]] = _summary(row)
+        for runs, names in self._reads(numbers, keys, limit):
+            for row in self._db.rows("get_named_metrics", names=names, runs=runs):
+                found[row[0]][row[1]] = _summary(row)
         return found
+
+    def _reads(
+        self, numbers: Sequence[int], keys: Collection[str] | None, limit: int
+    ) -> Iterator[tuple[list[int], list[int]]]:
+        """(runs, names) to read together: all at once where the runs have the same names, else run by run."""
+        if keys is not None:
+            yield list(numbers), sorted(self._names.numbers(list(keys)).values())
+            return
+        lists = {run: names[:limit] for run, names in self._listed(numbers).items()}
+        union = set().union(*lists.values())
+        if len(union) <= 2 * max(map(len, lists.values()), default=0):
+            yield list(numbers), sorted(union)
+        else:
+            yield from (([run], names) for run, names in lists.items())
+
+    def _listed(self, numbers: Sequence[int]) -> dict[int, list[int]]:
+        """The names' numbers of each run's metrics."""
+        rows = self._db.rows("metrics_of_runs", runs=list(numbers))
+        return {int(run): msgspec.msgpack.decode(names, type=list[int]) for run, names in rows}
+
+    def _list(self, run: int, names: list[int]) -> None:
+        self._db.run("put_metrics_of_run", run=run, metrics=msgspec.msgpack.encode(names))
 
     def put_metrics(self, stored: StoredRun, summaries: Mapping[str, MetricSummary], *, replace: bool = False) -> None:
         """Store summaries of a run."""
         with self._db.transaction():
-            known = {int(name): kind for name, kind in self._db.rows("metrics_of_run", run=stored.number)}
+            listed = self._listed([stored.number])[stored.number]
+            known = set(listed)
             names = self._names.numbers(summaries, create=True)
-            segments = {row[1]: int(row[2]) for row in self._db.rows("segments_of_run", run=stored.number)}
+            segments = {bytes(row[1]).hex(): int(row[2]) for row in self._db.rows("segments_of_run", run=stored.number)}
             definitions = {key: item for key, (_, item) in stored.state.definitions.items()}
             rows, fresh = [], []
             for key, summary in summaries.items():
@@ -58,52 +80,58 @@ class SqlMetrics:
                 if names[key] not in known:
                     fresh.append({"project": stored.state.project, "name": names[key], "kind": row["kind"]})
             self._db.many("put_metric", rows)
-            self._db.many("count_project_metric", fresh)
+            if fresh:
+                self._db.many("count_project_metric", fresh)
+                self._list(stored.number, listed + [int(row["name"]) for row in fresh])
             if replace:
-                self._drop(stored, set(known) - set(names.values()))
+                self._drop(stored, known - set(names.values()))
 
     def _drop(self, stored: StoredRun, gone: set[int]) -> None:
         if gone:
             self._db.run("drop_metrics", run=stored.number, names=sorted(gone))
+            self._list(
+                stored.number, [name for name in self._listed([stored.number])[stored.number] if name not in gone]
+            )
             self._db.many("uncount_project_metric", [{"project": stored.state.project, "name": name} for name in gone])
 
     def put_goals(self, stored: StoredRun) -> None:
         """After a definition: which extreme of each metric is the best one."""
         definitions = {key: item for key, (_, item) in stored.state.definitions.items()}
-        numbers = [int(name) for name, _ in self._db.rows("metrics_of_run", run=stored.number)]
-        names = self._names.names(numbers)
+        names = self._names.names(self._listed([stored.number])[stored.number])
         self._db.many(
             "put_goal",
             [
-                {
-                    "goal": _GOALS.get(definition_of(names[number], definitions).goal, 0),
-                    "name": number,
-                    "run": stored.number,
-                }
-                for number in numbers
+                {"goal": _GOALS.get(definition_of(name, definitions).goal, 0), "name": number, "run": stored.number}
+                for number, name in names.items()
             ],
         )
 
     def put_hands(self, stored: StoredRun, made: RunRecord) -> None:
         """After a summary value was set by hand: searches see it in place of the last logged one."""
-        self._db.run("drop_hands", run=stored.number)
+        run = stored.number
+        listed = self._listed([run])[run]
+        if listed:
+            self._db.run("drop_hands", run=run, names=listed)
         if made.summary:
             numbers = self._names.numbers(made.summary, create=True)
             rows: list[dict[str, Any]] = []
             for key, value in made.summary.items():
                 number, words = _searchable(value)
-                rows.append({"name": numbers[key], "run": stored.number, "goal": 0, "hand": number, "words": words})
+                rows.append({"name": numbers[key], "run": run, "goal": 0, "hand": number, "words": words})
             self._db.many("put_hand", rows)
+            self._list(run, listed + sorted(set(numbers.values()) - set(listed)))
 
     def metric_keys(self, project: str, runs: Sequence[int] | None, contains: str, limit: int) -> list[MetricKey]:
         """Metric names of a project or of some of its runs."""
-        if runs is None:
-            rows = self._db.rows("metric_keys_of_project", project=project)
-        else:
-            rows = self._db.rows("metric_keys_of_runs", runs=list(runs))
+        rows = self._db.rows("metric_keys_of_project", project=project)
+        if runs is not None:
+            counts = Counter(number for names in self._listed(runs).values() for number in names)
+            rows = [(number, name, kind, counts[number]) for number, name, kind, _ in rows if counts[number]]
         wanted = contains.casefold()
-        found = (MetricKey(name, kind, int(count)) for name, kind, count in rows if wanted in name.casefold())
-        return [key for _, key in zip(range(limit), found, strict=False)]
+        found = (
+            MetricKey(name, _KINDS[kind], int(count)) for _, name, kind, count in rows if wanted in name.casefold()
+        )
+        return list(islice(found, limit))
 
 
 def _searchable(value: Any) -> tuple[float | None, str | None]:
@@ -125,7 +153,7 @@ def _row(run: int, name: int, summary: MetricSummary, segments: Mapping[str, int
     return {
         "run": run,
         "name": name,
-        "kind": kind,
+        "kind": _KINDS.index(kind),
         "goal": goal,
         "count": summary.count,
         "last": last,
@@ -164,12 +192,12 @@ def _summary(row: Row) -> MetricSummary:
     )
     if exact is not None:
         last, low, high = from_json(msgspec.msgpack.decode(exact))
-    elif kind == "int":
+    elif kind == _INT:
         last, low, high = int(last), int(low), int(high)
     return MetricSummary(
         count,
         last,
-        (step, time, segment or "", sequence),
+        (step, time, bytes(segment).hex() if segment else "", sequence),
         low,
         low_step,
         high,

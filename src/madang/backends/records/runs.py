@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from madang.backends.records.database import Database, Row
+from madang.backends.records.database import Database, Row, key_of
 from madang.backends.records.metrics import SqlMetrics
 from madang.backends.records.names import Names
-from madang.backends.records.search import Compiled, compile_search
+from madang.backends.records.search import Compiled, compile_search, is_prefix
 from madang.domain import events
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord, record
@@ -32,12 +32,12 @@ class SqlRuns(SqlMetrics):
 
     def get(self, run: str) -> StoredRun | None:
         """The whole run, or None."""
-        row = self._db.row("get_run", id=run)
+        row = self._db.row("get_run", id=key_of(run))
         if row is None:
             return None
         stored = _stored(row)
         heavy, environment = row[5], row[6]
-        stored.state = decode_state(decompress(row[2]), decompress(heavy) if heavy else b"")
+        stored.state = decode_state(row[2], heavy)
         if environment is not None and stored.state.environment is not None:
             part = msgspec.msgpack.decode(decompress(environment), type=events.Environment)
             stored.state.environment = (stored.state.environment[0], part)
@@ -47,6 +47,7 @@ class SqlRuns(SqlMetrics):
         """Store a run and its search indexes."""
         with self._db.transaction():
             made = record(stored.state, stored.overrides)
+            before = self._indexed(stored, touched)
             row = self._db.row("tick")
             stored.changed = int(row[0]) if row else 0
             columns = {**_columns(made), "changed": stored.changed}
@@ -57,13 +58,21 @@ class SqlRuns(SqlMetrics):
                 stored.number = int(inserted[0]) if inserted else 0
             self._put_state(stored)
             if "params" in touched:
-                self._put_params(stored.number, made)
+                self._put_params(stored.number, before, made)
             if "tags" in touched:
-                self._put_tags(stored.number, made)
+                self._put_tags(stored.number, before, made)
             if "definitions" in touched and made.definitions:
                 self.put_goals(stored)
             if "summary" in touched:
                 self.put_hands(stored, made)
+
+    def _indexed(self, stored: StoredRun, touched: Collection[str]) -> RunRecord | None:
+        """What the indexes of parameters and tags were made from."""
+        if not stored.number or not {"params", "tags"} & set(touched):
+            return None
+        rows = self._db.rows("fetch_numbers", numbers=[stored.number])
+        old = _stored(rows[0])
+        return record(old.state, old.overrides)
 
     def _put_state(self, stored: StoredRun) -> None:
         environment, digest = stored.state.environment, b""
@@ -77,48 +86,47 @@ class SqlRuns(SqlMetrics):
         self._db.run(
             "put_state",
             run=stored.number,
-            light=compress(light),
-            heavy=compress(heavy) if heavy else b"",
+            light=light,
+            heavy=heavy,
             environment=digest,
             overrides=encode_overrides(stored.overrides),
             damage=msgspec.msgpack.encode(stored.damage) if stored.damage else b"",
+            metrics=msgspec.msgpack.encode([]),
         )
 
-    def _put_params(self, run: int, made: RunRecord) -> None:
-        wanted = {key: parameter_text(value)[:_LONGEST] for key, value in made.config.items()}
-        self._sync(run, "param", wanted, lambda text: {"number": parameter_number(text)})
+    def _put_params(self, run: int, before: RunRecord | None, made: RunRecord) -> None:
+        self._sync(run, "param", _params(before), _params(made), lambda text: {"number": parameter_number(text)})
 
-    def _put_tags(self, run: int, made: RunRecord) -> None:
-        self._sync(run, "tag", {key: text[:_LONGEST] for key, text in made.tags.items()}, lambda _: {})
+    def _put_tags(self, run: int, before: RunRecord | None, made: RunRecord) -> None:
+        self._sync(run, "tag", _tags(before), _tags(made), lambda _: {})
 
-    def _sync(self, run: int, noun: str, wanted: dict[str, str], more: Any) -> None:
-        stored: dict[int, str] = dict(self._db.rows(f"{noun}s_of_run", run=run))
-        if not wanted and not stored:
+    def _sync(self, run: int, noun: str, before: dict[str, str], wanted: dict[str, str], more: Any) -> None:
+        gone, changed = before.keys() - wanted.keys(), [key for key in wanted if before.get(key) != wanted[key]]
+        if not gone and not changed:
             return
-        numbers = self._names.numbers(wanted, create=True)
-        present = {numbers[key]: text for key, text in wanted.items()}
-        self._db.many(f"drop_{noun}", [{"name": name, "run": run} for name in stored if name not in present])
+        numbers = self._names.numbers([*gone, *changed], create=True)
+        self._db.many(f"drop_{noun}", [{"name": numbers[key], "run": run} for key in gone])
         self._db.many(
             f"put_{noun}",
-            [
-                {"name": name, "run": run, "value": text, **more(text)}
-                for name, text in present.items()
-                if stored.get(name) != text
-            ],
+            [{"name": numbers[key], "run": run, "value": wanted[key], **more(wanted[key])} for key in changed],
         )
 
     def fetch(self, runs: Sequence[str]) -> list[StoredRun]:
         """Several runs without their long lists."""
-        found = {stored.state.run: stored for stored in map(_stored, self._db.rows("fetch_runs", ids=list(runs)))}
+        found = {
+            stored.state.run: stored
+            for stored in map(_stored, self._db.rows("fetch_runs", ids=[key_of(run) for run in runs]))
+        }
         return [found[run] for run in dict.fromkeys(runs) if run in found]
 
     def find(self, text: str, limit: int = 20) -> list[tuple[str, str]]:
         """(id, project) of the runs that ``text`` may mean."""
-        if text and len(text) <= 32 and not set(text) - set("0123456789abcdef"):
-            rows = self._db.rows("find_by_id", low=text, high=text + "g", limit=limit)
-            if rows:
-                return [(id_, project) for id_, project in rows]
-        return [(id_, project) for id_, project in self._db.rows("find_by_name", name=text, limit=limit)]
+        rows = []
+        if is_prefix(text):
+            low, high = bytes.fromhex(text.ljust(32, "0")), bytes.fromhex(text.ljust(32, "f"))
+            rows = self._db.rows("find_by_id", low=low, high=high, limit=limit)
+        rows = rows or self._db.rows("find_by_name", name=text, limit=limit)
+        return [(bytes(id_).hex(), project) for id_, project in rows]
 
     def search(self, query: RunQuery) -> Selection:
         """Runs that fit a query."""
@@ -163,13 +171,21 @@ class SqlRuns(SqlMetrics):
             rows = self._db.rows("changed", since=since, limit=limit)
         else:
             rows = self._db.rows("changed_in_projects", since=since, projects=list(projects), limit=limit)
-        return (int(rows[-1][0]) if rows else since), [run for _, run in rows]
+        return (int(rows[-1][0]) if rows else since), [bytes(run).hex() for _, run in rows]
 
     def add_change(self, run: str, change: RunChange, actor: str, at: int, revision: int) -> None:
         """Keep one change from outside in the log of changes."""
         self._db.run(
-            "add_change", run=run, change=msgspec.msgpack.encode(change), actor=actor, at=at, revision=revision
+            "add_change", run=key_of(run), change=msgspec.msgpack.encode(change), actor=actor, at=at, revision=revision
         )
+
+
+def _params(made: RunRecord | None) -> dict[str, str]:
+    return {key: parameter_text(value)[:_LONGEST] for key, value in made.config.items()} if made else {}
+
+
+def _tags(made: RunRecord | None) -> dict[str, str]:
+    return {key: text[:_LONGEST].replace("\x00", "␀") for key, text in made.tags.items()} if made else {}
 
 
 def parameter_text(value: Any) -> str:
@@ -193,7 +209,7 @@ def parameter_number(text: str) -> float | None:
 def _stored(row: Row) -> StoredRun:
     number, changed, light, overrides, damage = row[:5]
     return StoredRun(
-        decode_state(decompress(light)),
+        decode_state(light),
         decode_overrides(bytes(overrides)),
         int(number),
         int(changed),
@@ -216,7 +232,7 @@ def _columns(made: RunRecord) -> dict[str, Any]:
         ("project", made.project),
     )
     return {
-        "id": made.id,
+        "id": key_of(made.id),
         "status": made.status,
         "created_at": made.created_at,
         "ended_at": made.ended_at,

@@ -109,7 +109,10 @@ class _Compiler:
 
     def text(self, text: str) -> str:
         holds = "%" + _escape(text) + "%"
-        options = [self.like(f"r.{name}", holds, fold=True) for name in ("name", "notes", "id")]
+        options = [self.like(f"r.{name}", holds, fold=True) for name in ("name", "notes")]
+        if is_prefix(text):
+            low, high = bytes.fromhex(text.ljust(32, "0")), bytes.fromhex(text.ljust(32, "f"))
+            options.append(f"r.id BETWEEN {self.value(low)} AND {self.value(high)}")
         tag = f"{self.like('t.value', holds, fold=True)} OR {self.like('n.name', holds, fold=True)}"
         options.append(
             "EXISTS (SELECT 1 FROM tags t JOIN names n ON n.number = t.name "  # noqa: S608
@@ -174,6 +177,8 @@ class _Compiler:
     def attribute(self, key: str) -> str:
         if key not in ATTRIBUTES:
             raise InvalidInput(f"Runs have no attribute {key!r}.", hint="Known: " + ", ".join(sorted(ATTRIBUTES)) + ".")
+        if key == "id":
+            return "encode(r.id, 'hex')" if self.dialect == "postgres" else "lower(hex(r.id))"
         return _COLUMNS[key]
 
     def compare(self, expression: str, op: str, value: Any) -> str:
@@ -223,6 +228,11 @@ class _Compiler:
         return " AND (" + " OR ".join(options) + ")"
 
 
+def is_prefix(text: str) -> bool:
+    """Whether a text can be the beginning of a run's id."""
+    return 0 < len(text) <= 32 and not set(text) - set("0123456789abcdef")
+
+
 def _kind(value: Any) -> str:
     return "number" if isinstance(value, int | float) and not isinstance(value, bool) else "text"
 
@@ -232,7 +242,7 @@ def _read_cursor(cursor: str, count: int) -> list[Any]:
         keys = msgspec.msgpack.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list[Any])
     except (msgspec.MsgspecError, binascii.Error, ValueError):
         keys = []
-    if len(keys) != count or not all(key is None or isinstance(key, str | int | float) for key in keys):
+    if len(keys) != count or not all(key is None or isinstance(key, str | int | float | bytes) for key in keys):
         raise InvalidInput("The cursor does not belong to this search.", hint="Start again without a cursor.")
     return keys
 

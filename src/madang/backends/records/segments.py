@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import msgspec
 
-from madang.backends.records.database import Database, Row
+from madang.backends.records.database import Database, Row, key_of
 from madang.backends.records.names import Names
 from madang.formats.zstd import decompress
 from madang.ports.records import ChunkRow, KeySetRow, SegmentRow
@@ -22,7 +22,7 @@ class SqlSegments:
 
     def get(self, run: int, segment: str) -> SegmentRow | None:
         """The row of one segment."""
-        row = self._db.row("get_segment", run=run, id=segment)
+        row = self._db.row("get_segment", run=run, id=key_of(segment))
         return _segment(row) if row else None
 
     def of_run(self, run: int) -> list[SegmentRow]:
@@ -31,11 +31,11 @@ class SqlSegments:
 
     def open(self) -> list[tuple[str, SegmentRow]]:
         """(run id, row) of every segment that has not ended."""
-        return [(row[0], _segment(row[1:])) for row in self._db.rows("open_segments")]
+        return [(bytes(row[0]).hex(), _segment(row[1:])) for row in self._db.rows("open_segments")]
 
     def put(self, row: SegmentRow, before: int | None) -> bool:
         """Store a row if nobody moved it meanwhile."""
-        values = asdict(row) | {"ended": int(row.ended)}
+        values = asdict(row) | {"ended": int(row.ended), "id": key_of(row.id)}
         if before is None:
             made = self._db.row("insert_segment", **{key: values[key] for key in values if key != "number"})
             if made is None:
@@ -137,7 +137,7 @@ def _segment(row: Row) -> SegmentRow:
     run, id_, number, offset, sequence, chain, sealed, sealed_sequence, sealed_chain, rows, ended, damage = row
     return SegmentRow(
         run,
-        id_,
+        bytes(id_).hex(),
         number,
         offset,
         sequence,

@@ -9,7 +9,7 @@ CREATE TABLE projects (name TEXT PRIMARY KEY, description TEXT NOT NULL, created
 
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
+    id BLOB NOT NULL UNIQUE,
     project TEXT NOT NULL,
     name TEXT NOT NULL,
     status TEXT NOT NULL,
@@ -40,7 +40,8 @@ CREATE TABLE run_states (
     heavy BLOB NOT NULL,
     environment BLOB NOT NULL,
     overrides BLOB NOT NULL,
-    damage BLOB NOT NULL
+    damage BLOB NOT NULL,
+    metrics BLOB NOT NULL -- numbers of the names of the run's metrics
 );
 
 -- What many runs share word for word (the environment), stored once.
@@ -62,19 +63,17 @@ CREATE TABLE params (
     name INTEGER NOT NULL, run INTEGER NOT NULL, number REAL, value TEXT NOT NULL,
     PRIMARY KEY (name, run)
 ) WITHOUT ROWID;
-CREATE INDEX params_by_run ON params (run);
 
 CREATE TABLE tags (
     name INTEGER NOT NULL, run INTEGER NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (name, run)
 ) WITHOUT ROWID;
-CREATE INDEX tags_by_run ON tags (run);
 
 -- Clustered by name: a search over one metric of all runs reads neighbouring rows.
 CREATE TABLE metrics (
     name INTEGER NOT NULL,
     run INTEGER NOT NULL,
-    kind TEXT NOT NULL,
+    kind INTEGER NOT NULL,
     goal INTEGER NOT NULL,
     count INTEGER NOT NULL,
     hand REAL,
@@ -93,17 +92,16 @@ CREATE TABLE metrics (
     exact BLOB,
     PRIMARY KEY (name, run)
 ) WITHOUT ROWID;
-CREATE INDEX metrics_by_run ON metrics (run);
 
 CREATE TABLE project_metrics (
-    project TEXT NOT NULL, name INTEGER NOT NULL, kind TEXT NOT NULL, runs INTEGER NOT NULL,
+    project TEXT NOT NULL, name INTEGER NOT NULL, kind INTEGER NOT NULL, runs INTEGER NOT NULL,
     PRIMARY KEY (project, name)
 ) WITHOUT ROWID;
 
 CREATE TABLE segments (
     number INTEGER PRIMARY KEY,
     run INTEGER NOT NULL REFERENCES runs (number),
-    id TEXT NOT NULL,
+    id BLOB NOT NULL,
     read_to INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
     chain BLOB NOT NULL,

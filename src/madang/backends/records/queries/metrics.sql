@@ -1,7 +1,10 @@
 -- Summaries of metrics, one row a (name, run).
 
--- name: metrics_of_run
-SELECT name, kind FROM metrics WHERE run = :run;
+-- name: metrics_of_runs
+SELECT run, metrics FROM run_states WHERE run = ANY(:runs);
+
+-- name: put_metrics_of_run
+UPDATE run_states SET metrics = :metrics WHERE run = :run;
 
 -- name: put_metric
 INSERT INTO metrics (name, run, kind, goal, count, last, words, low, high, numbers, total, last_step, last_time, last_segment,
@@ -20,23 +23,14 @@ UPDATE metrics SET goal = :goal WHERE name = :name AND run = :run;
 -- name: put_hand
 INSERT INTO metrics (name, run, kind, goal, count, hand, words, numbers, total, last_step, last_time, last_segment,
     last_sequence, low_step, high_step)
-VALUES (:name, :run, 'float', :goal, 0, :hand, :words, 0, 0, 0, 0, 0, 0, 0, 0)
+VALUES (:name, :run, 0, :goal, 0, :hand, :words, 0, 0, 0, 0, 0, 0, 0, 0)
 ON CONFLICT (name, run) DO UPDATE SET hand = excluded.hand;
 
 -- name: drop_hands
-UPDATE metrics SET hand = NULL WHERE run = :run AND hand IS NOT NULL;
-
--- name: drop_empty_metrics
-DELETE FROM metrics WHERE run = :run AND count = 0 AND hand IS NULL AND words IS NULL;
+UPDATE metrics SET hand = NULL WHERE run = :run AND name = ANY(:names) AND hand IS NOT NULL;
 
 -- name: drop_metrics
 DELETE FROM metrics WHERE run = :run AND name = ANY(:names) AND count > 0;
-
--- name: get_metrics
-SELECT m.run, n.name, m.kind, m.count, m.last, m.low, m.high, m.numbers, m.total, m.last_step, m.last_time, s.id,
-    m.last_sequence, m.low_step, m.high_step, m.exact
-FROM metrics m JOIN names n ON n.number = m.name LEFT JOIN segments s ON s.number = m.last_segment
-WHERE m.run = :run AND m.count > 0 ORDER BY m.name LIMIT :limit;
 
 -- name: get_named_metrics
 SELECT m.run, n.name, m.kind, m.count, m.last, m.low, m.high, m.numbers, m.total, m.last_step, m.last_time, s.id,
@@ -52,9 +46,5 @@ ON CONFLICT (project, name) DO UPDATE SET runs = project_metrics.runs + 1;
 UPDATE project_metrics SET runs = runs - 1 WHERE project = :project AND name = :name;
 
 -- name: metric_keys_of_project
-SELECT n.name, p.kind, p.runs FROM project_metrics p JOIN names n ON n.number = p.name
+SELECT n.number, n.name, p.kind, p.runs FROM project_metrics p JOIN names n ON n.number = p.name
 WHERE p.project = :project AND p.runs > 0 ORDER BY n.name;
-
--- name: metric_keys_of_runs
-SELECT n.name, MIN(m.kind), COUNT(*) FROM metrics m JOIN names n ON n.number = m.name
-WHERE m.run = ANY(:runs) AND m.count > 0 GROUP BY n.name ORDER BY n.name;

@@ -21,8 +21,8 @@ UPDATE runs SET project = :project, name = :name, status = :status, created_at =
 WHERE number = :number;
 
 -- name: put_state
-INSERT INTO run_states (run, light, heavy, environment, overrides, damage)
-VALUES (:run, :light, :heavy, :environment, :overrides, :damage)
+INSERT INTO run_states (run, light, heavy, environment, overrides, damage, metrics)
+VALUES (:run, :light, :heavy, :environment, :overrides, :damage, :metrics)
 ON CONFLICT (run) DO UPDATE SET light = excluded.light, heavy = excluded.heavy, environment = excluded.environment,
     overrides = excluded.overrides, damage = excluded.damage;
 
@@ -43,7 +43,7 @@ SELECT r.number, r.changed, s.light, s.overrides, s.damage FROM runs r JOIN run_
 WHERE r.number = ANY(:numbers);
 
 -- name: find_by_id
-SELECT id, project FROM runs WHERE id >= :low AND id < :high ORDER BY id LIMIT :limit;
+SELECT id, project FROM runs WHERE id BETWEEN :low AND :high ORDER BY id LIMIT :limit;
 
 -- name: find_by_name
 SELECT id, project FROM runs WHERE name = :name ORDER BY created_at DESC, id LIMIT :limit;
@@ -76,18 +76,12 @@ INSERT INTO changes (run, revision, at, actor, change)
 SELECT number, :revision, :at, :actor, :change FROM runs WHERE id = :run
 ON CONFLICT (run, revision) DO NOTHING;
 
--- name: params_of_run
-SELECT name, value FROM params WHERE run = :run;
-
 -- name: put_param
 INSERT INTO params (name, run, number, value) VALUES (:name, :run, :number, :value)
 ON CONFLICT (name, run) DO UPDATE SET number = excluded.number, value = excluded.value;
 
 -- name: drop_param
 DELETE FROM params WHERE name = :name AND run = :run;
-
--- name: tags_of_run
-SELECT name, value FROM tags WHERE run = :run;
 
 -- name: put_tag
 INSERT INTO tags (name, run, value) VALUES (:name, :run, :value)
