@@ -16,6 +16,9 @@ from madang.errors import MadangError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("madang.cli.run:run", "Run any command, unchanged, and record it."),
     "runs": ("madang.cli.runs:runs", "List, show and change runs."),
+    "compare": ("madang.cli.compare:compare", "Set runs side by side."),
+    "models": ("madang.cli.models:models", "Register, list and promote models."),
+    "artifacts": ("madang.cli.artifacts:artifacts", "List and get versions of data, models and files."),
     "init": ("madang.cli.init:init", "Make a data repository, as dvc init does."),
     "add": ("madang.cli.add:add", "Track files and folders."),
     "status": ("madang.cli.status:status", "Show which tracked data differs from its record."),

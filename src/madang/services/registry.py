@@ -81,32 +81,6 @@ class Registry:
                 raise Conflict(f"{version.ref} is in no stage.")
             return left[-1]
 
-    def rollback(self, who: Principal, project: str, name: str, alias: str, reason: str = "") -> PointerChange:
-        """Point an alias back at the version before the present one.
-
-        Raises:
-            NotFound: the alias points at nothing.
-            Conflict: there was none before.
-        """
-        require(who, Permission.WRITE, project)
-        wanted = _checked_alias(alias)
-        with self._records.transaction():
-            now = self._resolve(project, f"{check_name(name)}@{wanted}").number
-            for change in self._records.versions.pointer_history(project, check_name(name)):
-                if change.alias == wanted and change.number == now:
-                    if change.before is None:
-                        break
-                    return self.point(
-                        who,
-                        project,
-                        name,
-                        wanted,
-                        change.before,
-                        expected=now,
-                        reason=reason or f"rollback from v{now}",
-                    )
-        raise Conflict(f"{name}@{wanted} has pointed at nothing before v{now}.", hint="Name the version to promote.")
-
     def history(self, who: Principal, project: str, name: str) -> list[PointerChange]:
         """All moves of the pointers of a name, newest first.
 
