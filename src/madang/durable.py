@@ -20,19 +20,21 @@ STAGING = ".incoming"
 _FEW = 8  # up to so many files are synced one by one; more by one call for the whole file system
 
 
-def write_file(path: str, body: bytes, mode: int = 0o644) -> None:
+def write_file(path: str, body: bytes, mode: int = 0o644, *, aside: str | None = None) -> None:
     """Replace or create one small file, durably, with all its bytes or none of them.
 
-    The mode of an existing file is kept; a link is replaced at its target.
+    The mode of an existing file is kept; a link is replaced at its target. ``aside`` is where the bytes are written
+    first (default: a hidden file beside it, which a crash would leave there).
 
     Raises:
         OSError: the disk refused; the old file is untouched.
     """
     path = os.path.realpath(path)
     folder = os.path.dirname(path)
-    aside = os.path.join(folder, f".{os.urandom(8).hex()}.madang")
     if os.path.exists(path):
         mode = os.stat(path).st_mode & 0o7777
+    if aside is None or os.stat(os.path.dirname(aside)).st_dev != os.stat(folder).st_dev:
+        aside = os.path.join(folder, f".{os.urandom(8).hex()}.madang")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         try:
@@ -62,7 +64,7 @@ def unlink(path: str) -> None:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a folder with everything in it, read-only folders too; links are not followed."""
+    """Remove a folder with everything in it, read-only folders too; links are not followed. What is gone is gone."""
     try:
         entries = list(os.scandir(path))
     except FileNotFoundError:
@@ -75,7 +77,8 @@ def remove_tree(path: str) -> None:
             remove_tree(entry.path)
         else:
             unlink(entry.path)
-    os.rmdir(path)
+    with suppress(FileNotFoundError):
+        os.rmdir(path)
 
 
 def sync_folder(folder: str) -> None:
@@ -119,10 +122,7 @@ class Staging:
         area = os.path.join(root, STAGING)
         os.makedirs(area, exist_ok=True)
         clear_abandoned(area)
-        self.folder = os.path.join(area, f"{os.getpid()}-{os.urandom(6).hex()}")
-        os.mkdir(self.folder)
-        self._lock = os.open(os.path.join(self.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.folder, self._lock = _make_locked_folder(area)
 
     def __enter__(self) -> Staging:
         return self
@@ -196,13 +196,30 @@ def make_folders(folder: str) -> set[str]:
     return changed
 
 
+def _make_locked_folder(area: str) -> tuple[str, int]:
+    while True:
+        folder = os.path.join(area, f"{os.getpid()}-{os.urandom(6).hex()}")
+        os.mkdir(folder)
+        try:
+            lock = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            continue  # another process took the still empty folder for an abandoned one
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fstat(lock).st_nlink:
+            return folder, lock
+        os.close(lock)  # it was taken for an abandoned one before it was locked
+
+
 def clear_abandoned(area: str) -> None:
-    """Remove the staging folders whose owner is dead: nobody holds their lock."""
+    """Remove the staging folders whose owner is dead: nobody holds their lock, or they never came to have one."""
     for entry in list(os.scandir(area)):
         try:
             descriptor = os.open(os.path.join(entry.path, "lock"), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            remove_tree(entry.path)
+            continue
         except OSError:
-            continue  # just being made, or being removed, or not ours to touch
+            continue  # not ours to touch
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

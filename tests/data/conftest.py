@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.data.helpers import Answer, Tool
 
 from madang.workspace.data.initializing import initialize
 from madang.workspace.data.repository import Repository
-from tests.data.helpers import Answer, Tool
 
 _SERVER = """
 import json, os, sys, tempfile, warnings

@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.data.helpers import ODD, Tool, make, objects, read
 
 SINGLES = {"s.csv": b"a,b\n1,2\n", "한글 파일.bin": b"\0\1", "run.sh": b"#!/bin/sh\n", "빈 파일": b"", "[x]*.dat": b"x"}

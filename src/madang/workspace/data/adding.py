@@ -30,6 +30,14 @@ class Added:
     contents: dict[str, Content] = field(default_factory=dict)  # by absolute path
 
 
+class _Work(Added):
+    """An add in progress: small files are written aside first, in a folder that git does not see."""
+
+    def __init__(self, aside: Staging) -> None:
+        super().__init__()
+        self.aside = aside
+
+
 def add(repository: Repository, paths: Sequence[str], *, meter: progress.Meter = progress.silent) -> Added:
     """Track files or folders; a path inside a tracked folder updates that folder's entry for this path only.
 
@@ -43,8 +51,9 @@ def add(repository: Repository, paths: Sequence[str], *, meter: progress.Meter =
     """
     repository.check_locks_are_shared()
     wanted = [_checked(repository, path) for path in paths]
-    done = Added()
-    with exclusive(repository.tmp_dir, wanted):
+    os.makedirs(repository.private_dir, exist_ok=True)
+    with exclusive(repository.tmp_dir, wanted), Staging(repository.private_dir) as aside:
+        done = _Work(aside)
         everything = tracked(repository)
         for path in wanted:
             owner = _owner(path, everything)
@@ -94,7 +103,7 @@ def _owner(path: str, everything: Sequence[TrackedOut]) -> TrackedOut | None:
     return None
 
 
-def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done: Added, meter: progress.Meter) -> None:
+def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done: _Work, meter: progress.Meter) -> None:
     if owner is not None and not owner.entry.cache:
         raise Refused(f"{path} is kept out of the cache (cache: false in {owner.dvc_file}).", hint="Change the entry.")
     if repository.git_root is not None and gitignores.is_in_git(repository, path):
@@ -106,10 +115,10 @@ def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done
     _write(dvc_file, owner, content, os.path.basename(path), done)
     done.contents[path] = content
     if repository.git_root is not None:
-        done.git_files.extend(gitignores.hide(repository, path))
+        done.git_files.extend(gitignores.hide(repository, path, done.aside.new_path()))
 
 
-def _write(dvc_file: str, owner: TrackedOut | None, content: Content, name: str, done: Added) -> None:
+def _write(dvc_file: str, owner: TrackedOut | None, content: Content, name: str, done: _Work) -> None:
     done.dvc_files.append(dvc_file)
     if owner is None:
         if os.path.lexists(dvc_file):
@@ -125,7 +134,7 @@ def _write(dvc_file: str, owner: TrackedOut | None, content: Content, name: str,
         if recorded == (content.md5, content.size, content.nfiles, content.isexec):
             return
         text = dvcfile.updated(before, dvc_file, {entry.path: content})
-    write_file(dvc_file, text.encode())
+    write_file(dvc_file, text.encode(), aside=done.aside.new_path())
     done.git_files.append(dvc_file)
 
 
@@ -196,7 +205,7 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
         repository.state.add_files(rows)
 
 
-def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: Added, meter: progress.Meter) -> None:
+def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Work, meter: progress.Meter) -> None:
     """Update a tracked folder's entry for one file or folder inside it."""
     cache, state = repository.cache, repository.state
     if owner.md5 is None or not owner.is_dir:

@@ -17,8 +17,8 @@ def is_in_git(repository: Repository, path: str) -> bool:
     return repository.git_root is not None and git.has_tracked(repository.git_root, path)
 
 
-def hide(repository: Repository, path: str) -> list[str]:
-    """Make git ignore a path, unless it does already. Returns the files changed.
+def hide(repository: Repository, path: str, aside: str) -> list[str]:
+    """Make git ignore a path, unless it does already; ``aside`` is for writing. Returns the files changed.
 
     Raises:
         InvalidInput: a name that no ``.gitignore`` can express.
@@ -29,7 +29,7 @@ def hide(repository: Repository, path: str) -> list[str]:
     changed = gitignore.added(text, name)
     if changed == text or repository.git_root is None or git.is_ignored(repository.git_root, path):
         return []
-    write_file(file_name, changed.encode("utf-8", "surrogateescape"))
+    write_file(file_name, changed.encode("utf-8", "surrogateescape"), aside=aside)
     return [file_name]
 
 
