@@ -1,0 +1,69 @@
+import { useQuery } from "@tanstack/react-query";
+import { Component, type ReactElement, type ReactNode, useEffect } from "react";
+import { api, ApiError } from "./api/client";
+import { Empty, ErrorBox, Link } from "./components/basic";
+import { Toasts } from "./components/overlay";
+import { TopBar } from "./components/TopBar";
+import { to, usePath } from "./lib/router";
+import { t, useLanguage } from "./messages";
+import { ProjectsPage } from "./pages/Projects";
+import { RunsPage } from "./pages/Runs";
+import { SignIn } from "./pages/SignIn";
+
+export function App(): ReactElement {
+  const language = useLanguage();
+  const path = usePath();
+  const me = useQuery({ queryKey: ["me"], queryFn: ({ signal }) => api.me(signal), staleTime: Number.POSITIVE_INFINITY });
+  useEffect(() => {
+    document.documentElement.lang = language;
+    document.title = [path[0] === "p" ? path[1] : "", "madang"].filter(Boolean).join(" · ");
+  }, [language, path]);
+  if (me.error instanceof ApiError && me.error.status === 401) return <SignIn />;
+  return (
+    <>
+      <a className="skip" href="#content">
+        {t("skip")}
+      </a>
+      <TopBar path={path} me={me.data} />
+      <div id="content" className="content" key={language}>
+        <Guard key={path.join("/")}>{route(path)}</Guard>
+      </div>
+      <Toasts />
+    </>
+  );
+}
+
+function route(path: string[]): ReactElement {
+  const [area, name = "", section = ""] = path;
+  if (area === undefined) return <ProjectsPage />;
+  if (area === "p" && name) {
+    if (!section) return <RunsPage key={name} project={name} />;
+  }
+  return (
+    <main className="page narrow">
+      <Empty title={t("notfound")}>
+        <p>
+          <Link to={to.projects()}>{t("notfound.home")}</Link>
+        </p>
+      </Empty>
+    </main>
+  );
+}
+
+/** A page that breaks says so; the rest of the frame stays usable. */
+class Guard extends Component<{ children: ReactNode }, { error: unknown }> {
+  override state = { error: null as unknown };
+
+  static getDerivedStateFromError(error: unknown): { error: unknown } {
+    return { error };
+  }
+
+  override render(): ReactNode {
+    if (this.state.error === null) return this.props.children;
+    return (
+      <main className="page">
+        <ErrorBox error={this.state.error} onRetry={() => this.setState({ error: null })} />
+      </main>
+    );
+  }
+}

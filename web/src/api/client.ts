@@ -1,0 +1,132 @@
+/** One place that talks to the server: paths, JSON, and errors that name their cause and the next step. */
+import type * as T from "./types";
+
+const BASE = "/api/v1";
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message);
+  }
+}
+
+type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
+
+export function pathOf(...parts: string[]): string {
+  return BASE + parts.map((part) => `/${encodeURIComponent(part)}`).join("");
+}
+
+/** Like pathOf for a path of a file: its slashes stay. */
+export function filePath(base: string, path: string): string {
+  return `${base}/${path.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+export function withQuery(path: string, query: Query): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) {
+    if (value === undefined || value === "") continue;
+    if (Array.isArray(value)) for (const item of value as readonly string[]) search.append(key, item);
+    else search.append(key, String(value));
+  }
+  const text = search.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      credentials: "same-origin",
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
+    });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(0, "unreachable", "", "");
+  }
+  if (response.ok) return response;
+  let detail: { code?: string; message?: string; hint?: string } = {};
+  try {
+    detail = ((await response.json()) as { error?: typeof detail }).error ?? {};
+  } catch {
+    // A proxy in between may answer with something that is not ours: the status says what we know.
+  }
+  throw new ApiError(response.status, detail.code ?? "error", detail.message ?? response.statusText, detail.hint ?? "");
+}
+
+async function json<R>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<R> {
+  const response = await send(method, path, body, signal);
+  return (response.status === 204 ? {} : await response.json()) as R;
+}
+
+const get = <R>(path: string, signal?: AbortSignal) => json<R>("GET", path, undefined, signal);
+
+export interface RunsQuery {
+  filter?: string;
+  text?: string;
+  order_by?: readonly string[];
+  keys?: readonly string[];
+  limit?: number;
+  cursor?: string;
+  deleted?: string;
+}
+
+export const api = {
+  me: (signal?: AbortSignal) => get<T.Me>(pathOf("me"), signal),
+  signIn: (token: string) => json<unknown>("POST", pathOf("session"), { token }),
+  projects: (signal?: AbortSignal) => get<{ projects: T.Project[] }>(pathOf("projects"), signal).then((r) => r.projects),
+
+  runs: (project: string, query: RunsQuery, signal?: AbortSignal) =>
+    get<T.RunPage>(withQuery(pathOf("projects", project, "runs"), { ...query }), signal),
+  allRuns: (query: RunsQuery, signal?: AbortSignal) => get<T.RunPage>(withQuery(pathOf("runs"), { ...query }), signal),
+  run: (run: string, signal?: AbortSignal) => get<T.Run>(pathOf("runs", run), signal),
+  changeRun: (run: string, change: T.RunChange) => json<T.Run>("PATCH", pathOf("runs", run), change),
+  deleteRun: (run: string) => json<T.Run>("POST", pathOf("runs", run, "delete")),
+  restoreRun: (run: string) => json<T.Run>("POST", pathOf("runs", run, "restore")),
+
+  metricKeys: (project: string, query: { contains?: string; run?: string; limit?: number }, signal?: AbortSignal) =>
+    get<{ keys: T.MetricKey[] }>(withQuery(pathOf("projects", project, "metrics"), query), signal).then((r) => r.keys),
+  history: (runs: readonly string[], keys: readonly string[] | null, samples: number | null, signal?: AbortSignal) =>
+    json<{ runs: Record<string, Record<string, T.Series>> }>(
+      "POST",
+      pathOf("history"),
+      { runs, keys, samples },
+      signal,
+    ).then((r) => r.runs),
+  console: (run: string, query: { after?: number; limit?: number; tail?: boolean }, signal?: AbortSignal) =>
+    get<T.ConsolePage>(withQuery(pathOf("runs", run, "console"), query), signal),
+  diff: async (run: string, signal?: AbortSignal) =>
+    (await send("GET", pathOf("runs", run, "diff"), undefined, signal)).text(),
+  runFile: (run: string, path: string) => filePath(pathOf("runs", run, "files"), path),
+  runFileText: async (run: string, path: string, signal?: AbortSignal) =>
+    (await send("GET", filePath(pathOf("runs", run, "files"), path), undefined, signal)).text(),
+
+  collections: (project: string, type?: string, signal?: AbortSignal) =>
+    get<{ collections: T.Collection[] }>(withQuery(pathOf("projects", project, "artifacts"), { type }), signal).then(
+      (r) => r.collections,
+    ),
+  versions: (project: string, name: string, signal?: AbortSignal) =>
+    get<{ versions: T.Version[] }>(pathOf("projects", project, "artifacts", name), signal).then((r) => r.versions),
+  version: (project: string, name: string, ref: string, signal?: AbortSignal) =>
+    get<T.Version>(pathOf("projects", project, "artifacts", name, ref), signal),
+  versionFile: (project: string, name: string, ref: string, path: string) =>
+    filePath(pathOf("projects", project, "artifacts", name, ref, "files"), path),
+  pointers: (project: string, name: string, signal?: AbortSignal) =>
+    get<{ changes: T.PointerChange[] }>(pathOf("projects", project, "artifacts", name, "history"), signal).then(
+      (r) => r.changes,
+    ),
+  point: (
+    project: string,
+    name: string,
+    alias: string,
+    body: { number: number; expected?: number | null; reason?: string },
+  ) => json<T.PointerChange>("PUT", pathOf("projects", project, "artifacts", name, "aliases", alias), body),
+  unpoint: (project: string, name: string, alias: string) =>
+    json<T.PointerChange>("DELETE", pathOf("projects", project, "artifacts", name, "aliases", alias)),
+};

@@ -1,0 +1,61 @@
+/** The live stream: one connection a page, closed while the tab is hidden (browsers allow six a host). */
+import { useEffect, useRef, useState } from "react";
+import { pathOf, withQuery } from "./client";
+import type { PointsEvent, RunsChanged } from "./types";
+
+export interface LiveHandlers {
+  onRuns?: (event: RunsChanged) => void;
+  onPoints?: (event: PointsEvent) => void;
+  /** The stream was away: what is shown may have missed something. */
+  onGap?: () => void;
+}
+
+export type LiveState = "off" | "connecting" | "live";
+
+export function useLive(
+  query: { project?: string; run?: readonly string[] } | null,
+  handlers: LiveHandlers,
+  paused = false,
+): LiveState {
+  const [state, setState] = useState<LiveState>("off");
+  const current = useRef(handlers);
+  current.current = handlers;
+  const url = query && !paused ? withQuery(pathOf("events"), query) : "";
+
+  useEffect(() => {
+    if (!url) {
+      setState("off");
+      return;
+    }
+    let source: EventSource | null = null;
+    let opened = false;
+    const open = () => {
+      setState("connecting");
+      source = new EventSource(url);
+      source.onopen = () => {
+        setState("live");
+        if (opened) current.current.onGap?.();
+        opened = true;
+      };
+      source.onerror = () => setState("connecting");
+      source.addEventListener("runs", (event) => current.current.onRuns?.(JSON.parse(event.data) as RunsChanged));
+      source.addEventListener("points", (event) => current.current.onPoints?.(JSON.parse(event.data) as PointsEvent));
+    };
+    const close = () => {
+      source?.close();
+      source = null;
+    };
+    const onVisibility = () => {
+      if (document.hidden) close();
+      else if (!source) open();
+    };
+    if (!document.hidden) open();
+    document.addEventListener("visibilitychange", onVisibility);
+    return () => {
+      document.removeEventListener("visibilitychange", onVisibility);
+      close();
+      setState("off");
+    };
+  }, [url]);
+  return state;
+}

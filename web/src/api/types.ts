@@ -1,0 +1,267 @@
+/** The shapes of the native HTTP API (docs/formats/native-api.md). Times are microseconds since 1970 UTC, 0 for none. */
+
+/** A number as JSON can carry it: non-finite numbers and large integers are texts. */
+export type WireNumber = number | string;
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type Status = "running" | "finished" | "failed" | "killed" | "crashed";
+
+export interface Project {
+  name: string;
+  runs: number;
+  running: number;
+  last_activity: number;
+  created_at: number;
+  description: string;
+}
+
+export interface MetricSummary {
+  last: Json;
+  step: WireNumber;
+  time: number;
+  min: WireNumber | null;
+  min_step: WireNumber;
+  max: WireNumber | null;
+  max_step: WireNumber;
+  mean: WireNumber | null;
+  best: WireNumber | null;
+  count: number;
+}
+
+export interface MetricDefinition {
+  goal: string;
+  summary: string;
+  step_metric: string;
+  volatile: boolean;
+}
+
+export interface FileItem {
+  path: string;
+  digest: string;
+  size: number;
+  mime?: string;
+}
+
+export interface InputItem extends FileItem {
+  recorded: string;
+  tracked_by: string;
+  declared: boolean;
+}
+
+export interface Use {
+  ref: string;
+  version: string;
+  path: string;
+  digest: string;
+  size: number;
+}
+
+export interface Omitted {
+  path: string;
+  reason: string;
+}
+
+export interface Code {
+  commit: string;
+  branch: string;
+  remote: string;
+  dirty: boolean;
+  diff: { digest: string; size: number } | null;
+  diff_stat: string;
+  untracked?: FileItem[];
+  skipped?: Omitted[];
+  withheld?: Omitted[];
+  entry: string;
+}
+
+export interface Environment {
+  python: string;
+  implementation: string;
+  packages?: [string, string, string][];
+  os: string;
+  cpu: string;
+  cpus: number;
+  memory: number;
+  gpus: string[];
+  cuda: string;
+  variables?: Record<string, string>;
+  hostname: string;
+}
+
+export interface Failure {
+  type: string;
+  message: string;
+  traceback: string;
+}
+
+export interface Verdict {
+  of: string;
+  verdict: string;
+  first_difference: Record<string, Json> | null;
+  missing: string[];
+  compared: Record<string, Json>;
+  not_compared: Record<string, Json>;
+}
+
+export interface SegmentInfo {
+  id: string;
+  writer: string;
+  host: string;
+  pid: number;
+  rank: number;
+  began: number;
+  seen: number;
+  ended: boolean;
+}
+
+export interface Alert {
+  title: string;
+  text: string;
+  level: string;
+}
+
+/** A run. The optional parts are left out of lists. */
+export interface Run {
+  id: string;
+  project: string;
+  name: string;
+  status: Status;
+  created_at: number;
+  ended_at: number;
+  seen_at: number;
+  duration: number;
+  user: string;
+  host: string;
+  group: string;
+  job_type: string;
+  parent: string;
+  notes: string;
+  command: string[];
+  cwd: string;
+  executable: string;
+  config: Record<string, Json>;
+  tags: Record<string, string>;
+  summary: Record<string, Json>;
+  exit_code: number | null;
+  signal: number | null;
+  error: Failure | null;
+  metrics: Record<string, MetricSummary>;
+  definitions: Record<string, MetricDefinition>;
+  files?: FileItem[];
+  uses?: Use[];
+  versions?: string[];
+  inputs?: InputItem[];
+  opened?: Record<string, string>;
+  outputs?: FileItem[];
+  code: Code | null;
+  environment: Environment | null;
+  captured?: { began: number; ended: number; changed: string[] } | null;
+  seeds?: Record<string, Json>;
+  alerts?: Alert[];
+  verdict: Verdict | null;
+  segments?: SegmentInfo[];
+  damage: string[];
+  deleted_at: number;
+  archived: boolean;
+  revision: number;
+}
+
+export interface RunPage {
+  runs: Run[];
+  next: string;
+  total: number;
+}
+
+export interface MetricKey {
+  name: string;
+  kind: string;
+  runs: number;
+}
+
+export interface Series {
+  kind: "float" | "int" | "bool" | "text" | "media" | "mixed";
+  steps: WireNumber[];
+  times: number[];
+  values: Json[];
+  total?: number;
+  sampled?: boolean;
+}
+
+export interface ConsoleLine {
+  n: number;
+  stream: string;
+  time: number;
+  text: string;
+}
+
+export interface ConsolePage {
+  lines: ConsoleLine[];
+  last: number;
+  total: number;
+}
+
+export interface Collection {
+  name: string;
+  type: string;
+  versions: number;
+  latest: number;
+  aliases: Record<string, number>;
+  updated_at: number;
+  size: number;
+}
+
+export interface Version {
+  project: string;
+  name: string;
+  type: string;
+  number: number;
+  digest: string;
+  size: number;
+  files: number;
+  created_at: number;
+  run: string;
+  aliases: string[];
+  description: string;
+  metadata: Record<string, Json>;
+  tags: Record<string, string>;
+  actor: string;
+  entries?: FileItem[];
+}
+
+export interface PointerChange {
+  project: string;
+  name: string;
+  alias: string;
+  number: number | null;
+  before: number | null;
+  actor: string;
+  at: number;
+  reason: string;
+}
+
+export interface Me {
+  name: string;
+  level: string;
+  projects: Record<string, string> | null;
+}
+
+export interface RunChange {
+  name?: string;
+  notes?: string;
+  group?: string;
+  tags?: Record<string, string>;
+  tags_removed?: string[];
+  archived?: boolean;
+  revision?: number;
+}
+
+export interface RunsChanged {
+  revision: number;
+  runs: string[];
+}
+
+export interface PointsEvent {
+  run: string;
+  series: Record<string, Series>;
+  console: ConsoleLine[];
+  status: Status;
+}
