@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from madang.domain import events
@@ -39,7 +40,6 @@ class Writer:
     started: tuple[Stamp, events.Started] | None = None
     captured: bool = False
     finished: bool = False
-    without_lock_since: float = 0.0
     process: TrainingProcess | None = None
 
 
@@ -73,6 +73,7 @@ class FollowedRun:
         self._expected = expected  # its process has started us: it is ours though it may be gone already
         self._writers: dict[str, Writer] = {}
         self._seen = _Seen()
+        self._unlocked: dict[str, float] = {}  # writers whose lock nobody holds, and since when: starting, or dead
         self._own: codec.SegmentWriter | None = None
         self._capture: capturing.Capture | None = None
         self._began = time.monotonic()
@@ -93,12 +94,12 @@ class FollowedRun:
             return
         if now < self._retry_at:
             return
-        self._find_segments()
-        alive = {name for name in self._writers if layout.is_held(layout.lock_path(self.store, self.run, name))}
+        locks = self._find_segments()
+        alive = {name for name in locks if layout.is_held(layout.lock_path(self.store, self.run, name))}
         for writer in self._writers.values():
             self._take(writer)
-        self._close_dead(alive, now)
-        ours = [self._writers[name] for name in alive if self._is_ours(self._writers[name])]
+        self._close_dead(locks - alive, now)
+        ours = [writer for name, writer in self._writers.items() if name in alive and self._is_ours(writer)]
         if self._expected and self._capture is None:
             ours = ours or [writer for writer in self._writers.values() if writer.header is not None]
         self._capture_new(ours)
@@ -106,16 +107,13 @@ class FollowedRun:
         self._resolve(INPUTS_AT_ONCE)
         if any(not writer.finished for writer in ours):
             self._sample(ours, machine, now)
-        elif (self._writers or now - self._began > FIRST_WAIT) and not self._in_doubt():
+        elif (self._writers or now - self._began > FIRST_WAIT) and not self._unlocked:
             self._last_pass()
             self.close()
             self._ended = True
+            self.done = self._upload is None
             if self._upload is not None:
                 self._upload.end()
-
-    def _in_doubt(self) -> bool:
-        """Whether a writer without a lock may still be starting."""
-        return any(writer.without_lock_since and not writer.finished for writer in self._writers.values())
 
     def failed(self, now: float) -> None:
         """A round failed: leave the run alone for a while."""
@@ -129,16 +127,23 @@ class FollowedRun:
             layout.release(layout.lock_path(self.store, self.run, self._own.segment))
             self._own = None
 
-    def _find_segments(self) -> None:
+    def _find_segments(self) -> set[str]:
+        """Begin to read new segments; return the writers that have a lock file, ourselves left out."""
         try:
             names = os.listdir(self._folder)
         except OSError:
             names = []
+        own = self._own.segment if self._own is not None else ""
+        locks = set()
         for name in names:
-            segment, dot, ending = name.partition(".")
-            mine = self._own is not None and self._own.segment == segment
-            if dot and ending == "seg" and segment not in self._writers and not mine:
+            segment, _, ending = name.partition(".")
+            if segment == own or len(segment) != 32:
+                continue
+            if ending == "seg" and segment not in self._writers:
                 self._writers[segment] = Writer(Tail(os.path.join(self._folder, name), segment))
+            elif ending == "lock":
+                locks.add(segment)
+        return locks
 
     def _take(self, writer: Writer) -> None:
         """Read what is new in a segment."""
@@ -181,21 +186,20 @@ class FollowedRun:
             and (self._expected or same_cgroup(header.pid))
         )
 
-    def _close_dead(self, alive: set[str], now: float) -> None:
+    def _close_dead(self, unlocked: set[str], now: float) -> None:
         """Say of a writer that lost its lock without a word that it crashed, and clear the lock file away."""
-        for name, writer in self._writers.items():
-            lock = layout.lock_path(self.store, self.run, name)
-            if name in alive or not os.path.exists(lock):
-                writer.without_lock_since = 0.0
-                continue
-            if writer.header is not None and writer.header.host != os.uname().nodename:
+        self._unlocked = {name: since for name, since in self._unlocked.items() if name in unlocked}
+        for name in unlocked:
+            writer = self._writers.get(name)
+            if writer is not None and writer.header is not None and writer.header.host != os.uname().nodename:
                 continue  # another machine's: its own follower knows better
-            if not writer.without_lock_since:
-                writer.without_lock_since = now
-            elif now - writer.without_lock_since > DOUBT:
+            if now - self._unlocked.setdefault(name, now) <= DOUBT:
+                continue
+            if writer is not None:
                 self._close_writer(name, writer)
-                os.unlink(lock)
-                writer.without_lock_since = 0.0
+            with suppress(FileNotFoundError):
+                os.unlink(layout.lock_path(self.store, self.run, name))
+            del self._unlocked[name]
 
     def _close_writer(self, name: str, writer: Writer) -> None:
         self._take(writer)
@@ -204,7 +208,6 @@ class FollowedRun:
             own = self._segment()
             own.append(codec.FINISHED, {"of": name, "status": "crashed"})
             own.sync()
-        writer.finished = True
 
     def _capture_new(self, ours: list[Writer]) -> None:
         for writer in ours:

@@ -79,7 +79,7 @@ class Follower:
             return
         for shelf in self._shelves():
             for entry in _entries(shelf):
-                if entry.name not in self.runs and _has_lock(entry.path):
+                if len(entry.name) == 32 and entry.name not in self.runs and _has_lock(entry.path):
                     self._adopt(entry.name)
 
     def _shelves(self) -> list[str]:
@@ -99,18 +99,19 @@ class Follower:
     def _find_with_locks(self) -> None:
         for shelf in _entries(self.store + "/segments"):
             for entry in _entries(shelf.path):
-                if entry.name not in self.runs and _has_lock(entry.path):
+                if len(entry.name) == 32 and entry.name not in self.runs and _has_lock(entry.path):
                     self._adopt(entry.name)
 
     def _adopt(self, run: str, *, expected: bool = False) -> None:
         followed = FollowedRun(self.store, run, self._say, self._uploads, expected=expected)
-        self.runs[run] = followed
-        self._excited = time.monotonic()
         try:
             followed.look(time.monotonic(), self._machine)
         except (MadangError, OSError) as error:
             self._say(f"run {run}: {error}")
             followed.failed(time.monotonic())
+        if not followed.done:  # else it belongs to another machine, or has nothing to be done
+            self.runs[run] = followed
+            self._excited = time.monotonic()
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
