@@ -1,6 +1,6 @@
 """The benchmarks of madang beside its peers: one command, one table a workload. Never a test.
 
-    python benchmarks/run.py [--only NAME,…] [--quick] [--full] [--repeats N] [--json FILE]
+    python benchmarks/run.py [--only NAME,…] [--quick] [--full] [--repeats N] [--json FILE] [--madang DIR]
 
 README.md in this folder says what is measured, how, and what keeps it fair.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from harness import CORES, Bench
 from report import Table, to_json
-from venvs import versions
+from venvs import measure_instead, versions
 
 WORKLOADS = {
     "log": "log() of ten scalars in the calling thread",
@@ -41,6 +41,8 @@ WORKLOADS = {
 
 def main() -> int:
     options = _options()
+    if options.madang:
+        measure_instead(options.madang)
     names = options.only.split(",") if options.only else list(WORKLOADS)
     unknown = [name for name in names if name not in WORKLOADS]
     if unknown:
@@ -79,6 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=0, help="5, or 2 with --quick")
     parser.add_argument("--json", default="", metavar="FILE", help="all figures as JSON")
     parser.add_argument("--scratch", default=None, metavar="DIR", help="where to work (default: the temporary folder)")
+    parser.add_argument("--madang", default="", metavar="DIR", help="measure another checkout of madang than this one")
     return parser.parse_args()
 
 

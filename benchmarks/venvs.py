@@ -27,6 +27,11 @@ PINS: dict[str, list[str]] = {
 _HOSTS = {"floor": "madang", "floor_msgpack": "madang", "madang_fill": "madang", "mlflow_fill": "mlflow"}
 
 
+def measure_instead(folder: str) -> None:
+    """Take madang from another checkout: of another release, or of a commit while this one is being edited."""
+    PINS["madang"] = [str(Path(folder).resolve())]
+
+
 def python(peer: str) -> str:
     """The interpreter that has this peer installed; made first if need be."""
     return _python(_HOSTS.get(peer, peer))
@@ -72,9 +77,10 @@ def _stamp(name: str) -> list[str]:
     """What an environment was made of: [interpreter and requirements, our own source]."""
     if name != "madang":
         return [" ".join([sys.version.split()[0], *PINS[name]]), ""]
-    needs = hashlib.blake2b((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    root = Path(PINS["madang"][0])
+    needs = hashlib.blake2b((root / "pyproject.toml").read_bytes()).hexdigest()
     source = hashlib.blake2b()
-    for path in sorted((ROOT / "src").rglob("*")):
+    for path in sorted((root / "src").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            source.update(str(path).encode() + path.read_bytes())
+            source.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return [f"{sys.version.split()[0]} {needs}", source.hexdigest()]

@@ -23,7 +23,14 @@ _NOW = 1_790_000_000_000_000
 def write(path: str, run: str, name: str, number: int = 0) -> codec.SegmentWriter:
     """A new segment of a new run, with what `init` puts at its start."""
     segment = f"{number + 1:032x}"
-    header = {"run": run, "project": "bench", "writer": "process", "host": os.uname().nodename, "user": "bench", "version": "0"}
+    header = {
+        "run": run,
+        "project": "bench",
+        "writer": "process",
+        "host": os.uname().nodename,
+        "user": "bench",
+        "version": "0",
+    }
     writer = codec.SegmentWriter(path, segment, header, now=_NOW + number * 1_000_000)
     writer.append(codec.STARTED, {"name": name, "command": ["python", "train.py"], "cwd": "/bench"})
     return writer
