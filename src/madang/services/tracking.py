@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import islice
 
 from madang.domain import events
 from madang.domain.access import Permission, Principal, require
@@ -23,6 +24,7 @@ from madang.services.history import History
 from madang.services.ingest import Ingest, RunSession, Taken
 
 _PIECE = 16 << 20  # bytes of one segment that one transaction takes
+_RUNS_TOGETHER = 50  # short runs that share one transaction, for a store that is read anew
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,13 @@ class Tracking:
         found: dict[str, list[SegmentFile]] = {}
         for file in self._files.unread(known, runs):
             found.setdefault(file.run, []).append(file)
-        for run, files in found.items():
-            while self._catch_up_run(run, files):
-                pass
+        runs_left = iter(found.items())
+        while some := list(islice(runs_left, _RUNS_TOGETHER)):
+            with self._records.transaction():
+                more = [(run, files) for run, files in some if self._catch_up_run(run, files)]
+            for run, files in more:
+                while self._catch_up_run(run, files):
+                    pass
 
     def close_lost(self, runs: Collection[str] | None = None) -> None:
         """State `crashed` of every writer that is gone without a word. `catch_up` does it too.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from typing import Any, Literal
@@ -48,6 +48,7 @@ class Database(ABC):
     """Connections to one database. Thread-safe: a thread holds a connection only inside a call or a transaction."""
 
     dialect: Dialect
+    driver_error: type[Exception]
     max_idle = 8
 
     def __init__(self) -> None:
@@ -67,8 +68,8 @@ class Database(ABC):
         """Begin a transaction that no other writer overlaps."""
 
     @abstractmethod
-    def _errors(self) -> Any:
-        """A context in which the driver's errors become ours."""
+    def _refusal(self, error: Exception) -> Exception:
+        """The error of ours for one of the driver's, or that error itself."""
 
     @abstractmethod
     def translate(self, statement: str) -> str:
@@ -78,24 +79,14 @@ class Database(ABC):
     def _values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Values as the driver wants them."""
 
-    @contextmanager
-    def _connection(self) -> Iterator[Any]:
-        held = getattr(self._mine, "connection", None)
-        if held is not None:
-            yield held
-            return
-        connection = self._take()
-        try:
-            yield connection
-        finally:
-            self._give_back(connection)
-
     def _take(self) -> Any:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        with self._errors():
+        try:
             return self._connect()
+        except self.driver_error as error:
+            raise self._refusal(error) from error
 
     def _give_back(self, connection: Any) -> None:
         with self._lock:
@@ -115,24 +106,40 @@ class Database(ABC):
             return
         connection = self._take()
         try:
-            with self._errors():
-                self._begin(connection)
+            self._step(connection, self._begin)
             self._mine.connection = connection
+            self._mine.after = []
+            self._mine.scratch = {}
             try:
                 yield
+                self._step(connection, _commit)
             except BaseException:
+                self._step(connection, self._roll_back)
+                raise
+            finally:
                 self._mine.connection = None
-                self._roll_back(connection)
-                raise
-            self._mine.connection = None
-            try:
-                with self._errors():
-                    connection.execute("COMMIT")
-            except BaseException:
-                self._roll_back(connection)
-                raise
+            for action in self._mine.after:
+                action()
         finally:
             self._give_back(connection)
+
+    @property
+    def scratch(self) -> dict[Any, Any]:
+        """A memory of the present transaction; one to throw away when there is none."""
+        return self._mine.scratch if self.in_transaction else {}
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do something once the present transaction has succeeded; at once when there is none."""
+        if self.in_transaction:
+            self._mine.after.append(action)
+        else:
+            action()
+
+    def _step(self, connection: Any, action: Callable[[Any], None]) -> None:
+        try:
+            action(connection)
+        except self.driver_error as error:
+            raise self._refusal(error) from error
 
     @property
     def in_transaction(self) -> bool:
@@ -140,8 +147,7 @@ class Database(ABC):
         return getattr(self._mine, "connection", None) is not None
 
     def _roll_back(self, connection: Any) -> None:
-        with self._errors():
-            connection.execute("ROLLBACK")
+        connection.execute("ROLLBACK")
 
     def _statement(self, name_or_sql: str) -> str:
         known = self._translated.get(name_or_sql)
@@ -151,12 +157,23 @@ class Database(ABC):
                 self._translated[name_or_sql] = known
         return known
 
+    def _execute(self, statement: str, values: Mapping[str, Any], *, fetch: bool) -> Any:
+        text = self._statement(statement)
+        held = getattr(self._mine, "connection", None)
+        connection = held or self._take()
+        try:
+            cursor = connection.execute(text, self._values(values))
+            return cursor.fetchall() if fetch else cursor.rowcount
+        except self.driver_error as error:
+            raise self._refusal(error) from error
+        finally:
+            if held is None:
+                self._give_back(connection)
+
     def rows(self, statement: str, /, **values: Any) -> list[Row]:
         """Run a statement by name (or as text) and return all its rows."""
-        text = self._statement(statement)
-        with self._connection() as connection, self._errors():
-            rows: list[Row] = connection.execute(text, self._values(values)).fetchall()
-            return rows
+        found: list[Row] = self._execute(statement, values, fetch=True)
+        return found
 
     def row(self, statement: str, /, **values: Any) -> Row | None:
         """The first row, or None."""
@@ -165,14 +182,22 @@ class Database(ABC):
 
     def run(self, statement: str, /, **values: Any) -> int:
         """Run a statement that returns no rows; how many rows it touched."""
-        text = self._statement(statement)
-        with self._connection() as connection, self._errors():
-            count: int = connection.execute(text, self._values(values)).rowcount
-            return count
+        count: int = self._execute(statement, values, fetch=False)
+        return count
 
-    @abstractmethod
-    def many(self, statement: str, values: Iterable[Mapping[str, Any]]) -> None:
-        """Run a statement once for each set of values. Call it inside a transaction."""
+    def many(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement once for each set of values."""
+        if not values:
+            return
+        held = getattr(self._mine, "connection", None)
+        connection = held or self._take()
+        try:
+            connection.cursor().executemany(self._statement(statement), values)
+        except self.driver_error as error:
+            raise self._refusal(error) from error
+        finally:
+            if held is None:
+                self._give_back(connection)
 
     def close(self) -> None:
         """Close idle connections; those in use are closed when they come back."""
@@ -181,6 +206,10 @@ class Database(ABC):
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+
+def _commit(connection: Any) -> None:
+    connection.execute("COMMIT")
 
 
 def migrations(dialect: Dialect) -> list[tuple[int, Sequence[str]]]:

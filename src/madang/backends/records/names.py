@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from functools import partial
 from hashlib import blake2b
 from threading import Lock
 
 from madang.backends.records.database import Database
 
-_MANY = 2000
+_MANY = 2000  # names from which reading all of them is faster than asking for each
+_REMEMBERED = 200_000
 
 
 def digest(name: str) -> bytes:
@@ -17,32 +19,35 @@ def digest(name: str) -> bytes:
 
 
 class Names:
-    """Numbers of names, with a memory of those met before (numbers never change once they are committed)."""
+    """Numbers of names, with a memory of those met before (they never change once they are committed)."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
         self._numbers: dict[str, int] = {}
+        self._names: dict[int, str] = {}
         self._lock = Lock()
 
     def numbers(self, names: Collection[str], *, create: bool = False) -> dict[str, int]:
         """Numbers by name; unknown names are made, or left out."""
-        known = self._numbers
+        known, fresh = self._numbers, self._db.scratch
         found = {name: known[name] for name in names if name in known}
-        missing = [name for name in names if name not in found]
-        if not missing:
+        found |= {name: fresh[name] for name in names if name in fresh}
+        if len(found) == len(names):
             return found
-        digests = {digest(name): name for name in missing}
-        if create:
-            self._db.many("add_name", ({"digest": key, "name": name} for key, name in digests.items()))
-        numbers = self._lookup(digests)
-        if not self._db.in_transaction:  # one that is rolled back would leave numbers that do not exist
-            self._remember(numbers)
+        missing = {digest(name): name for name in names if name not in found}
+        numbers = self._lookup(missing)
+        if create and len(numbers) < len(missing):
+            unknown = {key: name for key, name in missing.items() if name not in numbers}
+            self._db.many("add_name", [{"digest": key, "name": name} for key, name in unknown.items()])
+            numbers |= self._lookup(unknown)
+        fresh.update(numbers)
+        self._db.after_commit(partial(self._remember, numbers))
         return found | numbers
 
     def _lookup(self, digests: dict[bytes, str]) -> dict[str, int]:
         if len(digests) > _MANY:
             rows = self._db.rows("all_digests")
-            return {digests[bytes(key)]: number for number, key in rows if bytes(key) in digests}
+            return {digests[bytes(key)]: int(number) for number, key in rows if bytes(key) in digests}
         found = {}
         for key, name in digests.items():
             row = self._db.row("name_by_digest", digest=key)
@@ -52,13 +57,19 @@ class Names:
 
     def _remember(self, numbers: dict[str, int]) -> None:
         with self._lock:
-            if len(self._numbers) > 100_000:
-                self._numbers.clear()
+            if len(self._numbers) > _REMEMBERED:
+                self._numbers = {}
+                self._names = {}
             self._numbers.update(numbers)
+            self._names.update({number: name for name, number in numbers.items()})
 
     def names(self, numbers: Collection[int]) -> dict[int, str]:
         """Names by number."""
-        wanted: Sequence[int] = list(numbers)
-        if not wanted:
-            return {}
-        return {int(number): name for number, name in self._db.rows("names_by_number", numbers=wanted)}
+        known = self._names
+        found = {number: known[number] for number in numbers if number in known}
+        missing = [number for number in numbers if number not in found]
+        if missing:
+            read = {int(number): name for number, name in self._db.rows("names_by_number", numbers=missing)}
+            self._db.after_commit(partial(self._remember, {name: number for number, name in read.items()}))
+            found |= read
+        return found

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from madang.backends.records.database import Database, migrate
@@ -25,18 +24,21 @@ class PostgresDatabase(Database):
     """A database by its URL. Writers take the row of the clock first, so that they follow one another as in SQLite."""
 
     dialect = "postgres"
+    driver_error = psycopg.Error
 
     def __init__(self, url: str) -> None:
         super().__init__()
         self._url = url
         self._migrating = True
-        with self._connection() as connection, self._errors():
+        connection = self._take()
+        try:
             connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-            try:
-                connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
-                migrate(self)
-            finally:
-                connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+            connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
+            migrate(self)
+        except psycopg.Error as error:
+            raise self._refusal(error) from error
+        finally:
+            connection.close()  # and with it the lock
         self._migrating = False
 
     def _connect(self) -> psycopg.Connection[Any]:
@@ -50,14 +52,12 @@ class PostgresDatabase(Database):
     def _usable(self, connection: psycopg.Connection[Any]) -> bool:
         return not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (psycopg.errors.DiskFull, psycopg.errors.ReadOnlySqlTransaction) as error:
-            raise StorageError(f"The database refused: {error}.", hint="Free space on the database server.") from error
-        except psycopg.OperationalError as error:
-            raise Unavailable(f"The database does not answer: {error}.", hint="Is PostgreSQL running?") from error
+    def _refusal(self, error: Exception) -> Exception:
+        if isinstance(error, psycopg.errors.DiskFull | psycopg.errors.ReadOnlySqlTransaction):
+            return StorageError(f"The database refused: {error}.", hint="Free space on the database server.")
+        if isinstance(error, psycopg.OperationalError):
+            return Unavailable(f"The database does not answer: {error}.", hint="Is PostgreSQL running?")
+        return error
 
     def _roll_back(self, connection: psycopg.Connection[Any]) -> None:
         if not connection.closed:
@@ -68,9 +68,4 @@ class PostgresDatabase(Database):
         return _PLACEHOLDER.sub(r"%(\1)s", statement.replace("%", "%%"))
 
     def _values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-    def many(self, statement: str, values: Iterable[Mapping[str, Any]]) -> None:
-        """Run a statement once for each set of values."""
-        with self._connection() as connection, self._errors():
-            connection.cursor().executemany(self._statement(statement), list(values))
+        return values

@@ -113,11 +113,8 @@ class SqlRuns(SqlMetrics):
 
     def fetch(self, runs: Sequence[str]) -> list[StoredRun]:
         """Several runs without their long lists."""
-        found = {
-            stored.state.run: stored
-            for stored in map(_stored, self._db.rows("fetch_runs", ids=[key_of(run) for run in runs]))
-        }
-        return [found[run] for run in dict.fromkeys(runs) if run in found]
+        rows = (self._db.row("fetch_run", id=key_of(run)) for run in dict.fromkeys(runs))
+        return [_stored(row) for row in rows if row is not None]
 
     def find(self, text: str, limit: int = 20) -> list[tuple[str, str]]:
         """(id, project) of the runs that ``text`` may mean."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,16 +65,16 @@ def compile_search(query: RunQuery, dialect: Dialect, names: Names) -> Compiled:
         InvalidInput: the cursor is not one that this query gave.
     """
     made = _Compiler(dialect, names)
-    conditions = [*made.scope(query), made.condition(query.where)]
-    where = " AND ".join(part for part in conditions if part != "TRUE") or "TRUE"
+    needed, condition = made.top(query.where)
+    where = " AND ".join([*made.scope(query), condition])
     joins, keys = made.order(query)
     after = made.after(keys, query.cursor)
     columns = "".join(f", {expression}" for expression, _ in keys)
     order = ", ".join(f"{expression} {'DESC' if down else 'ASC'}" for expression, down in keys)
     made.values["limit"] = query.limit + 1
     return Compiled(
-        f"SELECT r.number{columns} FROM runs r{joins} WHERE {where}{after} ORDER BY {order} LIMIT :limit",  # noqa: S608
-        f"SELECT COUNT(*) FROM runs r WHERE {where}",  # noqa: S608 - every value is a placeholder
+        f"SELECT r.number{columns} FROM runs r{needed}{joins} WHERE {where}{after} ORDER BY {order} LIMIT :limit",  # noqa: S608
+        f"SELECT COUNT(*) FROM runs r{needed} WHERE {where}",  # noqa: S608 - every value is a placeholder
         made.values,
     )
 
@@ -160,19 +161,26 @@ class _Compiler:
                 return "FALSE"
             empty = f" AND {column} <> ''" if kind == "any" and field.key not in _NUMERIC else ""
             return f"({test(column)}{empty})"
-        if field.scope == "params":
-            return self.among_rows("params", field.key, test("f.number" if kind == "number" else "f.value"))
-        if field.scope == "tags":
-            return self.among_rows("tags", field.key, test("f.value"))
-        if kind == "any":
-            return self.among_rows("metrics", field.key, "TRUE")
-        return self.among_rows(
-            "metrics", field.key, test("f.words" if kind == "text" else _STATISTICS[field.statistic])
-        )
+        table, expression = _place(field, kind)
+        name = self.number(field.key)
+        return f"EXISTS (SELECT 1 FROM {table} f WHERE f.name = {name} AND f.run = r.number AND {test(expression)})"  # noqa: S608
 
-    def among_rows(self, table: str, key: str, test: str) -> str:
-        name = self.number(key)
-        return f"EXISTS (SELECT 1 FROM {table} f WHERE f.name = {name} AND f.run = r.number AND {test})"  # noqa: S608
+    def top(self, condition: Condition) -> tuple[str, str]:
+        """(joins, condition) of a whole search.
+
+        A comparison that every hit must pass becomes a join: the database can then begin with the few neighbouring rows of
+        that metric or parameter. There is one row at most for a name and run, so that a join multiplies nothing.
+        """
+        joins, rest = "", []
+        for place, part in enumerate(_conjuncts(condition)):
+            if isinstance(part, Compare) and part.field.scope != "attributes":
+                table, expression = _place(part.field, _kind(part.value))
+                test = self.compare(expression, part.op, part.value).replace("f.", f"c{place}.")
+                name = self.number(part.field.key)
+                joins += f" JOIN {table} c{place} ON c{place}.run = r.number AND c{place}.name = {name} AND {test}"
+            else:
+                rest.append(self.condition(part))
+        return joins, " AND ".join(rest) or "TRUE"
 
     def attribute(self, key: str) -> str:
         if key not in ATTRIBUTES:
@@ -226,6 +234,25 @@ class _Compiler:
             else:
                 equal += f"{expression} IS NULL AND "
         return " AND (" + " OR ".join(options) + ")"
+
+
+def _place(field: Field, kind: str) -> tuple[str, str]:
+    """The table in which a field lies, and the expression of its value; the table's alias is `f`."""
+    if field.scope == "params":
+        return "params", "f.number" if kind == "number" else "f.value"
+    if field.scope == "tags":
+        return "tags", "f.value"
+    if kind == "any":
+        return "metrics", "f.run"
+    return "metrics", "f.words" if kind == "text" else _STATISTICS[field.statistic]
+
+
+def _conjuncts(condition: Condition) -> Iterator[Condition]:
+    if isinstance(condition, AllOf):
+        for part in condition.parts:
+            yield from _conjuncts(part)
+    else:
+        yield condition
 
 
 def is_prefix(text: str) -> bool:

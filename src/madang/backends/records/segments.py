@@ -56,7 +56,7 @@ class SqlSegments:
         """Keep declared sets."""
         self._db.many(
             "add_keyset",
-            (
+            [
                 {
                     "segment": segment,
                     "sequence": item.sequence,
@@ -65,7 +65,7 @@ class SqlSegments:
                     "types": item.types,
                 }
                 for item in sets
-            ),
+            ],
         )
 
     def names(self, keys: Collection[int]) -> dict[int, str]:
@@ -110,7 +110,7 @@ class SqlHistory:
         place = {"run": chunk.run, "kind": chunk.kind, "segment": chunk.segment, "first": chunk.first}
         self._db.many(
             "put_block",
-            ({**place, "block": number, "data": data} for number, data in enumerate([chunk.head, *blocks])),
+            [{**place, "block": number, "data": data} for number, data in enumerate([chunk.head, *blocks])],
         )
 
     def heads(self, run: int, kind: str) -> list[ChunkRow]:

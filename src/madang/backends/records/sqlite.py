@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from madang.backends.records.database import Database, migrate
@@ -23,14 +22,14 @@ class SqliteDatabase(Database):
     """
 
     dialect = "sqlite"
+    driver_error = sqlite3.DatabaseError
 
     def __init__(self, path: str, *, durable: bool) -> None:
         super().__init__()
         self.path = path
         self._durable = durable
-        with self._connection() as connection, self._errors():
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+        self.rows("PRAGMA journal_mode = WAL")
+        self.run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
         migrate(self)
 
     def _connect(self) -> sqlite3.Connection:
@@ -45,19 +44,15 @@ class SqliteDatabase(Database):
     def _begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise self._refused(error) from error
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
-                raise
-            raise CorruptData(
-                f"The index {self.path} is damaged: {error}.",
-                hint="Move it away; it is rebuilt from the segments beside it.",
-            ) from error
+    def _refusal(self, error: Exception) -> Exception:
+        if isinstance(error, sqlite3.OperationalError):
+            return self._refused(error)
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
+            return error
+        return CorruptData(
+            f"The index {self.path} is damaged: {error}.",
+            hint="Move it away; it is rebuilt from the segments beside it.",
+        )
 
     def _refused(self, error: sqlite3.OperationalError) -> MadangError:
         text = str(error)
@@ -79,16 +74,9 @@ class SqliteDatabase(Database):
         return _ANY.sub(r"IN (SELECT value FROM json_each(\1))", statement)
 
     def _values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        if any(isinstance(value, list | tuple) for value in values.values()):
-            return {
-                name: json.dumps(value) if isinstance(value, list | tuple) else value for name, value in values.items()
-            }
-        return values
-
-    def many(self, statement: str, values: Iterable[Mapping[str, Any]]) -> None:
-        """Run a statement once for each set of values."""
-        with self._connection() as connection, self._errors():
-            connection.executemany(self._statement(statement), values)
+        if list not in map(type, values.values()):
+            return values
+        return {name: json.dumps(value) if type(value) is list else value for name, value in values.items()}
 
 
 def _folded(text: Any) -> Any:

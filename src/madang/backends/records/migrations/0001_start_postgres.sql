@@ -30,7 +30,7 @@ CREATE TABLE runs (
     revision BIGINT NOT NULL,
     changed BIGINT NOT NULL
 );
-CREATE INDEX runs_by_project ON runs (project, created_at);
+CREATE INDEX runs_by_project ON runs (project, deleted_at, created_at);
 CREATE INDEX runs_by_change ON runs (changed);
 
 -- Apart from the row, so that a search that walks the rows stays in few pages.

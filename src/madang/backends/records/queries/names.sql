@@ -3,9 +3,6 @@
 -- name: add_name
 INSERT INTO names (digest, name) VALUES (:digest, :name) ON CONFLICT (digest) DO NOTHING;
 
--- name: names_by_digest
-SELECT number, digest FROM names WHERE digest = ANY(:digests);
-
 -- name: name_by_digest
 SELECT number FROM names WHERE digest = :digest;
 

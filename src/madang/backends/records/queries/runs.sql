@@ -34,9 +34,9 @@ SELECT r.number, r.changed, s.light, s.overrides, s.damage, s.heavy, p.data
 FROM runs r JOIN run_states s ON s.run = r.number LEFT JOIN shared_parts p ON p.digest = s.environment
 WHERE r.id = :id;
 
--- name: fetch_runs
+-- name: fetch_run
 SELECT r.number, r.changed, s.light, s.overrides, s.damage FROM runs r JOIN run_states s ON s.run = r.number
-WHERE r.id = ANY(:ids);
+WHERE r.id = :id;
 
 -- name: fetch_numbers
 SELECT r.number, r.changed, s.light, s.overrides, s.damage FROM runs r JOIN run_states s ON s.run = r.number
