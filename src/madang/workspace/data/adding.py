@@ -18,7 +18,7 @@ from madang.workspace.data.locks import exclusive
 from madang.workspace.data.outs import TrackedOut, check_supported, outs_of, owner_of, tracked
 from madang.workspace.data.repository import DVC_DIR, Repository
 from madang.workspace.data.scan import rules_above, scan_tree
-from madang.workspace.data.state import FileKey, key_of, settled
+from madang.workspace.data.state import FileKey, key_of
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ def _take_file(repository: Repository, path: str, meter: progress.Meter) -> Cont
         with cache.staging() as staging, meter(found.st_size, "B", f"adding {os.path.basename(path)}") as advance:
             cache.store(staging, [path], advance, lambda _, hashed: taken.append(hashed))
         key, md5 = taken[0].key, taken[0].md5
-        if settled(key.mtime, key.ctime):
+        if taken[0].lasting:
             repository.state.add_files([(key, md5)])
     links.relink_file(repository, path, md5, key)
     return Content(md5, key.size, isexec=bool(found.st_mode & 0o111))
@@ -172,7 +172,6 @@ def _take_folder(repository: Repository, path: str, meter: progress.Meter) -> Co
         _store_tree(repository, path, hashes, staging, meter)
         content, body = hashing.tree_content(hashes)
         cache.add_bytes(staging, content.md5, body)
-    cache.remember([content.md5])
     if links.relink_tree(repository, path, hashes):
         tree = scan_tree(repository.root, path, rules_above(repository.root, path))
     hashing.remember_tree(state, path, tree, content)
@@ -194,7 +193,7 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
         if hashed.key[:4] != tree.key(index)[:4]:
             raise Conflict(f"{folder}/{tree.paths[index]} changed while it was added.", hint="Repeat the command.")
         hashes.md5s[index] = hashed.md5
-        if settled(hashed.key.mtime, hashed.key.ctime):
+        if hashed.lasting:
             rows.append((hashed.key, hashed.md5))
 
     total = sum(tree.key(index).size for index in todo)

@@ -28,7 +28,6 @@ SMALL = 1 << 20  # files up to this size are read in one go
 _FLUSH_FILES = 20_000
 _FLUSH_BYTES = 4 << 30
 READ_ONLY = 0o444
-_WORTH_WAITING = 64  # for so many objects, wait until the clock has moved on, so that they are trusted at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Hashed:
     md5: str
     key: FileKey
     aside: str | None
-    mode: int
+    lasting: bool  # whether any later change would show in the key
 
 
 @dataclass(slots=True)
@@ -102,7 +101,7 @@ class Cache:
 
         for name, hashed in zip(doubtful, each(check, doubtful), strict=True):
             if hashed is not None and hashed.md5 == name[:32]:
-                if settled(hashed.key.mtime, hashed.key.ctime):
+                if hashed.lasting:
                     rows.append((hashed.key, hashed.md5))
             else:
                 wrong.add(name)
@@ -144,7 +143,7 @@ class Cache:
     def fingerprint(self) -> bytes:
         """The look of the 256 folders of the cache: it changes when an object comes or goes."""
         numbers = array("q")
-        newest = 0
+        newest, now = 0, time.time_ns()
         for number in range(256):
             try:
                 found = os.stat(f"{self.objects}/{number:02x}")
@@ -153,7 +152,7 @@ class Cache:
                 continue
             newest = max(newest, found.st_mtime_ns)
             numbers.extend((found.st_ino & 0x7FFFFFFFFFFFFFFF, found.st_mtime_ns))
-        return blake3(numbers.tobytes()).digest() if settled(newest, newest) else b""
+        return blake3(numbers.tobytes()).digest() if settled(newest, newest, now) else b""
 
     def holds_all(self, name: str) -> bool:
         """Whether a folder's listing and all objects in it are there (their bytes are not read)."""
@@ -220,10 +219,11 @@ class Cache:
     def remember(self, names: Iterable[str]) -> None:
         """Trust objects that were just written from bytes that had been hashed."""
         wanted = list(names)
-        if len(wanted) > _WORTH_WAITING:
-            time.sleep(SETTLED_NS / 1e9)
+        if wanted:
+            time.sleep(SETTLED_NS / 1e9)  # until a later change would show in the clock
+        now = time.time_ns()
         found = self.look(wanted)
-        self.state.add_files((key, name[:32]) for name, key in found.keys.items() if settled(key.mtime, key.ctime))
+        self.state.add_files((key, name[:32]) for name, key in found.keys.items() if settled(key.mtime, key.ctime, now))
 
     def _take(self, staging: Staging, path: str) -> Hashed:
         try:
@@ -243,7 +243,7 @@ class Cache:
         if self.state.files([key]).get((key.dev, key.ino)) == md5:
             return True
         hashed = hash_file(path)
-        if hashed.md5 == md5 and settled(hashed.key.mtime, hashed.key.ctime):
+        if hashed.md5 == md5 and hashed.lasting:
             self.state.add_files([(hashed.key, md5)])
         return hashed.md5 == md5
 
@@ -273,13 +273,14 @@ def hash_file(path: str, aside: str | None = None, has: Callable[[str, int], boo
             if aside is not None and has is not None and has(md5, before.st_size):
                 os.unlink(aside)
                 aside = None
+        now = time.time_ns()
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
     key = key_of(before)
     if key_of(after)[:4] != key[:4]:  # ctime also moves when only the link count or the mode changes
         raise Conflict(f"{path} changed while it was read.", hint="Repeat when nothing writes to it.")
-    return Hashed(md5, key_of(after), aside, before.st_mode)
+    return Hashed(md5, key_of(after), aside, settled(after.st_mtime_ns, after.st_ctime_ns, now))
 
 
 def _hash_large(descriptor: int, aside: str | None) -> str:

@@ -37,7 +37,9 @@ def common_dir(root: str) -> str:
 
 def is_ignored(root: str, path: str) -> bool:
     """Whether git's rules ignore a path (also one that git does not know yet)."""
-    return _run(root, "check-ignore", "-q", "--", path).returncode == 0
+    return (
+        _run(root, "check-ignore", "-q", "--", path, literal=False).returncode == 0
+    )  # it takes paths literally anyway
 
 
 def has_tracked(root: str, path: str) -> bool:
@@ -56,8 +58,8 @@ def add(root: str, paths: Sequence[str]) -> None:
         raise StorageError(f"git add failed: {os.fsdecode(done.stderr).strip()}", hint="Stage the files yourself.")
 
 
-def _run(root: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
+def _run(root: str, *arguments: str, literal: bool = True) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": str(int(literal))}
     return subprocess.run(
         ["git", "-C", root, *arguments], capture_output=True, check=False, env=environment, stdin=subprocess.DEVNULL
     )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from madang.errors import NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.dvcfile import Content
-from madang.workspace.data.cache import hash_file
+from madang.workspace.data.cache import Hashed, hash_file
 from madang.workspace.data.parallel import each
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.scan import Tree, rules_above, scan_tree
-from madang.workspace.data.state import FileKey, State, TreeRow, key_of, settled
+from madang.workspace.data.state import FileKey, State, TreeRow, key_of
 
 
 @dataclass(slots=True)
@@ -49,19 +49,18 @@ def complete_hashes(state: State, folder: str, hashes: Hashes, advance: Callable
     paths = hashes.tree.paths
     rows: list[tuple[FileKey, str]] = []
 
-    def read(index: int) -> tuple[FileKey, str]:
+    def read(index: int) -> Hashed:
         path = f"{folder}/{paths[index]}"
         try:
-            hashed = hash_file(path)
+            return hash_file(path)
         except FileNotFoundError:
             raise NotFound(f"{path} vanished while it was read.", hint="Repeat the command.") from None
-        return hashed.key, hashed.md5
 
-    for index, (key, md5) in zip(unknown, each(read, unknown), strict=True):
-        hashes.md5s[index] = md5
-        if settled(key.mtime, key.ctime):
-            rows.append((key, md5))
-        advance(key.size)
+    for index, hashed in zip(unknown, each(read, unknown), strict=True):
+        hashes.md5s[index] = hashed.md5
+        if hashed.lasting:
+            rows.append((hashed.key, hashed.md5))
+        advance(hashed.key.size)
     state.add_files(rows)
 
 
@@ -109,6 +108,6 @@ def file_md5(state: State, path: str, found: os.stat_result | None = None) -> st
     if known is not None:
         return known
     hashed = hash_file(path)
-    if settled(hashed.key.mtime, hashed.key.ctime):
+    if hashed.lasting:
         state.add_files([(hashed.key, hashed.md5)])
     return hashed.md5

@@ -84,29 +84,30 @@ class _Walk:
     def _one(self, folder: str, prefix: str) -> None:
         paths, numbers, ignore = self.tree.paths, self.tree.numbers, self.ignore or None
         below: list[tuple[str, str]] = []
-        for entry in os.scandir(folder):
-            name = entry.name
-            if not name.isascii():
-                check_text(name)
-            if ignore is not None and ignore.hides(entry.path[self.below_root :], entry.is_dir()):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                if name not in HIDDEN_FOLDERS and not os.path.isdir(f"{entry.path}/.dvc"):
-                    below.append((entry.path, f"{prefix}{name}/"))
-                continue
-            if entry.is_symlink():
-                self._link(entry, prefix)
-                continue
-            found = entry.stat(follow_symlinks=False)
-            if not stat.S_ISREG(found.st_mode) or name in (FILE_NAME, ".git"):
-                if name == ".git":
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if not name.isascii():
+                    check_text(name)
+                if ignore is not None and ignore.hides(entry.path[self.below_root :], entry.is_dir()):
                     continue
-                raise _unusable(entry)
-            paths.append(prefix + name)
-            inode = found.st_ino
-            if inode >> 63:
-                inode = signed(inode)
-            numbers.extend((found.st_dev, inode, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+                if entry.is_dir(follow_symlinks=False):
+                    if name not in HIDDEN_FOLDERS and not os.path.isdir(f"{entry.path}/.dvc"):
+                        below.append((entry.path, f"{prefix}{name}/"))
+                    continue
+                if entry.is_symlink():
+                    self._link(entry, prefix)
+                    continue
+                found = entry.stat(follow_symlinks=False)
+                if not stat.S_ISREG(found.st_mode) or name in (FILE_NAME, ".git"):
+                    if name == ".git":
+                        continue
+                    raise _unusable(entry)
+                paths.append(prefix + name)
+                inode = found.st_ino
+                if inode >> 63:
+                    inode = signed(inode)
+                numbers.extend((found.st_dev, inode, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
         self.folders.extend(reversed(below))
 
     def _link(self, entry: os.DirEntry[str], prefix: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -65,11 +64,11 @@ def signed(inode: int) -> int:
     return inode if inode < 1 << 63 else inode - (1 << 64)
 
 
-def settled(mtime: int, ctime: int, now: int | None = None) -> bool:
-    """Whether a change after ``now`` (nanoseconds, default: this moment) would show in the file's times."""
+def settled(mtime: int, ctime: int, now: int) -> bool:
+    """Whether a change after ``now`` would show in a file's times. ``now`` is a moment before the file was looked at."""
     newest = max(mtime, ctime)
     slack = _COARSE_NS if newest % 1_000_000_000 == 0 else SETTLED_NS
-    return newest + slack < (time.time_ns() if now is None else now)
+    return newest + slack < now
 
 
 class State:
