@@ -296,4 +296,5 @@ class FollowedRun:
                 "user": os.environ.get("USER") or str(os.getuid()), "pid": os.getpid(), "version": __version__,
             }  # fmt: skip
             self._own = codec.SegmentWriter(layout.segment_path(self.store, self.run, segment), segment, header)
+            layout.announce(self.store, self.run)
         return self._own

@@ -142,6 +142,14 @@ def segment_path(store: str, run: str, segment: str) -> str:
     return f"{store}/segments/{run[:2]}/{run}/{segment}.seg"
 
 
+def announce(store: str, run: str) -> None:
+    """Call it after a new segment: readers look again at folders of runs whose parent has a new time of change."""
+    try:
+        os.utime(f"{store}/segments/{run[:2]}")
+    except OSError:
+        pass  # readers look at everything now and then
+
+
 def lock_path(store: str, run: str, segment: str) -> str:
     """The file on which the segment's writer holds a record lock while it lives."""
     return f"{store}/segments/{run[:2]}/{run}/{segment}.lock"

@@ -131,7 +131,9 @@ class Core:
         segment = os.urandom(16).hex()
         store = self.places.store
         layout.hold(layout.lock_path(store, self.id, segment))
-        return RunWriter(layout.segment_path(store, self.id, segment), segment, {**header, "pid": os.getpid()})
+        writer = RunWriter(layout.segment_path(store, self.id, segment), segment, {**header, "pid": os.getpid()})
+        layout.announce(store, self.id)
+        return writer
 
     def _aside(self, method: str, *args: Any) -> None:
         """A call that interrupts another of its thread has a segment of its own: waiting would never end."""
