@@ -26,7 +26,6 @@ LONGEST = 64 << 10  # characters of one line
 _ROWS = 100  # lines back that a cursor movement can reach
 
 listeners: list[Console] = []
-_patched: dict[int, str] = {}  # id of a stream whose write() is listened to → its name
 
 
 class _Screen:
@@ -148,7 +147,7 @@ def listen(run: Run) -> None:
     console = Console(run)
     listeners.append(console)
     for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
-        if stream is not None and _patched.get(id(stream)) is None:
+        if stream is not None and not hasattr(stream.write, "madang"):
             _patch(name, stream)
 
     def last() -> None:
@@ -167,8 +166,8 @@ def _patch(name: str, stream: Any) -> None:
             console.feed(name, text)
         return count
 
+    write.madang = True  # type: ignore[attr-defined]  # this stream is listened to
     try:
         stream.write = write
     except AttributeError:
         return  # a stream of a kind that cannot be listened to
-    _patched[id(stream)] = name

@@ -53,4 +53,4 @@ def end_with_code(run: Run, code: Any) -> None:
     elif code is None or code == 0:
         run.end("finished", exit_code=0)
     else:
-        run.end("failed", exit_code=code if isinstance(code, int) else 1)
+        run.end("failed", exit_code=int(code) if isinstance(code, int) else 1)

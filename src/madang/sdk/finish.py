@@ -7,6 +7,7 @@ import sys
 
 from madang.formats import segment as codec
 from madang.sdk import follow
+from madang.sdk.opened import FOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ def imported(root: str) -> list[tuple[str, int]]:
     """(path relative to the root, modification time in µs) of the local source files among the loaded modules."""
     start = root.rstrip("/") + "/"
     found: dict[str, int] = {}
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
+    # Python forgets the script's own __file__ before it calls exit handlers
+    script = os.path.join(FOLDER, sys.argv[0]) if sys.argv else ""
+    for path in [script, *(getattr(module, "__file__", None) for module in list(sys.modules.values()))]:
         if not isinstance(path, str) or not path.endswith(".py"):
             continue
         path = os.path.abspath(path)

@@ -23,20 +23,19 @@ _SIGNALS = (_signal.SIGTERM, _signal.SIGHUP)  # those that end a process without
 _before: dict[int, Any] = {}  # signal → the handler that was there
 _installed = False
 _threads_watched = False
-_exit: _Exit | None = None  # of the last sys.exit() whose exception is gone
+_mask: set[int] = set()  # signals that were blocked before a fork
+_exit: tuple[Any, list[int]] = (None, [])  # of the last sys.exit() whose exception is gone: its code, the steps then
 
 
 class _Exit:
-    """Rides on a SystemExit. When the exception dies and nothing is written after that, the process is exiting."""
+    """Rides on a SystemExit. When the exception dies and no step is logged after that, the process is exiting."""
 
     def __init__(self, code: Any) -> None:
         self.code = code
-        self.written = -1
 
     def __del__(self) -> None:
         global _exit
-        _exit = _Exit.__new__(_Exit)
-        _exit.code, _exit.written = self.code, _written()
+        _exit = (self.code, _steps())
 
 
 def install() -> None:
@@ -45,22 +44,23 @@ def install() -> None:
     if not _installed:
         _installed = True
         atexit.register(_at_exit)
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
         _watch_exit()
         _watch_errors()
         if "IPython" in sys.modules:
             _watch_cells()
+    watch_threads()
     _watch_signals()
 
 
-def _written() -> int:
-    return sum(run.offset for run in active)
+def _steps() -> list[int]:
+    return [run.last_step for run in active]
 
 
 def _at_exit() -> None:
     from madang.sdk.failures import end_with_code
 
-    code = _exit.code if _exit is not None and _exit.written == _written() else None
+    code = _exit[0] if _exit[1] == _steps() else None
     for run in reversed(list(active)):
         if run.failure is not None and not code:
             quietly(run.end, "failed", error=run.failure)
@@ -84,7 +84,10 @@ def _watch_exit() -> None:
         error = SystemExit(status)
         if get_ident() == main:
             error.madang = _Exit(status)  # type: ignore[attr-defined]
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # else its traceback would keep it alive
 
     leave.__name__, leave.__doc__ = "exit", sys.exit.__doc__
     sys.exit = leave  # type: ignore[assignment]
@@ -106,10 +109,15 @@ def _watch_errors() -> None:
 
 
 def watch_threads() -> None:
-    """Called when a thread starts: note an error that ends a thread; it fails the run unless the program says else."""
+    """Note an error that ends a thread: it fails the run unless the program says else. Does nothing a second time.
+
+    `threading` is not imported for this; whoever imports it later is noticed by the audit hook.
+    """
     global _threads_watched
+    if _threads_watched or not _installed:
+        return
     threading: Any = sys.modules.get("threading")
-    if _threads_watched or threading is None:
+    if not hasattr(threading, "excepthook"):
         return
     _threads_watched = True
     before = threading.excepthook
@@ -175,6 +183,16 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     os.kill(os.getpid(), number)
 
 
+def _before_fork() -> None:
+    """A signal to a child that has not got its own handlers yet must wait: Python would forget it."""
+    global _mask
+    _mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _SIGNALS)
+
+
+def _after_fork_in_parent() -> None:
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, _mask)
+
+
 def _after_fork() -> None:
     layout.forget_held()
     for run in active:
@@ -182,3 +200,4 @@ def _after_fork() -> None:
     for number, before in _before.items():
         if before == _signal.SIG_DFL and _signal.getsignal(number) is _on_signal:
             _signal.signal(number, before)  # a worker that its parent ends must die at once, not at the next bytecode
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, _mask)

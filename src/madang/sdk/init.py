@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import time
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
 _MODES = ("online", "offline", "disabled")
+_NOT_IN_NAMES = ":@\\"
 _RESUME = ("never", "allow", "must")
 
 
@@ -64,10 +66,10 @@ def init(
         resumed = _claim(where.store, place, how, address)
     header: dict[str, Any] = {
         "run": place.run,
-        "project": project or env.get("MADANG_PROJECT") or os.path.basename(where.root or os.getcwd()) or "default",
+        "project": _project(project or env.get("MADANG_PROJECT", ""), where.root or os.getcwd()),
         "writer": "rank" if place.rank else "resume" if resumed else "process",
         "host": os.uname().nodename,
-        "user": env.get("USER") or env.get("LOGNAME") or str(os.getuid()),
+        "user": user_name(env),
         "version": __version__,
     }
     if place.world > 1:
@@ -98,13 +100,47 @@ def init(
     return made
 
 
+def _project(given: str, folder: str) -> str:
+    """The project's name, in NFC: as given, else after the folder.
+
+    Raises:
+        InvalidInput: the given name has a sign that names may not have.
+    """
+    name = given.strip() or os.path.basename(folder) or "default"
+    if not name.isascii():
+        from unicodedata import normalize
+
+        name = normalize("NFC", name)
+    if all(sign.isprintable() and sign not in _NOT_IN_NAMES for sign in name) and len(name.encode()) <= 255:
+        return name
+    if given:
+        raise InvalidInput(
+            f"{given[:80]!r} cannot be the name of a project.",
+            hint="Use 1 to 255 bytes of text without colons, at signs, backslashes and control signs.",
+        )
+    return "".join(sign if sign.isprintable() and sign not in _NOT_IN_NAMES else "_" for sign in name)[:60]
+
+
+def user_name(env: Mapping[str, str]) -> str:
+    """Who runs this process."""
+    known = env.get("USER") or env.get("LOGNAME")
+    if known:
+        return known
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container often runs under a number without a name
+        return str(os.getuid())
+
+
 def _watch(run: Run) -> None:
     active.append(run)
     hooks.install()
     injected: Any = sys.modules.get("madang.sdk.inject")
     if injected is not None:
         injected.hand_over()
-    opened.watch(run, run.places.root, run.places.store)
+    run.finishers.append(opened.watch(run, run.places.root, run.places.store))
     console.listen(run)
     if run.mode == "offline":
         _mark(run, "offline", "")
@@ -200,4 +236,5 @@ def attach(
         {**header, "writer": "fork", "parent": segment}, name, layout.StorePaths(*places), mode, hub, attached=True
     )
     made.last_step = step
+    atexit.register(made.end, "finished")
     return made

@@ -21,8 +21,10 @@ from madang.version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "_inject")
 _recorder: Recorder | None = None
 
 
@@ -41,7 +43,8 @@ class Recorder:
             "version": __version__,
         }
         self.core = Core(header, self.places, attached=True)
-        self.watcher = opened.watch(self.core, self.places.root, self.places.store)
+        self.recording = True
+        self._stop = opened.watch(self.core, self.places.root, self.places.store)
         self._before = sys.excepthook
         sys.excepthook = self._failed
         atexit.register(self.end)
@@ -49,7 +52,7 @@ class Recorder:
 
     def end(self) -> None:
         """Record the imports and close."""
-        if self.watcher is None:
+        if not self.recording:
             return
         self.release()
         try:
@@ -60,9 +63,8 @@ class Recorder:
 
     def release(self) -> None:
         """Stop recording opened files: a run of the script's own does."""
-        if self.watcher is not None:
-            opened.unwatch(self.watcher)
-            self.watcher = None
+        self.recording = False
+        self._stop()
 
     def _after_fork(self) -> None:
         layout.forget_held()
@@ -72,7 +74,7 @@ class Recorder:
         try:
             self._before(kind, error, trace)
         finally:
-            if self.watcher is not None:
+            if self.recording:
                 from madang.sdk.failures import describe
 
                 told = describe(error)
@@ -97,3 +99,20 @@ def hand_over() -> None:
     """A run of the script's own has begun: it records from now on."""
     if _recorder is not None:
         _recorder.release()
+
+
+def environment(store: str, run: str, project: str, segment: str, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which a launcher starts a command, so that every Python process in it adds to the run.
+
+    ``segment`` is the launcher's; the launcher records the console itself.
+    """
+    path = env.get("PYTHONPATH", "")
+    return {
+        **env,
+        "PYTHONPATH": f"{FOLDER}{os.pathsep}{path}" if path else FOLDER,
+        "MADANG_DIR": store,
+        "MADANG_RUN_ID": run,
+        "MADANG_PROJECT": project,
+        "MADANG_LAUNCHED": segment,
+        "MADANG_CONSOLE": "0",
+    }

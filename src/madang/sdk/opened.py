@@ -14,10 +14,12 @@ from madang.sdk.hooks import watch_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from madang.sdk.core import Core
 
+FOLDER = os.getcwd()  # at the start: the script's own name is relative to it
 _SKIPPED_ENDS = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dylib", ".pth")
 _SKIPPED_PARTS = frozenset(
     (".git", "site-packages", "dist-packages", "__pycache__", ".venv", "venv", "node_modules", ".ipynb_checkpoints")
@@ -28,9 +30,8 @@ _WRITING = os.O_WRONLY | os.O_RDWR
 _RDWR = os.O_RDWR
 
 watchers: list[Watcher] = []
-_seen: set[Any] = (
-    set()
-)  # (path as it was passed, whether it was written): settled until a run begins or the folder changes
+# (path as it was passed, how it was opened): nothing more to say of it until a run begins or the folder changes
+_seen: set[Any] = set()
 _hooked = False
 
 
@@ -77,24 +78,25 @@ class Watcher:
         return "" if not _SKIPPED_PARTS.isdisjoint(parts) else relative
 
 
-def watch(run: Core, root: str, store: str) -> Watcher | None:
-    """Record what is opened below ``root`` from now on. Nothing to watch outside a repository."""
+def watch(run: Core, root: str, store: str) -> Callable[[], None]:
+    """Record what is opened below ``root`` from now on, until the returned function is called.
+
+    Outside a repository (no root) there is nothing to watch.
+    """
     global _hooked
-    if not root:
-        return None
     watcher = Watcher(run, root, store)
-    watchers.append(watcher)
-    _seen.clear()
+    if root:
+        watchers.append(watcher)
+        _seen.clear()
     if not _hooked:
         _hooked = True
         sys.addaudithook(_hook)
-    return watcher
 
+    def stop() -> None:
+        if watcher in watchers:
+            watchers.remove(watcher)
 
-def unwatch(watcher: Watcher) -> None:
-    """Stop recording for a run that ends."""
-    if watcher in watchers:
-        watchers.remove(watcher)
+    return stop
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
@@ -106,13 +108,14 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
                 path = os.fspath(args[0])
             except TypeError:
                 return  # an open file descriptor, or an object that is no path
+            watch_threads()
             _first_sight(path, args[2])
             if len(_seen) > _REMEMBERED:
                 _seen.clear()
-    elif event == "_thread.start_new_thread":
-        watch_threads()
     elif event == "os.chdir":
         _seen.clear()
+    elif event in ("import", "_thread.start_new_thread"):  # the latter only since Python 3.12
+        watch_threads()
 
 
 def _first_sight(path: str | bytes, flags: int) -> None:
@@ -125,6 +128,6 @@ def _first_sight(path: str | bytes, flags: int) -> None:
                 return  # a folder, a device
         except (OSError, ValueError):
             return  # it is not there: the open fails, and the next one may not
-        for watcher in watchers:
+        for watcher in tuple(watchers):
             watcher.saw(absolute, flags)
     _seen.add((path, flags & 3))

@@ -253,7 +253,7 @@ class Run(Core):
 
     def finish(self, exit_code: int = 0) -> None:
         """End the run: ``finished``, or ``failed`` when the code is not 0. A second call does nothing."""
-        self.end("failed" if exit_code else "finished", exit_code=exit_code)
+        self.end("failed" if exit_code else "finished", exit_code=int(exit_code))
 
     def end(
         self,
