@@ -256,7 +256,7 @@ def hash_file(path: str, aside: str | None = None, has: Callable[[str, int], boo
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        before = os.fstat(descriptor)
+        before, lasting = _looked_at(descriptor)
         if before.st_size <= SMALL:
             body = _read_all(descriptor, before.st_size)
             md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
@@ -273,14 +273,26 @@ def hash_file(path: str, aside: str | None = None, has: Callable[[str, int], boo
             if aside is not None and has is not None and has(md5, before.st_size):
                 os.unlink(aside)
                 aside = None
-        now = time.time_ns()
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
     key = key_of(before)
     if key_of(after)[:4] != key[:4]:  # ctime also moves when only the link count or the mode changes
         raise Conflict(f"{path} changed while it was read.", hint="Repeat when nothing writes to it.")
-    return Hashed(md5, key_of(after), aside, settled(after.st_mtime_ns, after.st_ctime_ns, now))
+    return Hashed(md5, key_of(after), aside, lasting)
+
+
+def _looked_at(descriptor: int) -> tuple[os.stat_result, bool]:
+    """A file's state before it is read, and whether any change from now on would show in it."""
+    now = time.time_ns()
+    found = os.fstat(descriptor)
+    lasting = settled(found.st_mtime_ns, found.st_ctime_ns, now)
+    if lasting or found.st_size <= SMALL:
+        return found, lasting
+    time.sleep(SETTLED_NS / 1e9)  # a large file is worth the wait: it will not have to be read again
+    now = time.time_ns()
+    found = os.fstat(descriptor)
+    return found, settled(found.st_mtime_ns, found.st_ctime_ns, now)
 
 
 def _hash_large(descriptor: int, aside: str | None) -> str:

@@ -65,7 +65,7 @@ def signed(inode: int) -> int:
 
 
 def settled(mtime: int, ctime: int, now: int) -> bool:
-    """Whether a change after ``now`` would show in a file's times. ``now`` is a moment before the file was looked at."""
+    """Whether a change after ``now``, a moment before the file was looked at, would show in its times."""
     newest = max(mtime, ctime)
     slack = _COARSE_NS if newest % 1_000_000_000 == 0 else SETTLED_NS
     return newest + slack < now
