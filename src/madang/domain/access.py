@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 
+from madang.domain.values import value
 from madang.errors import AccessDenied, NotFound, Unauthenticated
 
 
@@ -17,7 +18,7 @@ class Permission(IntEnum):
     ADMIN = 3
 
 
-@dataclass(frozen=True)
+@value
 class Principal:
     """Somebody who calls: a name, and a level for all projects (``everywhere``) or for some (``projects``).
 

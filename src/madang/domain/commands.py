@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from madang.domain import events
 from madang.domain.events import Event, Json
 from madang.domain.run_state import STATUSES, RunState, outcome
+from madang.domain.values import value
 from madang.domain.versions import check_name
 from madang.errors import Conflict, InvalidInput
 
@@ -19,7 +20,7 @@ _INT64 = 1 << 63
 _LONGEST_KEY = 100_000
 
 
-@dataclass(frozen=True)
+@value
 class CreateRun:
     """Begin a run. Without an ``id`` it gets a new one. ``time`` is µs UTC; 0: now."""
 
@@ -37,7 +38,7 @@ class CreateRun:
     time: int = 0
 
 
-@dataclass(frozen=True)
+@value
 class Log:
     """Add to a run: points, config, tags, summary values, console lines; with ``finish`` (a status) it ends.
 
@@ -56,7 +57,7 @@ class Log:
     error: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class Rewind:
     """Hide the points at this step and later that were logged so far."""
 
@@ -64,7 +65,7 @@ class Rewind:
     time: int = 0
 
 
-@dataclass(frozen=True)
+@value
 class Points:
     """One row of metrics that was decided on."""
 

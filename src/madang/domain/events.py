@@ -6,8 +6,10 @@ an event of an older or newer writer still reads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple, TypeAlias
+
+from madang.domain.values import value
 
 Json: TypeAlias = Any  # None, bool, int, float, str, list or dict of these
 
@@ -20,7 +22,7 @@ class Stamp(NamedTuple):
     sequence: int
 
 
-@dataclass(frozen=True)
+@value
 class Header:
     """The first frame: whose segment this is."""
 
@@ -38,7 +40,7 @@ class Header:
     world: int = 1
 
 
-@dataclass(frozen=True)
+@value
 class Keys:
     """A set of metric names that later metrics frames refer to by number."""
 
@@ -47,7 +49,7 @@ class Keys:
     types: str
 
 
-@dataclass(frozen=True)
+@value
 class Started:
     """The process began to log; also `resumed`."""
 
@@ -64,19 +66,19 @@ class Started:
     seeds: dict[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@value
 class Resumed(Started):
     """A later process goes on with the run."""
 
 
-@dataclass(frozen=True)
+@value
 class Config:
     """Parameters set, keys joined by dots."""
 
     set: dict[str, Json]
 
 
-@dataclass(frozen=True)
+@value
 class Removed:
     """Keys taken out of the config, tags or summary."""
 
@@ -84,14 +86,14 @@ class Removed:
     keys: list[str]
 
 
-@dataclass(frozen=True)
+@value
 class Summary:
     """Summary values set by hand."""
 
     set: dict[str, Json]
 
 
-@dataclass(frozen=True)
+@value
 class DefineMetric:
     """How a metric is summed up and compared."""
 
@@ -104,14 +106,14 @@ class DefineMetric:
     atol: float | None = None
 
 
-@dataclass(frozen=True)
+@value
 class Tags:
     """Tags set; a label has an empty text."""
 
     set: dict[str, str]
 
 
-@dataclass(frozen=True)
+@value
 class Described:
     """Name, notes, group or job type changed by the run itself."""
 
@@ -121,7 +123,7 @@ class Described:
     job_type: str | None = None
 
 
-@dataclass(frozen=True)
+@value
 class Console:
     """One line of console output; the same number again replaces it."""
 
@@ -130,7 +132,7 @@ class Console:
     stream: str = "out"
 
 
-@dataclass(frozen=True)
+@value
 class File:
     """A file of the run itself, in the blob folder."""
 
@@ -140,7 +142,7 @@ class File:
     mime: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class VersionWritten:
     """The run wrote an immutable version of an artifact."""
 
@@ -152,7 +154,7 @@ class VersionWritten:
     description: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class Use:
     """A declared input."""
 
@@ -163,7 +165,7 @@ class Use:
     size: int = 0
 
 
-@dataclass(frozen=True)
+@value
 class Opened:
     """Paths the process opened, relative to the work tree's root."""
 
@@ -171,7 +173,7 @@ class Opened:
     written: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@value
 class InputItem:
     """One opened path resolved against tracked data."""
 
@@ -182,14 +184,14 @@ class InputItem:
     tracked_by: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class Inputs:
     """Opened paths resolved against tracked data."""
 
     items: list[InputItem]
 
 
-@dataclass(frozen=True)
+@value
 class FileRef:
     """A path with its bytes' digest and size."""
 
@@ -198,7 +200,7 @@ class FileRef:
     size: int
 
 
-@dataclass(frozen=True)
+@value
 class Omitted:
     """A path that was left out, and why."""
 
@@ -206,7 +208,7 @@ class Omitted:
     reason: str
 
 
-@dataclass(frozen=True)
+@value
 class BlobRef:
     """Bytes in the blob folder."""
 
@@ -214,7 +216,7 @@ class BlobRef:
     size: int
 
 
-@dataclass(frozen=True)
+@value
 class Code:
     """The source code behind the run."""
 
@@ -230,7 +232,7 @@ class Code:
     entry: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class Environment:
     """What the run ran in."""
 
@@ -248,14 +250,14 @@ class Environment:
     hostname: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class Imports:
     """Local source files the process had imported: path relative to the root, modification time in µs."""
 
     files: list[tuple[str, int]]
 
 
-@dataclass(frozen=True)
+@value
 class Captured:
     """The interval in which code and environment were read, and what had changed since the process started."""
 
@@ -264,14 +266,14 @@ class Captured:
     changed: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@value
 class Rewound:
     """Points logged before, at this step and later, are hidden."""
 
     step: int
 
 
-@dataclass(frozen=True)
+@value
 class ForkedFrom:
     """The run continues another one from a step."""
 
@@ -279,12 +281,12 @@ class ForkedFrom:
     step: int
 
 
-@dataclass(frozen=True)
+@value
 class Heartbeat:
     """The owner lives."""
 
 
-@dataclass(frozen=True)
+@value
 class Alert:
     """Something a person should look at."""
 
@@ -293,7 +295,7 @@ class Alert:
     level: str = "info"
 
 
-@dataclass(frozen=True)
+@value
 class Failure:
     """An uncaught exception."""
 
@@ -302,7 +304,7 @@ class Failure:
     traceback: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class Finished:
     """How a writer ended. `of` names another segment when the writer speaks for it."""
 
@@ -313,14 +315,14 @@ class Finished:
     error: Failure | None = None
 
 
-@dataclass(frozen=True)
+@value
 class Outputs:
     """Files the run wrote and was told to keep."""
 
     items: list[FileRef]
 
 
-@dataclass(frozen=True)
+@value
 class Verdict:
     """The result of reproducing another run."""
 
@@ -332,7 +334,7 @@ class Verdict:
     not_compared: dict[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@value
 class Unread:
     """An event of a kind (or shape) that this release does not know."""
 

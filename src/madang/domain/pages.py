@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from madang.domain.runs import RunRecord
 from madang.domain.series import ConsoleLine, Series
+from madang.domain.values import value
 
 
-@dataclass(frozen=True)
+@value
 class RunPage:
     """Runs of one page. ``next`` is the cursor of the page after, empty at the end; ``total`` counts all pages."""
 
@@ -17,7 +18,7 @@ class RunPage:
     total: int = 0
 
 
-@dataclass(frozen=True)
+@value
 class ConsolePage:
     """Console lines in order. ``last`` is the highest number so far, to go on ``after``; ``total`` counts all lines."""
 
@@ -26,7 +27,7 @@ class ConsolePage:
     total: int = 0
 
 
-@dataclass(frozen=True)
+@value
 class NewPoints:
     """What a run has logged since ``cursor`` was given: points by key, and console lines."""
 
@@ -35,7 +36,7 @@ class NewPoints:
     console: list[ConsoleLine] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@value
 class ChangedPage:
     """Runs touched since a revision, and the revision reached."""
 

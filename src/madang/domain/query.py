@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
+
+from madang.domain.values import value
 
 Scope: TypeAlias = Literal["metrics", "params", "tags", "attributes"]
 Statistic: TypeAlias = Literal["last", "min", "max", "best", "mean"]
@@ -17,7 +19,7 @@ ATTRIBUTES = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@value
 class Field:
     """A thing to compare or order by. ``statistic`` counts for metrics only."""
 
@@ -26,7 +28,7 @@ class Field:
     statistic: Statistic = "last"
 
 
-@dataclass(frozen=True)
+@value
 class Compare:
     """``field op value``. Parameters compare as numbers with a number, as text with a text."""
 
@@ -35,7 +37,7 @@ class Compare:
     value: str | int | float | bool
 
 
-@dataclass(frozen=True)
+@value
 class Among:
     """``field in (values)``."""
 
@@ -44,7 +46,7 @@ class Among:
     negated: bool = False
 
 
-@dataclass(frozen=True)
+@value
 class Exists:
     """The run has the field."""
 
@@ -52,21 +54,21 @@ class Exists:
     negated: bool = False
 
 
-@dataclass(frozen=True)
+@value
 class AllOf:
     """Every part holds; true when empty."""
 
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True)
+@value
 class AnyOf:
     """One part holds; false when empty."""
 
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True)
+@value
 class Negation:
     """The part does not hold. A missing field makes any comparison false, and so its negation true."""
 
@@ -76,7 +78,7 @@ class Negation:
 Condition: TypeAlias = Compare | Among | Exists | AllOf | AnyOf | Negation
 
 
-@dataclass(frozen=True)
+@value
 class Order:
     """One sort key; runs without the field come last, whichever the direction. Ties: newest first, then id."""
 
@@ -84,7 +86,7 @@ class Order:
     descending: bool = False
 
 
-@dataclass(frozen=True)
+@value
 class RunQuery:
     """A search for runs. ``cursor`` is what the page before gave; ``text`` searches names, ids, notes and tags."""
 

@@ -9,9 +9,10 @@ from madang.domain import events
 from madang.domain.events import Json
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import STARTED, RunState, SegmentState, outcome, outcome_of_segment
+from madang.domain.values import value
 
 
-@dataclass(frozen=True)
+@value
 class RunChange:
     """A change by anyone but the run's own process. Only the fields that are not None change."""
 
@@ -56,7 +57,7 @@ class Overrides:
         self.revision += 1
 
 
-@dataclass(frozen=True)
+@value
 class SegmentInfo:
     """One writer of a run, as readers see it."""
 
@@ -70,7 +71,7 @@ class SegmentInfo:
     ended: bool
 
 
-@dataclass(frozen=True)
+@value
 class RunRecord:
     """A run as readers see it: derived state with the changes from outside laid over it. Times are µs UTC, 0 = none."""
 

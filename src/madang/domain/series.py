@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from madang.domain.values import value
+
 SeriesKind = Literal["float", "int", "bool", "text", "mixed", "media"]
 _NUMERIC = ("float", "int", "bool")
 
@@ -27,7 +29,7 @@ class Series:
     sampled: bool = False
 
 
-@dataclass(frozen=True)
+@value
 class ConsoleLine:
     """One line of console output. ``n`` counts from 1 over the whole run; ``stream`` is `out` or `err`."""
 

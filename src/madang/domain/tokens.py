@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from madang.domain.access import Permission, Principal
+from madang.domain.values import value
 
 
-@dataclass(frozen=True)
+@value
 class TokenRecord:
     """One credential as the store keeps it. Times are µs UTC, 0 = none.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import value
 from madang.errors import InvalidInput
 
 STAGES = ("staging", "production", "archived")
@@ -16,7 +17,7 @@ _NUMBERED = re.compile(r"v(\d{1,18})\Z")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f:@\\]")
 
 
-@dataclass(frozen=True)
+@value
 class Entry:
     """One file of a version."""
 
@@ -25,7 +26,7 @@ class Entry:
     size: int
 
 
-@dataclass(frozen=True)
+@value
 class VersionRecord:
     """One version as readers see it. ``number`` is shown as ``v3``."""
 
@@ -50,7 +51,7 @@ class VersionRecord:
         return f"{self.name}:v{self.number}"
 
 
-@dataclass(frozen=True)
+@value
 class PointerChange:
     """One move of an alias or stage: the registry's history."""
 
@@ -64,7 +65,7 @@ class PointerChange:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class Ref:
     """A parsed reference: a collection's name with a version number or an alias."""
 
