@@ -53,6 +53,25 @@ class Table:
         out.extend(["", *(check.line() for check in self.checks), *(f"  note: {note}" for note in self.notes)])
         return "\n".join(out)
 
+    def markdown(self) -> str:
+        head = [cell.strip() for cell in self.head.split("|")]
+        rows = [row + [""] * (len(head) - len(row)) for row in self.rows]
+        lines = [
+            f"### {self.title}",
+            "",
+            _line(head),
+            _line(["---", *["--:"] * (len(head) - 1)]),
+            *map(_line, rows),
+            "",
+        ]
+        lines.extend(f"- {check.line().strip()}" for check in self.checks)
+        lines.extend(f"- {note}" for note in self.notes)
+        return "\n".join(lines) + "\n"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
 
 def number(value: object) -> str:
     """A figure with three significant digits."""

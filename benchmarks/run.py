@@ -70,6 +70,9 @@ def main() -> int:
         shutil.rmtree(scratch, ignore_errors=True)
     if options.json:
         Path(options.json).write_text(to_json(results, machine))
+    if options.markdown:
+        tables = [table.markdown() for found in results.values() for table in found]
+        Path(options.markdown).write_text("\n".join(tables))
     return _verdict(results)
 
 
@@ -80,6 +83,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="data: 50,000 files and 4 GB instead of 5,000 and 512 MB")
     parser.add_argument("--repeats", type=int, default=0, help="5, or 2 with --quick")
     parser.add_argument("--json", default="", metavar="FILE", help="all figures as JSON")
+    parser.add_argument("--markdown", default="", metavar="FILE", help="the tables, to paste into docs/benchmarks.md")
     parser.add_argument("--scratch", default=None, metavar="DIR", help="where to work (default: the temporary folder)")
     parser.add_argument("--madang", default="", metavar="DIR", help="measure another checkout of madang than this one")
     return parser.parse_args()
