@@ -16,6 +16,11 @@ def new_id() -> str:
     return os.urandom(16).hex()
 
 
+def is_id(text: str) -> bool:
+    """Whether a text is a run or segment id: 32 lower-case hex digits."""
+    return _HEX32.match(text) is not None
+
+
 def check_id(text: str, what: str = "run") -> str:
     """Return ``text`` when it is an id.
 

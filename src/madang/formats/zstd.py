@@ -17,6 +17,21 @@ def compress(data: bytes, level: int = 3) -> bytes:
     return zstd.compress(data, level)
 
 
+def decompressed_size(head: bytes) -> int:
+    """How many bytes a frame of `compress` holds, from its first 32 bytes.
+
+    Raises:
+        CorruptData: it is no frame, or does not say.
+    """
+    try:
+        size = zstd.get_frame_info(head).decompressed_size
+    except zstd.ZstdError as error:
+        raise CorruptData(f"Compressed bytes of the store cannot be read: {error}.") from error
+    if size is None:
+        raise CorruptData("A compressed file of the store does not say how large it is.")
+    return size
+
+
 class Dictionary:
     """Compression of small things that have much in common with ``sample``, which both sides must have."""
 

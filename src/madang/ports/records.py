@@ -21,6 +21,7 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.query import RunQuery
 from madang.domain.run_state import RunState
 from madang.domain.runs import Overrides, RunChange
+from madang.domain.values import value
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.ports.tokens import TokenRecords
 
@@ -41,7 +42,7 @@ class StoredRun:
     damage: dict[str, str] = field(default_factory=dict)  # segment → why its end cannot be read
 
 
-@dataclass(frozen=True)
+@value
 class Project:
     """Counts over the runs that are not deleted."""
 
@@ -53,7 +54,7 @@ class Project:
     description: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class Selection:
     """One page of a search. ``next`` is the cursor of the page after, empty at the end; ``total`` counts all pages."""
 
@@ -62,7 +63,7 @@ class Selection:
     total: int
 
 
-@dataclass(frozen=True)
+@value
 class MetricKey:
     """A metric name of a project; ``runs`` says how many runs have it."""
 
@@ -150,7 +151,7 @@ class SegmentRow:
     damage: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class KeySetRow:
     """A set of metric names that a segment declared at ``sequence``."""
 
@@ -169,6 +170,10 @@ class SegmentRecords(Protocol):
 
     def of_run(self, run: int) -> list[SegmentRow]:
         """All segments of a run."""
+        ...
+
+    def known(self, run: str) -> dict[str, tuple[int, bool]]:
+        """(offset, ended) of each segment of the run with this id; empty for an unknown run."""
         ...
 
     def open(self) -> list[tuple[str, SegmentRow]]:
@@ -211,7 +216,7 @@ class SegmentRecords(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@value
 class ChunkRow:
     """One sealed chunk: ``kind`` is `h` (history) or `c` (console); its blocks lie beside it, numbered from 1."""
 
@@ -238,7 +243,7 @@ class HistoryRecords(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@value
 class CollectionRow:
     """A named line of versions. ``first`` is the number of its first version."""
 

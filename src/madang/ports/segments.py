@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
 
 class SegmentFile(NamedTuple):
-    """A segment that may have bytes which were not read yet."""
+    """A segment as it lies in the store."""
 
     run: str
     segment: str
@@ -15,14 +14,29 @@ class SegmentFile(NamedTuple):
     live: bool  # its writer holds its lock: more may come
 
 
+class Shelves(NamedTuple):
+    """Which runs may have new segments. Give ``state`` back the next time, once they were read."""
+
+    runs: list[str]
+    state: bytes
+
+
 class SegmentFiles(Protocol):
-    """Thread-safe. Files appear and grow at any time, also by other processes; whole frames never go away again."""
+    """Thread-safe. Files appear and grow at any time, also by other processes; whole frames never go away again.
 
-    def unread(self, known: Mapping[tuple[str, str], int], runs: Collection[str] | None = None) -> list[SegmentFile]:
-        """Segments (of these runs) with more bytes than ``known`` says, new ones, and known ones whose writer is gone.
+    Only files and folders whose names are ids (32 hex digits) are seen. Errors: `StorageError`.
+    """
 
-        ``known`` holds the offset of every segment that has not ended.
-        """
+    def changed(self, state: bytes) -> Shelves:
+        """Runs that are new or have new segments since ``state`` (empty: all runs). It does not look into each run."""
+        ...
+
+    def of_run(self, run: str) -> list[SegmentFile]:
+        """All segments of a run."""
+        ...
+
+    def stat(self, run: str, segment: str) -> SegmentFile | None:
+        """One segment, None when there is no such file."""
         ...
 
     def read(self, run: str, segment: str, offset: int, limit: int) -> bytes:
@@ -32,14 +46,17 @@ class SegmentFiles(Protocol):
     def append(self, run: str, segment: str, offset: int, data: bytes) -> None:
         """Write frames at ``offset`` of a segment that this store itself writes, durably; what lay beyond is replaced.
 
-        Call it inside a transaction of the records: nothing else keeps two writers apart. Raises `StorageError`.
+        Call it inside a transaction of the records: nothing else keeps two writers apart.
         """
         ...
 
-    def live(self, run: str, segment: str) -> bool:
-        """Whether the writer of a segment still lives, as far as this machine can tell."""
+    def put(self, run: str, segment: str, data: bytes) -> bool:
+        """Store a whole segment at once and durably, if there is none; False when there is."""
         ...
 
-    def put(self, run: str, segment: str, data: bytes) -> bool:
-        """Store a whole segment at once and durably, if there is none; False when there is. Raises `StorageError`."""
+    def pack(self, run: str, segment: str) -> bool:
+        """Replace the file of a segment that has ended by a compressed one of the same bytes; False when there is none.
+
+        A reader at any instant sees the one or the other.
+        """
         ...

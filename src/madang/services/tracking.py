@@ -12,7 +12,7 @@ from itertools import islice
 from madang.domain import events
 from madang.domain.access import Permission, Principal, require
 from madang.domain.commands import Command, CreateRun, Fact, Log, Points, Rewind, decide
-from madang.domain.ids import check_id, new_id
+from madang.domain.ids import check_id, is_id, new_id
 from madang.domain.run_state import PRIMARY, outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.errors import AccessDenied, Conflict, Diverged, InvalidInput, NotFound
@@ -24,6 +24,7 @@ from madang.services.history import History
 from madang.services.ingest import Ingest, RunSession, Taken
 
 _PIECE = 16 << 20  # bytes of one segment that one transaction takes
+_SHELVES = "shelves"  # the setting that says which folders of runs are read
 _RUNS_TOGETHER = 50  # short runs that share one transaction, for a store that is read anew
 
 
@@ -66,12 +67,33 @@ class Tracking:
         """
         if self._files is None:
             return
-        known = {(run, row.id): row.offset for run, row in self._records.segments.open()}
-        found: dict[str, list[SegmentFile]] = {}
-        for file in self._files.unread(known, runs):
-            found.setdefault(file.run, []).append(file)
-        runs_left = iter(found.items())
-        while some := list(islice(runs_left, _RUNS_TOGETHER)):
+        if runs is not None:
+            self._read({run: self._unread(run) for run in dict.fromkeys(runs)})
+            return
+        state = self._records.settings.get(_SHELVES) or b""
+        shelves = self._files.changed(state)
+        open_runs = dict.fromkeys(run for run, _ in self._records.segments.open())
+        self._read(
+            {run: self._unread(run) for run in [*open_runs, *(run for run in shelves.runs if run not in open_runs)]}
+        )
+        if shelves.state != state:
+            self._records.settings.set(_SHELVES, shelves.state)
+
+    def _unread(self, run: str) -> list[SegmentFile]:
+        """Segments of a run that have more than the records know, or whose writer has gone."""
+        assert self._files is not None
+        files = self._files.of_run(run) if is_id(run) else []
+        known = self._records.segments.known(run) if files else {}
+        unread = []
+        for file in files:
+            offset, ended = known.get(file.segment, (-1, False))
+            if not ended and (file.size > offset or not file.live):
+                unread.append(file)
+        return unread
+
+    def _read(self, found: dict[str, list[SegmentFile]]) -> None:
+        waiting = iter([(run, files) for run, files in found.items() if files])
+        while some := list(islice(waiting, _RUNS_TOGETHER)):
             with self._records.transaction():
                 more = [(run, files) for run, files in some if self._catch_up_run(run, files)]
             for run, files in more:
@@ -109,12 +131,16 @@ class Tracking:
         return more or bool(lost)
 
     def _over(self, session: RunSession, segment: str) -> bool:
-        """Whether a segment that nobody holds is complete: it is of this host, and no edge of this store writes it."""
+        """Whether a segment that nobody holds is complete.
+
+        One that has said how it ended is; else one of this host is, unless an edge of this store writes it.
+        """
         state = session.stored.state
         known = state.segments.get(segment)
-        if known is None or known.header.host not in ("", self._host):
+        if known is None:
             return False
-        return known.header.writer != "edge" or outcome_of_segment(state, segment) is not None
+        ended = outcome_of_segment(state, segment) is not None
+        return ended or (known.header.host in ("", self._host) and known.header.writer != "edge")
 
     def _is_lost(self, session: RunSession, segment: str) -> bool:
         state = session.stored.state

@@ -115,10 +115,7 @@ class _Compiler:
             low, high = bytes.fromhex(text.ljust(32, "0")), bytes.fromhex(text.ljust(32, "f"))
             options.append(f"r.id BETWEEN {self.value(low)} AND {self.value(high)}")
         tag = f"{self.like('t.value', holds, fold=True)} OR {self.like('n.name', holds, fold=True)}"
-        options.append(
-            "EXISTS (SELECT 1 FROM tags t JOIN names n ON n.number = t.name "  # noqa: S608
-            f"WHERE t.run = r.number AND ({tag}))"
-        )
+        options.append(f"r.number IN (SELECT t.run FROM tags t JOIN names n ON n.number = t.name WHERE {tag})")  # noqa: S608
         return "(" + " OR ".join(options) + ")"
 
     def like(self, expression: str, pattern: str, *, fold: bool) -> str:
@@ -168,7 +165,7 @@ class _Compiler:
     def top(self, condition: Condition) -> tuple[str, str]:
         """(joins, condition) of a whole search.
 
-        A comparison that every hit must pass becomes a join: the database can then begin with the few neighbouring rows of
+        A comparison that every hit must pass becomes a join: the database can then begin with the neighbouring rows of
         that metric or parameter. There is one row at most for a name and run, so that a join multiplies nothing.
         """
         joins, rest = "", []

@@ -29,6 +29,11 @@ class SqlSegments:
         """All segments of a run."""
         return [_segment(row) for row in self._db.rows("segments_of_run", run=run)]
 
+    def known(self, run: str) -> dict[str, tuple[int, bool]]:
+        """(offset, ended) of each segment of the run with this id."""
+        rows = self._db.rows("known_segments", id=key_of(run))
+        return {bytes(segment).hex(): (int(offset), bool(ended)) for segment, offset, ended in rows}
+
     def open(self) -> list[tuple[str, SegmentRow]]:
         """(run id, row) of every segment that has not ended."""
         return [(bytes(row[0]).hex(), _segment(row[1:])) for row in self._db.rows("open_segments")]

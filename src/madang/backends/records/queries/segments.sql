@@ -8,6 +8,9 @@ FROM segments WHERE run = :run AND id = :id;
 SELECT run, id, number, read_to, sequence, chain, sealed_to, sealed_sequence, sealed_chain, unsealed, ended, damage
 FROM segments WHERE run = :run ORDER BY id;
 
+-- name: known_segments
+SELECT s.id, s.read_to, s.ended FROM segments s JOIN runs r ON r.number = s.run WHERE r.id = :id;
+
 -- name: open_segments
 SELECT r.id, s.run, s.id, s.number, s.read_to, s.sequence, s.chain, s.sealed_to, s.sealed_sequence, s.sealed_chain, s.unsealed,
     s.ended, s.damage
