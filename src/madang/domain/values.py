@@ -1,7 +1,7 @@
 """How the domain's values are declared: frozen dataclasses that cost little to import.
 
 A command starts in milliseconds, and `dataclass(frozen=True)` compiles six methods for each class (0.45 ms). Here only
-`__init__` is compiled (0.15 ms); equality, hash and text are shared. That values do not change is held by the type checker.
+`__init__` is compiled (0.15 ms); equality, hash and text are shared. The type checker sees to it that none changes.
 """
 
 from __future__ import annotations
