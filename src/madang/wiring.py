@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from madang.backends.objects.local import LocalObjects
 from madang.backends.records import SqlRecords, open_sqlite
 from madang.backends.segments import LocalSegments
-from madang.client.http import HubClient
-from madang.client.reader import HubReader
 from madang.domain.access import Principal, local
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
@@ -89,5 +87,8 @@ def reader(store: str | None = None, hub: str | None = None) -> Reader:
     """
     address = os.environ.get("MADANG_HUB", "") if hub is None else hub
     if address:
+        from madang.client.http import HubClient  # an HTTP client is not loaded where no hub is named
+        from madang.client.reader import HubReader
+
         return HubReader(HubClient(address))
     return local_reader(store=store)
