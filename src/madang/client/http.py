@@ -38,6 +38,7 @@ Body = bytes | Callable[[], IO[bytes]]
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0
 ATTEMPTS = 5
+FIRST_PAUSE = 0.4  # seconds before the second attempt; doubled each time
 MAX_PAUSE = 8.0  # seconds between two attempts, unless the hub asks for more
 MAX_ASKED_PAUSE = 30.0
 MAX_ANSWER = 1 << 30  # bytes of an answer that is kept in memory
@@ -114,7 +115,8 @@ class HubClient:
                 if method not in _REPEATABLE or attempt >= self._attempts:
                     raise
                 asked = getattr(error, "asked_pause", 0.0)
-                time.sleep(max(asked, min(MAX_PAUSE, 0.2 * 2**attempt) * (0.5 + random.random() / 2)))  # noqa: S311
+                pause = min(MAX_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
+                time.sleep(max(asked, pause * (0.5 + random.random() / 2)))  # noqa: S311 - spreads clients in time
 
     def get(self, path: Sequence[str], kind: type[T], query: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> T:
         """GET a record as MessagePack."""

@@ -32,6 +32,7 @@ class SegmentFile:
     def __init__(self, store: str, run: str, segment: str) -> None:
         self.run = run
         self.segment = segment
+        self.damage = ""  # why reading could not go on, as far as it has been read
         self._plain = layout.segment_path(store, run, segment)
         self._unpacked: bytes | None = None
 
@@ -49,6 +50,7 @@ class SegmentFile:
             before = replace(position)
             data = self._bytes(position.offset, until)
             frames = journal.read_frames(data, position)
+            self.damage = self.damage or position.damage
             if not frames:
                 return
             piece = Piece(before, replace(position), data[: position.offset - before.offset])

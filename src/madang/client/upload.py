@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import IO
 
-from madang.client.http import HubClient
+from madang.client.http import Answer, HubClient
 from madang.client.segments import Piece, SegmentFile, segments_of
 from madang.errors import Diverged, MadangError, NotFound, Unavailable
 from madang.formats import journal
@@ -69,47 +69,46 @@ class RunUpload:
     def _push_segment(self, file: SegmentFile) -> bool:
         position = self._at.get(file.segment)
         if position is None:
-            position = self._locate(file)
+            position = self._checked(file, *self.hub_position(file.segment))
             self._note(file.segment, position)
         sent = False
-        for piece in file.pieces(position):
+        while (piece := next(file.pieces(position), None)) is not None:
             if piece.project:
                 self.project = piece.project
             self._send_blobs(file, piece)
-            self._send_piece(file, piece)
+            position = self._send_piece(file, piece)
             sent = True
         return sent
 
-    def _locate(self, file: SegmentFile) -> journal.Position:
-        """Where to go on: the hub's offset, if its chain there is ours."""
-        offset, chain = self.hub_position(file.segment)
+    def _checked(self, file: SegmentFile, offset: int, chain: str) -> journal.Position:
+        """Where to go on: the hub's offset, if its chain there is ours; our end, when the hub has more."""
         ours = file.position_at(offset)
-        if offset and ours.offset == offset and ours.chain.hex() != chain:
+        ends_there = ours.offset == offset
+        if (ends_there and ours.chain.hex() == chain) or offset == 0:
+            return ours
+        if ends_there or (file.size() >= offset and not file.damage):
             raise Diverged(
-                f"Segment {file.segment} of run {self.run} is {ours.chain.hex()} at byte {offset} here and {chain} on"
-                f" {self._hub.address}.",
-                hint="Both are kept. Compare them before you delete either.",
-            )
-        if offset and ours.offset != offset and file.size() >= offset:
-            raise Diverged(
-                f"Segment {file.segment} of run {self.run} has no record that ends at byte {offset}, where"
-                f" {self._hub.address} has {chain}; here it is {ours.chain.hex()} at byte {ours.offset}.",
+                f"Segment {file.segment} of run {self.run} is {ours.chain.hex()} at byte {ours.offset} here and {chain}"
+                f" at byte {offset} on {self._hub.address}.",
                 hint="Both are kept. Compare them before you delete either.",
             )
         return ours
 
     def hub_position(self, segment: str) -> tuple[int, str]:
         """How many bytes of a segment the hub has, and the chain there."""
-        answer = self._hub.request("HEAD", ("runs", self.run, "segments", segment))
+        return self._position_in(self._hub.request("HEAD", ("runs", self.run, "segments", segment)))
+
+    def _position_in(self, answer: Answer) -> tuple[int, str]:
         offset, chain = answer.headers.get("upload-offset", ""), answer.headers.get("madang-chain", "")
-        if not (offset.isascii() and offset.isdigit() and len(chain) == 32):
+        if not (offset.isascii() and offset.isdigit() and len(offset) < 19 and len(chain) == 32):
             raise Unavailable(
                 f"{answer.url} does not answer as a hub of madang does: its headers lack the offset or the chain.",
                 hint="Check the address in MADANG_HUB.",
             )
         return int(offset), chain
 
-    def _send_piece(self, file: SegmentFile, piece: Piece) -> None:
+    def _send_piece(self, file: SegmentFile, piece: Piece) -> journal.Position:
+        """Send some frames; where the hub is then. It may be further: others send the same run."""
         project = self.project or self._project_of(file)
         answer = self._hub.request(
             "PATCH",
@@ -122,16 +121,20 @@ class RunUpload:
             },
             body=piece.data,
         )
-        offset, chain = answer.headers.get("upload-offset", ""), answer.headers.get("madang-chain", "")
-        if offset != str(piece.end.offset) or chain != piece.end.chain.hex():
-            del self._at[file.segment]  # ask again before going on
+        position = piece.end
+        offset, chain = self._position_in(answer)
+        if offset < position.offset or (offset == position.offset and chain != position.chain.hex()):
+            self._at.pop(file.segment, None)  # ask again before going on
             raise Unavailable(
-                f"{answer.url} acknowledged {chain or 'nothing'} at byte {offset or '?'} of what is"
-                f" {piece.end.chain.hex()} at byte {piece.end.offset}.",
+                f"{answer.url} acknowledged {chain} at byte {offset} of what is {position.chain.hex()} at byte"
+                f" {position.offset}.",
                 hint="It is asked again later; nothing is lost.",
             )
-        self._note(file.segment, piece.end)
+        if offset > position.offset:
+            position = self._checked(file, offset, chain)
+        self._note(file.segment, position)
         self.progress.bytes += len(piece.data)
+        return position
 
     def _note(self, segment: str, position: journal.Position) -> None:
         self._at[segment] = position
