@@ -229,6 +229,8 @@ class HubClient:
         return headers
 
     def _url(self, path: Sequence[str], query: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> str:
+        if any(part in ("", ".", "..") for part in path):
+            raise InvalidInput(f"No name is empty, '.' or '..': {'/'.join(path)[:200]!r}.")
         pairs = list(query.items() if isinstance(query, Mapping) else query)
         asked = urlencode([(key, value) for key, value in pairs if value is not None], doseq=True)
         return f"{self.address}/api/v1/{'/'.join(quote(part, safe='') for part in path)}{'?' if asked else ''}{asked}"
