@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 from madang.domain import redact
 from madang.domain.versions import check_name
 from madang.errors import MadangError, NotFound
+from madang.formats import mlmodel
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
@@ -22,7 +24,9 @@ from madang.sdk.console import Console
 from madang.sdk.init import new_name
 from madang.sdk.ranks import check_id
 from madang.sdk.run import Run
+from madang.services.reproduce import METRICS_TAG, MODELS_TAG
 from madang.version import __version__
+from madang.workspace import model_files
 from madang.workspace.metric_files import MetricFiles
 from madang.workspace.process import Ended, Relay, find_program
 
@@ -49,7 +53,9 @@ class Job:
     parent: str = ""
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     quiet: bool = False  # the command's output is recorded, not shown
-    versions: bool = True  # outputs become versions too
+    versions: bool = True  # outputs and models become versions
+    strict: bool = True  # outputs that the command has not left are a problem
+    job_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ def _begin(job: Job, program: str) -> Run:
     started = {
         "name": run.name,
         "group": job.group or env.get("MADANG_GROUP", ""),
+        "job_type": job.job_type,
         "parent": job.parent or (given if nested else ""),
         "notes": redact.text(job.notes),
         "command": redact.command(job.command),
@@ -121,8 +128,10 @@ def _begin(job: Job, program: str) -> Run:
     run.append(codec.STARTED, {key: value for key, value in started.items() if value})
     if job.params:
         run.config.update(redact.mapping(job.params))
-    if job.tags:
-        run.set_tags(job.tags)
+    told = {METRICS_TAG: list(job.metrics), MODELS_TAG: [list(pair) for pair in job.models]}
+    tags = {**job.tags, **{tag: json.dumps(value, ensure_ascii=False) for tag, value in told.items() if value}}
+    if tags:
+        run.set_tags(tags)
     if hub or offline:
         mark = "hub" if hub else "offline"
         with open(f"{layout.run_dir(job.places.store, run_id)}/{mark}", "w", encoding="utf-8") as file:
@@ -177,17 +186,19 @@ def _keep(run: Run, job: Job, files: MetricFiles) -> list[str]:
         run.log(found.values, step=0)
     items: list[dict[str, Any]] = []
     for path in job.outputs:
+        if not job.strict and not os.path.exists(os.path.join(job.folder, path)):
+            continue
         try:
             items += _output(run, job, path)
         except MadangError as error:
             problems.append(str(error))
-    if items:
-        run.append(codec.OUTPUTS, {"items": items})
     for path, name in job.models:
         try:
-            run.log_model(_existing(job, path), check_name(name))
+            items += _model(run, job, path, name)
         except MadangError as error:
             problems.append(str(error))
+    if items:
+        run.append(codec.OUTPUTS, {"items": items})
     for problem in problems:
         run.alert("Something of the run was not kept", problem, "warn")
     return problems
@@ -205,6 +216,19 @@ def _output(run: Run, job: Job, path: str) -> list[dict[str, Any]]:
         {"path": base if single else f"{base}/{inner}", "digest": digest, "size": size}
         for inner, digest, size in entries
     ]
+
+
+def _model(run: Run, job: Job, path: str, name: str) -> list[dict[str, Any]]:
+    """Keep a model under its name; a single file is wrapped in the MLmodel layout."""
+    whole = _existing(job, path)
+    entries = blobs.put_tree(run.places.store, whole)
+    if len(entries) == 1 and entries[0][0] != mlmodel.FILE:
+        text = model_files.description(whole, entries[0][2], run=run.id, local=whole)
+        entries.append((mlmodel.FILE, *blobs.put_bytes(run.places.store, text.encode())))
+    if job.versions:
+        write_version(run, check_name(name), "model", entries)
+        return []
+    return [{"path": f"{name}/{inner}", "digest": digest, "size": size} for inner, digest, size in entries]
 
 
 def _existing(job: Job, path: str) -> str:

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("madang.cli.run:run", "Run any command, unchanged, and record it."),
     "runs": ("madang.cli.runs:runs", "List, show and change runs."),
     "compare": ("madang.cli.compare:compare", "Set runs side by side."),
+    "reproduce": ("madang.cli.reproduce:reproduce", "Repeat a run in a clean checkout and compare."),
     "models": ("madang.cli.models:models", "Register, list and promote models."),
     "artifacts": ("madang.cli.artifacts:artifacts", "List and get versions of data, models and files."),
     "init": ("madang.cli.init:init", "Make a data repository, as dvc init does."),

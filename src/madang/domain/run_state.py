@@ -254,7 +254,9 @@ def outcome(state: RunState) -> Outcome:
     latest: dict[int, tuple[int, str]] = {}
     launcher: tuple[int, str] | None = None
     writers = {info.header.writer for info in state.segments.values()}
-    deciders = PRIMARY if writers & PRIMARY else {"edge"}  # an edge decides only where no process of ours does
+    deciders = (
+        PRIMARY if writers & (PRIMARY | {"launcher"}) else {"edge"}
+    )  # an edge decides where no process of ours does
     for segment, info in state.segments.items():
         if info.header.writer in deciders:
             rank = info.header.rank

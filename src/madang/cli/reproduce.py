@@ -1,0 +1,144 @@
+"""`madang reproduce`: the same run again, from its record alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from madang.cli import output, records
+
+if TYPE_CHECKING:
+    from madang.cli.reproducing import Outcome
+
+CODES = {"IDENTICAL": 0, "WITHIN TOLERANCE": 0, "DIFFERS": 1, "CANNOT": 2}
+_COLOURS = {"IDENTICAL": "green", "WITHIN TOLERANCE": "green", "DIFFERS": "red", "CANNOT": "yellow"}
+
+
+@click.command(epilog="Exit codes: 0 IDENTICAL or WITHIN TOLERANCE · 1 DIFFERS · 2 CANNOT, or an error.")
+@click.argument("run")
+@click.option("-y", "--yes", is_flag=True, help="Run what another user or machine has recorded, without being asked.")
+@click.option(
+    "--with-local", is_flag=True,
+    help="Take files that were withheld (or are not in the record) from the original work tree as they are now.",
+)  # fmt: skip
+@click.option("--keep", is_flag=True, help="Leave the work tree for a look.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON; the command's output is not shown.")
+def reproduce(run: str, yes: bool, with_local: bool, keep: bool, as_json: bool) -> int:
+    """Repeat a run in a clean checkout and say whether it is the same again.
+
+    Everything that is missing is listed before anything runs. Then: a work tree at the recorded commit with the
+    recorded changes, the data that the run read, the same command by the same interpreter. Metrics and outputs are
+    compared; docs/formats/volatile.md says what is not.
+
+    \b
+    Examples:
+      madang reproduce 1f3a
+      madang reproduce 1f3a --yes --json
+    """
+    from madang.errors import MadangError
+
+    try:
+        return _reproduce(run, yes, with_local, keep, as_json)
+    except MadangError as error:
+        if as_json:
+            output.data({"verdict": "CANNOT", "first_difference": None, "missing": [error.message], "run": None})
+        output.error(error)
+        return CODES["CANNOT"]
+
+
+def _reproduce(run: str, yes: bool, with_local: bool, keep: bool, as_json: bool) -> int:
+    import os
+
+    from madang.cli import reproducing
+
+    with records.opened_reader() as reader:
+        found = reader.run(run)
+        if reproducing.is_foreign(found, dict(os.environ)) and not yes:
+            reproducing.describe(found, output.note)
+            _ask()
+        options = reproducing.Options(with_local=with_local, keep=keep, quiet=as_json)
+        outcome = reproducing.reproduce(reader, found, options, _silent if as_json else output.note)
+    judgement = outcome.judgement
+    if as_json:
+        output.data(
+            records.plain_json(
+                {
+                    "verdict": judgement.verdict,
+                    "first_difference": _json(judgement.first_difference),
+                    "missing": judgement.missing,
+                    "run": outcome.run or None,
+                    "of": found.id,
+                    "compared": judgement.compared,
+                    "not_compared": judgement.not_compared,
+                    "environment": outcome.environment,
+                    "notes": outcome.notes,
+                    "worktree": outcome.kept or None,
+                }
+            )
+        )
+    else:
+        _print(outcome)
+    return CODES[judgement.verdict]
+
+
+def _silent(text: str) -> None:
+    """Nothing is said where a program reads."""
+
+
+def _ask() -> None:
+    import sys
+
+    from madang.errors import Refused
+
+    if not sys.stdin.isatty():
+        raise Refused("The run was made by somebody else, and nobody can be asked here.", hint="Allow it with --yes.")
+    click.confirm("Run it?", abort=True, err=True)
+
+
+def _json(difference: dict[str, Any] | None) -> Any:
+    from madang.formats.wire import json_value
+
+    return json_value(difference)
+
+
+def _print(outcome: Outcome) -> None:
+    judgement = outcome.judgement
+    for line in outcome.notes:
+        output.note(f"note: {line}")
+    if outcome.environment:
+        output.note(f"The environment differs from the record ({len(outcome.environment)}):")
+        for line in outcome.environment[:10]:
+            output.note(f"  {line}")
+        if len(outcome.environment) > 10:
+            output.note(f"  … and {len(outcome.environment) - 10} more (--json lists all)")
+    detail = ""
+    if judgement.missing:
+        detail = f" (missing: {'; '.join(judgement.missing)})"
+    elif judgement.first_difference:
+        detail = f" ({_where(judgement.first_difference)})"
+    word = judgement.verdict
+    click.echo(click.style(word, fg=_COLOURS[word], bold=True) + detail if output.colours_wanted() else word + detail)
+    if judgement.compared:
+        click.echo("compared: " + ", ".join(f"{count} {what}" for what, count in judgement.compared.items()))
+    if judgement.not_compared:
+        click.echo("not compared: " + ", ".join(f"{count} {what}" for what, count in judgement.not_compared.items()))
+    if outcome.run:
+        click.echo(f"recorded as run {outcome.run[:8]}")
+    if outcome.kept:
+        click.echo(f"work tree: {outcome.kept}")
+
+
+def _where(difference: dict[str, Any]) -> str:
+    kind = difference.get("kind")
+    if kind == "metric":
+        return (
+            f"first at {difference['key']}, step {difference['step']}: {difference['expected']} → {difference['found']}"
+        )
+    if kind == "output":
+        found = difference["found"] or "missing"
+        return f"{difference['path']}: {str(difference['expected'])[:20]} → {str(found)[:20]}"
+    if kind == "code":
+        return f"{', '.join(difference['paths'])}: {difference['note']}"
+    name = difference.get("key", kind)
+    return f"{name}: {difference.get('expected')} → {difference.get('found')}"

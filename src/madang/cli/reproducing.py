@@ -1,0 +1,201 @@
+"""`madang reproduce` at work: pre-flight, a clean place, the repetition, the verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from madang import wiring
+from madang.backends.git.program import GitProgram
+from madang.cli import launching
+from madang.domain.ids import new_id
+from madang.domain.reproduce import Judgement, cannot
+from madang.domain.runs import RunRecord
+from madang.errors import CorruptData, MadangError, NotFound
+from madang.formats import segment as codec
+from madang.formats import store as layout
+from madang.formats.segment import SegmentWriter
+from madang.ports.reader import Reader
+from madang.services import reproduce as service
+from madang.version import __version__
+from madang.workspace import environment, volatile
+from madang.workspace.reproduce import Place, Workspace, command_of, environment_of
+
+Say = Callable[[str], None]
+MAX_LISTED = 50
+
+
+@dataclass
+class Options:
+    """What the user chose."""
+
+    with_local: bool = False
+    keep: bool = False
+    quiet: bool = False
+
+
+@dataclass
+class Outcome:
+    """The verdict, the repetition (none when nothing ran), and how the environment differs."""
+
+    judgement: Judgement
+    run: str = ""
+    environment: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    kept: str = ""  # the work tree, when it was kept
+
+
+def is_foreign(run: RunRecord, env: dict[str, str]) -> bool:
+    """Whether another user or machine made the run: then its command is shown before it is run."""
+    own = env.get("USER") or env.get("LOGNAME") or str(os.getuid())
+    return run.user != own or run.host != os.uname().nodename
+
+
+def describe(run: RunRecord, say: Say) -> None:
+    """What would be run, for somebody who has to decide whether to trust it."""
+    say(f"The run {run.id[:8]} {run.name} was made by {run.user} on {run.host}. It runs:")
+    say(f"  {shlex.join(run.command)}")
+    code = run.code
+    if code is not None:
+        say(f"  at commit {code.commit} of {code.remote or 'this repository'}")
+        for line in code.diff_stat.splitlines():
+            say(f"  {line.strip()}")
+        if code.untracked:
+            say(f"  with the untracked files {', '.join(item.path for item in code.untracked)}")
+    if run.environment is not None:
+        say(f"  with packages from {', '.join(run.environment.indexes) or 'PyPI'}")
+
+
+def reproduce(reader: Reader, run: RunRecord, options: Options, say: Say) -> Outcome:
+    """Repeat a run from its record alone and judge the repetition.
+
+    Raises:
+        MadangError: the store cannot be written. What the record lacks is not an error: the verdict is CANNOT.
+    """
+    places = layout.find_store()
+    layout.ensure(places.store)
+    git = GitProgram(places.root) if places.root else None
+    say("Looking for what is missing…")
+    flight = service.check_record(run, reader, git, with_local=options.with_local)
+    if flight.missing or git is None:
+        workspace_missing = Workspace(git, places.store).missing_data(run) if git is not None else []
+        return Outcome(cannot([*flight.missing, *workspace_missing]), notes=flight.notes)
+    workspace = Workspace(git, places.store)
+    say("Making a clean work tree…")
+    try:
+        place = workspace.prepare(run, reader, with_local=options.with_local)
+    except MadangError as error:
+        return Outcome(service.refusal(error), notes=flight.notes)
+    try:
+        if place.missing:
+            return Outcome(cannot(place.missing), notes=flight.notes)
+        outcome = _repeat(reader, run, place, places, options, say)
+        outcome.notes += flight.notes
+    finally:
+        if not options.keep:
+            workspace.remove(place)
+    if options.keep:
+        outcome.kept = place.root
+    return outcome
+
+
+def _repeat(
+    reader: Reader, run: RunRecord, place: Place, places: layout.StorePaths, options: Options, say: Say
+) -> Outcome:
+    command, folder, note = command_of(run, place.root)
+    env = environment_of(run, os.environ)
+    differences = _environment(run, command, env)
+    notes = [note] if note else []
+    say(f"Running {shlex.join(run.command)}")
+    try:
+        done = launching.launch(
+            _job(run, place, places, command, folder, env, quiet=options.quiet), say, lambda *_: None
+        )
+    except NotFound as error:
+        return Outcome(cannot([error.message]), environment=differences, notes=notes)
+    own = wiring.local_reader(store=places.store)
+    try:
+        judgement = _judge(reader, run, own, own.run(done.run), len(place.local))
+    finally:
+        own.close()
+    judgement = replace(judgement, compared={**judgement.compared, "environment differences": len(differences)})
+    _record(places.store, run, done.run, judgement)
+    return Outcome(judgement, done.run, differences, notes)
+
+
+def _judge(reader: Reader, run: RunRecord, own: Reader, again: RunRecord, local: int) -> Judgement:
+    try:
+        return service.compare(reader, run, own, again, volatile.digest, local=local)
+    except (NotFound, CorruptData) as error:
+        return service.refusal(error)
+
+
+def _environment(run: RunRecord, command: list[str], env: dict[str, str]) -> list[str]:
+    """How the interpreter that will be used differs from the recorded environment."""
+    executable = run.executable if run.executable and command[0] == run.executable else ""
+    if not executable:
+        return [] if run.environment is None or not run.executable else ["the interpreter of the run is gone"]
+    now = environment.capture(executable, env)
+    return service.environment_differences(run, now.python, now.packages)
+
+
+def _job(
+    run: RunRecord,
+    place: Place,
+    places: layout.StorePaths,
+    command: list[str],
+    folder: str,
+    env: dict[str, str],
+    *,
+    quiet: bool,
+) -> launching.Job:
+    child = {key: value for key, value in env.items() if key not in ("MADANG_RUN_ID", "MADANG_LAUNCHED")}
+    models = [(path, name) for path, name in _list(run.tags.get(service.MODELS_TAG))]
+    return launching.Job(
+        command=command,
+        folder=folder,
+        places=layout.StorePaths(place.root, places.git_common_dir, places.store),
+        project=run.project,
+        name=f"reproduce {run.name}",
+        params=dict(run.config),
+        tags={service.TAG: run.id},
+        metrics=_list(run.tags.get(service.METRICS_TAG)),
+        outputs=[os.path.relpath(os.path.join(place.root, item.path), folder) for item in run.outputs],
+        models=models,
+        job_type="reproduction",
+        env={**child, "MADANG_REPRODUCES": run.id},
+        quiet=quiet,
+        strict=False,
+        versions=False,
+    )
+
+
+def _list(text: str | None) -> list[Any]:
+    try:
+        value = json.loads(text or "[]")
+    except ValueError:
+        return []
+    return value if isinstance(value, list) else []
+
+
+def _record(store: str, run: RunRecord, again: str, judgement: Judgement) -> None:
+    """Write the verdict into the repetition's journal, in a segment of its own."""
+    segment = new_id()
+    lock = layout.lock_path(store, again, segment)
+    layout.hold(lock)
+    header = {
+        "run": again, "project": run.project, "writer": "edge", "host": os.uname().nodename,
+        "user": os.environ.get("USER") or os.environ.get("LOGNAME") or str(os.getuid()), "pid": os.getpid(),
+        "version": __version__,
+    }  # fmt: skip
+    writer = SegmentWriter(layout.segment_path(store, again, segment), segment, header)
+    try:
+        writer.append(codec.VERDICT, {"of": run.id, **asdict(judgement)})
+        writer.sync()
+    finally:
+        writer.close()
+        layout.release(lock)

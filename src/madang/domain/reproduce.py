@@ -1,0 +1,225 @@
+"""When is a run the same again? The rules of the verdict; what is left out is written in docs/formats/volatile.md."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from madang.domain.events import DefineMetric
+from madang.domain.metrics import definition_of
+
+Verdict: TypeAlias = Literal["IDENTICAL", "WITHIN TOLERANCE", "DIFFERS", "CANNOT"]
+
+RTOL = 1e-6  # relative bound of a metric that names none
+VOLATILE_KEYS = frozenset({"_runtime", "_timestamp", "_wandb"})
+VOLATILE_PREFIXES = ("system/",)
+
+
+@dataclass(frozen=True)
+class Points:
+    """One metric over its steps, in the order in which they were logged for each step."""
+
+    steps: Sequence[int]
+    values: Sequence[Any]
+
+
+@dataclass
+class Side:
+    """What a run has that can be compared. ``outputs`` are digests by path, of the bytes without volatile fields."""
+
+    status: str
+    exit_code: int | None = None
+    metrics: dict[str, Points] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)  # values set by hand
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict, where the runs first differ, and how much was and was not compared."""
+
+    verdict: Verdict
+    first_difference: dict[str, Any] | None = None
+    missing: list[str] = field(default_factory=list)
+    compared: dict[str, Any] = field(default_factory=dict)
+    not_compared: dict[str, Any] = field(default_factory=dict)
+
+
+def cannot(missing: Sequence[str], not_compared: Mapping[str, Any] | None = None) -> Judgement:
+    """The verdict where something is missing."""
+    return Judgement("CANNOT", missing=list(missing), not_compared=dict(not_compared or {}))
+
+
+def is_volatile(key: str, definitions: dict[str, DefineMetric]) -> bool:
+    """Whether a metric is outside the comparison: it measures the machine or the clock, or the run said so."""
+    return key in VOLATILE_KEYS or key.startswith(VOLATILE_PREFIXES) or definition_of(key, definitions).volatile
+
+
+@dataclass
+class _Tally:
+    differences: list[tuple[tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)  # out of tolerance
+    near: list[tuple[tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)  # unequal, within tolerance
+    changed_outputs: list[dict[str, Any]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: {"metrics": 0, "points": 0, "summary": 0, "outputs": 0})
+    skipped: dict[str, int] = field(default_factory=dict)
+
+    def skip(self, what: str, count: int = 1) -> None:
+        if count:
+            self.skipped[what] = self.skipped.get(what, 0) + count
+
+
+def judge(
+    original: Side,
+    again: Side,
+    definitions: dict[str, DefineMetric],
+    *,
+    changed: Sequence[str] = (),
+    not_compared: Mapping[str, int] | None = None,
+) -> Judgement:
+    """Compare a run with its repetition. ``changed`` are files that changed after the original had started.
+
+    IDENTICAL: every compared point, value and digest is equal, and the code is known to be what ran. WITHIN
+    TOLERANCE: every metric is within its bound and no output is missing. CANNOT: there was nothing to compare.
+    """
+    tally = _Tally()
+    for what, count in (not_compared or {}).items():
+        tally.skip(what, count)
+    _compare_end(original, again, tally)
+    _compare_metrics(original, again, definitions, tally)
+    _compare_summary(original, again, definitions, tally)
+    _compare_outputs(original, again, tally)
+    counts = tally.counts
+    if not counts["metrics"] + counts["summary"] + counts["outputs"]:
+        return Judgement(
+            "CANNOT",
+            missing=["nothing to compare: the run logged no metric and kept no output"],
+            compared=dict(counts),
+            not_compared=dict(tally.skipped),
+        )
+    return _verdict(tally, changed)
+
+
+def _verdict(tally: _Tally, changed: Sequence[str]) -> Judgement:
+    counts, skipped = dict(tally.counts), dict(tally.skipped)
+    numbers = counts["metrics"] + counts["summary"]
+    if tally.differences:
+        return Judgement("DIFFERS", _first(tally.differences), compared=counts, not_compared=skipped)
+    if tally.changed_outputs and not numbers:
+        return Judgement("DIFFERS", tally.changed_outputs[0], compared=counts, not_compared=skipped)
+    near = _first(tally.near) if tally.near else next(iter(tally.changed_outputs), None)
+    if near is None and changed:
+        near = {"kind": "code", "paths": sorted(changed)[:20], "note": "changed after the original run had started"}
+    verdict: Verdict = "WITHIN TOLERANCE" if near is not None else "IDENTICAL"
+    return Judgement(verdict, near, compared=counts, not_compared=skipped)
+
+
+def _first(found: Sequence[tuple[tuple[Any, ...], dict[str, Any]]]) -> dict[str, Any]:
+    return min(found, key=lambda pair: pair[0])[1]
+
+
+def _compare_end(original: Side, again: Side, tally: _Tally) -> None:
+    one, other = (original.status, original.exit_code), (again.status, again.exit_code)
+    if original.status == again.status and (original.status == "finished" or one == other):
+        return
+    tally.differences.append(
+        ((-1,), {"kind": "status", "expected": _ending(original), "found": _ending(again)}),
+    )
+
+
+def _ending(side: Side) -> str:
+    return side.status if not side.exit_code else f"{side.status} ({side.exit_code})"
+
+
+def _compare_metrics(original: Side, again: Side, definitions: dict[str, DefineMetric], tally: _Tally) -> None:
+    for key, points in original.metrics.items():
+        if is_volatile(key, definitions):
+            tally.skip("volatile metrics")
+            continue
+        tally.counts["metrics"] += 1
+        found = again.metrics.get(key, Points((), ()))
+        _compare_points(key, points, found, definition_of(key, definitions), tally)
+    extra = [key for key in again.metrics if key not in original.metrics and not is_volatile(key, definitions)]
+    tally.skip("metrics that only the repetition has", len(extra))
+
+
+def _compare_points(key: str, one: Points, other: Points, definition: DefineMetric, tally: _Tally) -> None:
+    nothing = object()
+    for place in range(max(len(one.values), len(other.values))):
+        left = (one.steps[place], one.values[place]) if place < len(one.values) else (None, nothing)
+        right = (other.steps[place], other.values[place]) if place < len(other.values) else (None, nothing)
+        tally.counts["points"] += 1
+        if left[0] == right[0] and _equal(left[1], right[1]):
+            continue
+        step = min(step for step in (left[0], right[0]) if step is not None)
+        what = {
+            "kind": "metric",
+            "key": key,
+            "step": step,
+            "expected": left[1] if left[0] == step else None,
+            "found": right[1] if right[0] == step else None,
+        }
+        if left[0] == right[0] and _close(left[1], right[1], definition):
+            tally.near.append(((step, key), what))
+            continue
+        tally.differences.append(((step, key), what))
+        return  # what follows a first difference says nothing new
+
+
+def _compare_summary(original: Side, again: Side, definitions: dict[str, DefineMetric], tally: _Tally) -> None:
+    last = 1 << 63  # after every step
+    for key, value in original.summary.items():
+        if is_volatile(key, definitions):
+            tally.skip("volatile metrics")
+            continue
+        tally.counts["summary"] += 1
+        found = again.summary.get(key)
+        what = {"kind": "summary", "key": key, "expected": value, "found": found}
+        if key in again.summary and _equal(value, found):
+            continue
+        close = key in again.summary and _close(value, found, definition_of(key, definitions))
+        (tally.near if close else tally.differences).append(((last, key), what))
+
+
+def _compare_outputs(original: Side, again: Side, tally: _Tally) -> None:
+    end = (1 << 63) + 1
+    for path, digest in sorted(original.outputs.items()):
+        tally.counts["outputs"] += 1
+        found = again.outputs.get(path)
+        what = {"kind": "output", "path": path, "expected": digest, "found": found}
+        if found is None:
+            tally.differences.append(((end, path), what))
+        elif found != digest:
+            tally.changed_outputs.append(what)
+    tally.skip("outputs that only the repetition has", sum(path not in original.outputs for path in again.outputs))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """The same value of the same type; NaN equals NaN, and 0.0 does not equal -0.0."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, float):
+        return (one == other and math.copysign(1, one) == math.copysign(1, other)) or (one != one and other != other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_equal(item, other[key]) for key, item in one.items())
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return bool(one == other)
+
+
+def _close(one: Any, other: Any, definition: DefineMetric) -> bool:
+    """Whether two numbers are within the metric's bounds. Texts, truth values and files have none."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return False
+    if not (isinstance(one, int | float) and isinstance(other, int | float)):
+        return False
+    rtol = RTOL if definition.rtol is None else abs(definition.rtol)
+    atol = 0.0 if definition.atol is None else abs(definition.atol)
+    try:
+        left, right = float(one), float(other)
+    except OverflowError:
+        return one == other
+    if math.isnan(left) or math.isnan(right):
+        return math.isnan(left) and math.isnan(right)
+    return left == right or abs(left - right) <= max(rtol * max(abs(left), abs(right)), atol)

@@ -1,0 +1,176 @@
+"""Reproduction: what is missing before anything runs, and what came of the repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from madang.domain import reproduce as rules
+from madang.domain.redact import MASK
+from madang.domain.reproduce import Judgement, Points, Side
+from madang.domain.runs import RunRecord
+from madang.errors import MadangError, NotFound
+from madang.ports.git import Git
+from madang.ports.reader import Reader
+
+Normal = Callable[[BinaryIO, str], str]
+"""The digest of a file's bytes without volatile fields; gets the open file and its path."""
+
+TAG = "madang.reproduces"  # on a repetition: the id of the original
+METRICS_TAG = "madang.metrics"  # on a run of `madang run`: a JSON list of the patterns of --metrics
+MODELS_TAG = "madang.models"  # a JSON list of the pairs of --model
+
+
+@dataclass
+class Preflight:
+    """``missing`` stops the reproduction; ``withheld`` does until local files are allowed; ``notes`` do not."""
+
+    missing: list[str] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def check_record(run: RunRecord, reader: Reader, git: Git | None, *, with_local: bool) -> Preflight:
+    """What the record, its blobs and the repository lack. Data and environment are checked where they lie."""
+    found = Preflight()
+    if run.status == "running":
+        found.missing.append("the end of the run: it is still running")
+    if not run.command:
+        found.missing.append("the command line: it was not recorded")
+    elif any(MASK in word for word in run.command):
+        found.missing.append("a secret in the command line, which was not recorded")
+    _check_code(run, reader, git, found)
+    for use in run.uses:
+        if use.version:
+            _check_use(run, reader, use.ref, use.version, found)
+    if run.code is not None and not with_local:
+        found.missing += [f"withheld: {item}" for item in found.withheld]
+    return found
+
+
+def _check_code(run: RunRecord, reader: Reader, git: Git | None, found: Preflight) -> None:
+    code = run.code
+    if code is None:
+        found.missing.append("the code: it was not captured")
+        return
+    if not code.commit:
+        found.missing.append("the commit: the run was made outside a Git repository, or before its first commit")
+    elif git is None:
+        found.missing.append(f"the repository of commit {code.commit}: there is none here")
+    elif not git.has_commit(code.commit):
+        where = f"; fetch it from {code.remote}" if code.remote else ""
+        found.missing.append(f"commit {code.commit}: it is not in {git.root}{where}")
+    blobs = [("the diff", code.diff.digest)] if code.diff is not None else []
+    blobs += [(f"the untracked file {item.path}", item.digest) for item in code.untracked]
+    for what, digest in blobs:
+        if not _has(reader, run.project, digest):
+            found.missing.append(f"{what} ({digest}): its bytes are not in {reader.place}")
+    found.withheld += [item.path for item in code.withheld]
+    if code.dirty and code.diff is None and not code.withheld:
+        found.missing.append("the diff: it was not captured")
+    found.notes += [f"not captured: {item.path} ({item.reason})" for item in code.skipped]
+
+
+def _check_use(run: RunRecord, reader: Reader, ref: str, version: str, found: Preflight) -> None:
+    try:
+        now = reader.resolve(run.project, ref)
+        entries = reader.manifest(run.project, version)
+    except NotFound:
+        found.missing.append(f"the version {version}, which the run used")
+        return
+    if now.ref != version:
+        found.missing.append(f"{ref} as {version}: it means {now.ref} now")
+    for entry in entries:
+        if not _has(reader, run.project, entry.digest):
+            found.missing.append(f"{version}/{entry.path} ({entry.digest}): its bytes are not in {reader.place}")
+
+
+def _has(reader: Reader, project: str, digest: str) -> bool:
+    try:
+        reader.open_blob(project, digest).close()
+    except NotFound:
+        return False
+    return True
+
+
+def compare(
+    reader: Reader, original: RunRecord, again_reader: Reader, again: RunRecord, normal: Normal, *, local: int = 0
+) -> Judgement:
+    """The verdict over a repetition, from what both runs have recorded. ``local`` counts files taken as they are now.
+
+    Raises:
+        MadangError: a record or the bytes of an output cannot be read.
+    """
+    if again.signal:
+        return rules.cannot([f"the end of the repetition: it was killed by signal {again.signal}"])
+    one, other = side_of(reader, original), side_of(again_reader, again)
+    for path in one.outputs:
+        if path in other.outputs and one.outputs[path] != other.outputs[path]:
+            one.outputs[path] = _normal(reader, original.project, one.outputs[path], path, normal)
+            other.outputs[path] = _normal(again_reader, again.project, other.outputs[path], path, normal)
+    changed = original.captured.changed if original.captured else ["(the capture of the code did not end)"]
+    skipped = {**_not_compared(reader, original), "local files of unknown content": local}
+    return rules.judge(one, other, original.definitions, changed=changed, not_compared=skipped)
+
+
+def _normal(reader: Reader, project: str, digest: str, path: str, normal: Normal) -> str:
+    with reader.open_blob(project, digest) as file:
+        return normal(file, path)
+
+
+def side_of(reader: Reader, run: RunRecord) -> Side:
+    """What of a run can be compared."""
+    keys = [key for key in run.metrics if not rules.is_volatile(key, run.definitions)]
+    series = reader.history([run.id], keys)[run.id] if keys else {}
+    metrics = {key: Points(item.steps, item.values) for key, item in series.items()}
+    for key in run.metrics:
+        metrics.setdefault(key, Points((), ()))  # volatile: only counted
+    return Side(run.status, run.exit_code, metrics, dict(run.summary), outputs_of(reader, run))
+
+
+def outputs_of(reader: Reader, run: RunRecord) -> dict[str, str]:
+    """Digests by path of what the run wrote: outputs, files, and versions as ``name/path``.
+
+    Versions that were made of the run's files after its end are not its own doing. Files of outputs that are versions
+    too count once; media are compared through the metrics that point at them.
+    """
+    found = {item.path: item.digest for item in run.outputs}
+    found |= {item.path: item.digest for item in run.files if not item.path.startswith("media/")}
+    kept = set(found.values())
+    for ref in run.versions:
+        version = reader.resolve(run.project, ref)
+        if run.ended_at and version.created_at > run.ended_at:
+            continue
+        entries = reader.manifest(run.project, ref)
+        if version.type == "file" and all(entry.digest in kept for entry in entries):
+            continue
+        found |= {f"{version.name}/{entry.path}": entry.digest for entry in entries}
+    return found
+
+
+def _not_compared(reader: Reader, run: RunRecord) -> dict[str, int]:
+    lines = reader.console(run.id, limit=1).total
+    media = sum(item.path.startswith("media/") for item in run.files)
+    skipped = len(run.code.skipped) if run.code else 0
+    return {"console lines": lines, "media files": media, "files that were not captured": skipped}
+
+
+def environment_differences(run: RunRecord, python: str, packages: Sequence[tuple[str, str, str]]) -> list[str]:
+    """How the environment at hand differs from the recorded one: Python, and packages one by one."""
+    recorded = run.environment
+    if recorded is None:
+        return ["the environment of the run was not recorded"]
+    found = [f"python: {recorded.python} → {python}"] if recorded.python != python else []
+    then = {name: version for name, version, _ in recorded.packages}
+    now = {name: version for name, version, _ in packages}
+    return found + [
+        f"{name}: {then.get(name) or 'absent'} → {now.get(name) or 'absent'}"
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name)
+    ]
+
+
+def refusal(error: MadangError) -> Judgement:
+    """An error while preparing, as the verdict CANNOT."""
+    return rules.cannot([error.message])
