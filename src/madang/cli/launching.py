@@ -55,6 +55,7 @@ class Job:
     quiet: bool = False  # the command's output is recorded, not shown
     versions: bool = True  # outputs and models become versions
     strict: bool = True  # outputs that the command has not left are a problem
+    collect: bool = True  # numbers in metrics files become metrics
     job_type: str = ""
 
 
@@ -180,10 +181,13 @@ def _environment(job: Job, run: Run) -> dict[str, str]:
 
 def _keep(run: Run, job: Job, files: MetricFiles) -> list[str]:
     """Record metrics files, outputs and models; what went wrong with them is returned, and an alert on the run."""
-    found = files.read()
-    problems = list(found.problems)
-    if found.values:
-        run.log(found.values, step=0)
+    problems: list[str] = []
+    itself = os.path.exists(layout.run_dir(run.places.store, run.id) + "/claimed")  # the script logs by the SDK
+    if job.collect and (files.given or not itself):
+        found = files.read()
+        problems += found.problems
+        if found.values:
+            run.log(found.values, step=0)
     items: list[dict[str, Any]] = []
     for path in job.outputs:
         if not job.strict and not os.path.exists(os.path.join(job.folder, path)):
