@@ -21,6 +21,7 @@ PINS: dict[str, list[str]] = {
     "trackio": ["trackio==0.43.0"],
     "wandb": ["wandb==0.31.0"],
     "tensorboardx": ["tensorboardX==2.6.5", "tensorboard==2.21.0"],
+    "aim": ["aim==3.29.1"],
     "mlflow": ["mlflow==3.17.2"],
     "dvc": ["dvc==3.67.1"],
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import Bench, Failed
 from report import Check, Table
 
-PEERS = ["madang", "floor", "expman", "wandb", "trackio", "tensorboardx", "mlflow"]
+PEERS = ["madang", "floor", "expman", "wandb", "trackio", "tensorboardx", "aim", "mlflow"]
 LONGEST = 0.06  # s of logging before the kill, at most; more for those who need it to log anything
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from harness import Bench, Failed, disk, median, ratio
 from report import Check, Table
 
-PEERS = ["floor", "floor_msgpack", "madang", "expman", "trackio", "wandb", "tensorboardx", "mlflow"]
-SLOWER = ["trackio", "wandb", "mlflow", "tensorboardx"]
+PEERS = ["floor", "floor_msgpack", "madang", "expman", "trackio", "wandb", "tensorboardx", "aim", "mlflow"]
+SLOWER = ["trackio", "wandb", "aim", "mlflow", "tensorboardx"]
 
 
 def measure(bench: Bench) -> list[Table]:
