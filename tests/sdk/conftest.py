@@ -25,6 +25,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(root)
     before = list(active)
-    yield Place(root, str(root / ".git" / "madang"))
+    made = Place(root, str(root / ".git" / "madang"))
+    yield made
+    made.stop()
     for run in [run for run in active if run not in before]:
         run.end("finished")

@@ -7,6 +7,9 @@ import subprocess
 import sys
 import unicodedata
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import madang
 from madang.domain import events
@@ -125,8 +128,8 @@ def test_odd_arguments_to_open_stay_the_programs_business(place: Place) -> None:
         os.close(write)
         odd: list[Any] = [3.5, [], "a\0b", None]
         for path in odd:
-            with pytest.raises((TypeError, ValueError), match="float|list|null|None"):
-                open(path)
+            with pytest.raises((TypeError, ValueError), match=r"float|list|null|None"):
+                open(path)  # noqa: SIM115
 
 
 def test_imported_sources_are_recorded_at_the_end(place: Place) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ class Place:
 
     root: Path
     store: str
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def env(self, **more: str) -> dict[str, str]:
         """The environment for a program: no settings of the tester's own."""
@@ -35,10 +36,19 @@ class Place:
         path = self.root / f"program-{abs(hash(code)) % 10**8}.py"
         if not path.exists():  # one that is being read by another process must not be cut
             path.write_text(code, encoding="utf-8")
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(path), *args],
-            cwd=self.root, env=self.env(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=self.root, env=self.env(**env),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End what still runs."""
+        for process in self.processes:
+            process.kill()
+            process.communicate()
 
     def run(self, code: str, *args: str, expect: int = 0, **env: str) -> str:
         """Run a Python program in the work tree and return its output."""

@@ -1,0 +1,99 @@
+"""The SDK and the follower: it is started once, waited for within bounds, and missed without harm."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from madang.domain import events
+from madang.formats import store as layout
+from madang.sdk import follow
+from madang.testing.programs import Place
+
+
+def commit(place: Place) -> None:
+    """Give the work tree a commit to be captured."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(place.root)]
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+
+
+def stop_follower(place: Place) -> None:
+    """End the store's follower by its id, which it keeps in the log or the process table."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"madang.follower" in command and place.store.encode() in command:
+                os.kill(int(entry.name), signal.SIGTERM)
+
+
+def test_a_run_of_a_moment_is_captured(place: Place) -> None:
+    """A script that ends at once has its code and environment recorded when finish() returns."""
+    commit(place)
+    try:
+        place.run("import madang\nwith madang.init() as run: run.log({'x': 1})", MADANG_FOLLOWER="1")
+        assert Path(layout.run_dir(place.store, place.only()), "captured").exists()
+        (code,) = place.events(events.Code)
+        assert len(code.commit) == 40
+        assert place.events(events.Environment)[0].python
+        assert layout.is_held(layout.follower_lock(place.store))
+        began = time.monotonic()
+        place.run(
+            "import madang\nfor _ in range(3):\n    with madang.init() as run: run.log({'x': 1})", MADANG_FOLLOWER="1"
+        )
+        assert time.monotonic() - began < 30
+        assert all(len(place.events(events.Captured, run)) == 1 for run in place.runs())
+    finally:
+        stop_follower(place)
+
+
+def test_the_training_gets_no_zombie_and_no_output(place: Place) -> None:
+    """What the follower says goes to its log, not into the program's output."""
+    try:
+        process = place.start("import madang\nwith madang.init(): pass", MADANG_FOLLOWER="1")
+        out, err = process.communicate(timeout=60)
+        assert (out, err) == ("", "")
+    finally:
+        stop_follower(place)
+
+
+def test_a_follower_that_dies_does_not_hold_the_program(place: Place) -> None:
+    """If no follower can live, finish() says what is missing and returns at once."""
+    code = "import sys, madang\nsys.executable = '/bin/false'\nmadang.init().finish()"
+    process = place.start(code, MADANG_FOLLOWER="1")
+    _, err = process.communicate(timeout=follow.CAPTURE_WAIT / 2)
+    assert process.returncode == 0, err
+    assert "are not recorded" in err
+    assert place.status() == "finished"
+
+
+def test_only_what_a_hub_has_acknowledged_counts(tmp_path: Path) -> None:
+    """The follower's note must name every segment with all of its bytes; anything unreadable counts as nothing."""
+    note = tmp_path / "synced"
+    written = {"a": 10, "b": 20}
+    for text, done in (
+        ("", False), ("a 10\n", False), ("a 10\nb 19\n", False), ("b 20\nc 1\na 11\n", True), ("a x\nb 20\n", False)
+    ):  # fmt: skip
+        note.write_text(text)
+        assert follow._acknowledged(str(note), written) is done
+    assert follow._acknowledged(str(tmp_path / "missing"), written) is False
+
+
+def test_a_hub_that_is_down_costs_a_bounded_wait(place: Place) -> None:
+    """With a hub that does not answer, the program ends after MADANG_SYNC_TIMEOUT and says how to go on."""
+    try:
+        process = place.start(
+            "import madang\nwith madang.init() as run: run.log({'x': 1})",
+            MADANG_FOLLOWER="1", MADANG_HUB="http://127.0.0.1:9", MADANG_SYNC_TIMEOUT="0.3",
+        )  # fmt: skip
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "madang sync" in err
+        assert "Traceback" not in err
+    finally:
+        stop_follower(place)

@@ -1,0 +1,152 @@
+"""Models in the MLmodel layout: safe formats by themselves, pickle only when it is asked for by name."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import madang
+from madang.domain import events
+from madang.formats import mlmodel
+from madang.sdk import models
+from madang.testing.programs import Place
+
+X = np.array([[0.0], [1.0], [2.0], [3.0]])
+Y = np.array([0, 0, 1, 1])
+
+
+def classifiers() -> list[Any]:
+    """One of each family."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression, SGDClassifier
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    return [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), SVC()),
+        RandomForestClassifier(n_estimators=3, random_state=0),
+        SGDClassifier(random_state=0),
+        KNeighborsClassifier(2),
+        HistGradientBoostingClassifier(max_iter=3),
+    ]
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_scikit_learn_models_come_back_without_a_pickle(tmp_path: Path, number: int) -> None:
+    """Every family is written by skops, and predicts the same after loading without trust in anything."""
+    model = classifiers()[number].fit(X, Y)
+    models.save(model, str(tmp_path))
+    assert not list(tmp_path.glob("*.pkl"))
+    assert np.array_equal(models.load(str(tmp_path)).predict(X), model.predict(X))
+    described = mlmodel.load((tmp_path / "MLmodel").read_text())
+    assert described.flavors["python_function"]["loader_module"] == "mlflow.sklearn"
+    assert described.flavors["sklearn"]["serialization_format"] == "skops"
+    assert described.uuid
+    assert "scikit-learn==" in (tmp_path / "requirements.txt").read_text()
+
+
+def test_a_logged_model_is_loaded_by_name(place: Place) -> None:
+    """log_model() makes a version of type model; load_model() finds it by name, number and alias."""
+    from sklearn.linear_model import LogisticRegression
+
+    with madang.init("p") as run:
+        run.log_model(LogisticRegression().fit(X, Y), "분류기", aliases=["best"], metadata={"data": "v1"})
+    (version,) = place.events(events.VersionWritten)
+    assert (version.name, version.type, version.aliases) == ("분류기", "model", ["best"])
+    assert "MLmodel" in [path for path, _, _ in version.entries]
+    for ref in ("분류기", "분류기:v1", "분류기@best"):
+        assert madang.load_model(ref, project="p").predict([[3.0]]) == [1]
+    with pytest.raises(madang.NotFound):
+        madang.load_model("nothing", project="p")
+
+
+class Custom:
+    """A model of the user's own."""
+
+    def predict(self, rows: Any) -> list[int]:
+        """Always one."""
+        return [1 for _ in rows]
+
+
+def test_pickle_needs_the_flag_on_both_sides(tmp_path: Path) -> None:
+    """A model without a safe format is refused by name of the flag; with it, loading asks for the flag again."""
+    with pytest.raises(madang.Refused, match="allow_pickle=True"):
+        models.save(Custom(), str(tmp_path))
+    models.save(Custom(), str(tmp_path), allow_pickle=True)
+    with pytest.raises(madang.Refused, match=r"model\.pkl is a pickle.*allow_pickle=True"):
+        madang.load_model(tmp_path)
+    assert madang.load_model(tmp_path, allow_pickle=True).predict([1, 2]) == [1, 1]
+
+
+def test_a_crafted_skops_file_is_not_trusted(tmp_path: Path) -> None:
+    """The list of trusted types is the author's word: types we do not know are refused, and nothing runs."""
+    from sklearn.linear_model import LogisticRegression
+
+    models.save(LogisticRegression().fit(X, Y), str(tmp_path))
+    path = tmp_path / "model.skops"
+    with zipfile.ZipFile(path) as archive:
+        schema = archive.read("schema.json").decode()
+        rest = {name: archive.read(name) for name in archive.namelist() if name != "schema.json"}
+    assert '"LogisticRegression"' in schema
+    schema = schema.replace('"sklearn.linear_model._logistic"', '"subprocess"').replace(
+        '"LogisticRegression"', '"Popen"'
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("schema.json", schema)
+        for name, body in rest.items():
+            archive.writestr(name, body)
+    described = (tmp_path / "MLmodel").read_text()
+    (tmp_path / "MLmodel").write_text(
+        described.replace("skops_trusted_types: []", "skops_trusted_types: [subprocess.Popen]")
+    )
+    with pytest.raises(madang.Refused, match=r"subprocess\.Popen"):
+        models.load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("flavors: {sklearn: {pickled_model: ../../outside.skops, serialization_format: skops}}", madang.NotFound),
+        ("flavors: {sklearn: {pickled_model: /etc/passwd}}", madang.NotFound),
+        ("flavors: {keras: {}}", madang.NotFound),
+        ("flavors: 3", madang.CorruptData),
+        ("{", madang.CorruptData),
+        ("!!python/object/apply:os.system ['true']", madang.CorruptData),
+    ],
+)
+def test_a_hostile_description_leads_nowhere(tmp_path: Path, text: str, error: type[Exception]) -> None:
+    """Paths out of the folder, unknown flavors and broken or dangerous YAML are refused."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "outside.skops").write_bytes(pickle.dumps(1))
+    (folder / "MLmodel").write_text(text)
+    with pytest.raises(error):
+        models.load(str(folder), allow_pickle=True)
+
+
+def test_a_folder_is_taken_as_it_is(place: Place) -> None:
+    """A path given to log_model() becomes the version, whatever wrote it."""
+    Path("saved").mkdir()
+    Path("saved/weights.bin").write_bytes(b"x")
+    with madang.init() as run:
+        run.log_model("saved", "net")
+    (version,) = place.events(events.VersionWritten)
+    assert (version.type, [path for path, _, _ in version.entries]) == ("model", ["weights.bin"])
+
+
+def test_descriptions_keep_what_they_do_not_know() -> None:
+    """Reading and writing a description of another writer keeps its fields."""
+    text = (
+        "artifact_path: model\nflavors:\n  python_function:\n    loader_module: x\nsignature: {a: '[]'}\nrun_id: abc\n"
+    )
+    described = mlmodel.load(text)
+    assert (described.run, described.extra["signature"]) == ("abc", {"a": "[]"})
+    assert mlmodel.load(mlmodel.dump(described)) == described
