@@ -12,16 +12,24 @@ from typing import Any, TypeVar, dataclass_transform
 T = TypeVar("T")
 
 
+def _fields(self: Any) -> list[Any]:
+    """All values in order. A decoder may leave a default to the class, so `__dict__` alone does not tell."""
+    return [getattr(self, name) for name in self.__dataclass_fields__]
+
+
 def _equal(self: Any, other: object) -> Any:
-    return self.__dict__ == other.__dict__ if type(other) is type(self) else NotImplemented
+    if type(other) is not type(self):
+        return NotImplemented
+    return self.__dict__ == other.__dict__ or _fields(self) == _fields(other)
 
 
 def _hash(self: Any) -> int:
-    return hash((type(self), *self.__dict__.values()))
+    return hash((type(self), *_fields(self)))
 
 
 def _text(self: Any) -> str:
-    return f"{type(self).__name__}({', '.join(f'{name}={item!r}' for name, item in self.__dict__.items())})"
+    pairs = (f"{name}={getattr(self, name)!r}" for name in self.__dataclass_fields__)
+    return f"{type(self).__name__}({', '.join(pairs)})"
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))

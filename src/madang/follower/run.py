@@ -14,7 +14,7 @@ from madang.domain.ids import new_id
 from madang.domain.run_state import PRIMARY
 from madang.errors import MadangError
 from madang.follower import capturing
-from madang.follower.system import Machine, TrainingProcess, environment_of, same_cgroup
+from madang.follower.system import Machine, Processes, environment_of, same_cgroup
 from madang.follower.tail import Tail
 from madang.follower.uploads import Upload, Uploads
 from madang.formats import segment as codec
@@ -40,7 +40,6 @@ class Writer:
     started: tuple[Stamp, events.Started] | None = None
     captured: bool = False
     finished: bool = False
-    process: TrainingProcess | None = None
 
 
 @dataclass
@@ -50,6 +49,7 @@ class _Seen:
     imports: dict[str, int] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     read: list[str] = field(default_factory=list)  # opened paths that were not resolved yet
+    captured: int = 0  # time of the newest capture, by whichever follower
     told: set[str] = field(default_factory=set)  # segments of which some writer said how they ended
 
 
@@ -73,6 +73,7 @@ class FollowedRun:
         self._expected = expected  # its process has started us: it is ours though it may be gone already
         self._writers: dict[str, Writer] = {}
         self._seen = _Seen()
+        self._processes = Processes()
         self._unlocked: dict[str, float] = {}  # writers whose lock nobody holds, and since when: starting, or dead
         self._own: codec.SegmentWriter | None = None
         self._capture: capturing.Capture | None = None
@@ -167,6 +168,8 @@ class FollowedRun:
                 else:
                     writer.finished = True
                     self._uploads.hurry()
+            case events.Captured():
+                self._seen.captured = max(self._seen.captured, stamp.time)
             case events.Imports():
                 self._seen.imports.update(event.files)
             case events.Opened():
@@ -210,17 +213,19 @@ class FollowedRun:
             own.sync()
 
     def _capture_new(self, ours: list[Writer]) -> None:
+        """Capture for the first process of the run, and again for each that resumes it."""
         for writer in ours:
             if writer.started is None or writer.captured or writer.header is None:
                 continue
             stamp, started = writer.started
-            if self._capture is None or isinstance(started, events.Resumed):
+            writer.captured = True
+            if not self._seen.captured or (isinstance(started, events.Resumed) and stamp.time > self._seen.captured):
                 self._capture = capturing.of_process(
                     self.store, started, stamp.time, writer.header.pid, self._seen.written, self._segment()
                 )
-                with open(os.path.join(self._folder, "captured"), "w", encoding="ascii"):
-                    pass
-            writer.captured = True
+                self._seen.captured = self._capture.ended
+            with open(os.path.join(self._folder, "captured"), "w", encoding="ascii"):
+                pass
 
     def _upload_for(self, ours: list[Writer]) -> None:
         """Have the run uploaded when its process was told a hub."""
@@ -241,13 +246,7 @@ class FollowedRun:
         early = now - self._began < 60.0
         self._next_sample = now + (SAMPLES_AT_FIRST if early else SAMPLES_LATER)
         values = machine.sample(now, self.root or self.store)
-        for writer in ours:
-            if writer.process is None and writer.header is not None and writer.header.writer in _DECIDING:
-                writer.process = TrainingProcess(writer.header.pid)
-        readings = [writer.process.sample() for writer in ours if writer.process is not None]
-        for name in ("system/process.cpu", "system/process.memory"):
-            if any(name in reading for reading in readings):
-                values[name] = sum(reading.get(name, 0.0) for reading in readings)
+        values.update(self._processes.sample(writer.header.pid for writer in ours if writer.header is not None))
         self._segment().metrics(values, self._samples, codec.SYSTEM)
         self._samples += 1
         if now >= self._next_beat:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import psutil
@@ -57,18 +58,17 @@ class Machine:
         return {name: max(0.0, new - old) / span for name, new, old in zip(names, counts[1:], before[1:], strict=True)}
 
 
-class TrainingProcess:
-    """Readings of one process with its children."""
+class Processes:
+    """Readings of the processes of a run, their children included, each process counted once."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self) -> None:
         self._known: dict[int, psutil.Process] = {}
-        self._pid = pid
 
-    def sample(self) -> dict[str, float]:
-        """CPU in percent of one core and resident memory in bytes, all children included; empty when it is gone."""
+    def sample(self, pids: Iterable[int]) -> dict[str, float]:
+        """CPU in percent of one core since the last sample, and resident memory in bytes; empty when all are gone."""
         cpu = memory = 0.0
         alive: dict[int, psutil.Process] = {}
-        for process in self._family():
+        for process in self._families(pids):
             known = self._known.get(process.pid)
             use = known if known is not None and known == process else process
             try:
@@ -80,12 +80,19 @@ class TrainingProcess:
         self._known = alive
         return {"system/process.cpu": cpu, "system/process.memory": memory} if alive else {}
 
-    def _family(self) -> list[psutil.Process]:
-        try:
-            parent = psutil.Process(self._pid)
-            return [parent, *parent.children(recursive=True)]
-        except (psutil.Error, OSError):
-            return []
+    @staticmethod
+    def _families(pids: Iterable[int]) -> list[psutil.Process]:
+        found: dict[int, psutil.Process] = {}
+        for pid in pids:
+            if pid in found:
+                continue
+            try:
+                parent = psutil.Process(pid)
+                found[pid] = parent
+                found.update({child.pid: child for child in parent.children(recursive=True)})
+            except (psutil.Error, OSError):
+                continue
+        return list(found.values())
 
 
 def environment_of(pid: int) -> dict[str, str]:
