@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+
+from madang.formats import store as layout
 from madang.sdk.segments import read
 
 TYPE_CHECKING = False
@@ -16,3 +20,6 @@ def go_on(run: Run, *, keep_name: bool) -> None:
     run.config.restore(before.config())
     if keep_name:
         run.name = before.name() or run.name
+    if not run.rank:  # the end waits for the follower to capture this process too
+        with suppress(OSError):
+            os.unlink(layout.run_dir(run.places.store, run.id) + "/captured")
