@@ -6,7 +6,6 @@ import os
 import random
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
@@ -247,6 +246,8 @@ class HubClient:
 
 def _proxy_for(address: str) -> str:
     """The proxy that the environment names for an address; none for this machine itself."""
+    import urllib.request  # noqa: PLC0415 - costs more than all else here, and is for the first request only
+
     parts = urlsplit(address)
     host = parts.hostname or ""
     if host in ("localhost", "127.0.0.1", "::1") or urllib.request.proxy_bypass(host):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from madang.domain import events
 from madang.domain.events import Event, Stamp
@@ -16,11 +17,9 @@ from madang.errors import MadangError
 from madang.follower import capturing
 from madang.follower.system import Machine, Processes, environment_of, same_cgroup
 from madang.follower.tail import Tail
-from madang.follower.uploads import Upload, Uploads
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.version import __version__
-from madang.workspace.inputs import Inputs
 
 DOUBT = 1.0  # seconds for which a writer without its lock may still be starting
 FIRST_WAIT = 10.0  # seconds for a run to show its first segment
@@ -28,6 +27,10 @@ SAMPLES_AT_FIRST = 2.0  # seconds between samples during the first minute
 SAMPLES_LATER = 10.0
 HEARTBEATS = 30.0
 INPUTS_AT_ONCE = 200  # in one round, so that samples and uploads go on
+if TYPE_CHECKING:
+    from madang.follower.uploads import Upload, Uploads
+    from madang.workspace.inputs import Inputs
+
 _DECIDING = PRIMARY | {"launcher"}
 
 
@@ -57,7 +60,13 @@ class FollowedRun:
     """A run: its segments, our own segment beside them, and what is still to do."""
 
     def __init__(
-        self, store: str, run: str, say: Callable[[str], None], uploads: Uploads, *, expected: bool = False
+        self,
+        store: str,
+        run: str,
+        say: Callable[[str], None],
+        uploads: Callable[[], Uploads],
+        *,
+        expected: bool = False,
     ) -> None:
         self.store = store
         self.run = run
@@ -167,7 +176,8 @@ class FollowedRun:
                     self._seen.told.add(event.of)
                 else:
                     writer.finished = True
-                    self._uploads.hurry()
+                    if self._upload is not None:
+                        self._uploads().hurry()
             case events.Captured():
                 self._seen.captured = max(self._seen.captured, stamp.time)
             case events.Imports():
@@ -238,7 +248,7 @@ class FollowedRun:
             return
         header = ours[0].header
         variables = environment_of(header.pid) if header is not None else {}
-        self._upload = self._uploads.want(self.run, address, variables or os.environ)
+        self._upload = self._uploads().want(self.run, address, variables or os.environ)
 
     def _sample(self, ours: list[Writer], machine: Machine, now: float) -> None:
         if now < self._next_sample:
@@ -274,7 +284,10 @@ class FollowedRun:
         if not self._seen.read or not self.root:
             return False
         paths, self._seen.read = self._seen.read[:most], self._seen.read[most:]
-        self._inputs = self._inputs or Inputs(self.root)
+        if self._inputs is None:
+            from madang.workspace.inputs import Inputs  # noqa: PLC0415 - the first capture is waited for, this is not
+
+            self._inputs = Inputs(self.root)
         try:
             items, busy = self._inputs.resolve(paths)
         except MadangError as error:

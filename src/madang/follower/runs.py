@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from madang.errors import MadangError
 from madang.follower.run import FollowedRun
 from madang.follower.system import Machine
-from madang.follower.uploads import Uploads
+
+if TYPE_CHECKING:
+    from madang.follower.uploads import Uploads
 
 FULL_LOOK = 15.0  # seconds between two looks at all runs of the store
 YOUNG = 5.0  # seconds for which a run counts as just begun or ended
@@ -23,7 +26,7 @@ class Follower:
         self.runs: dict[str, FollowedRun] = {}
         self._say = say
         self._machine = Machine()
-        self._uploads = Uploads(store, say)
+        self._uploads: Uploads | None = None
         self._times: dict[str, int] = {}  # folder of runs → its time of change when it was listed
         self._next_full = 0.0
         self._excited = time.monotonic()
@@ -70,6 +73,14 @@ class Follower:
         self._find_with_locks()
         return self.busy
 
+    def _uploading(self) -> Uploads:
+        """The uploads, begun when the first run has a hub."""
+        if self._uploads is None:
+            from madang.follower.uploads import Uploads  # noqa: PLC0415 - most workspaces have no hub
+
+            self._uploads = Uploads(self.store, self._say)
+        return self._uploads
+
     def _find_new(self, now: float) -> None:
         if now >= self._next_full:
             began = time.monotonic()
@@ -103,7 +114,7 @@ class Follower:
                     self._adopt(entry.name)
 
     def _adopt(self, run: str, *, expected: bool = False) -> None:
-        followed = FollowedRun(self.store, run, self._say, self._uploads, expected=expected)
+        followed = FollowedRun(self.store, run, self._say, self._uploading, expected=expected)
         try:
             followed.look(time.monotonic(), self._machine)
         except (MadangError, OSError) as error:
