@@ -156,7 +156,7 @@ def _write_sklearn(model: Any, folder: str, allow_pickle: bool) -> _Written:
     try:
         skops.dump(model, path)
         foreign = skops.get_untrusted_types(file=path)
-    except Exception as error:
+    except (TypeError, ValueError, AttributeError, ImportError, RecursionError) as error:
         if not allow_pickle:
             raise Refused(f"skops cannot hold this {type(model).__name__}: {error}.", hint=_FLAG) from error
         if os.path.exists(path):
