@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import count
 from types import TracebackType
 
 from madang.errors import StorageError
@@ -117,7 +118,7 @@ class Staging:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._count = 0
+        self._numbers = count()
         self._moves: list[tuple[str, str]] = []
         area = os.path.join(root, STAGING)
         os.makedirs(area, exist_ok=True)
@@ -141,8 +142,7 @@ class Staging:
 
     def new_path(self) -> str:
         """A path aside that does not exist yet. Safe to call from many threads."""
-        self._count += 1  # a number taken twice by two threads does no harm: the random part differs
-        return f"{self.folder}/{self._count:x}-{os.urandom(6).hex()}"
+        return f"{self.folder}/{next(self._numbers):x}"
 
     def add(self, aside: str, final: str) -> None:
         """Note that a finished file aside is to get its final name at the next flush."""

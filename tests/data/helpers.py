@@ -49,6 +49,7 @@ ODD: dict[str, bytes] = {
     ".gitignore": b"*.tmp\n",
     "binary": bytes(range(256)) * 40,
     "large": b"0123456789abcdef" * 90_000,
+    "larger": bytes(range(251)) * 60_000,
 }
 
 

@@ -60,7 +60,7 @@ def check_store(store: Path) -> set[str]:
 @pytest.mark.parametrize("mode", ["kill", "full"])
 def test_add(template: Path, tmp_path: Path, madang: Tool, mode: str) -> None:
     """The data is untouched, the cache sound, the .dvc file absent or complete; the next add completes the work."""
-    for folder in run_all(template, tmp_path / "runs", mode, "add", "d", step=1 if mode == "kill" else 3):
+    for folder in run_all(template, tmp_path / "runs", mode, "add", "d", step=2 if mode == "kill" else 5):
         repo = folder / "repo"
         assert read(repo / "d") == {name[2:]: body for name, body in DATA.items()}
         names = check_store(repo / ".dvc" / "cache")
@@ -91,9 +91,7 @@ def test_checkout(template: Path, tmp_path: Path, madang: Tool, mode: str, kind:
     changed = read(repo / "d")
     (repo / "d.dvc").write_text(old)
     expected = {name[2:]: body for name, body in DATA.items()}
-    for folder in run_all(
-        template, tmp_path / "runs", mode, "checkout", step=1 if (mode, kind) == ("kill", "copy") else 3
-    ):
+    for folder in run_all(template, tmp_path / "runs", mode, "checkout", step=2 if kind == "copy" else 4):
         here = read(folder / "repo" / "d")
         for name, body in here.items():
             assert body in (expected.get(name), changed.get(name)), name
@@ -121,14 +119,14 @@ def test_push_and_pull(template: Path, tmp_path: Path, madang: Tool, mode: str) 
     """Remote and cache hold whole objects only, a listing after its files; the next command completes the work."""
     repo = template / "repo"
     assert madang(repo, "add", "d").code == 0
-    for folder in run_all(template, tmp_path / "pushes", mode, "push", step=4):
+    for folder in run_all(template, tmp_path / "pushes", mode, "push", step=6):
         check_store(folder / "store")
         assert madang(folder / "repo", "push").code == 0
         assert len(check_store(folder / "store")) == 4
     assert madang(repo, "push").code == 0
     (repo / "d").rename(tmp_path / "away")
     (repo / ".dvc" / "cache").rename(tmp_path / "cache away")
-    for folder in run_all(template, tmp_path / "pulls", mode, "pull", step=4):
+    for folder in run_all(template, tmp_path / "pulls", mode, "pull", step=6):
         for path in (folder / "repo" / ".dvc" / "cache").glob("files/md5/??/*"):
             assert hashlib.md5(path.read_bytes()).hexdigest() == path.parent.name + path.name.removesuffix(".dir")
         assert madang(folder / "repo", "pull").code == 0

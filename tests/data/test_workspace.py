@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -472,3 +474,23 @@ def test_all_odd_names_come_back(repo: Repository, root: Path) -> None:
     (root / "odd").rename(root.parent / "away")
     checkout(repo, resolve(repo, ["odd"]))
     assert read(root / "odd") == ODD
+
+
+def test_a_full_disk_under_a_large_file() -> None:
+    """A refusal in the writing thread reaches the caller as it is, and no thread is left."""
+    chunks = [bytes(1 << 16)] * 40
+    before = threading.active_count()
+    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space"):
+        cache_module.write_and_hash(chunks, full.fileno())
+    with open(os.devnull, "wb", buffering=0) as sink:
+        assert cache_module.write_and_hash(chunks, sink.fileno()) == hashlib.md5(b"".join(chunks)).hexdigest()
+
+    def refused_later(target: int, body: bytes) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch, open(os.devnull, "wb") as sink:
+        patch.setattr(cache_module, "write_all", refused_later)
+        with pytest.raises(OSError, match="No space"):
+            cache_module.write_and_hash(chunks, sink.fileno())
+    assert threading.active_count() == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from madang.durable import STAGING, Staging, make_folders, sync_folder, unlink, write_all
@@ -158,8 +158,14 @@ def _write(aside: str, source: Source) -> None:
 def _copy(source: os.PathLike[str], target: int) -> None:
     descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        while chunk := os.read(descriptor, _CHUNK):
+        chunk = os.read(descriptor, _CHUNK)
+        while chunk:
             write_all(target, chunk)
+            if len(chunk) == _CHUNK and hasattr(os, "copy_file_range"):
+                with suppress(OSError):  # where the kernel cannot, the next read and write find out what is wrong
+                    while os.copy_file_range(descriptor, target, 64 * _CHUNK):
+                        continue
+            chunk = os.read(descriptor, _CHUNK)
     finally:
         os.close(descriptor)
 

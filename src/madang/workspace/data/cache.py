@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
+from queue import SimpleQueue
 
 from blake3 import blake3
 
@@ -28,6 +32,10 @@ SMALL = 1 << 20  # files up to this size are read in one go
 _FLUSH_FILES = 20_000
 _FLUSH_BYTES = 4 << 30
 READ_ONLY = 0o444
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_CLOEXEC
+_ALONE = 8  # chunks after which a second thread is worth its while
+_MANY = 1_000  # for so many files the cache's folders are listed once, instead of asked for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +202,16 @@ class Cache:
             Conflict: a file changed while it was read.
             NotFound: a file vanished.
         """
+        there = self.names() if len(paths) > _MANY else None
+
+        def has(md5: str, size: int) -> bool:
+            return (there is None or md5 in there) and self._has(md5, size)
 
         def take(path: str) -> Hashed:
-            return self._take(staging, path)
+            try:
+                return hash_file(path, staging.new_path(), has)
+            except FileNotFoundError:
+                raise NotFound(f"{path} vanished while it was added.", hint="Repeat the command.") from None
 
         waiting = 0
         coming: set[str] = set()
@@ -225,11 +240,13 @@ class Cache:
         found = self.look(wanted)
         self.state.add_files((key, name[:32]) for name, key in found.keys.items() if settled(key.mtime, key.ctime, now))
 
-    def _take(self, staging: Staging, path: str) -> Hashed:
-        try:
-            return hash_file(path, staging.new_path(), self._has)
-        except FileNotFoundError:
-            raise NotFound(f"{path} vanished while it was added.", hint="Repeat the command.") from None
+    def names(self) -> set[str]:
+        """Names of all objects. What is written meanwhile may or may not be among them."""
+        found: set[str] = set()
+        for number in range(256):
+            with suppress(FileNotFoundError), os.scandir(f"{self.objects}/{number:02x}") as entries:
+                found.update(f"{number:02x}{entry.name}" for entry in entries)
+        return found
 
     def _has(self, md5: str, size: int) -> bool:
         """Whether an object is there that may be believed: of the right size, and trusted or hashed now."""
@@ -254,7 +271,7 @@ def hash_file(path: str, aside: str | None = None, has: Callable[[str, int], boo
     Raises:
         Conflict: the file changed while it was read. FileNotFoundError: it is not there.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, _READ)
     try:
         before, lasting = _looked_at(descriptor)
         if before.st_size <= SMALL:
@@ -296,16 +313,57 @@ def _looked_at(descriptor: int) -> tuple[os.stat_result, bool]:
 
 
 def _hash_large(descriptor: int, aside: str | None) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    target = create_object(aside) if aside is not None else -1
-    try:
-        while chunk := os.read(descriptor, CHUNK):
+    chunks = iter(lambda: os.read(descriptor, CHUNK), b"")
+    if aside is None:
+        digest = hashlib.md5(usedforsecurity=False)
+        for chunk in chunks:
             digest.update(chunk)
-            if target >= 0:
-                write_all(target, chunk)
+        return digest.hexdigest()
+    target = create_object(aside)
+    try:
+        return write_and_hash(chunks, target)
     finally:
-        if target >= 0:
-            os.close(target)
+        os.close(target)
+
+
+def write_and_hash(chunks: Iterable[bytes], target: int) -> str:
+    """Write chunks to an open file while hashing them: after the first few, one thread writes and one hashes."""
+    digest = hashlib.md5(usedforsecurity=False)
+    coming = iter(chunks)
+    for chunk in islice(coming, _ALONE):
+        digest.update(chunk)
+        write_all(target, chunk)
+    first = next(coming, None)
+    if first is None:
+        return digest.hexdigest()
+    queue: SimpleQueue[bytes | None] = SimpleQueue()
+    room = threading.Semaphore(_ALONE)
+    failures: list[OSError] = []
+
+    def write() -> None:
+        while (part := queue.get()) is not None:
+            try:
+                if not failures:
+                    write_all(target, part)
+            except OSError as error:
+                failures.append(error)
+            finally:
+                room.release()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for chunk in chain((first,), coming):
+            room.acquire()
+            if failures:
+                break
+            queue.put(chunk)
+            digest.update(chunk)
+    finally:
+        queue.put(None)
+        writer.join()
+    if failures:
+        raise failures[0]
     return digest.hexdigest()
 
 
@@ -320,8 +378,8 @@ def _read_all(descriptor: int, size: int) -> bytes:
 
 
 def create_object(path: str) -> int:
-    """Open a new file for writing that has the mode of an object."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, READ_ONLY)
-    if os.fstat(descriptor).st_mode & 0o777 != READ_ONLY:  # the umask took some; dvc trusts exactly this mode
+    """Open a new file for writing that has the mode of an object, also when the umask takes some of it."""
+    descriptor = os.open(path, _CREATE, READ_ONLY)
+    if os.fstat(descriptor).st_mode & 0o777 != READ_ONLY:  # dvc trusts exactly this mode
         os.fchmod(descriptor, READ_ONLY)
     return descriptor

@@ -56,7 +56,10 @@ class TreeRow(NamedTuple):
 
 def key_of(found: os.stat_result) -> FileKey:
     """The key of a file that was just looked at."""
-    return FileKey(found.st_dev, signed(found.st_ino), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    inode = found.st_ino
+    return FileKey(
+        found.st_dev, signed(inode) if inode >> 63 else inode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    )
 
 
 def signed(inode: int) -> int:

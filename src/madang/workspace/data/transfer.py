@@ -6,18 +6,16 @@ for each one (also its size): the listing of a folder alone proves nothing.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from madang.durable import write_all
 from madang.errors import CorruptData, Incompatible, NotFound
 from madang.formats.dvc import layout, listing
 from madang.ports.objects import Objects
 from madang.workspace.data import progress
-from madang.workspace.data.cache import CHUNK, Cache, create_object
+from madang.workspace.data.cache import CHUNK, Cache, create_object, write_and_hash
 from madang.workspace.data.outs import Target, check_supported
 from madang.workspace.data.parallel import each
 from madang.workspace.data.repository import Repository
@@ -259,16 +257,13 @@ def _bring(cache: Cache, store: Objects, names: set[str], moved: Moved, jobs: in
 
 def _download(store: Objects, name: str, aside: str, size: int) -> bool:
     """Copy one object aside. Returns whether its bytes are what its name says."""
-    digest = hashlib.md5(usedforsecurity=False)
     descriptor = create_object(aside)
     try:
         with store.open(layout.key_of(name)) as source:
-            while chunk := source.read(CHUNK):
-                digest.update(chunk)
-                write_all(descriptor, chunk)
+            md5 = write_and_hash(iter(lambda: source.read(CHUNK), b""), descriptor)
     finally:
         os.close(descriptor)
-    if digest.hexdigest() != name[:32]:
+    if md5 != name[:32]:
         os.unlink(aside)
         return False
     return True
