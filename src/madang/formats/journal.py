@@ -47,6 +47,7 @@ _TYPES: dict[int, type] = {
     codec.VERDICT: events.Verdict,
 }
 
+_FAR = 1 << 62  # µs; a time beyond is no time
 _KINDS = {kind: number for number, kind in _TYPES.items()}
 
 
@@ -135,7 +136,7 @@ def decode_event(payload: bytes, segment: str, sequence: int) -> tuple[Stamp, Ev
     try:
         body = msgspec.json.decode(payload[1:].decode("utf-8", "surrogatepass").encode("utf-8", "replace"))
         time = body.pop("t", 0)
-        stamp = Stamp(time if type(time) is int else 0, segment, sequence)
+        stamp = Stamp(time if type(time) is int and abs(time) < _FAR else 0, segment, sequence)
         known = _TYPES.get(kind)
         if known is None:
             return stamp, events.Unread(kind)

@@ -11,6 +11,8 @@ from madang.domain.events import Console, Event, Keys, Stamp
 from madang.formats import segment as codec
 from madang.formats.journal import Frame, KeySet, decode_event, keyset_of
 
+_MOST_LINES = 1 << 62
+
 
 @dataclass
 class Rows:
@@ -67,7 +69,7 @@ def decode(frames: Sequence[Frame], segment: str, keysets: dict[int, KeySet]) ->
             if event.id in open_groups:  # the number is used anew: what came before belongs to the old set
                 _close(batch, segment, keysets, event.id, *open_groups.pop(event.id))
             _declare(batch, keysets, stamp, event)
-        elif isinstance(event, Console):
+        elif isinstance(event, Console) and abs(event.n) < _MOST_LINES:
             batch.console.append((stamp, event))
         else:
             batch.events.append((stamp, event))
@@ -79,6 +81,8 @@ def decode(frames: Sequence[Frame], segment: str, keysets: dict[int, KeySet]) ->
 def _declare(batch: Batch, keysets: dict[int, KeySet], stamp: Stamp, event: Keys) -> None:
     try:
         keysets[event.id] = KeySet(event.names, event.types)
+        if not 0 <= event.id < 1 << 32:
+            raise ValueError("a number that no frame can refer to")
     except ValueError:
         keysets.pop(event.id, None)
         batch.events.append((stamp, events.Unread(codec.KEYS)))

