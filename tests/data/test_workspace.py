@@ -23,7 +23,7 @@ from madang.workspace.data.adding import add
 from madang.workspace.data.checkout import checkout, raise_if_incomplete
 from madang.workspace.data.comparing import changes
 from madang.workspace.data.outs import resolve, tracked
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repository import Repository, on_network
 
 
 def states(repo: Repository) -> dict[str, str]:
@@ -489,8 +489,20 @@ def test_a_full_disk_under_a_large_file() -> None:
         if threading.current_thread() is not threading.main_thread():
             raise OSError(28, "No space left on device")
 
-    with pytest.MonkeyPatch.context() as patch, open(os.devnull, "wb") as sink:
+    with pytest.MonkeyPatch.context() as patch, open(os.devnull, "wb", buffering=0) as sink:
         patch.setattr(cache_module, "write_all", refused_later)
         with pytest.raises(OSError, match="No space"):
             cache_module.write_and_hash(chunks, sink.fileno())
     assert threading.active_count() == before
+
+
+def test_the_state_does_not_lie_on_a_network(tmp_path: Path) -> None:
+    """The longest mount point decides; blanks in its name are escaped in the table."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        "/dev/a / ext4 rw 0 0\nh:/x /mnt/team\\040share nfs4 rw 0 0\n/dev/b /mnt/team\\040share/local xfs rw 0 0\n"
+    )
+    assert on_network("/mnt/team share/repo/.git", str(mounts))
+    assert not on_network("/mnt/team share/local/repo", str(mounts))
+    assert not on_network("/mnt/team sharex", str(mounts))
+    assert not on_network("/anywhere", str(tmp_path / "none"))

@@ -9,32 +9,6 @@ from collections.abc import Sequence
 from madang.errors import StorageError
 
 
-def find_root(path: str) -> str | None:
-    """The top folder of the git work tree that holds ``path``, or None. Looks for ``.git`` and asks nobody."""
-    folder = os.path.abspath(path)
-    while True:
-        if os.path.exists(os.path.join(folder, ".git")):
-            return folder
-        above = os.path.dirname(folder)
-        if above == folder:
-            return None
-        folder = above
-
-
-def common_dir(root: str) -> str:
-    """The folder that all worktrees of a repository share (``.git`` of the main one)."""
-    dot_git = os.path.join(root, ".git")
-    if os.path.isdir(dot_git):
-        return dot_git
-    with open(dot_git, encoding="utf-8", errors="surrogateescape") as file:
-        own = os.path.join(root, file.read().removeprefix("gitdir:").strip())
-    try:
-        with open(os.path.join(own, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
-            return os.path.normpath(os.path.join(own, file.read().strip()))
-    except FileNotFoundError:
-        return os.path.normpath(own)  # a submodule: its git folder is its own
-
-
 def is_ignored(root: str, path: str) -> bool:
     """Whether git's rules ignore a path (also one that git does not know yet)."""
     return (

@@ -7,6 +7,7 @@ import os
 from madang.durable import remove_tree, write_file
 from madang.errors import Conflict, InvalidInput, NotAWorkspace, Refused
 from madang.formats.dvc.ignore import FILE_NAME, NEW_FILE
+from madang.formats.store import find_repository
 from madang.workspace.data import git
 from madang.workspace.data.repository import DVC_DIR, Repository
 
@@ -48,8 +49,8 @@ def initialize(root: str, *, no_scm: bool = False, subdir: bool = False, force: 
 
 
 def _git_root(root: str, subdir: bool) -> str:
-    found = git.find_root(root)
-    if found is None or (found != root and not subdir):
+    found = find_repository(root)[0]
+    if not found or (found != root and not subdir):
         raise NotAWorkspace(
             f"{root} is not the top of a git repository.",
             hint="git init first; or --subdir inside one; or --no-scm to do without git.",

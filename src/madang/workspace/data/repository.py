@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from hashlib import blake2b
 
 from madang.errors import ConfigError, NotAWorkspace
-from madang.workspace.data import git
+from madang.formats.store import find_repository
 from madang.workspace.data.cache import Cache
 from madang.workspace.data.settings import Settings
 from madang.workspace.data.state import State
@@ -57,14 +58,18 @@ class Repository:
     @cached_property
     def git_root(self) -> str | None:
         """The git work tree around it; None without one or with ``core.no_scm``."""
-        return None if self.settings.is_true("core", "no_scm") else git.find_root(self.root)
+        return None if self.settings.is_true("core", "no_scm") else find_repository(self.root)[0] or None
 
     @cached_property
     def state(self) -> State:
         """What was hashed before."""
         folder = self.private_dir
         if self.git_root is not None:
-            folder = os.path.join(git.common_dir(self.git_root), "madang")
+            folder = os.path.join(find_repository(self.git_root)[1], "madang")
+        if on_network(folder):  # SQLite's locks are not safe there
+            home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+            mark = blake2b(os.fsencode(self.root), digest_size=12).hexdigest()
+            folder = os.path.join(home, "madang", "data", mark)
         return State(os.path.join(folder, "state.db"))
 
     @cached_property
@@ -89,3 +94,21 @@ class Repository:
         """Give back the state's connection."""
         if "state" in self.__dict__:
             self.state.close()
+
+
+_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs"}
+
+
+def on_network(path: str, mounts: str = "/proc/self/mounts") -> bool:
+    """Whether a path lies on a file system that other machines write to as well; False where nothing tells."""
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+            lines = [line.split(" ") for line in file]
+    except OSError:
+        return False
+    best = ("", "")
+    for fields in lines:
+        point = fields[1].replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").rstrip("/")
+        if (path == point or path.startswith(point + "/")) and len(point) >= len(best[0]):
+            best = (point, fields[2])
+    return best[1] in _NETWORK or best[1].startswith(("fuse.sshfs", "fuse.gluster", "fuse.ceph", "fuse.juicefs"))
