@@ -8,7 +8,7 @@ from typing import IO
 
 from madang.client.http import Answer, HubClient
 from madang.client.segments import Piece, SegmentFile, segments_of
-from madang.errors import Diverged, MadangError, NotFound, Unavailable
+from madang.errors import Diverged, MadangError, NotFound, Unauthenticated, Unavailable
 from madang.formats import journal
 from madang.formats import store as layout
 
@@ -40,19 +40,27 @@ class RunUpload:
         self._blobs: set[str] = set()
 
     def push(self) -> bool:
-        """Send everything that is there now; True when something was sent.
+        """Send everything that is there now; True when something was sent. One segment that is refused stops no other.
 
         Raises:
             Diverged: the hub has other bytes under the same name.
             MadangError: see `HubClient`; what was acknowledged stays so.
         """
         sent = False
+        refused: MadangError | None = None
         for segment in segments_of(self._store, self.run):
             file = self._files.setdefault(segment, SegmentFile(self._store, self.run, segment))
             known = self._at.get(segment)
             if known is not None and (known.damage or file.size() <= known.offset):
                 continue
-            sent = self._push_segment(file) or sent
+            try:
+                sent = self._push_segment(file) or sent
+            except (Unavailable, Unauthenticated):
+                raise  # it would be the same for the next one
+            except MadangError as error:
+                refused = refused or error
+        if refused is not None:
+            raise refused
         return sent
 
     def write_synced(self) -> None:
@@ -176,9 +184,5 @@ class RunUpload:
         try:
             self._hub.request("HEAD", where)
         except NotFound:
-            return False
-        except MadangError as error:
-            if isinstance(error, Unavailable):
-                raise
             return False
         return True

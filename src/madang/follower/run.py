@@ -77,6 +77,7 @@ class FollowedRun:
         self._say = say
         self._uploads = uploads
         self._upload: Upload | None = None
+        self._asked_for_hub = False
         self._ended = False
         self._inputs: Inputs | None = None
         self._expected = expected  # its process has started us: it is ours though it may be gone already
@@ -124,6 +125,7 @@ class FollowedRun:
             self.done = self._upload is None
             if self._upload is not None:
                 self._upload.end()
+                self._uploads().hurry()
 
     def failed(self, now: float) -> None:
         """A round failed: leave the run alone for a while."""
@@ -239,13 +241,14 @@ class FollowedRun:
 
     def _upload_for(self, ours: list[Writer]) -> None:
         """Have the run uploaded when its process was told a hub."""
-        if self._upload is not None or not ours or os.path.exists(os.path.join(self._folder, "offline")):
+        if self._asked_for_hub or not ours or os.path.exists(os.path.join(self._folder, "offline")):
             return
         try:
             with open(os.path.join(self._folder, "hub"), encoding="utf-8") as file:
                 address = file.read().strip()
         except OSError:
             return
+        self._asked_for_hub = True
         header = ours[0].header
         variables = environment_of(header.pid) if header is not None else {}
         self._upload = self._uploads().want(self.run, address, variables or os.environ)

@@ -27,10 +27,15 @@ class Upload:
         self.next_try = 0.0
         self.pause = FIRST_PAUSE
         self.said = ""
+        self.tried_after_end = False
 
     def end(self) -> None:
         """Nothing more will be written: send what is left and be over."""
         self.ended_at = time.monotonic()
+
+    def due(self, now: float) -> bool:
+        """Whether to try now: after a pause, or at once when the run has ended since the last try."""
+        return now >= self.next_try or (self.ended_at > 0.0 and not self.tried_after_end)
 
 
 class Uploads:
@@ -67,13 +72,14 @@ class Uploads:
             self._wake.wait(EVERY)
             self._wake.clear()
             for upload in list(self._uploads.values()):
-                if time.monotonic() >= upload.next_try:
+                if upload.due(time.monotonic()):
                     self._advance(upload)
                 if upload.over:
                     del self._uploads[upload.run]
 
     def _advance(self, upload: Upload) -> None:
         ended = upload.ended_at  # read before the bytes: what is written later is not the last
+        upload.tried_after_end = ended > 0.0
         try:
             if upload.work.push() or ended:
                 upload.work.write_synced()

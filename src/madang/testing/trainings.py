@@ -105,11 +105,14 @@ class Place:
         self.trainings.append(training)
         return training
 
-    def follow(self, run: str = "", *, idle: float = 0.5, doubt: float = 0.2) -> subprocess.Popen[str]:
-        """Start a follower, with shorter patience than usual."""
+    def follow(
+        self, run: str = "", *, idle: float = 0.5, doubt: float = 0.2, patience: float = 60.0
+    ) -> subprocess.Popen[str]:
+        """Start a follower, with shorter patience than usual; ``patience`` is for a hub, after the end of a run."""
         script = (
-            "import sys; from madang.follower import process, run, __main__ as program;"
+            "import sys; from madang.follower import process, run, uploads, __main__ as program;"
             f"process.IDLE = {idle}; run.DOUBT = {doubt}; process.CALM = process.QUICK = 0.05;"
+            f"uploads.GIVE_UP = {patience}; uploads.FIRST_PAUSE = uploads.EVERY = 0.05;"
             "sys.exit(program.main(sys.argv[1:]))"
         )
         extra = ["--run", run] if run else []
