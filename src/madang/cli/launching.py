@@ -18,7 +18,7 @@ from madang.formats import mlmodel
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
-from madang.sdk import blobs, follow
+from madang.sdk import blobs, follow, inject
 from madang.sdk.artifacts import write_version
 from madang.sdk.console import Console
 from madang.sdk.init import new_name
@@ -30,7 +30,6 @@ from madang.workspace import model_files
 from madang.workspace.metric_files import MetricFiles
 from madang.workspace.process import Ended, Relay, find_program
 
-_INJECTED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "_inject")
 _OURS = ("MADANG_RUN_ID", "MADANG_NAME", "MADANG_PROJECT", "MADANG_LAUNCHED", "MADANG_RESUME", "MADANG_GROUP")
 
 
@@ -166,17 +165,7 @@ def _interpreter(job: Job, program: str) -> str:
 def _environment(job: Job, run: Run) -> dict[str, str]:
     """The child's environment: the run it belongs to, and what records the files it opens."""
     env = {key: value for key, value in job.env.items() if key not in _OURS}
-    env.update(
-        MADANG_RUN_ID=run.id,
-        MADANG_LAUNCHED="1",
-        MADANG_PROJECT=run.project,
-        MADANG_NAME=run.name,
-        MADANG_DIR=run.places.store,
-        MADANG_CONSOLE="0",  # we listen
-    )
-    before = env.get("PYTHONPATH", "")
-    env["PYTHONPATH"] = f"{_INJECTED}{os.pathsep}{before}" if before else _INJECTED
-    return env
+    return inject.environment(run.places.store, run.id, run.project, run.segment, {**env, "MADANG_NAME": run.name})
 
 
 def _keep(run: Run, job: Job, files: MetricFiles) -> list[str]:

@@ -74,7 +74,8 @@ class Recorder:
         try:
             self._before(kind, error, trace)
         finally:
-            if self.recording:
+            # An interrupted Python ends by the signal itself, unless code was evaluated meanwhile (modules imported).
+            if self.recording and not issubclass(kind, KeyboardInterrupt):
                 from madang.sdk.failures import describe
 
                 told = describe(error)

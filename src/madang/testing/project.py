@@ -1,0 +1,96 @@
+"""For tests: a real Git repository on which commands are typed as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROGRAM = str(Path(sys.executable).parent / "madang")
+_NOT_OURS = ("MADANG_", "GIT_", "XDG_")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+class Project:
+    """A repository in a folder, and commands typed in it. The follower that runs start is the real one."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self.root = root
+        self.env = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_OURS)}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        self.env |= {
+            "PATH": path,
+            "HOME": str(home),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "NO_COLOR": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        root.mkdir(parents=True, exist_ok=True)
+        self.git("init", "-q", "-b", "main")
+        self.git("config", "user.email", "someone@example.com")
+        self.git("config", "user.name", "Someone")
+
+    @property
+    def store(self) -> Path:
+        """The store in the Git folder."""
+        return self.root / ".git" / "madang"
+
+    def git(self, *arguments: str) -> str:
+        """Run git; it must succeed."""
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.root, env=self.env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def write(self, files: dict[str, str]) -> None:
+        """Write files below the root."""
+        for name, text in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+    def commit(self, files: dict[str, str] | None = None) -> str:
+        """Write files and commit all that is not ignored; returns the commit."""
+        self.write(files or {})
+        self.git("add", "--all")
+        self.git("commit", "-q", "-m", "step", "--allow-empty")
+        return self.git("rev-parse", "HEAD").strip()
+
+    def madang(self, *arguments: str, ok: int | None = 0, given: str = "", cwd: str = "", **env: str) -> Said:
+        """Type a command. ``ok`` is the exit code that must come, None for any; never a stack trace."""
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            cwd=self.root / cwd,
+            env={**self.env, **env},
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        said = Said(done.returncode, done.stdout, done.stderr)
+        assert "Traceback (most recent call last)" not in said.err, said.err
+        assert ok is None or said.code == ok, f"exit {said.code}\n{said.out}\n{said.err}"
+        return said
+
+    def run(self, *arguments: str, ok: int | None = 0, **env: str) -> str:
+        """`madang run`; returns the id from the first line on standard error."""
+        return self.madang("run", *arguments, ok=ok, **env).err.splitlines()[0]
