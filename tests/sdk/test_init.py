@@ -169,6 +169,7 @@ def test_wrong_arguments_name_themselves(place: Place, given: dict[str, Any], me
     """Each wrong argument is an InvalidInput that says what would be right."""
     with pytest.raises(madang.InvalidInput, match=message):
         madang.init(**given)
+    assert not Path(place.store, "segments").exists() or place.runs() == []
 
 
 def test_the_environment_gives_defaults(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ MAX_PAYLOAD = 64 << 20
 
 _head = struct.Struct("<II").pack
 _EXACT = 1 << 53
+_MAX_KEYSETS = 10_000  # remembered; one that was forgotten is declared again
 _LETTERS: dict[type, str] = {float: "d", int: "q", bool: "?"}
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
@@ -195,6 +196,8 @@ class SegmentWriter:
         number = self._next_keyset
         self.append(KEYS, {"id": number, "names": names, "types": letters})
         self._next_keyset += 1
+        if len(self._keysets) >= _MAX_KEYSETS:
+            self._keysets.clear()  # a program that makes up names without end must not eat the memory
         known = (number, struct.Struct("<BqqI" + letters.replace("v", "")).pack)
         self._keysets[signature] = known
         return known

@@ -25,8 +25,12 @@ class Config:
         """Set parameters from a mapping, an `argparse.Namespace`, a dataclass or any object with attributes."""
         flat = dict(_flatten({**_as_mapping(values), **named}, self._prefix))
         if flat:
-            self._run.append(codec.CONFIG, {"set": redact.mapping(flat)})
-            self._values.update(flat)
+            self.put(flat)
+
+    def put(self, flat: dict[str, Any]) -> None:
+        """Set parameters that are flat already."""
+        self._run.append(codec.CONFIG, {"set": redact.mapping(flat)})
+        self._values.update(flat)
 
     def restore(self, values: Mapping[str, Any]) -> None:
         """Take over values that the run has already."""
@@ -111,6 +115,15 @@ class Config:
 
     def __repr__(self) -> str:
         return repr(self.as_dict())
+
+
+def flatten(values: Mapping[str, Any] | object) -> dict[str, Any]:
+    """Parameters as flat keys and plain values.
+
+    Raises:
+        InvalidInput: it is neither a mapping nor an object with attributes.
+    """
+    return dict(_flatten(_as_mapping(values), ""))
 
 
 def _as_mapping(values: Any) -> dict[Any, Any]:

@@ -43,11 +43,6 @@ class Core:
         """The id of the segment that this process writes; empty before the first event of a child process."""
         return self._writer.segment
 
-    @property
-    def offset(self) -> int:
-        """Bytes written to the present segment."""
-        return self._writer.offset
-
     def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Record values at a step: numbers, booleans, texts, NumPy scalars, 0-d arrays and tensors.
 

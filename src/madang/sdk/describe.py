@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from madang.domain import redact
 from madang.errors import InvalidInput
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ def definition(key: str, **given: Any) -> dict[str, Any]:
 
 
 def tag_set(tags: Mapping[str, Any] | Iterable[str]) -> dict[str, str]:
-    """Names to texts; a bare label has an empty text."""
+    """Names to texts, secrets taken out; a bare label has an empty text."""
     if hasattr(tags, "items"):
-        return {str(key): "" if value is None else str(value) for key, value in tags.items()}
+        return redact.mapping({str(key): "" if value is None else str(value) for key, value in tags.items()})
     return {tags: ""} if isinstance(tags, str) else {str(label): "" for label in tags}

@@ -12,6 +12,8 @@ from madang.errors import Conflict, InvalidInput, NotFound
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.sdk import console, follow, hooks, opened, ranks
+from madang.sdk.config import flatten
+from madang.sdk.describe import tag_set
 from madang.sdk.run import Run, active
 from madang.version import __version__
 
@@ -60,13 +62,16 @@ def init(
     where = layout.find_store(env=env, given=os.fspath(dir) if dir is not None else "")
     place = ranks.place(env, ranks.check_id(id) if id else "")
     address = (hub if hub is not None else env.get("MADANG_HUB", "")) if chosen == "online" else ""
+    project = _project(project or env.get("MADANG_PROJECT", ""), where.root or os.getcwd())
+    parameters = flatten(config) if config is not None else {}
+    labels = tag_set(tags) if tags else {}
     resumed = False
     if chosen != "disabled":
         layout.ensure(where.store)
         resumed = _claim(where.store, place, how, address)
     header: dict[str, Any] = {
         "run": place.run,
-        "project": _project(project or env.get("MADANG_PROJECT", ""), where.root or os.getcwd()),
+        "project": project,
         "writer": "rank" if place.rank else "resume" if resumed else "process",
         "host": os.uname().nodename,
         "user": user_name(env),
@@ -77,7 +82,7 @@ def init(
     told = name or env.get("MADANG_NAME", "")
     made = Run(header, told or new_name(place.run), where, chosen, address)
     if chosen == "disabled":
-        made.config.update(config or {})
+        made.config.restore(parameters)
         return made
     if resumed:
         from madang.sdk.resume import go_on
@@ -92,10 +97,10 @@ def init(
             "notes": redact.text(notes),
         }
         made.begin(codec.RESUMED if resumed else codec.STARTED, **_started(given, where.root))
-    if config is not None:
-        made.config.update(config)
-    if tags:
-        made.set_tags(tags)
+    if parameters:
+        made.config.put(parameters)
+    if labels:
+        made.set_tags(labels)
     _watch(made)
     return made
 
@@ -175,7 +180,7 @@ def _claim(store: str, place: ranks.Place, how: str, hub: str) -> bool:
     if how == "must" and not hub and not place.shared and not place.launched:
         os.unlink(folder + "/claimed")
         raise NotFound(f"There is no run {place.run} in {store}.", hint="Pass resume='allow' to create it.")
-    return how != "never" and bool(hub) and not place.shared
+    return how == "must" and not place.shared and not place.launched  # the run is on the hub, but not here
 
 
 def _started(given: dict[str, str], root: str) -> dict[str, Any]:

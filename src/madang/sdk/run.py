@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from madang.domain import redact
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.sdk.core import Core
@@ -42,6 +43,7 @@ class Run(Core):
         self.signalled = 0  # a signal that asked the process to end
         self.failure: dict[str, str] | None = None  # an error that has not ended the process (yet)
         self.finishers: list[Callable[[], None]] = []  # those who have something left to write before the end
+        self._ending = False
         self._begun: dict[str, Any] = {}
         self._config: Config | None = None
         self._summary: Summary | None = None
@@ -242,7 +244,7 @@ class Run(Core):
 
     def alert(self, title: str, text: str = "", level: Literal["info", "warn", "error"] = "info") -> None:
         """Record something that a person should look at."""
-        self.append(codec.ALERT, {"title": title, "text": text, "level": level})
+        self.append(codec.ALERT, {"title": redact.text(title), "text": redact.text(text), "level": level})
 
     def rewind(self, step: int) -> None:
         """Hide the points at this step and later: training goes back to a checkpoint. Nothing is erased."""
@@ -264,8 +266,10 @@ class Run(Core):
         error: dict[str, str] | None = None,
     ) -> None:
         """End the run with an outcome; in a child process only the child's part of it."""
-        if self.status != "running":
-            return
+        with self._lock:
+            if self._ending:
+                return
+            self._ending = True
         from madang.sdk.finish import end
 
         end(self, {"status": status, "exit_code": exit_code, "signal": signal, "error": error})
