@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from dataclasses import dataclass
 
@@ -69,7 +70,10 @@ def _engine(paths: StorePaths, records: SqlRecords, blobs: Objects, tracking: Tr
 
 def local_user() -> Principal:
     """The user of this machine, who may do everything in their own store."""
-    return local(os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid {os.getuid()}")
+    try:
+        return local(getpass.getuser())
+    except (OSError, KeyError):  # no variable names the user, and the system does not know the number
+        return local(f"uid {os.getuid()}")
 
 
 def local_reader(path: str | None = None, store: str | None = None) -> Reader:

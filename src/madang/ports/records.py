@@ -147,6 +147,7 @@ class SegmentRow:
     sealed_sequence: int = 0
     sealed_chain: bytes = bytes(16)
     rows: int = 0  # metric rows and console lines between sealed_offset and offset
+    size: int = 0  # of the file when it was last read; more than the offset when its end is torn
     ended: bool = False  # nothing more is expected
     damage: str = ""
 
@@ -173,7 +174,7 @@ class SegmentRecords(Protocol):
         ...
 
     def known(self, run: str) -> dict[str, tuple[int, bool]]:
-        """(offset, ended) of each segment of the run with this id; empty for an unknown run."""
+        """(size seen, ended) of each segment of the run with this id; empty for an unknown run."""
         ...
 
     def open(self) -> list[tuple[str, SegmentRow]]:

@@ -25,6 +25,7 @@ _TOUCHES: dict[type, str] = {
     events.DefineMetric: "definitions",
 }
 _FEW = 500
+_LARGEST = 1 << 50  # bytes
 
 
 @dataclass
@@ -46,6 +47,7 @@ class RunSession:
     summaries: dict[str, MetricSummary] = field(default_factory=dict)
     rewound: bool = False
     new: bool = False
+    dirty: bool = False  # changed after `begin`
 
 
 class Ingest:
@@ -73,9 +75,12 @@ class Ingest:
         position = Position(row.offset, row.sequence, row.chain, row.damage)
         if not row.number and data and not _begins(data, session.stored.state.run, row.id):
             position.damage = "it does not begin with its own header"
+            session.stored.damage[row.id] = position.damage
             return Taken(row, Batch(), position, True)
         keysets: dict[int, KeySet] = self._history.keysets(row, row.sequence) if row.number else {}
         batch = decode(read_frames(data, position), row.id, keysets)
+        if position.damage:
+            session.stored.damage[row.id] = position.damage
         state = session.stored.state
         for stamp, event in batch.events:
             apply(state, stamp, event)
@@ -105,14 +110,12 @@ class Ingest:
         was = replace(row)
         row.run = session.stored.number
         row.offset, row.sequence, row.chain = position.offset, position.sequence, position.chain
-        row.damage, row.ended = position.damage, ended or bool(position.damage)
+        row.damage, row.ended = position.damage, row.ended or ended or bool(position.damage)
         row.rows += sum(len(rows.steps) for rows in batch.rows) + len(batch.console)
         sealing = row.rows >= SEAL_FROM or (row.rows > 0 and (row.ended or finished))
         if sealing:
             row.rows = 0
             row.sealed_offset, row.sealed_sequence, row.sealed_chain = row.offset, row.sequence, row.chain
-        if position.damage:
-            session.stored.damage[row.id] = position.damage
         if not self._records.segments.put(row, before):
             return False
         self._keep_keysets(row, batch)
@@ -151,6 +154,7 @@ class Ingest:
                     versions.add(_version(state, stamp, event), _entries(event), (stamp.segment, stamp.sequence))
                 except (InvalidInput, Conflict) as error:  # what was written stays in the segment; the run says so
                     session.stored.damage[f"{stamp.segment}:{stamp.sequence}"] = error.message
+                    session.dirty = True
 
     def begin(self, session: RunSession) -> None:
         """Store the run itself, so that its segments can refer to it."""
@@ -159,6 +163,8 @@ class Ingest:
     def close(self, session: RunSession) -> None:
         """Store the summaries, after all pieces are kept."""
         runs, stored = self._records.runs, session.stored
+        if session.dirty:
+            runs.put(stored, ())
         if session.rewound:
             summaries: dict[str, MetricSummary] = {}
             for segment, rows in self._history.rows(stored):
@@ -174,6 +180,8 @@ class Ingest:
 
 
 def _entries(event: events.VersionWritten) -> list[Entry]:
+    if any(not 0 <= size < _LARGEST for _, _, size in event.entries):
+        raise InvalidInput(f"The version {event.name[:80]!r} has a file of an impossible size.")
     return [Entry(check_path(path), digest, size) for path, digest, size in event.entries]
 
 

@@ -86,8 +86,8 @@ class Tracking:
         known = self._records.segments.known(run) if files else {}
         unread = []
         for file in files:
-            offset, ended = known.get(file.segment, (-1, False))
-            if not ended and (file.size > offset or not file.live):
+            size, ended = known.get(file.segment, (-1, False))
+            if file.size > size or (not ended and not file.live):
                 unread.append(file)
         return unread
 
@@ -116,14 +116,16 @@ class Tracking:
             pieces: list[tuple[Taken, bool]] = []
             for file in files:
                 row = self._ingest.row(session, file.segment)
-                if row.ended:
+                if row.damage:
                     continue
                 data = self._files.read(run, file.segment, row.offset, _PIECE)
                 whole = len(data) < _PIECE
                 more = more or not whole
                 taken = self._ingest.take(session, row, data)
                 over = whole and not file.live and self._over(session, file.segment)
-                if taken.position.offset > row.offset or taken.position.damage or over:
+                size = row.offset + len(data)
+                if size > row.size or taken.position.damage or over > row.ended:
+                    row.size = size
                     pieces.append((taken, over))
             self._store(session, pieces)
             lost = [taken.row.id for taken, over in pieces if over and self._is_lost(session, taken.row.id)]

@@ -236,12 +236,12 @@ class SegmentsConformance:
         row = SegmentRow(stored.number, "a" * 32)
         assert records.segments.put(row, None)
         assert not records.segments.put(SegmentRow(stored.number, "a" * 32), None)
-        moved = replace(row, offset=100, sequence=3, chain=b"x" * 16, rows=2)
+        moved = replace(row, offset=100, sequence=3, chain=b"x" * 16, rows=2, size=120)
         assert records.segments.put(moved, 0)
         assert not records.segments.put(replace(row, offset=50), 0)
         assert records.segments.get(stored.number, "a" * 32) == moved
         assert records.segments.open() == [(stored.state.run, moved)]
-        assert records.segments.known(stored.state.run) == {"a" * 32: (100, False)}
+        assert records.segments.known(stored.state.run) == {"a" * 32: (120, False)}
         assert records.segments.put(replace(moved, ended=True, damage="왜"), 100)
         assert records.segments.open() == []
         assert [item.damage for item in records.segments.of_run(stored.number)] == ["왜"]

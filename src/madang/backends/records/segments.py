@@ -30,9 +30,9 @@ class SqlSegments:
         return [_segment(row) for row in self._db.rows("segments_of_run", run=run)]
 
     def known(self, run: str) -> dict[str, tuple[int, bool]]:
-        """(offset, ended) of each segment of the run with this id."""
+        """(size seen, ended) of each segment of the run with this id."""
         rows = self._db.rows("known_segments", id=key_of(run))
-        return {bytes(segment).hex(): (int(offset), bool(ended)) for segment, offset, ended in rows}
+        return {bytes(segment).hex(): (int(size), bool(ended)) for segment, size, ended in rows}
 
     def open(self) -> list[tuple[str, SegmentRow]]:
         """(run id, row) of every segment that has not ended."""
@@ -139,7 +139,7 @@ class SqlHistory:
 
 
 def _segment(row: Row) -> SegmentRow:
-    run, id_, number, offset, sequence, chain, sealed, sealed_sequence, sealed_chain, rows, ended, damage = row
+    run, id_, number, offset, sequence, chain, sealed, sealed_sequence, sealed_chain, rows, size, ended, damage = row
     return SegmentRow(
         run,
         bytes(id_).hex(),
@@ -151,6 +151,7 @@ def _segment(row: Row) -> SegmentRow:
         sealed_sequence,
         bytes(sealed_chain),
         rows,
+        size,
         bool(ended),
         damage,
     )

@@ -109,6 +109,7 @@ CREATE TABLE segments (
     sealed_sequence BIGINT NOT NULL,
     sealed_chain BYTEA NOT NULL,
     unsealed BIGINT NOT NULL,
+    seen_size BIGINT NOT NULL,
     ended BIGINT NOT NULL,
     damage TEXT COLLATE "C" NOT NULL,
     UNIQUE (run, id)

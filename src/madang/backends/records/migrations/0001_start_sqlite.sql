@@ -109,6 +109,7 @@ CREATE TABLE segments (
     sealed_sequence INTEGER NOT NULL,
     sealed_chain BLOB NOT NULL,
     unsealed INTEGER NOT NULL,
+    seen_size INTEGER NOT NULL,
     ended INTEGER NOT NULL,
     damage TEXT NOT NULL,
     UNIQUE (run, id)

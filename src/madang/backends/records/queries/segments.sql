@@ -1,29 +1,29 @@
 -- Segments: how far they are read and sealed; what a hub keeps of them.
 
 -- name: get_segment
-SELECT run, id, number, read_to, sequence, chain, sealed_to, sealed_sequence, sealed_chain, unsealed, ended, damage
+SELECT run, id, number, read_to, sequence, chain, sealed_to, sealed_sequence, sealed_chain, unsealed, seen_size, ended, damage
 FROM segments WHERE run = :run AND id = :id;
 
 -- name: segments_of_run
-SELECT run, id, number, read_to, sequence, chain, sealed_to, sealed_sequence, sealed_chain, unsealed, ended, damage
+SELECT run, id, number, read_to, sequence, chain, sealed_to, sealed_sequence, sealed_chain, unsealed, seen_size, ended, damage
 FROM segments WHERE run = :run ORDER BY id;
 
 -- name: known_segments
-SELECT s.id, s.read_to, s.ended FROM segments s JOIN runs r ON r.number = s.run WHERE r.id = :id;
+SELECT s.id, s.seen_size, s.ended FROM segments s JOIN runs r ON r.number = s.run WHERE r.id = :id;
 
 -- name: open_segments
 SELECT r.id, s.run, s.id, s.number, s.read_to, s.sequence, s.chain, s.sealed_to, s.sealed_sequence, s.sealed_chain, s.unsealed,
-    s.ended, s.damage
+    s.seen_size, s.ended, s.damage
 FROM segments s JOIN runs r ON r.number = s.run WHERE s.ended = 0 ORDER BY s.number;
 
 -- name: insert_segment
-INSERT INTO segments (run, id, read_to, sequence, chain, sealed_to, sealed_sequence, sealed_chain, unsealed, ended, damage)
-VALUES (:run, :id, :offset, :sequence, :chain, :sealed_offset, :sealed_sequence, :sealed_chain, :rows, :ended, :damage)
+INSERT INTO segments (run, id, read_to, sequence, chain, sealed_to, sealed_sequence, sealed_chain, unsealed, seen_size, ended, damage)
+VALUES (:run, :id, :offset, :sequence, :chain, :sealed_offset, :sealed_sequence, :sealed_chain, :rows, :size, :ended, :damage)
 ON CONFLICT (run, id) DO NOTHING RETURNING number;
 
 -- name: update_segment
 UPDATE segments SET read_to = :offset, sequence = :sequence, chain = :chain, sealed_to = :sealed_offset,
-    sealed_sequence = :sealed_sequence, sealed_chain = :sealed_chain, unsealed = :rows, ended = :ended, damage = :damage
+    sealed_sequence = :sealed_sequence, sealed_chain = :sealed_chain, unsealed = :rows, seen_size = :size, ended = :ended, damage = :damage
 WHERE number = :number AND read_to = :before;
 
 -- name: keysets
