@@ -21,7 +21,7 @@ from madang.formats.store import StorePaths
 from madang.sdk import blobs, follow, inject
 from madang.sdk.artifacts import write_version
 from madang.sdk.console import Console
-from madang.sdk.init import new_name
+from madang.sdk.init import new_name, user_name
 from madang.sdk.ranks import check_id
 from madang.sdk.run import Run
 from madang.services.reproduce import METRICS_TAG, MODELS_TAG
@@ -107,7 +107,7 @@ def _begin(job: Job, program: str) -> Run:
         "project": job.project or default_project(job.places, env),
         "writer": "launcher",
         "host": os.uname().nodename,
-        "user": env.get("USER") or env.get("LOGNAME") or str(os.getuid()),
+        "user": user_name(env),
         "version": __version__,
     }
     offline = env.get("MADANG_MODE") == "offline"

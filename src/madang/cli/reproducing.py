@@ -20,6 +20,7 @@ from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.formats.segment import SegmentWriter
 from madang.ports.reader import Reader
+from madang.sdk.init import user_name
 from madang.services import reproduce as service
 from madang.version import __version__
 from madang.workspace import environment, volatile
@@ -51,8 +52,7 @@ class Outcome:
 
 def is_foreign(run: RunRecord, env: dict[str, str]) -> bool:
     """Whether another user or machine made the run: then its command is shown before it is run."""
-    own = env.get("USER") or env.get("LOGNAME") or str(os.getuid())
-    return run.user != own or run.host != os.uname().nodename
+    return run.user != user_name(env) or run.host != os.uname().nodename
 
 
 def describe(run: RunRecord, say: Say) -> None:
@@ -190,8 +190,7 @@ def _record(store: str, run: RunRecord, again: str, judgement: Judgement) -> Non
     layout.hold(lock)
     header = {
         "run": again, "project": run.project, "writer": "edge", "host": os.uname().nodename,
-        "user": os.environ.get("USER") or os.environ.get("LOGNAME") or str(os.getuid()), "pid": os.getpid(),
-        "version": __version__,
+        "user": user_name(os.environ), "pid": os.getpid(), "version": __version__,
     }  # fmt: skip
     writer = SegmentWriter(layout.segment_path(store, again, segment), segment, header)
     try:

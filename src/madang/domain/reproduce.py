@@ -137,8 +137,11 @@ def _compare_metrics(original: Side, again: Side, definitions: dict[str, DefineM
         if is_volatile(key, definitions):
             tally.skip("volatile metrics")
             continue
-        tally.counts["metrics"] += 1
         found = again.metrics.get(key, Points((), ()))
+        if not points.values and not found.values:
+            tally.skip("metrics without points")
+            continue
+        tally.counts["metrics"] += 1
         _compare_points(key, points, found, definition_of(key, definitions), tally)
     extra = [key for key in again.metrics if key not in original.metrics and not is_volatile(key, definitions)]
     tally.skip("metrics that only the repetition has", len(extra))

@@ -1,0 +1,298 @@
+"""`madang reproduce` on real repositories: each way in which a run is, or is not, the same again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from madang.testing.project import Project
+
+TRAIN = """\
+import json, os, sys
+seed = int(sys.argv[1])
+rows = open("data.txt").read().split()
+json.dump({"loss": len(rows) + seed * SCALE, "time": 1.0}, open("metrics.json", "w"))
+open("model.bin", "w").write(f"{seed} {rows}")
+"""
+IGNORED = "metrics.json\nmodel.bin\n__pycache__/\n"
+
+
+def _reproduce(project: Project, run: str, *options: str, ok: int | None = 0, **env: str) -> Any:
+    found = project.madang("reproduce", run, "--json", *options, ok=ok, **env).json
+    assert {"verdict", "first_difference", "missing", "run"} <= found.keys()
+    assert "reproduce" not in project.git("worktree", "list")
+    return found
+
+
+def _train(project: Project, scale: str = "1.0", **files: str) -> str:
+    project.commit(
+        {"train.py": TRAIN.replace("SCALE", scale), "data.txt": "1 2 3", ".gitignore": IGNORED, **files},
+    )
+    return project.run("--out", "model.bin", "--", "python", "train.py", "7")
+
+
+def test_identical(project: Project) -> None:
+    """The same code, data and seed give IDENTICAL, told on a new run that is linked to the first."""
+    run = _train(project)
+    project.commit({"train.py": "raise SystemExit('the work tree has moved on')", "data.txt": "9"})
+    found = _reproduce(project, run)
+    assert found["verdict"] == "IDENTICAL"
+    assert found["first_difference"] is None
+    assert found["missing"] == []
+    again = project.madang("runs", "show", found["run"], "--json").json
+    assert again["status"] == "finished"
+    assert again["verdict"]["of"] == run
+    assert again["verdict"]["verdict"] == "IDENTICAL"
+    assert again["tags"]["madang.reproduces"] == run
+    assert again["versions"] == []  # a repetition moves no `latest`
+    assert (project.root / "train.py").read_text().startswith("raise")
+    assert not any((project.store / "reproduce").iterdir())
+    said = project.madang("reproduce", run)
+    assert said.out.startswith("IDENTICAL\n")
+    assert "compared: 2 metrics" in said.out
+
+
+def test_uncommitted_code(project: Project) -> None:
+    """Uncommitted changes and untracked source files are part of the record and come back."""
+    project.commit({"train.py": TRAIN.replace("SCALE", "1.0"), "data.txt": "1 2", ".gitignore": IGNORED})
+    project.write({"train.py": TRAIN.replace("SCALE", "helper.SCALE").replace("import json", "import helper, json")})
+    project.write({"helper.py": "SCALE = 2.5\n"})
+    run = project.run("--out", "model.bin", "--", "python", "train.py", "7")
+    project.git("checkout", "-q", ".")
+    (project.root / "helper.py").unlink()
+    found = _reproduce(project, run)
+    assert found["verdict"] == "IDENTICAL"
+    value = project.madang("runs", "show", found["run"], "--json").json["metrics"]["loss"]["last"]
+    assert value == 2 + 7 * 2.5
+
+
+def test_within_tolerance(project: Project) -> None:
+    """Numbers that differ by less than 1e-6 are within tolerance, and the first of them is named."""
+    run = _train(project, "(1 + 1e-9 * bool(os.environ.get('MADANG_REPRODUCES')))")
+    found = _reproduce(project, run)
+    assert found["verdict"] == "WITHIN TOLERANCE"
+    assert found["first_difference"]["key"] == "loss"
+
+
+def test_nondeterministic(project: Project) -> None:
+    """An operation that gives another number each time differs, first where it is first seen."""
+    run = _train(project, "int.from_bytes(os.urandom(4))")
+    found = _reproduce(project, run, ok=1)
+    assert found["verdict"] == "DIFFERS"
+    assert found["first_difference"]["kind"] == "metric"
+    assert project.madang("reproduce", run, ok=1).out.startswith("DIFFERS (first at loss, step 0: ")
+
+
+def test_changed_seed(project: Project) -> None:
+    """A seed from outside the record that has changed makes the repetition differ."""
+    project.commit({"train.py": TRAIN.replace("int(sys.argv[1])", "int(os.environ['MY_SEED'])").replace("SCALE", "1"),
+                    "data.txt": "1", ".gitignore": IGNORED})  # fmt: skip
+    run = project.run("--", "python", "train.py", MY_SEED="1")
+    assert _reproduce(project, run, MY_SEED="1")["verdict"] == "IDENTICAL"
+    found = _reproduce(project, run, ok=1, MY_SEED="2")
+    assert (found["verdict"], found["first_difference"]["found"]) == ("DIFFERS", 3)
+
+
+def test_tracked_data(project: Project) -> None:
+    """Tracked data comes back as the run read it, though it was changed since, or before the run and not added."""
+    project.commit({"train.py": TRAIN.replace("SCALE", "1.0"), ".gitignore": IGNORED})
+    project.write({"data.txt": "1 2 3"})
+    project.madang("init")
+    project.madang("add", "data.txt")
+    project.commit()
+    run = project.run("--out", "model.bin", "--", "python", "train.py", "7")
+    os.unlink(project.root / "data.txt")
+    project.write({"data.txt": "1 2 3 4 5"})
+    project.madang("add", "data.txt")
+    project.commit()
+    assert _reproduce(project, run)["verdict"] == "IDENTICAL"
+    inputs = project.madang("runs", "show", run, "--json").json["inputs"]
+    assert [item["path"] for item in inputs] == ["data.txt"]
+    shutil.rmtree(project.root / ".dvc" / "cache")
+    found = _reproduce(project, run, ok=2)
+    assert found["verdict"] == "CANNOT"
+    assert found["run"] is None
+    assert any("data.txt" in item for item in found["missing"])
+
+
+def test_code_changed_after_the_start(project: Project) -> None:
+    """A file that changed after the process had started may not be what ran: never IDENTICAL."""
+    code = TRAIN.replace("SCALE", "1.0") + "import time; time.sleep(0.2); open('train.py', 'a').write('# later\\n')\n"
+    project.commit({"train.py": "import time; time.sleep(0.3)\n" + code, "data.txt": "1", ".gitignore": IGNORED})
+    run = project.run("--", "sh", "-c", "echo '# now' >> helper.py; exec python train.py 7")
+    found = _reproduce(project, run, ok=None)
+    changed = project.madang("runs", "show", run, "--json").json["captured"]["changed"]
+    assert changed, "the capture noticed nothing"
+    assert found["verdict"] != "IDENTICAL"
+
+
+def test_everything_missing_is_listed(project: Project) -> None:
+    """All that is missing is named at once, before anything runs."""
+    project.commit({"train.py": TRAIN.replace("SCALE", "1.0"), "data.txt": "1", ".gitignore": IGNORED})
+    project.write({"train.py": TRAIN.replace("SCALE", "2.0"), "helper.py": "x = 1\n"})
+    run = project.run("--", "python", "train.py", "7")
+    shutil.rmtree(project.store / "blobs")
+    found = _reproduce(project, run, ok=2)
+    assert found["verdict"] == "CANNOT"
+    assert any("the diff" in item for item in found["missing"])
+    assert any("helper.py" in item for item in found["missing"])
+    assert project.madang("reproduce", run, ok=2).out.startswith("CANNOT (missing: the diff")
+    assert len(project.madang("runs", "--json").json["runs"]) == 1
+
+
+def test_absent_commit(project: Project) -> None:
+    """A commit that the repository lacks is named."""
+    run = _train(project)
+    shutil.move(project.store, project.root / "kept")
+    shutil.rmtree(project.root / ".git")
+    other = Project(project.root, project.root.parent)
+    other.commit({"x": ""})
+    shutil.move(project.root / "kept", project.store)
+    found = _reproduce(project, run, ok=2)
+    assert found["verdict"] == "CANNOT"
+    assert found["missing"][0].startswith("commit ")
+
+
+def test_file_that_nobody_has(project: Project) -> None:
+    """An untracked, ignored file that the run read is missing; with --with-local it is taken as it is now."""
+    project.commit({"train.py": TRAIN.replace("SCALE", "1"), ".gitignore": IGNORED + "data.txt\n"})
+    project.write({"data.txt": "1 2"})
+    run = project.run("--", "python", "train.py", "7")
+    found = _reproduce(project, run, ok=2)
+    assert any(item.startswith("data.txt") for item in found["missing"])
+    found = _reproduce(project, run, "--with-local")
+    assert found["verdict"] == "IDENTICAL"
+    assert found["not_compared"]["local files of unknown content"] == 1
+
+
+def test_withheld_code(project: Project) -> None:
+    """A diff with a secret was not recorded: CANNOT, until local files are allowed."""
+    project.commit({"train.py": TRAIN.replace("SCALE", "1"), "data.txt": "1", ".gitignore": IGNORED})
+    secret = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1uV4wX7yZ0cD5fG8"
+    project.write({"train.py": f"TOKEN = '{secret}'\n" + TRAIN.replace("SCALE", "3")})
+    run = project.run("--", "python", "train.py", "7")
+    found = _reproduce(project, run, ok=2)
+    assert found["missing"] == ["withheld: train.py"]
+    assert _reproduce(project, run, "--with-local")["verdict"] == "IDENTICAL"
+
+
+def test_somebody_elses_run(project: Project) -> None:
+    """The run of another user is shown and not run until it is allowed."""
+    run = _train(project)
+    said = project.madang("reproduce", run, ok=2, USER="somebody-else")
+    assert "python train.py 7" in said.err
+    assert "--yes" in said.err
+    assert project.madang("reproduce", run, "--yes", USER="somebody-else").out.startswith("IDENTICAL")
+
+
+def test_failed_run(project: Project) -> None:
+    """A run that failed is reproduced by failing in the same way."""
+    project.commit({"x": "", ".gitignore": IGNORED})
+    code = "import json; json.dump({'a': 1}, open('metrics.json', 'w')); raise SystemExit(4)"
+    run = project.run("--", "python", "-c", code, ok=4)
+    assert _reproduce(project, run)["verdict"] == "IDENTICAL"
+
+
+def test_nothing_to_compare(project: Project) -> None:
+    """A run without metrics and outputs cannot be judged, however well it runs."""
+    project.commit({"x": ""})
+    found = _reproduce(project, project.run("--", "true"), ok=2)
+    assert found["verdict"] == "CANNOT"
+    assert "nothing to compare" in found["missing"][0]
+
+
+def test_sdk_run(project: Project) -> None:
+    """A run logged by the SDK is started again by the same interpreter, models included."""
+    code = (
+        "import madang, os\n"
+        "with madang.init(project='p', config={'lr': 0.1}) as run:\n"
+        "    for step in range(3): run.log({'loss': 1 / (step + 1), '_runtime': os.getpid()}, step=step)\n"
+        "    open('w.bin', 'w').write('weights'); run.log_artifact('w.bin', 'weights', 'model', ['best'])\n"
+    )
+    project.commit({"train.py": code, ".gitignore": "w.bin\n"})
+    subprocess.run(["python", "train.py"], cwd=project.root, env=project.env, check=True)
+    run = project.madang("runs", "--json").json["runs"][0]
+    found = _reproduce(project, run["id"])
+    assert found["verdict"] == "IDENTICAL"
+    assert found["compared"]["points"] == 3
+    assert found["compared"]["outputs"] == 1
+    assert found["not_compared"]["volatile metrics"] >= 1
+    versions = project.madang("artifacts", "list", "weights", "--json").json["versions"]
+    assert [(version["number"], version["run"]) for version in versions] == [(1, run["id"])]
+
+
+def _new_file(path: str, body: str, mode: str = "100644") -> str:
+    return f"diff --git a/{path} b/{path}\nnew file mode {mode}\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+{body}\n"
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        _new_file("../../evil.txt", "x"),
+        _new_file(".git/hooks/x", "x", "100755"),
+        _new_file("link", "/etc\n\\ No newline at end of file", "120000"),
+        "not a diff at all",
+    ],
+)
+def test_hostile_diff(project: Project, patch: str, tmp_path: Path) -> None:
+    """A recorded diff that reaches out of the tree is refused before anything runs, and nothing is written."""
+    run = _foreign(project, patch, [])
+    before = sorted(path.name for path in project.root.parent.iterdir())
+    found = _reproduce(project, run, "--yes", ok=2)
+    assert found["verdict"] == "CANNOT"
+    assert found["run"] is None
+    assert sorted(path.name for path in project.root.parent.iterdir()) == before
+    assert not (project.root / ".git" / "hooks" / "x").exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["../evil.py", "/tmp/evil.py", ".git/hooks/pre-commit", "a/../../evil.py", "link/evil.py"]
+)
+def test_hostile_untracked_file(project: Project, path: str) -> None:
+    """An untracked file of a record whose path leads out of the tree is refused."""
+    project.root.joinpath("link").symlink_to("..")
+    run = _foreign(project, "", [path])
+    found = _reproduce(project, run, "--yes", ok=2)
+    assert found["verdict"] == "CANNOT"
+    assert not list(project.root.parent.glob("evil.py"))
+
+
+def _foreign(project: Project, patch: str, untracked: list[str]) -> str:
+    """A run that came from elsewhere, whose record says whatever its author wanted."""
+    from madang.formats import segment as codec
+    from madang.formats import store as layout
+    from madang.sdk import blobs
+
+    commit = project.commit({"train.py": "print(1)"})
+    store, run, segment = str(project.store), os.urandom(16).hex(), os.urandom(16).hex()
+    layout.ensure(store)
+    os.makedirs(layout.run_dir(store, run))
+    header = {"run": run, "project": "p", "writer": "process", "host": "elsewhere", "user": "mallory", "pid": 1}
+    writer = codec.SegmentWriter(layout.segment_path(store, run, segment), segment, header)
+    writer.append(codec.STARTED, {"name": "x", "command": ["python", "train.py"], "cwd": "/x", "root": "/x"})
+    code: dict[str, Any] = {"commit": commit, "dirty": bool(patch)}
+    if patch:
+        digest, size = blobs.put_bytes(store, patch.encode())
+        code["diff"] = {"digest": digest, "size": size}
+    digest, size = blobs.put_bytes(store, b"import os\n")
+    code["untracked"] = [{"path": path, "digest": digest, "size": size} for path in untracked]
+    writer.append(codec.CODE, code)
+    writer.append(codec.CAPTURED, {"began": 1, "ended": 2, "changed": []})
+    writer.metrics({"a": 1.0}, 0)
+    writer.append(codec.FINISHED, {"status": "finished"})
+    writer.close()
+    return run
+
+
+def test_unknown_run(project: Project) -> None:
+    """A run that does not exist is CANNOT with a message, in JSON too."""
+    project.commit({"x": ""})
+    said = project.madang("reproduce", "nope", "--json", ok=2)
+    assert json.loads(said.out)["verdict"] == "CANNOT"
+    assert "nope" in said.err
