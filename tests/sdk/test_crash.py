@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import madang
+from madang.domain import events
 from madang.formats import store as layout
 from madang.testing.programs import Place, points_of
 
@@ -196,6 +197,7 @@ print(*done)
 
 def test_a_full_disk_is_an_error_and_what_was_kept_stays(place: Place) -> None:
     """When the file system refuses, log() says so with the next step; earlier calls stay, and later ones work again."""
+    (place.root / "read.csv").write_text("")
     out = place.run(
         """
 import resource, madang
@@ -211,6 +213,7 @@ for n in range(1000):
         assert "Free space" in str(error) and run.id in str(error), error
 assert refused
 print("still printing while the disk is full")
+open("read.csv").close()
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 run.log({"n": 5000}, step=5000)
 run.finish()
@@ -220,6 +223,8 @@ print(*kept)
     kept = list(map(int, out.splitlines()[-1].split()))
     assert [value for key, _, value in place.points() if key == "n"] == [*kept, 5000]
     assert place.status() == "finished"
+    assert place.state().opened["read.csv"] == "r"
+    assert "still printing while the disk is full" in [line.text for line in place.events(events.Console)]
 
 
 @pytest.mark.parametrize("folder", ["/proc/madang", "/dev/null/madang"])

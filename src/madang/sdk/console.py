@@ -58,17 +58,12 @@ class Console:
         self.run = run
         self.n = 0
         self.screens = {"out": _Screen("out"), "err": _Screen("err")}
-        self.broken = False
+        self.troubled = False
 
     def feed(self, stream: str, text: str) -> None:
         """Take what a program wrote. Never raises: printing must not fail because of the record of it."""
-        if self.broken or not text:
-            return
-        try:
+        if text:
             self.run.serialize(lambda: self._take(self.screens[stream], text))
-        except MadangError as error:
-            self.broken = True
-            sys.__stderr__ and sys.__stderr__.write(f"madang: the console is no longer recorded: {error}\n")
 
     def flush(self) -> None:
         """Record every line as it stands now."""
@@ -134,10 +129,15 @@ class Console:
         now = time.monotonic()
         if not final and row.recorded is not None and now - row.painted < REPAINT:
             return
+        shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+        try:
+            self.run.write_now(CONSOLE, {"n": row.n, "stream": screen.stream, "text": redact.text(shown)})
+        except MadangError as error:  # the line stays to be recorded for as long as it can
+            if not self.troubled and sys.__stderr__ is not None:
+                self.troubled = True
+                sys.__stderr__.write(f"madang: console output cannot be recorded now: {error}\n")
+            return
         row.recorded, row.painted = text, now
-        if len(text) > LONGEST:
-            text = f"{text[:LONGEST]}… ({len(text)} characters)"
-        self.run.write_now(CONSOLE, {"n": row.n, "stream": screen.stream, "text": redact.text(text)})
 
 
 def listen(run: Run) -> None:

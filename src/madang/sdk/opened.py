@@ -43,12 +43,12 @@ class Watcher:
         self.root = root.rstrip("/") + "/"
         self.store = store.rstrip("/") + "/"
         self.known: set[tuple[str, bool]] = set()
-        self.broken = False
+        self.unsaid: list[dict[str, list[str]]] = []  # events that are still to be written
 
     def saw(self, path: str, flags: int) -> None:
         """Record an absolute path, once for reading and once for writing."""
         relative = self._relative(path)
-        if not relative or self.broken:
+        if not relative:
             return
         body: dict[str, list[str]] = {}
         writing = bool(flags & _WRITING)
@@ -58,12 +58,21 @@ class Watcher:
         if (not writing or (flags & _RDWR and not flags & os.O_TRUNC)) and (relative, False) not in self.known:
             self.known.add((relative, False))
             body["read"] = [relative]
-        if not body:
-            return
+        if body:
+            self.unsaid.append(body)
+            self.say()
+
+    def say(self) -> None:
+        """Write what is to be said. If the disk refuses, the user's open() goes on, and it is tried again later."""
         try:
-            self.run.serialize(lambda: self.run.write_now(OPENED, body))
+            self.run.serialize(self._say)
         except MadangError:
-            self.broken = True  # the user's open() must not fail because of the record of it; log() will say so
+            return
+
+    def _say(self) -> None:
+        while self.unsaid:
+            self.run.write_now(OPENED, self.unsaid[0])
+            self.unsaid.pop(0)
 
     def _relative(self, path: str) -> str:
         if not path.startswith(self.root):
@@ -95,6 +104,7 @@ def watch(run: Core, root: str, store: str) -> Callable[[], None]:
     def stop() -> None:
         if watcher in watchers:
             watchers.remove(watcher)
+            watcher.say()
 
     return stop
 
