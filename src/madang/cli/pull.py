@@ -8,7 +8,7 @@ import click
 
 from madang.cli import output
 from madang.cli.checkout import show
-from madang.cli.data_command import TransferCommand, files, meter, repository
+from madang.cli.data_command import TransferCommand, files, meter, relative, repository
 
 if TYPE_CHECKING:
     from madang.workspace.data.checkout import Report
@@ -51,7 +51,8 @@ def pull(
         report = checkout(repo, chosen, force=force, meter=meter(quiet or as_json))
         if as_json:
             groups = {"added": report.added, "modified": report.modified, "deleted": report.deleted}
-            output.data({"fetched": moved.files, "bytes": moved.size, **groups})
+            shown = {name: [relative(path) for path in paths] for name, paths in groups.items()}
+            output.data({"fetched": moved.files, "bytes": moved.size, **shown})
         else:
             show(report, quiet=quiet, as_json=False)
             if not quiet:

@@ -41,7 +41,7 @@ class MissingObject:
 
 def find_repo(path: str) -> Repo | None:
     """The data repository at or above a path, or None."""
-    root = find_root(path)
+    root = find_root(os.path.realpath(path))
     return Repo(Repository(root)) if root is not None else None
 
 
@@ -76,7 +76,8 @@ class Repo:
         Raises:
             Conflict: it is being written.
         """
-        path = os.path.abspath(path)
+        # Folders are resolved, the file is not: with links to the cache it is itself a link.
+        path = os.path.join(os.path.realpath(os.path.dirname(os.path.abspath(path))), os.path.basename(path))
         out = self.owner_of(path)
         if out is None or not os.path.isfile(path):
             return None

@@ -68,10 +68,10 @@ def _checked(repository: Repository, name: str) -> str:
     path = os.path.abspath(name)
     listing.check_text(path)
     root = repository.root
+    if path == root or path == repository.dvc_dir or path.startswith(repository.dvc_dir + os.sep):
+        raise Refused(f"{path} is the repository itself, or belongs to it.", hint="Name your own data.")
     if not path.startswith(root + os.sep):
         raise Refused(f"{path} is outside the repository {root}.", hint="Copy or move it into the repository first.")
-    if path == repository.dvc_dir or path.startswith(repository.dvc_dir + os.sep):
-        raise Refused(f"{path} belongs to the repository itself.", hint="Name your own data.")
     if not os.path.lexists(path):
         raise NotFound(f"{path} does not exist.", hint="Check the name; nothing was added.")
     above = os.path.dirname(path)

@@ -29,8 +29,8 @@ from madang.workspace.data.state import SETTLED_NS, FileKey, State, key_of, sett
 
 CHUNK = 1 << 20
 SMALL = 1 << 20  # files up to this size are read in one go
-_FLUSH_FILES = 20_000
-_FLUSH_BYTES = 4 << 30
+_FLUSH_FILES = 4_000
+_FLUSH_BYTES = 1 << 30
 READ_ONLY = 0o444
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_CLOEXEC
@@ -46,6 +46,22 @@ class Hashed:
     key: FileKey
     aside: str | None
     lasting: bool  # whether any later change would show in the key
+
+
+@dataclass(slots=True)
+class _Portion:
+    """New objects that are moved into the cache together, and the names of those of the portion before."""
+
+    before: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, hashed: Hashed) -> None:
+        self.names.append(hashed.md5)
+        self.size += hashed.key.size
+
+    def is_full(self) -> bool:
+        return len(self.names) >= _FLUSH_FILES or self.size >= _FLUSH_BYTES
 
 
 @dataclass(slots=True)
@@ -213,31 +229,35 @@ class Cache:
             except FileNotFoundError:
                 raise NotFound(f"{path} vanished while it was added.", hint="Repeat the command.") from None
 
-        waiting = 0
-        coming: set[str] = set()
+        portion, seen = _Portion(), set[str]()
         for index, hashed in enumerate(each(take, paths)):
             if hashed.aside is not None:
-                if hashed.md5 in coming:
+                if hashed.md5 in seen:
                     os.unlink(hashed.aside)
                 else:
-                    coming.add(hashed.md5)
+                    seen.add(hashed.md5)
                     staging.add(hashed.aside, self.path(hashed.md5))
-                    waiting += hashed.key.size
+                    portion.add(hashed)
             on_hashed(index, hashed)
             advance(hashed.key.size)
-            if staging.waiting >= _FLUSH_FILES or waiting >= _FLUSH_BYTES:
+            if portion.is_full():
+                # While this portion is moved in, the threads go on with the next; it is trusted one portion later.
+                self._trust(portion.before)
                 staging.flush()
-                waiting = 0
+                portion = _Portion(before=portion.names)
         staging.flush()
-        self.remember(coming)
+        self.remember(portion.before + portion.names)
 
     def remember(self, names: Iterable[str]) -> None:
         """Trust objects that were just written from bytes that had been hashed."""
         wanted = list(names)
         if wanted:
             time.sleep(SETTLED_NS / 1e9)  # until a later change would show in the clock
+        self._trust(wanted)
+
+    def _trust(self, names: Iterable[str]) -> None:
         now = time.time_ns()
-        found = self.look(wanted)
+        found = self.look(names)
         self.state.add_files((key, name[:32]) for name, key in found.keys.items() if settled(key.mtime, key.ctime, now))
 
     def names(self) -> set[str]:
@@ -293,8 +313,8 @@ def hash_file(path: str, aside: str | None = None, has: Callable[[str, int], boo
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    key = key_of(before)
-    if key_of(after)[:4] != key[:4]:  # ctime also moves when only the link count or the mode changes
+    # ctime is not compared: it also moves when only the link count or the mode changes
+    if after.st_mtime_ns != before.st_mtime_ns or after.st_size != before.st_size:
         raise Conflict(f"{path} changed while it was read.", hint="Repeat when nothing writes to it.")
     return Hashed(md5, key_of(after), aside, lasting)
 

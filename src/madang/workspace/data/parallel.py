@@ -11,6 +11,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 _CHUNK = 64
+_WAITING = 64  # chunks of results that may wait for the consumer
 
 
 def workers() -> int:
@@ -40,7 +41,7 @@ def each(
         try:
             for start in range(0, len(items), chunk):
                 waiting.append(pool.submit(do, start))
-                if len(waiting) >= 4 * count:
+                if len(waiting) >= _WAITING:
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
