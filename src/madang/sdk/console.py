@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 REPAINT = 1.0  # seconds between two records of a line that is painted over, such as a progress bar
 LONGEST = 64 << 10  # characters of one line
+_PIECES = 1000  # of a line whose end does not come
 _ROWS = 100  # lines back that a cursor movement can reach
 
 listeners: list[Console] = []
@@ -31,12 +32,13 @@ listeners: list[Console] = []
 class _Screen:
     """One stream: the rows that can still change, and where the cursor is."""
 
-    __slots__ = ("held", "row", "rows", "stream")
+    __slots__ = ("held", "pieces", "row", "rows", "stream")
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
         self.rows: list[_Row] = []
         self.row = 0
+        self.pieces: list[str] = []  # written, and without an effect on rows so far
         self.held = ""  # the beginning of an escape sequence whose end has not come yet
 
 
@@ -62,17 +64,23 @@ class Console:
 
     def feed(self, stream: str, text: str) -> None:
         """Take what a program wrote. Never raises: printing must not fail because of the record of it."""
-        if text:
-            self.run.serialize(lambda: self._take(self.screens[stream], text))
+        screen = self.screens[stream]
+        if "\n" in text or "\r" in text or "\x1b" in text or len(screen.pieces) > _PIECES:
+            self.run.serialize(lambda: self._take(screen, text))
+        else:
+            screen.pieces.append(text)  # print() writes each of its arguments by itself
 
     def flush(self) -> None:
         """Record every line as it stands now."""
         for screen in self.screens.values():
+            self._take(screen, "")
             for row in screen.rows:
                 self._record(screen, row, final=True)
 
     def _take(self, screen: _Screen, text: str) -> None:
-        text = screen.held + text
+        count = len(screen.pieces)  # another thread may append meanwhile
+        text = "".join([screen.held, *screen.pieces[:count], text])
+        del screen.pieces[:count]
         screen.held = ""
         if "\x1b" in text or "\b" in text:
             from madang.sdk.terminal import moves
@@ -111,7 +119,7 @@ class Console:
         if "\r" in body:
             row.text = body.rpartition("\r")[2]
         elif body:
-            row.text = body if row.over else row.text + body
+            row.text = (body if row.over else row.text + body)[: LONGEST + 1]
         row.over = body != text or (row.over and not body)
         if row.recorded is not None or "\r" in text:
             self._record(screen, row)
@@ -129,7 +137,7 @@ class Console:
         now = time.monotonic()
         if not final and row.recorded is not None and now - row.painted < REPAINT:
             return
-        shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+        shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
         try:
             self.run.write_now(CONSOLE, {"n": row.n, "stream": screen.stream, "text": redact.text(shown)})
         except MadangError as error:  # the line stays to be recorded for as long as it can
