@@ -72,6 +72,8 @@ def _send(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -
         size = sum(item.bytes for item in sent)
         click.echo(f"{len(sent)} of {len(done)} runs had something to send: {size} bytes" if sent else "All is there.")
     for item in done:
+        if item.ahead:
+            output.note(f"run {item.run}: {hub.address} has more of {', '.join(item.ahead)} than this store")
         if item.error:
             output.note(f"run {item.run}: {item.error}")
         if item.missing:
@@ -110,7 +112,7 @@ def _check(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) 
 def _tell(found: list[Check]) -> None:
     for item in found:
         for segment in item.segments:
-            if segment.state not in ("same", "ahead"):
+            if segment.state != "same":
                 output.note(
                     f"run {item.run}: segment {segment.segment} is {segment.state}: {segment.chain_here} at byte"
                     f" {segment.here} here, {segment.chain_there} at byte {segment.there} there"

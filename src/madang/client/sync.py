@@ -34,6 +34,7 @@ class Sent:
     bytes: int = 0
     blobs: int = 0
     missing: tuple[str, ...] = ()  # digests of blobs that are named by the run but not in the store
+    ahead: tuple[str, ...] = ()  # segments of which the hub has more than is here
     error: str = ""
     diverged: bool = False
 
@@ -80,7 +81,15 @@ def _send(hub: HubClient, store: str, run: str) -> Sent:
         error, diverged = str(failure), isinstance(failure, Diverged)
     done = upload.progress
     return Sent(
-        run, upload.project, len(upload.acknowledged), done.bytes, done.blobs, tuple(done.missing), error, diverged
+        run,
+        upload.project,
+        len(upload.acknowledged),
+        done.bytes,
+        done.blobs,
+        tuple(done.missing),
+        tuple(sorted(upload.ahead)),
+        error,
+        diverged,
     )
 
 
@@ -89,7 +98,7 @@ class SegmentCheck:
     """One segment here and on the hub: offsets in bytes, and the chains there."""
 
     segment: str
-    state: str  # same, behind (the hub lacks the end), missing, ahead (we lack the end), diverged
+    state: str  # same, behind (the hub lacks the end), missing, ahead (we lack the end, so nothing is proven), diverged
     here: int
     there: int
     chain_here: str
@@ -108,7 +117,7 @@ class Check:
     @property
     def ok(self) -> bool:
         """Whether the hub holds all that is here, and reads it in the same way."""
-        return not self.differs and all(item.state in ("same", "ahead") for item in self.segments)
+        return not self.differs and all(item.state == "same" for item in self.segments)
 
 
 def check(

@@ -8,7 +8,7 @@ from typing import IO
 
 from madang.client.http import Answer, HubClient
 from madang.client.segments import Piece, SegmentFile, segments_of
-from madang.errors import Diverged, MadangError, NotFound, Unauthenticated, Unavailable
+from madang.errors import Conflict, Diverged, MadangError, NotFound, Unauthenticated, Unavailable
 from madang.formats import journal
 from madang.formats import store as layout
 
@@ -32,6 +32,7 @@ class RunUpload:
         self.run = run
         self.project = ""
         self.acknowledged: dict[str, int] = {}
+        self.ahead: set[str] = set()  # segments of which the hub has more than is here
         self.progress = Progress()
         self._hub = hub
         self._store = store
@@ -94,6 +95,8 @@ class RunUpload:
         ends_there = ours.offset == offset
         if (ends_there and ours.chain.hex() == chain) or offset == 0:
             return ours
+        if offset > file.size():
+            self.ahead.add(file.segment)
         if ends_there or (file.size() >= offset and not file.damage):
             raise Diverged(
                 f"Segment {file.segment} of run {self.run} is {ours.chain.hex()} at byte {ours.offset} here and {chain}"
@@ -117,19 +120,23 @@ class RunUpload:
 
     def _send_piece(self, file: SegmentFile, piece: Piece) -> journal.Position:
         """Send some frames; where the hub is then. It may be further: others send the same run."""
-        project = self.project or self._project_of(file)
-        answer = self._hub.request(
-            "PATCH",
-            ("runs", self.run, "segments", file.segment),
-            query={"project": project},
-            headers={
-                "upload-offset": str(piece.start.offset),
-                "madang-chain": piece.start.chain.hex(),
-                "content-type": "application/octet-stream",
-            },
-            body=piece.data,
-        )
         position = piece.end
+        try:
+            answer = self._hub.request(
+                "PATCH",
+                ("runs", self.run, "segments", file.segment),
+                query={"project": self.project or self._project_of(file)},
+                headers={
+                    "upload-offset": str(piece.start.offset),
+                    "madang-chain": piece.start.chain.hex(),
+                    "content-type": "application/octet-stream",
+                },
+                body=piece.data,
+            )
+        except Conflict as error:
+            if isinstance(error, Diverged):
+                raise
+            return self._overtaken(file, piece, error)
         offset, chain = self._position_in(answer)
         if offset < position.offset or (offset == position.offset and chain != position.chain.hex()):
             self._at.pop(file.segment, None)  # ask again before going on
@@ -142,6 +149,14 @@ class RunUpload:
             position = self._checked(file, offset, chain)
         self._note(file.segment, position)
         self.progress.bytes += len(piece.data)
+        return position
+
+    def _overtaken(self, file: SegmentFile, piece: Piece, error: Conflict) -> journal.Position:
+        """The hub has got beyond our piece from somebody else meanwhile: go on from there, or tell its refusal."""
+        position = self._checked(file, *self.hub_position(file.segment))
+        if position.offset <= piece.start.offset:
+            raise error
+        self._note(file.segment, position)
         return position
 
     def _note(self, segment: str, position: journal.Position) -> None:

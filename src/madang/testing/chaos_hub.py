@@ -62,10 +62,10 @@ class ChaosHub:
         return position
 
     def append(self, name: str, offset: int, chain: str, data: bytes) -> int:
-        """The rule of the real hub; returns the status."""
+        """The rule of the real hub, which knows the chain at its end only: 409 is diverged, 410 another conflict."""
         have = self.segments.get(name, b"")
-        if offset > len(have):
-            return 409
+        if offset > len(have) or len(have) - offset > len(data):
+            return 410
         before = journal.Position()
         journal.read_frames(have[:offset], before)
         if before.offset != offset or before.chain.hex() != chain:
@@ -139,8 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
             hub.projects.update(parse_qs(urlsplit(self.path).query).get("project", []))
             status = hub.append(name, int(self.headers["upload-offset"]), self.headers["madang-chain"], body)
         if status >= 400:
-            code = "diverged" if status == 409 else "invalid-input"
-            return status, {}, f'{{"error": {{"code": "{code}", "message": "no"}}}}'.encode()
+            code = {409: "diverged", 410: "conflict"}.get(status, "invalid-input")
+            return min(status, 409), {}, f'{{"error": {{"code": "{code}", "message": "no"}}}}'.encode()
         at = hub.chain(name)
         return status, {"upload-offset": str(at.offset), "madang-chain": at.chain.hex(), "upload-complete": "?0"}, b""
 
