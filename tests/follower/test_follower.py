@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -201,6 +202,47 @@ def test_a_file_changed_after_the_start_is_marked(place: Place) -> None:
     captured = place.state(training.run).captured
     assert captured is not None
     assert captured[1].changed == ["train.py"]
+
+
+def test_a_full_disk_is_named_and_waited_out(place: Place) -> None:
+    """When nothing can be written the follower says so once, goes on trying, and captures when it can."""
+    training = place.train()
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (600, resource.RLIM_INFINITY));"
+        "from madang.follower import process, run, __main__ as program;"
+        "process.IDLE = 0.5; process.CALM = process.QUICK = 0.05; run.RETRY = 0.3; old = process.say; count = []\n"
+        "def say(text):\n"
+        "    count.append(text); open(sys.argv[2] + '/said', 'ab', 0).write(text.encode()[:200] + b'\\n')\n"
+        "    len(count) == 1 and resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)\n"
+        "process.say = say; sys.exit(program.main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", script, "--store", str(place.store), "--run", training.run]
+    follower = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    place.followers.append(follower)  # type: ignore[arg-type]
+    place.wait(lambda: place.captured(training.run))
+    training.end()
+    assert follower.wait(timeout=20) == 0
+    said = (place.store / "said").read_text()
+    assert "Cannot write" in said or "cannot be written" in said
+    assert len(place.of_kind(training.run, events.Captured)) >= 1
+
+
+def test_what_the_training_had_open_is_let_go(place: Place) -> None:
+    """A pipe that the training leaked into the follower ends when the training does."""
+    training = place.train()
+    read, write = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-m", "madang.follower", "--store", str(place.store), "--run", training.run],
+        stdin=subprocess.DEVNULL,
+        pass_fds=[write],
+    ) as follower:
+        os.close(write)
+        place.wait(lambda: place.captured(training.run))
+        assert os.read(read, 1) == b""
+        os.close(read)
+        training.end()
+        follower.terminate()
 
 
 def test_the_log_is_bounded(place: Place) -> None:

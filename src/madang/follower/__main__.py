@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from madang.formats import store as layout
 
@@ -18,6 +19,7 @@ def main(arguments: list[str]) -> int:
     if not store or set(options) - {"--store", "--run", "--segment"}:
         sys.stderr.write("usage: python -m madang.follower --store STORE [--run RUN --segment SEGMENT]\n")
         return 2
+    _close_inherited()
     if not layout.hold(layout.follower_lock(store)):
         return 0  # another one is at work
     from madang.follower import process  # noqa: PLC0415 - one too many must not load all this
@@ -25,6 +27,14 @@ def main(arguments: list[str]) -> int:
     process.settle()
     process.follow(store, options.get("--run", ""))
     return 0
+
+
+def _close_inherited() -> None:
+    """Let go of what the training had open: whoever reads the other end of a pipe waits for its last writer."""
+    for name in os.listdir("/dev/fd"):
+        if int(name) > 2:
+            with suppress(OSError):
+                os.close(int(name))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ FIRST_WAIT = 10.0  # seconds for a run to show its first segment
 SAMPLES_AT_FIRST = 2.0  # seconds between samples during the first minute
 SAMPLES_LATER = 10.0
 HEARTBEATS = 30.0
+RETRY = 5.0  # seconds until a run is looked at again after a failure
+MAX_FAILURES = 200
 INPUTS_AT_ONCE = 200  # in one round, so that samples and uploads go on
 if TYPE_CHECKING:
     from madang.follower.uploads import Upload, Uploads
@@ -91,6 +93,8 @@ class FollowedRun:
         self._next_sample = self._next_beat = 0.0
         self._samples = 0
         self._retry_at = 0.0
+        self._failures = 0
+        self._failure = ""
 
     @property
     def awaited(self) -> bool:
@@ -127,17 +131,25 @@ class FollowedRun:
                 self._upload.end()
                 self._uploads().hurry()
 
-    def failed(self, now: float) -> None:
-        """A round failed: leave the run alone for a while."""
-        self._retry_at = now + 5.0
+    def failed(self, now: float, why: str) -> None:
+        """A round failed: say so once, leave the run alone for a while, and for good when it fails again and again."""
+        if why != self._failure:
+            self._failure = why
+            self._say(f"run {self.run}: {why}")
+        self._failures += 1
+        self._retry_at = now + RETRY
+        self.done = self._failures >= MAX_FAILURES
 
     def close(self) -> None:
         """End our own segment."""
-        if self._own is not None:
-            self._own.sync()
-            self._own.close()
-            layout.release(layout.lock_path(self.store, self.run, self._own.segment))
-            self._own = None
+        own, self._own = self._own, None
+        if own is not None:
+            try:
+                own.sync()
+            except MadangError as error:
+                self._say(f"run {self.run}: {error}")
+            own.close()
+            layout.release(layout.lock_path(self.store, self.run, own.segment))
 
     def _find_segments(self) -> set[str]:
         """Begin to read new segments; return the writers that have a lock file, ourselves left out."""
@@ -230,7 +242,6 @@ class FollowedRun:
             if writer.started is None or writer.captured or writer.header is None:
                 continue
             stamp, started = writer.started
-            writer.captured = True
             if not self._seen.captured or (isinstance(started, events.Resumed) and stamp.time > self._seen.captured):
                 self._capture = capturing.of_process(
                     self.store, started, stamp.time, writer.header.pid, self._seen.written, self._segment()
@@ -238,6 +249,7 @@ class FollowedRun:
                 self._seen.captured = self._capture.ended
             with open(os.path.join(self._folder, "captured"), "w", encoding="ascii"):
                 pass
+            writer.captured = True
 
     def _upload_for(self, ours: list[Writer]) -> None:
         """Have the run uploaded when its process was told a hub."""
@@ -305,11 +317,16 @@ class FollowedRun:
         """Our own segment of this run, begun on first use."""
         if self._own is None:
             segment = new_id()
-            layout.hold(layout.lock_path(self.store, self.run, segment))
+            lock = layout.lock_path(self.store, self.run, segment)
+            layout.hold(lock)
             header = {
                 "run": self.run, "project": self.project, "writer": "follower", "host": os.uname().nodename,
                 "user": os.environ.get("USER") or str(os.getuid()), "pid": os.getpid(), "version": __version__,
             }  # fmt: skip
-            self._own = codec.SegmentWriter(layout.segment_path(self.store, self.run, segment), segment, header)
+            try:
+                self._own = codec.SegmentWriter(layout.segment_path(self.store, self.run, segment), segment, header)
+            except MadangError:
+                layout.release(lock)
+                raise
             layout.announce(self.store, self.run)
         return self._own

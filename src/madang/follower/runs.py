@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -50,15 +51,19 @@ class Follower:
         """One round: every run, then new ones."""
         now = time.monotonic()
         for run_id, run in list(self.runs.items()):
-            try:
-                run.look(now, self._machine)
-            except (MadangError, OSError) as error:
-                self._say(f"run {run_id}: {error}")
-                run.failed(now)
+            self._attend(run, now)
             if run.done:
                 run.close()
                 del self.runs[run_id]
         self._find_new(now)
+
+    def _attend(self, run: FollowedRun, now: float) -> None:
+        try:
+            run.look(now, self._machine)
+        except (MadangError, OSError) as error:
+            run.failed(now, str(error))
+        except Exception:  # noqa: BLE001 - a mistake of ours about one run must not end the care for the others
+            run.failed(now, traceback.format_exc())
 
     def close(self) -> None:
         """Leave all runs as they are: another follower may take them up."""
@@ -115,11 +120,7 @@ class Follower:
 
     def _adopt(self, run: str, *, expected: bool = False) -> None:
         followed = FollowedRun(self.store, run, self._say, self._uploading, expected=expected)
-        try:
-            followed.look(time.monotonic(), self._machine)
-        except (MadangError, OSError) as error:
-            self._say(f"run {run}: {error}")
-            followed.failed(time.monotonic())
+        self._attend(followed, time.monotonic())
         if not followed.done:  # else it belongs to another machine, or has nothing to be done
             self.runs[run] = followed
             self._excited = time.monotonic()
