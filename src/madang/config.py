@@ -26,7 +26,7 @@ class HubConfig:
     host: str = _setting("127.0.0.1", "MADANG_HUB_HOST", "Address to listen on.", "ADDRESS")
     port: int = _setting(7300, "MADANG_HUB_PORT", "Port to listen on; 0 takes a free one.", "N")
     database: str = _setting("", "MADANG_HUB_DATABASE", "postgresql://… instead of SQLite in the store.", "URL")
-    blobs: str = _setting("", "MADANG_HUB_BLOBS", "s3://, gs:// or az://… instead of a folder in the store.", "URL")
+    blobs: str = _setting("", "MADANG_HUB_BLOBS", "s3://, gs:// or azure://… instead of a folder in the store.", "URL")
     allow_host: tuple[str, ...] = _setting(
         (), "MADANG_HUB_ALLOW_HOST", "Another name that clients call this hub by. May be repeated.", "NAME"
     )

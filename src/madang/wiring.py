@@ -5,11 +5,14 @@ from __future__ import annotations
 import getpass
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from madang.backends.objects.local import LocalObjects
-from madang.backends.records import SqlRecords, open_sqlite
+from madang.backends.objects.opening import open_objects
+from madang.backends.records import SqlRecords, open_postgres, open_sqlite
 from madang.backends.segments import LocalSegments
 from madang.domain.access import Principal, local
+from madang.errors import ConfigError
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
 from madang.ports.objects import Objects
@@ -20,6 +23,9 @@ from madang.services.reader import LocalReader
 from madang.services.registry import Registry
 from madang.services.search import Search
 from madang.services.tracking import Tracking
+
+if TYPE_CHECKING:
+    from madang.config import HubConfig  # commands over a workspace do not pay for it
 
 
 @dataclass
@@ -50,9 +56,27 @@ def open_store(path: str | None = None, store: str | None = None) -> Engine:
         store = path
     paths = layout.find_store(path or "", given=store or "")
     layout.ensure(paths.store)
-    records = open_sqlite(f"{paths.store}/records.db", durable=False)
+    records = open_sqlite(f"{paths.store}/records.db", durable=False, log=f"{paths.store}/changes.log")
     blobs = LocalObjects(f"{paths.store}/blobs")
-    return _engine(paths, records, blobs, Tracking(records, LocalSegments(paths.store)))
+    tracking = Tracking(records, LocalSegments(paths.store))
+    records.replay(tracking.catch_up)
+    return _engine(paths, records, blobs, tracking)
+
+
+def open_hub(config: HubConfig) -> Engine:
+    """The store of a hub, made when it is missing. Runs come to it over the network alone.
+
+    Raises:
+        ConfigError: no folder is named, or an address that madang does not speak.
+        Unavailable: the database does not answer.
+    """
+    if not config.store:
+        raise ConfigError("A hub needs a folder.", hint="Name it: --store DIR, or MADANG_HUB_STORE.")
+    folder = os.path.abspath(config.store)
+    layout.ensure(folder)
+    records = open_postgres(config.database) if config.database else open_sqlite(f"{folder}/records.db", durable=True)
+    blobs = open_objects(config.blobs or f"{folder}/blobs")
+    return _engine(StorePaths("", "", folder), records, blobs, Tracking(records))
 
 
 def _engine(paths: StorePaths, records: SqlRecords, blobs: Objects, tracking: Tracking) -> Engine:

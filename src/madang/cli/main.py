@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reproduce": ("madang.cli.reproduce:reproduce", "Repeat a run in a clean checkout and compare."),
     "models": ("madang.cli.models:models", "Register, list and promote models."),
     "artifacts": ("madang.cli.artifacts:artifacts", "List and get versions of data, models and files."),
+    "ui": ("madang.cli.ui:ui", "Show this workspace in the browser."),
+    "hub": ("madang.cli.hub:hub", "Serve a team; manage its tokens."),
     "init": ("madang.cli.init:init", "Make a data repository, as dvc init does."),
     "add": ("madang.cli.add:add", "Track files and folders."),
     "status": ("madang.cli.status:status", "Show which tracked data differs from its record."),
@@ -30,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "remote": ("madang.cli.remote:remote", "Manage remotes."),
     "sync": ("madang.cli.sync:sync", "Send runs to a hub, or compare them with it."),
     "login": ("madang.cli.login:login", "Keep the token of a hub."),
+    "completion": ("madang.cli.completion:completion", "Print the completion script of a shell."),
 }
 
 EXIT_CODES = """\

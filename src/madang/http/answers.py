@@ -84,6 +84,11 @@ def not_allowed(methods: list[str]) -> Response:
     return Response(wire.encode(body), 405, {"allow": ", ".join(methods), "cache-control": "no-store"}, wire.JSON)
 
 
+def set_cookie(response: Response, name: str, secret: str, life: int) -> None:
+    """Hand a session to the browser for ``life`` µs: scripts cannot read it, other sites' pages never send it."""
+    response.set_cookie(name, secret, max_age=life // 1_000_000, path="/", httponly=True, samesite="strict")
+
+
 class _Body(StreamingResponse):
     """Closes its file however the transfer ends."""
 

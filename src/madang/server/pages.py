@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 import madang
 from madang.domain.access import ANONYMOUS
 from madang.errors import NotFound, Unauthenticated
+from madang.http.answers import set_cookie
 from madang.http.dispatch import raw_path
 from madang.http.paths import split_path
 from madang.services.access import SESSION_LIFE, Access
@@ -119,13 +120,8 @@ class Pages:
         except Unauthenticated:
             known = request.scope.get("madang.who", ANONYMOUS) != ANONYMOUS
             return answer if known else _page(_USED, 401)
-        set_cookie(answer, self._cookie, secret)
+        set_cookie(answer, self._cookie, secret, SESSION_LIFE)
         return answer
-
-
-def set_cookie(response: Response, name: str, secret: str) -> None:
-    """Hand the session to the browser: not readable by scripts, never sent by another site's page."""
-    response.set_cookie(name, secret, max_age=SESSION_LIFE // 1_000_000, path="/", httponly=True, samesite="strict")
 
 
 def _page(text: str, status: int = 200) -> Response:

@@ -1,0 +1,1 @@
+"""madang's own HTTP API (docs/formats/native-api.md)."""

@@ -1,0 +1,183 @@
+"""Projects, runs, their metrics, history, console and files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from madang.domain.query import RunQuery
+from madang.domain.runs import RunChange
+from madang.edges.native.content import send_blob
+from madang.edges.native.services import NativeCall
+from madang.errors import InvalidInput, NotFound
+from madang.formats import filter as filters
+from madang.formats import native
+
+MAX_PAGE = 5000
+MAX_KEYS = 500
+MAX_LINES = 10_000
+MAX_SERIES = 20_000  # runs times keys in one request
+
+
+def projects(call: NativeCall) -> Any:
+    """GET /projects."""
+    return {"projects": call.services.search.projects(call.who)}
+
+
+def project_runs(call: NativeCall) -> Any:
+    """GET /projects/{project}/runs."""
+    return _search(call, (call.path["project"],))
+
+
+def all_runs(call: NativeCall) -> Any:
+    """GET /runs."""
+    return _search(call, tuple(call.many("project")) or None)
+
+
+def _search(call: NativeCall, names: tuple[str, ...] | None) -> native.Page:
+    deleted = call.text("deleted", "active")
+    if deleted not in ("active", "deleted", "all"):
+        raise InvalidInput(f"deleted={deleted[:40]!r} is none of active, deleted, all.")
+    keys = call.many("keys")
+    query = RunQuery(
+        projects=names,
+        where=filters.parse_filter(call.text("filter")),
+        order=tuple(filters.parse_order(text) for text in call.many("order_by")),
+        limit=call.integer("limit", 100, 0, MAX_PAGE),
+        cursor=call.text("cursor"),
+        deleted=deleted,  # type: ignore[arg-type]
+        text=call.text("text"),
+        keys=tuple(key for key in keys if key) if keys else None,
+    )
+    page = call.services.search.runs(call.who, query)
+    plain = call.plain
+    return native.Page([native.light_run(run, plain) for run in page.runs], page.next, page.total)
+
+
+def run(call: NativeCall) -> Any:
+    """GET /runs/{run}."""
+    return native.whole_run(call.services.search.run(call.who, call.path["run"]), call.plain)
+
+
+class ChangeBody(Struct, forbid_unknown_fields=True):
+    """A change from outside; only what is given changes. ``revision``: the one that the caller has seen."""
+
+    name: str | None = None
+    notes: str | None = None
+    group: str | None = None
+    tags: dict[str, str] | None = None
+    tags_removed: list[str] = []
+    archived: bool | None = None
+    revision: int | None = None
+
+
+def change(call: NativeCall) -> Any:
+    """PATCH /runs/{run}."""
+    body: ChangeBody = call.body
+    wanted = RunChange(body.name, body.notes, body.group, body.tags, tuple(body.tags_removed), archived=body.archived)
+    return _changed(call, wanted, body.revision)
+
+
+def delete(call: NativeCall) -> Any:
+    """POST /runs/{run}/delete."""
+    return _changed(call, RunChange(deleted=True), None)
+
+
+def restore(call: NativeCall) -> Any:
+    """POST /runs/{run}/restore."""
+    return _changed(call, RunChange(deleted=False), None)
+
+
+def _changed(call: NativeCall, wanted: RunChange, expected: int | None) -> native.Run:
+    found = call.services.tracking.change(call.who, call.path["run"], wanted, expected)
+    return native.whole_run(found, call.plain)
+
+
+def metric_keys(call: NativeCall) -> Any:
+    """GET /projects/{project}/metrics."""
+    found = call.services.search.metric_keys(
+        call.who,
+        call.path["project"],
+        call.many("run") or None,
+        call.text("contains"),
+        call.integer("limit", 1000, 1, 50_000),
+    )
+    return {"keys": found}
+
+
+class HistoryBody(Struct, forbid_unknown_fields=True):
+    """Which series to read. ``keys`` null: all; ``samples`` null: every point."""
+
+    runs: list[str]
+    keys: list[str] | None = None
+    samples: int | None = 1000
+    min_step: int | None = None
+    max_step: int | None = None
+
+
+def histories(call: NativeCall) -> Any:
+    """POST /history."""
+    body: HistoryBody = call.body
+    if len(body.runs) * len(body.keys or [""]) > MAX_SERIES:
+        raise InvalidInput(f"One request reads at most {MAX_SERIES} series.", hint="Ask for fewer runs or keys.")
+    if body.samples is not None and body.samples < 1:
+        raise InvalidInput("samples is at least 1, or null for every point.")
+    found = call.services.search.history(
+        call.who, body.runs, body.keys, samples=body.samples, min_step=body.min_step, max_step=body.max_step
+    )
+    return native.history(found, call.plain)
+
+
+def history(call: NativeCall) -> Any:
+    """GET /runs/{run}/history."""
+    name = call.path["run"]
+    samples = call.optional("samples")
+    if samples is not None and samples < 1:
+        raise InvalidInput("samples is at least 1.", hint="Leave it out for every point.")
+    found = call.services.search.history(
+        call.who,
+        [name],
+        call.many("keys") or None,
+        samples=samples,
+        min_step=call.optional("min_step"),
+        max_step=call.optional("max_step"),
+    )
+    plain = call.plain
+    table = next(iter(found.values()), {})
+    return native.SeriesTable({key: native.series(item, plain) for key, item in table.items()})
+
+
+def console(call: NativeCall) -> Any:
+    """GET /runs/{run}/console."""
+    page = call.services.search.console(
+        call.who,
+        call.path["run"],
+        call.integer("after", 0, 0),
+        call.integer("limit", 1000, 1, MAX_LINES),
+        call.flag("tail"),
+    )
+    return native.ConsoleBody(page.lines, page.last, page.total)
+
+
+def diff(call: NativeCall) -> Response:
+    """GET /runs/{run}/diff."""
+    found = call.services.search.run(call.who, call.path["run"])
+    if found.code is None or found.code.diff is None:
+        raise NotFound(f"Run {found.id} has no code diff.", hint="It ran on a clean commit, or outside a repository.")
+    return send_blob(call, found.project, found.code.diff.digest, "code.diff", "text/x-diff")
+
+
+def file(call: NativeCall) -> Response:
+    """GET /runs/{run}/files/{path}."""
+    found = call.services.search.run(call.who, call.path["run"])
+    path = call.path["path"]
+    for item in found.files:
+        if item.path == path:
+            return send_blob(call, found.project, item.digest, path.rpartition("/")[2], item.mime)
+    code = found.code.untracked if found.code else []
+    for ref in (*found.outputs, *code):
+        if ref.path == path:
+            return send_blob(call, found.project, ref.digest, path.rpartition("/")[2])
+    raise NotFound(f"Run {found.id} has no file {path[:200]!r}.")

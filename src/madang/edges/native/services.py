@@ -1,0 +1,30 @@
+"""What the native edge calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from madang.edges.native.live import Live
+from madang.http.calls import Call
+from madang.services.access import Access
+from madang.services.artifacts import Artifacts
+from madang.services.registry import Registry
+from madang.services.search import Search
+from madang.services.tracking import Tracking
+
+
+@dataclass(frozen=True)
+class NativeServices:
+    """The services, the shared poller of live streams, and the name of the session cookie."""
+
+    tracking: Tracking
+    search: Search
+    artifacts: Artifacts
+    registry: Registry
+    access: Access
+    live: Live
+    cookie: str
+
+
+NativeCall: TypeAlias = Call[NativeServices]

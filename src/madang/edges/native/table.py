@@ -1,0 +1,188 @@
+"""Every route of the native API: path, permission, parameters, body and answer. OpenAPI is made from this table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from madang.domain.access import Permission
+from madang.domain.versions import PointerChange
+from madang.edges.native import artifacts, commands, events, openapi, people, runs, uploads
+from madang.formats import native
+from madang.http.routes import Param, Route, RouteTable
+from madang.ports.records import CollectionRow, MetricKey, Project
+
+PREFIX = "/api/v1"
+NONE, READ, WRITE, ADMIN = Permission
+
+
+class Projects(Struct):
+    """All readable projects."""
+
+    projects: list[Project]
+
+
+class MetricKeys(Struct):
+    """Metric names."""
+
+    keys: list[MetricKey]
+
+
+class Collections(Struct):
+    """Collections of a project."""
+
+    collections: list[CollectionRow]
+
+
+class Models(Struct):
+    """Collections of type model."""
+
+    models: list[CollectionRow]
+
+
+class Tokens(Struct):
+    """Tokens that the caller manages."""
+
+    tokens: list[people.TokenBody]
+
+
+_FILTER = (
+    Param("filter", help="As in `madang runs --filter`."),
+    Param("order_by", repeated=True, help="A field, then asc or desc."),
+    Param("limit", "integer", help=f"Up to {runs.MAX_PAGE}."),
+    Param("cursor", help="`next` of the page before."),
+    Param("deleted", help="active, deleted or all."),
+    Param("text", help="Part of a name, id, note or tag."),
+    Param("keys", repeated=True, help="Metrics to bring along; all when left out, none when empty."),
+)
+_STEPS = (Param("samples", "integer"), Param("min_step", "integer"), Param("max_step", "integer"))
+_SANDBOXED = (Param("sandboxed", "boolean", help="Show HTML in a frame without origin instead of as an attachment."),)
+_BYTES = "application/octet-stream"
+_ARTIFACT = "/projects/{project}/artifacts/{name}"
+
+
+def _route(method: str, pattern: str, handler: Any, permission: Permission, summary: str, **more: Any) -> Route:
+    return Route(method=method, pattern=pattern, handler=handler, permission=permission, summary=summary, **more)
+
+
+def _runs() -> list[Route]:
+    run = native.Run
+    return [
+        _route("GET", "/projects", runs.projects, READ, "All projects", answer=Projects),
+        _route(
+            "GET", "/projects/{project}/runs", runs.project_runs, READ, "Search a project", query=_FILTER,
+            answer=native.Page,
+        ),
+        _route(
+            "GET", "/runs", runs.all_runs, READ, "Search all projects", answer=native.Page,
+            query=(*_FILTER, Param("project", repeated=True)),
+        ),
+        _route(
+            "POST", "/projects/{project}/runs", commands.create, WRITE, "Make a run from outside", body=commands.NewRun,
+            answer=run, status=201,
+        ),
+        _route("POST", "/runs/{run}/log", commands.log, WRITE, "Log to such a run", body=commands.LogBody, answer={}),
+        _route("GET", "/runs/{run}", runs.run, READ, "One run with all that is known of it", answer=run),
+        _route("PATCH", "/runs/{run}", runs.change, WRITE, "Change from outside", body=runs.ChangeBody, answer=run),
+        _route("POST", "/runs/{run}/delete", runs.delete, WRITE, "Delete a run; it can be restored", answer=run),
+        _route("POST", "/runs/{run}/restore", runs.restore, WRITE, "Bring a deleted run back", answer=run),
+        _route(
+            "GET", "/projects/{project}/metrics", runs.metric_keys, READ, "Metric names", answer=MetricKeys,
+            query=(Param("contains"), Param("run", repeated=True), Param("limit", "integer")),
+        ),
+        _route(
+            "POST", "/history", runs.histories, READ, "Series of several runs", body=runs.HistoryBody,
+            answer=native.HistoryBody,
+        ),
+        _route(
+            "GET", "/runs/{run}/history", runs.history, READ, "Series of one run", answer=native.SeriesTable,
+            query=(Param("keys", repeated=True), *_STEPS),
+        ),
+        _route(
+            "GET", "/runs/{run}/console", runs.console, READ, "Console lines", answer=native.ConsoleBody,
+            query=(Param("after", "integer"), Param("limit", "integer"), Param("tail", "boolean")),
+        ),
+        _route("GET", "/runs/{run}/diff", runs.diff, READ, "The diff of the code", answer="text/plain"),
+        _route(
+            "GET", "/runs/{run}/files/{path...}", runs.file, READ, "A file of the run", answer=_BYTES, query=_SANDBOXED
+        ),
+        _route(
+            "GET", "/events", events.events, READ, "Live updates", answer="text/event-stream",
+            query=(Param("project", repeated=True), Param("run"), Param("since")),
+        ),
+    ]  # fmt: skip
+
+
+def _artifacts() -> list[Route]:
+    version = native.Version
+    return [
+        _route(
+            "GET", "/projects/{project}/artifacts", artifacts.collections, READ, "Collections", answer=Collections,
+            query=(Param("type"),),
+        ),
+        _route(
+            "POST", "/projects/{project}/artifacts", artifacts.create, WRITE, "Make a version of blobs",
+            body=artifacts.NewVersion, answer=version, status=201, limit=64 << 20,
+        ),
+        _route("GET", "/models", artifacts.models, READ, "Models", answer=Models, query=(Param("project"),)),
+        _route("GET", _ARTIFACT, artifacts.versions, READ, "Versions", answer=native.VersionsBody),
+        _route(
+            "GET", _ARTIFACT + "/history", artifacts.pointer_history, READ, "Moves of aliases and stages",
+            answer=native.ChangesBody,
+        ),
+        _route(
+            "PUT", _ARTIFACT + "/aliases/{alias}", artifacts.point, WRITE, "Point an alias or stage at a version",
+            body=artifacts.PointerMove, answer=PointerChange,
+        ),
+        _route(
+            "DELETE", _ARTIFACT + "/aliases/{alias}", artifacts.unpoint, WRITE, "Take an alias or stage away",
+            body=artifacts.PointerRemoval, answer=PointerChange,
+        ),
+        _route("GET", _ARTIFACT + "/{ref}", artifacts.version, READ, "A version and its files", answer=version),
+        _route(
+            "PATCH", _ARTIFACT + "/{ref}", artifacts.edit, WRITE, "Describe a version", body=artifacts.VersionEdit,
+            answer=version,
+        ),
+        _route(
+            "POST", _ARTIFACT + "/{ref}/promote", artifacts.promote, WRITE, "Bring a version to a stage",
+            body=artifacts.Promotion, answer=PointerChange,
+        ),
+        _route(
+            "GET", _ARTIFACT + "/{ref}/files/{path...}", artifacts.version_file, READ, "A file of a version",
+            answer=_BYTES, query=_SANDBOXED,
+        ),
+    ]  # fmt: skip
+
+
+def _uploads() -> list[Route]:
+    blob, segment = "/projects/{project}/blobs/{digest}", "/runs/{run}/segments/{segment}"
+    return [
+        _route("PUT", blob, uploads.put_blob, WRITE, "Upload a blob; its digest is checked", status=201),
+        _route("GET", blob, uploads.get_blob, READ, "Download a blob", answer=_BYTES),
+        _route("HEAD", blob, uploads.has_blob, READ, "Whether a readable version or run holds a blob"),
+        _route("HEAD", segment, uploads.position, WRITE, "How far a segment has been received"),
+        _route(
+            "PATCH", segment, uploads.append, WRITE, "Append to a segment", query=(Param("project"),), status=204
+        ),
+    ]  # fmt: skip
+
+
+def _people() -> list[Route]:
+    return [
+        _route("GET", "/tokens", people.tokens, ADMIN, "Tokens", answer=Tokens),
+        _route(
+            "POST", "/tokens", people.create_token, ADMIN, "Make a token; its secret is in this answer only",
+            body=people.NewToken, answer=people.TokenBody, status=201,
+        ),
+        _route("DELETE", "/tokens/{id}", people.revoke_token, ADMIN, "End a token and its sessions", answer={}),
+        _route("POST", "/session", people.sign_in, NONE, "Open a session", body=people.SignIn, answer=people.Me),
+        _route("DELETE", "/session", people.sign_out, NONE, "Close the session", answer={}),
+        _route("GET", "/me", people.me, NONE, "Who is asking", answer=people.Me),
+        _route("GET", "/openapi.json", openapi.document, NONE, "This description", answer={}),
+    ]  # fmt: skip
+
+
+def table() -> RouteTable:
+    """The routes of the native API."""
+    return RouteTable(PREFIX, [*_runs(), *_artifacts(), *_uploads(), *_people()])

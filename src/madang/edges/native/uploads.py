@@ -1,0 +1,122 @@
+"""Ingest: segments (resumable, chain-checked) and blobs (verified on arrival)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import anyio.from_thread
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from madang.domain.ids import check_digest, check_id
+from madang.edges.native.content import send_blob
+from madang.edges.native.services import NativeCall
+from madang.errors import InvalidInput, NotFound
+from madang.formats.segment import FRAME_HEAD, MAX_PAYLOAD
+from madang.http.calls import stream
+from madang.services.tracking import SegmentPosition
+
+MAX_SEGMENT_BODY = 1 << 40  # bytes in one request; memory is bounded by PIECE and the largest frame
+MAX_BLOB = 1 << 44  # bytes
+PIECE = 1 << 20  # bytes gathered before they are applied
+
+
+def _headers(at: SegmentPosition) -> dict[str, str]:
+    return {
+        "upload-offset": str(at.offset),
+        "madang-chain": at.chain,
+        "upload-complete": "?1" if at.sealed else "?0",
+        "cache-control": "no-store",
+    }
+
+
+def position(call: NativeCall) -> Response:
+    """HEAD /runs/{run}/segments/{segment}."""
+    run, segment = check_id(call.path["run"]), check_id(call.path["segment"], "segment")
+    return Response(None, 200, _headers(call.services.tracking.segment(call.who, run, segment)))
+
+
+async def append(call: NativeCall) -> Response:
+    """PATCH /runs/{run}/segments/{segment}: what is acknowledged has been applied and is durable."""
+    run, segment = check_id(call.path["run"]), check_id(call.path["segment"], "segment")
+    project = call.text("project")
+    given = call.request.headers.get("upload-offset", "")
+    chain = call.request.headers.get("madang-chain", "")
+    if not project:
+        raise InvalidInput("The parameter project is missing.")
+    if not (given.isascii() and given.isdigit() and len(given) < 19):
+        raise InvalidInput("The header Upload-Offset is not a number of bytes.")
+    if len(chain) != 32 or set(chain) - set("0123456789abcdef"):
+        raise InvalidInput("The header Madang-Chain is not 32 lower-case hex digits.")
+    offset, position = int(given), None
+    async for piece in whole_frames(stream(call.request, MAX_SEGMENT_BODY)):
+        position = await run_in_threadpool(
+            call.services.tracking.append, call.who, project, run, segment, offset, chain, piece
+        )
+        offset, chain = offset + len(piece), position.chain
+    if position is None:
+        raise InvalidInput("The body is empty.", hint="HEAD tells the offset without a change.")
+    return Response(None, 204, _headers(position))
+
+
+async def whole_frames(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Cut a body at frame ends, about a mebibyte at a time. A torn rest comes last, for the service to judge.
+
+    Raises:
+        InvalidInput: a frame says it is larger than any may be.
+    """
+    held = bytearray()
+    end = 0  # of the last whole frame in `held`
+    async for piece in body:
+        held += piece
+        while len(held) - end >= 4:
+            length = int.from_bytes(held[end : end + 4], "little")
+            if not 0 < length <= MAX_PAYLOAD:
+                raise InvalidInput("The body is not a piece of a segment: a frame has a wrong length.")
+            if len(held) - end < FRAME_HEAD + length:
+                break
+            end += FRAME_HEAD + length
+        if end >= PIECE:
+            yield bytes(held[:end])
+            del held[:end]
+            end = 0
+    if held:
+        yield bytes(held)
+
+
+async def put_blob(call: NativeCall) -> Response:
+    """PUT /projects/{project}/blobs/{digest}: the bytes are hashed as they come and kept only when they fit."""
+    digest = check_digest(call.path["digest"])
+    declared = call.request.headers.get("content-length", "")
+    size = int(declared) if declared.isdigit() and len(declared) < 19 else None
+    pieces = aiter(stream(call.request, MAX_BLOB))
+
+    def arriving() -> Iterator[bytes]:
+        while True:
+            piece = anyio.from_thread.run(_next, pieces)
+            if piece is None:
+                return
+            yield piece
+
+    kept = await run_in_threadpool(
+        call.services.artifacts.put_blob, call.who, call.path["project"], arriving(), digest, size
+    )
+    return Response(None, 201, {"etag": f'"{kept.digest}"', "cache-control": "no-store"})
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(pieces, None)
+
+
+def get_blob(call: NativeCall) -> Response:
+    """GET /projects/{project}/blobs/{digest}."""
+    digest = check_digest(call.path["digest"])
+    return send_blob(call, call.path["project"], digest, digest.partition(":")[2])
+
+
+def has_blob(call: NativeCall) -> Response:
+    """HEAD /projects/{project}/blobs/{digest}: only for what the caller can read in a version or run already."""
+    digest = check_digest(call.path["digest"])
+    if not call.services.artifacts.has_blob(call.who, call.path["project"], digest):
+        raise NotFound("The project has no such blob.")
+    return Response(None, 200, {"etag": f'"{digest}"', "cache-control": "no-store"})

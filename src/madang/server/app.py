@@ -1,0 +1,104 @@
+"""The ASGI application: the gate around the native edge, health, metrics and the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from madang.domain.access import Permission
+from madang.edges.native.live import Live
+from madang.edges.native.services import NativeServices
+from madang.edges.native.table import table
+from madang.errors import NotFound
+from madang.http.answers import encoded, not_allowed
+from madang.http.calls import Call
+from madang.http.dispatch import Dispatcher, guarded, raw_path
+from madang.http.routes import SAFE, Route, RouteTable
+from madang.server.metrics import CONTENT_TYPE, Counted, Metrics
+from madang.server.pages import Pages
+from madang.server.security import Gate, Policy
+from madang.version import __version__
+from madang.wiring import Engine
+
+
+class Application:
+    """One server over one store. ``tables`` are the route tables of everything it answers but the page."""
+
+    def __init__(self, engine: Engine, policy: Policy, ui: str | None = None) -> None:
+        self.live = Live(lambda runs: _look(engine, runs))
+        self.metrics = Metrics()
+        self.metrics.gauges["madang_live_streams"] = ("Open live streams.", lambda: self.live.streams)
+        services = NativeServices(
+            engine.tracking,
+            engine.search,
+            engine.artifacts,
+            engine.registry,
+            engine.access,
+            self.live,
+            policy.cookie,
+        )
+        self._native = Dispatcher(table(), services)
+        self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)
+        self._pages = Pages(engine.access, policy.cookie, ui)
+        self.tables = (self._native.table, self._own.table)
+        self._gate: ASGIApp = Counted(Gate(self._route, engine.access, policy), self.metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or take part in the start and stop of the server."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        else:
+            await self._gate(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = raw_path(scope)
+        prefix = self._native.table.prefix.encode()
+        if path == prefix or path.startswith(prefix + b"/"):
+            scope["madang.table"] = self._native.table
+            await self._native(scope, receive, send)
+        elif path in (b"/health", b"/metrics"):
+            await self._own(scope, receive, send)
+        else:
+            response = await guarded(lambda: self._page(Request(scope, receive)))
+            await response(scope, receive, send)
+
+    async def _page(self, request: Request) -> Response:
+        request.scope["madang.route"] = "GET /"
+        if request.method not in SAFE:
+            return not_allowed(sorted(SAFE))
+        if raw_path(request.scope).startswith(b"/api/"):
+            raise NotFound("There is no such version of the API.", hint="This release speaks /api/v1.")
+        return await self._pages.answer(request)
+
+
+def _own_routes(engine: Engine) -> list[Route]:
+    async def health(call: Call[Application]) -> Response:
+        """Ready when the records answer."""
+        await run_in_threadpool(engine.search.revision, ())
+        return encoded({"status": "ok", "version": __version__}, call.binary)
+
+    def metrics(call: Call[Application]) -> Response:
+        return Response(call.services.metrics.text(), 200, {"cache-control": "no-store"}, CONTENT_TYPE)
+
+    none, read = Permission.NONE, Permission.READ
+    return [
+        Route(method="GET", pattern="/health", handler=health, permission=none, summary="Whether the server is ready"),
+        Route(method="GET", pattern="/metrics", handler=metrics, permission=read, summary="Counters for Prometheus"),
+    ]
+
+
+def _look(engine: Engine, runs: Any) -> int:
+    engine.tracking.catch_up(runs)
+    return engine.search.revision()
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

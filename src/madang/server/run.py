@@ -1,0 +1,144 @@
+"""Starting and stopping: bind, say where, serve, and stop without losing a request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+
+from madang.errors import Refused, Unavailable
+from madang.server.app import Application
+from madang.server.security import Policy, allowed_hosts, is_loopback
+from madang.wiring import Engine
+
+BACKLOG = 512
+MAX_REQUESTS_AT_ONCE = 2000
+HEADER_BYTES = 64 << 10
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen, and the names that clients use. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    allow_host: tuple[str, ...] = ()
+    stop_within: int = 30  # seconds that running requests get
+
+
+def listen(address: Address) -> socket.socket:
+    """A bound socket.
+
+    Raises:
+        Unavailable: the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((address.host, address.port))
+        bound.listen(BACKLOG)
+    except (OSError, OverflowError) as error:
+        bound.close()
+        reason = getattr(error, "strerror", None) or error
+        raise Unavailable(
+            f"Cannot listen on {address.host} port {address.port}: {reason}.",
+            hint="Choose another port with --port, or 0 for any free one.",
+        ) from error
+    return bound
+
+
+def url_of(bound: socket.socket) -> str:
+    """The address that a client of this machine uses."""
+    host, port = bound.getsockname()[:2]
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - a name
+    return f"http://{name}:{port}"
+
+
+def policy_for(address: Address, port: int, engine: Engine, *, guarded: bool) -> Policy:
+    """What the gate lets through at this address. ``guarded``: even this machine's user needs a credential.
+
+    Raises:
+        Refused: other machines could reach a store that has no token.
+    """
+    inside = is_loopback(address.host) and not address.allow_host
+    if not inside and engine.access.unclaimed():
+        raise Refused(
+            f"On {address.host} other machines reach this hub, and it has no token yet.",
+            hint=f"Make one first: madang hub token create --store {engine.store.store} --name YOU --level admin",
+        )
+    wildcard = address.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    more = (*address.allow_host, socket.gethostname()) if wildcard else address.allow_host
+    return Policy(
+        hosts=allowed_hosts(address.host, more),
+        wildcard=wildcard,
+        open_locally=inside and not guarded,
+        cookie=f"madang_session_{port}",
+    )
+
+
+class _Server(uvicorn.Server):
+    """Ends the live streams when it stops, so that only real requests are waited for."""
+
+    def __init__(self, config: uvicorn.Config, application: Application) -> None:
+        super().__init__(config)
+        self._application = application
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._application.live.stop()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As in the base, but a signal that was obeyed is not raised again: the process ends with code 0."""
+        before = {number: signal.signal(number, self._asked) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def serve(engine: Engine, address: Address, announce: Callable[[str], None], *, guarded: bool = False) -> None:
+    """Serve until a signal asks to stop; ``announce`` is called with the URL once requests are answered.
+
+    Raises:
+        Refused: other machines could reach a store that has no token.
+        Unavailable: the address cannot be bound.
+    """
+    bound = listen(address)
+    try:
+        policy = policy_for(address, bound.getsockname()[1], engine, guarded=guarded)
+        application = Application(engine, policy)
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        config = uvicorn.Config(
+            application,
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=BACKLOG,
+            limit_concurrency=MAX_REQUESTS_AT_ONCE,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=address.stop_within,
+            h11_max_incomplete_event_size=HEADER_BYTES,
+        )
+        announce(url_of(bound))
+        asyncio.run(_Server(config, application).serve(sockets=[bound]))
+    finally:
+        bound.close()
+        engine.close()
