@@ -26,8 +26,9 @@ class DefaultGroup(click.Group):
     default = "list"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the default command in where the first word is none of the group's."""
-        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
+        """Put the default command in where no command is named."""
+        named = bool(args) and (not args[0].startswith("-") or args[0] in ("-h", "--help"))
+        if not named and not ctx.resilient_parsing:  # a shell that completes asks for the commands
             args = [self.default, *args]
         return super().parse_args(ctx, args)
 
