@@ -23,7 +23,6 @@ class Piece:
     end: journal.Position
     data: bytes
     blobs: list[str] = field(default_factory=list)  # digests that the frames name
-    project: str = ""  # of the header, when it is among the frames
 
 
 class SegmentFile:
@@ -32,6 +31,7 @@ class SegmentFile:
     def __init__(self, store: str, run: str, segment: str) -> None:
         self.run = run
         self.segment = segment
+        self.project = ""  # as the header says, once it has been read
         self.damage = ""  # why reading could not go on, as far as it has been read
         self._plain = layout.segment_path(store, run, segment)
         self._unpacked: bytes | None = None
@@ -72,7 +72,7 @@ class SegmentFile:
         elif frame.kind == codec.HEADER:
             _, event = journal.decode_event(frame.payload, self.segment, frame.sequence)
             if isinstance(event, events.Header):
-                piece.project = event.project
+                self.project = event.project
 
     def _bytes(self, offset: int, until: int | None) -> bytes:
         limit = PIECE if until is None else min(PIECE, until - offset)

@@ -80,10 +80,10 @@ class RunUpload:
         if position is None:
             position = self._checked(file, *self.hub_position(file.segment))
             self._note(file.segment, position)
+            self.project = self.project or file.project
         sent = False
         while (piece := next(file.pieces(position), None)) is not None:
-            if piece.project:
-                self.project = piece.project
+            self.project = self.project or file.project
             self._send_blobs(file, piece)
             position = self._send_piece(file, piece)
             sent = True
@@ -164,11 +164,9 @@ class RunUpload:
         self.acknowledged[segment] = position.offset
 
     def _project_of(self, file: SegmentFile) -> str:
-        for piece in file.pieces(journal.Position()):
-            if piece.project:
-                self.project = piece.project
-                break
-        return self.project
+        if not file.project:
+            next(file.pieces(journal.Position()), None)
+        return file.project
 
     def _send_blobs(self, file: SegmentFile, piece: Piece) -> None:
         for digest in piece.blobs:
