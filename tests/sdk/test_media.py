@@ -236,7 +236,23 @@ def test_a_logged_version_is_used_again(place: Place) -> None:
         assert Path(path).read_text() == "v1"
         os.chmod(path, 0o644)
         Path(path).write_text("spoiled")
-    (used,) = place.events(events.Use, again.id)
+        assert again.use("자료:v1") == path
+        assert Path(path).read_text() == "v1", "what was changed is written anew"
+    used, _ = place.events(events.Use, again.id)
     assert (used.ref, used.version) == ("자료:latest", "자료:v1")
     (version,) = place.events(events.VersionWritten, run.id)
     assert stored(place, version.entries[0][1]) == b"v1"
+
+
+def test_a_damaged_blob_is_not_handed_out(place: Place) -> None:
+    """Bytes that do not fit their name are refused, and nothing of them is left behind."""
+    Path("x.csv").write_text("good")
+    with madang.init("p") as run:
+        run.log_artifact("x.csv", "data", "dataset")
+        (version,) = place.events(events.VersionWritten)
+        blob = Path(layout.blob_path(place.store, version.entries[0][1]))
+        blob.chmod(0o644)
+        blob.write_text("evil")
+        with pytest.raises(madang.CorruptData, match=r"x\.csv"):
+            run.use("data:latest")
+    assert not os.listdir(Path(place.store, "tmp"))

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from madang.domain.versions import check_name, check_path, parse_ref
 from madang.errors import MadangError, NotFound
 from madang.formats import segment as codec
-from madang.formats import store as layout
 from madang.sdk import blobs
+from madang.sdk.checkout import version_files
 from madang.sdk.config import plain
-from madang.sdk.reading import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from madang.ports.reader import Reader
     from madang.sdk.run import Run
 
 _HASHED = 256 << 20  # bytes; larger inputs get their digest from the data they are tracked by
@@ -101,14 +99,10 @@ def use(run: Run, ref: str | os.PathLike[str]) -> str:
         parse_ref(text)
     except MadangError as error:
         raise NotFound(f"There is no file {text!r} to use.", hint=f"The present folder is {os.getcwd()}.") from error
-    reader = open_reader(run.places.store)
     try:
-        version = reader.resolve(run.project, text)
-        path = materialize(reader, run.project, version.ref, run.places.store)
+        path, version = version_files(run.project, text, run.places.store, run.hub)
     except NotFound as error:
         raise NotFound(f"{text!r} is neither a file nor a version of the project {run.project}.") from error
-    finally:
-        reader.close()
     run.append(codec.USE, {"ref": text, "version": version.ref, "digest": version.digest, "size": version.size})
     return path
 
@@ -124,35 +118,3 @@ def _path_used(run: Run, text: str) -> dict[str, Any]:
         if size <= _HASHED:
             body["digest"] = blobs.digest_of(absolute)
     return body
-
-
-def materialize(reader: Reader, project: str, ref: str, store: str) -> str:
-    """Write a version's files below ``<store>/versions`` unless they lie there; the path of its file or folder.
-
-    The files are copies: what a program does to them does not touch the stored bytes.
-
-    Raises:
-        StorageError: the disk refused.
-    """
-    entries = reader.manifest(project, ref)
-    digest = blobs.tree_digest([(entry.path, entry.digest, entry.size) for entry in entries])
-    folder = f"{store}/versions/{digest[7:9]}/{digest[9:]}"
-    if not os.path.isdir(folder):
-        aside = layout.aside_path(store)
-        try:
-            for entry in entries:
-                _copy(reader, project, entry.digest, os.path.join(aside, *check_path(entry.path).split("/")))
-            os.makedirs(os.path.dirname(folder), exist_ok=True)
-            os.rename(aside, folder)
-        except OSError as error:
-            if not os.path.isdir(folder):  # otherwise another process was faster
-                raise layout.refused(folder, error) from error
-    return os.path.join(folder, entries[0].path) if len(entries) == 1 and "/" not in entries[0].path else folder
-
-
-def _copy(reader: Reader, project: str, digest: str, path: str) -> None:
-    import shutil
-
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with reader.open_blob(project, digest) as source, open(path, "xb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from madang.domain.versions import check_name
 from madang.errors import InvalidInput, NotFound, Refused
 from madang.formats import mlmodel
+from madang.formats import store as layout
 from madang.sdk import artifacts, blobs
 
 if TYPE_CHECKING:
@@ -251,9 +252,11 @@ def load_model(ref: str | os.PathLike[str], allow_pickle: bool = False, *, proje
     text = os.fspath(ref)
     if os.path.isfile(os.path.join(text, mlmodel.FILE)):
         return load(text, allow_pickle=allow_pickle)
-    from madang.sdk.reading import materialized
+    from madang.sdk.checkout import project_here, version_files
 
-    return load(materialized(text, project), allow_pickle=allow_pickle)
+    here = layout.find_store()
+    layout.ensure(here.store)
+    return load(version_files(project or project_here(here.root), text, here.store)[0], allow_pickle=allow_pickle)
 
 
 def load(folder: str, *, allow_pickle: bool = False) -> Any:

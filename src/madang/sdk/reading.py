@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from madang import wiring
 from madang.domain.metrics import MetricSummary
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord
+from madang.errors import MadangError, NotFound, Unavailable
 from madang.formats import filter as filters
 from madang.sdk.summary import summarize
 
@@ -20,20 +22,22 @@ if TYPE_CHECKING:
 _PAGE = 1000
 
 
-def open_reader(store: str | os.PathLike[str] | None = None) -> Reader:
-    """The reading side: the hub where MADANG_HUB names one, else a store on this machine.
+def open_reader(store: str | os.PathLike[str] | None = None, hub: str | None = None) -> Reader:
+    """The reading side: a hub (the one in MADANG_HUB by default), else a store on this machine when that is empty."""
+    return wiring.reader(os.fspath(store) if store else None, hub)
 
-    Raises:
-        Unavailable: the hub does not answer.
-    """
-    return wiring.reader(os.fspath(store) if store else None)
+
+def places(hub: str | None = None) -> list[str]:
+    """Where to look for one thing: the hub's address if there is one, then (empty) this machine's store."""
+    address = os.environ.get("MADANG_HUB", "") if hub is None else hub
+    return [address, ""] if address else [""]
 
 
 class ReadRun:
     """A run as it was recorded so far, by whichever process. Every access to `history` reads anew."""
 
-    def __init__(self, record: RunRecord, store: str | os.PathLike[str] | None = None) -> None:
-        self._store = store
+    def __init__(self, record: RunRecord, store: str | os.PathLike[str] | None = None, hub: str | None = None) -> None:
+        self._place = (store, hub)
         self.record = record  # everything known, typed
         self.id = record.id
         self.name = record.name
@@ -72,7 +76,7 @@ class ReadRun:
             NotFound: the run is gone.
         """
         wanted = [keys] if isinstance(keys, str) else None if keys is None else list(keys)
-        reader = open_reader(self._store)
+        reader = open_reader(*self._place)
         try:
             found = reader.history([self.id], wanted, samples=samples, min_step=min_step, max_step=max_step)
         finally:
@@ -89,7 +93,7 @@ class ReadRun:
 
     def console(self, limit: int = 10_000) -> list[str]:
         """The last lines of console output."""
-        reader = open_reader(self._store)
+        reader = open_reader(*self._place)
         try:
             return [line.text for line in reader.console(self.id, limit=limit, tail=True).lines]
         finally:
@@ -103,11 +107,15 @@ def get_run(name: str, *, dir: str | os.PathLike[str] | None = None) -> ReadRun:
         NotFound: there is no such run.
         Conflict: several runs fit.
     """
-    reader = open_reader(dir)
-    try:
-        return ReadRun(reader.run(name), dir)
-    finally:
-        reader.close()
+    missing: MadangError | None = None
+    for hub in places():
+        try:
+            with closing(open_reader(dir, hub)) as reader:
+                return ReadRun(reader.run(name), dir, hub)
+        except (NotFound, Unavailable) as error:
+            missing = missing or error
+    assert missing is not None
+    raise missing
 
 
 def runs(
@@ -187,26 +195,3 @@ def table(columns: Mapping[str, list[Any]]) -> Any:
     except ImportError:
         return dict(columns)
     return pandas.DataFrame(columns)
-
-
-def materialized(ref: str, project: str = "") -> str:
-    """A version's files as a folder (or file) on this machine.
-
-    Raises:
-        NotFound: there is no such version.
-    """
-    from madang.formats import store as layout
-    from madang.sdk.artifacts import materialize
-
-    places = layout.find_store()
-    layout.ensure(places.store)
-    reader = open_reader()
-    try:
-        where = project or _default_project(places.root)
-        return materialize(reader, where, reader.resolve(where, ref).ref, places.store)
-    finally:
-        reader.close()
-
-
-def _default_project(root: str) -> str:
-    return os.environ.get("MADANG_PROJECT") or os.path.basename(root or os.getcwd()) or "default"

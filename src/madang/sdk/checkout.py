@@ -1,0 +1,101 @@
+"""Versions as files on this machine: written below ``<store>/versions`` once, and anew when they were changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from madang.domain.versions import Entry, VersionRecord, check_path
+from madang.errors import CorruptData, MadangError, NotFound, Unavailable
+from madang.formats import store as layout
+from madang.sdk import blobs
+from madang.sdk.reading import open_reader, places
+
+if TYPE_CHECKING:
+    from madang.ports.reader import Reader
+
+_PIECE = 1 << 20
+_TIME = 946_684_800_000_000_000  # ns; files as we wrote them have this time, and changing one changes it
+
+
+def project_here(root: str) -> str:
+    """The project where none is named: MADANG_PROJECT, else the name of the repository or folder."""
+    return os.environ.get("MADANG_PROJECT") or os.path.basename(root or os.getcwd()) or "default"
+
+
+def version_files(project: str, ref: str, store: str, hub: str | None = None) -> tuple[str, VersionRecord]:
+    """The path of a version's file or folder on this machine, and the version: of the hub, else of the store.
+
+    Raises:
+        NotFound: there is no such version.
+        Unavailable: the hub does not answer, and the store does not have it.
+        CorruptData: stored bytes are not what they should be.
+        StorageError: the disk refused.
+    """
+    missing: MadangError | None = None
+    for address in places(hub):
+        try:
+            with closing(open_reader(store, address)) as reader:
+                version = reader.resolve(project, ref)
+                return _write_out(reader, project, version.ref, store), version
+        except (NotFound, Unavailable) as error:
+            missing = missing or error
+    assert missing is not None
+    raise missing
+
+
+def _write_out(reader: Reader, project: str, ref: str, store: str) -> str:
+    entries = reader.manifest(project, ref)
+    digest = blobs.tree_digest([(entry.path, entry.digest, entry.size) for entry in entries])
+    folder = f"{store}/versions/{digest[7:9]}/{digest[9:]}"
+    if not _untouched(folder, entries):
+        aside, spoiled = layout.aside_path(store), layout.aside_path(store)
+        try:
+            for entry in entries:
+                _copy(reader, project, entry, _path(aside, entry))
+            os.makedirs(os.path.dirname(folder), exist_ok=True)
+            if os.path.isdir(folder):  # somebody has changed it
+                os.rename(folder, spoiled)
+            os.rename(aside, folder)
+        except OSError as error:
+            if not _untouched(folder, entries):  # otherwise another process was faster
+                raise layout.refused(folder, error) from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(spoiled, ignore_errors=True)
+    return _path(folder, entries[0]) if len(entries) == 1 and "/" not in entries[0].path else folder
+
+
+def _path(folder: str, entry: Entry) -> str:
+    return os.path.join(folder, *check_path(entry.path).split("/"))
+
+
+def _untouched(folder: str, entries: Sequence[Entry]) -> bool:
+    """Whether all files are there as we wrote them."""
+    try:
+        for entry in entries:
+            facts = os.stat(_path(folder, entry))
+            if facts.st_size != entry.size or facts.st_mtime_ns != _TIME:
+                return False
+    except OSError:
+        return False
+    return True
+
+
+def _copy(reader: Reader, project: str, entry: Entry, path: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    digest = blake3()
+    with reader.open_blob(project, entry.digest) as source, open(path, "xb") as target:
+        while piece := source.read(_PIECE):
+            digest.update(piece)
+            target.write(piece)
+    if entry.digest.startswith("blake3:") and entry.digest != "blake3:" + digest.hexdigest():
+        raise CorruptData(
+            f"The stored bytes of {entry.path!r} are damaged.", hint="Run `madang sync` or restore the blob."
+        )
+    os.utime(path, ns=(_TIME, _TIME))
