@@ -6,7 +6,11 @@ import { Toasts } from "./components/overlay";
 import { TopBar } from "./components/TopBar";
 import { to, usePath } from "./lib/router";
 import { t, useLanguage } from "./messages";
+import { ArtifactPage } from "./pages/Artifact";
+import { ArtifactsPage } from "./pages/Artifacts";
+import { ComparePage } from "./pages/Compare";
 import { ProjectsPage } from "./pages/Projects";
+import { RunPageView } from "./pages/Run";
 import { RunsPage } from "./pages/Runs";
 import { SignIn } from "./pages/SignIn";
 
@@ -34,10 +38,14 @@ export function App(): ReactElement {
 }
 
 function route(path: string[]): ReactElement {
-  const [area, name = "", section = ""] = path;
+  const [area, name = "", section = "", item = ""] = path;
   if (area === undefined) return <ProjectsPage />;
+  if (area === "runs" && name) return <RunPageView id={name} tab={section || "overview"} />;
   if (area === "p" && name) {
     if (!section) return <RunsPage key={name} project={name} />;
+    if (section === "compare") return <ComparePage project={name} />;
+    if (section === "models" || section === "artifacts")
+      return item ? <ArtifactPage project={name} name={item} area={section} /> : <ArtifactsPage project={name} area={section} />;
   }
   return (
     <main className="page narrow">

@@ -130,3 +130,8 @@ export const api = {
   unpoint: (project: string, name: string, alias: string) =>
     json<T.PointerChange>("DELETE", pathOf("projects", project, "artifacts", name, "aliases", alias)),
 };
+
+/** The message of an error in one line, for a passing note. */
+export function oneLine(error: unknown): string {
+  return error instanceof ApiError ? [error.message || error.code, error.hint].filter(Boolean).join(" ") : String(error);
+}

@@ -44,7 +44,7 @@ export interface FileItem {
 export interface InputItem extends FileItem {
   recorded: string;
   tracked_by: string;
-  declared: boolean;
+  declared?: boolean;
 }
 
 export interface Use {
@@ -63,14 +63,14 @@ export interface Omitted {
 export interface Code {
   commit: string;
   branch: string;
-  remote: string;
   dirty: boolean;
-  diff: { digest: string; size: number } | null;
-  diff_stat: string;
+  remote?: string;
+  diff?: { digest: string; size: number } | null;
+  diff_stat?: string;
   untracked?: FileItem[];
   skipped?: Omitted[];
   withheld?: Omitted[];
-  entry: string;
+  entry?: string;
 }
 
 export interface Environment {
@@ -96,10 +96,10 @@ export interface Failure {
 export interface Verdict {
   of: string;
   verdict: string;
-  first_difference: Record<string, Json> | null;
-  missing: string[];
-  compared: Record<string, Json>;
-  not_compared: Record<string, Json>;
+  first_difference?: Record<string, Json> | null;
+  missing?: string[];
+  compared?: Record<string, Json>;
+  not_compared?: Record<string, Json>;
 }
 
 export interface SegmentInfo {
@@ -135,9 +135,9 @@ export interface Run {
   job_type: string;
   parent: string;
   notes: string;
-  command: string[];
-  cwd: string;
-  executable: string;
+  command?: string[];
+  cwd?: string;
+  executable?: string;
   config: Record<string, Json>;
   tags: Record<string, string>;
   summary: Record<string, Json>;
@@ -145,7 +145,7 @@ export interface Run {
   signal: number | null;
   error: Failure | null;
   metrics: Record<string, MetricSummary>;
-  definitions: Record<string, MetricDefinition>;
+  definitions?: Record<string, MetricDefinition>;
   files?: FileItem[];
   uses?: Use[];
   versions?: string[];
@@ -153,7 +153,7 @@ export interface Run {
   opened?: Record<string, string>;
   outputs?: FileItem[];
   code: Code | null;
-  environment: Environment | null;
+  environment?: Environment | null;
   captured?: { began: number; ended: number; changed: string[] } | null;
   seeds?: Record<string, Json>;
   alerts?: Alert[];

@@ -17,19 +17,19 @@ interface Props {
   runs: readonly PlotRun[];
   view: ChartView;
   sync: string;
-  /** Whether the system's metrics stand with the others. */
-  system?: boolean;
+  /** The system's section starts closed where it is one of many. */
+  openSystem?: boolean;
 }
 
 const FIRST = 48;
 
 /** All charts, in sections by the first part of the metric's name. */
-export function Charts({ project, keys, error, onRetry, runs, view, sync, system = true }: Props): ReactElement {
-  const [closed, setClosed] = useStored<Record<string, boolean>>(`sections.${project}`, { system: true });
+export function Charts({ project, keys, error, onRetry, runs, view, sync, openSystem = false }: Props): ReactElement {
+  const [closed, setClosed] = useStored<Record<string, boolean>>(`sections.${project}`, { system: !openSystem });
   if (error) return <ErrorBox error={error} onRetry={onRetry} />;
   if (!keys) return <Loading />;
   const passes = metricFilter(view.search);
-  const names = keys.filter((key) => isChartable(key) && passes(key.name) && (system || !key.name.startsWith("system/"))).map((key) => key.name);
+  const names = keys.filter((key) => isChartable(key) && passes(key.name)).map((key) => key.name);
   if (names.length === 0)
     return <Empty title={view.search ? t("charts.nomatch", { text: view.search }) : t("charts.none")}>{!view.search && <p>{t("charts.none.hint")}</p>}</Empty>;
   return (

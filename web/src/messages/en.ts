@@ -253,6 +253,7 @@ export const en = {
   "media.step": "Step {step}",
   "media.step.label": "Step of {name}",
   "system.none": "No system measurement.",
+  "media.rows": "{count} more rows are in the file.",
   "compare.title": "Compare {count} runs",
   "compare.none": "Select runs in the table, then choose Compare.",
   "compare.changed": "Only differences",

@@ -255,6 +255,7 @@ export const ko: Record<keyof typeof en, string> = {
   "media.step": "스텝 {step}",
   "media.step.label": "{name} 스텝",
   "system.none": "시스템 측정값이 없습니다.",
+  "media.rows": "파일에 {count}행이 더 있습니다.",
   "compare.title": "실행 {count}개 비교",
   "compare.none": "표에서 실행을 선택한 뒤 비교를 누르세요.",
   "compare.changed": "다른 것만",

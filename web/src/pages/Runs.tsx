@@ -43,7 +43,7 @@ export function RunsPage({ project }: { project: string }): ReactElement {
   // The first columns follow from a few runs and the metrics; they come before the table asks for its pages.
   const sample = useQuery({
     queryKey: ["sample", project],
-    queryFn: ({ signal }) => api.runs(project, { limit: 20, keys: ["-"] }, signal),
+    queryFn: ({ signal }) => api.runs(project, { limit: 20 }, signal),
     enabled: stored === null,
     staleTime: Number.POSITIVE_INFINITY,
   });
@@ -53,7 +53,7 @@ export function RunsPage({ project }: { project: string }): ReactElement {
   const asked = {
     ...(looksLikeFilter(text) ? { filter: text } : { text: text.trim() }),
     order_by: [...(group && group !== sort.id ? [orderText(group, false)] : []), orderText(sort.id, sort.descending)],
-    keys: needed.length ? needed : ["-"],
+    keys: needed.length ? needed : [""] /* an empty name: no metrics */,
     ...(deleted ? { deleted: "deleted" } : {}),
   };
   const pages = useRunPages(project, asked, () => (scroller.current?.scrollTop ?? 0) < 40);

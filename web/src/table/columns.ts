@@ -56,10 +56,18 @@ export function cellValue(run: Run, id: string): Json | undefined {
   }
 }
 
+/** `max`, `min`, or "" when nobody defined it; in lists the best value tells which it was. */
+export function goalOf(run: Run | undefined, key: string): string {
+  const goal = run?.definitions?.[key]?.goal;
+  const metric = run?.metrics[key];
+  if (goal || !metric || metric.best === null) return goal ?? "";
+  return metric.best === metric.max && metric.max !== metric.min ? "max" : metric.best === metric.min && metric.max !== metric.min ? "min" : "";
+}
+
 /** Whether a larger value of the metric is better; null when nobody said so and its name does not tell. */
 export function largerIsBetter(run: Run | undefined, key: string): boolean | null {
-  const goal = run?.definitions[key]?.goal;
-  if (goal === "max" || goal === "min") return goal === "max";
+  const goal = goalOf(run, key);
+  if (goal) return goal === "max";
   if (/loss|err|mse|mae|rmse|perplexity|ppl/i.test(key)) return false;
   if (/acc|f1|auc|precision|recall|score|bleu|r2|iou|map\b/i.test(key)) return true;
   return null;
@@ -67,11 +75,11 @@ export function largerIsBetter(run: Run | undefined, key: string): boolean | nul
 
 /** What a project shows before anyone chose: who and when, the parameters that differ, the metrics that matter. */
 export function defaultColumns(runs: readonly Run[], keys: readonly MetricKey[]): Column[] {
-  const first = runs[0];
   const numeric = keys.filter((key) => isChartable(key) && !key.name.startsWith("system/"));
-  const rank = (key: MetricKey) => (first?.definitions[key.name]?.goal ? 0 : /^(val|valid|test|eval)/.test(key.name) ? 1 : 2);
+  const hasGoal = (name: string) => runs.some((run) => (run.metrics[name]?.best ?? null) !== null);
+  const rank = (key: MetricKey) => (hasGoal(key.name) ? 0 : /^(val|valid|test|eval)/.test(key.name) ? 1 : 2);
   const metrics = [...numeric].sort((a, b) => rank(a) - rank(b)).slice(0, 4);
-  const columns = [...["name", "status"], ...metrics.map((key) => `metrics:${key.name}:${first?.definitions[key.name]?.goal ? "best" : "last"}`)];
+  const columns = [...["name", "status"], ...metrics.map((key) => `metrics:${key.name}:${hasGoal(key.name) ? "best" : "last"}`)];
   return [...columns, ...differing(runs).slice(0, 4).map((key) => `params:${key}`), "created_at", "duration", "user", "tags"].map(makeColumn);
 }
 

@@ -1,0 +1,112 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type ReactElement, useState } from "react";
+import { api } from "../api/client";
+import type { Version } from "../api/types";
+import { CopyButton, Empty, ErrorBox, Facts, Link, Loading, Panel, Snippet } from "../components/basic";
+import { formatAgo, formatSize, formatTime, shortDigest } from "../lib/format";
+import { to, useParam } from "../lib/router";
+import { language, t } from "../messages";
+import { AliasTag } from "./artifact/AliasTag";
+import { Changes, Timeline } from "./artifact/History";
+import { PromoteDialog } from "./artifact/Promote";
+import { FileTable } from "./run/Code";
+import { KeyValues } from "./run/Overview";
+
+/** One model or artifact: its versions, what points at them, and who moved it when. */
+export function ArtifactPage({ project, name, area }: { project: string; name: string; area: "models" | "artifacts" }): ReactElement {
+  const client = useQueryClient();
+  const [chosen, setChosen] = useParam("v");
+  const [promoting, setPromoting] = useState<Version | null>(null);
+  const versions = useQuery({ queryKey: ["versions", project, name], queryFn: ({ signal }) => api.versions(project, name, signal) });
+  const pointers = useQuery({ queryKey: ["pointers", project, name], queryFn: ({ signal }) => api.pointers(project, name, signal) });
+  const reload = () => {
+    for (const key of ["versions", "pointers", "version"]) void client.invalidateQueries({ queryKey: [key, project, name] });
+    void client.invalidateQueries({ queryKey: ["collections", project] });
+  };
+  if (versions.isPending) return <main className="page"><Loading /></main>;
+  if (!versions.data) return <main className="page"><ErrorBox error={versions.error} onRetry={reload} /></main>;
+  const list = [...versions.data].sort((a, b) => b.number - a.number);
+  const shown = list.find((version) => String(version.number) === chosen) ?? list[0];
+  if (!shown) return <main className="page"><Empty title={t(`${area}.none`)} /></main>;
+  const aliases = Object.fromEntries(list.flatMap((version) => version.aliases.map((alias) => [alias, version.number])));
+  const isModel = shown.type === "model";
+  return (
+    <main className="page">
+      <header className="page-head">
+        <h1>{name}</h1>
+        <span className="hint">{shown.type}</span>
+        <span className="grow" />
+        <button type="button" className="button primary" onClick={() => setPromoting(shown)}>
+          {t("model.promote")} v{shown.number}
+        </button>
+      </header>
+      {(pointers.data?.length ?? 0) > 0 && (
+        <Panel title={t("model.history")}>
+          <Timeline changes={pointers.data ?? []} />
+        </Panel>
+      )}
+      <div className="columns">
+        <div className="column">
+          <VersionDetail project={project} version={shown} isModel={isModel} />
+        </div>
+        <div className="column">
+          <Panel title={t("model.versions")} count={list.length}>
+            <ul className="versions">
+              {list.map((version) => (
+                <li key={version.number} className={version.number === shown.number ? "current" : ""}>
+                  <button type="button" aria-pressed={version.number === shown.number} onClick={() => setChosen(String(version.number))}>
+                    <b>v{version.number}</b>
+                    <span className="tags">
+                      {version.aliases.map((alias) => (
+                        <AliasTag key={alias} alias={alias} />
+                      ))}
+                    </span>
+                    <time className="hint" title={formatTime(version.created_at)}>
+                      {formatAgo(version.created_at, language())}
+                    </time>
+                  </button>
+                </li>
+              ))}
+            </ul>
+          </Panel>
+          <Panel title={t("model.history")}>{pointers.error ? <ErrorBox error={pointers.error} /> : <Changes changes={pointers.data ?? []} />}</Panel>
+        </div>
+      </div>
+      {promoting && <PromoteDialog version={promoting} aliases={aliases} onClose={() => setPromoting(null)} onDone={reload} />}
+    </main>
+  );
+}
+
+function VersionDetail({ project, version, isModel }: { project: string; version: Version; isModel: boolean }): ReactElement {
+  const ref = `v${version.number}`;
+  const found = useQuery({ queryKey: ["version", project, version.name, ref], queryFn: ({ signal }) => api.version(project, version.name, ref, signal) });
+  const target = version.aliases.find((alias) => alias !== "latest");
+  const code = isModel
+    ? `import madang\n\nmodel = madang.load_model("${version.name}${target ? `@${target}` : `:${ref}`}")`
+    : `import madang\n\nwith madang.init(project="${project}") as run:\n    path = run.use("${version.name}:${ref}")`;
+  return (
+    <>
+      <Panel title={`${version.name}:${ref}`}>
+        <Facts
+          facts={[
+            ["table.digest", <span className="with-copy"><code title={version.digest}>{shortDigest(version.digest)}</code><CopyButton text={version.digest} /></span>],
+            ["fact.created", formatTime(version.created_at)],
+            ["table.size", formatSize(version.size)],
+            ["model.from", version.run && <Link to={to.run(version.run)}>{version.run.slice(0, 12)}</Link>],
+            ["fact.user", version.actor],
+            ["run.notes", version.description],
+          ]}
+        />
+      </Panel>
+      <Snippet code={code} label={t("model.load")} />
+      {Object.keys(version.metadata).length > 0 && (
+        <Panel title={t("model.metadata")}>
+          <KeyValues values={version.metadata} />
+        </Panel>
+      )}
+      <Panel title={t("model.files")} count={version.files}>
+        {found.error ? <ErrorBox error={found.error} onRetry={() => void found.refetch()} /> : found.data?.entries ? <FileTable files={found.data.entries} href={(file) => api.versionFile(project, version.name, ref, file.path)} /> : <Loading />}
+      </Panel>
+    </>
+  );
+}

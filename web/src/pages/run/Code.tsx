@@ -1,0 +1,119 @@
+import { useQuery } from "@tanstack/react-query";
+import type { ReactElement } from "react";
+import { api } from "../../api/client";
+import type { FileItem, Omitted, Run } from "../../api/types";
+import { CopyButton, Empty, ErrorBox, Facts, Loading, Panel } from "../../components/basic";
+import { Icon } from "../../components/Icon";
+import { type DiffFile, parseDiff } from "../../lib/diff";
+import { formatSize, shortDigest } from "../../lib/format";
+import { t } from "../../messages";
+
+export function CodeTab({ run }: { run: Run }): ReactElement {
+  const code = run.code;
+  const diff = useQuery({ queryKey: ["diff", run.id, code?.diff?.digest], queryFn: ({ signal }) => api.diff(run.id, signal), enabled: Boolean(code?.diff), staleTime: Number.POSITIVE_INFINITY });
+  if (!code) return <Empty title={t("code.none")} />;
+  const checkout = `git fetch && git switch --detach ${code.commit}`;
+  return (
+    <div className="stack">
+      <Panel title={t("tab.code")}>
+        <Facts
+          facts={[
+            ["fact.commit", code.commit && <span className="with-copy"><code>{code.commit}</code><CopyButton text={checkout} label={checkout} /></span>],
+            ["fact.branch", code.branch],
+            ["fact.remote", code.remote && <code>{code.remote}</code>],
+            ["fact.entry", code.entry && <code>{code.entry}</code>],
+            ["fact.dirty", t(code.dirty ? "yes" : "no")],
+          ]}
+        />
+      </Panel>
+      <OmittedPanel title={t("code.withheld")} items={code.withheld ?? []} warn />
+      {!code.dirty && !code.diff && <p className="notice good"><Icon name="check" /> {t("code.clean")}</p>}
+      {diff.error && <ErrorBox error={diff.error} onRetry={() => void diff.refetch()} />}
+      {code.diff && diff.isPending && <Loading />}
+      {diff.data !== undefined && parseDiff(diff.data).map((file) => <FileDiff key={file.path} file={file} />)}
+      {(code.untracked?.length ?? 0) > 0 && (
+        <Panel title={t("code.untracked")} count={code.untracked?.length ?? 0}>
+          <FileTable files={code.untracked ?? []} />
+        </Panel>
+      )}
+      <OmittedPanel title={t("code.skipped")} items={code.skipped ?? []} />
+    </div>
+  );
+}
+
+const SHOWN = 3000;
+
+function FileDiff({ file }: { file: DiffFile }): ReactElement {
+  return (
+    <details className="panel diff" open>
+      <summary>
+        <Icon name="file" size={14} />
+        <code>{file.path}</code>
+        <span className="grow" />
+        <span className="plus">+{file.added}</span>
+        <span className="minus">−{file.removed}</span>
+      </summary>
+      <div className="diff-body" tabIndex={0} role="region" aria-label={file.path}>
+        <table>
+          <tbody>
+            {file.lines.slice(0, SHOWN).map((line, at) => (
+              <tr key={at} className={`diff-${line.kind}`}>
+                <td className="diff-n">{line.before ?? ""}</td>
+                <td className="diff-n">{line.after ?? ""}</td>
+                <td className="diff-sign">{line.kind === "added" ? "+" : line.kind === "removed" ? "−" : ""}</td>
+                <td className="diff-text">{line.text}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}
+
+export function FileTable({ files, href }: { files: readonly FileItem[]; href?: (file: FileItem) => string }): ReactElement {
+  return (
+    <div className="table-wrap">
+      <table className="data-table">
+        <thead>
+          <tr>
+            <th>{t("table.path")}</th>
+            <th className="right">{t("table.size")}</th>
+            <th>{t("table.digest")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {files.slice(0, 2000).map((file) => (
+            <tr key={file.path}>
+              <td>{href ? <a href={href(file)} download>{file.path}</a> : file.path}</td>
+              <td className="right">{formatSize(file.size)}</td>
+              <td>
+                <code title={file.digest}>{shortDigest(file.digest)}</code>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function OmittedPanel({ title, items, warn }: { title: string; items: readonly Omitted[]; warn?: boolean }): ReactElement | null {
+  if (items.length === 0) return null;
+  return (
+    <Panel title={title} count={items.length} className={warn ? "panel-warn" : ""}>
+      <table className="data-table">
+        <tbody>
+          {items.map((item) => (
+            <tr key={item.path}>
+              <td>
+                <code>{item.path}</code>
+              </td>
+              <td>{item.reason}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Panel>
+  );
+}
