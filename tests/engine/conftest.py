@@ -49,9 +49,10 @@ class Place:
 def place(store: Path) -> Place:
     """A workspace store, made when it is missing."""
     layout.ensure(str(store))
-    records = open_sqlite(str(store / "records.db"), durable=False)
+    records = open_sqlite(str(store / "records.db"), durable=False, log=str(store / "changes.log"))
     files = LocalSegments(str(store))
     tracking = Tracking(records, files)
+    records.replay(tracking.catch_up)
     return Place(str(store), records, files, tracking, Search(records, tracking))
 
 

@@ -163,7 +163,10 @@ def record(state: RunState, overrides: Overrides, metrics: Mapping[str, MetricSu
         forked_from=state.forked_from[1] if state.forked_from else None,
         alerts=[item for _, item in state.alerts],
         verdict=state.verdict[1] if state.verdict else None,
-        segments=[_segment_info(state, segment, info) for segment, info in state.segments.items()],
+        segments=[
+            _segment_info(state, segment, info)
+            for segment, info in sorted(state.segments.items(), key=lambda item: (item[1].began, item[0]))
+        ],
         unread=state.unread,
         deleted_at=overrides.deleted_at,
         archived=overrides.archived,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from madang.backends.records.database import Database
+from madang.backends.records.journaled import ChangeLog, JournaledRuns, JournaledVersions, replay
 from madang.backends.records.names import Names
 from madang.backends.records.runs import SqlRuns
 from madang.backends.records.segments import SqlHistory, SqlSegments
@@ -16,15 +18,16 @@ __all__ = ["SqlRecords", "open_postgres", "open_sqlite"]
 
 
 class SqlRecords:
-    """`ports.records.Records` over one database."""
+    """`ports.records.Records` over one database; with a ``log``, what no segment holds is also written to that file."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: str = "") -> None:
         names = Names(database)
         self._db = database
-        self.runs = SqlRuns(database, names)
+        self._log = ChangeLog(database, log) if log else None
+        self.runs = JournaledRuns(database, names, self._log) if self._log else SqlRuns(database, names)
         self.segments = SqlSegments(database, names)
         self.history = SqlHistory(database)
-        self.versions = SqlVersions(database)
+        self.versions = JournaledVersions(database, self._log) if self._log else SqlVersions(database)
         self.tokens = SqlTokens(database)
         self.settings = SqlSettings(database)
 
@@ -32,14 +35,25 @@ class SqlRecords:
         """Everything this thread does in the block happens together or not at all."""
         return self._db.transaction()
 
+    def replay(self, catch_up: Callable[[], None]) -> None:
+        """Take in changes that only the log has: the records were lost, or a process died between log and commit.
+
+        ``catch_up`` reads the segments that the changes speak of. Cheap when there is nothing to do.
+        """
+        if self._log is not None:
+            replay(self._db, self._log, catch_up)
+
     def close(self) -> None:
         """Give back connections and files."""
         self._db.close()
 
 
-def open_sqlite(path: str, *, durable: bool) -> SqlRecords:
-    """Records in one SQLite file, made when it is missing. ``durable`` (a hub) waits for the disk at each commit."""
-    return SqlRecords(SqliteDatabase(path, durable=durable))
+def open_sqlite(path: str, *, durable: bool, log: str = "") -> SqlRecords:
+    """Records in one SQLite file, made when it is missing. ``durable`` (a hub) waits for the disk at each commit.
+
+    A workspace gives the path of its ``log`` of changes, and calls `SqlRecords.replay` after opening.
+    """
+    return SqlRecords(SqliteDatabase(path, durable=durable), log)
 
 
 def open_postgres(url: str) -> SqlRecords:

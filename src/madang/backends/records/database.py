@@ -108,10 +108,12 @@ class Database(ABC):
         try:
             self._step(connection, self._begin)
             self._mine.connection = connection
-            self._mine.after = []
+            self._mine.before, self._mine.after = [], []
             self._mine.scratch = {}
             try:
                 yield
+                for action in self._mine.before:
+                    action()
                 self._step(connection, _commit)
             except BaseException:
                 self._step(connection, self._roll_back)
@@ -127,6 +129,10 @@ class Database(ABC):
     def scratch(self) -> dict[Any, Any]:
         """A memory of the present transaction; one to throw away when there is none."""
         return self._mine.scratch if self.in_transaction else {}
+
+    def before_commit(self, action: Callable[[], None]) -> None:
+        """Do something as the last step of the present transaction, inside it."""
+        self._mine.before.append(action)
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Do something once the present transaction has succeeded; at once when there is none."""

@@ -98,25 +98,64 @@ class SqlVersions:
     ) -> VersionRecord:
         """Commit a version under the next number."""
         with self._db.transaction():
-            if origin is not None:
-                row = self._db.row("version_by_origin", segment=origin[0], sequence=origin[1])
-                if row is not None:
-                    return self._known(*row)
+            settled = self._origin(origin)
             line = self._line_for(version, first)
-            number = line.next - 1
-            latest = self._db.row("get_version", collection=line.number, number=number)
-            if latest is None or latest[1] != version.digest:
-                number = line.next
+            number = line.next - 1 if settled is None else settled
+            there = self._db.row("get_version", collection=line.number, number=number)
+            if settled is None and (there is None or there[1] != version.digest):
+                number, there = line.next, None
+            elif settled is not None and there is not None:
+                return self._written_by(version.run, line, version, number)
+            if there is None:
                 self._insert(line, number, version, entries)
             for alias in version.aliases:
                 if alias != "latest":
                     self._db.run("put_alias", collection=line.number, alias=alias, number=number)
             place = {"collection": line.number, "number": number}
-            if origin is not None:
+            if origin is not None and settled is None:
                 self._db.run("add_origin", segment=origin[0], sequence=origin[1], **place)
+            return self._written_by(version.run, line, version, number)
+
+    def _written_by(self, run: str, line: _Line, version: VersionRecord, number: int) -> VersionRecord:
+        if run:
+            self._db.run("add_writer", run=run, collection=line.number, number=number)
+        return self._known(version.project, version.name, number)
+
+    def _origin(self, origin: tuple[str, int] | None) -> int | None:
+        """The number of the version that was made of an event."""
+        row = self._db.row("version_by_origin", segment=origin[0], sequence=origin[1]) if origin else None
+        return int(row[2]) if row else None
+
+    def made_of(self, origin: tuple[str, int]) -> VersionRecord | None:
+        """The version that was made of an event, if it is there."""
+        row = self._db.row("version_by_origin", segment=origin[0], sequence=origin[1])
+        return self.get(row[0], row[1], int(row[2])) if row else None
+
+    def reserve(self, version: VersionRecord, origin: tuple[str, int], first: int) -> None:
+        """Keep ``version.number`` for the version that an event will make."""
+        with self._db.transaction():
+            line = self._line_for(version, first)
+            if self._origin(origin) is None:
+                self._db.run(
+                    "add_origin",
+                    segment=origin[0],
+                    sequence=origin[1],
+                    collection=line.number,
+                    number=version.number,
+                )
+                self._db.run("advance_collection", number=line.number, next=version.number + 1)
+
+    def insert(self, version: VersionRecord, entries: Sequence[Entry], first: int) -> None:
+        """Put a version back under the number that it has."""
+        with self._db.transaction():
+            line = self._line_for(version, first)
+            self._insert(line, version.number, version, entries)
             if version.run:
-                self._db.run("add_writer", run=version.run, **place)
-            return self._known(version.project, version.name, number)
+                self._db.run("add_writer", run=version.run, collection=line.number, number=version.number)
+
+    def place(self, project: str, name: str, alias: str, number: int) -> None:
+        """Put an alias at a version, without history."""
+        self._db.run("put_alias", collection=self._needed(project, name).number, alias=alias, number=number)
 
     def _line_for(self, version: VersionRecord, first: int) -> _Line:
         line = self._line(version.project, version.name)
@@ -155,7 +194,7 @@ class SqlVersions:
             metadata=_pack(version.metadata),
             tags=_pack(version.tags),
         )
-        self._db.run("advance_collection", number=line.number)
+        self._db.run("advance_collection", number=line.number, next=number + 1)
         self._db.run(
             "put_manifest",
             project=version.project,

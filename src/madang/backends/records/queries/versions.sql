@@ -14,7 +14,7 @@ INSERT INTO collections (project, name, type, first, next, created_at, descripti
 VALUES (:project, :name, :type, :first, :first, :created_at, '', :tags) RETURNING number;
 
 -- name: advance_collection
-UPDATE collections SET next = next + 1 WHERE number = :number;
+UPDATE collections SET next = :next WHERE number = :number AND next < :next;
 
 -- name: edit_collection
 UPDATE collections SET description = :description, tags = :tags WHERE number = :number;

@@ -1,0 +1,242 @@
+"""Records of a workspace: what is in no segment is also written to ``changes.log``, so that records.db may be lost.
+
+The log is JSON lines, written and synced inside the transaction, just before its commit. What the log has beyond the
+place that the records have noted (a crash in between, or records made anew) is taken in by `replay`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import msgspec
+
+from madang.backends.records.database import Database
+from madang.backends.records.names import Names
+from madang.backends.records.runs import SqlRuns
+from madang.backends.records.settings import SqlSettings
+from madang.backends.records.versions import SqlVersions
+from madang.domain.runs import RunChange
+from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.errors import MadangError
+from madang.formats.journal import from_json
+from madang.formats.segment import to_json
+from madang.formats.store import refused
+
+_PLACE = "changes"  # the setting that says how much of the log the records have taken in
+
+
+class ChangeLog:
+    """The file. Its writers follow one another because they write inside a transaction of the records."""
+
+    def __init__(self, database: Database, path: str) -> None:
+        self._db = database
+        self._path = path
+        self._settings = SqlSettings(database)
+
+    def note(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Write one change at the end of the present transaction."""
+        lines = self._db.scratch.setdefault(self, [])
+        if not lines:
+            self._db.before_commit(lambda: self._write(lines))
+        lines.append(msgspec.json.encode({kind: to_json(body)}) + b"\n")
+
+    def _write(self, lines: list[bytes]) -> None:
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            with os.fdopen(descriptor, "ab") as file:
+                size = os.fstat(descriptor).st_size
+                known = self.place()
+                torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+                file.write(b"".join([b"\n" if torn else b"", *lines]))
+                file.flush()
+                os.fsync(descriptor)
+                after = os.fstat(descriptor).st_size
+        except OSError as error:
+            raise refused(self._path, error) from error
+        if size == known:  # else there is something before it that is to be replayed first
+            self.set_place(after)
+
+    def place(self) -> int:
+        """Up to which byte the records have taken the log in."""
+        return int(self._settings.get(_PLACE) or b"0")
+
+    def set_place(self, place: int) -> None:
+        """Note it."""
+        self._settings.set(_PLACE, str(place).encode())
+
+    def size(self) -> int:
+        """How long the log is; 0 when there is none."""
+        try:
+            return os.stat(self._path).st_size
+        except OSError:
+            return 0
+
+    def lines(self, place: int, size: int) -> list[dict[str, Any]]:
+        """The changes from a place to a size; what is torn or no JSON is passed over."""
+        with open(self._path, "rb") as file:
+            file.seek(place)
+            content = file.read(size - place)
+        found = []
+        for line in content.split(b"\n"):
+            try:
+                body = from_json(msgspec.json.decode(line)) if line else None
+            except (msgspec.DecodeError, RecursionError):
+                continue
+            if isinstance(body, dict):
+                found.append(body)
+        return found
+
+
+class JournaledRuns(SqlRuns):
+    """Runs whose changes from outside are in the log."""
+
+    def __init__(self, database: Database, names: Names, log: ChangeLog) -> None:
+        super().__init__(database, names)
+        self._log = log
+
+    def describe_project(self, name: str, description: str, at: int) -> None:
+        """Set a project's description."""
+        with self._db.transaction():
+            super().describe_project(name, description, at)
+            self._log.note("project", {"name": name, "description": description, "at": at})
+
+    def add_change(self, run: str, change: RunChange, actor: str, at: int, revision: int) -> None:
+        """Keep one change from outside."""
+        with self._db.transaction():
+            super().add_change(run, change, actor, at, revision)
+            body = {"run": run, "set": asdict(change), "actor": actor, "at": at, "revision": revision}
+            self._log.note("change", body)
+
+
+class JournaledVersions(SqlVersions):
+    """Versions whose numbers, aliases and texts are in the log."""
+
+    def __init__(self, database: Database, log: ChangeLog) -> None:
+        super().__init__(database)
+        self._log = log
+
+    def add(
+        self, version: VersionRecord, entries: Sequence[Entry], origin: tuple[str, int] | None = None, first: int = 1
+    ) -> VersionRecord:
+        """Commit a version under the next number."""
+        with self._db.transaction():
+            if origin is not None and self.made_of(origin) is not None:
+                return super().add(version, entries, origin, first)
+            made = super().add(version, entries, origin, first)
+            body = {"record": asdict(replace(made, aliases=version.aliases)), "origin": origin, "first": first}
+            files = None if origin else [[item.path, item.digest, item.size] for item in entries]
+            self._log.note("version", {**body, "entries": files})
+        return made
+
+    def edit(
+        self,
+        project: str,
+        name: str,
+        number: int,
+        *,
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> VersionRecord:
+        """Replace what is not None."""
+        body = {"project": project, "name": name, "number": number, "description": description}
+        with self._db.transaction():
+            made = super().edit(project, name, number, description=description, metadata=metadata, tags=tags)
+            self._log.note("edit", {**body, "metadata": metadata, "tags": tags})
+        return made
+
+    def edit_collection(
+        self, project: str, name: str, *, description: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Replace what is not None."""
+        with self._db.transaction():
+            super().edit_collection(project, name, description=description, tags=tags)
+            self._log.note("collection", {"project": project, "name": name, "description": description, "tags": tags})
+
+    def point(self, change: PointerChange, expected: Any = ...) -> PointerChange:
+        """Move an alias and write the history."""
+        with self._db.transaction():
+            made = super().point(change, expected)
+            self._log.note("pointer", asdict(made))
+        return made
+
+
+def replay(database: Database, log: ChangeLog, catch_up: Callable[[], None]) -> None:
+    """Take in what the log has and the records have not. ``catch_up`` reads the segments that changes speak of."""
+    size, place = log.size(), log.place()
+    if size <= place:
+        return
+    lines = log.lines(place, size)
+    with database.transaction():
+        if log.place() != place:
+            return  # another process is at it
+        versions = SqlVersions(database)
+        for body in lines:
+            _forgiving(lambda said: _settle(versions, said), body.get("version"))
+    catch_up()
+    with database.transaction():
+        if log.place() != place:
+            return
+        redo = _Redo(database)
+        for body in lines:
+            for kind, value in body.items():
+                action = getattr(redo, f"do_{kind}", None) if kind.isidentifier() else None
+                if action is not None:
+                    _forgiving(action, value)
+        log.set_place(size)
+
+
+def _settle(versions: SqlVersions, body: dict[str, Any]) -> None:
+    """A version gets the number that it had, before anything else takes it."""
+    version = VersionRecord(**{**body["record"], "aliases": ()})
+    if body["origin"]:
+        versions.reserve(version, (body["origin"][0], body["origin"][1]), body["first"])
+    elif versions.get(version.project, version.name, version.number) is None:
+        versions.insert(version, [Entry(*item) for item in body["entries"]], body["first"])
+
+
+class _Redo:
+    """The changes of the log, one method a kind."""
+
+    def __init__(self, database: Database) -> None:
+        self._runs = SqlRuns(database, Names(database))
+        self._versions = SqlVersions(database)
+
+    def do_version(self, body: dict[str, Any]) -> None:
+        record = body["record"]
+        for alias in record["aliases"]:
+            if alias != "latest":
+                self._versions.place(record["project"], record["name"], alias, record["number"])
+
+    def do_change(self, body: dict[str, Any]) -> None:
+        stored = self._runs.get(body["run"])
+        if stored is not None and stored.overrides.revision < body["revision"]:
+            change = RunChange(**{**body["set"], "tags_removed": tuple(body["set"]["tags_removed"])})
+            stored.overrides.fold(change, body["at"])
+            self._runs.put(stored, {"tags"})
+            self._runs.add_change(body["run"], change, body["actor"], body["at"], body["revision"])
+
+    def do_pointer(self, body: dict[str, Any]) -> None:
+        self._versions.point(PointerChange(**body))
+
+    def do_edit(self, body: dict[str, Any]) -> None:
+        self._versions.edit(**body)
+
+    def do_collection(self, body: dict[str, Any]) -> None:
+        self._versions.edit_collection(**body)
+
+    def do_project(self, body: dict[str, Any]) -> None:
+        self._runs.describe_project(**body)
+
+
+def _forgiving(redo: Callable[[dict[str, Any]], None], body: Any) -> None:
+    """A change of something that is no longer there, or a line of another release, changes nothing."""
+    if not isinstance(body, dict):
+        return
+    try:
+        redo(body)
+    except (MadangError, TypeError, KeyError, IndexError):
+        return
