@@ -171,6 +171,6 @@ def test_outside_a_repository(tmp_path: Path) -> None:
 def test_completion(project: Project, shell: str) -> None:
     """Each shell gets its script; asked by the shell, it names commands, subcommands and options."""
     assert "_MADANG_COMPLETE" in project.madang("completion", shell).out
-    asked = {"_MADANG_COMPLETE": "bash_complete"}
-    assert "plain,show" in project.madang(COMP_WORDS="madang runs sh", COMP_CWORD="2", **asked).out
-    assert "plain,--order-by" in project.madang(COMP_WORDS="madang runs list --or", COMP_CWORD="3", **asked).out
+    project.env["_MADANG_COMPLETE"] = "bash_complete"
+    assert "plain,show" in project.madang(COMP_WORDS="madang runs sh", COMP_CWORD="2").out
+    assert "plain,--order-by" in project.madang(COMP_WORDS="madang runs list --or", COMP_CWORD="3").out

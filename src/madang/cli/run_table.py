@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from madang.cli import output, records
+from madang.domain.compare import value_of
 from madang.domain.metrics import definition_of
 from madang.domain.query import Field
 from madang.domain.runs import RunRecord
 from madang.formats.filter import parse_order
-from madang.sdk.summary import summarize
 
 
 def parse_columns(text: str) -> list[Field]:
@@ -65,8 +65,9 @@ def print_runs(runs: Sequence[RunRecord], columns: list[Field], ordered_by: list
 
 def summary(run: RunRecord) -> dict[str, object]:
     """One value a metric, without the system's samples."""
-    logged = {key: item for key, item in run.metrics.items() if not key.startswith("system/")}
-    return summarize(logged, run.definitions, run.summary)
+    keys = dict.fromkeys((*run.metrics, *run.summary))
+    values = {key: value_of(run, key) for key in keys if not key.startswith("system/")}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _differing(runs: Sequence[RunRecord], most: int) -> list[str]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
-
-from blake3 import blake3
 
 from madang.domain.access import Permission, Principal, require
 from madang.domain.events import BlobRef
@@ -67,6 +63,8 @@ class Artifacts:
             TooLarge, InvalidInput: more or fewer bytes than claimed.
             StorageError: the disk refused.
         """
+        import tempfile  # noqa: PLC0415 - commands that only read do not pay for it
+
         require(who, Permission.WRITE, project)
         check_name(project, "project")
         claimed = check_digest(digest) if digest else ""
@@ -233,6 +231,10 @@ class Artifacts:
 
 def _take(file: Any, pieces: Iterable[bytes], claimed: str, size: int | None) -> tuple[str, int]:
     """Write the pieces to a file while hashing them; (BLAKE3 name, bytes)."""
+    import hashlib  # noqa: PLC0415 - see put_blob
+
+    from blake3 import blake3  # noqa: PLC0415 - see put_blob
+
     own = blake3()
     algorithm, _, hexdigest = claimed.partition(":")
     other: _Hash | None = None
