@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, meter, relative, repository
+from madang.cli.data_command import DataCommand, meter, relative, repository, resolved
 
 if TYPE_CHECKING:
     from madang.workspace.data.checkout import Report
@@ -35,10 +35,9 @@ def checkout(
     """
     from madang.workspace.data.checkout import checkout as restore
     from madang.workspace.data.checkout import raise_if_incomplete
-    from madang.workspace.data.outs import resolve
 
     with repository() as repo:
-        report = restore(repo, resolve(repo, targets, recursive=recursive), force=force, meter=meter(quiet or as_json))
+        report = restore(repo, resolved(repo, targets, recursive), force=force, meter=meter(quiet or as_json))
         show(report, quiet=quiet, as_json=as_json)
         if not allow_missing:
             raise_if_incomplete(report, repo.root)

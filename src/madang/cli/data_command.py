@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from madang.cli import progress
+from madang.cli import output, progress
 from madang.errors import ConfigError, MadangError, NotAWorkspace, StorageError
 
 if TYPE_CHECKING:
+    from madang.workspace.data.outs import Target
     from madang.workspace.data.progress import Meter
     from madang.workspace.data.repository import Repository
 
@@ -83,6 +84,17 @@ def repository() -> Iterator[Repository]:
         yield found
     finally:
         found.close()
+
+
+def resolved(repo: Repository, targets: tuple[str, ...], recursive: bool) -> list[Target]:
+    """What the user named. Says so when outputs of pipelines, which are not looked at, may be meant as well."""
+    from madang.workspace.data.outs import resolve
+
+    chosen = resolve(repo, targets, recursive=recursive)
+    if repo.pipelines and not targets:
+        names = ", ".join(relative(path) for path in repo.pipelines[:3])
+        output.note(f"note: outputs of the pipeline in {names} are not handled by this command yet; use dvc for them.")
+    return chosen
 
 
 def meter(is_quiet: bool) -> Meter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from madang.cli import output
-from madang.cli.data_command import TransferCommand, files, meter, repository
+from madang.cli.data_command import TransferCommand, files, meter, repository, resolved
 
 
 @click.command(cls=TransferCommand)
@@ -26,12 +26,11 @@ def fetch(
       madang fetch data/train.csv -r backup
     """
     from madang.wiring_data import open_remote
-    from madang.workspace.data.outs import resolve
     from madang.workspace.data.transfer import fetch as receive
     from madang.workspace.data.transfer import raise_if_incomplete
 
     with repository() as repo:
-        chosen = resolve(repo, targets, recursive=recursive)
+        chosen = resolved(repo, targets, recursive)
         moved = receive(repo, chosen, open_remote, remote=remote, jobs=jobs, meter=meter(quiet or as_json))
         if as_json:
             output.data(

@@ -8,7 +8,7 @@ import click
 
 from madang.cli import output
 from madang.cli.checkout import show
-from madang.cli.data_command import TransferCommand, files, meter, relative, repository
+from madang.cli.data_command import TransferCommand, files, meter, relative, repository, resolved
 
 if TYPE_CHECKING:
     from madang.workspace.data.checkout import Report
@@ -43,10 +43,9 @@ def pull(
     from madang.wiring_data import open_remote
     from madang.workspace.data import transfer
     from madang.workspace.data.checkout import checkout, raise_if_incomplete
-    from madang.workspace.data.outs import resolve
 
     with repository() as repo:
-        chosen = resolve(repo, targets, recursive=recursive)
+        chosen = resolved(repo, targets, recursive)
         moved = transfer.fetch(repo, chosen, open_remote, remote=remote, jobs=jobs, meter=meter(quiet or as_json))
         report = checkout(repo, chosen, force=force, meter=meter(quiet or as_json))
         if as_json:

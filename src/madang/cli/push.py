@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from madang.cli import output
-from madang.cli.data_command import TransferCommand, files, meter, repository
+from madang.cli.data_command import TransferCommand, files, meter, repository, resolved
 
 
 @click.command(cls=TransferCommand)
@@ -26,12 +26,11 @@ def push(
       madang push data/train.csv -r backup
     """
     from madang.wiring_data import open_remote
-    from madang.workspace.data.outs import resolve
     from madang.workspace.data.transfer import push as send
     from madang.workspace.data.transfer import raise_if_incomplete
 
     with repository() as repo:
-        chosen = resolve(repo, targets, recursive=recursive)
+        chosen = resolved(repo, targets, recursive)
         moved = send(repo, chosen, open_remote, remote=remote, jobs=jobs, meter=meter(quiet or as_json))
         if as_json:
             output.data(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import PlainCommand, meter, relative, repository
+from madang.cli.data_command import PlainCommand, meter, relative, repository, resolved
 
 if TYPE_CHECKING:
     from madang.workspace.data.outs import Target
@@ -32,10 +32,8 @@ def status(
       madang status data/train.csv --json
       madang status --cloud
     """
-    from madang.workspace.data.outs import resolve
-
     with repository() as repo:
-        chosen = resolve(repo, targets, recursive=recursive)
+        chosen = resolved(repo, targets, recursive)
         if cloud or remote:
             differs = _show_cloud(repo, chosen, remote, as_json, quiet)
         else:

@@ -13,6 +13,8 @@ from madang.formats.dvc.ignore import Ignore
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.scan import HIDDEN_FOLDERS, rules_above, with_rules_of
 
+PIPELINE = "dvc.yaml"
+
 
 @dataclass(frozen=True, slots=True)
 class TrackedOut:
@@ -90,6 +92,7 @@ def tracked(repository: Repository, top: str | None = None) -> list[TrackedOut]:
         InvalidInput: a file that cannot be read.
     """
     found: list[TrackedOut] = []
+    repository.pipelines.clear()
     start = top or repository.root
     for path in _dvc_files(repository, start, rules_above(repository.root, start), found):
         found.extend(outs_of(path))
@@ -108,6 +111,8 @@ def _dvc_files(repository: Repository, start: str, rules: Ignore, found: list[Tr
             if entry.is_dir(follow_symlinks=False):
                 if entry.name not in HIDDEN_FOLDERS and not (ignore and ignore.hides(relative, True)):
                     folders.append(entry.path)
+            elif entry.name == PIPELINE:
+                repository.pipelines.append(entry.path)
             elif _is_dvc_file(entry) and not (ignore and ignore.hides(relative, False)):
                 yield entry.path
         known = {out.path for out in found}

@@ -48,6 +48,7 @@ class Repository:
         self.dvc_dir = os.path.join(self.root, DVC_DIR)
         self.tmp_dir = os.path.join(self.dvc_dir, "tmp")
         self.private_dir = os.path.join(self.tmp_dir, "madang")
+        self.pipelines: list[str] = []  # dvc.yaml files met while looking for tracked data
         self._cache_dir = cache_dir
 
     @cached_property
