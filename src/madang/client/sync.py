@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from madang.client.http import HubClient
@@ -159,12 +159,18 @@ def _check_segment(upload: RunUpload, file: SegmentFile) -> SegmentCheck:
 
 
 def _compare_records(here: RunRecord, there: RunRecord, found: Check) -> None:
+    here, there = _sorted(here), _sorted(there)
     for name in COMPARED:
         if not same(getattr(here, name), getattr(there, name)):
             found.differs.append(name)
     for name in _CHANGEABLE:
         if not same(getattr(here, name), getattr(there, name)):
             (found.changed if here.revision or there.revision else found.differs).append(name)
+
+
+def _sorted(record: RunRecord) -> RunRecord:
+    """With the segments in an order that does not depend on their arrival."""
+    return replace(record, segments=sorted(record.segments, key=lambda info: info.id))
 
 
 def _compare_history(here: dict[str, Series], there: dict[str, Series], found: Check) -> None:

@@ -145,6 +145,7 @@ class FollowedRun:
         own, self._own = self._own, None
         if own is not None:
             try:
+                own.append(codec.FINISHED, {"status": "finished"})
                 own.sync()
             except MadangError as error:
                 self._say(f"run {self.run}: {error}")
