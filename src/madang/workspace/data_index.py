@@ -91,7 +91,7 @@ class Repo:
         Raises:
             Conflict: something in it is being written. InvalidInput, NotFound: it holds what cannot be tracked.
         """
-        content = hashing.current_content(self.repository, os.path.abspath(path), lambda _: None)
+        content = hashing.current_content(self.repository, os.path.abspath(path))
         return content.md5 if content is not None else None
 
     def missing_objects(self, worktree_root: str) -> list[MissingObject]:

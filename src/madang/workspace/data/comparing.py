@@ -27,21 +27,20 @@ def changes(repository: Repository, targets: Iterable[Target], meter: progress.M
         Incompatible: data this release cannot handle. Others as `current_content`.
     """
     found = []
-    with meter(0, "B", "hashing") as advance:
-        for target in targets:
-            check_supported(target.out)
-            state = _state_of(repository, target.out, advance)
-            if state is not None:
-                found.append(Change(target.out, state))
+    for target in targets:
+        check_supported(target.out)
+        state = _state_of(repository, target.out, meter)
+        if state is not None:
+            found.append(Change(target.out, state))
     return found
 
 
-def _state_of(repository: Repository, out: TrackedOut, advance: progress.Advance) -> str | None:
+def _state_of(repository: Repository, out: TrackedOut, meter: progress.Meter) -> str | None:
     if out.md5 is None:
         return "new" if os.path.lexists(out.path) else "deleted"
     if out.entry.cache and not is_cached(repository, out.md5):
         return "not in cache"
-    content = current_content(repository, out.path, advance)
+    content = current_content(repository, out.path, meter)
     if content is None:
         return "deleted"
     return None if content.md5 == out.md5 else "modified"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from madang.errors import NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.dvcfile import Content
+from madang.workspace.data import progress
 from madang.workspace.data.cache import Hashed, hash_file
 from madang.workspace.data.parallel import each
 from madang.workspace.data.repository import Repository
@@ -77,7 +78,7 @@ def remember_tree(state: State, folder: str, tree: Tree, content: Content) -> No
         state.set_tree(folder, TreeRow(tree.fingerprint(), content.md5, content.size, content.nfiles or 0))
 
 
-def current_content(repository: Repository, path: str, advance: Callable[[int], None]) -> Content | None:
+def current_content(repository: Repository, path: str, meter: progress.Meter = progress.silent) -> Content | None:
     """What a path holds now, or None when nothing is there. Unchanged files are not read.
 
     Raises:
@@ -95,7 +96,9 @@ def current_content(repository: Repository, path: str, advance: Callable[[int], 
     if row is not None and row.print == tree.fingerprint():
         return Content(row.name, row.size, row.nfiles)
     hashes = known_hashes(state, tree)
-    complete_hashes(state, path, hashes, advance)
+    total = sum(tree.key(index).size for index in hashes.unknown())
+    with meter(total, "B", f"hashing {os.path.basename(path)}") as advance:
+        complete_hashes(state, path, hashes, advance)
     content, _ = tree_content(hashes)
     remember_tree(state, path, tree, content)
     return content
