@@ -36,7 +36,7 @@ STATUS: dict[str, int] = {
 SHOWN = frozenset(
     {
         "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/svg+xml", "video/mp4", "video/webm",
-        "audio/mpeg", "audio/wav", "audio/ogg",
+        "audio/mpeg", "audio/wav", "audio/ogg", "text/plain",
     }
 )  # fmt: skip
 SANDBOX = (
@@ -129,6 +129,7 @@ def user_content(
         headers["content-disposition"] = "inline"
     else:
         kind = kind if kind in SHOWN else "application/octet-stream"
+        kind = "text/plain; charset=utf-8" if kind == "text/plain" else kind
         shown = "".join(sign if sign.isalnum() or sign in "._- " else "_" for sign in name if ord(sign) < 127) or "file"
         utf8 = quote(name.encode("utf-8", "replace"), safe="")
         headers["content-disposition"] = f"attachment; filename=\"{shown}\"; filename*=UTF-8''{utf8}"

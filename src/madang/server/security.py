@@ -97,13 +97,20 @@ class Gate:
         try:
             self._check_host(scope, headers)
             self._check_origin(scope["method"], headers)
-            scope["madang.who"] = await run_in_threadpool(self._principal, headers)
+            who = await run_in_threadpool(self._principal, headers)
         except MadangError as error:
             await answers.failed(error)(scope, receive, hardened)
             return
         except OSError as error:
             await answers.storage_failed(error)(scope, receive, hardened)
             return
+
+        async def again() -> None:
+            if await run_in_threadpool(self._principal, headers) != who:
+                raise Unauthenticated("The credential is no longer valid.", hint="Sign in again.")
+
+        scope["madang.who"] = who
+        scope["madang.again"] = again  # long answers ask now and then
         await self._app(scope, receive, hardened)
 
     def _check_host(self, scope: Scope, headers: Headers) -> None:

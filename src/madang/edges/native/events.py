@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from madang.domain.access import Permission
+from madang.domain.ids import is_id
 from madang.domain.pages import ChangedPage, NewPoints
 from madang.edges.native.live import COMMENT, event
 from madang.edges.native.services import NativeCall
@@ -15,21 +17,21 @@ from madang.errors import InvalidInput, MadangError
 from madang.formats import native, wire
 
 BATCH = 1000  # runs named in one event
+MAX_RUNS = 50  # followed by one stream
 
 
 async def events(call: NativeCall) -> Response:
-    """Open a stream over projects (``project=``) or over one run (``run=``).
+    """Open a stream over projects (``project=``) or over runs (``run=``).
 
     What can be refused is refused before the stream begins: a stream that opened ends only with the connection, the
     server, or the caller's permission.
     """
     runs = call.many("run")
-    if len(runs) > 1:
-        raise InvalidInput("A stream follows one run.", hint="Open one stream for each run, or follow the project.")
+    if len(runs) > MAX_RUNS:
+        raise InvalidInput(f"A stream follows at most {MAX_RUNS} runs.", hint="Follow the project instead.")
     resumed = call.request.headers.get("last-event-id", "") or call.text("since")
     if runs:
-        first = await run_in_threadpool(_open_run, call, runs[0], resumed)
-        body = _run_stream(call, *first)
+        body = _run_stream(call, await run_in_threadpool(_open_runs, call, runs, resumed))
     else:
         since = await run_in_threadpool(_open_projects, call, resumed)
         body = _project_stream(call, since)
@@ -77,31 +79,57 @@ async def _project_stream(call: NativeCall, since: int) -> AsyncIterator[bytes]:
             if len(page.runs) < BATCH:
                 return
 
-    async for piece in _follow(call, "", deltas):
+    async for piece in _follow(call, [], deltas):
         yield piece
 
 
-def _open_run(call: NativeCall, name: str, resumed: str) -> tuple[str, str, str]:
+class _Place(NamedTuple):
+    """How far a stream has told a run."""
+
+    cursor: str
+    status: str
+
+
+def _open_runs(call: NativeCall, names: list[str], resumed: str) -> dict[str, _Place]:
     search = call.services.search
-    run = search.run(call.who, name)
-    # Without a cursor the stream begins now: the page has read the history already.
-    cursor = resumed or search.new_points(call.who, run.id, "").cursor
-    return run.id, cursor, run.status
+    told = _read_places(resumed)
+    places = {}
+    for name in names:
+        run = search.run(call.who, name)
+        # Without a place the stream begins now: the page has read the history already.
+        cursor = told.get(run.id) or search.new_points(call.who, run.id, "").cursor
+        places[run.id] = _Place(cursor, "" if run.id in told else run.status)
+    return places
 
 
-async def _run_stream(call: NativeCall, run: str, cursor: str, status: str) -> AsyncIterator[bytes]:
-    yield event("hello", cursor, {"run": run, "status": status})
+def _read_places(text: str) -> dict[str, str]:
+    """The `id` of an event: run=cursor, joined by semicolons."""
+    pairs = [part.partition("=") for part in text.split(";") if part]
+    if any(not sign or not is_id(run) for run, sign, _ in pairs):
+        raise InvalidInput("The id of the last event does not belong to this stream.", hint="Begin without it.")
+    return {run: cursor for run, _, cursor in pairs}
+
+
+def _write_places(places: dict[str, _Place]) -> str:
+    return ";".join(f"{run}={place.cursor}" for run, place in places.items())
+
+
+async def _run_stream(call: NativeCall, places: dict[str, _Place]) -> AsyncIterator[bytes]:
+    statuses = {run: place.status for run, place in places.items()}
+    yield event("hello", _write_places(places), {"runs": statuses})
 
     async def deltas() -> AsyncIterator[bytes]:
-        nonlocal cursor, status
-        found, now = await run_in_threadpool(_news, call, run, cursor)
-        if found.cursor == cursor and now == status:
-            return
-        cursor, status = found.cursor, now
-        series = {key: native.series(item, wire.json_value) for key, item in found.series.items()}
-        yield event("points", cursor, {"run": run, "status": status, "series": series, "console": found.console})
+        for run, place in list(places.items()):
+            found, status = await run_in_threadpool(_news, call, run, place.cursor)
+            now = _Place(found.cursor, status)
+            if now == place:
+                continue
+            places[run] = now
+            series = {key: native.series(item, wire.json_value) for key, item in found.series.items()}
+            body = {"run": run, "status": status, "series": series, "console": found.console}
+            yield event("points", _write_places(places), body)
 
-    async for piece in _follow(call, run, deltas):
+    async for piece in _follow(call, list(places), deltas):
         yield piece
 
 
@@ -110,8 +138,10 @@ def _news(call: NativeCall, run: str, cursor: str) -> tuple[NewPoints, str]:
     return found, call.services.search.run(call.who, run).status
 
 
-async def _follow(call: NativeCall, run: str, deltas: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
-    async for moved in call.services.live.beats(run):
+async def _follow(
+    call: NativeCall, runs: list[str], deltas: Callable[[], AsyncIterator[bytes]]
+) -> AsyncIterator[bytes]:
+    async for moved in call.services.live.beats(runs):
         try:
             if moved:
                 async for piece in deltas():

@@ -32,6 +32,7 @@ class Live:
         self._look = look
         self._runs: Counter[str] = Counter()
         self._projects = 0
+        self._streams = 0
         self._revision = -1
         self._moves = 0  # how often the store has moved since the start
         self._moved = asyncio.Event()
@@ -41,7 +42,7 @@ class Live:
     @property
     def streams(self) -> int:
         """How many streams are open."""
-        return self._projects + self._runs.total()
+        return self._streams
 
     def stop(self) -> None:
         """End every stream; new ones are refused."""
@@ -55,15 +56,17 @@ class Live:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    async def beats(self, run: str = "") -> AsyncIterator[bool]:
-        """True when the store may have moved (and once at the start), False each 15 s when it has not.
+    async def beats(self, runs: Collection[str] = ()) -> AsyncIterator[bool]:
+        """For a stream over these runs (none: over projects): True at the start and when the store may have moved.
+
+        False comes each 15 s in which it has not.
 
         Raises:
             Unavailable: too many streams, or the server is stopping.
         """
         if self._stopping or self.streams >= MAX_STREAMS:
             raise Unavailable("The server takes no more live streams now.", hint="Try again in a minute.")
-        self._enter(run, 1)
+        self._enter(runs, 1)
         try:
             seen = self._moves
             yield True
@@ -72,14 +75,15 @@ class Live:
                 seen = self._moves
                 yield moved
         finally:
-            self._enter(run, -1)
+            self._enter(runs, -1)
 
-    def _enter(self, run: str, by: int) -> None:
-        if run:
+    def _enter(self, runs: Collection[str], by: int) -> None:
+        self._streams += by
+        for run in runs:
             self._runs[run] += by
             if not self._runs[run]:
                 del self._runs[run]
-        else:
+        if not runs:
             self._projects += by
         if self.streams and self._poller is None and not self._stopping:
             self._poller = asyncio.create_task(self._poll())

@@ -15,7 +15,7 @@ from madang.errors import InvalidInput, NotFound
 from madang.formats import filter as filters
 from madang.formats import native
 
-MAX_PAGE = 5000
+MAX_PAGE = 10_000
 MAX_KEYS = 500
 MAX_LINES = 10_000
 MAX_SERIES = 20_000  # runs times keys in one request
@@ -45,7 +45,7 @@ def _search(call: NativeCall, names: tuple[str, ...] | None) -> native.Page:
         projects=names,
         where=filters.parse_filter(call.text("filter")),
         order=tuple(filters.parse_order(text) for text in call.many("order_by")),
-        limit=call.integer("limit", 100, 0, MAX_PAGE),
+        limit=call.integer("limit", 100, 1, MAX_PAGE),
         cursor=call.text("cursor"),
         deleted=deleted,  # type: ignore[arg-type]
         text=call.text("text"),
@@ -166,7 +166,7 @@ def diff(call: NativeCall) -> Response:
     found = call.services.search.run(call.who, call.path["run"])
     if found.code is None or found.code.diff is None:
         raise NotFound(f"Run {found.id} has no code diff.", hint="It ran on a clean commit, or outside a repository.")
-    return send_blob(call, found.project, found.code.diff.digest, "code.diff", "text/x-diff")
+    return send_blob(call, found.project, found.code.diff.digest, "code.diff", "text/plain")
 
 
 def file(call: NativeCall) -> Response:

@@ -109,7 +109,7 @@ def _runs() -> list[Route]:
         ),
         _route(
             "GET", "/events", events.events, READ, "Live updates", answer="text/event-stream",
-            query=(Param("project", repeated=True), Param("run"), Param("since")),
+            query=(Param("project", repeated=True), Param("run", repeated=True), Param("since")),
         ),
     ]  # fmt: skip
 
