@@ -23,7 +23,7 @@ def version(name: str, digit: str, **more: Any) -> VersionRecord:
 def state(at: Place) -> Any:
     """Everything that readers see."""
     runs = [f"{number:032x}" for number in range(3)]
-    names = ("모델", "api")
+    names = ("모델", "api", "shared")
     return (
         [at.search.run(ME, run) for run in runs],
         [at.records.versions.versions("p", name) for name in names],
@@ -46,11 +46,21 @@ def fill(at: Place, tmp_path: Path) -> None:
     """Runs that write versions, in an order other than that of their ids, and changes of every kind."""
     for number in (2, 0, 1):
         run = f"{number:032x}"
-        entries = [["a", "blake3:" + "0" * 64, 5 + number % 2]]
+        entries = [["a", "blake3:" + "0" * 64, 5 + number]]
         body = {"name": "모델", "type": "model", "entries": entries, "aliases": ["best"], "metadata": {"n": number}}
         at.write("a" * 32, make_segment(tmp_path, [event(codec.VERSION, **body)], run=run), run)
         at.tracking.catch_up()
         at.records.versions.add(version("모델", str(number), run=run), [FILE])
+    for number in (1, 0):  # the same content from two runs is one version
+        run = f"{number:032x}"
+        body = {
+            "name": "shared",
+            "type": "model",
+            "entries": [["a", "blake3:" + "0" * 64, 5]],
+            "metadata": {"n": number},
+        }
+        at.write("b" * 32, make_segment(tmp_path, [event(codec.VERSION, **body)], run=run, segment="b" * 32), run)
+        at.tracking.catch_up()
     at.records.versions.point(PointerChange("p", "모델", "best", 1, None, "나", 7, "왜냐하면"))
     at.records.versions.point(PointerChange("p", "모델", "production", 2, None, "나", 8))
     at.records.versions.point(PointerChange("p", "모델", "production", None, None, "나", 9))

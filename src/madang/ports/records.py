@@ -279,8 +279,8 @@ class VersionRecords(Protocol):
         """Commit a version under the next number of its collection (``version.number`` is passed over).
 
         A new collection is made with ``first`` as the number of its first version. Adding again with the same
-        ``origin`` (segment, sequence) returns the version that was made of it; content that is the same as the latest
-        version's is that version. Aliases named on the version move to it, without history. Raises `Conflict` when the
+        ``origin`` (run/segment, sequence) returns the version that was made of it; content that is the same as the
+        latest version's is that version. Aliases named on the version move to it, without history. Raises `Conflict` when the
         collection has another type.
         """
         ...

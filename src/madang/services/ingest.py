@@ -150,8 +150,9 @@ class Ingest:
             versions.hold_blobs(state.project, digests)
         for stamp, event in batch.events:
             if isinstance(event, events.VersionWritten):
+                origin = (f"{state.run}/{stamp.segment}", stamp.sequence)
                 try:
-                    versions.add(_version(state, stamp, event), _entries(event), (stamp.segment, stamp.sequence))
+                    versions.add(_version(state, stamp, event), _entries(event), origin)
                 except (InvalidInput, Conflict) as error:  # what was written stays in the segment; the run says so
                     session.stored.damage[f"{stamp.segment}:{stamp.sequence}"] = error.message
                     session.dirty = True

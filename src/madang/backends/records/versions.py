@@ -105,6 +105,7 @@ class SqlVersions:
             if settled is None and (there is None or there[1] != version.digest):
                 number, there = line.next, None
             elif settled is not None and there is not None:
+                self._put_manifest(version, entries)
                 return self._written_by(version.run, line, version, number)
             if there is None:
                 self._insert(line, number, version, entries)
@@ -132,7 +133,7 @@ class SqlVersions:
         return self.get(row[0], row[1], int(row[2])) if row else None
 
     def reserve(self, version: VersionRecord, origin: tuple[str, int], first: int) -> None:
-        """Keep ``version.number`` for the version that an event will make."""
+        """Put a version back that an event of a segment has made; its list of files comes with the event."""
         with self._db.transaction():
             line = self._line_for(version, first)
             if self._origin(origin) is None:
@@ -143,7 +144,8 @@ class SqlVersions:
                     collection=line.number,
                     number=version.number,
                 )
-                self._db.run("advance_collection", number=line.number, next=version.number + 1)
+                if self._db.row("get_version", collection=line.number, number=version.number) is None:
+                    self._insert_row(line, version.number, version)
 
     def insert(self, version: VersionRecord, entries: Sequence[Entry], first: int) -> None:
         """Put a version back under the number that it has."""
@@ -179,14 +181,18 @@ class SqlVersions:
         return line
 
     def _insert(self, line: _Line, number: int, version: VersionRecord, entries: Sequence[Entry]) -> None:
-        listed = sorted(([item.path, item.digest, item.size] for item in entries), key=lambda item: str(item[0]))
+        counted = replace(version, size=sum(item.size for item in entries), files=len(entries))
+        self._insert_row(line, number, counted)
+        self._put_manifest(version, entries)
+
+    def _insert_row(self, line: _Line, number: int, version: VersionRecord) -> None:
         self._db.run(
             "add_version",
             collection=line.number,
             number=number,
             digest=version.digest,
-            size=sum(item.size for item in entries),
-            files=len(entries),
+            size=version.size,
+            files=version.files,
             created_at=version.created_at,
             run=version.run,
             actor=version.actor,
@@ -195,6 +201,9 @@ class SqlVersions:
             tags=_pack(version.tags),
         )
         self._db.run("advance_collection", number=line.number, next=number + 1)
+
+    def _put_manifest(self, version: VersionRecord, entries: Sequence[Entry]) -> None:
+        listed = sorted(([item.path, item.digest, item.size] for item in entries), key=lambda item: str(item[0]))
         self._db.run(
             "put_manifest",
             project=version.project,
