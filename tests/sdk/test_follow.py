@@ -8,7 +8,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
+import madang
 from madang.domain import events
+from madang.follower.tail import Tail
 from madang.formats import store as layout
 from madang.sdk import follow
 from madang.testing.programs import Place
@@ -70,6 +74,23 @@ def test_a_follower_that_dies_does_not_hold_the_program(place: Place) -> None:
     assert process.returncode == 0, err
     assert "are not recorded" in err
     assert place.status() == "finished"
+
+
+def test_the_follower_syncs_what_the_training_wrote(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """log() does not wait for the disk; the follower syncs its bytes within a second, when there are new ones."""
+    synced: list[int] = []
+    monkeypatch.setattr("madang.follower.tail.os.fsync", synced.append)
+    monkeypatch.setattr("madang.follower.tail.DURABLE_AFTER", 0.0)
+    run = madang.init()
+    run.log({"x": 1})
+    assert synced == []
+    reader = Tail(str(place.segments(run.id)[0]), run.segment)
+    for expected in (1, 1):
+        reader.read()
+        assert len(synced) == expected
+    run.log({"x": 2})
+    reader.read()
+    assert len(synced) == 2
 
 
 def test_only_what_a_hub_has_acknowledged_counts(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ _started: set[int] = set()  # process ids of followers that we have to collect
 def start(run: Run) -> None:
     """Have a follower look after the run: sample the system, capture code and environment, upload."""
     store = run.places.store
-    if os.environ.get("MADANG_FOLLOWER") == "0":
+    if os.environ.get("MADANG_FOLLOWER") == "0" or not sys.executable:
         return
     if layout.is_held(layout.follower_lock(store)):
         return

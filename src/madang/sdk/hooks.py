@@ -72,9 +72,9 @@ def quietly(end: Callable[..., None], *args: Any, **named: Any) -> None:
     """End a run where nobody could catch an error: it becomes one line."""
     try:
         end(*args, **named)
-    except MadangError as error:
+    except (MadangError, KeyboardInterrupt) as error:
         if sys.__stderr__ is not None:
-            sys.__stderr__.write(f"madang: {error}\n")
+            sys.__stderr__.write(f"madang: {str(error) or 'interrupted; run `madang sync` later'}\n")
 
 
 def _watch_exit() -> None:

@@ -79,7 +79,7 @@ def init(
     }
     if place.world > 1:
         header |= {"rank": place.rank, "world": place.world}
-    told = name or env.get("MADANG_NAME", "")
+    told = name or ("" if place.parent else env.get("MADANG_NAME", ""))
     made = Run(header, told or new_name(place.run), where, chosen, address)
     if chosen == "disabled":
         made.config.restore(parameters)
