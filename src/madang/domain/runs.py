@@ -145,7 +145,7 @@ def record(state: RunState, overrides: Overrides, metrics: Mapping[str, MetricSu
         exit_code=end.exit_code,
         signal=end.signal,
         error=end.error,
-        **{name: state.scalars[name][1] for name in _SCALARS if name in state.scalars},
+        **(_owner(state) | {name: state.scalars[name][1] for name in _SCALARS if name in state.scalars}),
         config={key: value[0] for key, (_, value) in state.config.items() if value},
         tags={**tags, **overrides.tags},
         summary={key: value[0] for key, (_, value) in state.summary.items() if value},
@@ -176,6 +176,12 @@ def record(state: RunState, overrides: Overrides, metrics: Mapping[str, MetricSu
         name: getattr(overrides, name) for name in ("name", "notes", "group") if getattr(overrides, name) is not None
     }
     return replace(made, **changed) if changed else made
+
+
+def _owner(state: RunState) -> dict[str, str]:
+    """Who began the run, where no process of ours says it: the first writer."""
+    headers = [info.header for _, info in sorted(state.segments.items(), key=lambda item: (item[1].began, item[0]))]
+    return {"user": headers[0].user, "host": headers[0].host} if headers else {}
 
 
 def _segment_info(state: RunState, segment: str, info: SegmentState) -> SegmentInfo:

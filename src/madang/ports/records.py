@@ -280,8 +280,8 @@ class VersionRecords(Protocol):
 
         A new collection is made with ``first`` as the number of its first version. Adding again with the same
         ``origin`` (run/segment, sequence) returns the version that was made of it; content that is the same as the
-        latest version's is that version. Aliases named on the version move to it, without history. Raises `Conflict` when the
-        collection has another type.
+        latest version's is that version. Aliases named on the version move to it, without history. Raises `Conflict`
+        when the collection has another type.
         """
         ...
 
