@@ -60,7 +60,7 @@ def hub(context: click.Context, /, file: str | None, **given: Any) -> None:
     \b
     Examples:
       madang hub --store /srv/madang --port 7300
-      madang hub token create --store /srv/madang --name ann --level admin
+      madang hub token create ann --store /srv/madang --level admin
       madang hub --store /srv/madang --host 0.0.0.0 --allow-host hub.example.org
       madang hub --store /srv/madang --database postgresql://madang@db/madang --blobs s3://team/madang
     """
@@ -89,7 +89,7 @@ def token() -> None:
 
     \b
     Examples:
-      madang hub token create --store /srv/madang --name ann --level write --project wine
+      madang hub token create ann --store /srv/madang --level write --project wine
       madang hub token list --store /srv/madang
       madang hub token revoke --store /srv/madang 3f2a91c0d4e5b677
     """
@@ -106,7 +106,7 @@ def _engine(context: click.Context, given: dict[str, Any]) -> Engine:
 
 @token.command("create")
 @_options("store", "database")
-@click.option("--name", required=True, help="Whose token it is: the name in every history.")
+@click.argument("name", required=False)
 @click.option("--level", type=click.Choice(LEVELS), default="write", show_default=True, help="What it may do.")
 @click.option("--project", "projects", multiple=True, metavar="NAME", help="Only here; may be repeated.")
 @click.option("--expires", default=None, metavar="DAYS", type=click.IntRange(1, 36_500), help="Days that it lasts.")
@@ -115,19 +115,21 @@ def _engine(context: click.Context, given: dict[str, Any]) -> Engine:
 def create(
     context: click.Context,
     /,
-    name: str,
+    name: str | None,
     level: str,
     projects: tuple[str, ...],
     expires: int | None,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Make a token and print its secret, which is shown this once.
+    """Make a token for NAME (you, when left out) and print its secret, which is shown this once.
+
+    NAME is who stands in every history: a person or a machine.
 
     \b
     Examples:
-      madang hub token create --store /srv/madang --name ann --level admin
-      madang hub token create --store /srv/madang --name ci --project wine --expires 90
+      madang hub token create ann --store /srv/madang --level admin
+      madang hub token create ci --store /srv/madang --project wine --expires 90
     """
     import time
 
@@ -135,9 +137,9 @@ def create(
     from madang.domain.access import Permission
     from madang.wiring import local_user
 
-    engine = _engine(context, given)
+    engine, who = _engine(context, given), local_user()
     until = time.time_ns() // 1000 + expires * 86_400_000_000 if expires else None
-    made, secret = engine.access.create_token(local_user(), name, Permission[level.upper()], list(projects), until)
+    made, secret = engine.access.create_token(who, name or who.name, Permission[level.upper()], list(projects), until)
     engine.close()
     if as_json:
         output.data({"id": made.id, "name": made.name, "level": level, "projects": list(projects), "secret": secret})

@@ -72,7 +72,7 @@ def policy_for(address: Address, port: int, engine: Engine, *, guarded: bool) ->
     if not inside and engine.access.unclaimed():
         raise Refused(
             f"On {address.host} other machines reach this hub, and it has no token yet.",
-            hint=f"Make one first: madang hub token create --store {engine.store.store} --name YOU --level admin",
+            hint=f"Make one first: madang hub token create YOU --level admin --store {engine.store.store}",
         )
     wildcard = address.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
     more = (*address.allow_host, socket.gethostname()) if wildcard else address.allow_host

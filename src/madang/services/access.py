@@ -25,7 +25,6 @@ _SIGNS = string.ascii_letters + string.digits
 _SECRET_LENGTH = 40
 SESSION_LIFE = 30 * 86_400_000_000  # µs
 ONE_TIME_LIFE = 86_400_000_000  # µs; it also ends with its first use
-_OPEN_CHECK = 1.0  # seconds for which "there is no token yet" is believed
 
 
 def _now() -> int:
@@ -48,7 +47,7 @@ class Access:
         self._now = now
         self._lock = threading.Lock()
         self._one_time: dict[str, tuple[Principal, int]] = {}  # digest → who, until
-        self._unclaimed_until = 0.0
+        self._claimed = False
 
     def create_token(
         self,
@@ -83,7 +82,6 @@ class Access:
         secret = _secret(prefix)
         record = replace(token, id=os.urandom(8).hex(), digest=_digest(secret), created_at=self._now())
         self._records.add_token(record)
-        self._unclaimed_until = 0.0
         return record, secret
 
     def _may_manage(self, who: Principal, token: TokenRecord) -> None:
@@ -190,15 +188,10 @@ class Access:
         return who
 
     def unclaimed(self) -> bool:
-        """Whether no live token exists: such a hub is open to its own machine."""
-        moment = time.monotonic()
-        if moment < self._unclaimed_until:
-            return True
-        now = self._now()
-        if any(token.kind == "token" and token.live(now) for token in self._records.tokens()):
-            return False
-        self._unclaimed_until = moment + _OPEN_CHECK
-        return True
+        """Whether no token was ever made: such a hub is open to its own machine. Revoking the last opens nothing."""
+        if not self._claimed:
+            self._claimed = any(token.kind == "token" for token in self._records.tokens())
+        return not self._claimed
 
 
 def levels(projects: Mapping[str, Permission]) -> dict[str, str]:
