@@ -107,6 +107,7 @@ def _engine(context: click.Context, given: dict[str, Any]) -> Engine:
 @token.command("create")
 @_options("store", "database")
 @click.argument("name", required=False)
+@click.option("--name", "named", default=None, help="The same as NAME.")
 @click.option("--level", type=click.Choice(LEVELS), default="write", show_default=True, help="What it may do.")
 @click.option("--project", "projects", multiple=True, metavar="NAME", help="Only here; may be repeated.")
 @click.option("--expires", default=None, metavar="DAYS", type=click.IntRange(1, 36_500), help="Days that it lasts.")
@@ -116,6 +117,7 @@ def create(
     context: click.Context,
     /,
     name: str | None,
+    named: str | None,
     level: str,
     projects: tuple[str, ...],
     expires: int | None,
@@ -139,7 +141,9 @@ def create(
 
     engine, who = _engine(context, given), local_user()
     until = time.time_ns() // 1000 + expires * 86_400_000_000 if expires else None
-    made, secret = engine.access.create_token(who, name or who.name, Permission[level.upper()], list(projects), until)
+    made, secret = engine.access.create_token(
+        who, name or named or who.name, Permission[level.upper()], list(projects), until
+    )
     engine.close()
     if as_json:
         output.data({"id": made.id, "name": made.name, "level": level, "projects": list(projects), "secret": secret})
