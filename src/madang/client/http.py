@@ -111,9 +111,9 @@ class HubClient:
             try:
                 return self._once(method, url, sent, body)
             except Unavailable as error:
-                if method not in _REPEATABLE or attempt >= self._attempts:
+                asked = getattr(error, "asked_pause", 0.0)  # none: it would be the same again
+                if method not in _REPEATABLE or attempt >= self._attempts or asked is None:
                     raise
-                asked = getattr(error, "asked_pause", 0.0)
                 pause = min(MAX_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
                 time.sleep(max(asked, pause * (0.5 + random.random() / 2)))  # noqa: S311 - spreads clients in time
 
@@ -201,10 +201,8 @@ class HubClient:
             answer.drain_conn()
             answer.release_conn()
             where = answer.headers.get("location", "another address")
-            raise Unavailable(
-                f"{url} sends us on to {where[:200]}, and a token goes nowhere else.",
-                hint="Set MADANG_HUB to the address that the hub answers at.",
-            )
+            message = f"{url} sends us on to {where[:200]}, and a token goes nowhere else."
+            raise _unavailable(message, "Set MADANG_HUB to the address that the hub answers at.", None)
         said = _told(self._read(url, answer)[: 1 << 16])
         message = (
             f"The hub {self.address} says: {said.message}" if said.message else f"{url} answers with status {status}"
@@ -214,10 +212,8 @@ class HubClient:
         kind = _BY_STATUS.get(status)
         if kind is not None:
             raise kind(message, hint=said.hint or ("Run `madang login`." if status == 401 else ""))
-        failure = Unavailable(message, hint=said.hint)
-        if status in _LATER:
-            failure.asked_pause = _seconds(answer.headers.get("retry-after", ""))  # type: ignore[attr-defined]
-        raise failure
+        asked = _seconds(answer.headers.get("retry-after", "")) if status in _LATER else None
+        raise _unavailable(message, said.hint, asked)
 
     def _headers(self, more: Mapping[str, str] | None, size: int | None) -> dict[str, str]:
         headers = {"user-agent": f"madang/{__version__}", "accept": wire.JSON, **(more or {})}
@@ -260,6 +256,13 @@ def _told(data: bytes) -> _Error:
         return msgspec.json.decode(data, type=_ErrorBody).error
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError):
         return _Error()
+
+
+def _unavailable(message: str, hint: str, asked_pause: float | None) -> Unavailable:
+    """The error, with the seconds to wait before a repetition; None when a repetition is of no use."""
+    error = Unavailable(message, hint=hint)
+    error.asked_pause = asked_pause  # type: ignore[attr-defined]
+    return error
 
 
 def _nonsense(url: str, why: str) -> Unavailable:
