@@ -10,10 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.data.helpers import Answer, Tool
 
 from madang.workspace.data.initializing import initialize
 from madang.workspace.data.repository import Repository
+
+# How long an example takes depends on who else uses the machine.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 _SERVER = """
 import json, os, sys, tempfile, warnings

@@ -152,7 +152,7 @@ def test_bad_dvc_files_are_refused(text: str) -> None:
         dvcfile.parse(text, "x.dvc")
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(name=TEXT.filter(lambda text: "\n" not in text and "\r" not in text))
 @example(name="trailing  ")
 @example(name="#a")
@@ -219,7 +219,7 @@ RULES = st.lists(
 PATHS = st.lists(st.sampled_from(["a", "b", "c", "keep.tmp", "x.tmp", "한글", "ab"]), min_size=1, max_size=4)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(RULES, RULES, PATHS)
 def test_ignore_rules_are_those_of_dvc(top: list[str], inner: list[str], parts: list[str]) -> None:
     """For files at any depth, rules of one and of two files hide what dvc's own matcher hides."""

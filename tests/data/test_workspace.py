@@ -506,3 +506,46 @@ def test_the_state_does_not_lie_on_a_network(tmp_path: Path) -> None:
     assert not on_network("/mnt/team share/local/repo", str(mounts))
     assert not on_network("/mnt/team sharex", str(mounts))
     assert not on_network("/anywhere", str(tmp_path / "none"))
+
+
+def test_several_paths_inside_one_folder(repo: Repository, root: Path) -> None:
+    """Each named path is updated, none undoes the one before; a file that became a folder is replaced."""
+    make(root / "d", {"a": b"1", "b": b"2", "c": b"3"})
+    add(repo, ["d"])
+    make(root / "d", {"a": b"11", "b": b"22"})
+    (root / "d" / "c").unlink()
+    make(root / "d", {"c/deep": b"33"})
+    add(repo, ["d/a", "d/b", "d/c/deep"])
+    assert states(repo) == {}
+    (out,) = tracked(repo)
+    assert set(repo.cache.listing(out.md5 or "")) == {"a", "b", "c/deep"}
+    assert out.size == 6
+
+
+def test_paths_that_overlap_are_refused(repo: Repository, root: Path) -> None:
+    """A folder and something in it cannot be tracked apart; the same path twice is one."""
+    make(root, {"d/a": b"1", "d-e": b"2"})
+    with pytest.raises(Refused, match="d/a lies in"):
+        add(repo, ["d/a", "d-e", "d"])
+    assert not list(root.rglob("?*.dvc"))
+    assert len(add(repo, ["d", "./d/", "d-e"]).dvc_files) == 2
+
+
+def test_a_record_that_git_ignores_is_refused(repo: Repository, root: Path) -> None:
+    """A .dvc file that would never be committed is not written."""
+    make(root, {".gitignore": b"out/\n", "out/a": b"1"})
+    with pytest.raises(Refused, match="git ignores"):
+        add(repo, ["out/a"])
+    assert not (root / "out" / "a.dvc").exists()
+
+
+def test_objects_keep_their_mode_under_any_umask(repo: Repository, root: Path) -> None:
+    """The real dvc trusts objects of mode 0444 only."""
+    before = os.umask(0o077)
+    try:
+        make(root, {"s": b"s", "d/a": b"a"})
+        add(repo, ["s", "d"])
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in (root / ".dvc" / "cache" / "files").rglob("*") if path.is_file()}
+    assert modes == {0o444}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from madang.durable import Staging, write_file
 from madang.errors import Conflict, CorruptData, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
-from madang.workspace.data import gitignores, hashing, links, progress
+from madang.workspace.data import git, gitignores, hashing, links, progress
 from madang.workspace.data.cache import Hashed
 from madang.workspace.data.hashing import Hashes
 from madang.workspace.data.locks import exclusive
@@ -33,9 +34,14 @@ class Added:
 class _Work(Added):
     """An add in progress: small files are written aside first, in a folder that git does not see."""
 
-    def __init__(self, aside: Staging) -> None:
+    def __init__(self, repository: Repository, paths: Sequence[str], aside: Staging) -> None:
         super().__init__()
         self.aside = aside
+        self.in_git: set[str] = set()
+        self.ignored: set[str] = set()
+        if repository.git_root is not None:
+            self.in_git = git.holding(repository.git_root, paths)
+            self.ignored = git.ignored(repository.git_root, [*paths, *(path + dvcfile.SUFFIX for path in paths)])
 
 
 def add(repository: Repository, paths: Sequence[str], *, meter: progress.Meter = progress.silent) -> Added:
@@ -50,10 +56,11 @@ def add(repository: Repository, paths: Sequence[str], *, meter: progress.Meter =
         Conflict: a file changed while it was read, or another command holds the repository.
     """
     repository.check_locks_are_shared()
-    wanted = [_checked(repository, path) for path in paths]
+    wanted = list(dict.fromkeys(_checked(repository, path) for path in paths))
+    _check_apart(wanted)
     os.makedirs(repository.private_dir, exist_ok=True)
     with exclusive(repository.tmp_dir, wanted), Staging(repository.private_dir) as aside:
-        done = _Work(aside)
+        done = _Work(repository, wanted, aside)
         everything = tracked(repository)
         for path in wanted:
             owner = _owner(path, everything)
@@ -90,6 +97,13 @@ def _checked(repository: Repository, name: str) -> str:
     return path
 
 
+def _check_apart(paths: Sequence[str]) -> None:
+    ordered = sorted(path + os.sep for path in paths)
+    for above, below in itertools.pairwise(ordered):
+        if below.startswith(above):
+            raise Refused(f"{below[:-1]} lies in {above[:-1]}: they cannot be tracked apart.", hint="Name one of them.")
+
+
 def _owner(path: str, everything: Sequence[TrackedOut]) -> TrackedOut | None:
     owner = owner_of(path, everything)
     if owner is not None:
@@ -106,16 +120,18 @@ def _owner(path: str, everything: Sequence[TrackedOut]) -> TrackedOut | None:
 def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done: _Work, meter: progress.Meter) -> None:
     if owner is not None and not owner.entry.cache:
         raise Refused(f"{path} is kept out of the cache (cache: false in {owner.dvc_file}).", hint="Change the entry.")
-    if repository.git_root is not None and gitignores.is_in_git(repository, path):
+    if path in done.in_git:
         raise Refused(
             f"{path} is tracked by git.", hint=f"git rm -r --cached {os.path.relpath(path)} && git commit, then add it."
         )
-    content = _take_folder(repository, path, meter) if os.path.isdir(path) else _take_file(repository, path, meter)
     dvc_file = owner.dvc_file if owner is not None else path + dvcfile.SUFFIX
+    if owner is None and dvc_file in done.ignored:
+        raise Refused(f"git ignores {dvc_file}, so the record would be lost.", hint="Change the rule in .gitignore.")
+    content = _take_folder(repository, path, meter) if os.path.isdir(path) else _take_file(repository, path, meter)
     _write(dvc_file, owner, content, os.path.basename(path), done)
     done.contents[path] = content
-    if repository.git_root is not None:
-        done.git_files.extend(gitignores.hide(repository, path, done.aside.new_path()))
+    if repository.git_root is not None and path not in done.ignored:
+        done.git_files.extend(gitignores.hide(path, done.aside.new_path()))
 
 
 def _write(dvc_file: str, owner: TrackedOut | None, content: Content, name: str, done: _Work) -> None:
@@ -172,9 +188,8 @@ def _take_folder(repository: Repository, path: str, meter: progress.Meter) -> Co
         _store_tree(repository, path, hashes, staging, meter)
         content, body = hashing.tree_content(hashes)
         cache.add_bytes(staging, content.md5, body)
-    if links.relink_tree(repository, path, hashes):
-        tree = scan_tree(repository.root, path, rules_above(repository.root, path))
-    hashing.remember_tree(state, path, tree, content)
+    if not links.relink_tree(repository, path, hashes):
+        hashing.remember_tree(state, path, tree, content)
     return content
 
 
@@ -207,11 +222,17 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
 def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Work, meter: progress.Meter) -> None:
     """Update a tracked folder's entry for one file or folder inside it."""
     cache, state = repository.cache, repository.state
+    # Read again: a path that was added just before may have changed it.
+    owner = next(out for out in outs_of(owner.dvc_file) if out.path == owner.path)
     if owner.md5 is None or not owner.is_dir:
         raise Refused(f"{path} is inside {owner.path}, which is tracked as one file.")
     inside = path[len(owner.path) + 1 :]
     recorded = cache.listing(owner.md5)
-    kept = {name: md5 for name, md5 in recorded.items() if name != inside and not name.startswith(inside + "/")}
+    kept = {
+        name: md5
+        for name, md5 in recorded.items()
+        if name != inside and not name.startswith(inside + "/") and not inside.startswith(name + "/")
+    }
     if os.path.isdir(path):
         hashes = hashing.known_hashes(state, scan_tree(repository.root, path, rules_above(repository.root, path)))
         prefix = inside + "/"

@@ -27,7 +27,7 @@ def initialize(root: str, *, no_scm: bool = False, subdir: bool = False, force: 
         raise InvalidInput("--no-scm and --subdir exclude each other.")
     git_root = None if no_scm else _git_root(root, subdir)
     dvc_dir = os.path.join(root, DVC_DIR)
-    if git_root is not None and git.is_ignored(git_root, dvc_dir):
+    if git_root is not None and git.ignored(git_root, [dvc_dir]):
         raise Refused(f"git ignores {dvc_dir}.", hint="Add the line !.dvc to .gitignore.")
     if os.path.isdir(dvc_dir):
         if not force:

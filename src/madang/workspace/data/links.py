@@ -26,11 +26,6 @@ class Linker:
     def __init__(self, types: Sequence[str]) -> None:
         self._types = list(types)
 
-    @property
-    def kind(self) -> str:
-        """The kind that is tried first."""
-        return self._types[0]
-
     def make(self, source: str, target: str) -> None:
         """Make ``target``, which does not exist, from the object ``source``.
 
@@ -138,7 +133,7 @@ def relink_file(repository: Repository, path: str, md5: str, key: FileKey) -> No
 
 
 def relink_tree(repository: Repository, folder: str, hashes: Hashes) -> bool:
-    """The same for every file of a folder. Returns whether the folder's files may have been replaced."""
+    """The same for every file of a folder. Returns whether files may have been replaced."""
     if not is_shared(repository):
         return False
     maker, cache = linker(repository), repository.cache
