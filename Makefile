@@ -20,6 +20,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml
 	$(PIP) install --editable .
+	$(BIN)/python -m compileall -q src/madang  # where PYTHONDONTWRITEBYTECODE is set, nobody else would
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
