@@ -19,6 +19,7 @@ from madang.ports.objects import Objects
 from madang.ports.reader import Reader
 from madang.services.access import Access
 from madang.services.artifacts import Artifacts
+from madang.services.lineage import Lineage
 from madang.services.reader import LocalReader
 from madang.services.registry import Registry
 from madang.services.search import Search
@@ -39,6 +40,7 @@ class Engine:
     search: Search
     artifacts: Artifacts
     registry: Registry
+    lineage: Lineage
     access: Access
 
     def close(self) -> None:
@@ -80,14 +82,17 @@ def open_hub(config: HubConfig) -> Engine:
 
 
 def _engine(paths: StorePaths, records: SqlRecords, blobs: Objects, tracking: Tracking) -> Engine:
+    search = Search(records, tracking)
+    artifacts = Artifacts(records, blobs, tracking, os.path.join(paths.store, "tmp"))
     return Engine(
         paths,
         records,
         blobs,
         tracking,
-        Search(records, tracking),
-        Artifacts(records, blobs, tracking, os.path.join(paths.store, "tmp")),
+        search,
+        artifacts,
         Registry(records, tracking),
+        Lineage(search, artifacts),
         Access(records.tokens),
     )
 

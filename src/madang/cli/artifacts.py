@@ -75,16 +75,20 @@ def show(ref: str, project: str, as_json: bool) -> None:
       madang artifacts show wine-logreg@production --json
     """
     from madang.cli.version_page import print_version
+    from madang.domain.lineage import of_version
     from madang.domain.versions import parse_ref
 
     with records.opened_reader() as reader:
         where = records.project_of(reader, parse_ref(ref).name, project)
         version = reader.resolve(where, ref)
         entries = reader.manifest(where, version.ref)
+        runs = records.all_runs(reader, where)
+    lineage = of_version(version.ref, version.digest, [], runs)
     if as_json:
-        output.data({**records.version_json(version), "entries": records.plain_json(entries)})
+        body = {**records.version_json(version), "entries": records.plain_json(entries), "readers": lineage.readers}
+        output.data(body)
     else:
-        print_version(version, entries)
+        print_version(version, entries, lineage.readers)
 
 
 @artifacts.command()

@@ -21,7 +21,7 @@ from madang.formats.store import StorePaths
 from madang.sdk import blobs, follow, inject
 from madang.sdk.artifacts import write_version
 from madang.sdk.console import Console
-from madang.sdk.init import new_name, user_name
+from madang.sdk.init import new_name, project_name, user_name
 from madang.sdk.ranks import check_id
 from madang.sdk.run import Run
 from madang.services.reproduce import METRICS_TAG, MODELS_TAG
@@ -104,7 +104,7 @@ def _begin(job: Job, program: str) -> Run:
     os.makedirs(layout.run_dir(job.places.store, run_id), exist_ok=True)
     header = {
         "run": run_id,
-        "project": job.project or default_project(job.places, env),
+        "project": project_name(job.project or env.get("MADANG_PROJECT", ""), job.places.root or job.folder),
         "writer": "launcher",
         "host": os.uname().nodename,
         "user": user_name(env),
@@ -138,11 +138,6 @@ def _begin(job: Job, program: str) -> Run:
             file.write(hub and hub + "\n")
     follow.start(run)
     return run
-
-
-def default_project(places: StorePaths, env: Mapping[str, str]) -> str:
-    """The project where none is named: MADANG_PROJECT, else the name of the repository or folder."""
-    return env.get("MADANG_PROJECT") or os.path.basename(places.root or os.getcwd()) or "default"
 
 
 def _interpreter(job: Job, program: str) -> str:

@@ -48,9 +48,9 @@ def opened_reader() -> Iterator[Reader]:
 def current_project() -> str:
     """The project of the present folder: MADANG_PROJECT, else the repository's or folder's name."""
     from madang.formats import store as layout
+    from madang.sdk.init import project_name
 
-    root = layout.find_store().root
-    return os.environ.get("MADANG_PROJECT") or os.path.basename(root or os.getcwd()) or "default"
+    return project_name(os.environ.get("MADANG_PROJECT", ""), layout.find_store().root or os.getcwd())
 
 
 def project_of(reader: Reader, name: str, given: str) -> str:
@@ -74,6 +74,20 @@ def project_of(reader: Reader, name: str, given: str) -> str:
     if len(having) > 1 and current_project() not in having:
         raise Conflict(f"{name!r} is in the projects {', '.join(having)}.", hint="Choose one with --project.")
     return current_project() if current_project() in having else having[0]
+
+
+def all_runs(reader: Reader, project: str) -> list[RunRecord]:
+    """Every run of a project, without metrics and long lists."""
+    from madang.domain.query import RunQuery
+
+    found: list[RunRecord] = []
+    cursor = ""
+    while True:
+        page = reader.runs(RunQuery((project,), limit=1000, cursor=cursor, deleted="all", keys=()))
+        found += page.runs
+        cursor = page.next
+        if not cursor:
+            return found
 
 
 def run_json(run: RunRecord, *, whole: bool = False) -> Any:

@@ -10,7 +10,12 @@ import click
     epilog="The exit code is the command's own; 128 + N when signal N has killed it.",
 )
 @click.option("-P", "--param", "params", multiple=True, metavar="KEY=VALUE", help="Record a parameter. Repeatable.")
-@click.option("-p", "--project", default="", help="The project; by default MADANG_PROJECT or the repository's name.")
+@click.option(
+    "-p",
+    "--project",
+    default="",
+    help="The project; by default MADANG_PROJECT or the repository's name. It wins over the script's own.",
+)
 @click.option("-n", "--name", default="", help="A name for the run.")
 @click.option("-g", "--group", default="", help="A group that the run belongs to.")
 @click.option("-t", "--tag", "tags", multiple=True, metavar="TAG[=TEXT]", help="Tag the run. Repeatable.")

@@ -35,14 +35,15 @@ def print_versions(versions: Sequence[VersionRecord], changes: Sequence[PointerC
         print_changes(changes)
 
 
-def print_version(version: VersionRecord, entries: Sequence[Entry]) -> None:
-    """One version with its files."""
+def print_version(version: VersionRecord, entries: Sequence[Entry], readers: Sequence[str] = ()) -> None:
+    """One version with its files, and the runs that used it."""
     click.echo(f"{version.ref}  ({version.type} in {version.project})")
     facts = {
         "aliases": ", ".join(version.aliases),
         "digest": version.digest,
         "size": records.size(version.size),
         "run": version.run,
+        "used by": ", ".join(run[:8] for run in readers),
         "made": f"{records.moment(version.created_at)} by {version.actor}".removesuffix(" by "),
         "description": version.description,
         **{f"tag {key}": text for key, text in sorted(version.tags.items())},

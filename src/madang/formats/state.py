@@ -27,7 +27,6 @@ _PLAIN, _WRAPPED = b"\x01", b"\x02"  # the second has integers beyond 64 bits in
 @dataclasses.dataclass
 class _Heavy:
     files: dict[str, tuple[Stamp, events.File]] = dataclasses.field(default_factory=dict)
-    uses: list[tuple[Stamp, events.Use]] = dataclasses.field(default_factory=list)
     versions: list[tuple[Stamp, events.VersionWritten]] = dataclasses.field(default_factory=list)
     opened: dict[str, str] = dataclasses.field(default_factory=dict)
     inputs: dict[str, tuple[Stamp, events.InputItem]] = dataclasses.field(default_factory=dict)

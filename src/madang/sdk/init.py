@@ -62,13 +62,15 @@ def init(
     where = layout.find_store(env=env, given=os.fspath(dir) if dir is not None else "")
     place = ranks.place(env, ranks.check_id(id) if id else "")
     address = (hub if hub is not None else env.get("MADANG_HUB", "")) if chosen == "online" else ""
-    project = _project(project or env.get("MADANG_PROJECT", ""), where.root or os.getcwd())
+    project = project_name(project or env.get("MADANG_PROJECT", ""), where.root or os.getcwd())
     parameters = flatten(config) if config is not None else {}
     labels = tag_set(tags) if tags else {}
     resumed = False
     if chosen != "disabled":
         layout.ensure(where.store)
         resumed = _claim(where.store, place, how, address)
+    if "MADANG_LAUNCHED" in env and place.run == env.get("MADANG_RUN_ID"):
+        project = env.get("MADANG_PROJECT") or project  # a run is in one project: that of `madang run`
     header: dict[str, Any] = {
         "run": place.run,
         "project": project,
@@ -105,7 +107,7 @@ def init(
     return made
 
 
-def _project(given: str, folder: str) -> str:
+def project_name(given: str, folder: str) -> str:
     """The project's name, in NFC: as given, else after the folder.
 
     Raises:

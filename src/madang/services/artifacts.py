@@ -198,9 +198,8 @@ class Artifacts:
             if check_path(entry.path) in seen:
                 raise InvalidInput(f"The path {entry.path[:200]!r} is named twice.")
             seen.add(entry.path)
-            found = (
-                self._blobs.stat(blob_key(check_digest(entry.digest))) if self._held(project, entry.digest) else None
-            )
+            check_digest(entry.digest)
+            found = self._blobs.stat(blob_key(entry.digest)) if self._held(project, entry.digest) else None
             if found is None:
                 raise NotFound(
                     f"Project {project!r} has no bytes for {entry.path[:200]!r} ({entry.digest}).",

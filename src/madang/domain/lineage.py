@@ -1,0 +1,76 @@
+"""What made what: the edges between runs, versions and data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from madang.domain.runs import RunRecord
+
+How: TypeAlias = Literal["declared", "opened", "wrote"]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One thing that a run read or wrote: a version (``name:v3``) or a path with its digest."""
+
+    run: str
+    how: How
+    ref: str
+    digest: str = ""
+    kind: Literal["version", "file"] = "file"
+
+
+@dataclass(frozen=True)
+class RunLineage:
+    """What a run read and wrote."""
+
+    reads: list[Edge] = field(default_factory=list)
+    writes: list[Edge] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class VersionLineage:
+    """Who wrote a version and who used it; ids of runs, oldest first."""
+
+    ref: str
+    writers: list[str] = field(default_factory=list)
+    readers: list[str] = field(default_factory=list)
+
+
+def reads_of(run: RunRecord) -> list[Edge]:
+    """Inputs of a run: what it declared, then what it opened of tracked data, then other files it only read."""
+    declared = {use.path for use in run.uses if use.path}
+    edges = [
+        Edge(run.id, "declared", use.version or use.path or use.ref, use.digest, "version" if use.version else "file")
+        for use in run.uses
+    ]
+    known = {item.path for item in run.inputs}
+    edges += [Edge(run.id, "opened", item.path, item.digest) for item in run.inputs if item.path not in declared]
+    edges += [
+        Edge(run.id, "opened", path)
+        for path, how in sorted(run.opened.items())
+        if how == "r" and path not in known and path not in declared
+    ]
+    return edges
+
+
+def writes_of(run: RunRecord) -> list[Edge]:
+    """Outputs of a run: versions, outputs it was told to keep, and other files it wrote."""
+    edges = [Edge(run.id, "wrote", ref, kind="version") for ref in run.versions]
+    edges += [Edge(run.id, "wrote", item.path, item.digest) for item in (*run.outputs,)]
+    kept = {item.path for item in run.outputs}
+    edges += [
+        Edge(run.id, "wrote", path) for path, how in sorted(run.opened.items()) if "w" in how and path not in kept
+    ]
+    return edges
+
+
+def of_version(ref: str, digest: str, written_by: Iterable[str], runs: Iterable[RunRecord]) -> VersionLineage:
+    """Who wrote and who used a version; a run that used the same content under another name used it too."""
+    readers = [
+        run for run in runs if any(use.version == ref or (use.digest and use.digest == digest) for use in run.uses)
+    ]
+    readers.sort(key=lambda run: (run.created_at, run.id))
+    return VersionLineage(ref, list(written_by), [run.id for run in readers])
