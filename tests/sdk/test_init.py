@@ -315,3 +315,16 @@ def test_metrics_are_defined_and_summed_up(place: Place) -> None:
             run.define_metric("x", summary="best")
         with pytest.raises(madang.InvalidInput, match="'most' is not a goal"):
             run.define_metric("x", goal="most")  # type: ignore[arg-type]
+
+
+def test_a_removed_folder_is_no_obstacle(place: Place) -> None:
+    """A program whose present folder is gone logs all the same."""
+    place.run(
+        f"""
+import os, madang
+os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")
+with madang.init("p", dir={place.store!r}) as run: run.log({{"x": 1}})
+"""
+    )
+    assert place.points() == [("x", 0, 1)]
+    assert place.status() == "finished"

@@ -44,7 +44,7 @@ def find_store(start: str = "", env: Mapping[str, str] | None = None, given: str
         ConfigError: ``.git`` points to a folder that is not there.
     """
     known = os.environ if env is None else env
-    root, common = find_repository(start or os.getcwd())
+    root, common = find_repository(start or present_folder())
     named = given or known.get("MADANG_DIR", "")
     if named:
         return StorePaths(root, common, os.path.abspath(os.path.expanduser(named)))
@@ -52,6 +52,14 @@ def find_store(start: str = "", env: Mapping[str, str] | None = None, given: str
         return StorePaths(root, common, common + "/madang")
     data = known.get("XDG_DATA_HOME", "") or os.path.expanduser("~/.local/share")
     return StorePaths("", "", os.path.abspath(data) + "/madang")
+
+
+def present_folder() -> str:
+    """The present folder; the root of the file system when somebody has removed it."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/"
 
 
 def find_repository(start: str) -> tuple[str, str]:
@@ -144,7 +152,7 @@ def segment_path(store: str, run: str, segment: str) -> str:
 
 def announce(store: str, run: str) -> None:
     """Call it after a new segment: readers look again at folders of runs whose parent has a new time of change."""
-    try:
+    try:  # noqa: SIM105 - contextlib is not to be imported here
         os.utime(f"{store}/segments/{run[:2]}")
     except OSError:
         pass  # readers look at everything now and then

@@ -62,7 +62,7 @@ def init(
     where = layout.find_store(env=env, given=os.fspath(dir) if dir is not None else "")
     place = ranks.place(env, ranks.check_id(id) if id else "")
     address = (hub if hub is not None else env.get("MADANG_HUB", "")) if chosen == "online" else ""
-    project = project_name(project or env.get("MADANG_PROJECT", ""), where.root or os.getcwd())
+    project = project_name(project or env.get("MADANG_PROJECT", ""), where.root or layout.present_folder())
     parameters = flatten(config) if config is not None else {}
     labels = tag_set(tags) if tags else {}
     resumed = False
@@ -189,7 +189,7 @@ def _started(given: dict[str, str], root: str) -> dict[str, Any]:
     body = {
         **given,
         "command": redact.command(sys.orig_argv),
-        "cwd": os.getcwd(),
+        "cwd": layout.present_folder(),
         "root": root,
         "executable": sys.executable or "",
         "process_started": _process_started(),

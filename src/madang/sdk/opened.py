@@ -10,6 +10,7 @@ import sys
 
 from madang.errors import MadangError
 from madang.formats.segment import OPENED
+from madang.formats.store import present_folder
 from madang.sdk.hooks import watch_threads
 
 TYPE_CHECKING = False
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from madang.sdk.core import Core
 
-FOLDER = os.getcwd()  # at the start: the script's own name is relative to it
+FOLDER = present_folder()  # at the start: the script's own name is relative to it
 _SKIPPED_ENDS = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dylib", ".pth")
 _SKIPPED_PARTS = frozenset(
     (".git", "site-packages", "dist-packages", "__pycache__", ".venv", "venv", "node_modules", ".ipynb_checkpoints")
@@ -43,6 +44,7 @@ class Watcher:
         self.root = root.rstrip("/") + "/"
         self.store = store.rstrip("/") + "/"
         self.known: set[tuple[str, bool]] = set()
+        self._real: dict[str, str] = {}  # folders elsewhere, and where they lead
         self.unsaid: list[dict[str, list[str]]] = []  # events that are still to be written
 
     def saw(self, path: str, flags: int) -> None:
@@ -76,7 +78,8 @@ class Watcher:
 
     def _relative(self, path: str) -> str:
         if not path.startswith(self.root):
-            real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+            folder, name = os.path.split(path)
+            real = os.path.join(self._real.get(folder) or self._resolve(folder), name)
             if not real.startswith(self.root):
                 return ""
             path = real
@@ -85,6 +88,12 @@ class Watcher:
         relative = path[len(self.root) :]
         parts = relative.split("/")
         return "" if not _SKIPPED_PARTS.isdisjoint(parts) else relative
+
+    def _resolve(self, folder: str) -> str:
+        if len(self._real) > _REMEMBERED:
+            self._real.clear()
+        self._real[folder] = os.path.realpath(folder)
+        return self._real[folder]
 
 
 def watch(run: Core, root: str, store: str) -> Callable[[], None]:
