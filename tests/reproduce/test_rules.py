@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madang.domain.events import DefineMetric
-from madang.domain.reproduce import Points, Side, judge
+from madang.domain.reproduce import Points, Side, judge, not_repeatable
 
 _numbers = st.floats() | st.integers() | st.booleans() | st.sampled_from([0.0, -0.0, 1.0, 1.0000001, 1, True, "a"])
 _points = st.lists(_numbers, max_size=4).map(lambda values: Points(range(len(values)), values))
@@ -135,3 +135,24 @@ def test_what_was_not_compared_is_counted() -> None:
         "metrics that only the repetition has": 1,
         "outputs that only the repetition has": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("command", "repeatable"),
+    [
+        ("python train.py -", True),
+        ("python train.py --x 1", True),
+        ("/usr/bin/python3.11 -u -X utf8 -W error -m pkg", True),
+        ("python -c print()", True),
+        ("./train.sh", True),
+        ("torchrun train.py", True),
+        ("python", False),
+        ("python -i -X utf8", False),
+        ("python -", False),
+        ("python -m ipykernel_launcher -f kernel.json", False),
+        ("bash -c -", True),
+    ],
+)
+def test_commands_that_start_nothing(command: str, repeatable: bool) -> None:
+    """Notebooks, sessions and programs from a pipe are told apart from commands that can be started again."""
+    assert (not_repeatable(command.split()) == "") == repeatable

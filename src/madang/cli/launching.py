@@ -51,6 +51,7 @@ class Job:
     notes: str = ""
     parent: str = ""
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    alone: bool = False  # standard input is empty
     quiet: bool = False  # the command's output is recorded, not shown
     versions: bool = True  # outputs and models become versions
     strict: bool = True  # outputs that the command has not left are a problem
@@ -83,7 +84,8 @@ def launch(job: Job, say: Callable[[str], None], began: Callable[[str, str], Non
     ended = Ended(exit_code=126)
     failure: dict[str, str] | None = None
     try:
-        relay = Relay(job.command, folder=job.folder, env=_environment(job, run), listen=console.feed, quiet=job.quiet)
+        env = _environment(job, run)
+        relay = Relay(job.command, folder=job.folder, env=env, listen=console.feed, quiet=job.quiet, alone=job.alone)
         ended = relay.run()
     except OSError as error:
         failure = {"type": "OSError", "message": f"{program} cannot be started: {error.strerror}"}

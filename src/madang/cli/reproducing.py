@@ -169,6 +169,7 @@ def _job(
         job_type="reproduction",
         env={**child, "MADANG_REPRODUCES": run.id},
         quiet=quiet,
+        alone=True,
         collect=any(segment.writer == "launcher" for segment in run.segments),
         strict=False,
         versions=False,

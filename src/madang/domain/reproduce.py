@@ -52,6 +52,25 @@ def cannot(missing: Sequence[str], not_compared: Mapping[str, Any] | None = None
     return Judgement("CANNOT", missing=list(missing), not_compared=dict(not_compared or {}))
 
 
+def not_repeatable(command: Sequence[str]) -> str:
+    """Why a command line does not start the same program again: a notebook, a session, a program from a pipe."""
+    if any("ipykernel" in word or "colab_kernel" in word for word in command):
+        return "a script: the run was made in a notebook"
+    first, *rest = command
+    if not first.rpartition("/")[2].startswith(("python", "pypy", "ipython")):
+        return ""
+    words = list(rest)
+    while words:
+        word = words.pop(0)
+        if word == "-":
+            return "a script: the program was read from standard input"
+        if not word.startswith("-") or word.startswith(("-c", "-m")):
+            return ""
+        if word in ("-X", "-W", "--check-hash-based-pycs") and words:
+            words.pop(0)
+    return "a script: the run was made in an interactive session"
+
+
 def is_volatile(key: str, definitions: dict[str, DefineMetric]) -> bool:
     """Whether a metric is outside the comparison: it measures the machine or the clock, or the run said so."""
     return key in VOLATILE_KEYS or key.startswith(VOLATILE_PREFIXES) or definition_of(key, definitions).volatile

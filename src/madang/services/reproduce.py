@@ -40,6 +40,14 @@ def check_record(run: RunRecord, reader: Reader, git: Git | None, *, with_local:
         found.missing.append("the command line: it was not recorded")
     elif any(MASK in word for word in run.command):
         found.missing.append("a secret in the command line, which was not recorded")
+    elif lack := rules.not_repeatable(run.command):
+        found.missing.append(lack)
+    writers = [segment.writer for segment in run.segments]
+    ranks = len({segment.rank for segment in run.segments if segment.writer in ("process", "rank", "resume")})
+    if ranks > 1 and "launcher" not in writers:
+        found.missing.append(f"the command that started the {ranks} ranks: only that of the first was recorded")
+    if "resume" in writers:
+        found.notes.append("the run was resumed; only its last command is repeated, from the beginning")
     _check_code(run, reader, git, found)
     for use in run.uses:
         if use.version:

@@ -74,13 +74,21 @@ class Relay:
     """One command. Use it once: `run` returns when the command has ended."""
 
     def __init__(
-        self, command: Sequence[str], *, folder: str, env: Mapping[str, str], listen: Listener, quiet: bool = False
+        self,
+        command: Sequence[str],
+        *,
+        folder: str,
+        env: Mapping[str, str],
+        listen: Listener,
+        quiet: bool = False,
+        alone: bool = False,
     ) -> None:
         self.command = list(command)
         self.folder = folder
         self.env = dict(env)
         self.listen = listen
         self.quiet = quiet  # nothing is passed through
+        self.alone = alone  # nobody answers: standard input is empty
         self._decoders = {name: codecs.getincrementaldecoder("utf-8")(errors="replace") for name in ("out", "err")}
         self._targets = {"out": 1, "err": 2}
         self._terminals: dict[int, int] = {}  # our side of each pseudo terminal → the terminal it stands for
@@ -133,6 +141,7 @@ class Relay:
                 self.command,
                 cwd=self.folder,
                 env=self.env,
+                stdin=subprocess.DEVNULL if self.alone else None,
                 stdout=ends["out"],
                 stderr=ends["err"],
                 # Without a terminal a signal to our whole group would reach the child twice: by itself and through us.
