@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from madang.workspace import environment, probe
 
 
@@ -65,6 +67,31 @@ def test_another_interpreter_is_asked(tmp_path: Path) -> None:
     assert broken.memory > 0
 
 
+def test_a_shell_script_runs_the_python_on_its_path(tmp_path: Path) -> None:
+    """Without a known interpreter it is the one that the process would find; without any there are no packages."""
+    (tmp_path / "python").symlink_to(os.path.realpath(sys.executable))
+    found = environment.interpreter("", {"PATH": str(tmp_path)})
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert environment.interpreter("", {"PATH": str(tmp_path / "none")}) == {}
+
+
+def test_conda_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What conda installed is told, Python packages once."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    (tmp_path / "conda-meta").mkdir()
+    for name in ("cuda-toolkit-12.4.0-h123_0.json", "numpy-2.0.0-py311_1.json", "history", "odd.json"):
+        (tmp_path / "conda-meta" / name).write_text("{}")
+    install(tmp_path / "site", "numpy", "2.0.0")
+    (tmp_path / "site/numpy-2.0.0.dist-info/INSTALLER").write_text("conda\n")
+    install(tmp_path / "site", "by_pip", "1.0")
+    (tmp_path / "site/by_pip-1.0.dist-info/INSTALLER").write_text("pip\n")
+    assert probe.packages([str(tmp_path / "site")]) == [
+        ["by-pip", "1.0", "index"],
+        ["cuda-toolkit", "12.4.0", "conda"],
+        ["numpy", "2.0.0", "conda"],
+    ]
+
+
 def test_indexes_have_no_credentials(tmp_path: Path) -> None:
     """Indexes of variables and of pip's files are told, each once, without users and passwords."""
     (tmp_path / "pip.conf").write_text(
@@ -112,7 +139,7 @@ def test_only_listed_variables_are_recorded() -> None:
 
 def test_the_machine() -> None:
     """The machine's facts are there and make sense."""
-    found = environment.capture("", dict(os.environ))
+    found = environment.capture(sys.executable, dict(os.environ))
     assert found.cpus >= 1
     assert found.memory > 1 << 28
     assert found.os

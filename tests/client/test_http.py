@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import IO
 
 import pytest
+from blake3 import blake3
 
 from madang.client.credentials import hub_address, keep_token
 from madang.client.http import HubClient, _proxy_for
 from madang.errors import (
     AccessDenied,
     Conflict,
+    CorruptData,
     Diverged,
     Incompatible,
     InvalidInput,
@@ -133,11 +136,31 @@ def test_a_body_is_opened_anew_for_every_attempt(hub: ChaosHub) -> None:
         return opened[-1]
 
     hub.faults = ["half", "reset after"]
-    digest = "blake3:" + __import__("blake3").blake3(b"x" * 1000).hexdigest()
+    digest = "blake3:" + blake3(b"x" * 1000).hexdigest()
     HubClient(hub.address, {}).request("PUT", ("projects", "가/나", "blobs", digest), body=body, size=1000)
     assert hub.blobs[digest] == b"x" * 1000
     assert len(opened) == 3
     assert all(file.closed for file in opened)
+
+
+def test_a_download_is_verified(hub: ChaosHub) -> None:
+    """Bytes that break off, or are others than those asked for, are an error at the reader and never taken."""
+    data = b"weights" * 100_000
+    digest = "blake3:" + blake3(data).hexdigest()
+    client = HubClient(hub.address, {})
+    hub.answer = lambda method, path: (200, {}, data)
+    with client.download(("projects", "p", "blobs", digest), digest) as file:
+        assert file.read(7) == b"weights"
+        assert file.read() == data[7:]
+        assert file.read() == b""
+    with client.download(("x",), "blake3:" + "0" * 64) as file, pytest.raises(CorruptData):
+        file.read()
+    hub.faults = ["cut body"]
+    with client.download(("x",), digest) as file, pytest.raises(Unavailable):
+        file.read()
+    hub.answer = lambda method, path: (404, {}, b"")
+    with pytest.raises(NotFound):
+        client.download(("x",))
 
 
 def test_names_are_escaped(hub: ChaosHub) -> None:
@@ -164,7 +187,7 @@ def test_the_token_comes_from_the_environment_then_the_file(
     keep_token(hub.address, "", env)
     HubClient(hub.address, env).request("GET", ("me",))
     assert hub.tokens == ["Bearer kept", "Bearer named", ""]
-    assert __import__("os").stat(path).st_mode & 0o777 == 0o600
+    assert os.stat(path).st_mode & 0o777 == 0o600
 
 
 def test_a_spoilt_file_of_tokens_is_named(hub: ChaosHub, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, TypeVar
+from typing import IO, Any, BinaryIO, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
+from blake3 import blake3
 
 from madang.client.credentials import hub_address, token_for
 from madang.errors import (
     AccessDenied,
     Conflict,
+    CorruptData,
     Diverged,
     Incompatible,
     InvalidInput,
@@ -40,6 +43,7 @@ ATTEMPTS = 5
 FIRST_PAUSE = 0.4  # seconds before the second attempt; doubled each time
 MAX_PAUSE = 8.0  # seconds between two attempts, unless the hub asks for more
 MAX_ASKED_PAUSE = 30.0
+_BUFFER = 1 << 18
 MAX_ANSWER = 1 << 30  # bytes of an answer that is kept in memory
 _REPEATABLE = frozenset(("GET", "HEAD", "PUT", "DELETE", "PATCH"))  # PATCH of a segment names its offset
 _LATER = frozenset((408, 425, 429, 500, 502, 503, 504))
@@ -133,15 +137,16 @@ class HubClient:
         except InvalidInput as error:
             raise _nonsense(answer.url, error.message) from error
 
-    def download(self, path: Sequence[str], start: int = 0) -> Any:
-        """Open an answer's body for reading: an urllib3 response, which the caller closes."""
+    def download(self, path: Sequence[str], digest: str = "") -> BinaryIO:
+        """Open the body of an answer for reading; the caller closes it.
+
+        Reading raises `Unavailable` when the answer breaks off, and `CorruptData` at its end when the bytes are not
+        those of ``digest`` (`blake3:…`).
+        """
         url = self._url(path, ())
-        headers = self._headers({"range": f"bytes={start}-"} if start else None, None)
-        answer = self._open("GET", url, headers, None)
-        if answer.status == (206 if start else 200):
-            return answer
+        answer = self._open("GET", url, self._headers(None, None), None)
         self._refuse(url, answer)
-        raise _nonsense(url, f"status {answer.status}")
+        return io.BufferedReader(_Body(answer, url, digest), _BUFFER)
 
     def close(self) -> None:
         """Give back the connections."""
@@ -238,6 +243,37 @@ class HubClient:
                 proxy = _proxy_for(self.address)
                 self._pool = urllib3.ProxyManager(proxy, maxsize=8) if proxy else urllib3.PoolManager(maxsize=8)
             return self._pool
+
+
+class _Body(io.RawIOBase):
+    """The body of an answer, whose failures are ours."""
+
+    def __init__(self, answer: Any, url: str, digest: str) -> None:
+        self._answer = answer
+        self._url = url
+        self._digest = digest
+        self._hasher = blake3()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        import urllib3  # noqa: PLC0415 - see HubClient._open
+
+        try:
+            data: bytes = self._answer.read(len(buffer))
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unavailable(f"The answer of {self._url} broke off: {_reason(error)}.") from error
+        self._hasher.update(data)
+        if not data and self._digest.startswith("blake3:") and self._digest[7:] != self._hasher.hexdigest():
+            raise CorruptData(f"{self._url} sent other bytes than those of {self._digest}.", hint="Try again.")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._answer.close()
+        super().close()
 
 
 def _proxy_for(address: str) -> str:

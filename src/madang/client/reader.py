@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO
 
 from blake3 import blake3
 
@@ -135,7 +135,7 @@ class HubReader:
 
     def open_blob(self, project: str, digest: str) -> BinaryIO:
         """See `Reader.open_blob`."""
-        return cast(BinaryIO, self._client.download(("projects", project, "blobs", digest)))
+        return self._client.download(("projects", project, "blobs", digest), digest)
 
     def put_file(self, project: str, path: str | os.PathLike[str]) -> BlobRef:
         """See `Reader.put_file`."""

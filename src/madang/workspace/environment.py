@@ -6,6 +6,7 @@ import configparser
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -67,9 +68,16 @@ def listed_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def interpreter(executable: str, variables: Mapping[str, str]) -> dict[str, object]:
-    """What the interpreter is and has installed: asked in this process when it is the same one, else by a script."""
+    """What the interpreter is and has installed: asked in this process when it is the same one, else by a script.
+
+    Where none is known (a shell script), it is the one that the process would find by the name `python`.
+    """
+    path = variables.get("PATH", "")
+    executable = executable or shutil.which("python", path=path) or shutil.which("python3", path=path) or ""
+    if not executable:
+        return {}
     same = os.path.abspath(executable) == os.path.abspath(sys.executable)
-    if not executable or (same and variables.get("PYTHONPATH", "") == os.environ.get("PYTHONPATH", "")):
+    if same and (variables.get("PYTHONPATH", "") == os.environ.get("PYTHONPATH", "")):
         return probe.report()
     try:
         done = subprocess.run(

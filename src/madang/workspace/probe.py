@@ -39,7 +39,19 @@ def packages(paths: list[str]) -> list[list[str]]:
             item = _distribution(os.path.join(folder or ".", name), name, conda)
             if item is not None:
                 found.setdefault(item[0], item)
+    for item in _conda_packages() if conda else []:
+        found.setdefault(item[0], item)
     return [found[name] for name in sorted(found)]
+
+
+def _conda_packages() -> list[list[str]]:
+    """What conda has installed beside Python packages: compilers, CUDA, MKL. Records: name-version-build.json."""
+    try:
+        names = sorted(os.listdir(os.path.join(sys.prefix, "conda-meta")))
+    except OSError:
+        return []
+    parts = [name[:-5].rsplit("-", 2) for name in names if name.endswith(".json")]
+    return [[_normal(part[0]), part[1], "conda"] for part in parts if len(part) == 3]
 
 
 def _distribution(path: str, name: str, conda: bool) -> list[str] | None:
