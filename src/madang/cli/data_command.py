@@ -49,7 +49,10 @@ class DataCommand(click.Command):
             raise
         except OSError as error:
             where = f" {os.fsdecode(error.filename)!r}" if error.filename else ""
-            failure = StorageError(f"The system refused{where}: {error.strerror or error}.")
+            failure = StorageError(
+                f"The system refused{where}: {error.strerror or error}.",
+                hint="Check the disk and the permissions, then repeat: nothing is half done.",
+            )
             failure.exit_code = self._code(failure)
             raise failure from error
 
