@@ -122,6 +122,8 @@ class _Compiler:
         """SQL's LIKE with a backslash as escape; SQLite's own ignores case of ASCII letters, its GLOB minds case."""
         if self.dialect == "postgres":
             return f"{expression} {'ILIKE' if fold else 'LIKE'} {self.value(pattern)} ESCAPE '\\'"
+        if fold and pattern.isascii():
+            return f"{expression} LIKE {self.value(pattern)} ESCAPE '\\'"
         if fold:
             return f"folded({expression}) LIKE {self.value(pattern.casefold())} ESCAPE '\\'"
         return f"{expression} GLOB {self.value(_glob(pattern))}"
