@@ -106,6 +106,17 @@ def test_a_killed_process_has_told_what_it_read(place: Place) -> None:
     assert paths(place) == {"a.csv": "r"}
 
 
+def test_a_data_set_of_many_files_is_recorded_in_few_events(place: Place) -> None:
+    """Thousands of files are all there, without an event for each."""
+    Path("images").mkdir()
+    names = {f"images/{number}.png" for number in range(4000)}
+    with madang.init() as run:
+        for name in names:
+            open(name, "w").close()
+    assert set(paths(place, run.id)) == names
+    assert len(place.events(events.Opened, run.id)) < 1500
+
+
 def test_every_open_run_has_it(place: Place) -> None:
     """Two open runs both have read the file; after the end of a run nothing is added to it, and nothing is watched."""
     Path("a.csv").write_text("x")

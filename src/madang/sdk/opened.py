@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from madang.errors import MadangError
 from madang.formats.segment import OPENED
@@ -27,6 +28,10 @@ _SKIPPED_PARTS = frozenset(
 )
 _SKIPPED_TREES = ("/.dvc/tmp/", "/.dvc/cache/")
 _REMEMBERED = 200_000
+# The first files are written down before they are open. Of a data set of a million, some are written down together.
+_SINGLY = 1000
+_TOGETHER = 200
+_LONGEST_WAIT = 0.2  # seconds
 _WRITING = os.O_WRONLY | os.O_RDWR
 _RDWR = os.O_RDWR
 
@@ -43,25 +48,27 @@ class Watcher:
         self.run = run
         self.root = root.rstrip("/") + "/"
         self.store = store.rstrip("/") + "/"
-        self.known: set[tuple[str, bool]] = set()
+        self.known: set[tuple[str, str]] = set()
+        self.read: list[str] = []  # still to be written down
+        self.written: list[str] = []
+        self.said = 0.0
         self._real: dict[str, str] = {}  # folders elsewhere, and where they lead
-        self.unsaid: list[dict[str, list[str]]] = []  # events that are still to be written
 
     def saw(self, path: str, flags: int) -> None:
         """Record an absolute path, once for reading and once for writing."""
         relative = self._relative(path)
         if not relative:
             return
-        body: dict[str, list[str]] = {}
         writing = bool(flags & _WRITING)
-        if writing and (relative, True) not in self.known:
-            self.known.add((relative, True))
-            body["written"] = [relative]
-        if (not writing or (flags & _RDWR and not flags & os.O_TRUNC)) and (relative, False) not in self.known:
-            self.known.add((relative, False))
-            body["read"] = [relative]
-        if body:
-            self.unsaid.append(body)
+        reading = not writing or bool(flags & _RDWR and not flags & os.O_TRUNC)
+        for wanted, mode, paths in ((writing, "w", self.written), (reading, "r", self.read)):
+            if wanted and (relative, mode) not in self.known:
+                self.known.add((relative, mode))
+                paths.append(relative)
+        waiting = len(self.read) + len(self.written)
+        if waiting and (
+            len(self.known) <= _SINGLY or waiting >= _TOGETHER or time.monotonic() - self.said > _LONGEST_WAIT
+        ):
             self.say()
 
     def say(self) -> None:
@@ -72,9 +79,12 @@ class Watcher:
             return
 
     def _say(self) -> None:
-        while self.unsaid:
-            self.run.write_now(OPENED, self.unsaid[0])
-            self.unsaid.pop(0)
+        read, written = len(self.read), len(self.written)  # other threads may add to them meanwhile
+        body = {"read": self.read[:read], "written": self.written[:written]}
+        if read or written:
+            self.run.write_now(OPENED, {name: paths for name, paths in body.items() if paths})
+            del self.read[:read], self.written[:written]
+            self.said = time.monotonic()
 
     def _relative(self, path: str) -> str:
         if not path.startswith(self.root):
