@@ -9,6 +9,7 @@ from madang.domain import events
 from madang.domain.events import Event, Stamp
 
 PRIMARY = frozenset({"process", "resume", "rank"})
+_NEVER = 1 << 63  # the place of a header without a time, after all others
 _SEVERITY = {"finished": 0, "crashed": 1, "failed": 2, "killed": 3}
 STATUSES = ("running", *_SEVERITY)
 
@@ -79,8 +80,8 @@ def apply(state: RunState, stamp: Stamp, event: Event) -> None:
 
 def _header(state: RunState, stamp: Stamp, event: events.Header) -> None:
     state.segments.setdefault(stamp.segment, SegmentState(event, stamp.time, stamp.time))
-    if not state.created or stamp.time < state.created:
-        state.created, state.project = stamp.time, event.project
+    first = min(state.segments, key=lambda segment: (state.segments[segment].began or _NEVER, segment))
+    state.created, state.project = state.segments[first].began, state.segments[first].header.project
     if event.rank == 0 and (event.writer in PRIMARY or event.writer == "launcher"):
         for name in ("host", "user"):
             _put(state.scalars, name, stamp, getattr(event, name))
