@@ -92,7 +92,7 @@ def _write(model: Any, folder: str, allow_pickle: bool) -> _Written:
     """Write the model's own files."""
     bases = {f"{base.__module__.split('.')[0]}.{base.__name__}" for base in type(model).__mro__}
     if "torch.Module" in bases or _is_state_dict(model):
-        return _write_torch(model, folder)
+        return _write_torch(model, folder, allow_pickle)
     if bases & {"xgboost.XGBModel", "xgboost.Booster"}:
         model.save_model(os.path.join(folder, "model.ubj"))
         facts: dict[str, Any] = {
@@ -128,19 +128,24 @@ def _is_state_dict(model: Any) -> bool:
     )
 
 
-def _write_torch(model: Any, folder: str) -> _Written:
+def _write_torch(model: Any, folder: str, allow_pickle: bool) -> _Written:
     """The weights as safetensors; the class that takes them is code, and code is in the repository."""
-    save_file = _needed("safetensors.torch", "safetensors").save_file
     state = model if isinstance(model, dict) else model.state_dict()
-    seen: dict[int, str] = {}
+    odd = [key for key, tensor in state.items() if not hasattr(tensor, "data_ptr")]
+    if odd:
+        if allow_pickle:
+            return _write_pickle(model, folder, allow_pickle)
+        raise Refused(f"The weights {', '.join(odd[:5])} of this {type(model).__name__} are no tensors.", hint=_FLAG)
+    save_file = _needed("safetensors.torch", "safetensors").save_file
+    first: dict[Any, str] = {}
     tensors: dict[str, Any] = {}
     shared: dict[str, str] = {}
-    for key, tensor in state.items():  # safetensors holds each storage once
-        first = seen.setdefault(tensor.data_ptr() or id(tensor), key)
-        if first == key:
-            tensors[key] = tensor.detach().cpu().contiguous()
+    for key, tensor in state.items():  # tied weights are stored once
+        same = first.setdefault((tensor.data_ptr(), tuple(tensor.shape), tensor.stride()), key)
+        if same == key or not tensor.data_ptr():
+            tensors[key] = tensor.detach().cpu().contiguous().clone()
         else:
-            shared[key] = first
+            shared[key] = same
     save_file(tensors, os.path.join(folder, "model.safetensors"))
     flavor = {
         "data": "model.safetensors",
