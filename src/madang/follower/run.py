@@ -98,9 +98,8 @@ class FollowedRun:
 
     @property
     def awaited(self) -> bool:
-        """Whether a process may be waiting for what we do."""
-        young = self._capture is None and time.monotonic() - self._began < FIRST_WAIT
-        return young or self._upload is not None
+        """Whether a process may be waiting for its capture."""
+        return self._capture is None and time.monotonic() - self._began < FIRST_WAIT
 
     def look(self, now: float, machine: Machine) -> None:
         """One round. Raises `StorageError` or `OSError` when the disk refuses; it may be repeated."""
@@ -172,11 +171,11 @@ class FollowedRun:
 
     def _take(self, writer: Writer) -> None:
         """Read what is new in a segment."""
-        damaged = writer.tail.position.damage
+        damaged = writer.tail.damage
         for stamp, event in writer.tail.read():
             self._event(writer, stamp, event)
-        if writer.tail.position.damage and not damaged:
-            self._say(f"run {self.run}: segment {writer.tail.segment}: {writer.tail.position.damage}")
+        if writer.tail.damage and not damaged:
+            self._say(f"run {self.run}: segment {writer.tail.segment}: {writer.tail.damage}")
 
     def _event(self, writer: Writer, stamp: Stamp, event: Event) -> None:
         match event:

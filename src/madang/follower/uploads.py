@@ -10,7 +10,7 @@ from madang.client.http import HubClient
 from madang.client.upload import RunUpload
 from madang.errors import MadangError, Unavailable
 
-EVERY = 0.5  # seconds between two looks for new bytes
+EVERY = 0.25  # seconds between two looks for new bytes; a process that ends waits this long
 FIRST_PAUSE = 1.0  # seconds after a failure; doubled each time
 LAST_PAUSE = 30.0
 GIVE_UP = 900.0  # seconds after the end of a run
