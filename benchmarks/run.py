@@ -18,7 +18,7 @@ import time
 import traceback
 from pathlib import Path
 
-from harness import CORES, Bench
+from harness import CORES, Bench, Failed
 from report import Table, to_json
 from venvs import measure_instead, versions
 
@@ -94,6 +94,8 @@ def _measure(name: str, bench: Bench) -> list[Table]:
     began = time.monotonic()
     try:
         tables: list[Table] = importlib.import_module(f"workloads.{name}").measure(bench)
+    except Failed as error:
+        tables = [Table(f"{name}: could not be measured", "", notes=[str(error)])]
     except Exception:  # one workload that breaks must not take the others' figures away
         traceback.print_exc()
         tables = [Table(f"{name}: could not be measured", "")]

@@ -26,8 +26,8 @@ QUERIES = [
     (
         "three terms, ordered by a param and a metric",
         "metrics.m0 > 0.2 and metrics.m3 < 0.8 and params.p2 = '5'",
-        ["params.p5 ASC", "metrics.m2 ASC"],
-        ["params.p5 asc", "metrics.m2 asc"],
+        ["params.p1 ASC", "metrics.m2 ASC"],
+        ["params.p1 asc", "metrics.m2 asc"],
         1000,
     ),
 ]
