@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from madang.testing.project import Project
+from madang.testing.project import PROGRAM, Project
 
 TRAIN = """\
 import json, os, sys
@@ -296,3 +297,58 @@ def test_unknown_run(project: Project) -> None:
     said = project.madang("reproduce", "nope", "--json", ok=2)
     assert json.loads(said.out)["verdict"] == "CANNOT"
     assert "nope" in said.err
+
+
+def test_subfolder_and_tracked_folder(project: Project) -> None:
+    """A run in a subfolder on a tracked folder comes back in the same subfolder with the same files."""
+    code = "import json; n = sum(len(open(f'../data/{i}.txt').read()) for i in range(3))\n"
+    code += "json.dump({'n': n}, open('m.json', 'w'))\n"
+    project.commit({"sub/train.py": code, ".gitignore": "m.json\n"})
+    project.write({f"data/{number}.txt": "x" * number for number in range(3)})
+    project.madang("init")
+    project.madang("add", "data")
+    project.commit()
+    said = project.madang("run", "--metrics", "m.json", "--out", "m.json", "--", "python", "train.py", cwd="sub")
+    shutil.rmtree(project.root / "data")
+    found = _reproduce(project, said.err.splitlines()[0])
+    assert (found["verdict"], found["compared"]["outputs"]) == ("IDENTICAL", 1)
+
+
+def test_lfs_files(project: Project) -> None:
+    """A Git LFS file comes from the repository's own objects, though no filter runs; without them it is missing."""
+    body = "1 2 3 4"
+    oid = hashlib.sha256(body.encode()).hexdigest()
+    objects = project.root / ".git" / "lfs" / "objects" / oid[:2] / oid[2:4]
+    objects.mkdir(parents=True)
+    (objects / oid).write_text(body)
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(body)}\n"
+    project.git("config", "filter.lfs.clean", f"printf '{pointer}'")
+    project.git("config", "filter.lfs.smudge", f"printf '{body}'")
+    project.commit({"train.py": TRAIN.replace("SCALE", "1"), "data.txt": body, ".gitignore": IGNORED,
+                    ".gitattributes": "*.txt filter=lfs -text\n"})  # fmt: skip
+    run = project.run("--", "python", "train.py", "1")
+    assert project.madang("runs", "show", run, "--json").json["metrics"]["loss"]["last"] == 5
+    assert _reproduce(project, run)["verdict"] == "IDENTICAL"
+    (objects / oid).unlink()
+    found = _reproduce(project, run, ok=2)
+    assert found["missing"] == [f"data.txt (sha256:{oid}): its Git LFS object is not here; run `git lfs fetch`"]
+
+
+def test_killed_reproduction_is_cleared_away(project: Project) -> None:
+    """What a killed reproduction leaves is removed by the next one; a kept work tree stays."""
+    run = _train(project)
+    kept = project.madang("reproduce", run, "--keep", "--json").json["worktree"]
+    assert (Path(kept) / "train.py").is_file()
+    slow = project.run("--out", "model.bin", "--", "python", "-c", "import time; open('model.bin','w'); time.sleep(1)")
+    with subprocess.Popen(
+        [PROGRAM, "reproduce", slow], cwd=project.root, env=project.env, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stderr is not None
+        while b"Running" not in child.stderr.readline():
+            pass
+        child.kill()
+    left = {path.name for path in (project.store / "reproduce").iterdir()}
+    assert len(left) == 2
+    project.madang("reproduce", run)
+    assert {path.name for path in (project.store / "reproduce").iterdir()} == {Path(kept).parent.name}
+    assert (Path(kept) / "train.py").is_file()

@@ -82,9 +82,9 @@ def reproduce(reader: Reader, run: RunRecord, options: Options, say: Say) -> Out
     say("Looking for what is missing…")
     flight = service.check_record(run, reader, git, with_local=options.with_local)
     if flight.missing or git is None:
-        workspace_missing = Workspace(git, places.store).missing_data(run) if git is not None else []
-        return Outcome(cannot([*flight.missing, *workspace_missing]), notes=flight.notes)
-    workspace = Workspace(git, places.store)
+        data = Workspace(git, places.git_common_dir, places.store).missing_data(run) if git is not None else []
+        return Outcome(cannot([*flight.missing, *data]), notes=flight.notes)
+    workspace = Workspace(git, places.git_common_dir, places.store)
     say("Making a clean work tree…")
     try:
         place = workspace.prepare(run, reader, with_local=options.with_local)
@@ -96,8 +96,7 @@ def reproduce(reader: Reader, run: RunRecord, options: Options, say: Say) -> Out
         outcome = _repeat(reader, run, place, places, options, say)
         outcome.notes += flight.notes
     finally:
-        if not options.keep:
-            workspace.remove(place)
+        (workspace.keep if options.keep else workspace.remove)(place)
     if options.keep:
         outcome.kept = place.root
     return outcome

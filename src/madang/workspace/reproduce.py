@@ -17,11 +17,13 @@ from madang.domain.redact import MASK
 from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
 from madang.errors import CorruptData, MadangError, Refused, StorageError
+from madang.formats import store as layout
 from madang.ports.git import Git
 from madang.ports.reader import Reader
-from madang.workspace import data_index
+from madang.workspace import data_index, lfs_objects
 
 _PIECE = 1 << 20
+_LOCK, _KEPT_MARK = "/lock", "/kept"
 MAX_NAMED = 50
 
 # Variables of the record that change results and say nothing about the machine: they are set for the repetition.
@@ -48,8 +50,9 @@ class Place:
 class Workspace:
     """The repository in which the run is repeated, and its data."""
 
-    def __init__(self, git: Git, store: str) -> None:
+    def __init__(self, git: Git, git_dir: str, store: str) -> None:
         self.git = git
+        self.git_dir = git_dir  # shared by all work trees
         self.store = store
 
     def prepare(self, run: RunRecord, reader: Reader, *, with_local: bool) -> Place:
@@ -63,10 +66,12 @@ class Workspace:
         """
         code = run.code
         assert code is not None
+        self._remove_abandoned()
         folder = os.path.join(self.store, "reproduce", os.urandom(8).hex())
         place = Place(folder, os.path.join(folder, os.path.basename(self.git.root.rstrip("/")) or "tree"))
         try:
             os.makedirs(folder)
+            layout.hold(folder + _LOCK)
             tree = self.git.add_worktree(place.root, code.commit)
             if code.diff is not None:
                 with reader.open_blob(run.project, code.diff.digest) as file:
@@ -90,7 +95,24 @@ class Workspace:
         """Take the work tree away."""
         with contextlib.suppress(MadangError):
             self.git.remove_worktree(place.root)
+        layout.release(place.folder + _LOCK)
         shutil.rmtree(place.folder, ignore_errors=True)
+
+    def keep(self, place: Place) -> None:
+        """Leave the work tree to the user: it is not cleared away later either."""
+        layout.release(place.folder + _LOCK)
+        with open(place.folder + _KEPT_MARK, "w", encoding="ascii"):
+            pass
+
+    def _remove_abandoned(self) -> None:
+        """Take away what a killed reproduction has left."""
+        top = os.path.join(self.store, "reproduce")
+        for name in os.listdir(top) if os.path.isdir(top) else []:
+            folder = os.path.join(top, name)
+            if not layout.is_held(folder + _LOCK) and not os.path.exists(folder + _KEPT_MARK):
+                trees = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+                for root in trees or [os.path.join(folder, "tree")]:
+                    self.remove(Place(folder, root))
 
     def missing_data(self, run: RunRecord) -> list[str]:
         """Tracked data that the run read and the cache lacks, as far as it can be told without a work tree."""
@@ -150,6 +172,10 @@ class Workspace:
             for path, how in run.opened.items()
             if how == "r" and path not in made and not os.path.exists(os.path.join(place.root, path))
         ]
+        for path in sorted(path for path, how in run.opened.items() if "r" in how):
+            oid = lfs_objects.pointer_of(os.path.join(place.root, path))
+            if oid and not lfs_objects.restore(os.path.join(place.root, path), self.git_dir):
+                place.missing.append(f"{path} (sha256:{oid}): its Git LFS object is not here; run `git lfs fetch`")
         if with_local:
             self._take_local(run, lost, place)
             lost = [path for path in lost if path not in place.local]
