@@ -57,7 +57,7 @@ def json_numbers(values: Sequence[Any], kind: str) -> Sequence[Any]:
     if not values:
         return values
     if kind == "float":
-        if math.isfinite(sum(values)):
+        if set(map(type, values)) == {float} and math.isfinite(sum(values)):
             return values
     elif kind == "int":
         if max(values) <= EXACT and min(values) >= -EXACT:

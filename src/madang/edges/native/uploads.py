@@ -60,10 +60,9 @@ async def append(call: NativeCall) -> Response:
 
 
 async def whole_frames(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Cut a body at frame ends, about a mebibyte at a time. A torn rest comes last, for the service to judge.
+    """Cut a body at frame ends, about a mebibyte at a time.
 
-    Raises:
-        InvalidInput: a frame says it is larger than any may be.
+    A torn rest, or what begins with an impossible length, comes last, for the service to judge.
     """
     held = bytearray()
     end = 0  # of the last whole frame in `held`
@@ -72,7 +71,8 @@ async def whole_frames(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         while len(held) - end >= 4:
             length = int.from_bytes(held[end : end + 4], "little")
             if not 0 < length <= MAX_PAYLOAD:
-                raise InvalidInput("The body is not a piece of a segment: a frame has a wrong length.")
+                yield bytes(held)
+                return
             if len(held) - end < FRAME_HEAD + length:
                 break
             end += FRAME_HEAD + length
