@@ -12,7 +12,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from madang.domain.versions import check_name
-from madang.errors import InvalidInput, NotFound, Refused
+from madang.errors import CorruptData, InvalidInput, NotFound, Refused
 from madang.formats import mlmodel
 from madang.formats import store as layout
 from madang.sdk import artifacts, blobs
@@ -317,6 +317,8 @@ def _load_torch(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
     state = _needed("safetensors.torch", "safetensors").load_file(_inside(folder, flavor, "data"))
     shared = flavor.get("shared")
     for key, first in (shared if isinstance(shared, dict) else {}).items():
+        if first not in state:
+            raise CorruptData(f"The model in {folder} says that {key!r} is {first!r}, which it does not hold.")
         state[key] = state[first]
     return state
 
