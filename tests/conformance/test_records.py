@@ -15,7 +15,12 @@ from madang.backends.records import open_postgres, open_sqlite
 from madang.backends.records.database import migrations
 from madang.errors import CorruptData, Incompatible, StorageError, Unavailable
 from madang.ports.records import Records
-from madang.testing.records import RecordsConformance, make_run, put
+from madang.testing.records import RunsConformance, SegmentsConformance, make_run, put
+from madang.testing.search import SearchConformance
+
+
+class RecordsConformance(RunsConformance, SegmentsConformance, SearchConformance):
+    """What every `Records` backend must do."""
 
 
 class TestSqlite(RecordsConformance):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -127,7 +128,7 @@ class SqlRuns(SqlMetrics):
 
     def search(self, query: RunQuery) -> Selection:
         """Runs that fit a query."""
-        compiled = compile_search(query, self._db.dialect, self._names)
+        compiled = compile_search(query, self._db.dialect, self._names, partial(self._is_narrow, query.projects))
         total = self._db.row(compiled.count, **compiled.values)
         rows = self._db.rows(compiled.page, **compiled.values)
         more = len(rows) > query.limit
@@ -139,6 +140,14 @@ class SqlRuns(SqlMetrics):
             Compiled.cursor(rows[-1][1:]) if more else "",
             int(total[0]) if total else 0,
         )
+
+    def _is_narrow(self, projects: tuple[str, ...] | None, table: str, name: int) -> bool:
+        if projects is None:
+            return True
+        row = self._db.row("count_runs", projects=list(projects))
+        most = 2 * int(row[0]) + 1 if row else 0
+        row = self._db.row(f"count_{table}", name=name, most=most)
+        return row is not None and int(row[0]) < most
 
     def projects(self) -> list[Project]:
         """All projects, by newest activity."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -58,14 +58,18 @@ class Compiled:
         return base64.urlsafe_b64encode(msgspec.msgpack.encode(list(keys))).decode().rstrip("=")
 
 
-def compile_search(query: RunQuery, dialect: Dialect, names: Names) -> Compiled:
+Narrow: TypeAlias = Callable[[str, int], bool]
+"""Whether a name's rows in a table (`metrics`, `params`, `tags`) are few enough to begin a search with."""
+
+
+def compile_search(query: RunQuery, dialect: Dialect, names: Names, narrow: Narrow) -> Compiled:
     """The statements for a query.
 
     Raises:
         InvalidInput: the cursor is not one that this query gave.
     """
     made = _Compiler(dialect, names)
-    needed, condition = made.top(query.where)
+    source, condition = made.top(query.where, narrow)
     where = " AND ".join([*made.scope(query), condition])
     joins, keys = made.order(query)
     after = made.after(keys, query.cursor)
@@ -73,8 +77,8 @@ def compile_search(query: RunQuery, dialect: Dialect, names: Names) -> Compiled:
     order = ", ".join(f"{expression} {'DESC' if down else 'ASC'}" for expression, down in keys)
     made.values["limit"] = query.limit + 1
     return Compiled(
-        f"SELECT r.number{columns} FROM runs r{needed}{joins} WHERE {where}{after} ORDER BY {order} LIMIT :limit",  # noqa: S608
-        f"SELECT COUNT(*) FROM runs r{needed} WHERE {where}",  # noqa: S608 - every value is a placeholder
+        f"SELECT r.number{columns} FROM {source}{joins} WHERE {where}{after} ORDER BY {order} LIMIT :limit",  # noqa: S608
+        f"SELECT COUNT(*) FROM {source} WHERE {where}",  # noqa: S608 - every value is a placeholder
         made.values,
     )
 
@@ -165,23 +169,29 @@ class _Compiler:
         name = self.number(field.key)
         return f"EXISTS (SELECT 1 FROM {table} f WHERE f.name = {name} AND f.run = r.number AND {test(expression)})"  # noqa: S608
 
-    def top(self, condition: Condition) -> tuple[str, str]:
-        """(joins, condition) of a whole search.
+    def top(self, condition: Condition, narrow: Narrow) -> tuple[str, str]:
+        """(tables, condition) of a whole search.
 
         A comparison that every hit must pass becomes a join: the database can then begin with the neighbouring rows of
         that metric or parameter. There is one row at most for a name and run, so that a join multiplies nothing.
+        PostgreSQL chooses the order by its statistics; SQLite is told by CROSS JOIN.
         """
-        joins, rest = "", []
+        source, joins, rest = "runs r", "", []
         for place, part in enumerate(_conjuncts(condition)):
             if isinstance(part, Compare) and part.field.scope != "attributes":
                 value = _fitting(part.field, part.value)
                 table, expression = _place(part.field, _kind(value))
                 test = self.compare(expression, part.op, value).replace("f.", f"c{place}.")
-                name = self.number(part.field.key)
-                joins += f" JOIN {table} c{place} ON c{place}.run = r.number AND c{place}.name = {name} AND {test}"
+                number = self.names.numbers([part.field.key]).get(part.field.key, 0)
+                match = f"c{place}.run = r.number AND c{place}.name = {self.value(number)} AND {test}"
+                if self.dialect == "sqlite" and source == "runs r" and narrow(table, number):
+                    source = f"{table} c{place} CROSS JOIN runs r"
+                    rest.append(match)
+                else:
+                    joins += f" JOIN {table} c{place} ON {match}"
             else:
                 rest.append(self.condition(part))
-        return joins, " AND ".join(rest) or "TRUE"
+        return source + joins, " AND ".join(rest) or "TRUE"
 
     def attribute(self, key: str) -> str:
         if key not in ATTRIBUTES:

@@ -42,6 +42,18 @@ WHERE r.id = :id;
 SELECT r.number, r.changed, s.light, s.overrides, s.damage FROM runs r JOIN run_states s ON s.run = r.number
 WHERE r.number = ANY(:numbers);
 
+-- name: count_runs
+SELECT COUNT(*) FROM runs WHERE project = ANY(:projects) AND deleted_at = 0;
+
+-- name: count_metrics
+SELECT COUNT(*) FROM (SELECT 1 FROM metrics WHERE name = :name LIMIT :most) AS some;
+
+-- name: count_params
+SELECT COUNT(*) FROM (SELECT 1 FROM params WHERE name = :name LIMIT :most) AS some;
+
+-- name: count_tags
+SELECT COUNT(*) FROM (SELECT 1 FROM tags WHERE name = :name LIMIT :most) AS some;
+
 -- name: find_by_id
 SELECT id, project FROM runs WHERE id BETWEEN :low AND :high ORDER BY id LIMIT :limit;
 
