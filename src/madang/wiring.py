@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from madang.backends.objects.local import LocalObjects
 from madang.backends.objects.opening import open_objects
 from madang.backends.records import SqlRecords, open_postgres, open_sqlite
+from madang.backends.records.place import records_path
 from madang.backends.segments import LocalSegments
 from madang.domain.access import Principal, local
 from madang.errors import ConfigError
@@ -58,7 +59,7 @@ def open_store(path: str | None = None, store: str | None = None) -> Engine:
         store = path
     paths = layout.find_store(path or "", given=store or "")
     layout.ensure(paths.store)
-    records = open_sqlite(f"{paths.store}/records.db", durable=False, log=f"{paths.store}/changes.log")
+    records = open_sqlite(records_path(paths.store, os.environ), durable=False, log=f"{paths.store}/changes.log")
     blobs = LocalObjects(f"{paths.store}/blobs")
     tracking = Tracking(records, LocalSegments(paths.store))
     records.replay(tracking.catch_up)

@@ -1,0 +1,76 @@
+"""Where a workspace's records lie: beside its segments, unless the file system cannot hold SQLite."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+
+from madang.formats.store import refused
+
+# SQLite's WAL needs memory that all processes share, which no file system over a network gives.
+_NETWORK = frozenset(
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afs",
+        "ceph",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "glusterfs",
+        "9p",
+        "ncpfs",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+        "fuse.gcsfuse",
+        "fuse.rclone",
+        "fuse.ceph-fuse",
+        "orangefs",
+        "pvfs2",
+        "panfs",
+        "wekafs",
+    ]
+)
+_ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+def records_path(store: str, env: Mapping[str, str], mounts: str = "/proc/self/mounts") -> str:
+    """The path of records.db for a store; its folder exists afterwards.
+
+    On a network file system it lies in the user's state folder, named by the store's path: it is an index, made anew on
+    each machine. Where the mounts cannot be told (not Linux) it lies in the store.
+    """
+    if _file_system(os.path.realpath(store), mounts) not in _NETWORK:
+        return f"{store}/records.db"
+    state = env.get("XDG_STATE_HOME", "") or os.path.expanduser("~/.local/state")
+    name = blake2b(os.path.realpath(store).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    folder = os.path.join(state, "madang", name)
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise refused(folder, error) from error
+    return f"{folder}/records.db"
+
+
+def _file_system(path: str, mounts: str) -> str:
+    """The type of the file system that holds a path, empty when it cannot be told."""
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+            lines = [line.split(" ") for line in file]
+    except OSError:
+        return ""
+    found, longest = "", -1
+    for parts in lines:
+        if len(parts) < 3:
+            continue
+        point = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), parts[1])  # "\\040" for a space
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= longest:
+            found, longest = parts[2], len(point)
+    return found
