@@ -146,6 +146,11 @@ def test_the_quick_look_misses_nothing(kind: str) -> None:
     assert redact.suspect(CORPUS[kind][0])
 
 
+def test_the_quick_look_knows_every_pattern() -> None:
+    """Each text that a pattern looks for is, or holds, one of those that the quick look knows."""
+    assert [sign for _, signs, _ in secret_shapes._PATTERNS for sign in signs if not redact.suspect(sign)] == []
+
+
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_secret_stays(text: str) -> None:
     """Hashes, ids, words of language models and program text are recorded as they are."""

@@ -13,7 +13,7 @@ from madang.errors import MadangError
 from madang.ports.git import Git, Head, TreeStatus
 
 MAX_FILE = 1 << 20  # bytes of one untracked source file
-MAX_TOTAL = 32 << 20  # bytes of all of them
+MAX_TOTAL = 16 << 20  # bytes of all of them
 MAX_DIFF = 64 << 20
 MAX_NAMED = 200  # omitted paths that are listed one by one
 CLOCK_TICK = 10_000  # µs: the kernel tells a process's start only in steps of a hundredth of a second
@@ -119,7 +119,8 @@ def diff_hits(patch: bytes) -> list[tuple[str, list[str]]]:
     """The files of a patch in which something looks like a secret, each with the kinds of secrets."""
     hits = []
     for part in ("\n" + os.fsdecode(patch)).split("\ndiff --git ")[1:]:
-        found = redact.kinds(part)
+        text, _, _ = part.partition("\nGIT binary patch\n")  # what follows is compressed
+        found = redact.kinds(text)
         if found:
             heading = part.partition("\n")[0]  # "a/NAME b/NAME", or both in quotes
             hits.append((heading[2 : (len(heading) - 5) // 2 + 2], found))
