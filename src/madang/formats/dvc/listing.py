@@ -8,11 +8,9 @@ Empty folders, sizes, modes and times are not in it.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from json.encoder import encode_basestring_ascii
-from typing import Any
-
-import msgspec
 
 from madang.errors import CorruptData, InvalidInput
 from madang.formats.dvc.layout import DIR_SUFFIX, check_name
@@ -61,10 +59,12 @@ def decode(body: bytes, name: str) -> dict[str, str]:
         CorruptData: not a listing, an entry without an MD5, a path that leaves the folder or comes twice.
     """
     try:
-        entries = msgspec.json.decode(body, type=list[dict[str, Any]])
+        entries = json.loads(body.decode())
         files = {entry["relpath"]: entry["md5"] for entry in entries}
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _corrupt(name, "it is not a listing of a folder") from error
+    if not isinstance(entries, list):
+        raise _corrupt(name, "it is not a list")
     if len(files) != len(entries):
         raise _corrupt(name, "a path comes twice")
     for path, md5 in files.items():
@@ -79,6 +79,8 @@ def decode(body: bytes, name: str) -> dict[str, str]:
 
 
 def _check_path(path: str, name: str) -> None:
+    if not path.isascii():
+        check_text(path)
     if not path or "\0" in path or path[0] == "/":
         raise _corrupt(name, f"the path {path!r} is not relative")
     if ("." in path or "//" in path or path[-1] == "/") and not {"", ".", ".."}.isdisjoint(path.split("/")):
