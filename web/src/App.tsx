@@ -22,7 +22,7 @@ export function App(): ReactElement {
     document.documentElement.lang = language;
     document.title = [path[0] === "p" ? path[1] : "", "madang"].filter(Boolean).join(" · ");
   }, [language, path]);
-  if (me.error instanceof ApiError && me.error.status === 401) return <SignIn />;
+  if (me.data?.level === "none" || (me.error instanceof ApiError && me.error.status === 401)) return <SignIn />;
   return (
     <>
       <a className="skip" href="#content">

@@ -1,4 +1,4 @@
-/** The live stream: one connection a page, closed while the tab is hidden (browsers allow six a host). */
+/** A live stream of a project or of runs, closed while the tab is hidden (browsers allow six a host). */
 import { useEffect, useRef, useState } from "react";
 import { pathOf, withQuery } from "./client";
 import type { PointsEvent, RunsChanged } from "./types";
@@ -6,8 +6,8 @@ import type { PointsEvent, RunsChanged } from "./types";
 export interface LiveHandlers {
   onRuns?: (event: RunsChanged) => void;
   onPoints?: (event: PointsEvent) => void;
-  /** The stream was away: what is shown may have missed something. */
-  onGap?: () => void;
+  /** The stream begins now: what was read before may have missed something. */
+  onOpen?: () => void;
 }
 
 export type LiveState = "off" | "connecting" | "live";
@@ -28,15 +28,13 @@ export function useLive(
       return;
     }
     let source: EventSource | null = null;
-    let opened = false;
     const open = () => {
       setState("connecting");
       source = new EventSource(url);
-      source.onopen = () => {
+      source.addEventListener("hello", () => {
         setState("live");
-        if (opened) current.current.onGap?.();
-        opened = true;
-      };
+        current.current.onOpen?.();
+      });
       source.onerror = () => setState("connecting");
       source.addEventListener("runs", (event) => current.current.onRuns?.(JSON.parse(event.data) as RunsChanged));
       source.addEventListener("points", (event) => current.current.onPoints?.(JSON.parse(event.data) as PointsEvent));

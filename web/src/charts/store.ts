@@ -6,6 +6,8 @@ import type { Series } from "../api/types";
 const SAMPLES = 800;
 const BATCH_DELAY = 25;
 const MAX_KEYS = 24;
+/** Points that a stream may send again: it begins a little before the history was read. */
+const OVERLAP = 256;
 const RESAMPLE_AT = 3 * SAMPLES;
 
 type State = "loading" | "ready" | "error";
@@ -66,19 +68,21 @@ export class SeriesStore {
   }
 
   /** New points of a run. Only series that a chart has asked for are kept. */
-  extend(run: string, fresh: Record<string, Series>): void {
-    for (const [key, added] of Object.entries(fresh)) {
+  extend(run: string, news: Record<string, Series>): void {
+    for (const [key, added] of Object.entries(news)) {
       const item = this.held.get(pair(run, key));
       if (!item?.series || item.state !== "ready") continue;
       const old = item.series;
-      const from = added.steps.findIndex((_, i) => (added.times[i] ?? 0) > (old.times.at(-1) ?? -1) || added.steps[i] !== old.steps.at(-1));
-      if (from < 0) continue;
+      const known = new Set<string>();
+      for (let i = Math.max(0, old.steps.length - added.steps.length - OVERLAP); i < old.steps.length; i++) known.add(`${old.steps[i]} ${old.times[i]}`);
+      const fresh = added.steps.flatMap((step, i) => (known.has(`${step} ${added.times[i]}`) ? [] : [i]));
+      if (fresh.length === 0) continue;
       item.series = {
         ...old,
         kind: old.values.length ? old.kind : added.kind,
-        steps: old.steps.concat(added.steps.slice(from)),
-        times: old.times.concat(added.times.slice(from)),
-        values: old.values.concat(added.values.slice(from)),
+        steps: old.steps.concat(fresh.map((i) => added.steps[i] ?? i)),
+        times: old.times.concat(fresh.map((i) => added.times[i] ?? 0)),
+        values: old.values.concat(fresh.map((i) => added.values[i] ?? null)),
       };
       this.changed(key);
       if (item.series.values.length > RESAMPLE_AT) this.refresh([run], key);

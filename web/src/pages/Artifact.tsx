@@ -40,11 +40,13 @@ export function ArtifactPage({ project, name, area }: { project: string; name: s
           {t("model.promote")} v{shown.number}
         </button>
       </header>
-      {(pointers.data?.length ?? 0) > 0 && (
+      {(pointers.data?.some((change) => change.alias !== "latest") ?? false) && (
         <Panel title={t("model.history")}>
           <Timeline changes={pointers.data ?? []} />
+          <Changes changes={pointers.data ?? []} />
         </Panel>
       )}
+      {pointers.error && <ErrorBox error={pointers.error} onRetry={reload} />}
       <div className="columns">
         <div className="column">
           <VersionDetail project={project} version={shown} isModel={isModel} />
@@ -69,7 +71,6 @@ export function ArtifactPage({ project, name, area }: { project: string; name: s
               ))}
             </ul>
           </Panel>
-          <Panel title={t("model.history")}>{pointers.error ? <ErrorBox error={pointers.error} /> : <Changes changes={pointers.data ?? []} />}</Panel>
         </div>
       </div>
       {promoting && <PromoteDialog version={promoting} aliases={aliases} onClose={() => setPromoting(null)} onDone={reload} />}
@@ -80,7 +81,7 @@ export function ArtifactPage({ project, name, area }: { project: string; name: s
 function VersionDetail({ project, version, isModel }: { project: string; version: Version; isModel: boolean }): ReactElement {
   const ref = `v${version.number}`;
   const found = useQuery({ queryKey: ["version", project, version.name, ref], queryFn: ({ signal }) => api.version(project, version.name, ref, signal) });
-  const target = version.aliases.find((alias) => alias !== "latest");
+  const target = ["production", ...version.aliases].find((alias) => alias !== "latest" && version.aliases.includes(alias));
   const code = isModel
     ? `import madang\n\nmodel = madang.load_model("${version.name}${target ? `@${target}` : `:${ref}`}")`
     : `import madang\n\nwith madang.init(project="${project}") as run:\n    path = run.use("${version.name}:${ref}")`;

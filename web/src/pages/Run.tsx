@@ -33,7 +33,7 @@ export function RunPageView({ id, tab }: { id: string; tab: string }): ReactElem
       if (event.console.length) setFresh((lines) => merged(lines, event.console));
       if (event.status !== "running" || Object.keys(event.series).length > 0) reload();
     },
-    onGap: () => {
+    onOpen: () => {
       seriesStore.refresh([id]);
       reload();
     },

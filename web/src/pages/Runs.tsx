@@ -10,14 +10,14 @@ import { seriesStore } from "../charts/store";
 import { ChartToolbar } from "../charts/Toolbar";
 import { ErrorBox, Loading } from "../components/basic";
 import { paletteOf } from "../lib/color";
-import { idsFilter, looksLikeFilter, orderText } from "../lib/query";
+import { idsFilter } from "../lib/query";
 import { setSearch, useSearch } from "../lib/router";
 import { useStored } from "../lib/storage";
 import { useDark } from "../lib/theme";
 import { t } from "../messages";
+import { askedFrom, sortFrom } from "../table/asked";
 import { BulkBar } from "../table/BulkBar";
-import { type Column, defaultColumns, makeColumn, neededKeys } from "../table/columns";
-import type { Sort } from "../table/HeaderRow";
+import { type Column, defaultColumns, makeColumn } from "../table/columns";
 import { RunTable } from "../table/RunTable";
 import { usePicks } from "../table/usePicks";
 import { useRunPages } from "../table/useRunPages";
@@ -30,8 +30,8 @@ const START: Column[] = ["name", "status", "created_at", "duration", "user", "ta
 /** A project: its runs beside their charts. */
 export function RunsPage({ project }: { project: string }): ReactElement {
   const query = useSearch();
-  const [text, group, base, sortText] = ["q", "group", "base", "sort"].map((name) => query.get(name) ?? "") as [string, string, string, string];
-  const sort: Sort = { id: sortText.replace(/^-/, "") || "created_at", descending: sortText ? sortText.startsWith("-") : true };
+  const [text, group, base] = ["q", "group", "base"].map((name) => query.get(name) ?? "") as [string, string, string];
+  const sort = sortFrom(query);
   const deleted = query.get("deleted") === "1";
   const [stored, setColumns] = useStored<Column[] | null>(`columns.${project}`, null);
   const [live, setLive] = useState(true);
@@ -49,21 +49,15 @@ export function RunsPage({ project }: { project: string }): ReactElement {
   });
   const first = useMemo(() => (sample.data && keys.data ? defaultColumns(sample.data.runs, keys.data) : START), [sample.data, keys.data]);
   const columns = stored ?? first;
-  const needed = neededKeys(columns, [sort.id]);
-  const asked = {
-    ...(looksLikeFilter(text) ? { filter: text } : { text: text.trim() }),
-    order_by: [...(group && group !== sort.id ? [orderText(group, false)] : []), orderText(sort.id, sort.descending)],
-    keys: needed.length ? needed : [""] /* an empty name: no metrics */,
-    ...(deleted ? { deleted: "deleted" } : {}),
-  };
+  const asked = askedFrom(query, columns);
   const pages = useRunPages(project, asked, () => (scroller.current?.scrollTop ?? 0) < 40);
   const picks = usePicks(pages.rows, query.get("show"), (show) => setSearch({ show }));
 
   const known = useMemo(() => new Map(pages.rows.map((run) => [run.id, run])), [pages.rows]);
   const away = [...new Set([...picks.shown, ...(base ? [base] : [])])].filter((id) => !known.has(id)).slice(0, 250);
   const others = useQuery({
-    queryKey: ["runs", project, "picked", away, needed],
-    queryFn: ({ signal }) => api.runs(project, { filter: idsFilter(away), keys: asked.keys, limit: 250, deleted: "all" }, signal),
+    queryKey: ["runs", project, "picked", away, asked.keys],
+    queryFn: ({ signal }) => api.runs(project, { filter: idsFilter(away), keys: asked.keys ?? [], limit: 250, deleted: "all" }, signal),
     enabled: away.length > 0 && !pages.loading,
     placeholderData: (before) => before,
   });
@@ -80,19 +74,16 @@ export function RunsPage({ project }: { project: string }): ReactElement {
   );
 
   const running = shownRuns.filter((run) => run.status === "running").map((run) => run.id).slice(0, 40);
-  const state = useLive(
-    { project, run: running },
+  const state = useLive({ project }, { onRuns: (event) => pages.touch(event.runs) }, !live);
+  useLive(
+    running.length > 0 ? { run: running } : null,
     {
-      onRuns: (event) => pages.touch(event.runs),
       onPoints: (event) => {
         seriesStore.extend(event.run, event.series);
         const names = new Set(keys.data?.map((key) => key.name));
         if (keys.data && Object.keys(event.series).some((name) => !names.has(name)) && !keys.isFetching) void keys.refetch();
       },
-      onGap: () => {
-        seriesStore.refresh(running);
-        pages.touch(running);
-      },
+      onOpen: () => seriesStore.refresh(running),
     },
     !live,
   );

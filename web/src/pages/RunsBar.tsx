@@ -3,7 +3,9 @@ import type { LiveState } from "../api/events";
 import type { MetricKey } from "../api/types";
 import { Choice, describe, IconButton } from "../components/basic";
 import { Icon } from "../components/Icon";
-import { Popover } from "../components/overlay";
+import { Popover, toast } from "../components/overlay";
+import { exportCsv } from "../table/exportCsv";
+import { oneLine } from "../api/client";
 import { setSearch, useParam, useSearch } from "../lib/router";
 import { t } from "../messages";
 import { ColumnPicker } from "../table/ColumnPicker";
@@ -25,7 +27,7 @@ interface Props {
 }
 
 /** Above table and charts: the filter, what is shown, and how. */
-export function RunsBar({ pages, columns, onColumns, onReset, keys, picks, live, onLive, liveState }: Props): ReactElement {
+export function RunsBar({ project, pages, columns, onColumns, onReset, keys, picks, live, onLive, liveState }: Props): ReactElement {
   const [view] = useParam("view", "split");
   return (
     <div className="runs-bar">
@@ -41,6 +43,7 @@ export function RunsBar({ pages, columns, onColumns, onReset, keys, picks, live,
       <span className="grow" />
       <GroupMenu pages={pages} />
       <ShownMenu picks={picks} />
+      <MoreMenu project={project} columns={columns} />
       <ColumnPicker columns={columns} onColumns={onColumns} onReset={onReset} runs={pages.rows} keys={keys} />
       <span className={`live live-${live ? liveState : "off"}`}>
         <IconButton icon={live ? "pause" : "play"} label={t(live ? "live.pause" : "live.resume")} onClick={() => onLive(!live)} />
@@ -145,6 +148,32 @@ function ShownMenu({ picks }: { picks: Picks }): ReactElement {
           <button type="button" onClick={() => { picks.showFirst(0); close(); }}>
             {t("shown.none")}
           </button>
+        </div>
+      )}
+    </Popover>
+  );
+}
+
+function MoreMenu({ project, columns }: { project: string; columns: readonly Column[] }): ReactElement {
+  const [deleted, setDeleted] = useParam("deleted");
+  const query = useSearch();
+  const save = async () => {
+    try {
+      toast(t("export.done", { count: await exportCsv(project, columns, query) }));
+    } catch (error) {
+      toast(oneLine(error), { bad: true });
+    }
+  };
+  return (
+    <Popover label={t("more")} button={<Icon name="more" />}>
+      {(close) => (
+        <div className="menu">
+          <button type="button" onClick={() => { void save(); close(); }}>
+            {t("export.csv")}
+          </button>
+          <label className="menu-check">
+            <input type="checkbox" checked={deleted === "1"} onChange={() => setDeleted(deleted === "1" ? "" : "1")} /> {t("runs.deleted")}
+          </label>
         </div>
       )}
     </Popover>

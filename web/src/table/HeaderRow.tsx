@@ -1,14 +1,10 @@
 import { type PointerEvent, type ReactElement, useState } from "react";
 import { Icon } from "../components/Icon";
 import { t } from "../messages";
+import type { Sort } from "./asked";
 import { type Column, columnNote, columnTitle, inOrder, isSortable, LEAD } from "./columns";
 import { cellClass, cellStyle } from "./Row";
 import type { TableProps } from "./RunTable";
-
-export interface Sort {
-  id: string;
-  descending: boolean;
-}
 
 type Props = Pick<TableProps, "columns" | "onColumns" | "sort" | "onSort" | "selected" | "onSelectAll" | "pages">;
 

@@ -5,7 +5,8 @@ import type { RunStyle } from "../lib/color";
 import { formatValue } from "../lib/format";
 import { t } from "../messages";
 import { cellValue, type Column, columnTitle, LEAD } from "./columns";
-import { HeaderRow, type Sort } from "./HeaderRow";
+import type { Sort } from "./asked";
+import { HeaderRow } from "./HeaderRow";
 import { Row } from "./Row";
 import type { RunPages } from "./useRunPages";
 

@@ -5,7 +5,8 @@ import { api, type RunsQuery } from "../api/client";
 import type { Run, RunPage } from "../api/types";
 import { idsFilter } from "../lib/query";
 
-const PAGE = 200;
+const FIRST_PAGE = 100;
+const PAGE = 500;
 const PATCH_DELAY = 700;
 
 export interface RunPages {
@@ -29,7 +30,7 @@ export function useRunPages(project: string, query: Omit<RunsQuery, "limit" | "c
   const [fresh, setFresh] = useState(0);
   const found = useInfiniteQuery({
     queryKey: name,
-    queryFn: ({ pageParam, signal }) => api.runs(project, { ...query, limit: PAGE, cursor: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) => api.runs(project, { ...query, limit: pageParam ? PAGE : FIRST_PAGE, cursor: pageParam }, signal),
     initialPageParam: "",
     getNextPageParam: (page) => page.next || undefined,
     placeholderData: keepPreviousData,

@@ -47,11 +47,11 @@ export function Timeline({ changes }: { changes: readonly PointerChange[] }): Re
 
 const rank = (alias: string) => ({ production: 0, staging: 1, archived: 3 })[alias] ?? 2;
 
+/** Each move with who made it and why, newest first. */
 export function Changes({ changes }: { changes: readonly PointerChange[] }): ReactElement {
   const latest = changes.filter((change) => change.alias !== "latest").sort((a, b) => b.at - a.at);
-  if (latest.length === 0) return <p className="panel-body hint">{t("model.history.none")}</p>;
   return (
-    <table className="data-table">
+    <table className="data-table changes">
       <tbody>
         {latest.map((change, at) => (
           <tr key={at}>

@@ -27,7 +27,7 @@ export function CodeTab({ run }: { run: Run }): ReactElement {
         />
       </Panel>
       <OmittedPanel title={t("code.withheld")} items={code.withheld ?? []} warn />
-      {!code.dirty && !code.diff && <p className="notice good"><Icon name="check" /> {t("code.clean")}</p>}
+      {!code.dirty && !code.diff && !code.untracked?.length && !code.withheld?.length && <p className="notice good"><Icon name="check" /> {t("code.clean")}</p>}
       {diff.error && <ErrorBox error={diff.error} onRetry={() => void diff.refetch()} />}
       {code.diff && diff.isPending && <Loading />}
       {diff.data !== undefined && parseDiff(diff.data).map((file) => <FileDiff key={file.path} file={file} />)}
