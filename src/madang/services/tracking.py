@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 import time
+from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from itertools import islice
 
 from madang.domain import events

@@ -6,12 +6,12 @@ A statement is written once, with ``:name`` for values. Two things are translate
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import resources
 from typing import Any, Literal
 
 from madang.errors import Incompatible
@@ -22,17 +22,23 @@ Row = tuple[Any, ...]
 _NAME = re.compile(r"^-- name: (\w+)(?: (sqlite|postgres))?$", re.MULTILINE)
 
 
+def _files(folder: str, ending: str) -> Iterator[tuple[str, str]]:
+    """(name, text) of our files in a folder beside this module, by name."""
+    place = os.path.join(os.path.dirname(__file__), folder)
+    for name in sorted(os.listdir(place)):
+        if name.endswith(ending):
+            with open(os.path.join(place, name), encoding="utf-8") as file:
+                yield name, file.read()
+
+
 def load_statements(dialect: Dialect) -> dict[str, str]:
     """All statements of ``queries/*.sql`` by name, those for the other dialect left out."""
     found: dict[str, str] = {}
-    folder = resources.files(__package__) / "queries"
-    for file in sorted(folder.iterdir(), key=lambda item: item.name):
-        if not file.name.endswith(".sql"):
-            continue
-        parts = _NAME.split(file.read_text("utf-8"))[1:]
-        for name, only, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+    for _, text in _files("queries", ".sql"):
+        parts = _NAME.split(text)[1:]
+        for name, only, statement in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
             if only in (None, dialect):
-                found[name] = text.strip().rstrip(";")
+                found[name] = statement.strip().rstrip(";")
     return found
 
 
@@ -220,13 +226,12 @@ def _commit(connection: Any) -> None:
 
 def migrations(dialect: Dialect) -> list[tuple[int, Sequence[str]]]:
     """(number, statements) of every migration, in order."""
-    found = []
-    for file in (resources.files(__package__) / "migrations").iterdir():
-        if file.name.endswith(f"_{dialect}.sql"):
-            lines = [line for line in file.read_text("utf-8").splitlines() if not line.startswith("--")]
-            statements = [part.strip() for part in "\n".join(lines).split(";\n") if part.strip(" \n;")]
-            found.append((int(file.name[:4]), [part.rstrip(";") for part in statements]))
-    return sorted(found)
+    found: list[tuple[int, Sequence[str]]] = []
+    for name, text in _files("migrations", f"_{dialect}.sql"):
+        lines = [line for line in text.splitlines() if not line.startswith("--")]
+        statements = [part.strip() for part in "\n".join(lines).split(";\n") if part.strip(" \n;")]
+        found.append((int(name[:4]), [part.rstrip(";") for part in statements]))
+    return found
 
 
 def migrate(database: Database) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Collection
 from functools import partial
-from hashlib import blake2b
 from threading import Lock
 
 from madang.backends.records.database import Database

@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Mapping
-from hashlib import blake2b
 
 from madang.formats.store import refused
 
 # SQLite's WAL needs memory that all processes share, which no file system over a network gives.
-_NETWORK = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "afs",
-        "ceph",
-        "lustre",
-        "gpfs",
-        "beegfs",
-        "glusterfs",
-        "9p",
-        "ncpfs",
-        "fuse.sshfs",
-        "fuse.glusterfs",
-        "fuse.s3fs",
-        "fuse.gcsfuse",
-        "fuse.rclone",
-        "fuse.ceph-fuse",
-        "orangefs",
-        "pvfs2",
-        "panfs",
-        "wekafs",
-    ]
+_NETWORK = re.compile(
+    r"(nfs4?|cifs|smb3|smbfs|afs|ceph|lustre|gpfs|beegfs|glusterfs|9p|orangefs|pvfs2|panfs|wekafs"
+    r"|fuse\.(sshfs|glusterfs|s3fs|gcsfuse|rclone|ceph-fuse|juicefs))\Z"
 )
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -46,7 +23,7 @@ def records_path(store: str, env: Mapping[str, str], mounts: str = "/proc/self/m
     On a network file system it lies in the user's state folder, named by the store's path: it is an index, made anew on
     each machine. Where the mounts cannot be told (not Linux) it lies in the store.
     """
-    if _file_system(os.path.realpath(store), mounts) not in _NETWORK:
+    if not _NETWORK.match(_file_system(os.path.realpath(store), mounts)):
         return f"{store}/records.db"
     state = env.get("XDG_STATE_HOME", "") or os.path.expanduser("~/.local/state")
     name = blake2b(os.path.realpath(store).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
