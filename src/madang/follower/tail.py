@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from _blake2 import blake2b
 
 from madang.domain.events import Event, Stamp
@@ -11,6 +12,7 @@ from madang.formats import journal
 from madang.formats import segment as codec
 
 CHUNK = 4 << 20
+DURABLE_AFTER = 1.0  # seconds that a power failure may take back
 _PASSED_OVER = frozenset((codec.METRICS, codec.SYSTEM, codec.KEYS, codec.CONSOLE))
 _HEAD = struct.Struct("<II")
 
@@ -29,6 +31,8 @@ class Tail:
         self._offset = 0
         self._sequence = 0
         self._chain = codec.CHAIN_START
+        self._durable = 0  # bytes that a power failure cannot take back
+        self._next_sync = 0.0
 
     def read(self) -> list[tuple[Stamp, Event]]:
         """The events that have come since, without metrics, system samples and console lines."""
@@ -41,9 +45,18 @@ class Tail:
                     self._take(file.read(self._wanted(file.fileno(), before)), found)
                     if self._offset == before:
                         break
+                self._make_durable(file.fileno())
         except OSError:
             pass  # sealed or removed meanwhile, or a disk that fails: what was read counts
         return found
+
+    def _make_durable(self, descriptor: int) -> None:
+        """Sync what was read, once a second: the training process itself never waits for the disk."""
+        now = time.monotonic()
+        if self._offset > self._durable and now >= self._next_sync:
+            self._next_sync = now + DURABLE_AFTER
+            os.fsync(descriptor)
+            self._durable = self._offset
 
     @staticmethod
     def _wanted(descriptor: int, offset: int) -> int:
