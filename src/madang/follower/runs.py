@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from madang.follower.uploads import Uploads
 
 FULL_LOOK = 15.0  # seconds between two looks at all runs of the store
+COARSE = 2.0  # seconds within which two changes of a folder may show the same time
 YOUNG = 5.0  # seconds for which a run counts as just begun or ended
 
 
@@ -30,6 +31,7 @@ class Follower:
         self._uploads: Uploads | None = None
         self._times: dict[str, int] = {}  # folder of runs → its time of change when it was listed
         self._next_full = 0.0
+        self._looked_at = 0.0  # wall time of the last look at all runs
         self._excited = time.monotonic()
 
     @property
@@ -73,8 +75,6 @@ class Follower:
 
     def find_all(self) -> bool:
         """Look at every run of the store; whether there is one to look after."""
-        self._times.clear()
-        self._find_new(0.0)
         self._find_with_locks()
         return self.busy
 
@@ -107,15 +107,22 @@ class Follower:
             except OSError:
                 continue
             if self._times.get(entry.path) != modified:
-                recent = time.time_ns() - modified < 2_000_000_000  # the clock of a file system is coarse
+                recent = time.time_ns() - modified < COARSE * 1_000_000_000
                 self._times[entry.path] = 0 if recent else modified
                 changed.append(entry.path)
         return changed
 
     def _find_with_locks(self) -> None:
+        """Look at every run whose folder has changed since the last time: at all of them the first time."""
+        since, self._looked_at = self._looked_at, time.time() - COARSE
         for shelf in _entries(self.store + "/segments"):
             for entry in _entries(shelf.path):
-                if len(entry.name) == 32 and entry.name not in self.runs and _has_lock(entry.path):
+                if (
+                    len(entry.name) == 32
+                    and entry.name not in self.runs
+                    and _changed(entry, since)
+                    and _has_lock(entry.path)
+                ):
                     self._adopt(entry.name)
 
     def _adopt(self, run: str, *, expected: bool = False) -> None:
@@ -132,6 +139,13 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
             return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
+
+
+def _changed(entry: os.DirEntry[str], since: float) -> bool:
+    try:
+        return entry.stat().st_mtime >= since
+    except OSError:
+        return False
 
 
 def _has_lock(folder: str) -> bool:
