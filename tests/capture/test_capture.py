@@ -117,6 +117,15 @@ def test_a_diff_with_a_secret_is_withheld_whole(repo: Path) -> None:
     assert not any(token.encode() in data for data in kept.values())
 
 
+def test_a_binary_patch_is_not_searched(repo: Path) -> None:
+    """Compressed bytes look like anything; only the text of a diff is searched, and each hit names its file."""
+    secret = "TOKEN = 'gh" + "p_" + "a1B2" * 9 + "'"
+    part = "diff --git a/{0} b/{0}\nindex 1..2\n{1}\n"
+    patch = part.format("a b.py", "+" + secret) + part.format("x.bin", "GIT binary patch\nliteral 9\n" + secret)
+    patch += 'diff --git "a/q\\"1.py" "b/q\\"1.py"\n+' + secret + "\n"
+    assert [path for path, _ in capture.diff_hits(patch.encode())] == ["a b.py", 'q\\"1.py']
+
+
 def test_many_untracked_files_stay_within_bounds(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sum of untracked files is bounded, and so is the list of what was left out."""
     monkeypatch.setattr(capture, "MAX_TOTAL", 250)

@@ -122,8 +122,9 @@ def diff_hits(patch: bytes) -> list[tuple[str, list[str]]]:
         text, _, _ = part.partition("\nGIT binary patch\n")  # what follows is compressed
         found = redact.kinds(text)
         if found:
-            heading = part.partition("\n")[0]  # "a/NAME b/NAME", or both in quotes
-            hits.append((heading[2 : (len(heading) - 5) // 2 + 2], found))
+            heading = part.partition("\n")[0]  # a/NAME b/NAME, or "a/NAME" "b/NAME" with escapes in it
+            half = heading[: len(heading) // 2].strip('"')
+            hits.append((half[2:], found))
     return hits
 
 
