@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from starlette.testclient import TestClient
+from tests.server.people import ADMIN
 
 from madang.domain.versions import Entry
 from madang.formats import segment as codec
 from madang.formats.segment import CHAIN_START, frame
 from madang.wiring import Engine
-from tests.server.people import ADMIN
 
 SCRIPT = b"<script>fetch('/api/v1/me')</script>"
 NAMES = [
@@ -65,7 +65,7 @@ def test_files_of_a_run_are_attachments(client: TestClient, engine: Engine, name
 
 
 def test_html_is_shown_without_an_origin(client: TestClient, engine: Engine) -> None:
-    """Asked for by name, HTML comes inline in a sandbox that has no origin and no network; other types stay attached."""
+    """Asked for by name, HTML comes inline in a sandbox without origin or network; other types stay attached."""
     run = uploaded(engine, [("page.html", "text/html"), ("a.js", "text/javascript")])
     shown = client.get(f"/api/v1/runs/{run}/files/page.html?sandboxed=true")
     policy = shown.headers["content-security-policy"]

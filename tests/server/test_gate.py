@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
+from tests.server.people import ADMIN, BASE, bearer
 
 from madang.domain.access import Permission
 from madang.errors import AccessDenied, InvalidInput, NotFound, Unauthenticated
@@ -15,7 +16,6 @@ from madang.server.app import Application
 from madang.server.security import LOOPBACK, Policy, allowed_hosts, is_loopback
 from madang.services.access import Access
 from madang.wiring import Engine
-from tests.server.people import ADMIN, BASE, bearer
 
 RUN = "/api/v1/projects/mine/runs"
 
@@ -95,7 +95,7 @@ def test_other_sites_read_nothing(client: TestClient) -> None:
 
 
 def test_a_session_needs_the_origin(client: TestClient, secrets: dict[str, str]) -> None:
-    """A cookie opens reading; a change by it needs the Origin of the page. The cookie is kept from scripts and sites."""
+    """A cookie opens reading; a change by it needs the page's Origin. Scripts and other sites do not get it."""
     signed = client.post("/api/v1/session", json={"token": secrets["writer"]}, headers={"origin": BASE})
     cookie = signed.headers["set-cookie"].lower()
     assert "httponly" in cookie
@@ -147,7 +147,8 @@ def test_bodies_have_limits(client: TestClient, application: Application) -> Non
 
 def test_an_open_hub_closes_with_its_first_token(client: TestClient, engine: Engine) -> None:
     """Before the first token the machine's user is in, but nobody whom a proxy passed on; after it, and after it was
-    revoked, a token is needed."""
+    revoked, a token is needed.
+    """
     assert client.get("/api/v1/projects").status_code == 200
     for name in ("forwarded", "x-forwarded-for", "x-real-ip", "via"):
         assert client.get("/api/v1/projects", headers={name: "for=10.0.0.1"}).status_code == 401
@@ -186,9 +187,10 @@ def test_tokens_end(engine: Engine) -> None:
     with pytest.raises(Unauthenticated):
         access.open_session(session)
     clock[0] += 10
-    for check in (lambda: access.authenticate(secret), lambda: access.authenticate_session(session)):
-        with pytest.raises(Unauthenticated):
-            check()
+    with pytest.raises(Unauthenticated):
+        access.authenticate(secret)
+    with pytest.raises(Unauthenticated):
+        access.authenticate_session(session)
     lasting, again = access.create_token(ADMIN, "bob", Permission.READ)
     _, other = access.open_session(again)
     access.revoke(ADMIN, lasting.id)

@@ -18,11 +18,12 @@ from madang.domain.versions import VersionRecord
 from madang.errors import InvalidInput
 from madang.formats import native, wire
 
+TEXTS = st.text(st.characters(codec="utf-8"))
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=("Cs",))),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 def same(left: Any, right: Any) -> bool:
@@ -76,15 +77,17 @@ def full() -> RunRecord:
     for step, value in enumerate([0.1, math.nan, 3, True]):
         summary.add(value, (step, step, "", 0))
     return RunRecord(
-        "a" * 32, "프로젝트", name="이름", status="failed", created_at=1, ended_at=5, seen_at=5, config={"x": math.nan, "n": 2**80},
+        "a" * 32, "프로젝트", name="이름", status="failed", created_at=1, ended_at=5, seen_at=5,
+        config={"x": math.nan, "n": 2**80}, exit_code=1, revision=4, command=["python", "train.py"],
         summary={"s": math.inf}, tags={"a": ""}, metrics={"m": summary}, error=events.Failure("E", "m", "trace"),
-        definitions={"m": events.DefineMetric("m", "max", rtol=0.1)}, files=[events.File("f", ref.digest, 1, "text/html")],
+        definitions={"m": events.DefineMetric("m", "max", rtol=0.1)}, files=[events.File("f", ref.digest, 1)],
         uses=[events.Use("d:latest")], versions=["m:v1"], opened={"d": "r"}, inputs=[events.InputItem("d", ref.digest)],
-        outputs=[ref], imports={"train.py": 3}, code=events.Code("c", diff=events.BlobRef(ref.digest, 1), untracked=[ref]),
-        environment=events.Environment("3.11", packages=[("numpy", "2.0", "pypi")]), captured=events.Captured(1, 2, ["x"]),
+        outputs=[ref], imports={"train.py": 3}, captured=events.Captured(1, 2, ["x"]), damage=["s: cut"],
+        code=events.Code("c", diff=events.BlobRef(ref.digest, 1), untracked=[ref]),
+        environment=events.Environment("3.11", packages=[("numpy", "2.0", "pypi")]),
         forked_from=events.ForkedFrom("b" * 32, 3), alerts=[events.Alert("t")], seeds={"numpy": 2**70},
-        verdict=events.Verdict("b" * 32, "DIFFERS", {"x": math.nan}), damage=["s: cut"], exit_code=1, revision=4,
-        segments=[SegmentInfo("s", "process", "h", 1, 0, 1, 2, True)], command=["python", "train.py"],
+        verdict=events.Verdict("b" * 32, "DIFFERS", {"x": math.nan}),
+        segments=[SegmentInfo("s", "process", "h", 1, 0, 1, 2, True)],
     )  # fmt: skip
 
 

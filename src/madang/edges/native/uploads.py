@@ -71,7 +71,9 @@ async def whole_frames(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         while len(held) - end >= 4:
             length = int.from_bytes(held[end : end + 4], "little")
             if not 0 < length <= MAX_PAYLOAD:
-                yield bytes(held)
+                for part in (held[:end], held[end:]):
+                    if part:
+                        yield bytes(part)
                 return
             if len(held) - end < FRAME_HEAD + length:
                 break
