@@ -66,14 +66,18 @@ def main() -> int:
     try:
         for name in names:
             results[name] = _measure(name, bench)
+            _write(options, results, machine)  # after each: a run that is interrupted keeps what it has
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    return _verdict(results)
+
+
+def _write(options: argparse.Namespace, results: dict[str, list[Table]], machine: dict[str, object]) -> None:
     if options.json:
         Path(options.json).write_text(to_json(results, machine))
     if options.markdown:
         tables = [table.markdown() for found in results.values() for table in found]
         Path(options.markdown).write_text("\n".join(tables))
-    return _verdict(results)
 
 
 def _options() -> argparse.Namespace:
