@@ -101,11 +101,32 @@ class Search:
 
     def console(self, who: Principal, run: str, after: int = 0, limit: int = 1000, tail: bool = False) -> ConsolePage:
         """Console lines with a number over ``after``: the first ``limit`` of them, or with ``tail`` the last."""
+        if limit < 1:
+            raise InvalidInput(f"The limit {limit} is not a positive number.")
         stored = self._resolve(who, run)
-        lines = self._lines(stored)
-        chosen = [line for line in lines if line.n > after]
-        chosen = chosen[-limit:] if tail else chosen[:limit]
-        return ConsolePage(chosen, lines[-1].n if lines else 0, len(lines))
+        bases, last = self._bases(stored)
+        width = limit
+        while True:  # numbers may have gaps: look at a wider stretch until there are enough lines or no more
+            low, high = (max(after, last - width), last) if tail else (after, min(last, after + width))
+            lines = self._stretch(stored, bases, low, high)
+            if len(lines) >= limit or (low <= after if tail else high >= last):
+                break
+            width *= 4
+        return ConsolePage(lines[-limit:] if tail else lines[:limit], last, last)
+
+    def _bases(self, stored: StoredRun) -> tuple[dict[str, int], int]:
+        """What is added to the line numbers of each writer, in the order in which they began; and the last number."""
+        lasts, bases, base = self._history.last_lines(stored), {}, 0
+        segments = stored.state.segments
+        for segment in sorted(segments, key=lambda item: (segments[item].began, item)):
+            bases[segment] = base
+            base += max(0, lasts.get(segment, 0))
+        return bases, base
+
+    def _stretch(self, stored: StoredRun, bases: dict[str, int], low: int, high: int) -> list[ConsoleLine]:
+        bounds = {segment: (low - base + 1, high - base) for segment, base in bases.items()}
+        found = self._history.console(stored, lines=bounds)
+        return [line for line in _numbered(found, bases) if low < line.n <= high]
 
     def revision(self, projects: Collection[str] | None = None) -> int:
         """The store's newest revision (of these projects): it grows with each piece of a segment and each change."""
@@ -126,22 +147,8 @@ class Search:
         stored = self._stored(who, run)
         after = _read_cursor(cursor)
         news = self._history.news(stored, after)
-        return NewPoints(_write_cursor(news.reached), news.series, self._numbered(stored, news.console))
-
-    def _lines(self, stored: StoredRun) -> list[ConsoleLine]:
-        return self._numbered(stored, self._history.console(stored))
-
-    def _numbered(self, stored: StoredRun, found: ConsoleBySegment) -> list[ConsoleLine]:
-        """Lines numbered over the whole run: writer after writer, in the order in which they began."""
-        if not found:
-            return []
-        lines, base, state = [], 0, stored.state
-        lasts = self._history.last_lines(stored) if len(state.segments) > 1 else {}
-        for segment in sorted(state.segments, key=lambda item: (state.segments[item].began, item)):
-            for n, (stamp, line) in sorted(found.get(segment, {}).items()):
-                lines.append(ConsoleLine(base + n, line.stream, stamp.time, line.text))
-            base += lasts.get(segment, 0)
-        return lines
+        lines = _numbered(news.console, self._bases(stored)[0]) if news.console else []
+        return NewPoints(_write_cursor(news.reached), news.series, lines)
 
     def _readable(self, who: Principal, projects: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if projects is None:
@@ -181,6 +188,17 @@ class Search:
             return made
         damage = [f"{segment}: {reason}" for segment, reason in stored.damage.items()]
         return replace(made, versions=versions, damage=damage)
+
+
+def _numbered(found: ConsoleBySegment, bases: Mapping[str, int]) -> list[ConsoleLine]:
+    """Lines with their numbers over the whole run."""
+    lines = [
+        ConsoleLine(bases[segment] + n, line.stream, stamp.time, line.text)
+        for segment, numbered in found.items()
+        if segment in bases
+        for n, (stamp, line) in numbered.items()
+    ]
+    return sorted(lines, key=lambda line: line.n)
 
 
 def _newer(series: Series, since: int) -> Series:

@@ -57,6 +57,7 @@ class Tracking:
         self._host = socket.gethostname() if host is None else host
         self.history = History(records, files)
         self._ingest = Ingest(records, self.history)
+        self._elsewhere: dict[tuple[str, str], int] = {}  # sizes of segments whose writer's life cannot be told here
 
     # From segment files
 
@@ -87,7 +88,8 @@ class Tracking:
         unread = []
         for file in files:
             size, ended = known.get(file.segment, (-1, False))
-            if file.size > size or (not ended and not file.live):
+            silent = file.live or self._elsewhere.get((run, file.segment)) == file.size
+            if file.size > size or not (ended or silent):
                 unread.append(file)
         return unread
 
@@ -123,6 +125,8 @@ class Tracking:
                 more = more or not whole
                 taken = self._ingest.take(session, row, data)
                 over = whole and not file.live and self._over(session, file.segment)
+                if whole and not over and not file.live:
+                    self._elsewhere[run, file.segment] = file.size
                 size = row.offset + len(data)
                 if size > row.size or taken.position.damage or over > row.ended:
                     row.size = size
