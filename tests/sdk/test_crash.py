@@ -234,6 +234,19 @@ def test_a_store_that_cannot_be_written_is_named(place: Place, folder: str) -> N
         madang.init(dir=folder)
 
 
+def test_a_run_that_cannot_begin_leaves_no_lock(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If not even the first record can be written, init() says so, and nothing looks like a living writer."""
+
+    def refuse(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("madang.formats.segment.os.write", refuse)
+    with pytest.raises(madang.StorageError, match="No space left"):
+        madang.init()
+    monkeypatch.undo()
+    assert not list(Path(place.store).glob("segments/*/*/*.lock"))
+
+
 def test_a_program_on_a_full_disk_ends_without_a_stack_trace(place: Place) -> None:
     """At the exit of a program whose disk is full there is one message, and no trace of ours."""
     process = place.start(

@@ -125,8 +125,13 @@ class Core:
     def _new_segment(self, header: Mapping[str, Any]) -> RunWriter:
         segment = os.urandom(16).hex()
         store = self.places.store
-        layout.hold(layout.lock_path(store, self.id, segment))
-        writer = RunWriter(layout.segment_path(store, self.id, segment), segment, {**header, "pid": os.getpid()})
+        lock = layout.lock_path(store, self.id, segment)
+        layout.hold(lock)
+        try:
+            writer = RunWriter(layout.segment_path(store, self.id, segment), segment, {**header, "pid": os.getpid()})
+        except BaseException:
+            layout.release(lock)
+            raise
         layout.announce(store, self.id)
         return writer
 
