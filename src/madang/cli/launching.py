@@ -30,6 +30,7 @@ from madang.workspace import model_files
 from madang.workspace.metric_files import MetricFiles
 from madang.workspace.process import Ended, Relay, find_program
 
+_INPUTS_WAIT = 10.0  # seconds
 _OURS = ("MADANG_RUN_ID", "MADANG_NAME", "MADANG_PROJECT", "MADANG_LAUNCHED", "MADANG_RESUME", "MADANG_GROUP")
 
 
@@ -95,7 +96,19 @@ def launch(job: Job, say: Callable[[str], None], began: Callable[[str, str], Non
         for problem in _keep(run, job, files):
             say(problem)
         run.end(ended.status, exit_code=ended.exit_code, signal=ended.signal, error=failure)
+    _await_inputs(job, run)
     return Done(run.id, run.name, ended)
+
+
+def _await_inputs(job: Job, run: Run) -> None:
+    """Stay until the follower has named the data that was read: afterwards the user may change it."""
+    if not os.path.isdir(os.path.join(job.places.root, ".dvc")) or job.env.get("MADANG_FOLLOWER") == "0":
+        return
+    folder, end = layout.run_dir(job.places.store, run.id), time.monotonic() + _INPUTS_WAIT
+    while time.monotonic() < end and not os.path.exists(folder + "/resolved"):
+        if not layout.is_held(layout.follower_lock(job.places.store)):
+            return
+        time.sleep(0.02)
 
 
 def _begin(job: Job, program: str) -> Run:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from madang.domain import events
@@ -53,7 +54,7 @@ class _Seen:
 
     imports: dict[str, int] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
-    read: list[str] = field(default_factory=list)  # opened paths that were not resolved yet
+    read: dict[str, int] = field(default_factory=dict)  # opened paths that were not resolved yet → when (µs)
     captured: int = 0  # time of the newest capture, by whichever follower
     told: set[str] = field(default_factory=set)  # segments of which some writer said how they ended
 
@@ -124,6 +125,8 @@ class FollowedRun:
         elif (self._writers or now - self._began > FIRST_WAIT) and not self._unlocked:
             self._last_pass()
             self.close()
+            with open(os.path.join(self._folder, "resolved"), "w", encoding="ascii"):
+                pass
             self._ended = True
             self.done = self._upload is None
             if self._upload is not None:
@@ -198,7 +201,8 @@ class FollowedRun:
                 self._seen.imports.update(event.files)
             case events.Opened():
                 self._seen.written.update(event.written)
-                self._seen.read.extend(event.read)
+                for path in event.read:
+                    self._seen.read.setdefault(path, stamp.time)
             case _:
                 pass
 
@@ -298,7 +302,9 @@ class FollowedRun:
         """Name the tracked data among the files that were opened; False when none of them can be named now."""
         if not self._seen.read or not self.root:
             return False
-        paths, self._seen.read = self._seen.read[:most], self._seen.read[most:]
+        paths = dict(islice(self._seen.read.items(), most))
+        for path in paths:
+            del self._seen.read[path]
         if self._inputs is None:
             from madang.workspace.inputs import Inputs  # noqa: PLC0415 - the first capture is waited for, this is not
 
@@ -310,7 +316,7 @@ class FollowedRun:
             return True
         if items:
             self._segment().append(codec.INPUTS, {"items": [asdict(item) for item in items]})
-        self._seen.read += busy
+        self._seen.read.update({path: paths[path] for path in busy})
         return len(busy) < len(paths)
 
     def _segment(self) -> codec.SegmentWriter:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from madang.domain.events import InputItem
 from madang.errors import Conflict
+from madang.workspace.capture import CLOCK_TICK
 from madang.workspace.data_index import Repo, find_repo
 
 
@@ -18,21 +19,24 @@ class Inputs:
         self._repositories: dict[str, Repo] = {}
         self._by_folder: dict[str, Repo | None] = {}
 
-    def resolve(self, paths: Sequence[str]) -> tuple[list[InputItem], list[str]]:
+    def resolve(self, paths: Mapping[str, int]) -> tuple[list[InputItem], list[str]]:
         """The tracked files among the paths (relative to the root), and those that are being written just now.
+
+        ``paths`` tells when each was read (µs UTC). A file that was written after that has no digest: what the run
+        has read of it can no longer be told.
 
         Raises:
             MadangError: the tracked data cannot be read.
         """
         items, busy = [], []
-        for path in paths:
+        for path, read_at in paths.items():
             full = os.path.join(self.root, path)
             repository = self._repository(os.path.dirname(full))
             if repository is None:
                 continue
             try:
                 found = repository.digest_of(full)
-                size = os.stat(full).st_size if found is not None else 0
+                facts = os.stat(full)
             except Conflict:
                 busy.append(path)
                 continue
@@ -42,9 +46,9 @@ class Inputs:
                 items.append(
                     InputItem(
                         path=path,
-                        digest=f"md5:{found.md5}",
+                        digest=f"md5:{found.md5}" if facts.st_mtime_ns // 1000 <= read_at + CLOCK_TICK else "",
                         recorded=f"md5:{found.recorded}" if found.recorded else "",
-                        size=size,
+                        size=facts.st_size,
                         tracked_by=os.path.relpath(found.out.dvc_file, self.root),
                     )
                 )

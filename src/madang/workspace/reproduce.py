@@ -148,6 +148,9 @@ class Workspace:
             repo.close()
 
     def _as_read(self, repo: data_index.Repo, path: str, item: InputItem, place: Place) -> None:
+        if not item.digest:
+            place.missing.append(f"{item.path}: it was changed before it could be told what the run had read")
+            return
         wanted = item.digest.removeprefix("md5:")
         if os.path.isfile(path) and _md5(path) == wanted:
             return
