@@ -175,7 +175,7 @@ def test_blobs_are_checked_on_arrival(hub: TestClient) -> None:
     data = b"model" * 100_000
     digest = f"blake3:{blake3(data).hexdigest()}"
     where = f"/api/v1/projects/mine/blobs/{digest}"
-    assert hub.put(where, content=data[:-1]).status_code == 500
+    assert hub.put(where, content=data[:-1]).status_code == 400
     assert hub.get(where).status_code == 404
     for _ in range(2):
         assert hub.put(where, content=(data[at : at + 99_999] for at in range(0, len(data), 99_999))).status_code == 201

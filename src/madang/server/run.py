@@ -20,7 +20,7 @@ from madang.wiring import Engine
 
 BACKLOG = 512
 MAX_REQUESTS_AT_ONCE = 2000
-HEADER_BYTES = 64 << 10
+HEADER_BYTES = 32 << 10  # of a request line and its headers
 
 
 @dataclass(frozen=True)

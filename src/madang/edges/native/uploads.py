@@ -11,7 +11,7 @@ from starlette.responses import Response
 from madang.domain.ids import check_digest, check_id
 from madang.edges.native.content import send_blob
 from madang.edges.native.services import NativeCall
-from madang.errors import InvalidInput, NotFound
+from madang.errors import CorruptData, InvalidInput, NotFound
 from madang.formats.segment import FRAME_HEAD, MAX_PAYLOAD
 from madang.http.calls import stream
 from madang.services.tracking import SegmentPosition
@@ -100,9 +100,12 @@ async def put_blob(call: NativeCall) -> Response:
                 return
             yield piece
 
-    kept = await run_in_threadpool(
-        call.services.artifacts.put_blob, call.who, call.path["project"], arriving(), digest, size
-    )
+    try:
+        kept = await run_in_threadpool(
+            call.services.artifacts.put_blob, call.who, call.path["project"], arriving(), digest, size
+        )
+    except CorruptData as error:  # the sender's bytes, not ours
+        raise InvalidInput(error.message, hint=error.hint) from error
     return Response(None, 201, {"etag": f'"{kept.digest}"', "cache-control": "no-store"})
 
 
