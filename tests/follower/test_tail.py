@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from madang.domain import events
@@ -39,6 +39,7 @@ def expected(data: bytes) -> list[tuple[events.Stamp, events.Event]]:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.integers(1, 400), max_size=20))
 def test_in_pieces_as_at_once(tmp_path_factory: pytest.TempPathFactory, kinds: list[int], sizes: list[int]) -> None:
     """Read after every write of any length, all events come, each once."""
