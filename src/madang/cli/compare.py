@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from madang.domain.compare import Comparison, Row
     from madang.domain.runs import RunRecord
 
+_MANY = 40
 _PARTS = (("Parameters", "config"), ("Code", "code"), ("Data", "data"), ("Environment", "environment"))
 
 
@@ -88,7 +89,9 @@ def _print(runs: Sequence[RunRecord], found: Comparison) -> None:
         same = found.same.get(part, 0)
         if listed:
             click.echo(f"\n{title}" + (f"  ({same} more the same)" if same else ""))
-            output.table(["", *heads], [[row.key, *map(_short, row.values)] for row in listed])
+            output.table(["", *heads], [[row.key, *map(_short, row.values)] for row in listed[:_MANY]])
+            if len(listed) > _MANY:
+                click.echo(f"… and {len(listed) - _MANY} more (--json lists all)")
         else:
             click.echo(f"\n{title}: " + (f"the same ({same})" if same else "nothing recorded"))
 

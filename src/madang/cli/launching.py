@@ -69,8 +69,15 @@ class Done:
     ended: Ended
 
 
-def launch(job: Job, say: Callable[[str], None], began: Callable[[str, str], None]) -> Done:
+def launch(
+    job: Job,
+    say: Callable[[str], None],
+    began: Callable[[str, str], None],
+    before_end: Callable[[Run, Ended], None] | None = None,
+) -> Done:
     """Run the command as a run. ``began`` gets the id and name first; ``say`` gets what the user should know.
+
+    ``before_end`` may write more to the run when the command has ended and all of it is recorded.
 
     Raises:
         NotFound, Refused: there is no such program, or it cannot be executed; then there is no run either.
@@ -95,6 +102,8 @@ def launch(job: Job, say: Callable[[str], None], began: Callable[[str, str], Non
         run.serialize(console.flush)
         for problem in _keep(run, job, files):
             say(problem)
+        if before_end is not None:
+            before_end(run, ended)
         run.end(ended.status, exit_code=ended.exit_code, signal=ended.signal, error=failure)
     _await_inputs(job, run)
     return Done(run.id, run.name, ended)
@@ -188,11 +197,12 @@ def _keep(run: Run, job: Job, files: MetricFiles) -> list[str]:
         if found.values:
             run.log(found.values, step=0)
     items: list[dict[str, Any]] = []
+    names: set[str] = set()
     for path in job.outputs:
         if not job.strict and not os.path.exists(os.path.join(job.folder, path)):
             continue
         try:
-            items += _output(run, job, path)
+            items += _output(run, job, path, names)
         except MadangError as error:
             problems.append(str(error))
     for path, name in job.models:
@@ -207,11 +217,15 @@ def _keep(run: Run, job: Job, files: MetricFiles) -> list[str]:
     return problems
 
 
-def _output(run: Run, job: Job, path: str) -> list[dict[str, Any]]:
+def _output(run: Run, job: Job, path: str, names: set[str]) -> list[dict[str, Any]]:
+    """Keep a file or folder, also as a version under its own name (two of one name: with the folders before it)."""
     whole = _existing(job, path)
     entries = blobs.put_tree(run.places.store, whole)
     if job.versions:
-        write_version(run, check_name(os.path.basename(whole)), "file", entries)
+        name = os.path.basename(whole)
+        name = name if name not in names else os.path.relpath(whole, job.folder).replace("/", "-").lstrip(".-")
+        names.add(name)
+        write_version(run, check_name(name), "file", entries)
     root = run.places.root or job.folder
     base = os.path.relpath(whole, root)
     single = os.path.isfile(whole)

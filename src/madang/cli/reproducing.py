@@ -12,18 +12,17 @@ from typing import Any
 from madang import wiring
 from madang.backends.git.program import GitProgram
 from madang.cli import launching
-from madang.domain.ids import new_id
 from madang.domain.reproduce import Judgement, cannot
 from madang.domain.runs import RunRecord
-from madang.errors import CorruptData, MadangError, NotFound
+from madang.errors import MadangError, NotFound
 from madang.formats import segment as codec
 from madang.formats import store as layout
-from madang.formats.segment import SegmentWriter
 from madang.ports.reader import Reader
 from madang.sdk.init import user_name
+from madang.sdk.run import Run
 from madang.services import reproduce as service
-from madang.version import __version__
 from madang.workspace import environment, volatile
+from madang.workspace.process import Ended
 from madang.workspace.reproduce import Place, Workspace, command_of, environment_of
 
 Say = Callable[[str], None]
@@ -110,26 +109,32 @@ def _repeat(
     differences = _environment(run, command, env)
     notes = [note] if note else []
     say(f"Running {shlex.join(run.command)}")
+    verdicts: list[Judgement] = []
+
+    def judge(repetition: Run, ended: Ended) -> None:
+        """Compare while the repetition can still be written to, so that the verdict goes where the run goes."""
+        own = wiring.local_reader(store=places.store)
+        try:
+            again = replace(own.run(repetition.id), status=ended.status, exit_code=ended.exit_code, signal=ended.signal)
+            found = _judge(reader, run, own, again, len(place.local))
+        finally:
+            own.close()
+        found = replace(found, compared={**found.compared, "environment differences": len(differences)})
+        verdicts.append(found)
+        repetition.append(codec.VERDICT, {"of": run.id, **asdict(found)})
+
+    job = _job(run, place, places, command, folder, env, quiet=options.quiet)
     try:
-        done = launching.launch(
-            _job(run, place, places, command, folder, env, quiet=options.quiet), say, lambda *_: None
-        )
+        done = launching.launch(job, say, lambda *_: None, judge)
     except NotFound as error:
         return Outcome(cannot([error.message]), environment=differences, notes=notes)
-    own = wiring.local_reader(store=places.store)
-    try:
-        judgement = _judge(reader, run, own, own.run(done.run), len(place.local))
-    finally:
-        own.close()
-    judgement = replace(judgement, compared={**judgement.compared, "environment differences": len(differences)})
-    _record(places.store, run, done.run, judgement)
-    return Outcome(judgement, done.run, differences, notes)
+    return Outcome(verdicts[0], done.run, differences, notes)
 
 
 def _judge(reader: Reader, run: RunRecord, own: Reader, again: RunRecord, local: int) -> Judgement:
     try:
         return service.compare(reader, run, own, again, volatile.digest, local=local)
-    except (NotFound, CorruptData) as error:
+    except MadangError as error:
         return service.refusal(error)
 
 
@@ -181,21 +186,3 @@ def _list(text: str | None) -> list[Any]:
     except ValueError:
         return []
     return value if isinstance(value, list) else []
-
-
-def _record(store: str, run: RunRecord, again: str, judgement: Judgement) -> None:
-    """Write the verdict into the repetition's journal, in a segment of its own."""
-    segment = new_id()
-    lock = layout.lock_path(store, again, segment)
-    layout.hold(lock)
-    header = {
-        "run": again, "project": run.project, "writer": "edge", "host": os.uname().nodename,
-        "user": user_name(os.environ), "pid": os.getpid(), "version": __version__,
-    }  # fmt: skip
-    writer = SegmentWriter(layout.segment_path(store, again, segment), segment, header)
-    try:
-        writer.append(codec.VERDICT, {"of": run.id, **asdict(judgement)})
-        writer.sync()
-    finally:
-        writer.close()
-        layout.release(lock)

@@ -40,7 +40,8 @@ def _facts(run: RunRecord) -> None:
     _line("by", f"{run.user} on {run.host}" if run.user or run.host else "")
     _line("command", shlex.join(run.command))
     _line("parent", run.parent)
-    _line("tags", ", ".join(f"{key}={text}" if text else key for key, text in sorted(run.tags.items())))
+    own = {key: text for key, text in run.tags.items() if not key.startswith("madang.")}
+    _line("tags", ", ".join(f"{key}={text}" if text else key for key, text in sorted(own.items())))
     _line("notes", run.notes)
     if run.seeds:
         _line("seeds", ", ".join(f"{key} {value}" for key, value in sorted(run.seeds.items())))
