@@ -64,12 +64,16 @@ export function goalOf(run: Run | undefined, key: string): string {
   return metric.best === metric.max && metric.max !== metric.min ? "max" : metric.best === metric.min && metric.max !== metric.min ? "min" : "";
 }
 
+const LESS = new Set(["loss", "error", "err", "mse", "mae", "rmse", "nll", "perplexity", "ppl", "wer", "cer", "fid"]);
+const MORE = new Set(["acc", "accuracy", "f1", "auc", "auroc", "precision", "recall", "score", "bleu", "rouge", "r2", "iou", "miou", "map", "dice", "reward"]);
+
 /** Whether a larger value of the metric is better; null when nobody said so and its name does not tell. */
 export function largerIsBetter(run: Run | undefined, key: string): boolean | null {
   const goal = goalOf(run, key);
   if (goal) return goal === "max";
-  if (/loss|err|mse|mae|rmse|perplexity|ppl/i.test(key)) return false;
-  if (/acc|f1|auc|precision|recall|score|bleu|r2|iou|map\b/i.test(key)) return true;
+  const words = key.toLowerCase().split(/[^a-z0-9]+/);
+  if (words.some((word) => LESS.has(word) || word.endsWith("loss"))) return false;
+  if (words.some((word) => MORE.has(word))) return true;
   return null;
 }
 

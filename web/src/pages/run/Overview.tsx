@@ -109,13 +109,13 @@ function MetricsPanel({ run }: { run: Run }): ReactElement {
         <p className="panel-body hint">{t("run.metrics.none")}</p>
       ) : (
         <div className="table-wrap">
-          <table className="data-table">
+          <table className="data-table metrics">
             <thead>
               <tr>
                 <th>{t("table.key")}</th>
                 {best && <th className="right">{t("statistic.best")}</th>}
                 {(["last", "min", "max"] as const).map((name) => (
-                  <th key={name} className="right">
+                  <th key={name} className={name === "last" ? "right" : "right optional"}>
                     {t(`statistic.${name}`)}
                   </th>
                 ))}
@@ -132,8 +132,8 @@ function MetricsPanel({ run }: { run: Run }): ReactElement {
                     </td>
                     {best && <td className="right strong">{formatNumber(metric?.best)}</td>}
                     <td className="right">{typeof metric?.last === "object" ? "" : formatNumber(metric?.last as number)}</td>
-                    <td className="right" title={t("media.step", { step: String(metric?.min_step ?? "") })}>{formatNumber(metric?.min)}</td>
-                    <td className="right" title={t("media.step", { step: String(metric?.max_step ?? "") })}>{formatNumber(metric?.max)}</td>
+                    <td className="right optional" title={t("media.step", { step: String(metric?.min_step ?? "") })}>{formatNumber(metric?.min)}</td>
+                    <td className="right optional" title={t("media.step", { step: String(metric?.max_step ?? "") })}>{formatNumber(metric?.max)}</td>
                     <td className="right">{formatNumber(metric?.step)}</td>
                   </tr>
                 );

@@ -1,0 +1,86 @@
+"""Browser and servers are started once; every test gets a page of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, StorageState, expect
+from tests.web import stores
+from tests.web.browser import Visit, launched, serving
+
+MANY = 10_000
+expect.set_options(timeout=30_000)  # two cores may be busy with other tests
+Visitor = Callable[..., Visit]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    with launched() as found:
+        yield found
+
+
+def _opened(browser: Browser, address: str) -> tuple[str, StorageState]:
+    """The server's base address, and the cookie that the one-time address gave."""
+    context = browser.new_context()
+    context.new_page().goto(address)
+    state = context.storage_state()
+    context.close()
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}", state
+
+
+def _visitor(browser: Browser, base: str, state: StorageState) -> Iterator[Visitor]:
+    contexts = []
+
+    def visit(**options: Any) -> Visit:
+        settings = {"viewport": {"width": 1440, "height": 900}, "locale": "en-US", "storage_state": state, **options}
+        context = browser.new_context(**settings)
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        return Visit(context.new_page(), base)
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def few_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose runs were logged by the SDK: whole, failed, and with names that try to be markup."""
+    folder = tmp_path_factory.mktemp("few")
+    assert stores.train(folder, folder / "store", stores.TRAIN).wait(timeout=60) == 0
+    stores.coloured_run(folder / "store")
+    return folder / "store"
+
+
+@pytest.fixture(scope="session")
+def few_server(browser: Browser, few_store: Path) -> Iterator[tuple[str, StorageState]]:
+    """`madang ui` over a few runs."""
+    with serving(few_store) as address:
+        yield _opened(browser, address)
+
+
+@pytest.fixture(scope="session")
+def many_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, StorageState]]:
+    """`madang ui` over ten thousand runs."""
+    store = tmp_path_factory.mktemp("many") / "store"
+    stores.many_runs(store, MANY)
+    with serving(store) as address:
+        yield _opened(browser, address)
+
+
+@pytest.fixture
+def few(browser: Browser, few_server: tuple[str, StorageState]) -> Iterator[Visitor]:
+    """Opens pages over a few runs."""
+    yield from _visitor(browser, *few_server)
+
+
+@pytest.fixture
+def many(browser: Browser, many_server: tuple[str, StorageState]) -> Iterator[Visitor]:
+    """Opens pages over ten thousand runs."""
+    yield from _visitor(browser, *many_server)

@@ -1,0 +1,94 @@
+"""Stores to look at: one with ten thousand runs, one with a few runs that have everything."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from madang.formats import segment as codec
+from madang.formats import store as layout
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def many_runs(store: Path, count: int) -> None:
+    """Finished runs, newest last, as their training processes would have left them."""
+    now = time.time_ns() // 1000
+    for number in range(count):
+        chance = random.Random(number)
+        writer = _begun(store, "many", f"run-{number:05}", chance, now - (count - number) * 1_000_000)
+        writer.append(codec.CONFIG, {"set": {"lr": chance.random(), "number": number}})
+        writer.metrics({"val/acc": number / count, "train/loss": chance.random()}, 0)
+        writer.append(codec.FINISHED, {"status": "finished", "exit_code": 0})
+        writer.close()
+
+
+def coloured_run(store: Path) -> None:
+    """A run whose console lines have colours."""
+    writer = _begun(store, "와인", "coloured", random.Random(-1), time.time_ns() // 1000)
+    for number in range(50):
+        writer.append(codec.CONSOLE, {"n": number + 1, "stream": "out", "text": f"\x1b[32mepoch\x1b[0m {number}"})
+    writer.append(codec.FINISHED, {"status": "finished", "exit_code": 0})
+    writer.close()
+
+
+def _begun(store: Path, project: str, name: str, chance: random.Random, now: int) -> codec.SegmentWriter:
+    run, segment = f"{chance.getrandbits(128):032x}", f"{chance.getrandbits(128):032x}"
+    path = layout.segment_path(str(store), run, segment)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    header = {"run": run, "project": project, "writer": "process", "host": "h", "user": "u", "version": "0"}
+    writer = codec.SegmentWriter(path, segment, header, now=now)
+    writer.append(codec.STARTED, {"name": name})
+    return writer
+
+
+TRAIN = f"""
+import sys, time
+import madang
+
+with madang.init(project="와인", name="first", config={{"lr": 0.1, "model": {{"depth": 2}}}}, notes="처음") as run:
+    run.define_metric("val/acc", goal="max")
+    for step in range(50):
+        run.log({{"train/loss": 1 / (step + 1), "val/acc": step / 50}}, step=step)
+        print(f"epoch {{step}}")
+    run.log_table("samples", [[1, "하나"], [2, "둘"]], columns=["id", "이름"])
+    run.log_artifact(sys.argv[1], name="weights", type="model")
+    open(sys.argv[1], "a").write("more")
+    run.log_artifact(sys.argv[1], name="weights", type="model")
+with madang.init(project="와인", name={HOSTILE!r}, config={{"lr": {HOSTILE!r}}}) as run:
+    run.log({{{HOSTILE!r}: 1.0}}, step=0)
+try:
+    with madang.init(project="와인", name="broken", config={{"lr": 0.3}}) as run:
+        run.log({{"train/loss": 2.0}}, step=0)
+        raise RuntimeError("out of memory")
+except RuntimeError:
+    pass
+"""
+
+LIVE = """
+import sys, time
+import madang
+
+with madang.init(project="와인", name="live") as run:
+    for step in range(100_000):
+        run.log({"train/loss": 1 / (step + 1)}, step=step)
+        print("line", step)
+        time.sleep(0.05)
+"""
+
+
+def train(folder: Path, store: Path, script: str) -> subprocess.Popen[bytes]:
+    """Start a training process that logs into the store."""
+    weights = folder / "weights.bin"
+    weights.write_bytes(b"weights")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MADANG_")}
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(weights)],
+        cwd=folder,
+        env={**environment, "MADANG_DIR": str(store)},
+        stdout=subprocess.DEVNULL,
+    )
