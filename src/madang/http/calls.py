@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
+import anyio
 from starlette.requests import ClientDisconnect, Request
 
 from madang.domain.access import ANONYMOUS, Permission, Principal
@@ -16,6 +17,7 @@ from madang.http.routes import Route
 
 S = TypeVar("S")
 MAX_FIELDS = 2000
+STALLED = 60.0  # seconds without a byte of a body
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no", "")
 
 
@@ -120,21 +122,25 @@ async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
 
     Raises:
         TooLarge: there is more.
-        Unavailable: the caller hung up.
+        Unavailable: the caller hung up, or sent nothing for a minute.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > limit:
         raise _over(limit)
-    seen = 0
-    try:
-        async for piece in request.stream():
-            seen += len(piece)
-            if seen > limit:
-                raise _over(limit)
-            if piece:
-                yield piece
-    except ClientDisconnect as error:
-        raise Unavailable("The caller hung up before the end of the body.") from error
+    seen, pieces = 0, aiter(request.stream())
+    while True:
+        try:
+            with anyio.fail_after(STALLED):
+                piece = await anext(pieces, None)
+        except (ClientDisconnect, TimeoutError) as error:
+            raise Unavailable("The caller hung up, or fell silent, before the end of the body.") from error
+        if piece is None:
+            return
+        seen += len(piece)
+        if seen > limit:
+            raise _over(limit)
+        if piece:
+            yield piece
 
 
 def _over(limit: int) -> TooLarge:

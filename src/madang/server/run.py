@@ -87,9 +87,27 @@ def policy_for(address: Address, port: int, engine: Engine, *, guarded: bool) ->
 class _Server(uvicorn.Server):
     """Ends the live streams when it stops, so that only real requests are waited for."""
 
-    def __init__(self, config: uvicorn.Config, application: Application) -> None:
+    def __init__(self, config: uvicorn.Config, application: Application, announce: Callable[[], None]) -> None:
         super().__init__(config)
         self._application = application
+        self._announce = announce
+        self._wake: Callable[[], None] = lambda: None
+
+    async def main_loop(self) -> None:
+        """Sleep until a signal comes; the base looks ten times a second, here only the Date header needs a look."""
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(woken.set)
+
+        self._wake = wake
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), 1.0)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.live.stop()
@@ -108,6 +126,7 @@ class _Server(uvicorn.Server):
     def _asked(self, number: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit
         self.should_exit = True
+        self._wake()
 
 
 def serve(engine: Engine, address: Address, announce: Callable[[str], None], *, guarded: bool = False) -> None:
@@ -137,8 +156,8 @@ def serve(engine: Engine, address: Address, announce: Callable[[str], None], *, 
             timeout_graceful_shutdown=address.stop_within,
             h11_max_incomplete_event_size=HEADER_BYTES,
         )
-        announce(url_of(bound))
-        asyncio.run(_Server(config, application).serve(sockets=[bound]))
+        server = _Server(config, application, lambda: announce(url_of(bound)))
+        asyncio.run(server.serve(sockets=[bound]))
     finally:
         bound.close()
         engine.close()

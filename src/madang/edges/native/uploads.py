@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
+import anyio
 import anyio.from_thread
+import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -19,6 +21,7 @@ from madang.services.tracking import SegmentPosition
 MAX_SEGMENT_BODY = 1 << 40  # bytes in one request; memory is bounded by PIECE and the largest frame
 MAX_BLOB = 1 << 44  # bytes
 PIECE = 1 << 20  # bytes gathered before they are applied
+_UPLOADS = anyio.CapacityLimiter(32)  # slow senders hold threads of their own, not those that readers need
 
 
 def _headers(at: SegmentPosition) -> dict[str, str]:
@@ -101,8 +104,9 @@ async def put_blob(call: NativeCall) -> Response:
             yield piece
 
     try:
-        kept = await run_in_threadpool(
-            call.services.artifacts.put_blob, call.who, call.path["project"], arriving(), digest, size
+        kept = await anyio.to_thread.run_sync(
+            lambda: call.services.artifacts.put_blob(call.who, call.path["project"], arriving(), digest, size),
+            limiter=_UPLOADS,
         )
     except CorruptData as error:  # the sender's bytes, not ours
         raise InvalidInput(error.message, hint=error.hint) from error
