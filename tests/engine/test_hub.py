@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,18 @@ WRITER = Principal("쓰는 이", projects={"p": Permission.WRITE})
 OTHER = Principal("남", projects={"q": Permission.ADMIN})
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> bytes:
+def whole(folder: Path, run: str = RUN) -> bytes:
     """A finished segment of some size."""
     rows: list[Any] = [(step, {"x": step / 3, "y": step}) for step in range(1500)]
     rows.insert(700, event(codec.CONSOLE, n=1, text="줄"))
-    return make_segment(tmp_path, [event(codec.STARTED, name="n"), *rows, event(codec.FINISHED, status="finished")])
+    ends = event(codec.FINISHED, status="finished")
+    return make_segment(folder, [event(codec.STARTED, name="n"), *rows, ends], run=run)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> bytes:
+    """A finished segment of some size."""
+    return whole(tmp_path)
 
 
 def chain_at(data: bytes, stop: int) -> tuple[int, str]:
@@ -40,31 +47,34 @@ def chain_at(data: bytes, stop: int) -> tuple[int, str]:
     return position.offset, position.chain.hex()
 
 
-def values(hub: Place) -> list[float]:
-    """What the hub has of `x`."""
-    return hub.search.history(ME, [RUN], ["x"])[RUN]["x"].values
+_numbers = count(1)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.integers(0, 80_000), st.integers(1, 40_000)), max_size=8))
-def test_any_retries_end_the_same(hub: Place, data: bytes, sends: list[tuple[int, int]]) -> None:
+def test_any_retries_end_the_same(hub: Place, tmp_path: Path, sends: list[tuple[int, int]]) -> None:
     """Pieces sent twice, overlapping and cut anywhere: those that fit are taken once, the rest refused without harm."""
-    for start, length in [*sends, (0, len(data))]:
+    run = f"{next(_numbers):032x}"
+    data = whole(tmp_path, run)
+    for start, length in sends:
         offset, chain = chain_at(data, start)
         refused: Conflict | None = None
         try:
-            hub.tracking.append(ME, "p", RUN, A, offset, chain, data[offset : offset + length])
+            hub.tracking.append(ME, "p", run, A, offset, chain, data[offset : offset + length])
         except Conflict as error:
             refused = error
         assert not isinstance(refused, Diverged)
-    position = hub.tracking.segment(ME, RUN, A)
+    position = hub.tracking.segment(ME, run, A)
     while position.offset < len(data):
-        position = hub.tracking.append(ME, "p", RUN, A, position.offset, position.chain, data[position.offset :])
+        piece = data[position.offset : position.offset + 50_000]
+        position = hub.tracking.append(ME, "p", run, A, position.offset, position.chain, piece)
     assert (position.chain, position.sealed) == (chain_at(data, len(data))[1], True)
-    assert values(hub) == [step / 3 for step in range(1500)]
-    record = hub.search.run(ME, RUN)
+    assert hub.search.history(ME, [run], ["x"])[run]["x"].values == [step / 3 for step in range(1500)]
+    record = hub.search.run(ME, run)
     assert (record.status, record.metrics["x"].count, record.damage) == ("finished", 1500, [])
-    row = hub.records.segments.of_run(1)[0]
+    stored = hub.records.runs.get(run)
+    assert stored is not None
+    (row,) = hub.records.segments.of_run(stored.number)
     assert hub.records.segments.pieces(row.number, 0) == data  # the bytes themselves are kept, compressed
 
 
@@ -148,10 +158,10 @@ def test_a_credential_for_one_run(hub: Place) -> None:
         hub.tracking.log(limited, other.id, Log({"x": 1}))
 
 
-@pytest.fixture(params=["hub", "workspace"])
-def either(request: pytest.FixtureRequest) -> Any:
+@pytest.fixture(params=[True, False], ids=["workspace", "hub"])
+def either(request: pytest.FixtureRequest, hub: Place, at: Place) -> Any:
     """A hub, and a workspace: runs from outside work on both."""
-    return request.getfixturevalue("hub" if request.param == "hub" else "at")
+    return at if request.param else hub
 
 
 def test_a_run_from_outside(either: Place) -> None:
