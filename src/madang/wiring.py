@@ -75,6 +75,11 @@ def open_hub(config: HubConfig) -> Engine:
     """
     if not config.store:
         raise ConfigError("A hub needs a folder.", hint="Name it: --store DIR, or MADANG_HUB_STORE.")
+    if config.database and not config.database.startswith(("postgresql://", "postgres://")):
+        raise ConfigError(
+            f"{config.database.partition(':')[0]!r} is not a database that madang speaks.",
+            hint="Write postgresql://USER@HOST/NAME, or leave it out for SQLite.",
+        )
     folder = os.path.abspath(config.store)
     layout.ensure(folder)
     records = open_postgres(config.database) if config.database else open_sqlite(f"{folder}/records.db", durable=True)

@@ -376,8 +376,18 @@ def test_settings(tmp_path: Path) -> None:
         load({}, {"MADANG_HUB_PORT": "many"})
     with pytest.raises(ConfigError, match="folder"):
         open_hub(HubConfig())
+    with pytest.raises(ConfigError, match="mysql"):
+        open_hub(HubConfig(store=str(tmp_path / "hub"), database="mysql://x"))
     with pytest.raises(MadangError):
         open_hub(HubConfig(store=str(tmp_path / "hub"), database="postgresql://127.0.0.1:1/x?connect_timeout=2"))
+
+
+def test_the_server_loads_little() -> None:
+    """A hub's process has none of the libraries that analysis, clouds, models or the training process use."""
+    script = "import sys, madang.server.run; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"numpy", "pandas", "pyarrow", "psycopg", "obstore", "boto3", "rich", "urllib3", "dvc", "cloudpickle"}
+    assert not heavy & {name.partition(".")[0] for name in loaded}
 
 
 def test_a_port_that_is_taken() -> None:
