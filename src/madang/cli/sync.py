@@ -10,6 +10,8 @@ from madang.cli import output
 from madang.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from madang.client.http import HubClient
     from madang.client.sync import Check
 
@@ -23,7 +25,8 @@ def sync(runs: tuple[str, ...], address: str | None, checking: bool, as_json: bo
     """Send runs of this machine to a hub; only what it lacks. Interrupted or repeated, it does no harm.
 
     RUN is an id, the beginning of one, or a name; without any, all runs of this workspace are sent.
-    With --check the hashes of all segments are compared, and everything that is derived from them.
+    With --check the hashes of all segments are compared, and everything that is derived from them. Without a hub,
+    --check reads the segments of this machine from their first byte and compares what they say with the index.
 
     \b
     Examples:
@@ -35,9 +38,11 @@ def sync(runs: tuple[str, ...], address: str | None, checking: bool, as_json: bo
     from madang.formats.store import find_store
     from madang.wiring import local_reader
 
-    if not address:
-        raise UsageError("There is no hub to send to.", hint="Pass --hub URL or set MADANG_HUB.")
-    hub = HubClient(address)
+    if not address and not checking:
+        raise UsageError(
+            "There is no hub to send to.",
+            hint="Pass --hub URL or set MADANG_HUB; --check alone checks this machine's store.",
+        )
     store = find_store().store
     chosen = None
     if runs:
@@ -46,6 +51,9 @@ def sync(runs: tuple[str, ...], address: str | None, checking: bool, as_json: bo
             chosen = [reader.run(name).id for name in runs]
         finally:
             reader.close()
+    if not address:
+        return _check_here(store, chosen, as_json)
+    hub = HubClient(address)
     try:
         return _check(hub, store, chosen, as_json) if checking else _send(hub, store, chosen, as_json)
     finally:
@@ -56,12 +64,11 @@ def _send(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -
     from dataclasses import asdict
 
     from madang.cli.progress import progress
-    from madang.client.segments import runs_of
     from madang.client.sync import Sent
     from madang.client.sync import sync as send
 
     done: list[Sent] = []
-    with progress(len(chosen if chosen is not None else runs_of(store)), "runs", "sync") as advance:
+    with progress(_count(store, chosen), "runs", "sync") as advance:
         for item in send(hub, store, chosen):
             done.append(item)
             advance(1)
@@ -84,35 +91,66 @@ def _send(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -
 
 
 def _check(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -> int:
-    from dataclasses import asdict
-
-    from madang.cli.progress import progress
     from madang.client.reader import HubReader
-    from madang.client.segments import runs_of
     from madang.client.sync import check
     from madang.wiring import local_reader
 
     here = local_reader()
-    found: list[Check] = []
     try:
-        with progress(len(chosen if chosen is not None else runs_of(store)), "runs", "check") as advance:
-            for item in check(hub, here, HubReader(hub), store, chosen):
-                found.append(item)
-                advance(1)
+        return _judge(check(hub, here, HubReader(hub), store, chosen), _count(store, chosen), hub.address, as_json)
     finally:
         here.close()
+
+
+def _check_here(store: str, chosen: list[str] | None, as_json: bool) -> int:
+    from tempfile import TemporaryDirectory
+
+    from madang.client.sync import check_here, link_segments
+    from madang.wiring import local_reader
+
+    here = local_reader(store=store)
+    try:
+        with TemporaryDirectory(prefix="check-", dir=f"{store}/tmp") as aside:
+            link_segments(store, aside, chosen)
+            derived = local_reader(store=aside)
+            try:
+                return _judge(check_here(here, derived, store, chosen), _count(store, chosen), "", as_json)
+            finally:
+                derived.close()
+    finally:
+        here.close()
+
+
+def _count(store: str, chosen: list[str] | None) -> int:
+    from madang.client.segments import runs_of
+
+    return len(chosen if chosen is not None else runs_of(store))
+
+
+def _judge(checks: Iterator[Check], total: int, address: str, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from madang.cli.progress import progress
+
+    found: list[Check] = []
+    with progress(total, "runs", "check") as advance:
+        for item in checks:
+            found.append(item)
+            advance(1)
     failed = [item for item in found if not item.ok]
     if as_json:
-        output.data({"hub": hub.address, "ok": not failed, "runs": [{**asdict(item), "ok": item.ok} for item in found]})
+        output.data({"hub": address, "ok": not failed, "runs": [{**asdict(item), "ok": item.ok} for item in found]})
     else:
-        _tell(found)
+        _tell(found, address)
     return 1 if failed else 0
 
 
-def _tell(found: list[Check]) -> None:
+def _tell(found: list[Check], address: str) -> None:
     for item in found:
         for segment in item.segments:
-            if segment.state != "same":
+            if segment.state == "damaged":
+                output.note(f"run {item.run}: segment {segment.segment} is damaged after byte {segment.here}")
+            elif segment.state != "same":
                 output.note(
                     f"run {item.run}: segment {segment.segment} is {segment.state}: {segment.chain_here} at byte"
                     f" {segment.here} here, {segment.chain_there} at byte {segment.there} there"
@@ -122,4 +160,5 @@ def _tell(found: list[Check]) -> None:
         if item.changed:
             output.note(f"run {item.run}: changed on the record since: {', '.join(item.changed)}")
     good = sum(item.ok for item in found)
-    click.echo(f"{good} of {len(found)} runs are the same here and there.")
+    same = "the same here and there" if address else "whole, and read as their segments say"
+    click.echo(f"{good} of {len(found)} runs are {same}.")

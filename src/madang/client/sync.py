@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -13,6 +15,7 @@ from madang.client.upload import RunUpload
 from madang.domain.runs import RunRecord
 from madang.domain.series import Series
 from madang.errors import Diverged, MadangError, NotFound, Unauthenticated, Unavailable
+from madang.formats import store as layout
 from madang.ports.reader import Reader
 
 THREADS = 4
@@ -98,7 +101,8 @@ class SegmentCheck:
     """One segment here and on the hub: offsets in bytes, and the chains there."""
 
     segment: str
-    state: str  # same, behind (the hub lacks the end), missing, ahead (we lack the end, so nothing is proven), diverged
+    # same, behind (the hub lacks the end), missing, ahead (we lack the end, so nothing is proven), diverged, damaged
+    state: str
     here: int
     there: int
     chain_here: str
@@ -141,6 +145,42 @@ def _check(hub: HubClient, here: Reader, there: Reader, store: str, run: str) ->
         except NotFound as error:
             found.differs.append(error.message)
     return found
+
+
+def check_here(here: Reader, derived: Reader, store: str, runs: Sequence[str] | None = None) -> Iterator[Check]:
+    """Compare what a store says of its runs with its segments: their hashes, and all that is derived from them anew.
+
+    ``derived`` reads a store that holds nothing but the same segments (`link_segments`).
+    """
+    yield from _each(lambda run: _check_here(here, derived, store, run), _chosen(store, runs))
+
+
+def _check_here(here: Reader, derived: Reader, store: str, run: str) -> Check:
+    found = Check(run)
+    for name in segments_of(store, run):
+        file = SegmentFile(store, run, name)
+        end = file.position_at(file.size())
+        state = "damaged" if file.damage else "same"
+        found.segments.append(SegmentCheck(name, state, end.offset, end.offset, end.chain.hex(), end.chain.hex()))
+    try:
+        _compare_records(here.run(run), derived.run(run), found)
+        _compare_history(here.history([run]).get(run, {}), derived.history([run]).get(run, {}), found)
+    except NotFound as error:
+        found.differs.append(error.message)
+    return found
+
+
+def link_segments(store: str, aside: str, runs: Sequence[str] | None = None) -> None:
+    """Make a second store at ``aside`` with the same segment files, whose records are derived from them alone."""
+    layout.ensure(aside)
+    for run in _chosen(store, runs):
+        folder = layout.run_dir(store, run)
+        other = layout.run_dir(aside, run)
+        os.makedirs(other, exist_ok=True)
+        for name in os.listdir(folder):
+            if name.endswith((".seg", ".seg.zst", ".lock")):
+                with suppress(FileNotFoundError):  # the writer has just ended, or the segment was packed
+                    os.link(f"{folder}/{name}", f"{other}/{name}")
 
 
 def _check_segment(upload: RunUpload, file: SegmentFile) -> SegmentCheck:
