@@ -16,6 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from madang.domain.access import ANONYMOUS, Permission, Principal, local
 from madang.domain.versions import STAGES, Entry
 from madang.errors import AccessDenied, Conflict, CorruptData, InvalidInput, NotFound, TooLarge, Unauthenticated
+from madang.formats import segment as codec
+from madang.services.artifacts import Artifacts
+from madang.services.tracking import Tracking
 from madang.wiring import Engine, open_store
 
 ME = local("me")
@@ -66,6 +69,26 @@ def test_a_digest_opens_nothing(engine: Engine) -> None:
         engine.artifacts.open_blob(STRANGER, "other", entry.digest)
     with pytest.raises(NotFound):
         engine.artifacts.create(STRANGER, "other", "stolen", "file", [entry])
+
+
+def test_a_segment_opens_nothing_on_a_hub(engine: Engine) -> None:
+    """A run on a hub that names a digest of another project does not make its bytes readable."""
+    secret = put(engine, b"secret", "p")
+    tracking = Tracking(engine.records)  # of a hub: no segment files of its own
+    hub = Artifacts(engine.records, engine.blobs, tracking, engine.store.store)
+    run, segment = "a" * 32, "b" * 32
+    path = f"{engine.store.store}/tmp/x.seg"
+    writer = codec.SegmentWriter(path, segment, {"run": run, "project": "other", "writer": "process"})
+    writer.append(codec.VERSION, {"name": "mine", "type": "file", "entries": [["f", secret.digest, secret.size]]})
+    writer.append(codec.OUTPUTS, {"items": [{"path": "f", "digest": secret.digest, "size": secret.size}]})
+    writer.close()
+    tracking.append(STRANGER, "other", run, segment, 0, bytes(16).hex(), Path(path).read_bytes())
+    assert hub.manifest(STRANGER, "other", "mine:v1")[0].digest == secret.digest
+    assert not hub.has_blob(STRANGER, "other", secret.digest)
+    with pytest.raises(NotFound):
+        hub.open_blob(STRANGER, "other", secret.digest)
+    hub.put_blob(STRANGER, "other", [b"secret"])  # who has the bytes may read them
+    hub.open_blob(STRANGER, "other", secret.digest)[0].close()
 
 
 def test_permissions(engine: Engine) -> None:

@@ -306,11 +306,11 @@ class VersionRecords(Protocol):
         ...
 
     def hold_blobs(self, project: str, digests: Iterable[str]) -> None:
-        """Note that runs or versions of a project hold these blobs (``algorithm:hex``)."""
+        """Note that a project may read these blobs (``algorithm:hex``): they came in by it, or lie beside its runs."""
         ...
 
     def holds_blob(self, project: str, digest: str) -> bool:
-        """Whether any version or run of the project holds a blob."""
+        """Whether the project may read a blob. That a version or run names it is not enough."""
         ...
 
     def edit(

@@ -53,9 +53,10 @@ class RunSession:
 class Ingest:
     """Applies pieces of segments to a run. Every method is called inside a transaction."""
 
-    def __init__(self, records: Records, history: History) -> None:
+    def __init__(self, records: Records, history: History, *, local: bool) -> None:
         self._records = records
         self._history = history
+        self._local = local  # the segments are this machine's own files, and the blobs they name lie beside them
 
     def open(self, run: str) -> RunSession:
         """The run as stored, or a new one."""
@@ -146,7 +147,8 @@ class Ingest:
     def _keep_blobs(self, session: RunSession, batch: Batch) -> None:
         versions, state = self._records.versions, session.stored.state
         digests = [digest for _, event in batch.events for digest in blobs_of(event)]
-        if digests:
+        # On a hub a segment's word is not enough: whoever names a digest would read another project's bytes.
+        if digests and self._local:
             versions.hold_blobs(state.project, digests)
         for stamp, event in batch.events:
             if isinstance(event, events.VersionWritten):

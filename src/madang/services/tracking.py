@@ -56,7 +56,7 @@ class Tracking:
         self._files = files
         self._host = socket.gethostname() if host is None else host
         self.history = History(records, files)
-        self._ingest = Ingest(records, self.history)
+        self._ingest = Ingest(records, self.history, local=files is not None)
         self._elsewhere: dict[tuple[str, str], int] = {}  # sizes of segments whose writer's life cannot be told here
 
     # From segment files

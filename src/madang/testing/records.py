@@ -285,6 +285,8 @@ class SegmentsConformance:
         assert (row.versions, row.latest, row.aliases, row.type) == (2, 2, {"best": 1}, "model")
         assert versions.collection(P, "모델") == row
         assert versions.collections(P, "dataset") == []
+        assert not versions.holds_blob(P, _entry("a").digest)  # naming a digest is not having its bytes
+        versions.hold_blobs(P, [_entry("a").digest])
         assert versions.holds_blob(P, _entry("a").digest)
         assert not versions.holds_blob("other", _entry("a").digest)
         with pytest.raises(Conflict):

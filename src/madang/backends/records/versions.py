@@ -210,7 +210,6 @@ class SqlVersions:
             digest=version.digest,
             entries=compress(msgspec.msgpack.encode(listed)),
         )
-        self.hold_blobs(version.project, [item.digest for item in entries])
 
     def _known(self, project: str, name: str, number: int) -> VersionRecord:
         found = self.get(project, name, number)
