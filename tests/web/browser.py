@@ -41,7 +41,9 @@ def serving(store: Path) -> Iterator[str]:
     """`madang ui` over a store; gives the address that it prints, which opens the page once."""
     command = [str(Path(sys.executable).with_name("madang")), "ui", "--no-browser", "--store", str(store)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MADANG_")}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment) as server:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as server:
         assert server.stdout is not None
         try:
             yield server.stdout.readline().strip()

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
-
 from tests.web.conftest import Visitor
 from tests.web.stores import HOSTILE
 
