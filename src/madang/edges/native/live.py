@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -56,7 +56,7 @@ class Live:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    async def beats(self, runs: Collection[str] = ()) -> AsyncIterator[bool]:
+    async def beats(self, runs: Collection[str] = ()) -> AsyncGenerator[bool, None]:
         """For a stream over these runs (none: over projects): True at the start and when the store may have moved.
 
         False comes each 15 s in which it has not.

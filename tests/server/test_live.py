@@ -1,0 +1,133 @@
+"""The poller behind live streams: one for all, asleep while nobody listens, not put out by a busy store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from madang.edges.native import events, live
+from madang.edges.native.live import Live
+from madang.errors import StorageError, Unauthenticated, Unavailable
+
+
+class Store:
+    """Counts looks and what was asked of them."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.looks: list[Any] = []
+        self.fails = 0
+
+    def look(self, runs: Collection[str] | None) -> int:
+        """As `Live` wants it."""
+        self.looks.append(None if runs is None else sorted(runs))
+        if self.fails:
+            self.fails -= 1
+            raise StorageError("busy")
+        return self.revision
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store, and a poller in a hurry."""
+    monkeypatch.setattr(live, "INTERVAL", 0.01)
+    monkeypatch.setattr(live, "KEEP_ALIVE", 0.05)
+    return Store()
+
+
+def test_nobody_listens_nobody_looks(store: Store) -> None:
+    """The store is looked at while a stream is open, and at nothing else than what is watched."""
+
+    async def play() -> None:
+        hub = Live(store.look)
+        await asyncio.sleep(0.05)
+        assert store.looks == []
+        first = hub.beats(["b", "a"])
+        assert await anext(first)
+        assert await anext(first)  # the first look finds a revision that nobody had told
+        assert set(map(str, store.looks)) == {"['a', 'b']"}
+        second = hub.beats()
+        assert await anext(second)
+        await asyncio.sleep(0.05)
+        assert store.looks[-1] is None
+        assert hub.streams == 2
+        await second.aclose()
+        await first.aclose()
+        assert hub.streams == 0
+        await asyncio.sleep(0.02)
+        seen = len(store.looks)
+        await asyncio.sleep(0.05)
+        assert len(store.looks) == seen
+
+    asyncio.run(play())
+
+
+def test_a_move_reaches_all_streams_also_busy_ones(store: Store) -> None:
+    """A move while a stream is still sending is told next; without moves there is a sign of life; errors pass."""
+
+    async def play() -> None:
+        hub = Live(store.look)
+        streams = [hub.beats(), hub.beats(["a"])]
+        for stream in streams:
+            assert await anext(stream)
+        assert await anext(streams[0])  # the first look
+        store.fails = 3
+        store.revision = 1
+        await asyncio.sleep(0.2)
+        for stream in streams:
+            assert await anext(stream) is True
+            assert await anext(stream) is False
+        hub.stop()
+        for stream in streams:
+            assert [beat async for beat in stream] in ([], [True])
+        with pytest.raises(Unavailable):
+            await anext(hub.beats())
+
+    asyncio.run(play())
+
+
+def test_streams_are_limited(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the limit a stream is refused with the next step."""
+    monkeypatch.setattr(live, "MAX_STREAMS", 1)
+
+    async def play() -> None:
+        hub = Live(store.look)
+        one = hub.beats()
+        await anext(one)
+        with pytest.raises(Unavailable):
+            await anext(hub.beats())
+        await one.aclose()
+        await anext(hub.beats())
+        hub.stop()
+
+    asyncio.run(play())
+
+
+def test_a_stream_ends_with_its_credential(store: Store) -> None:
+    """When the token behind a stream is revoked, the stream says so and ends at the next sign of life."""
+
+    async def refused() -> None:
+        raise Unauthenticated("The credential is no longer valid.")
+
+    async def play() -> list[bytes]:
+        hub = Live(store.look)
+        call: Any = SimpleNamespace(
+            services=SimpleNamespace(live=hub), request=SimpleNamespace(scope={"madang.again": refused})
+        )
+
+        async def nothing() -> Any:
+            nothing_at_all: list[bytes] = []
+            for piece in nothing_at_all:
+                yield piece
+
+        found = [piece async for piece in events._follow(call, [], nothing)]
+        hub.stop()
+        return found
+
+    (last,) = asyncio.run(play())
+    assert last.startswith(b"event: end\n")
+    assert b'"code":"unauthenticated"' in last
