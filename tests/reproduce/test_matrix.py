@@ -352,3 +352,27 @@ def test_killed_reproduction_is_cleared_away(project: Project) -> None:
     project.madang("reproduce", run)
     assert {path.name for path in (project.store / "reproduce").iterdir()} == {Path(kept).parent.name}
     assert (Path(kept) / "train.py").is_file()
+
+
+def test_modules_come_from_the_clean_tree(project: Project) -> None:
+    """Modules on PYTHONPATH (or of an editable install) are those of the record, not today's work tree's."""
+    project.commit({"src/pkg/__init__.py": "", "src/pkg/scale.py": "SCALE = 2\n", "data.txt": "1"})
+    project.commit({"train.py": "from pkg.scale import SCALE\n" + TRAIN, ".gitignore": IGNORED})
+    project.env["PYTHONPATH"] = str(project.root / "src")
+    run = project.run("--", "python", "train.py", "3")
+    project.write({"src/pkg/scale.py": "SCALE = 5\n"})
+    assert _reproduce(project, run)["verdict"] == "IDENTICAL"
+
+
+def test_environment_differences(project: Project) -> None:
+    """A package that has another version today, or is gone, is listed beside the verdict."""
+    run = _train(project)
+    found = _reproduce(project, run)
+    assert found["environment"] == []
+    site = project.root.parent / "site"
+    (site / "extra_thing-1.5.dist-info").mkdir(parents=True)
+    (site / "extra_thing-1.5.dist-info" / "METADATA").write_text("Name: extra-thing\nVersion: 1.5\n")
+    project.env["PYTHONPATH"] = str(site)
+    other = project.run("--out", "model.bin", "--", "python", "train.py", "7")
+    shutil.rmtree(site)
+    assert _reproduce(project, other)["environment"] == ["extra-thing: 1.5 → absent"]

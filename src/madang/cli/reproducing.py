@@ -105,7 +105,7 @@ def _repeat(
     reader: Reader, run: RunRecord, place: Place, places: layout.StorePaths, options: Options, say: Say
 ) -> Outcome:
     command, folder, note = command_of(run, place.root)
-    env = environment_of(run, os.environ)
+    env = environment_of(run, os.environ, place.root)
     differences = _environment(run, command, env)
     notes = [note] if note else []
     say(f"Running {shlex.join(run.command)}")

@@ -299,13 +299,29 @@ def _moved(word: str, before: str, root: str) -> str:
     return word.replace(f"={start}/", f"={root}/")
 
 
-def environment_of(run: RunRecord, present: Mapping[str, str]) -> dict[str, str]:
-    """The present environment with the recorded variables that change results."""
+def import_roots(run: RunRecord, root: str) -> list[str]:
+    """The folders of the new work tree from which the run's own modules are imported.
+
+    Without them an editable install, or PYTHONPATH, would lead back to the original work tree as it is now.
+    """
+    found: dict[str, None] = {}
+    for path in sorted(run.imports):
+        folder = os.path.dirname(path)
+        while folder and os.path.exists(os.path.join(root, folder, "__init__.py")):
+            folder = os.path.dirname(folder)
+        found[os.path.normpath(os.path.join(root, folder))] = None
+    return list(found)
+
+
+def environment_of(run: RunRecord, present: Mapping[str, str], root: str) -> dict[str, str]:
+    """The present environment with the recorded variables that change results; modules come from the new work tree."""
 
     def counts(name: str) -> bool:
         return name in _KEPT or name.startswith(_KEPT_PREFIXES)
 
-    if run.environment is None:
-        return dict(present)
-    recorded = {name: text for name, text in run.environment.variables.items() if counts(name) and MASK not in text}
-    return {**{name: text for name, text in present.items() if not counts(name)}, **recorded}
+    recorded = run.environment.variables if run.environment is not None else {}
+    kept = {name: text for name, text in recorded.items() if counts(name) and MASK not in text}
+    env = {name: text for name, text in present.items() if run.environment is None or not counts(name)} | kept
+    before = [_moved(entry, run.root, root) for entry in present.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    folders = list(dict.fromkeys([*import_roots(run, root), *before]))
+    return {**env, "PYTHONPATH": os.pathsep.join(folders)} if folders else env
