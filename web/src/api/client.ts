@@ -84,7 +84,6 @@ export const api = {
 
   runs: (project: string, query: RunsQuery, signal?: AbortSignal) =>
     get<T.RunPage>(withQuery(pathOf("projects", project, "runs"), { ...query }), signal),
-  allRuns: (query: RunsQuery, signal?: AbortSignal) => get<T.RunPage>(withQuery(pathOf("runs"), { ...query }), signal),
   run: (run: string, signal?: AbortSignal) => get<T.Run>(pathOf("runs", run), signal),
   changeRun: (run: string, change: T.RunChange) => json<T.Run>("PATCH", pathOf("runs", run), change),
   deleteRun: (run: string) => json<T.Run>("POST", pathOf("runs", run, "delete")),
@@ -127,8 +126,6 @@ export const api = {
     alias: string,
     body: { number: number; expected?: number | null; reason?: string },
   ) => json<T.PointerChange>("PUT", pathOf("projects", project, "artifacts", name, "aliases", alias), body),
-  unpoint: (project: string, name: string, alias: string) =>
-    json<T.PointerChange>("DELETE", pathOf("projects", project, "artifacts", name, "aliases", alias)),
 };
 
 /** The message of an error in one line, for a passing note. */

@@ -4,6 +4,9 @@ import { calmRange, type Line, smooth, toLine, type XAxis } from "../lib/transfo
 import type { Series } from "../api/types";
 import { formatDuration, formatNumber } from "../lib/format";
 
+/** With more lines than this the points under the cursor would hide them. */
+const MARKED = 24;
+
 export interface ChartSettings {
   axis: XAxis;
   smoothing: number;
@@ -121,7 +124,7 @@ export function plotOptions(
     ],
     cursor: {
       sync: { key: sync, setSeries: false },
-      points: { size: 6 },
+      points: { size: 6, show: data.lines.length <= MARKED },
       drag: { x: true, y: false, setScale: true },
       focus: { prox: 24 },
     },

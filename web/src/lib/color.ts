@@ -36,11 +36,6 @@ export class Palette {
     if (changed) this.keep(runs);
   }
 
-  choose(run: string, slot: number): void {
-    this.slots[run] = slot;
-    this.keep([run]);
-  }
-
   style(run: string, dark: boolean): RunStyle {
     return styleOf(this.slots[run] ?? preferred(run), dark);
   }
@@ -67,12 +62,10 @@ function free(wanted: number, used: Set<number>): number {
   return wanted;
 }
 
-export function styleOf(slot: number, dark: boolean): RunStyle {
+function styleOf(slot: number, dark: boolean): RunStyle {
   const colors = dark ? DARK : LIGHT;
   return { color: colors[slot % colors.length] ?? "#888888", dash: DASHES[Math.floor(slot / colors.length) % DASHES.length] };
 }
-
-export const choices = (dark: boolean) => (dark ? DARK : LIGHT);
 
 const palettes = new Map<string, Palette>();
 

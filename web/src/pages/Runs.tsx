@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { type ReactElement, useCallback, useMemo, useRef, useState } from "react";
+import { type ReactElement, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { api } from "../api/client";
 import { useLive } from "../api/events";
 import type { Run } from "../api/types";
@@ -52,6 +52,10 @@ export function RunsPage({ project }: { project: string }): ReactElement {
   const asked = askedFrom(query, columns);
   const pages = useRunPages(project, asked, () => (scroller.current?.scrollTop ?? 0) < 40);
   const picks = usePicks(pages.rows, query.get("show"), (show) => setSearch({ show }));
+
+  useEffect(() => {
+    if (pages.rows.length < picks.wanted) pages.loadMore();
+  }, [pages.rows.length, picks.wanted]);
 
   const known = useMemo(() => new Map(pages.rows.map((run) => [run.id, run])), [pages.rows]);
   const away = [...new Set([...picks.shown, ...(base ? [base] : [])])].filter((id) => !known.has(id)).slice(0, 250);

@@ -11,7 +11,8 @@ export interface Picks {
   show: (run: string, on: boolean, range: boolean) => void;
   showOnly: (runs: readonly string[]) => void;
   showFirst: (count: number) => void;
-  isDefault: boolean;
+  /** How many rows the address asks for; more are fetched when fewer are there. */
+  wanted: number;
   selected: ReadonlySet<string>;
   select: (run: string, on: boolean, range: boolean) => void;
   selectAll: (on: boolean) => void;
@@ -41,7 +42,7 @@ export function usePicks(rows: readonly Run[], param: string | null, setParam: (
     },
     showOnly: write,
     showFirst: (count) => setParam(count === 0 ? "none" : count === NEWEST ? null : `first:${Math.min(MOST, count)}`),
-    isDefault: param === null,
+    wanted: param?.startsWith("first:") ? Math.min(MOST, Number(param.slice(6)) || 0) : 0,
     selected,
     select: (run, on, range) => {
       const runs = range ? between(lastSelected.current, run) : [run];

@@ -21,7 +21,6 @@ export interface RunPages {
   touch: (ids: readonly string[]) => void;
   /** New runs that are not shown yet, because the reader is further down. */
   fresh: number;
-  put: (run: Run) => void;
 }
 
 export function useRunPages(project: string, query: Omit<RunsQuery, "limit" | "cursor">, atTop: () => boolean): RunPages {
@@ -93,7 +92,6 @@ export function useRunPages(project: string, query: Omit<RunsQuery, "limit" | "c
     reload,
     touch,
     fresh,
-    put: (run) => write([run]),
   };
 }
 
