@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from madang.backends.git.program import GitProgram
 from madang.backends.objects.local import LocalObjects
 from madang.backends.objects.opening import open_objects
 from madang.backends.records import SqlRecords, open_postgres, open_sqlite
@@ -16,6 +17,7 @@ from madang.domain.access import Principal, local
 from madang.errors import ConfigError
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
+from madang.ports.git import Git
 from madang.ports.objects import Objects
 from madang.ports.reader import Reader
 from madang.services.access import Access
@@ -131,3 +133,8 @@ def reader(store: str | None = None, hub: str | None = None) -> Reader:
 
         return HubReader(HubClient(address))
     return local_reader(store=store)
+
+
+def git(root: str) -> Git:
+    """The repository around a work tree."""
+    return GitProgram(root)

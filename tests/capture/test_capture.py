@@ -100,7 +100,7 @@ def test_an_ignored_script_is_still_the_script(repo: Path) -> None:
 
 
 def test_a_diff_with_a_secret_is_withheld_whole(repo: Path) -> None:
-    """Neither the diff nor an untracked file with a secret is stored anywhere; both are named."""
+    """Neither the diff nor an untracked file with a secret is stored anywhere; every file of them is named."""
     token = "gh" + "p_" + "a1B2" * 9
     (repo / "train.py").write_text(f"print(1)\nTOKEN = '{token}'\n")
     (repo / "수업.py").write_text("print(3)\n")
@@ -111,8 +111,10 @@ def test_a_diff_with_a_secret_is_withheld_whole(repo: Path) -> None:
     assert code.diff is None
     assert code.dirty
     assert [item.path for item in code.untracked] == ["fine.py"]
-    assert {item.path for item in code.withheld} == {"train.py", "conf.yaml"}
-    assert all("GitHub token" in item.reason for item in code.withheld)
+    reasons = {item.path: item.reason for item in code.withheld}
+    assert reasons.keys() == {"train.py", "conf.yaml", "수업.py"}
+    assert all("GitHub token" in reasons[path] for path in ("train.py", "conf.yaml"))
+    assert reasons["수업.py"] == "in the same diff as a secret"
     assert token not in str(code)
     assert not any(token.encode() in data for data in kept.values())
 

@@ -174,13 +174,16 @@ def test_file_that_nobody_has(project: Project) -> None:
 
 def test_withheld_code(project: Project) -> None:
     """A diff with a secret was not recorded: CANNOT, until local files are allowed."""
-    project.commit({"train.py": TRAIN.replace("SCALE", "1"), "data.txt": "1", ".gitignore": IGNORED})
+    project.commit({"train.py": TRAIN.replace("SCALE", "1"), "data.txt": "1", ".gitignore": IGNORED, "old.py": "x"})
+    (project.root / "old.py").unlink()
     secret = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1uV4wX7yZ0cD5fG8"
     project.write({"train.py": f"TOKEN = '{secret}'\n" + TRAIN.replace("SCALE", "3")})
     run = project.run("--", "python", "train.py", "7")
     found = _reproduce(project, run, ok=2)
-    assert found["missing"] == ["withheld: train.py"]
-    assert _reproduce(project, run, "--with-local")["verdict"] == "IDENTICAL"
+    assert found["missing"] == ["withheld: old.py", "withheld: train.py"]
+    found = _reproduce(project, run, "--with-local")
+    assert found["verdict"] == "IDENTICAL"
+    assert found["not_compared"]["local files of unknown content"] == 2
 
 
 def test_somebody_elses_run(project: Project) -> None:

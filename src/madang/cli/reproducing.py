@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from madang import wiring
-from madang.backends.git.program import GitProgram
 from madang.cli import launching
 from madang.domain.reproduce import Judgement, cannot
 from madang.domain.runs import RunRecord
@@ -77,7 +76,7 @@ def reproduce(reader: Reader, run: RunRecord, options: Options, say: Say) -> Out
     """
     places = layout.find_store()
     layout.ensure(places.store)
-    git = GitProgram(places.root) if places.root else None
+    git = wiring.git(places.root) if places.root else None
     say("Looking for what is missing…")
     flight = service.check_record(run, reader, git, with_local=options.with_local)
     if flight.missing or git is None:

@@ -74,7 +74,7 @@ def _check_code(run: RunRecord, reader: Reader, git: Git | None, found: Prefligh
     for what, digest in blobs:
         if not _has(reader, run.project, digest):
             found.missing.append(f"{what} ({digest}): its bytes are not in {reader.place}")
-    found.withheld += [item.path for item in code.withheld]
+    found.withheld += sorted(item.path for item in code.withheld)
     if code.dirty and code.diff is None and not code.withheld:
         found.missing.append("the diff: it was not captured")
     found.notes += [f"not captured: {item.path} ({item.reason})" for item in code.skipped]

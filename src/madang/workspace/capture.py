@@ -110,7 +110,10 @@ def _diff(git: Git, status: TreeStatus, put: Put, harvest: _Harvest) -> tuple[Bl
         return None, summary
     hits = diff_hits(patch)
     if hits:
+        named = dict(hits)
         harvest.withheld += [Omitted(path, "in the diff: " + ", ".join(found)) for path, found in hits]
+        others = [path for path in status.changed if path not in named]
+        harvest.withheld += [Omitted(path, "in the same diff as a secret") for path in others[:MAX_NAMED]]
         return None, summary
     return BlobRef(put(patch), len(patch)), summary
 

@@ -197,10 +197,13 @@ class Workspace:
         """Copy files from the original's work tree as they are now: nobody knows whether they are what it read."""
         for path in paths:
             source = os.path.join(run.root, check_path(path))
-            if not run.root or not os.path.isfile(source) or os.path.islink(source):
-                continue
             _no_links_above(place.root, path)
             target = os.path.join(place.root, path)
+            if run.root and os.path.isdir(run.root) and not os.path.lexists(source) and os.path.isfile(target):
+                os.unlink(target)  # the withheld diff may have deleted it
+                place.local.append(path)
+            if not run.root or not os.path.isfile(source) or os.path.islink(source):
+                continue
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copyfile(source, target, follow_symlinks=False)
             place.local.append(path)
