@@ -167,6 +167,16 @@ def test_outside_a_repository(tmp_path: Path) -> None:
     assert json.loads(project.madang("reproduce", run, "--json", ok=2).out)["verdict"] == "CANNOT"
 
 
+def test_hostile_names(project: Project) -> None:
+    """What a record says cannot move the cursor of whoever looks at it."""
+    project.commit({"x": ""})
+    escape = "\x1b[2J"
+    run = project.run("--name", f"a{escape}b", "--tag", f"t{escape}", "-P", f"k{escape}=v{escape}", "--", "true")
+    project.madang("runs", "note", run, f"n{escape}")
+    for command in (["runs"], ["runs", "show", run], ["compare", run, run, "--all"], ["runs", "tag", run, "x"]):
+        assert "\x1b" not in project.madang(*command).out
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(project: Project, shell: str) -> None:
     """Each shell gets its script; asked by the shell, it names commands, subcommands and options."""

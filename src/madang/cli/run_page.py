@@ -16,7 +16,7 @@ _MANY = 30
 
 def print_run(run: RunRecord) -> None:
     """Print everything worth reading of a run."""
-    click.echo(f"{run.name}  {records.status(run.status)}")
+    click.echo(f"{output.printable(run.name)}  {records.status(run.status)}")
     _facts(run)
     _table("Parameters", ["KEY", "VALUE"], [(key, records.number(run.config[key])) for key in sorted(run.config)])
     _metrics(run)
@@ -137,7 +137,8 @@ def _outcome(run: RunRecord) -> None:
     if run.error is not None:
         click.echo(f"\n{run.error.type}: {output.printable(run.error.message)}")
         if run.error.traceback:
-            click.echo(run.error.traceback.rstrip())
+            for line in run.error.traceback.rstrip().splitlines():
+                click.echo(output.printable(line))
     if run.signal:
         click.echo(f"\nkilled by signal {run.signal}")
     for text in run.damage:

@@ -150,7 +150,8 @@ def _print_line(line: Any, as_json: bool) -> None:
 
         click.echo(json.dumps({"n": line.n, "stream": line.stream, "time": line.time, "text": line.text}))
     else:
-        click.echo(line.text, err=line.stream == "err")
+        # a record may come from a stranger: only tabs may move the cursor
+        click.echo("\t".join(map(output.printable, line.text.split("\t"))), err=line.stream == "err")
 
 
 @runs.command()
@@ -288,7 +289,7 @@ def _change(names: tuple[str, ...], change: RunChange, done: str, as_json: bool)
         output.data({"runs": [records.run_json(run) for run in changed]})
         return
     for run in changed:
-        click.echo(f"{done} {run.id[:8]} {run.name}")
+        click.echo(f"{done} {run.id[:8]} {output.printable(run.name)}")
 
 
 def _find(reader: Reader, name: str) -> RunRecord:
