@@ -19,6 +19,15 @@ class RunPage:
 
 
 @value
+class RowPage:
+    """As `RunPage`, each run encoded already."""
+
+    rows: list[bytes]
+    next: str = ""
+    total: int = 0
+
+
+@value
 class ConsolePage:
     """Console lines in order. ``last`` is the highest number so far, to go on ``after``; ``total`` counts all lines."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from madang.domain import events
 from madang.domain.metrics import MetricSummary, definition_of
@@ -310,6 +310,14 @@ class Page(Struct):
     """One page of a search for runs."""
 
     runs: list[Run]
+    next: str = ""
+    total: int = 0
+
+
+class RowPage(Struct):
+    """A `Page` whose runs are encoded already, in the page's own form."""
+
+    runs: list[Raw]
     next: str = ""
     total: int = 0
 

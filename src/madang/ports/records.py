@@ -55,6 +55,15 @@ class Project:
 
 
 @value
+class Selected:
+    """One page of a search: (number, revision that last touched it, id) of each run, in order; see `Selection`."""
+
+    runs: list[tuple[int, int, str]]
+    next: str
+    total: int
+
+
+@value
 class Selection:
     """One page of a search. ``next`` is the cursor of the page after, empty at the end; ``total`` counts all pages."""
 
@@ -89,6 +98,14 @@ class RunRecords(Protocol):
 
     def find(self, text: str, limit: int = 20) -> list[tuple[str, str]]:
         """(id, project) of the runs whose id begins with ``text``, else of those whose name is ``text``."""
+        ...
+
+    def select(self, query: RunQuery) -> Selected:
+        """Which runs fit a query, without reading them; as `search` otherwise."""
+        ...
+
+    def load(self, numbers: Sequence[int]) -> list[StoredRun]:
+        """Runs by number, in this order, light as from `fetch`; those that are gone are left out."""
         ...
 
     def search(self, query: RunQuery) -> Selection:

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from madang.domain.access import Permission, Principal
 from madang.domain.metrics import MetricSummary
-from madang.domain.pages import ChangedPage, ConsolePage, NewPoints, RunPage
+from madang.domain.pages import ChangedPage, ConsolePage, NewPoints, RowPage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord, record
 from madang.domain.series import ConsoleLine, Series, sample
 from madang.errors import Conflict, InvalidInput, NotFound
-from madang.ports.records import MetricKey, Project, Records, StoredRun
+from madang.ports.records import MetricKey, Project, Records, Selected, StoredRun
 from madang.services.history import ConsoleBySegment
+from madang.services.rows import Encode, RowCache
 from madang.services.tracking import Tracking
 
 ProjectRecord = Project
@@ -28,6 +29,7 @@ class Search:
         self._records = records
         self._tracking = tracking
         self._history = tracking.history
+        self._rows = RowCache()
 
     def projects(self, who: Principal) -> list[ProjectRecord]:
         """The projects that the caller may read, by newest activity."""
@@ -41,15 +43,34 @@ class Search:
             NotFound: a named project does not exist for the caller.
             InvalidInput: the cursor, the limit or a field makes no sense.
         """
+        found = self._select(who, query)
+        written = self._records.versions.of_runs([run for _, _, run in found.runs])
+        runs = self._load([number for number, _, _ in found.runs], query, written)
+        return RunPage(runs, found.next, found.total)
+
+    def rows(self, who: Principal, query: RunQuery, form: str, encode: Encode) -> RowPage:
+        """As `runs`, each run encoded by ``encode``. ``form`` names the encoding: what it made once is used again."""
+        found = self._select(who, query)
+        written = self._records.versions.of_runs([run for _, _, run in found.runs])
+        keys = {item[2]: (*item, form, query.keys, *written.get(item[2], ())) for item in found.runs}
+        rows = self._rows.take(list(keys.values()))
+        missing = [key[0] for key in keys.values() if key not in rows]
+        # A run that is touched just now is newer than its key says. That does no harm: nobody asks for that key again.
+        made = {keys[item.id]: encode(item) for item in self._load(missing, query, written)}
+        self._rows.keep(made)
+        rows.update(made)
+        return RowPage([rows[key] for key in keys.values() if key in rows], found.next, found.total)
+
+    def _select(self, who: Principal, query: RunQuery) -> Selected:
         if not 0 < query.limit <= _MOST_RUNS:
             raise InvalidInput(f"The limit {query.limit} is not between 1 and {_MOST_RUNS}.")
         self._tracking.catch_up()
-        query = replace(query, projects=self._readable(who, query.projects))
-        found = self._records.runs.search(query)
-        metrics = self._records.runs.metrics([item.number for item in found.runs], query.keys, _KEYS_A_RUN)
-        written = self._records.versions.of_runs([item.state.run for item in found.runs])
-        runs = [self._record(item, metrics[item.number], written) for item in found.runs]
-        return RunPage(runs, found.next, found.total)
+        return self._records.runs.select(replace(query, projects=self._readable(who, query.projects)))
+
+    def _load(self, numbers: Sequence[int], query: RunQuery, written: Mapping[str, list[str]]) -> list[RunRecord]:
+        found = self._records.runs.load(numbers)
+        metrics = self._records.runs.metrics([item.number for item in found], query.keys, _KEYS_A_RUN)
+        return [self._record(item, metrics[item.number], written) for item in found]
 
     def run(self, who: Principal, text: str) -> RunRecord:
         """One run by its id, the unique beginning of it, or its unique name, with all its metrics.

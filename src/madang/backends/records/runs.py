@@ -20,7 +20,7 @@ from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.formats.state import decode_overrides, decode_state, encode_overrides, encode_state
 from madang.formats.zstd import compress, decompress
-from madang.ports.records import SEARCHED, Project, Selection, StoredRun
+from madang.ports.records import SEARCHED, Project, Selected, Selection, StoredRun
 
 _LONGEST = 4096  # characters of a parameter or tag that a search sees
 
@@ -128,18 +128,24 @@ class SqlRuns(SqlMetrics):
 
     def search(self, query: RunQuery) -> Selection:
         """Runs that fit a query."""
+        found = self.select(query)
+        return Selection(self.load([number for number, _, _ in found.runs]), found.next, found.total)
+
+    def select(self, query: RunQuery) -> Selected:
+        """Which runs fit a query."""
         compiled = compile_search(query, self._db.dialect, self._names, partial(self._is_narrow, query.projects))
         total = self._db.row(compiled.count, **compiled.values)
         rows = self._db.rows(compiled.page, **compiled.values)
         more = len(rows) > query.limit
         rows = rows[: query.limit]
-        numbers = [int(row[0]) for row in rows]
-        found = {stored.number: stored for stored in map(_stored, self._db.rows("fetch_numbers", numbers=numbers))}
-        return Selection(
-            [found[number] for number in numbers if number in found],
-            Compiled.cursor(rows[-1][1:]) if more else "",
-            int(total[0]) if total else 0,
-        )
+        runs = [(int(row[0]), int(row[1]), bytes(row[2]).hex()) for row in rows]
+        return Selected(runs, Compiled.cursor(rows[-1][3:]) if more else "", int(total[0]) if total else 0)
+
+    def load(self, numbers: Sequence[int]) -> list[StoredRun]:
+        """Runs by number."""
+        rows = self._db.rows("fetch_numbers", numbers=list(numbers)) if numbers else []
+        found = {stored.number: stored for stored in map(_stored, rows)}
+        return [found[number] for number in numbers if number in found]
 
     def _is_narrow(self, projects: tuple[str, ...] | None, table: str, name: int) -> bool:
         if projects is None:

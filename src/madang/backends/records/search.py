@@ -73,11 +73,11 @@ def compile_search(query: RunQuery, dialect: Dialect, names: Names, narrow: Narr
     where = " AND ".join([*made.scope(query), condition])
     joins, keys = made.order(query)
     after = made.after(keys, query.cursor)
-    columns = "".join(f", {expression}" for expression, _ in keys)
+    columns = ", ".join(["r.number", "r.changed", "r.id", *(expression for expression, _ in keys)])
     order = ", ".join(f"{expression} {'DESC' if down else 'ASC'}" for expression, down in keys)
     made.values["limit"] = query.limit + 1
     return Compiled(
-        f"SELECT r.number{columns} FROM {source}{joins} WHERE {where}{after} ORDER BY {order} LIMIT :limit",  # noqa: S608
+        f"SELECT {columns} FROM {source}{joins} WHERE {where}{after} ORDER BY {order} LIMIT :limit",  # noqa: S608
         f"SELECT COUNT(*) FROM {source} WHERE {where}",  # noqa: S608 - every value is a placeholder
         made.values,
     )

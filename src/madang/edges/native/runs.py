@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -14,6 +15,7 @@ from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats import filter as filters
 from madang.formats import native
+from madang.formats.wire import encode
 
 MAX_PAGE = 10_000
 MAX_KEYS = 500
@@ -36,7 +38,7 @@ def all_runs(call: NativeCall) -> Any:
     return _search(call, tuple(call.many("project")) or None)
 
 
-def _search(call: NativeCall, names: tuple[str, ...] | None) -> native.Page:
+def _search(call: NativeCall, names: tuple[str, ...] | None) -> native.RowPage:
     deleted = call.text("deleted", "active")
     if deleted not in ("active", "deleted", "all"):
         raise InvalidInput(f"deleted={deleted[:40]!r} is none of active, deleted, all.")
@@ -51,9 +53,11 @@ def _search(call: NativeCall, names: tuple[str, ...] | None) -> native.Page:
         text=call.text("text"),
         keys=tuple(key for key in keys if key) if keys else None,
     )
-    page = call.services.search.runs(call.who, query)
-    plain = call.plain
-    return native.Page([native.light_run(run, plain) for run in page.runs], page.next, page.total)
+    binary = call.binary
+    page = call.services.search.rows(
+        call.who, query, "binary" if binary else "json", lambda run: encode(native.light_run(run, call.plain), binary)
+    )
+    return native.RowPage([msgspec.Raw(row) for row in page.rows], page.next, page.total)
 
 
 def run(call: NativeCall) -> Any:
