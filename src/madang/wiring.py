@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from madang.backends.git.program import GitProgram
-from madang.backends.objects.local import LocalObjects
-from madang.backends.objects.opening import open_objects
 from madang.backends.records import SqlRecords, open_postgres, open_sqlite
 from madang.backends.records.place import records_path
 from madang.backends.segments import LocalSegments
@@ -17,39 +13,71 @@ from madang.domain.access import Principal, local
 from madang.errors import ConfigError
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
-from madang.ports.git import Git
-from madang.ports.objects import Objects
-from madang.ports.reader import Reader
-from madang.services.access import Access
-from madang.services.artifacts import Artifacts
-from madang.services.lineage import Lineage
 from madang.services.reader import LocalReader
-from madang.services.registry import Registry
 from madang.services.search import Search
 from madang.services.tracking import Tracking
 
-if TYPE_CHECKING:
-    from madang.config import HubConfig  # commands over a workspace do not pay for it
+if TYPE_CHECKING:  # a command does not pay for what it does not use
+    from madang.config import HubConfig
+    from madang.ports.git import Git
+    from madang.ports.objects import Objects
+    from madang.ports.reader import Reader
+    from madang.services.access import Access
+    from madang.services.artifacts import Artifacts
+    from madang.services.lineage import Lineage
+    from madang.services.registry import Registry
 
 
-@dataclass
 class Engine:
-    """One store with its services."""
+    """One store with its services, each made when it is first asked for: most commands need two of them."""
 
-    store: StorePaths
-    records: SqlRecords
-    blobs: Objects
-    tracking: Tracking
-    search: Search
-    artifacts: Artifacts
-    registry: Registry
-    lineage: Lineage
-    access: Access
+    def __init__(self, store: StorePaths, records: SqlRecords, blobs: str, tracking: Tracking) -> None:
+        self.store = store
+        self.records = records
+        self.tracking = tracking
+        self.search = Search(records, tracking)
+        self._blobs = blobs
+
+    @cached_property
+    def blobs(self) -> Objects:
+        """The bytes of runs and versions."""
+        from madang.backends.objects.opening import open_objects
+
+        return open_objects(self._blobs)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """Blobs and versions."""
+        from madang.services.artifacts import Artifacts
+
+        return Artifacts(self.records, self.blobs, self.tracking, os.path.join(self.store.store, "tmp"))
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Aliases and stages."""
+        from madang.services.registry import Registry
+
+        return Registry(self.records, self.tracking)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """What made what."""
+        from madang.services.lineage import Lineage
+
+        return Lineage(self.search, self.artifacts)
+
+    @cached_property
+    def access(self) -> Access:
+        """Tokens and who they speak for."""
+        from madang.services.access import Access
+
+        return Access(self.records.tokens)
 
     def close(self) -> None:
         """Give back connections and files."""
         self.records.close()
-        self.blobs.close()
+        if "blobs" in self.__dict__:
+            self.blobs.close()
 
 
 def open_store(path: str | None = None, store: str | None = None) -> Engine:
@@ -62,10 +90,9 @@ def open_store(path: str | None = None, store: str | None = None) -> Engine:
     paths = layout.find_store(path or "", given=store or "")
     layout.ensure(paths.store)
     records = open_sqlite(records_path(paths.store, os.environ), durable=False, log=f"{paths.store}/changes.log")
-    blobs = LocalObjects(f"{paths.store}/blobs")
     tracking = Tracking(records, LocalSegments(paths.store))
     records.replay(tracking.catch_up)
-    return _engine(paths, records, blobs, tracking)
+    return Engine(paths, records, f"{paths.store}/blobs", tracking)
 
 
 def open_hub(config: HubConfig) -> Engine:
@@ -85,28 +112,15 @@ def open_hub(config: HubConfig) -> Engine:
     folder = os.path.abspath(config.store)
     layout.ensure(folder)
     records = open_postgres(config.database) if config.database else open_sqlite(f"{folder}/records.db", durable=True)
-    blobs = open_objects(config.blobs or f"{folder}/blobs")
-    return _engine(StorePaths("", "", folder), records, blobs, Tracking(records))
-
-
-def _engine(paths: StorePaths, records: SqlRecords, blobs: Objects, tracking: Tracking) -> Engine:
-    search = Search(records, tracking)
-    artifacts = Artifacts(records, blobs, tracking, os.path.join(paths.store, "tmp"))
-    return Engine(
-        paths,
-        records,
-        blobs,
-        tracking,
-        search,
-        artifacts,
-        Registry(records, tracking),
-        Lineage(search, artifacts),
-        Access(records.tokens),
-    )
+    engine = Engine(StorePaths("", "", folder), records, config.blobs or f"{folder}/blobs", Tracking(records))
+    engine.blobs  # noqa: B018 - a wrong address is told now, not at the first upload
+    return engine
 
 
 def local_user() -> Principal:
     """The user of this machine, who may do everything in their own store."""
+    import getpass
+
     try:
         return local(getpass.getuser())
     except (OSError, KeyError):  # no variable names the user, and the system does not know the number
@@ -115,10 +129,7 @@ def local_user() -> Principal:
 
 def local_reader(path: str | None = None, store: str | None = None) -> Reader:
     """The reading side of the workspace store around a folder, or of the store named."""
-    engine = open_store(path, store)
-    return LocalReader(
-        local_user(), engine.store.store, engine.tracking, engine.search, engine.artifacts, engine.registry, engine
-    )
+    return LocalReader(local_user(), open_store(path, store))
 
 
 def reader(store: str | None = None, hub: str | None = None) -> Reader:
@@ -137,4 +148,6 @@ def reader(store: str | None = None, hub: str | None = None) -> Reader:
 
 def git(root: str) -> Git:
     """The repository around a work tree."""
+    from madang.backends.git.program import GitProgram
+
     return GitProgram(root)

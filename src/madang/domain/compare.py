@@ -9,11 +9,12 @@ from typing import Any
 
 from madang.domain.metrics import MetricSummary, definition_of
 from madang.domain.runs import RunRecord
+from madang.domain.values import value
 
 MISSING = None
 
 
-@dataclass(frozen=True)
+@value
 class Row:
     """One thing and what each run has for it, in the order of the runs; None where a run has nothing."""
 

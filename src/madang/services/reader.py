@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from madang.domain.access import Principal
 from madang.domain.events import BlobRef
@@ -15,57 +15,79 @@ from madang.domain.series import Series
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.errors import NotFound
 from madang.ports.records import CollectionRow, MetricKey, Project
-from madang.services.artifacts import Artifacts
-from madang.services.registry import Registry
-from madang.services.search import Search
-from madang.services.tracking import Tracking
+
+if TYPE_CHECKING:  # the reader of runs does not load what reads versions
+    from madang.formats.store import StorePaths
+    from madang.services.artifacts import Artifacts
+    from madang.services.registry import Registry
+    from madang.services.search import Search
+    from madang.services.tracking import Tracking
 
 _PIECE = 1 << 20
 
 
-class LocalReader:
-    """See `madang.ports.reader.Reader`. ``closing`` gives back what the services stand on."""
+class Services(Protocol):
+    """One store with its services; `close` gives back what they stand on."""
 
-    def __init__(
-        self,
-        who: Principal,
-        place: str,
-        tracking: Tracking,
-        search: Search,
-        artifacts: Artifacts,
-        registry: Registry,
-        closing: Any,
-    ) -> None:
+    @property
+    def store(self) -> StorePaths:
+        """Where the store lies."""
+        ...
+
+    @property
+    def tracking(self) -> Tracking:
+        """Writing runs."""
+        ...
+
+    @property
+    def search(self) -> Search:
+        """Reading runs."""
+        ...
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """Blobs and versions."""
+        ...
+
+    @property
+    def registry(self) -> Registry:
+        """Aliases and stages."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections and files."""
+        ...
+
+
+class LocalReader:
+    """See `madang.ports.reader.Reader`."""
+
+    def __init__(self, who: Principal, services: Services) -> None:
         self.who = who
-        self._place = place
-        self._tracking = tracking
-        self._search = search
-        self._artifacts = artifacts
-        self._registry = registry
-        self._closing = closing
+        self._services = services
 
     @property
     def place(self) -> str:
         """See `Reader.place`."""
-        return self._place
+        return self._services.store.store
 
     def projects(self) -> list[Project]:
         """See `Reader.projects`."""
-        return self._search.projects(self.who)
+        return self._services.search.projects(self.who)
 
     def run(self, name: str) -> RunRecord:
         """See `Reader.run`."""
-        return self._search.run(self.who, name)
+        return self._services.search.run(self.who, name)
 
     def runs(self, query: RunQuery) -> RunPage:
         """See `Reader.runs`."""
-        return self._search.runs(self.who, query)
+        return self._services.search.runs(self.who, query)
 
     def metric_keys(
         self, project: str, runs: Sequence[str] | None = None, contains: str = "", limit: int = 1000
     ) -> list[MetricKey]:
         """See `Reader.metric_keys`."""
-        return self._search.metric_keys(self.who, project, runs, contains, limit)
+        return self._services.search.metric_keys(self.who, project, runs, contains, limit)
 
     def history(
         self,
@@ -77,43 +99,45 @@ class LocalReader:
         max_step: int | None = None,
     ) -> dict[str, dict[str, Series]]:
         """See `Reader.history`."""
-        return self._search.history(self.who, runs, keys, samples=samples, min_step=min_step, max_step=max_step)
+        return self._services.search.history(
+            self.who, runs, keys, samples=samples, min_step=min_step, max_step=max_step
+        )
 
     def console(self, run: str, after: int = 0, limit: int = 1000, tail: bool = False) -> ConsolePage:
         """See `Reader.console`."""
-        return self._search.console(self.who, run, after, limit, tail)
+        return self._services.search.console(self.who, run, after, limit, tail)
 
     def change(self, run: str, change: RunChange, expected: int | None = None) -> RunRecord:
         """See `Reader.change`."""
-        return self._tracking.change(self.who, run, change, expected)
+        return self._services.tracking.change(self.who, run, change, expected)
 
     def collections(self, project: str, type: str | None = None) -> list[CollectionRow]:
         """See `Reader.collections`."""
-        return self._artifacts.collections(self.who, project, type)
+        return self._services.artifacts.collections(self.who, project, type)
 
     def models(self, project: str | None = None) -> list[CollectionRow]:
         """See `Reader.models`."""
-        return self._registry.models(self.who, project)
+        return self._services.registry.models(self.who, project)
 
     def versions(self, project: str, name: str) -> list[VersionRecord]:
         """See `Reader.versions`."""
-        return self._artifacts.versions(self.who, project, name)
+        return self._services.artifacts.versions(self.who, project, name)
 
     def resolve(self, project: str, ref: str) -> VersionRecord:
         """See `Reader.resolve`."""
-        return self._artifacts.resolve(self.who, project, ref)
+        return self._services.artifacts.resolve(self.who, project, ref)
 
     def manifest(self, project: str, ref: str) -> list[Entry]:
         """See `Reader.manifest`."""
-        return self._artifacts.manifest(self.who, project, ref)
+        return self._services.artifacts.manifest(self.who, project, ref)
 
     def open_blob(self, project: str, digest: str) -> BinaryIO:
         """See `Reader.open_blob`."""
-        return self._artifacts.open_blob(self.who, project, digest)[0]
+        return self._services.artifacts.open_blob(self.who, project, digest)[0]
 
     def put_file(self, project: str, path: str | os.PathLike[str]) -> BlobRef:
         """See `Reader.put_file`."""
-        return self._artifacts.put_blob(self.who, project, _pieces(path))
+        return self._services.artifacts.put_blob(self.who, project, _pieces(path))
 
     def create(
         self,
@@ -128,7 +152,7 @@ class LocalReader:
         metadata: Mapping[str, Any] | None = None,
     ) -> VersionRecord:
         """See `Reader.create`."""
-        return self._artifacts.create(
+        return self._services.artifacts.create(
             self.who,
             project,
             name,
@@ -144,19 +168,19 @@ class LocalReader:
         self, project: str, name: str, alias: str, number: int | None, *, expected: Any = ..., reason: str = ""
     ) -> PointerChange:
         """See `Reader.point`."""
-        return self._registry.point(self.who, project, name, alias, number, expected=expected, reason=reason)
+        return self._services.registry.point(self.who, project, name, alias, number, expected=expected, reason=reason)
 
     def promote(self, project: str, ref: str, stage: str, reason: str = "") -> PointerChange:
         """See `Reader.promote`."""
-        return self._registry.promote(self.who, project, ref, stage, reason)
+        return self._services.registry.promote(self.who, project, ref, stage, reason)
 
     def pointer_history(self, project: str, name: str) -> list[PointerChange]:
         """See `Reader.pointer_history`."""
-        return self._registry.history(self.who, project, name)
+        return self._services.registry.history(self.who, project, name)
 
     def close(self) -> None:
         """See `Reader.close`."""
-        self._closing.close()
+        self._services.close()
 
 
 def _pieces(path: str | os.PathLike[str]) -> Iterator[bytes]:

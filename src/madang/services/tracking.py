@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 import time
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Collection
@@ -54,7 +54,7 @@ class Tracking:
     def __init__(self, records: Records, files: SegmentFiles | None = None, host: str | None = None) -> None:
         self._records = records
         self._files = files
-        self._host = socket.gethostname() if host is None else host
+        self._host = os.uname().nodename if host is None else host
         self.history = History(records, files)
         self._ingest = Ingest(records, self.history, local=files is not None)
         self._elsewhere: dict[tuple[str, str], int] = {}  # sizes of segments whose writer's life cannot be told here
