@@ -4,6 +4,8 @@ import { calmRange, type Line, smooth, toLine, type XAxis } from "../lib/transfo
 import type { Series } from "../api/types";
 import { formatDuration, formatNumber } from "../lib/format";
 
+/** Up to so many values a line is drawn as points too. */
+const SPARSE = 3;
 /** With more lines than this the points under the cursor would hide them. */
 const MARKED = 24;
 
@@ -136,12 +138,19 @@ export function plotOptions(
         stroke: ghost ? withAlpha(run.color, "40") : run.color,
         width: ghost ? 1 : run.baseline ? 2 : 1.5,
         ...(run.baseline && !ghost ? { dash: [4, 4] } : run.dash && !ghost ? { dash: run.dash } : {}),
-        points: { show: false },
+        points: { size: 5, fill: ghost ? withAlpha(run.color, "40") : run.color, show: isSparse },
         spanGaps: false,
       })),
     ],
     hooks,
   };
+}
+
+/** A line of very few values (a metric logged once) is drawn as points: alone they would make no line. */
+function isSparse(plot: uPlot, series: number): boolean {
+  let found = 0;
+  for (const value of plot.data[series] ?? []) if (value !== null && value !== undefined && ++found > SPARSE) return false;
+  return true;
 }
 
 function compact(value: number): string {
