@@ -333,7 +333,7 @@ def test_packed_segments_read_the_same(at: Place, tmp_path: Path) -> None:
     again.records.close()
 
 
-def test_a_million_keys(at: Place, tmp_path: Path) -> None:
+def test_tens_of_thousands_of_keys(at: Place, tmp_path: Path) -> None:
     """50,000 keys in one call, with names of 10,000 signs among them, are stored and read one by one."""
     keys = {f"key/{number}": float(number) for number in range(50_000)} | {"🐕" * 10_000: 1.0}
     at.write(A, make_segment(tmp_path, [STARTED, (0, keys), (1, keys), FINISHED], segment=A))
