@@ -268,6 +268,25 @@ def test_ranks_below_torchrun_find_each_other(place: Place) -> None:
     assert first[0] != first[1]
 
 
+def test_torchrun_may_start_a_lone_rank_again(place: Place) -> None:
+    """A rank that torchrun starts anew after a failure goes on in its run, also when it is the only one."""
+    job: dict[str, Any] = {"TORCHELASTIC_RUN_ID": "none", "RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}
+    first, second = (place.run("import madang\nwith madang.init() as run: print(run.id)", **job) for _ in "12")
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"project": 3}, {"name": 5}, {"notes": 5}, {"group": b"g"}, {"parent": "zz"}, {"tags": 5}, {"hub": "nonsense"}],
+    ids=str,
+)
+def test_what_is_no_text_is_refused_before_anything_is_written(place: Place, wrong: dict[str, Any]) -> None:
+    """A run whose name is a number could not be read back: init() refuses, and leaves no run behind."""
+    with pytest.raises(madang.InvalidInput):
+        madang.init(**wrong)
+    assert not list(Path(place.store).glob("segments/*/*"))
+
+
 def test_seeding_is_noted_on_the_run(place: Place) -> None:
     """seed_everything() seeds what is loaded, and the run knows, whether it began before or after."""
     import numpy as np

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import madang
+from madang.domain import events
 from madang.testing.programs import Place
 
 VALUES = st.one_of(
@@ -148,3 +149,34 @@ def test_after_the_end_nothing_is_swallowed(place: Place) -> None:
         run.log({"x": 1})
     with pytest.raises(madang.Conflict, match="has finished"):
         run.set_tags(["late"])
+
+
+@pytest.mark.parametrize("step", ["x", 1.5, None, 1 << 63], ids=str)
+def test_rewinding_to_nowhere_writes_nothing(place: Place, step: Any) -> None:
+    """A step that is none is refused before it is in the journal."""
+    with madang.init() as run:
+        run.log({"a": 1})
+        with pytest.raises(madang.InvalidInput):
+            run.rewind(step)
+        with pytest.raises(madang.InvalidInput):
+            run.describe(name=5)  # type: ignore[arg-type]
+    assert not place.events(events.Rewound)
+    assert not place.events(events.Described)
+
+
+def test_a_value_that_is_no_real_number_is_kept_as_text(place: Place) -> None:
+    """A complex tensor's float() raises RuntimeError: the value is kept as text."""
+
+    class Complex:
+        def item(self) -> complex:
+            return 1 + 2j
+
+        def __float__(self) -> float:
+            raise RuntimeError("value cannot be converted to type double without overflow")
+
+        def __str__(self) -> str:
+            return "tensor(1.+2.j)"
+
+    with madang.init() as run:
+        run.log({"z": Complex()})
+    assert place.points() == [("z", 0, "tensor(1.+2.j)")]

@@ -151,6 +151,42 @@ def test_a_histogram_counts_every_finite_value(values: list[float], bins: int) -
     assert edges == sorted(edges)
 
 
+def test_what_cannot_be_counted_is_refused_by_name(place: Place) -> None:
+    """Wrong values for histograms and matrices are the caller's mistake, told in one sentence."""
+    with madang.init() as run:
+        for wrong in (5, "abc", np.array(["x"]), [10**400]):
+            with pytest.raises(madang.InvalidInput, match="histogram is of numbers"):
+                run.log_histogram("h", wrong)
+        with pytest.raises(madang.InvalidInput, match="Classes are"):
+            run.log_confusion_matrix("c", 5, 6)
+        with pytest.raises(madang.InvalidInput, match="no table"):
+            run.log_table("t", 5)
+
+
+def test_tensors_of_numbers_that_numpy_lacks(place: Place) -> None:
+    """A bfloat16 tensor refuses numpy(): histograms and images go another way."""
+
+    class Half:
+        dtype = "torch.bfloat16"
+
+        def numpy(self) -> None:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+
+        __array__ = numpy
+
+        def detach(self) -> Half:
+            return self
+
+        def ravel(self) -> Any:
+            return np.array([0.0, 1.0, 1.0])
+
+        def float(self) -> Any:
+            return np.zeros((4, 6), dtype=np.float32)
+
+    assert media.histogram_of(Half(), 2)[0] == [1, 2]
+    assert png.encode(Half())[1:] == (6, 4)
+
+
 def test_histograms_and_matrices_are_values(place: Place) -> None:
     """Histograms and confusion matrices stand in the history itself; labels may be names, values or positions."""
     with madang.init() as run:

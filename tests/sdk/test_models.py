@@ -150,3 +150,37 @@ def test_descriptions_keep_what_they_do_not_know() -> None:
     described = mlmodel.load(text)
     assert (described.run, described.extra["signature"]) == ("abc", {"a": "[]"})
     assert mlmodel.load(mlmodel.dump(described)) == described
+
+
+def test_weights_that_safetensors_cannot_hold_are_refused(place: Place) -> None:
+    """Sparse, quantized and empty (meta) tensors, and keys that are no texts, are named before anything is written."""
+
+    class Tensor:
+        layout = "torch.strided"
+        data_ptr = None
+
+        def __init__(self, **facts: Any) -> None:
+            self.__dict__.update(facts)
+
+    Tensor.__module__ = "torch"
+    for state in (
+        {"a": Tensor(layout="torch.sparse_coo")},
+        {"a": Tensor(is_meta=True)},
+        {"a": Tensor(is_quantized=True)},
+        {0: Tensor()},
+    ):
+        with madang.init() as run, pytest.raises(madang.Refused, match="no dense tensors"):
+            run.log_model(state, "m")
+
+
+def test_a_model_is_found_in_the_only_project_that_has_it(place: Place) -> None:
+    """Without a project's name the repository's comes first; among several others the caller must choose."""
+    model = classifiers()[0].fit(X, Y)
+    with madang.init(project="iris") as run:
+        run.log_model(model, "net")
+    assert madang.load_model("net").predict(X).shape == (4,)
+    with madang.init(project="wine") as run:
+        run.log_model(model, "net")
+    with pytest.raises(madang.Conflict, match="Several projects"):
+        madang.load_model("net")
+    assert madang.load_model("net:v1", project="wine").predict(X).shape == (4,)

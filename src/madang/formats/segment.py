@@ -79,7 +79,7 @@ def scalar(value: Any) -> Any:
             return plain
         try:
             return float(value)  # a bfloat16 or longdouble, whose item() is itself again
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RuntimeError):  # a complex tensor raises the last one
             return str(value)
     if type(value).__module__ in ("decimal", "fractions"):
         return float(value)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from madang.domain.versions import Entry, VersionRecord, check_path
-from madang.errors import CorruptData, MadangError, NotFound, Unavailable
+from madang.domain.versions import Entry, VersionRecord, check_path, parse_ref
+from madang.errors import Conflict, CorruptData, MadangError, NotFound, Unavailable
 from madang.formats import store as layout
 from madang.sdk import blobs
 from madang.sdk.reading import open_reader, places
@@ -28,11 +28,16 @@ def project_here(root: str) -> str:
     return os.environ.get("MADANG_PROJECT") or os.path.basename(root or os.getcwd()) or "default"
 
 
-def version_files(project: str, ref: str, store: str, hub: str | None = None) -> tuple[str, VersionRecord]:
+def version_files(
+    project: str, ref: str, store: str, hub: str | None = None, *, anywhere: bool = False
+) -> tuple[str, VersionRecord]:
     """The path of a version's file or folder on this machine, and the version: of the hub, else of the store.
+
+    With ``anywhere`` it may also be of another project, when only one has the name.
 
     Raises:
         NotFound: there is no such version.
+        Conflict: several other projects have the name.
         Unavailable: the hub does not answer, and the store does not have it.
         CorruptData: stored bytes are not what they should be.
         StorageError: the disk refused.
@@ -41,12 +46,26 @@ def version_files(project: str, ref: str, store: str, hub: str | None = None) ->
     for address in places(hub):
         try:
             with closing(open_reader(store, address)) as reader:
-                version = reader.resolve(project, ref)
-                return _write_out(reader, project, version.ref, store), version
+                where = _owner(reader, project, ref) if anywhere else project
+                version = reader.resolve(where, ref)
+                return _write_out(reader, where, version.ref, store), version
         except (NotFound, Unavailable) as error:
             missing = missing or error
     assert missing is not None
     raise missing
+
+
+def _owner(reader: Reader, project: str, ref: str) -> str:
+    """The project that a name means where none was given: this one when it has the name, else the only one."""
+    name = parse_ref(ref).name
+    owners = [
+        one.name for one in reader.projects() if any(row.name == name for row in reader.collections(one.name, None))
+    ]
+    if project in owners or not owners:
+        return project
+    if len(owners) > 1:
+        raise Conflict(f"Several projects have {name!r}: {', '.join(owners)}.", hint="Name one with project=.")
+    return owners[0]
 
 
 def _write_out(reader: Reader, project: str, ref: str, store: str) -> str:

@@ -31,8 +31,39 @@ def definition(key: str, **given: Any) -> dict[str, Any]:
     return {"key": key, **{name: value for name, value in given.items() if value not in ("", None, False)}}
 
 
+def check_text(what: str, value: object) -> None:
+    """Refuse what is neither a text nor left out: readers of the journal count on texts.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    if value is not None and not isinstance(value, str):
+        raise InvalidInput(f"The {what} is a {type(value).__name__}, not a text: {value!r:.80}.")
+
+
+def whole_step(step: Any) -> int:
+    """The step as an int of 64 bits, also of a NumPy integer or an integer tensor.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    try:
+        number = int(step.__index__())
+    except (AttributeError, TypeError, ValueError):
+        number = 1 << 63
+    if not -(1 << 63) <= number < 1 << 63:
+        raise InvalidInput(f"Step {step!r:.80} is not a 64-bit integer.")
+    return number
+
+
 def tag_set(tags: Mapping[str, Any] | Iterable[str]) -> dict[str, str]:
-    """Names to texts, secrets taken out; a bare label has an empty text."""
+    """Names to texts, secrets taken out; a bare label has an empty text.
+
+    Raises:
+        InvalidInput: they are neither a mapping nor labels.
+    """
     if hasattr(tags, "items"):
         return redact.mapping({str(key): "" if value is None else str(value) for key, value in tags.items()})
+    if not hasattr(tags, "__iter__"):
+        raise InvalidInput(f"The tags are a {type(tags).__name__}.", hint="Pass a mapping, or a list of labels.")
     return {tags: ""} if isinstance(tags, str) else {str(label): "" for label in tags}

@@ -61,8 +61,28 @@ def wait(run: Run, written: dict[str, int]) -> None:
     folder = layout.run_dir(run.places.store, run.id)
     if not run.rank and not _until(lambda: os.path.exists(folder + "/captured"), CAPTURE_WAIT, run):
         _say(f"code and environment of the run {run.name} are not recorded; see {run.places.store}/follower.log")
-    if run.hub and not _until(lambda: _acknowledged(folder + "/synced", written), _sync_wait(), run):
-        _say(f"{run.hub} does not have all of the run {run.name} yet. Nothing is lost: run `madang sync` later.")
+    if run.hub:
+        _wait_for_hub(run, folder, written)
+
+
+def _wait_for_hub(run: Run, folder: str, written: dict[str, int]) -> None:
+    try:
+        os.unlink(folder + "/refused")  # of an earlier try: a login may have helped since
+    except OSError:
+        pass
+    _until(lambda: _acknowledged(folder + "/synced", written) or _refusal(folder) != "", _sync_wait(), run)
+    if not _acknowledged(folder + "/synced", written):
+        why = _refusal(folder) or f"{run.hub} does not have all of it yet."
+        _say(f"run {run.name}: {why} Nothing is lost: run `madang sync` later.")
+
+
+def _refusal(folder: str) -> str:
+    """What the hub said to the follower when it refused the run for good, if it did."""
+    try:
+        with open(folder + "/refused", encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def _until(done: Callable[[], bool], limit: float, run: Run) -> bool:

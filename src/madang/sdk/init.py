@@ -13,7 +13,7 @@ from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.sdk import console, follow, hooks, opened, ranks
 from madang.sdk.config import flatten
-from madang.sdk.describe import tag_set
+from madang.sdk.describe import check_text, tag_set
 from madang.sdk.run import Run, active
 from madang.version import __version__
 
@@ -50,18 +50,29 @@ def init(
     folder. Processes with one MADANG_RUN_ID and different ranks (RANK or SLURM_PROCID) are one run.
 
     Raises:
-        InvalidInput: an unknown mode or resume, or an id that is not 32 lower-case hex digits.
+        InvalidInput: an unknown mode or resume, an id that is not 32 lower-case hex digits, a text that is none.
         Conflict: the run exists and ``resume`` is ``never``.
         NotFound: the run does not exist and ``resume`` is ``must``.
         StorageError: the store cannot be written.
         Incompatible: the store was written by a newer release.
     """
+    for what, text in (
+        ("project", project), ("name", name), ("notes", notes), ("group", group), ("job_type", job_type),
+        ("hub", hub), ("mode", mode), ("resume", resume), ("id", id),
+    ):  # fmt: skip
+        check_text(what, text)
+    if isinstance(parent, str) and parent:
+        ranks.check_id(parent)
     env = os.environ
     chosen = _among(mode or env.get("MADANG_MODE") or "online", _MODES, "mode")
     how = _among(resume or env.get("MADANG_RESUME") or "never", _RESUME, "resume")
     where = layout.find_store(env=env, given=os.fspath(dir) if dir is not None else "")
     place = ranks.place(env, ranks.check_id(id) if id else "")
     address = (hub if hub is not None else env.get("MADANG_HUB", "")) if chosen == "online" else ""
+    if address and not address.lower().startswith(("http://", "https://")):
+        raise InvalidInput(
+            f"{address[:200]!r} is not the address of a hub.", hint="Write it as https://hub.example.org."
+        )
     project = project_name(project or env.get("MADANG_PROJECT", ""), where.root or layout.present_folder())
     parameters = flatten(config) if config is not None else {}
     labels = tag_set(tags) if tags else {}

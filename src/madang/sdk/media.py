@@ -80,6 +80,8 @@ def table_of(rows: Any, columns: Sequence[str] | None) -> tuple[list[str], list[
         names = [str(name) for name in rows]
         data = [list(row) for row in _zip_columns(rows)]
     else:
+        if not hasattr(rows, "__iter__"):
+            raise InvalidInput(f"A {type(rows).__name__} is no table.", hint="Pass a DataFrame, columns, or rows.")
         listed = list(rows)
         if listed and all(hasattr(row, "items") for row in listed):
             names = list(dict.fromkeys(str(name) for row in listed for name in row))
@@ -128,14 +130,17 @@ def histogram_of(values: Any, bins: int) -> tuple[list[int], list[float]]:
     """Counts and edges of ``bins`` equal bins between the smallest and the largest finite value.
 
     Raises:
-        InvalidInput: no bins.
+        InvalidInput: no bins, or no numbers.
     """
     if not 1 <= bins <= 4096:
         raise InvalidInput(f"A histogram cannot have {bins} bins.", hint="Use 1 to 4096.")
-    for name in ("detach", "cpu", "numpy"):  # a tensor
+    for name in ("detach", "cpu"):  # a tensor; not numpy(), which knows no bfloat16
         values = getattr(values, name, lambda same=values: same)()
-    flat = values.ravel().tolist() if hasattr(values, "ravel") else [float(value) for value in values]
-    finite = [value for value in map(float, flat) if math.isfinite(value)]
+    try:
+        flat = map(float, values.ravel().tolist() if hasattr(values, "ravel") else values)
+        finite = [value for value in flat if math.isfinite(value)]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInput(f"A histogram is of numbers, not of {type(values).__name__}: {error}.") from error
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -186,7 +191,10 @@ def confusion_of(truth: Any, predicted: Any, labels: Sequence[Any] | None) -> tu
 
 
 def _listed(values: Any) -> list[Any]:
-    return list(values.tolist() if hasattr(values, "tolist") else values)
+    listed = values.tolist() if hasattr(values, "tolist") else values
+    if not hasattr(listed, "__iter__"):
+        raise InvalidInput(f"Classes are a list or an array, not {type(values).__name__}.")
+    return list(listed)
 
 
 def _log_file(run: Run, key: str, kind: str, path: str, step: int | None, facts: dict[str, Any]) -> None:

@@ -131,11 +131,14 @@ def _is_state_dict(model: Any) -> bool:
 def _write_torch(model: Any, folder: str, allow_pickle: bool) -> _Written:
     """The weights as safetensors; the class that takes them is code, and code is in the repository."""
     state = model if isinstance(model, dict) else model.state_dict()
-    odd = [key for key, tensor in state.items() if not hasattr(tensor, "data_ptr")]
+    odd = [str(key) for key, tensor in state.items() if not (isinstance(key, str) and _is_dense(tensor))]
     if odd:
         if allow_pickle:
             return _write_pickle(model, folder, allow_pickle)
-        raise Refused(f"The weights {', '.join(odd[:5])} of this {type(model).__name__} are no tensors.", hint=_FLAG)
+        raise Refused(
+            f"The weights {', '.join(odd[:5])} of this {type(model).__name__} are no dense tensors with a name.",
+            hint=_FLAG,
+        )
     save_file = _needed("safetensors.torch", "safetensors").save_file
     first: dict[Any, str] = {}
     tensors: dict[str, Any] = {}
@@ -154,6 +157,16 @@ def _write_torch(model: Any, folder: str, allow_pickle: bool) -> _Written:
         "torch_version": _version("torch"),
     }
     return {"madang_torch": flavor}, ["torch", "safetensors"]
+
+
+def _is_dense(tensor: Any) -> bool:
+    """Whether safetensors can hold it: not sparse, not quantized, not without data (`meta`)."""
+    return (
+        hasattr(tensor, "data_ptr")
+        and str(getattr(tensor, "layout", "")) == "torch.strided"
+        and not getattr(tensor, "is_meta", False)
+        and not getattr(tensor, "is_quantized", False)
+    )
 
 
 def _write_sklearn(model: Any, folder: str, allow_pickle: bool) -> _Written:
@@ -247,10 +260,12 @@ def _write_environment(folder: str, packages: list[str]) -> None:
 def load_model(ref: str | os.PathLike[str], allow_pickle: bool = False, *, project: str = "") -> Any:
     """Load a model by ``name``, ``name:v3``, ``name@production``, or from a folder in the MLmodel layout.
 
-    PyTorch weights come as a state dict: pass it to ``load_state_dict`` of your module.
+    PyTorch weights come as a state dict: pass it to ``load_state_dict`` of your module. Without ``project`` and
+    MADANG_PROJECT it is looked for in the project named after the repository, then in all others.
 
     Raises:
         NotFound: there is no such model.
+        Conflict: several other projects have one of this name.
         Refused: loading could run code of the model's author, and ``allow_pickle`` is false.
         CorruptData: the folder is not a model.
     """
@@ -261,7 +276,9 @@ def load_model(ref: str | os.PathLike[str], allow_pickle: bool = False, *, proje
 
     here = layout.find_store()
     layout.ensure(here.store)
-    return load(version_files(project or project_here(here.root), text, here.store)[0], allow_pickle=allow_pickle)
+    named = project or os.environ.get("MADANG_PROJECT", "")
+    path, _ = version_files(named or project_here(here.root), text, here.store, anywhere=not named)
+    return load(path, allow_pickle=allow_pickle)
 
 
 def load(folder: str, *, allow_pickle: bool = False) -> Any:

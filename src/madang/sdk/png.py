@@ -39,6 +39,8 @@ def _as_array(pixels: Any) -> Any:
 
     for name in ("detach", "cpu"):  # a tensor, perhaps on a device
         pixels = getattr(pixels, name, lambda same=pixels: same)()
+    if str(getattr(pixels, "dtype", "")) == "torch.bfloat16":  # NumPy has no such numbers
+        pixels = pixels.float()
     array = numpy.asarray(pixels)
     if array.ndim == 2:
         array = array[:, :, None]

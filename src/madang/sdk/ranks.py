@@ -49,9 +49,10 @@ def place(env: Mapping[str, str], given: str = "") -> Place:
         made.parent = base if "MADANG_LAUNCHED" in env and given != base else ""
         return made
     rank, world = _rank(env)
-    base = base or _torchrun_job(env)
+    job = "" if base else _torchrun_job(env)  # torchrun may start even a lone rank again
+    base = base or job
     nth, _taken = _taken, _taken + 1
-    if base and world > 1:
+    if base and (world > 1 or job):
         return Place(base if not nth else _hash(base, str(nth)), rank, world, shared=True)
     if base and not nth:
         return Place(base, launched="MADANG_LAUNCHED" in env)

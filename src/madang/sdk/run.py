@@ -133,8 +133,16 @@ class Run(Core):
         group: str | None = None,
         job_type: str | None = None,
     ) -> None:
-        """Change the name, notes, group or job type."""
+        """Change the name, notes, group or job type.
+
+        Raises:
+            InvalidInput: one of them is not a text.
+        """
+        from madang.sdk.describe import check_text
+
         given = {"name": name, "notes": notes, "group": group, "job_type": job_type}
+        for what, text in given.items():
+            check_text(what, text)
         self.append(codec.DESCRIBED, {key: value for key, value in given.items() if value is not None})
         self.name = self.name if name is None else name
 
@@ -244,10 +252,17 @@ class Run(Core):
 
     def alert(self, title: str, text: str = "", level: Literal["info", "warn", "error"] = "info") -> None:
         """Record something that a person should look at."""
-        self.append(codec.ALERT, {"title": redact.text(title), "text": redact.text(text), "level": level})
+        self.append(codec.ALERT, {"title": redact.text(str(title)), "text": redact.text(str(text)), "level": level})
 
     def rewind(self, step: int) -> None:
-        """Hide the points at this step and later: training goes back to a checkpoint. Nothing is erased."""
+        """Hide the points at this step and later: training goes back to a checkpoint. Nothing is erased.
+
+        Raises:
+            InvalidInput: the step is not an integer.
+        """
+        from madang.sdk.describe import whole_step
+
+        step = whole_step(step)
         self.append(codec.REWOUND, {"step": step})
         self.last_step = step - 1
 
