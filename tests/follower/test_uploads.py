@@ -131,6 +131,8 @@ def test_another_history_on_the_hub_is_named(place: Place, hub: ChaosHub) -> Non
     place.wait(lambda: place.captured(training.run))
     training.end()
     assert follower.wait(timeout=20) == 0
-    assert hub.chain(f"{training.run}/{training.segment}").chain.hex() in place.log()
+    ours = hub.chain(f"{training.run}/{training.segment}").chain.hex()
+    assert ours in place.log()
+    assert ours in (place.folder(training.run) / "refused").read_text()
     assert Path(place.folder(training.run) / f"{training.segment}.seg").exists()
     assert hub.segments[f"{training.run}/{training.segment}"] == theirs

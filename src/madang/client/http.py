@@ -75,6 +75,9 @@ class _ErrorBody(msgspec.Struct):
     error: _Error
 
 
+_SILENT = {401: "The hub {hub} wants a credential.", 403: "The hub {hub} does not allow it."}
+
+
 class HubClient:
     """Requests to one hub. Safe for threads.
 
@@ -209,9 +212,8 @@ class HubClient:
             message = f"{url} sends us on to {where[:200]}, and a token goes nowhere else."
             raise _unavailable(message, "Set MADANG_HUB to the address that the hub answers at.", None)
         said = _told(self._read(url, answer)[: 1 << 16])
-        message = (
-            f"The hub {self.address} says: {said.message}" if said.message else f"{url} answers with status {status}"
-        )
+        silent = _SILENT.get(status, f"{url} answers with status {status}.")  # a HEAD has no body to say it
+        message = f"The hub {self.address} says: {said.message}" if said.message else silent.format(hub=self.address)
         if status == 409 and said.code == Diverged.code:
             raise Diverged(message, hint=said.hint)
         kind = _BY_STATUS.get(status)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 
 from madang.client.http import HubClient
 from madang.client.upload import RunUpload
+from madang.durable import write_file
 from madang.errors import MadangError, Unavailable
+from madang.formats import store as layout
 
 EVERY = 0.25  # seconds between two looks for new bytes; a process that ends waits this long
 FIRST_PAUSE = 1.0  # seconds after a failure; doubled each time
@@ -86,8 +89,23 @@ class Uploads:
         except (MadangError, OSError) as error:
             self._failed(upload, error, ended)
             return
+        if upload.said:
+            self._tell(upload.run, "")
         upload.pause, upload.next_try, upload.said = FIRST_PAUSE, 0.0, ""
         upload.over = ended > 0.0
+
+    def _tell(self, run: str, refusal: str) -> None:
+        """Leave word for the process that waits at the end of its run (docs/formats/store.md): waiting is of no use."""
+        path = os.path.join(layout.run_dir(self._store, run), "refused")
+        try:
+            if refusal:
+                write_file(path, refusal.encode())
+            else:
+                os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._say(f"cannot write {path}: {error}")
 
     def _failed(self, upload: Upload, error: MadangError | OSError, ended: float) -> None:
         text = str(error)
@@ -95,6 +113,8 @@ class Uploads:
             upload.said = text
             self._say(f"run {upload.run} is not uploaded yet: {text}")
         hopeless = not isinstance(error, Unavailable | OSError)
+        if hopeless:
+            self._tell(upload.run, text)
         if ended and (hopeless or time.monotonic() - ended > GIVE_UP):
             self._say(f"run {upload.run}: gave up; `madang sync {upload.run}` sends the rest")
             upload.over = True

@@ -66,10 +66,8 @@ def wait(run: Run, written: dict[str, int]) -> None:
 
 
 def _wait_for_hub(run: Run, folder: str, written: dict[str, int]) -> None:
-    try:
-        os.unlink(folder + "/refused")  # of an earlier try: a login may have helped since
-    except OSError:
-        pass
+    if _refusal(folder):  # of an earlier try: a login may have helped since
+        os.unlink(folder + "/refused")
     _until(lambda: _acknowledged(folder + "/synced", written) or _refusal(folder) != "", _sync_wait(), run)
     if not _acknowledged(folder + "/synced", written):
         why = _refusal(folder) or f"{run.hub} does not have all of it yet."
