@@ -33,7 +33,7 @@ def state_of(pairs: list[tuple[Stamp, events.Event]]) -> RunState:
 
 
 CASES: list[tuple[str, list[tuple[Stamp, events.Event]], str, int]] = [
-    ("nothing is known", [], "running", 0),
+    ("no writer can be read", [], "crashed", 0),
     ("a process that runs", [header("a", "process", 1)], "running", 0),
     ("a process that ended", [header("a", "process", 1), finished("a", 5, "finished")], "finished", 5),
     (

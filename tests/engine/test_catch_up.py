@@ -17,9 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.engine.conftest import ME, RUN, T0, Action, Place, event, make_segment, place
 
+from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord
 from madang.domain.series import Series
 from madang.formats import segment as codec
+from madang.services.tracking import UNREADABLE
 
 STARTED = event(codec.STARTED, name="첫 실행", command=["python", "a.py"])
 FINISHED = event(codec.FINISHED, status="finished", exit_code=0)
@@ -404,3 +406,16 @@ def test_runs_of_all_segments_orders(at: Place, tmp_path: Path) -> None:
         found.add(canonical(seen(one)))
         one.records.close()
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("place", [26, 60])
+def test_a_run_whose_first_record_is_damaged_is_shown(at: Place, tmp_path: Path, place: int) -> None:
+    """A run that cannot be read at all is listed with its damage: nobody should have to miss it."""
+    data = bytearray(make_segment(tmp_path, [STARTED, (0, {"x": 1.0}), FINISHED]))
+    data[place] ^= 1
+    at.write(A, bytes(data))
+    (record,) = at.search.runs(ME, RunQuery()).runs
+    assert (record.id, record.project, record.status) == (RUN, UNREADABLE, "crashed")
+    assert record.damage[0].startswith(A)
+    at.tracking.catch_up()
+    assert at.search.runs(ME, RunQuery()).total == 1

@@ -52,7 +52,7 @@ def print_runs(runs: Sequence[RunRecord], columns: list[Field], ordered_by: list
                 ids[run.id],
                 *([run.project] if len(projects) > 1 else []),
                 run.name,
-                run.status,
+                f"{run.status}, damaged" if run.damage else run.status,
                 records.ago(run.created_at),
                 records.span(run.duration / 1e6),
                 *(records.number(run.config.get(key)) for key in params),
@@ -61,6 +61,11 @@ def print_runs(runs: Sequence[RunRecord], columns: list[Field], ordered_by: list
         )
     first = len(headers) - len(shown) - len(params)
     output.table(headers, rows, right=frozenset(range(first, len(headers))))
+    for run in runs:
+        for text in run.damage:
+            output.note(
+                f"run {ids[run.id]} is damaged: {text}. What could be read is shown; restore the file from a copy."
+            )
 
 
 def summary(run: RunRecord) -> dict[str, object]:

@@ -150,6 +150,10 @@ def _tell(found: list[Check], address: str) -> None:
         for segment in item.segments:
             if segment.state == "damaged":
                 output.note(f"run {item.run}: segment {segment.segment} is damaged after byte {segment.here}")
+            elif segment.state == "cut":
+                output.note(
+                    f"run {item.run}: segment {segment.segment} ends in a piece of a record after byte {segment.here}"
+                )
             elif segment.state != "same":
                 output.note(
                     f"run {item.run}: segment {segment.segment} is {segment.state}: {segment.chain_here} at byte"

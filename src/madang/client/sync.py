@@ -101,7 +101,8 @@ class SegmentCheck:
     """One segment here and on the hub: offsets in bytes, and the chains there."""
 
     segment: str
-    # same, behind (the hub lacks the end), missing, ahead (we lack the end, so nothing is proven), diverged, damaged
+    # same, behind (the hub lacks the end), missing, ahead (we lack the end, so nothing is proven), diverged, damaged,
+    # cut (it ends in a piece of a record, as when its writer was killed; all before it is whole)
     state: str
     here: int
     there: int
@@ -121,7 +122,7 @@ class Check:
     @property
     def ok(self) -> bool:
         """Whether the hub holds all that is here, and reads it in the same way."""
-        return not self.differs and all(item.state == "same" for item in self.segments)
+        return not self.differs and all(item.state in ("same", "cut") for item in self.segments)
 
 
 def check(
@@ -160,7 +161,7 @@ def _check_here(here: Reader, derived: Reader, store: str, run: str) -> Check:
     for name in segments_of(store, run):
         file = SegmentFile(store, run, name)
         end = file.position_at(file.size())
-        state = "damaged" if file.damage else "same"
+        state = "damaged" if file.damage else "same" if end.offset == file.size() else "cut"
         found.segments.append(SegmentCheck(name, state, end.offset, end.offset, end.chain.hex(), end.chain.hex()))
     try:
         _compare_records(here.run(run), derived.run(run), found)

@@ -271,6 +271,8 @@ def outcome(state: RunState) -> Outcome:
             deciding.append(launcher[1])
     ends = [outcome_of_segment(state, segment) for segment in deciding]
     known = [end for end in ends if end is not None]
+    if not state.segments:
+        return Outcome("crashed")  # no writer of it can be read
     if not deciding or len(known) < len(ends):
         return Outcome()
     _, worst = max(known, key=lambda end: (_SEVERITY[end[1].status], -end[0].time))

@@ -44,6 +44,10 @@ def _position(row: SegmentRow) -> SegmentPosition:
     return SegmentPosition(row.offset, row.sequence, row.chain.hex(), row.offset, sealed)
 
 
+UNREADABLE = "unreadable"
+"""The project under which runs stand whose segments are damaged from their first byte."""
+
+
 class Tracking:
     """The writing side of runs. Thread-safe; several processes may work on one store at once.
 
@@ -166,8 +170,13 @@ class Tracking:
         return SegmentFile(run, own, len(builder.data), False)
 
     def _store(self, session: RunSession, pieces: list[tuple[Taken, bool]], raw: bytes = b"") -> None:
-        if not pieces or not session.stored.state.segments:
+        if not pieces:
             return
+        state = session.stored.state
+        if not state.segments:  # no header could be read: shown as damaged, or nobody would know of the run
+            if not session.stored.damage:
+                return
+            state.project = state.project or UNREADABLE
         self._ingest.begin(session)
         for taken, ended in pieces:
             if not self._ingest.keep(session, taken, ended=ended, raw=raw):
