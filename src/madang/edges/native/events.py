@@ -143,11 +143,11 @@ async def _follow(
 ) -> AsyncIterator[bytes]:
     async for moved in call.services.live.beats(runs):
         try:
+            await _still_welcome(call)  # also while the store moves all the time: nothing is told to those who may not
             if moved:
                 async for piece in deltas():
                     yield piece
             else:
-                await _still_welcome(call)
                 yield COMMENT
         except MadangError as error:  # gone, or no longer permitted: say so and end; the browser asks again and is told
             body = {"code": error.code, "message": error.message, "hint": error.hint}
