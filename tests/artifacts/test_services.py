@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from madang.domain.access import ANONYMOUS, Permission, Principal, local
+from madang.domain.commands import CreateRun
 from madang.domain.versions import STAGES, Entry
 from madang.errors import AccessDenied, Conflict, CorruptData, InvalidInput, NotFound, TooLarge, Unauthenticated
 from madang.formats import segment as codec
@@ -113,6 +114,19 @@ def test_permissions(engine: Engine) -> None:
         with pytest.raises((NotFound, Unauthenticated)):
             engine.registry.history(who, "p", "m")
         assert engine.registry.models(who) == []
+
+
+def test_nobody_signs_for_a_run_of_another_project(engine: Engine) -> None:
+    """A version names a run of its own project or none: else a writer here would appear on a run elsewhere."""
+    theirs = engine.tracking.create(ME, "other", CreateRun(name="theirs"))
+    mine = engine.tracking.create(WRITER, "p", CreateRun(name="mine"))
+    entry = put(engine, b"1", who=WRITER)
+    for run in (theirs.id, "0" * 32, "no id"):
+        with pytest.raises(NotFound):
+            engine.artifacts.create(WRITER, "p", "m", "model", [entry], run=run)
+    assert engine.artifacts.create(WRITER, "p", "m", "model", [entry], run=mine.id).run == mine.id
+    assert engine.search.run(ME, theirs.id).versions == []
+    assert engine.search.run(ME, mine.id).versions == ["m:v1"]
 
 
 def test_versions(engine: Engine) -> None:

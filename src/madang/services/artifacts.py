@@ -165,11 +165,13 @@ class Artifacts:
 
         Raises:
             InvalidInput: a bad name, path or digest, a path twice, or no file at all.
-            NotFound: a blob is not in the project.
+            NotFound: a blob is not in the project, or ``run`` is not one of its runs.
             Conflict: the name holds versions of another type.
         """
         require(who, Permission.WRITE, project)
         self._tracking.catch_up()
+        if run:
+            self._check_run(project, run)
         checked = self._checked(project, entries)
         version = VersionRecord(
             project=check_name(project, "project"),
@@ -187,6 +189,12 @@ class Artifacts:
             actor=who.name,
         )
         return self._records.versions.add(version, checked)
+
+    def _check_run(self, project: str, run: str) -> None:
+        # What a version says of a run is shown with that run: who may write here must not sign for a run elsewhere.
+        found = self._records.runs.fetch([run])
+        if not found or found[0].state.project != project:
+            raise NotFound(f"Project {project!r} has no run {run[:80]!r}.", hint="Name the run by its whole id.")
 
     def _checked(self, project: str, entries: Sequence[Entry]) -> list[Entry]:
         if not entries:
