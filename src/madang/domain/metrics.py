@@ -59,7 +59,7 @@ class MetricSummary:
 def single(value: Any, at: tuple[int, int, str, int]) -> MetricSummary:
     """The summary of one point."""
     step = at[0]
-    if isinstance(value, int | float) and not math.isnan(value):
+    if isinstance(value, int | float) and value == value:  # not NaN; `math.isnan` refuses integers beyond floats
         number = int(value) if isinstance(value, bool) else value
         return MetricSummary(1, value, at, number, step, number, step, 1, _as_float(number))
     return MetricSummary(1, value, at)

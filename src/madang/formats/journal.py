@@ -135,13 +135,15 @@ def decode_event(payload: bytes, segment: str, sequence: int) -> tuple[Stamp, Ev
     kind = payload[0]
     try:
         body = msgspec.json.decode(payload[1:].decode("utf-8", "surrogatepass").encode("utf-8", "replace"))
+        if type(body) is not dict:
+            return Stamp(0, segment, sequence), events.Unread(kind)
         time = body.pop("t", 0)
         stamp = Stamp(time if type(time) is int and abs(time) < _FAR else 0, segment, sequence)
         known = _TYPES.get(kind)
         if known is None:
             return stamp, events.Unread(kind)
         return stamp, msgspec.convert(from_json(body), known)
-    except (msgspec.DecodeError, msgspec.ValidationError, AttributeError, UnicodeError, RecursionError):
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError):
         return Stamp(0, segment, sequence), events.Unread(kind)
 
 

@@ -62,6 +62,24 @@ def _decode(data: bytes, kind: Any) -> Any:
         ) from error
 
 
+def encode_environment(value: events.Environment) -> bytes:
+    """An environment that several runs may share, not compressed."""
+    try:
+        return msgspec.msgpack.encode(value)  # its first byte is a map's, so it is told from the other form
+    except OverflowError:
+        return _encode(value)
+
+
+def decode_environment(data: bytes) -> events.Environment:
+    """What `encode_environment` made.
+
+    Raises:
+        CorruptData: the bytes are not that.
+    """
+    made: events.Environment = _decode(data if data[:1] == _WRAPPED else _PLAIN + data, events.Environment)
+    return made
+
+
 def _fields(state: RunState, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(state, name)) != getattr(_EMPTY, name)}
 

@@ -204,7 +204,7 @@ class Database(ABC):
         held = getattr(self._mine, "connection", None)
         connection = held or self._take()
         try:
-            connection.cursor().executemany(self._statement(statement), values)
+            connection.cursor().executemany(self._statement(statement), [self._values(item) for item in values])
         except self.driver_error as error:
             raise self._refusal(error) from error
         finally:

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from madang.backends.records.database import Database, Row
-from madang.backends.records.names import Names
+from madang.backends.records.names import Names, given_name
 from madang.domain.metrics import MetricSummary, definition_of
-from madang.domain.runs import RunRecord
+from madang.domain.runs import RunRecord, record
 from madang.domain.series import SeriesKind, kind_of
 from madang.formats.journal import from_json
 from madang.formats.segment import to_json
@@ -39,7 +39,7 @@ class SqlMetrics:
         found: dict[int, dict[str, MetricSummary]] = {number: {} for number in numbers}
         for runs, names in self._reads(numbers, keys, limit):
             for row in self._db.rows("get_named_metrics", names=names, runs=runs):
-                found[row[0]][row[1]] = _summary(row)
+                found[row[0]][given_name(row[1])] = _summary(row)
         return found
 
     def _reads(
@@ -68,7 +68,7 @@ class SqlMetrics:
         """Store summaries of a run."""
         with self._db.transaction():
             listed = self._listed([stored.number])[stored.number]
-            known = set(listed)
+            counted = self._counted(stored, listed)
             names = self._names.numbers(summaries, create=True)
             segments = {bytes(row[1]).hex(): int(row[2]) for row in self._db.rows("segments_of_run", run=stored.number)}
             definitions = {key: item for key, (_, item) in stored.state.definitions.items()}
@@ -77,14 +77,22 @@ class SqlMetrics:
                 goal = _GOALS.get(definition_of(key, definitions).goal, 0) if definitions else 0
                 row = _row(stored.number, names[key], summary, segments, goal)
                 rows.append(row)
-                if names[key] not in known:
+                if names[key] not in counted:
                     fresh.append({"project": stored.state.project, "name": names[key], "kind": row["kind"]})
             self._db.many("put_metric", rows)
             if fresh:
                 self._db.many("count_project_metric", fresh)
-                self._list(stored.number, listed + [int(row["name"]) for row in fresh])
+                new = {int(row["name"]) for row in fresh}
+                self._list(stored.number, [name for name in listed if name not in new] + sorted(new))
             if replace:
-                self._drop(stored, known - set(names.values()))
+                self._drop(stored, counted - set(names.values()))
+
+    def _counted(self, stored: StoredRun, listed: list[int]) -> set[int]:
+        """The listed names that have points: others were only set by hand, and the project does not count them."""
+        if not listed or not stored.state.summary:
+            return set(listed)
+        rows = self._db.rows("logged_metrics", run=stored.number, names=listed)
+        return {int(name) for (name,) in rows}
 
     def _drop(self, stored: StoredRun, gone: set[int]) -> None:
         if gone:
@@ -93,6 +101,7 @@ class SqlMetrics:
                 stored.number, [name for name in self._listed([stored.number])[stored.number] if name not in gone]
             )
             self._db.many("uncount_project_metric", [{"project": stored.state.project, "name": name} for name in gone])
+            self.put_hands(stored, record(stored.state, stored.overrides))  # their values went with the rows
 
     def put_goals(self, stored: StoredRun) -> None:
         """After a definition: which extreme of each metric is the best one."""
@@ -127,6 +136,7 @@ class SqlMetrics:
         if runs is not None:
             counts = Counter(number for names in self._listed(runs).values() for number in names)
             rows = [(number, name, kind, counts[number]) for number, name, kind, _ in rows if counts[number]]
+        rows = [(number, given_name(name), kind, count) for number, name, kind, count in rows]
         wanted = contains.casefold()
         found = (
             MetricKey(name, _KINDS[kind], int(count)) for _, name, kind, count in rows if wanted in name.casefold()

@@ -11,11 +11,24 @@ from madang.backends.records.database import Database
 
 _MANY = 2000  # names from which reading all of them is faster than asking for each
 _REMEMBERED = 200_000
+_ESCAPE, _NUL, _SELF = "\U0010ffff", "\U0010ffff0", "\U0010ffff1"  # a character that Unicode leaves to programs
 
 
 def digest(name: str) -> bytes:
     """What stands for a name in the unique index."""
     return blake2b(name.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def stored_name(name: str) -> str:
+    """A name as it is kept: PostgreSQL has no U+0000 in texts, and a name must come back as it was."""
+    if "\x00" not in name and _ESCAPE not in name:
+        return name
+    return name.replace(_ESCAPE, _SELF).replace("\x00", _NUL)
+
+
+def given_name(stored: str) -> str:
+    """The name that `stored_name` kept."""
+    return stored.replace(_NUL, "\x00").replace(_SELF, _ESCAPE) if _ESCAPE in stored else stored
 
 
 class Names:
@@ -38,7 +51,7 @@ class Names:
         numbers = self._lookup(missing)
         if create and len(numbers) < len(missing):
             unknown = {key: name for key, name in missing.items() if name not in numbers}
-            self._db.many("add_name", [{"digest": key, "name": name} for key, name in unknown.items()])
+            self._db.many("add_name", [{"digest": key, "name": stored_name(name)} for key, name in unknown.items()])
             numbers |= self._lookup(unknown)
         fresh.update(numbers)
         self._db.after_commit(partial(self._remember, numbers))
@@ -69,7 +82,7 @@ class Names:
         found = {number: known[number] for number in numbers if number in known}
         missing = [number for number in numbers if number not in found]
         if missing:
-            read = {int(number): name for number, name in self._db.rows("names_by_number", numbers=missing)}
+            read = {int(number): given_name(name) for number, name in self._db.rows("names_by_number", numbers=missing)}
             self._db.after_commit(partial(self._remember, {name: number for number, name in read.items()}))
             found |= read
         return found

@@ -68,4 +68,13 @@ class PostgresDatabase(Database):
         return _PLACEHOLDER.sub(r"%(\1)s", statement.replace("%", "%%"))
 
     def _values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        return values
+        return {name: _without_nul(value) for name, value in values.items()}
+
+
+def _without_nul(value: Any) -> Any:
+    """PostgreSQL cannot hold U+0000 in a text; names of metrics, which must come back exactly, are escaped before."""
+    if type(value) is str:
+        return value.replace("\x00", "␀") if "\x00" in value else value
+    if type(value) is list:
+        return [_without_nul(item) for item in value]
+    return value

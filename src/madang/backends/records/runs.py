@@ -18,7 +18,14 @@ from madang.backends.records.search import Compiled, compile_search, is_prefix
 from madang.domain import events
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord, record
-from madang.formats.state import decode_overrides, decode_state, encode_overrides, encode_state
+from madang.formats.state import (
+    decode_environment,
+    decode_overrides,
+    decode_state,
+    encode_environment,
+    encode_overrides,
+    encode_state,
+)
 from madang.formats.zstd import compress, decompress
 from madang.ports.records import SEARCHED, Project, Selected, Selection, StoredRun
 
@@ -40,7 +47,7 @@ class SqlRuns(SqlMetrics):
         heavy, environment = row[5], row[6]
         stored.state = decode_state(row[2], heavy)
         if environment is not None and stored.state.environment is not None:
-            part = msgspec.msgpack.decode(decompress(environment), type=events.Environment)
+            part = decode_environment(decompress(environment))
             stored.state.environment = (stored.state.environment[0], part)
         return stored
 
@@ -78,7 +85,7 @@ class SqlRuns(SqlMetrics):
     def _put_state(self, stored: StoredRun) -> None:
         environment, digest = stored.state.environment, b""
         if environment is not None:
-            part = msgspec.msgpack.encode(environment[1])
+            part = encode_environment(environment[1])
             digest = blake2b(part, digest_size=16).digest()
             self._db.run("put_shared_part", digest=digest, data=compress(part))
             stored.state.environment = (environment[0], events.Environment())

@@ -32,6 +32,9 @@ UPDATE metrics SET hand = NULL WHERE run = :run AND name = ANY(:names) AND hand 
 -- name: drop_metrics
 DELETE FROM metrics WHERE run = :run AND name = ANY(:names) AND count > 0;
 
+-- name: logged_metrics
+SELECT name FROM metrics WHERE run = :run AND name = ANY(:names) AND count > 0;
+
 -- name: get_named_metrics
 SELECT m.run, n.name, m.kind, m.count, m.last, m.low, m.high, m.numbers, m.total, m.last_step, m.last_time, s.id,
     m.last_sequence, m.low_step, m.high_step, m.exact
