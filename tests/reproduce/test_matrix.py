@@ -379,3 +379,65 @@ def test_environment_differences(project: Project) -> None:
     other = project.run("--out", "model.bin", "--", "python", "train.py", "7")
     shutil.rmtree(site)
     assert _reproduce(project, other)["environment"] == ["extra-thing: 1.5 → absent"]
+
+
+def test_outputs_that_the_repetition_has_not_written(project: Project) -> None:
+    """An output that lies in the commit counts only when the repetition writes it: nothing was reproduced otherwise."""
+    flag = project.root.parent / "flag"
+    text = f"import os\nif not os.path.exists({str(flag)!r}): open('결과 물.bin', 'w').write('1')\n"
+    project.commit({"train.py": text, "결과 물.bin": "1"})
+    run = project.run("--out", "결과 물.bin", "--", "python", "train.py")
+    assert _reproduce(project, run)["verdict"] == "IDENTICAL"
+    flag.touch()
+    found = _reproduce(project, run, ok=1)
+    assert found["verdict"] == "DIFFERS"
+    assert found["first_difference"]["path"] == "결과 물.bin"
+    assert found["first_difference"]["found"] is None
+
+
+def test_outputs_outside_the_work_tree(project: Project) -> None:
+    """An output elsewhere is the original's own file as well: it is counted as not compared."""
+    out = project.root.parent / "밖.bin"
+    project.commit(
+        {
+            "train.py": f"open({str(out)!r}, 'w').write('1')\n" + TRAIN.replace("SCALE", "1"),
+            "data.txt": "1",
+            ".gitignore": IGNORED,
+        }
+    )
+    run = project.run("--out", str(out), "--", "python", "train.py", "3")
+    found = _reproduce(project, run)
+    assert found["verdict"] == "IDENTICAL"
+    assert found["not_compared"]["outputs outside the work tree"] == 1
+
+
+def test_imported_module_that_git_ignores(project: Project) -> None:
+    """A module that is nowhere in the record is named before anything runs, and taken with --with-local."""
+    project.commit(
+        {"train.py": "import gen\n" + TRAIN.replace("SCALE", "1"), "data.txt": "1", ".gitignore": IGNORED + "gen.py\n"}
+    )
+    project.write({"gen.py": "v = 1\n"})
+    run = project.run("--", "python", "train.py", "3")
+    found = _reproduce(project, run, ok=2)
+    assert found["verdict"] == "CANNOT"
+    assert any(text.startswith("gen.py:") for text in found["missing"])
+    assert _reproduce(project, run, "--with-local")["not_compared"]["local files of unknown content"] == 1
+
+
+@pytest.mark.parametrize("name", ["lock", "kept"])
+def test_names_of_our_own_files(tmp_path: Path, name: str) -> None:
+    """A repository, an empty working folder and a script without a commit may have any name and be run by it."""
+    project = Project(tmp_path / name, tmp_path)
+    project.commit({"a.txt": "1"})
+    project.write({"train.sh": "#!/bin/sh\nprintf '{\"a\": 1}' > metrics.json\n"})
+    (project.root / "train.sh").chmod(0o755)
+    (project.root / "빈 폴더").mkdir()
+    done = subprocess.run(
+        [PROGRAM, "run", "--", "../train.sh"],
+        cwd=project.root / "빈 폴더",
+        env=project.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert _reproduce(project, done.stderr.split()[0])["verdict"] == "IDENTICAL"

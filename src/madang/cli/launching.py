@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from madang.domain import redact
@@ -27,7 +27,7 @@ from madang.sdk.run import Run
 from madang.services.reproduce import METRICS_TAG, MODELS_TAG
 from madang.version import __version__
 from madang.workspace import model_files
-from madang.workspace.metric_files import MetricFiles
+from madang.workspace.metric_files import MetricFiles, tree_state
 from madang.workspace.process import Ended, Relay, find_program
 
 _INPUTS_WAIT = 10.0  # seconds
@@ -55,7 +55,7 @@ class Job:
     alone: bool = False  # standard input is empty
     quiet: bool = False  # the command's output is recorded, not shown
     versions: bool = True  # outputs and models become versions
-    strict: bool = True  # outputs that the command has not left are a problem
+    strict: bool = True  # outputs that the command has not left are a problem; else they count only when written by it
     collect: bool = True  # numbers in metrics files become metrics
     job_type: str = ""
 
@@ -88,6 +88,7 @@ def launch(
     run = _begin(job, program)
     began(run.id, run.name)
     files = MetricFiles(job.folder, job.metrics)
+    before = {} if job.strict else {path: tree_state(os.path.join(job.folder, path)) for path in _wanted(job)}
     console = Console(run)
     ended = Ended(exit_code=126)
     failure: dict[str, str] | None = None
@@ -100,7 +101,7 @@ def launch(
         say(failure["message"])
     finally:
         run.serialize(console.flush)
-        for problem in _keep(run, job, files):
+        for problem in _keep(run, _written(job, before), files):
             say(problem)
         if before_end is not None:
             before_end(run, ended)
@@ -185,6 +186,20 @@ def _environment(job: Job, run: Run) -> dict[str, str]:
     """The child's environment: the run it belongs to, and what records the files it opens."""
     env = {key: value for key, value in job.env.items() if key not in _OURS}
     return inject.environment(run.places.store, run.id, run.project, run.segment, {**env, "MADANG_NAME": run.name})
+
+
+def _wanted(job: Job) -> list[str]:
+    return [*job.outputs, *(path for path, _ in job.models)]
+
+
+def _written(job: Job, before: Mapping[str, object]) -> Job:
+    """The job without the outputs that stood there before the command and that it has not touched."""
+    stale = {path for path, state in before.items() if tree_state(os.path.join(job.folder, path)) == state}
+    return replace(
+        job,
+        outputs=[path for path in job.outputs if path not in stale],
+        models=[pair for pair in job.models if pair[0] not in stale],
+    )
 
 
 def _keep(run: Run, job: Job, files: MetricFiles) -> list[str]:

@@ -167,7 +167,11 @@ def _job(
         params=dict(run.config),
         tags={service.TAG: run.id},
         metrics=_list(run.tags.get(service.METRICS_TAG)),
-        outputs=[os.path.relpath(os.path.join(place.root, item.path), folder) for item in run.outputs],
+        outputs=[
+            os.path.relpath(os.path.join(place.root, item.path), folder)
+            for item in run.outputs
+            if not service.is_outside(item.path)
+        ],
         models=models,
         job_type="reproduction",
         env={**child, "MADANG_REPRODUCES": run.id},

@@ -36,6 +36,7 @@ def check_record(run: RunRecord, reader: Reader, git: Git | None, *, with_local:
     found = Preflight()
     if run.status == "running":
         found.missing.append("the end of the run: it is still running")
+    found.missing += [f"part of the record, which is damaged: segment {text}" for text in run.damage]
     if not run.command:
         found.missing.append("the command line: it was not recorded")
     elif any(MASK in word for word in run.command):
@@ -113,13 +114,22 @@ def compare(
     if again.signal:
         return rules.cannot([f"the end of the repetition: it was killed by signal {again.signal}"])
     one, other = side_of(reader, original), side_of(again_reader, again)
+    outside = [path for path in one.outputs if is_outside(path)]
+    for path in outside:
+        del one.outputs[path]
     for path in one.outputs:
         if path in other.outputs and one.outputs[path] != other.outputs[path]:
             one.outputs[path] = _normal(reader, original.project, one.outputs[path], path, normal)
             other.outputs[path] = _normal(again_reader, again.project, other.outputs[path], path, normal)
     changed = original.captured.changed if original.captured else ["(the capture of the code did not end)"]
     skipped = {**_not_compared(reader, original), "local files of unknown content": local}
+    skipped["outputs outside the work tree"] = len(outside)
     return rules.judge(one, other, original.definitions, changed=changed, not_compared=skipped)
+
+
+def is_outside(path: str) -> bool:
+    """Whether an output lies outside the work tree: the file there may still be the original's own."""
+    return path.startswith(("/", "../"))
 
 
 def _normal(reader: Reader, project: str, digest: str, path: str, normal: Normal) -> str:

@@ -90,3 +90,16 @@ def _state(path: str) -> _State | None:
     except OSError:
         return None
     return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def tree_state(path: str) -> list[tuple[str, int, int, int]]:
+    """What tells whether a file, or anything in a folder, has been written since; empty where nothing is."""
+    found = []
+    inner = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+    for name in sorted(inner) if os.path.isdir(path) else [path]:
+        try:
+            facts = os.stat(name)
+        except OSError:
+            continue
+        found.append((name, facts.st_ctime_ns, facts.st_size, facts.st_ino))
+    return found

@@ -68,7 +68,8 @@ class Workspace:
         assert code is not None
         self._remove_abandoned()
         folder = os.path.join(self.store, "reproduce", os.urandom(8).hex())
-        place = Place(folder, os.path.join(folder, os.path.basename(self.git.root.rstrip("/")) or "tree"))
+        name = os.path.basename(self.git.root.rstrip("/"))
+        place = Place(folder, os.path.join(folder, name if name and f"/{name}" not in (_LOCK, _KEPT_MARK) else "tree"))
         try:
             os.makedirs(folder)
             layout.hold(folder + _LOCK)
@@ -83,6 +84,7 @@ class Workspace:
                 self._take_local(run, [item.path for item in code.withheld], place)
             self._data(run, place)
             self._reads(run, place, with_local=with_local)
+            _make_working_folder(run, place.root)
         except OSError as error:
             self.remove(place)
             raise StorageError(f"Cannot prepare {folder}: {error.strerror} ({error.filename}).") from error
@@ -175,6 +177,12 @@ class Workspace:
             for path, how in run.opened.items()
             if how == "r" and path not in made and not os.path.exists(os.path.join(place.root, path))
         ]
+        modules = {
+            path
+            for path in run.imports
+            if "w" not in run.opened.get(path, "") and not os.path.exists(os.path.join(place.root, path))
+        }
+        lost += sorted(modules - set(lost))
         for path in sorted(path for path, how in run.opened.items() if "r" in how):
             oid = lfs_objects.pointer_of(os.path.join(place.root, path))
             if oid and not lfs_objects.restore(os.path.join(place.root, path), self.git_dir):
@@ -184,7 +192,8 @@ class Workspace:
             lost = [path for path in lost if path not in place.local]
         tracked = {item.path for item in run.inputs}
         place.missing += [
-            f"{path}: the run read it, and it is neither in Git nor tracked as data"
+            f"{path}: the run {'imported' if path in modules else 'read'} it, "
+            "and it is neither in Git nor tracked as data"
             for path in sorted(lost)[:MAX_NAMED]
             if path not in tracked
         ]
@@ -227,7 +236,18 @@ def write_inside(root: str, item: FileRef, file: BinaryIO) -> None:
     os.makedirs(os.path.dirname(target), exist_ok=True)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     with open(descriptor, "wb") as out:
-        out.write(_checked_bytes(file, item.digest, item.path))
+        body = _checked_bytes(file, item.digest, item.path)
+        out.write(body)
+        if body.startswith(b"#!"):
+            os.fchmod(descriptor, 0o755)  # the record has no modes, and a script may be started by its name
+
+
+def _make_working_folder(run: RunRecord, root: str) -> None:
+    """Git has no empty folders, and a run may have been started in one."""
+    below = os.path.relpath(run.cwd, run.root) if run.cwd and run.root else "."
+    if below != ".." and not below.startswith("../"):
+        _no_links_above(root, f"{below}/.")
+        os.makedirs(os.path.join(root, below), exist_ok=True)
 
 
 def _no_links_above(root: str, path: str) -> None:
@@ -278,7 +298,7 @@ def command_of(run: RunRecord, root: str) -> tuple[list[str], str, str]:
     """(command, folder, note): the recorded command in the new work tree, by the same interpreter if it exists."""
     command = [_moved(word, run.root, root) for word in run.command]
     below = os.path.relpath(run.cwd, run.root) if run.cwd and run.root else "."
-    folder = os.path.normpath(os.path.join(root, below)) if not below.startswith("..") else root
+    folder = os.path.normpath(os.path.join(root, below)) if below != ".." and not below.startswith("../") else root
     note = ""
     if command and run.executable and _is_python(command[0]):
         if os.access(run.executable, os.X_OK):
