@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.engine.conftest import ME, RUN, Place
 
+from madang.backends.records import open_sqlite
+from madang.domain.commands import CreateRun, Log
 from madang.domain.query import RunQuery
+from madang.errors import CorruptData, InvalidInput
 from madang.formats import segment as codec
 from madang.formats.filter import parse_filter
 from madang.formats.native import light_run, whole_run
@@ -163,3 +167,27 @@ def test_a_value_set_by_hand_hides_no_metric(hub: Place) -> None:
     assert (listed["loss"], listed["only by hand"]) == (1, 1)
     where = RunQuery(where=parse_filter("metrics.loss = 7"))
     assert [run.id for run in hub.search.runs(ME, where).runs] == [RUN]
+
+
+@pytest.mark.parametrize("time", [10**30, -(10**30), 1 << 62])
+def test_a_command_with_an_impossible_time_is_refused(hub: Place, time: int) -> None:
+    """A time beyond what a frame can say is refused, not taken as none, and changes nothing."""
+    with pytest.raises(InvalidInput):
+        hub.tracking.create(ME, "p", CreateRun(time=time))
+    made = hub.tracking.create(ME, "p", CreateRun(name="r"))
+    with pytest.raises(InvalidInput):
+        hub.tracking.log(ME, made.id, Log({"loss": 1}, time=time))
+    assert hub.search.run(ME, made.id).metrics == {}
+
+
+def test_a_damaged_database_of_a_hub_is_not_called_an_index(tmp_path: Path) -> None:
+    """A hub has nothing to rebuild its database from: the hint must not say so, and the message names no folder."""
+    path = tmp_path / "records.db"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(CorruptData) as there:
+        open_sqlite(str(path), durable=True)
+    assert "backup" in there.value.hint
+    assert str(tmp_path) not in there.value.message
+    with pytest.raises(CorruptData) as here:
+        open_sqlite(str(path), durable=False)
+    assert "rebuilt" in here.value.hint

@@ -17,6 +17,7 @@ from madang.domain.versions import check_name
 from madang.errors import Conflict, InvalidInput
 
 _INT64 = 1 << 63
+_FAR = 1 << 62  # µs; no frame's time is beyond
 _LONGEST_KEY = 100_000
 
 
@@ -82,8 +83,10 @@ def decide(command: Command, state: RunState | None, *, next_step: int = 0, next
 
     Raises:
         Conflict: the run exists already, or does not, or has ended.
-        InvalidInput: a name, key, step or status makes no sense.
+        InvalidInput: a name, key, step, time or status makes no sense.
     """
+    if abs(command.time) >= _FAR:
+        raise InvalidInput(f"{command.time} is no time.", hint="Give microseconds since 1970 UTC, or 0 for now.")
     if isinstance(command, CreateRun):
         return _create(command, state)
     if state is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ class SqliteDatabase(Database):
         super().__init__()
         self.path = path
         self._durable = durable
+        self._called = f"database {os.path.basename(path)}" if durable else f"index {path}"
         self.rows("PRAGMA journal_mode = WAL")
         self.run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
         migrate(self)
@@ -50,18 +52,20 @@ class SqliteDatabase(Database):
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
             return error
         return CorruptData(
-            f"The index {self.path} is damaged: {error}.",
-            hint="Move it away; it is rebuilt from the segments beside it.",
+            f"The {self._called} is damaged: {error}.",
+            hint="Stop the hub and bring the database back from a backup: nothing else holds what is in it."
+            if self._durable
+            else "Move it away; it is rebuilt from the segments beside it.",
         )
 
     def _refused(self, error: sqlite3.OperationalError) -> MadangError:
         text = str(error)
         if "locked" in text or "busy" in text:
-            return Unavailable(f"The index {self.path} is in use by another process.", hint="Try again.")
+            return Unavailable(f"The {self._called} is in use by another process.", hint="Try again.")
         if "no such" in text or "syntax" in text:
-            return Incompatible(f"The index {self.path} does not have the expected tables: {text}.")
+            return Incompatible(f"The {self._called} does not have the expected tables: {text}.")
         return StorageError(
-            f"Cannot use the index {self.path}: {text}.",
+            f"Cannot use the {self._called}: {text}.",
             hint="Free space, fix the permissions, or point MADANG_DIR at a folder that can be written.",
         )
 
