@@ -347,3 +347,13 @@ with madang.init("p", dir={place.store!r}) as run: run.log({{"x": 1}})
     )
     assert place.points() == [("x", 0, 1)]
     assert place.status() == "finished"
+
+
+def test_secrets_in_names(tmp_path: Path) -> None:
+    """Name, group, job type and labels are texts like any other: known shapes of secrets are taken out."""
+    token = "ghp_" + "a1B2" * 9
+    madang.init(project="p", name=f"n {token}", group=token, job_type=token, tags=[token], dir=str(tmp_path)).finish()
+    found = list(tmp_path.rglob("*.seg*"))
+    assert found
+    for path in found:
+        assert token.encode() not in path.read_bytes()

@@ -19,6 +19,8 @@ CASES = {
     "an exception": ("raise ValueError('일부러')", 1, "failed"),
     "sys.exit(0)": ("sys.exit(0)", 0, "finished"),
     "sys.exit(4)": ("sys.exit(4)", 4, "failed"),
+    "exit(3)": ("exit(3)", 3, "failed"),
+    "quit()": ("quit()", 0, "finished"),
     "sys.exit with a text": ("sys.exit('no data')", 1, "failed"),
     "a caught sys.exit": ("try: sys.exit(2)\nexcept SystemExit: pass\nrun.log({'x': 2})", 0, "finished"),
     "sys.exit after logging in finally": ("try: sys.exit(5)\nfinally: run.log({'x': 2})", 5, "failed"),

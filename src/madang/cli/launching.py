@@ -137,10 +137,10 @@ def _begin(job: Job, program: str) -> Run:
     }
     offline = env.get("MADANG_MODE") == "offline"
     hub = "" if offline else env.get("MADANG_HUB", "")
-    run = Run(header, job.name or new_name(run_id), job.places, "offline" if offline else "online", hub)
+    run = Run(header, redact.text(job.name) or new_name(run_id), job.places, "offline" if offline else "online", hub)
     started = {
         "name": run.name,
-        "group": job.group or env.get("MADANG_GROUP", ""),
+        "group": redact.text(job.group or env.get("MADANG_GROUP", "")),
         "job_type": job.job_type,
         "parent": job.parent or (given if nested else ""),
         "notes": redact.text(job.notes),
@@ -154,7 +154,10 @@ def _begin(job: Job, program: str) -> Run:
     if job.params:
         run.config.update(redact.mapping(job.params))
     told = {METRICS_TAG: list(job.metrics), MODELS_TAG: [list(pair) for pair in job.models]}
-    tags = {**job.tags, **{tag: json.dumps(value, ensure_ascii=False) for tag, value in told.items() if value}}
+    tags = {
+        **{redact.text(key): value for key, value in job.tags.items()},
+        **{tag: json.dumps(value, ensure_ascii=False) for tag, value in told.items() if value},
+    }
     if tags:
         run.set_tags(tags)
     if hub or offline:

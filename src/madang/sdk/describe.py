@@ -66,4 +66,4 @@ def tag_set(tags: Mapping[str, Any] | Iterable[str]) -> dict[str, str]:
         return redact.mapping({str(key): "" if value is None else str(value) for key, value in tags.items()})
     if not hasattr(tags, "__iter__"):
         raise InvalidInput(f"The tags are a {type(tags).__name__}.", hint="Pass a mapping, or a list of labels.")
-    return {tags: ""} if isinstance(tags, str) else {str(label): "" for label in tags}
+    return {redact.text(str(label)): "" for label in ([tags] if isinstance(tags, str) else tags)}

@@ -91,6 +91,17 @@ def _watch_exit() -> None:
 
     leave.__name__, leave.__doc__ = "exit", sys.exit.__doc__
     sys.exit = leave  # type: ignore[assignment]
+    import builtins
+
+    quitter = type(getattr(builtins, "exit", None))
+    if quitter.__module__ == "_sitebuiltins":  # exit() and quit() close standard input, then raise by themselves
+
+        def quit_by(_: object, code: Any = None) -> None:
+            if sys.stdin is not None:
+                sys.stdin.close()
+            leave(code)
+
+        quitter.__call__ = quit_by  # type: ignore[method-assign]
 
 
 def _watch_errors() -> None:

@@ -92,7 +92,7 @@ def init(
     }
     if place.world > 1:
         header |= {"rank": place.rank, "world": place.world}
-    told = name or ("" if place.parent else env.get("MADANG_NAME", ""))
+    told = redact.text(name or ("" if place.parent else env.get("MADANG_NAME", "")))
     made = Run(header, told or new_name(place.run), where, chosen, address)
     if chosen == "disabled":
         made.config.restore(parameters)
@@ -104,8 +104,8 @@ def init(
     if not place.rank:
         given = {
             "name": told if resumed else made.name,
-            "group": group or env.get("MADANG_GROUP", ""),
-            "job_type": job_type,
+            "group": redact.text(group or env.get("MADANG_GROUP", "")),
+            "job_type": redact.text(job_type or ""),
             "parent": parent.id if isinstance(parent, Run) else parent or place.parent,
             "notes": redact.text(notes),
         }
