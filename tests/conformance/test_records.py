@@ -46,7 +46,7 @@ class TestSqlite(RecordsConformance):
     def test_what_is_no_database_is_refused(self, tmp_path: Path) -> None:
         """A file of other bytes, a folder that does not exist and a folder in the file's place give clear errors."""
         (tmp_path / "records.db").write_bytes(b"this is not a database" * 100)
-        with pytest.raises(CorruptData, match="rebuilt"):
+        with pytest.raises(CorruptData, match="not a database"):
             open_sqlite(str(tmp_path / "records.db"), durable=True)
         with pytest.raises(StorageError):
             open_sqlite(str(tmp_path / "none" / "records.db"), durable=True)

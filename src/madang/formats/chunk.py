@@ -302,5 +302,5 @@ def _spans(entry: _Entry, place: int) -> tuple[list[tuple[int, int]], int]:
 def _corrupt(error: Exception) -> CorruptData:
     return CorruptData(
         f"A chunk of history cannot be read: {error}.",
-        hint="Delete records.db of the store; it is rebuilt from the segments.",
+        hint="In a workspace delete records.db: it is rebuilt from the segments. A hub needs its backup.",
     )

@@ -58,7 +58,7 @@ def _decode(data: bytes, kind: Any) -> Any:
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise CorruptData(
             f"The stored state of a run cannot be read: {error}.",
-            hint="In a workspace delete records.db of the store: it is rebuilt from the segments. A hub needs its backup.",
+            hint="In a workspace delete records.db: it is rebuilt from the segments. A hub needs its backup.",
         ) from error
 
 
