@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from madang.backends.records import SqlRecords, open_postgres, open_sqlite
 from madang.backends.records.place import records_path
 from madang.backends.segments import LocalSegments
 from madang.domain.access import Principal, local
-from madang.errors import ConfigError
+from madang.errors import ConfigError, CorruptData
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
 from madang.services.reader import LocalReader
@@ -89,10 +90,27 @@ def open_store(path: str | None = None, store: str | None = None) -> Engine:
         store = path
     paths = layout.find_store(path or "", given=store or "")
     layout.ensure(paths.store)
-    records = open_sqlite(records_path(paths.store, os.environ), durable=False, log=f"{paths.store}/changes.log")
+    place = records_path(paths.store, os.environ)
+    try:
+        return _opened(paths, place)
+    except CorruptData:  # the index was damaged and is moved aside by now: this makes it anew
+        return _opened(paths, place)
+
+
+def _opened(paths: StorePaths, place: str) -> Engine:
+    """The engine over the index at ``place``, which has taken in all that the store holds beside its segments."""
+    records = open_sqlite(place, durable=False, log=f"{paths.store}/changes.log", on_damage=_say)
     tracking = Tracking(records, LocalSegments(paths.store))
-    records.replay(tracking.catch_up)
+    try:
+        records.replay(tracking.catch_up)
+    except BaseException:
+        records.close()
+        raise
     return Engine(paths, records, f"{paths.store}/blobs", tracking)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"madang: {text}\n")
 
 
 def open_hub(config: HubConfig) -> Engine:

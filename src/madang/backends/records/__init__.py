@@ -48,12 +48,15 @@ class SqlRecords:
         self._db.close()
 
 
-def open_sqlite(path: str, *, durable: bool, log: str = "") -> SqlRecords:
+def open_sqlite(
+    path: str, *, durable: bool, log: str = "", on_damage: Callable[[str], None] | None = None
+) -> SqlRecords:
     """Records in one SQLite file, made when it is missing. ``durable`` (a hub) waits for the disk at each commit.
 
-    A workspace gives the path of its ``log`` of changes, and calls `SqlRecords.replay` after opening.
+    A workspace gives the path of its ``log`` of changes, and calls `SqlRecords.replay` after opening. Its records are
+    an index: with ``on_damage`` a damaged file is moved aside and made anew, and the text for the user is given to it.
     """
-    return SqlRecords(SqliteDatabase(path, durable=durable), log)
+    return SqlRecords(SqliteDatabase(path, durable=durable, on_damage=on_damage), log)
 
 
 def open_postgres(url: str) -> SqlRecords:

@@ -6,13 +6,15 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from madang.backends.records.damage import Identity, identity, locked, set_aside
 from madang.backends.records.database import Database, migrate
 from madang.errors import CorruptData, Incompatible, MadangError, StorageError, Unavailable
 
 _ANY = re.compile(r"= ANY\((:\w+)\)")
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class SqliteDatabase(Database):
@@ -20,22 +22,57 @@ class SqliteDatabase(Database):
 
     ``durable`` waits for the disk at each commit, so that what was acknowledged survives a power failure; without it
     the last commits may be lost then (never torn), which is right where the segments are the truth.
+
+    With ``on_damage`` the file is only an index of other files: when it is damaged it is moved aside and made anew,
+    empty, and ``on_damage`` is told. Damage found later, in the middle of the work, ends this object: open it again.
     """
 
     dialect = "sqlite"
     driver_error = sqlite3.DatabaseError
 
-    def __init__(self, path: str, *, durable: bool) -> None:
+    def __init__(self, path: str, *, durable: bool, on_damage: Callable[[str], None] | None = None) -> None:
         super().__init__()
         self.path = path
         self._durable = durable
         self._called = f"database {os.path.basename(path)}" if durable else f"index {path}"
+        self._on_damage = on_damage
+        self._file: Identity | None = None
+        self._lost = False  # the file was moved aside, by us or by another process
+        try:
+            self._prepare()
+        except CorruptData:
+            if on_damage is None:
+                raise
+            self._file, self._lost = None, False
+            self._prepare()
+
+    def _prepare(self) -> None:
         self.rows("PRAGMA journal_mode = WAL")
         self.run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
         migrate(self)
 
     def _connect(self) -> sqlite3.Connection:
+        if self._on_damage is None:
+            return self._connected()
+        with locked(self.path, alone=False):
+            present = identity(self.path)
+            self._lost = self._lost or (self._file is not None and present != self._file)
+            if self._lost:
+                raise self._damaged("it was moved aside")
+            self._file = present
+            connection = self._connected()
+            self._file = identity(self.path)
+            return connection
+
+    def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        try:
+            return self._configured(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
+
+    def _configured(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
         connection.execute("PRAGMA cache_size = -8000")
         connection.execute("PRAGMA temp_store = MEMORY")
@@ -51,12 +88,23 @@ class SqliteDatabase(Database):
             return self._refused(error)
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
             return error
-        return CorruptData(
-            f"The {self._called} is damaged: {error}.",
-            hint="Stop the hub and bring the database back from a backup: nothing else holds what is in it."
-            if self._durable
-            else "Move it away; it is rebuilt from the segments beside it.",
-        )
+        if self._on_damage is not None and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+            aside = set_aside(self.path, self._file)
+            self._lost = True
+            if aside:
+                self._on_damage(f"The index {self.path} was damaged. It is kept as {aside}; a new one is made.")
+        return self._damaged(str(error))
+
+    def _damaged(self, what: str) -> CorruptData:
+        hint = "Move it away; it is rebuilt from the segments beside it."
+        if self._durable:
+            hint = "Stop the hub and bring the database back from a backup: nothing else holds what is in it."
+        elif self._on_damage is not None:
+            hint = "Start again: a new index is made from what runs wrote."
+        return CorruptData(f"The {self._called} is damaged: {what}.", hint=hint)
+
+    def _usable(self, connection: Any) -> bool:
+        return not self._lost
 
     def _refused(self, error: sqlite3.OperationalError) -> MadangError:
         text = str(error)
