@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
@@ -15,7 +16,7 @@ from madang.domain.commands import Command, CreateRun, Fact, Log, Points, Rewind
 from madang.domain.ids import check_id, is_id, new_id
 from madang.domain.run_state import PRIMARY, outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
-from madang.errors import AccessDenied, Conflict, Diverged, InvalidInput, NotFound
+from madang.errors import AccessDenied, Conflict, Diverged, InvalidInput, NotFound, StorageError
 from madang.formats.frames import FrameBuilder
 from madang.formats.journal import Position, read_frames
 from madang.ports.records import Records, SegmentRow, StoredRun
@@ -23,6 +24,7 @@ from madang.ports.segments import SegmentFile, SegmentFiles
 from madang.services.history import History
 from madang.services.ingest import Ingest, RunSession, Taken
 
+_MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
 _PIECE = 16 << 20  # bytes of one segment that one transaction takes
 _SHELVES = "shelves"  # the setting that says which folders of runs are read
 _RUNS_TOGETHER = 50  # short runs that share one transaction, for a store that is read anew
@@ -137,8 +139,9 @@ class Tracking:
                     pieces.append((taken, over))
             self._store(session, pieces)
             lost = [taken.row.id for taken, over in pieces if over and self._is_lost(session, taken.row.id)]
-        files += [self._state_lost(run, session, segment) for segment in lost]
-        return more or bool(lost)
+        stated = [self._state_lost(run, session, segment) for segment in lost]
+        files += [file for file in stated if file is not None]
+        return more or any(stated)
 
     def _over(self, session: RunSession, segment: str) -> bool:
         """Whether a segment that nobody holds is complete.
@@ -157,8 +160,11 @@ class Tracking:
         writer = state.segments[segment].header.writer
         return (writer in PRIMARY or writer == "launcher") and outcome_of_segment(state, segment) is None
 
-    def _state_lost(self, run: str, session: RunSession, segment: str) -> SegmentFile:
-        """A segment of its own that says so. Its id follows from the lost one's, so that it is written only once."""
+    def _state_lost(self, run: str, session: RunSession, segment: str) -> SegmentFile | None:
+        """A segment of its own that says so. Its id follows from the lost one's, so that it is written only once.
+
+        None where this user may not write: the store is read all the same.
+        """
         assert self._files is not None
         state = session.stored.state
         own = blake2b(f"lost {run} {segment}".encode(), digest_size=16).hexdigest()
@@ -166,7 +172,12 @@ class Tracking:
         builder = FrameBuilder()
         builder.add(events.Header(run, own, state.project, "follower", host=self._host), seen)
         builder.add(events.Finished("crashed", of=segment), seen)
-        self._files.put(run, own, builder.data)
+        try:
+            self._files.put(run, own, builder.data)
+        except StorageError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _MAY_NOT:
+                return None
+            raise
         return SegmentFile(run, own, len(builder.data), False)
 
     def _store(self, session: RunSession, pieces: list[tuple[Taken, bool]], raw: bytes = b"") -> None:

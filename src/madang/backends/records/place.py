@@ -1,4 +1,4 @@
-"""Where a workspace's records lie: beside its segments, unless the file system cannot hold SQLite."""
+"""Where a workspace's records lie: beside its segments, unless SQLite cannot write there."""
 
 from __future__ import annotations
 
@@ -20,19 +20,40 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 def records_path(store: str, env: Mapping[str, str], mounts: str = "/proc/self/mounts") -> str:
     """The path of records.db for a store; its folder exists afterwards.
 
-    On a network file system it lies in the user's state folder, named by the store's path: it is an index, made anew on
-    each machine. Where the mounts cannot be told (not Linux) it lies in the store.
+    On a network file system, and where this user may not write, it lies in the user's state folder, named by the
+    store's path: it is an index, made anew on each machine. Where the mounts cannot be told (not Linux) it lies in the
+    store if that can be written.
     """
-    if not _NETWORK.match(_file_system(os.path.realpath(store), mounts)):
+    named = os.path.realpath(store)
+    if not _writable(store):
+        named += _which(store)
+    elif not _NETWORK.match(_file_system(named, mounts)):
         return f"{store}/records.db"
     state = env.get("XDG_STATE_HOME", "") or os.path.expanduser("~/.local/state")
-    name = blake2b(os.path.realpath(store).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    name = blake2b(named.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
     folder = os.path.join(state, "madang", name)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as error:
         raise refused(folder, error) from error
     return f"{folder}/records.db"
+
+
+def _writable(store: str) -> bool:
+    """Whether SQLite can write there: the file, what it makes beside it, and the lock of `damage`."""
+    files = (f"{store}/records.db{ending}" for ending in ("", "-wal", "-shm", ".lock"))
+    return os.access(store, os.W_OK | os.X_OK) and all(
+        os.access(file, os.W_OK) for file in files if os.path.exists(file)
+    )
+
+
+def _which(store: str) -> str:
+    """What tells stores apart that are mounted at one place, one after the other: archives, snapshots."""
+    try:
+        found = os.stat(f"{store}/format")
+    except OSError:
+        return ""
+    return f"\0{found.st_dev} {found.st_ino} {found.st_mtime_ns}"
 
 
 def _file_system(path: str, mounts: str) -> str:
