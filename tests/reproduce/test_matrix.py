@@ -133,6 +133,18 @@ def test_code_changed_after_the_start(project: Project) -> None:
     assert found["verdict"] != "IDENTICAL"
 
 
+def test_a_file_in_git_that_changed_before_it_was_read(project: Project) -> None:
+    """A committed file that somebody edits after the capture, and the run then reads, was not what is on record."""
+    wait = "import time, pathlib; time.sleep(1.5); open('settings.json').read()\n"
+    code = wait + TRAIN.replace("SCALE", "1.0")
+    project.commit({"train.py": code, "settings.json": "1", "data.txt": "1", ".gitignore": IGNORED})
+    edit = "(sleep 0.8; echo 2 > settings.json) & exec python train.py 7"
+    run = project.run("--", "sh", "-c", edit)
+    assert project.madang("runs", "show", run, "--json").json["captured"]["changed"] == ["settings.json"]
+    project.write({"settings.json": "1"})
+    assert _reproduce(project, run, ok=None)["verdict"] != "IDENTICAL"
+
+
 def test_everything_missing_is_listed(project: Project) -> None:
     """All that is missing is named at once, before anything runs."""
     project.commit({"train.py": TRAIN.replace("SCALE", "1.0"), "data.txt": "1", ".gitignore": IGNORED})

@@ -24,6 +24,7 @@ class Capture:
     ended: int
     process_started: int
     changed: set[str] = field(default_factory=set)  # files written after the process had started
+    paths: frozenset[str] = frozenset()  # files whose text was captured: changed or untracked ones
 
 
 def of_process(
@@ -54,9 +55,21 @@ def of_process(
     writer.append(codec.ENVIRONMENT, asdict(environment.capture(started.executable, variables)))
     writer.append(codec.CAPTURED, {"began": began, "ended": ended, "changed": sorted(changed)})
     writer.sync()
-    return Capture(began, ended, since, changed)
+    return Capture(began, ended, since, changed, frozenset(found.paths))
 
 
 def changed_imports(done: Capture, imports: dict[str, int]) -> set[str]:
     """The imported files that were written after the process had started: it may have run another text than we read."""
     return {path for path, modified in imports.items() if modified > done.process_started + capture.CLOCK_TICK}
+
+
+def changed_reads(done: Capture, root: str, opened: set[str]) -> set[str]:
+    """The files of the code that were opened and had been written after the process had started.
+
+    A file in Git that somebody edits between the capture and the moment at which the script opens it was read with
+    another text than the one on record. Data that is tracked otherwise is told by its digest.
+    """
+    suspects = set(capture.changed_since(root, opened, done.process_started)) if root else set()
+    if not suspects:
+        return suspects
+    return suspects & (done.paths | set(GitProgram(root).tracked()))

@@ -54,6 +54,7 @@ class _Seen:
 
     imports: dict[str, int] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)  # all that was ever read; `read` is what waits to be resolved
     read: dict[str, int] = field(default_factory=dict)  # opened paths that were not resolved yet → when (µs)
     captured: int = 0  # time of the newest capture, by whichever follower
     told: set[str] = field(default_factory=set)  # segments of which some writer said how they ended
@@ -201,6 +202,7 @@ class FollowedRun:
                 self._seen.imports.update(event.files)
             case events.Opened():
                 self._seen.written.update(event.written)
+                self._seen.opened.update(event.read)
                 for path in event.read:
                     self._seen.read.setdefault(path, stamp.time)
             case _:
@@ -283,7 +285,7 @@ class FollowedRun:
             self._segment().append(codec.HEARTBEAT, {})
 
     def _last_pass(self) -> None:
-        """What can be said only when the processes have ended: all inputs, and which imported files had changed."""
+        """What can be said only when the processes have ended: all inputs, and which files of the code had changed."""
         while self._seen.read and self._resolve(INPUTS_AT_ONCE):
             pass
         if self._inputs is not None:
@@ -292,6 +294,7 @@ class FollowedRun:
         if done is None:
             return
         changed = (done.changed - self._seen.written) | capturing.changed_imports(done, self._seen.imports)
+        changed |= capturing.changed_reads(done, self.root, self._seen.opened - self._seen.written)
         if changed != done.changed:
             self._segment().append(
                 codec.CAPTURED, {"began": done.began, "ended": done.ended, "changed": sorted(changed)}
