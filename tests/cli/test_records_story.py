@@ -56,6 +56,8 @@ def test_change_runs(trained: Project) -> None:
     """Tags, notes, names and deletion are changed and undone; a change names all runs or changes none."""
     trained.madang("runs", "tag", "first", "baseline", "team=시각")
     trained.madang("runs", "tag", "first", "--remove", "team")
+    again = trained.madang("runs", "tag", "first", "--remove", "team")
+    assert (again.out.split()[0], "has no tag 'team'" in again.err) == ("unchanged", True)
     trained.madang("runs", "note", "first", "too slow")
     run = trained.madang("runs", "rename", "first", "renamed", "--json").json["runs"][0]
     assert run["notes"] == "too slow"
@@ -124,7 +126,11 @@ def test_models(trained: Project, tmp_path: Path) -> None:
         (["runs", "--order-by", "loss"], 1, "metrics.loss"),
         (["runs", "--columns", "metrics."], 1, "name was expected"),
         (["runs", "--cursor", "xyz"], 1, "cursor"),
-        (["runs", "--project", "nowhere"], 0, ""),
+        (["runs", "--project", "projcet"], 0, "no project 'projcet'. Near it: 'project'"),
+        (["runs", "--project", "nowhere", "--json"], 0, "no project 'nowhere'"),
+        (["runs", "--order-by", "metrics.loss sideways"], 1, "`asc` or `desc`"),
+        (["runs", "--columns", "name,,b"], 1, "The column is wrong"),
+        (["runs", "history", "first", "--key", "los"], 0, "no metric 'los'. Near it: 'loss'"),
         (["runs", "tag", "first"], 2, "No tag"),
         (["runs", "tag", "first", "=x"], 2, "needs a name"),
         (["models", "show", "nope"], 1, "nope"),

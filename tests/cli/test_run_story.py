@@ -191,7 +191,9 @@ def test_missing_output(project: Project, part: str) -> None:
     value = "gone.bin" if part == "--out" else "gone.bin:name"
     said = project.madang("run", part, value, "--", "true")
     assert "gone.bin" in said.err
-    assert project.madang("runs", "--json").json["runs"][0]["status"] == "finished"
+    run = project.madang("runs", "show", said.err.splitlines()[0], "--json").json
+    assert run["status"] == "finished"
+    assert any("gone.bin" in alert["text"] for alert in run["alerts"])
 
 
 def test_secrets_are_not_recorded(project: Project) -> None:

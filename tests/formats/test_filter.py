@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from madang.domain.query import (
     Order,
 )
 from madang.errors import InvalidInput
-from madang.formats.filter import parse_filter, parse_order, print_filter, print_order
+from madang.formats.filter import parse_field, parse_filter, parse_order, print_filter, print_order
 
 F1 = Field("metrics", "val/f1")
 NAME = Field("attributes", "name")
@@ -104,6 +105,22 @@ def test_wrong_text(text: str, place: int, says: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("read", "text", "what", "says"),
+    [
+        (parse_filter, "metrics.a > 1 sideways", "filter", "`and` or `or`"),
+        (parse_order, "metrics.a sideways", "order", "`asc` or `desc`"),
+        (parse_field, "metrics.a desc", "column", "commas"),
+        (parse_field, "a", "column", "metrics.a"),
+    ],
+)
+def test_wrong_text_says_what_it_is(read: Callable[[str], object], text: str, what: str, says: str) -> None:
+    """A filter, an order and a column are each called so, with the next step that fits them."""
+    with pytest.raises(InvalidInput, match=f"^The {what} is wrong") as caught:
+        read(text)
+    assert says in caught.value.hint
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "(" * 100_000,
@@ -127,7 +144,7 @@ def test_hostile_size(text: str) -> None:
 @example("params.\x00=1")
 def test_any_text_is_read_or_refused(text: str) -> None:
     """No text makes the reader fail in any other way than by saying so."""
-    for read in (parse_filter, parse_order):
+    for read in (parse_filter, parse_order, parse_field):
         with contextlib.suppress(InvalidInput):
             read(text)
 

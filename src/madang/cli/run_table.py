@@ -10,12 +10,12 @@ from madang.domain.compare import value_of
 from madang.domain.metrics import definition_of
 from madang.domain.query import Field
 from madang.domain.runs import RunRecord
-from madang.formats.filter import parse_order
+from madang.formats.filter import parse_field
 
 
 def parse_columns(text: str) -> list[Field]:
     """Columns as fields of the filter language, separated by commas."""
-    return [parse_order(part).field for part in _split(text) if part.strip()]
+    return [parse_field(part) for part in _split(text) if part.strip()]
 
 
 def _split(text: str) -> list[str]:

@@ -9,6 +9,8 @@ import click
 from madang.cli import output, records
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from madang.domain.runs import RunChange, RunRecord
     from madang.ports.reader import Reader
 
@@ -78,11 +80,14 @@ def list_runs(
     )
     with records.opened_reader() as reader:
         page = reader.runs(query)
+        if projects and not page.runs:
+            known = [project.name for project in reader.projects()]
+            _tell_unknown(reader.place, "project", projects, known)
         if as_json:
             output.data({"runs": [records.run_json(run) for run in page.runs], "next": page.next, "total": page.total})
             return
         if not page.runs:
-            output.note(f"No runs in {reader.place}." if not (where or text) else "No run fits.")
+            output.note("No run fits." if where or text or projects else f"No runs in {reader.place}.")
             return
         print_runs(page.runs, fields, [one.field for one in query.order], _METRICS_SHOWN)
         if page.next:
@@ -179,6 +184,8 @@ def history(
             if wanted
             else {}
         )
+    have = [*found.metrics, *(key for key, item in series.items() if len(item.steps))]
+    _tell_unknown(f"Run {found.id[:8]}", "metric", keys, have)
     if as_json:
         from madang.formats import native, wire
 
@@ -284,12 +291,27 @@ def rename(run: str, name: str, as_json: bool) -> None:
 def _change(names: tuple[str, ...], change: RunChange, done: str, as_json: bool) -> None:
     with records.opened_reader() as reader:
         found = [_find(reader, name) for name in names]  # all are known before any is changed
+        for run in found:
+            _tell_unknown(f"Run {run.id[:8]}", "tag", change.tags_removed, run.tags)
+        if change.tags_removed and not change.tags and not any(set(change.tags_removed) & {*run.tags} for run in found):
+            done = "unchanged"
         changed = [reader.change(run.id, change) for run in found]
     if as_json:
         output.data({"runs": [records.run_json(run) for run in changed]})
         return
     for run in changed:
         click.echo(f"{done} {run.id[:8]} {output.printable(run.name)}")
+
+
+def _tell_unknown(where: str, what: str, wanted: Iterable[str], known: Collection[str]) -> None:
+    """Say which of the wanted names are not there, with the near ones: it may be a slip."""
+    for name in wanted:
+        if name in known:
+            continue
+        from difflib import get_close_matches
+
+        near = ", ".join(repr(one) for one in get_close_matches(name, known, 3))
+        output.note(f"{where} has no {what} {name!r}." + (f" Near it: {near}." if near else ""))
 
 
 def _find(reader: Reader, name: str) -> RunRecord:

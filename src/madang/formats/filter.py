@@ -66,8 +66,20 @@ def parse_filter(text: str) -> Condition:
     if parser.at_end():
         return AllOf(())
     found = parser.either(0)
-    parser.expect_end()
+    parser.expect_end("Join comparisons with `and` or `or`.")
     return found
+
+
+def parse_field(text: str) -> Field:
+    """Read one field, as a column of a table names it.
+
+    Raises:
+        InvalidInput: the text is no field; the message shows where.
+    """
+    parser = _Parser(text, "column")
+    field = parser.field()
+    parser.expect_end("Separate columns with commas.")
+    return field
 
 
 def parse_order(text: str) -> Order:
@@ -81,7 +93,7 @@ def parse_order(text: str) -> Order:
     descending = parser.word("desc")
     if not descending:
         parser.word("asc")
-    parser.expect_end()
+    parser.expect_end("A field is followed by `asc` or `desc`, or by nothing.")
     return Order(field, descending)
 
 
@@ -163,9 +175,9 @@ class _Parser:
     def at_end(self) -> bool:
         return self.blank() == len(self.text)
 
-    def expect_end(self) -> None:
+    def expect_end(self, hint: str) -> None:
         if not self.at_end():
-            raise self.wrong("nothing was expected here", hint="Join comparisons with `and` or `or`.")
+            raise self.wrong("nothing was expected here", hint=hint)
 
     def peek_word(self) -> str:
         found = _WORD.match(self.text, self.blank())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -140,7 +141,8 @@ class Artifacts:
         found = self._records.versions.get(project, parsed.name, parsed.number, parsed.alias)
         if found is None:
             raise NotFound(
-                f"Project {project!r} has no {ref!r}.", hint=f"See `madang artifacts list {parsed.name} -p {project}`."
+                f"Project {project!r} has no {ref!r}.",
+                hint=f"See `madang artifacts list {shlex.quote(parsed.name)} -p {shlex.quote(project)}`.",
             )
         return found
 
