@@ -13,6 +13,8 @@ from madang.cli.main import run
 from madang.testing.chaos_hub import ChaosHub
 from madang.testing.written_store import WrittenStore
 
+ME = b'{"name": "kim", "level": "write", "projects": {}}'
+
 
 @pytest.fixture(autouse=True)
 def workspace(store: WrittenStore, hub: ChaosHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -88,17 +90,24 @@ def test_without_a_hub_there_is_nowhere_to_send(
     assert "MADANG_HUB" in capsys.readouterr().err
 
 
-def test_an_empty_store(capsys: pytest.CaptureFixture[str]) -> None:
-    """A store without runs is in order."""
+def test_an_empty_store(hub: ChaosHub, capsys: pytest.CaptureFixture[str]) -> None:
+    """A store without runs is in order, if the hub is there to say so."""
+    hub.answer = lambda method, path: (200, {"content-type": "application/json"}, ME)
     assert run(["sync"]) == 0
+    assert "no runs" in capsys.readouterr().err
     assert run(["sync", "--check", "--json"]) == 0
+    assert [path for _, path in hub.asked] == ["/api/v1/me"] * 2
+    hub.answer = lambda method, path: (200, {}, b"<html>")
+    for words in (["sync"], ["sync", "--check"]):
+        assert run(words) == 1
+        assert "does not answer as a hub" in capsys.readouterr().err
 
 
 def test_login_keeps_a_token_that_works(
     hub: ChaosHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The token is tried, kept for this hub and user alone, used by the next command, and forgotten on demand."""
-    hub.answer = lambda method, path: (200, {"content-type": "application/json"}, b'{"name": "kim"}')
+    hub.answer = lambda method, path: (200, {"content-type": "application/json"}, ME)
     monkeypatch.setattr("sys.stdin", io.StringIO("mdg_secret\n"))
     assert run(["login", hub.address + "/"]) == 0
     told = capsys.readouterr().err
@@ -122,4 +131,13 @@ def test_login_does_not_keep_a_token_that_fails(hub: ChaosHub, capsys: pytest.Ca
     assert "unknown token" in capsys.readouterr().err
     assert run(["login", "nonsense", "--token", "mdg_x"]) == 1
     assert run(["login", hub.address, "--token", " "]) == 2
+    assert not (Path(os.environ["XDG_CONFIG_HOME"]) / "madang").exists()
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"name": "kim"}', b'{"status": "ok"}', b"[]"])
+def test_login_to_what_is_no_hub(body: bytes, hub: ChaosHub, capsys: pytest.CaptureFixture[str]) -> None:
+    """Any JSON is not an answer of a hub: the token stays with its owner."""
+    hub.answer = lambda method, path: (200, {"content-type": "application/json"}, body)
+    assert run(["login", hub.address, "--token", "mdg_x"]) == 1
+    assert "does not answer as a hub" in capsys.readouterr().err
     assert not (Path(os.environ["XDG_CONFIG_HOME"]) / "madang").exists()

@@ -85,6 +85,16 @@ def test_an_error_without_sense_is_still_an_error(hub: ChaosHub, body: bytes) ->
         answering(hub, 404, body).request("GET", ("me",))
 
 
+@pytest.mark.parametrize("status", [418, 429, 500, 502, 503])
+@pytest.mark.parametrize("body", [b"", b"<html>", error_body("storage", hint="")])
+def test_every_failure_of_a_hub_has_a_next_step(hub: ChaosHub, status: int, body: bytes) -> None:
+    """A hub or proxy that says nothing of use still leaves its user with something to do."""
+    hub.answer = lambda method, path: (status, {}, body)
+    with pytest.raises(Unavailable) as told:
+        HubClient(hub.address, {}, attempts=1).request("GET", ("me",))
+    assert told.value.hint
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"\xc1", b'{"name": 5}', b"{" * 100_000])
 @pytest.mark.parametrize("kind", ["text/html", "application/json", "application/x-msgpack"])
 def test_nonsense_is_not_an_answer(hub: ChaosHub, body: bytes, kind: str) -> None:

@@ -41,8 +41,8 @@ def login(url: str, token: str | None, forget: bool) -> None:
         raise UsageError("The token is empty.", hint="Make one on the hub with `madang hub token create`.")
     client = HubClient(address, token=token)
     try:
-        me = client.get(("me",), dict[str, object])
+        me = client.account()
     finally:
         client.close()
     path = keep_token(address, token, os.environ)
-    output.note(f"Signed in to {address} as {me.get('name', '?')}; the token is kept in {path}.")
+    output.note(f"Signed in to {address} as {output.printable(me.name)}; the token is kept in {path}.")

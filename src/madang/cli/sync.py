@@ -55,6 +55,9 @@ def sync(runs: tuple[str, ...], address: str | None, checking: bool, as_json: bo
         return _check_here(store, chosen, as_json)
     hub = HubClient(address)
     try:
+        if not _count(store, chosen):
+            hub.account()  # with nothing to send no other request would show that the hub is there and knows us
+            output.note(f"There are no runs in {store}.")
         return _check(hub, store, chosen, as_json) if checking else _send(hub, store, chosen, as_json)
     finally:
         hub.close()
@@ -108,7 +111,7 @@ def _check_here(store: str, chosen: list[str] | None, as_json: bool) -> int:
     from madang.client.sync import check_here, link_segments
     from madang.wiring import local_reader
 
-    here = local_reader(store=store)
+    here = local_reader(store=store, make=True)
     try:
         with TemporaryDirectory(prefix="check-", dir=f"{store}/tmp") as aside:
             link_segments(store, aside, chosen)

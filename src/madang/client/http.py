@@ -65,6 +65,14 @@ class Answer:
     url: str
 
 
+class Account(msgspec.Struct):
+    """Who a hub takes us for, and the levels they hold (`GET /me`)."""
+
+    name: str
+    level: str
+    projects: dict[str, str]
+
+
 class _Error(msgspec.Struct):
     code: str = ""
     message: str = ""
@@ -127,6 +135,10 @@ class HubClient:
     def get(self, path: Sequence[str], kind: type[T], query: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> T:
         """GET a record as MessagePack."""
         return self.decode(self.request("GET", path, query=query, headers={"accept": wire.MSGPACK}), kind)
+
+    def account(self) -> Account:
+        """Who is asking; the cheapest proof that a hub of madang answers at this address."""
+        return self.get(("me",), Account)
 
     def send(self, method: str, path: Sequence[str], value: Any, kind: type[T]) -> T:
         """Send a value as JSON and read the record that comes back."""
@@ -220,7 +232,10 @@ class HubClient:
         if kind is not None:
             raise kind(message, hint=said.hint or ("Run `madang login`." if status == 401 else ""))
         asked = _seconds(answer.headers.get("retry-after", "")) if status in _LATER else None
-        raise _unavailable(message, said.hint, asked)
+        hint = "Try again later; nothing is lost. Why it failed stands in the log of the hub."
+        raise _unavailable(
+            message, said.hint or (hint if status in _LATER else "Check the address in MADANG_HUB."), asked
+        )
 
     def _headers(self, more: Mapping[str, str] | None, size: int | None) -> dict[str, str]:
         headers = {"user-agent": f"madang/{__version__}", "accept": wire.JSON, **(more or {})}
