@@ -19,6 +19,8 @@ from madang.services.search import Search
 from madang.services.tracking import Tracking
 
 if TYPE_CHECKING:  # a command does not pay for what it does not use
+    from collections.abc import Callable
+
     from madang.config import HubConfig
     from madang.ports.git import Git
     from madang.ports.objects import Objects
@@ -38,6 +40,7 @@ class Engine:
         self.tracking = tracking
         self.search = Search(records, tracking)
         self._blobs = blobs
+        self.at_close: Callable[[], object] = _nothing
 
     @cached_property
     def blobs(self) -> Objects:
@@ -79,16 +82,24 @@ class Engine:
         self.records.close()
         if "blobs" in self.__dict__:
             self.blobs.close()
+        self.at_close()
 
 
-def open_store(path: str | None = None, store: str | None = None) -> Engine:
+def _nothing() -> None:
+    pass
+
+
+def open_store(path: str | None = None, store: str | None = None, *, make: bool = True) -> Engine:
     """The workspace store around a folder (the present one when None), made when it is missing.
 
-    ``path`` may also be a store itself; ``store`` names it for certain.
+    ``path`` may also be a store itself; ``store`` names it for certain. Without ``make``, for who only reads, a store
+    that is missing is empty and stays missing; what others write there meanwhile is seen.
     """
     if path and not store and os.path.exists(f"{path}/format"):
         store = path
     paths = layout.find_store(path or "", given=store or "")
+    if not make and not os.path.exists(f"{paths.store}/format"):
+        return _opened_aside(paths)
     layout.ensure(paths.store)
     place = records_path(paths.store, os.environ)
     try:
@@ -107,6 +118,22 @@ def _opened(paths: StorePaths, place: str) -> Engine:
         records.close()
         raise
     return Engine(paths, records, f"{paths.store}/blobs", tracking)
+
+
+def _opened_aside(paths: StorePaths) -> Engine:
+    """The engine of a store that is not there yet: its index lies in a temporary folder, which goes with the engine."""
+    import shutil
+    import tempfile
+    import weakref
+
+    folder = tempfile.mkdtemp(prefix="madang-")
+    try:
+        engine = _opened(paths, f"{folder}/records.db")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    engine.at_close = weakref.finalize(engine, shutil.rmtree, folder, ignore_errors=True)
+    return engine
 
 
 def _say(text: str) -> None:
@@ -145,9 +172,9 @@ def local_user() -> Principal:
         return local(f"uid {os.getuid()}")
 
 
-def local_reader(path: str | None = None, store: str | None = None) -> Reader:
-    """The reading side of the workspace store around a folder, or of the store named."""
-    return LocalReader(local_user(), open_store(path, store))
+def local_reader(path: str | None = None, store: str | None = None, *, make: bool = False) -> Reader:
+    """The reading side of the workspace store around a folder, or of the store named; with ``make`` it exists then."""
+    return LocalReader(local_user(), open_store(path, store, make=make))
 
 
 def reader(store: str | None = None, hub: str | None = None) -> Reader:

@@ -26,7 +26,7 @@ def ui(port: int, host: str, store: str | None, no_browser: bool) -> None:
     from madang.server.run import Address, serve
     from madang.wiring import local_user, open_store
 
-    engine = open_store(store=store)
+    engine = open_store(store=store, make=False)
 
     def announce(url: str) -> None:
         address = f"{url}/?token={engine.access.issue_one_time(local_user())}"
