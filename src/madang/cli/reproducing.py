@@ -11,6 +11,7 @@ from typing import Any
 
 from madang import wiring
 from madang.cli import launching
+from madang.client.segments import segments_of
 from madang.domain.reproduce import Judgement, cannot
 from madang.domain.runs import RunRecord
 from madang.errors import MadangError, NotFound
@@ -49,8 +50,12 @@ class Outcome:
 
 
 def is_foreign(run: RunRecord, env: dict[str, str]) -> bool:
-    """Whether another user or machine made the run: then its command is shown before it is run."""
-    return run.user != user_name(env) or run.host != os.uname().nodename
+    """Whether another user or machine made the run: then its command is shown before it is run.
+
+    What a record from a hub says of its user can be anything: only a run whose segments lie in this store is our own.
+    """
+    ours = bool(segments_of(layout.find_store().store, run.id))
+    return not ours or run.user != user_name(env) or run.host != os.uname().nodename
 
 
 def describe(run: RunRecord, say: Say) -> None:

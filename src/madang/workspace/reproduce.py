@@ -16,7 +16,7 @@ from madang.domain.events import FileRef, InputItem
 from madang.domain.redact import MASK
 from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
-from madang.errors import CorruptData, MadangError, Refused, StorageError
+from madang.errors import CorruptData, InvalidInput, MadangError, Refused, StorageError
 from madang.formats import store as layout
 from madang.ports.git import Git
 from madang.ports.reader import Reader
@@ -150,6 +150,7 @@ class Workspace:
             repo.close()
 
     def _as_read(self, repo: data_index.Repo, path: str, item: InputItem, place: Place) -> None:
+        check_path(item.path)
         if not item.digest:
             place.missing.append(f"{item.path}: it was changed before it could be told what the run had read")
             return
@@ -160,7 +161,6 @@ class Workspace:
             if not any(text.startswith(f"{item.path} ") for text in place.missing):
                 place.missing.append(_absent(item))
             return
-        check_path(item.path)
         _no_links_above(place.root, item.path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if os.path.lexists(path):
@@ -172,18 +172,23 @@ class Workspace:
     def _reads(self, run: RunRecord, place: Place, *, with_local: bool) -> None:
         """Files that the run opened and that are nowhere in the record: not in Git, not tracked, not captured."""
         made = {item.path for item in run.outputs}
+        opened = {path: how for path, how in run.opened.items() if _is_inside(path)}
         lost = [
             path
-            for path, how in run.opened.items()
+            for path, how in opened.items()
             if how == "r" and path not in made and not os.path.exists(os.path.join(place.root, path))
         ]
         modules = {
             path
             for path in run.imports
-            if "w" not in run.opened.get(path, "") and not os.path.exists(os.path.join(place.root, path))
+            if _is_inside(path)
+            and "w" not in opened.get(path, "")
+            and not os.path.exists(os.path.join(place.root, path))
         }
         lost += sorted(modules - set(lost))
-        for path in sorted(path for path, how in run.opened.items() if "r" in how):
+        for path in sorted(path for path, how in opened.items() if "r" in how):
+            if _link_above(place.root, path):
+                continue  # it may lead anywhere, and Git LFS writes none below it
             oid = lfs_objects.pointer_of(os.path.join(place.root, path))
             if oid and not lfs_objects.restore(os.path.join(place.root, path), self.git_dir):
                 place.missing.append(f"{path} (sha256:{oid}): its Git LFS object is not here; run `git lfs fetch`")
@@ -250,13 +255,30 @@ def _make_working_folder(run: RunRecord, root: str) -> None:
         os.makedirs(os.path.join(root, below), exist_ok=True)
 
 
-def _no_links_above(root: str, path: str) -> None:
-    """Refuse a path below a link: it may lead anywhere."""
+def _is_inside(path: str) -> bool:
+    """Whether a path of a record, which may be anybody's, stays inside the work tree."""
+    try:
+        check_path(path)
+    except InvalidInput:
+        return False
+    return True
+
+
+def _link_above(root: str, path: str) -> str:
+    """The first link on the way from the work tree to a path; empty when there is none."""
     above = root
     for part in path.split("/")[:-1]:
         above = os.path.join(above, part)
         if os.path.islink(above):
-            raise Refused(f"{path[:200]!r} lies below the link {os.path.relpath(above, root)!r}.")
+            return above
+    return ""
+
+
+def _no_links_above(root: str, path: str) -> None:
+    """Refuse a path below a link: it may lead anywhere."""
+    link = _link_above(root, path)
+    if link:
+        raise Refused(f"{path[:200]!r} lies below the link {os.path.relpath(link, root)!r}.")
 
 
 def _checked_bytes(file: BinaryIO, digest: str, what: str) -> bytes:
