@@ -135,6 +135,7 @@ def test_models(trained: Project, tmp_path: Path) -> None:
         (["runs", "tag", "first", "=x"], 2, "needs a name"),
         (["models", "show", "nope"], 1, "nope"),
         (["models", "show", "weights:v9"], 1, "weights:v9"),
+        (["artifacts", "show", "nope:v1", "-p", "저장소 없음"], 1, "-p '저장소 없음'"),
         (["models", "show", "a:b:c@"], 1, "a:b:c"),
         (["models", "promote", "weights:v1", "everywhere"], 1, "not a stage"),
         (["models", "register", "first", "other.bin", "-n", "x"], 1, "weights/model.onnx"),
