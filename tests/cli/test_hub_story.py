@@ -31,6 +31,7 @@ def test_everything_over_a_hub(project: Project, hub: str) -> None:
     """A run is uploaded before the command ends; it is listed, registered, fetched and reproduced from the hub."""
     project.commit({"train.py": TRAIN, ".gitignore": "metrics.json\nm.bin\n"})
     project.env["MADANG_HUB"] = hub
+    assert "no runs" in project.madang("sync").err
     run = project.run("-p", "시험", "--name", "first", "--out", "m.bin", "--", "python", "train.py", "0.5")
     page = project.madang("runs", "--filter", "metrics.acc > 0.4", "--order-by", "metrics.acc desc", "--json").json
     assert [(one["id"], one["status"]) for one in page["runs"]] == [(run, "finished")]
