@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.server import loops
 
 from madang.edges.native import events, live
 from madang.edges.native.live import Live
@@ -69,7 +70,7 @@ def test_nobody_listens_nobody_looks(store: Store) -> None:
         await asyncio.sleep(0.05)
         assert len(store.looks) == seen
 
-    asyncio.run(play())
+    loops.run(play())
 
 
 def test_a_move_reaches_all_streams_also_busy_ones(store: Store) -> None:
@@ -92,7 +93,7 @@ def test_a_move_reaches_all_streams_also_busy_ones(store: Store) -> None:
         with pytest.raises(Unavailable):
             await anext(hub.beats())
 
-    asyncio.run(play())
+    loops.run(play())
 
 
 def test_streams_are_limited(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +110,7 @@ def test_streams_are_limited(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
         await anext(hub.beats())
         hub.stop()
 
-    asyncio.run(play())
+    loops.run(play())
 
 
 def test_a_stream_ends_with_its_credential(store: Store) -> None:
@@ -133,6 +134,6 @@ def test_a_stream_ends_with_its_credential(store: Store) -> None:
         hub.stop()
         return found
 
-    (last,) = asyncio.run(play())
+    (last,) = loops.run(play())
     assert last.startswith(b"event: end\n")
     assert b'"code":"unauthenticated"' in last

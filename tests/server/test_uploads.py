@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from itertools import accumulate, pairwise
@@ -15,6 +14,7 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from tests.server import loops
 from tests.server.people import BASE, bearer
 
 from madang.config import HubConfig
@@ -126,7 +126,7 @@ def test_bodies_are_cut_at_frames(data: st.DataObject) -> None:
         return [piece async for piece in whole_frames(dripping())]
 
     ends = set(accumulate(map(len, parts)))
-    pieces = asyncio.run(taken())
+    pieces = loops.run(taken())
     assert b"".join(pieces) == body
     assert set(accumulate(map(len, pieces[:-1]))) <= ends
     if not cuts:

@@ -68,11 +68,7 @@ def init(
     how = _among(resume or env.get("MADANG_RESUME") or "never", _RESUME, "resume")
     where = layout.find_store(env=env, given=os.fspath(dir) if dir is not None else "")
     place = ranks.place(env, ranks.check_id(id) if id else "")
-    address = (hub if hub is not None else env.get("MADANG_HUB", "")) if chosen == "online" else ""
-    if address and not address.lower().startswith(("http://", "https://")):
-        raise InvalidInput(
-            f"{address[:200]!r} is not the address of a hub.", hint="Write it as https://hub.example.org."
-        )
+    address = _address(hub if hub is not None else env.get("MADANG_HUB", "")) if chosen == "online" else ""
     project = project_name(project or env.get("MADANG_PROJECT", ""), where.root or layout.present_folder())
     parameters = flatten(config) if config is not None else {}
     labels = tag_set(tags) if tags else {}
@@ -82,16 +78,7 @@ def init(
         resumed = _claim(where.store, place, how, address)
     if "MADANG_LAUNCHED" in env and place.run == env.get("MADANG_RUN_ID"):
         project = env.get("MADANG_PROJECT") or project  # a run is in one project: that of `madang run`
-    header: dict[str, Any] = {
-        "run": place.run,
-        "project": project,
-        "writer": "rank" if place.rank else "resume" if resumed else "process",
-        "host": os.uname().nodename,
-        "user": user_name(env),
-        "version": __version__,
-    }
-    if place.world > 1:
-        header |= {"rank": place.rank, "world": place.world}
+    header = _header(place, project, env, resumed=resumed)
     told = redact.text(name or ("" if place.parent else env.get("MADANG_NAME", "")))
     made = Run(header, told or new_name(place.run), where, chosen, address)
     if chosen == "disabled":
@@ -116,6 +103,26 @@ def init(
         made.set_tags(labels)
     _watch(made)
     return made
+
+
+def _address(given: str) -> str:
+    if given and not given.lower().startswith(("http://", "https://")):
+        raise InvalidInput(f"{given[:200]!r} is not the address of a hub.", hint="Write it as https://hub.example.org.")
+    return given
+
+
+def _header(place: ranks.Place, project: str, env: Mapping[str, str], *, resumed: bool) -> dict[str, Any]:
+    header: dict[str, Any] = {
+        "run": place.run,
+        "project": project,
+        "writer": "rank" if place.rank else "resume" if resumed else "process",
+        "host": os.uname().nodename,
+        "user": user_name(env),
+        "version": __version__,
+    }
+    if place.world > 1:
+        header |= {"rank": place.rank, "world": place.world}
+    return header
 
 
 def project_name(given: str, folder: str) -> str:
