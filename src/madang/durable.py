@@ -216,7 +216,9 @@ def clear_abandoned(area: str) -> None:
         try:
             descriptor = os.open(os.path.join(entry.path, "lock"), os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
-            remove_tree(entry.path)
+            # Without a lock it is empty: one that is being made just now, and no longer empty, or one being removed.
+            with suppress(OSError):
+                os.rmdir(entry.path)
             continue
         except OSError:
             continue  # not ours to touch
