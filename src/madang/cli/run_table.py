@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from madang.cli import output, records
 from madang.domain.compare import value_of
+from madang.domain.lineage import data_of
 from madang.domain.metrics import definition_of
 from madang.domain.query import Field
 from madang.domain.runs import RunRecord
@@ -101,6 +102,8 @@ def cell(run: RunRecord, field: Field) -> str:
         return records.number(run.config.get(field.key))
     if field.scope == "tags":
         return ("✓" if not run.tags[field.key] else run.tags[field.key]) if field.key in run.tags else ""
+    if field.scope == "data":
+        return data_of(run).get(field.key, "")
     if field.scope == "metrics":
         if field.statistic == "last" and field.key in run.summary:
             return records.number(run.summary[field.key])

@@ -182,6 +182,8 @@ class InputItem:
     recorded: str = ""
     size: int = 0
     tracked_by: str = ""
+    out: str = ""  # the tracked path that this is, or lies in, relative to the work tree's root
+    version: str = ""  # what is recorded for that: "md5:…" of a file, "md5:….dir" of a folder
 
 
 @value

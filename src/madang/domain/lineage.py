@@ -57,6 +57,26 @@ def reads_of(run: RunRecord) -> list[Edge]:
 
 
 def writes_of(run: RunRecord) -> list[Edge]:
+def data_of(run: RunRecord) -> dict[str, str]:
+    """Which version of which data a run read: tracked path → digest, name of an artifact → ``v3``.
+
+    A folder's digest has ``~`` before it when the run read a file of it that was not as recorded.
+    """
+    found: dict[str, str] = {}
+    for use in run.uses:
+        name, _, number = use.version.rpartition(":")
+        if name:
+            found[name] = number
+        elif use.path:
+            found[use.path] = use.digest
+    for item in run.inputs:
+        if item.out in ("", item.path):
+            found[item.path] = item.digest or f"~{item.recorded}"
+        elif item.digest != item.recorded or item.out not in found:
+            found[item.out] = item.version if item.digest == item.recorded else f"~{item.version}"
+    return found
+
+
     """Outputs of a run: versions, outputs it was told to keep, and other files it wrote."""
     edges = [Edge(run.id, "wrote", ref, kind="version") for ref in run.versions]
     edges += [Edge(run.id, "wrote", item.path, item.digest) for item in (*run.outputs,)]

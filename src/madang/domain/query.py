@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from madang.domain.values import value
 
-Scope: TypeAlias = Literal["metrics", "params", "tags", "attributes"]
+Scope: TypeAlias = Literal["metrics", "params", "tags", "data", "attributes"]
 Statistic: TypeAlias = Literal["last", "min", "max", "best", "mean"]
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "like", "ilike", "contains"]
 

@@ -34,7 +34,7 @@ MAX_TERMS = 300
 
 _SCOPES: dict[str, Scope] = {
     "metrics": "metrics", "metric": "metrics", "params": "params", "param": "params", "parameters": "params",
-    "parameter": "params", "config": "params", "tags": "tags", "tag": "tags", "attributes": "attributes",
+    "parameter": "params", "config": "params", "tags": "tags", "tag": "tags", "data": "data", "attributes": "attributes",
     "attribute": "attributes", "attr": "attributes", "run": "attributes",
 }  # fmt: skip
 _SYNONYMS = {
@@ -335,7 +335,7 @@ class _Parser:
         start, name = self.blank(), self.peek_word()
         if not name or name.lower() in _RESERVED:
             raise self.wrong(
-                "a field was expected", start, hint="Fields: metrics.NAME, params.NAME, tags.NAME, or an attribute."
+                "a field was expected", start, hint="Fields: metrics.NAME, params.NAME, tags.NAME, data.PATH, or an attribute."
             )
         self.at += len(name)
         if self.text.startswith("(", self.blank()) and name.lower() in _STATISTICS:

@@ -25,7 +25,7 @@ from madang.domain.values import value
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.ports.tokens import TokenRecords
 
-SEARCHED = frozenset({"params", "tags", "summary", "definitions"})
+SEARCHED = frozenset({"params", "tags", "summary", "definitions", "data"})
 
 
 @dataclass

@@ -13,7 +13,7 @@ from madang.errors import Conflict, InvalidInput
 from madang.formats.journal import KeySet, Position, decode_event, read_frames
 from madang.formats.manifest import manifest_digest
 from madang.formats.rows import Batch, decode
-from madang.ports.records import KeySetRow, Records, SegmentRow, StoredRun
+from madang.ports.records import SEARCHED, KeySetRow, Records, SegmentRow, StoredRun
 from madang.services.history import History
 from madang.services.sealing import SEAL_FROM, pack_pieces, seal
 from madang.services.summaries import add_rows, visible
@@ -24,6 +24,8 @@ _TOUCHES: dict[type, str] = {
     events.Summary: "summary",
     events.DefineMetric: "definitions",
 }
+    events.Use: "data",
+    events.Inputs: "data",
 _FEW = 500
 _LARGEST = 1 << 50  # bytes
 
@@ -62,7 +64,7 @@ class Ingest:
         """The run as stored, or a new one."""
         stored = self._records.runs.get(run)
         if stored is None:
-            return RunSession(StoredRun(RunState(run)), {"params", "tags", "summary", "definitions"}, new=True)
+            return RunSession(StoredRun(RunState(run)), set(SEARCHED), new=True)
         return RunSession(stored)
 
     def row(self, session: RunSession, segment: str) -> SegmentRow:

@@ -43,6 +43,10 @@ def make_run(number: int, project: str = P, **more: Any) -> StoredRun:
     if "goals" in more:
         for key, goal in more["goals"].items():
             apply(state, Stamp(1000 + at, segment, 5), events.DefineMetric(key, goal=goal))
+    if "data" in more:
+        uses = [events.Use(path, path=path, digest=digest) for path, digest in more["data"].items()]
+        for use in uses:
+            apply(state, Stamp(1000 + at, segment, 5), use)
     if "status" in more:
         apply(state, Stamp(2000 + at, segment, 6), events.Finished(more["status"]))
     return StoredRun(state)

@@ -53,6 +53,7 @@ def _runs(draw: st.DrawFn) -> list[dict[str, Any]]:
             "status": draw(st.sampled_from(["finished", "failed"])),
             "config": some(_PARAMS),
             "tags": {"best": draw(st.sampled_from(["", "yes"]))} if draw(st.booleans()) else {},
+            "data": {"자료/표.csv": draw(st.sampled_from(["md5:a", "~md5:b.dir"]))} if draw(st.booleans()) else {},
             "metrics": {key: [value, 0.0] if key == "loss" else [value] for key, value in some(_METRICS).items()},
         }
         for _ in range(draw(st.integers(1, 6)))
@@ -62,6 +63,7 @@ def _runs(draw: st.DrawFn) -> list[dict[str, Any]]:
 _fields = st.one_of(
     st.builds(Field, st.just("params"), st.sampled_from(["lr", "opt", "none"])),
     st.builds(Field, st.just("tags"), st.sampled_from(["best", "none"])),
+    st.builds(Field, st.just("data"), st.sampled_from(["자료/표.csv", "none"])),
     st.builds(
         Field,
         st.just("metrics"),
@@ -70,7 +72,7 @@ _fields = st.one_of(
     ),
     st.builds(Field, st.just("attributes"), st.sampled_from(["name", "status", "created_at", "duration", "id"])),
 )
-_values = st.sampled_from([0.1, 0.25, 1, 2, "adam", "0.1", "yes", "", "alpha", "good", "finished", 1003, True])
+_values = st.sampled_from([0.1, 0.25, 1, 2, "adam", "0.1", "yes", "", "alpha", "good", "finished", 1003, True, "md5:a"])
 _patterns = st.sampled_from(["al%", "%A%", "a\\%b\\_c", "_eta", "%"])
 _conditions: st.SearchStrategy[Condition] = st.recursive(
     st.one_of(
@@ -111,7 +113,7 @@ class SearchConformance:
         place = next(_places)
         project, base, model = f"p{place}", place << 8, []
         for place, spec in enumerate(runs):
-            stored = make_run(base + place, project, **{key: spec[key] for key in ("name", "config", "tags", "status")})
+            stored = make_run(base + place, project, **{key: spec[key] for key in ("name", "config", "tags", "data", "status")})
             put(records, stored, spec["metrics"])
             model.append(Model(stored, spec))
         for where, order in searches:
@@ -204,8 +206,8 @@ class Model:
                 "created_at": (self._created, None),
                 "duration": (2000 + (self._number & 0xFFFFFF) - self._created, None),
             }[field.key]
-        if field.scope == "tags":
-            return None, self._spec["tags"].get(field.key)
+        if field.scope in ("tags", "data"):
+            return None, self._spec[field.scope].get(field.key)
         if field.scope == "params":
             return self._param(field.key)
         found = self._metrics.get(field.key)
@@ -250,7 +252,7 @@ class Model:
         number, text = self.values(field)
         if op in ("like", "ilike", "contains"):
             return text is not None and _like(text, op, str(value))
-        numeric = isinstance(value, int | float) and not isinstance(value, bool) and field.scope != "tags"
+        numeric = isinstance(value, int | float) and not isinstance(value, bool) and field.scope not in ("tags", "data")
         mine: Any = number if numeric else text
         if mine is None:
             return False

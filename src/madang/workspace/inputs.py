@@ -50,6 +50,8 @@ class Inputs:
                         recorded=f"md5:{found.recorded}" if found.recorded else "",
                         size=facts.st_size,
                         tracked_by=os.path.relpath(found.out.dvc_file, self.root),
+                        out=os.path.relpath(found.out.path, self.root),
+                        version=f"md5:{found.out.md5}" if found.out.md5 else "",
                     )
                 )
         return items, busy

@@ -16,6 +16,7 @@ from madang.backends.records.metrics import SqlMetrics
 from madang.backends.records.names import Names
 from madang.backends.records.search import Compiled, compile_search, is_prefix
 from madang.domain import events
+from madang.domain.lineage import data_of
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.formats.state import (
@@ -69,6 +70,8 @@ class SqlRuns(SqlMetrics):
                 self._put_params(stored.number, before, made)
             if "tags" in touched:
                 self._put_tags(stored.number, before, made)
+            if "data" in touched:
+                self._sync(stored.number, "data", {}, _data(made), lambda _: {})  # what was read stays read
             if "definitions" in touched and made.definitions:
                 self.put_goals(stored)
             if "summary" in touched:
@@ -205,6 +208,10 @@ def _params(made: RunRecord | None) -> dict[str, str]:
 
 def _tags(made: RunRecord | None) -> dict[str, str]:
     return {key: text[:_LONGEST].replace("\x00", "␀") for key, text in made.tags.items()} if made else {}
+
+
+def _data(made: RunRecord) -> dict[str, str]:
+    return {name: version.replace("\x00", "␀") for name, version in data_of(made).items()}
 
 
 def parameter_text(value: Any) -> str:

@@ -59,7 +59,7 @@ class Compiled:
 
 
 Narrow: TypeAlias = Callable[[str, int], bool]
-"""Whether a name's rows in a table (`metrics`, `params`, `tags`) are few enough to begin a search with."""
+"""Whether a name's rows in a table (`metrics`, `params`, `tags`, `data`) are few enough to begin a search with."""
 
 
 def compile_search(query: RunQuery, dialect: Dialect, names: Names, narrow: Narrow) -> Compiled:
@@ -251,8 +251,8 @@ def _place(field: Field, kind: str) -> tuple[str, str]:
     """The table in which a field lies, and the expression of its value; the table's alias is `f`."""
     if field.scope == "params":
         return "params", "f.number" if kind == "number" else "f.value"
-    if field.scope == "tags":
-        return "tags", "f.value"
+    if field.scope in ("tags", "data"):
+        return field.scope, "f.value"
     if kind == "any":
         return "metrics", "f.run"
     if kind == "text":  # a text has no minimum, maximum or mean
@@ -274,8 +274,8 @@ def is_prefix(text: str) -> bool:
 
 
 def _fitting(field: Field, value: Any) -> Any:
-    """The value to compare with: a tag is text, whatever it is compared with."""
-    return str(value) if field.scope == "tags" else value
+    """The value to compare with: a tag or version is text, whatever it is compared with."""
+    return str(value) if field.scope in ("tags", "data") else value
 
 
 def _kind(value: Any) -> str:

@@ -101,3 +101,10 @@ ON CONFLICT (name, run) DO UPDATE SET value = excluded.value;
 
 -- name: drop_tag
 DELETE FROM tags WHERE name = :name AND run = :run;
+
+-- name: put_data
+INSERT INTO data (name, run, value) VALUES (:name, :run, :value)
+ON CONFLICT (name, run) DO UPDATE SET value = excluded.value;
+
+-- name: count_data
+SELECT COUNT(*) FROM (SELECT 1 FROM data WHERE name = :name LIMIT :most) AS some;
