@@ -335,7 +335,9 @@ class _Parser:
         start, name = self.blank(), self.peek_word()
         if not name or name.lower() in _RESERVED:
             raise self.wrong(
-                "a field was expected", start, hint="Fields: metrics.NAME, params.NAME, tags.NAME, data.PATH, or an attribute."
+                "a field was expected",
+                start,
+                hint="Fields: metrics.NAME, params.NAME, tags.NAME, data.PATH, or an attribute.",
             )
         self.at += len(name)
         if self.text.startswith("(", self.blank()) and name.lower() in _STATISTICS:
