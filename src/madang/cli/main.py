@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("madang.cli.init:init", "Make a data repository, as dvc init does."),
     "add": ("madang.cli.add:add", "Track files and folders."),
     "status": ("madang.cli.status:status", "Show which tracked data differs from its record."),
+    "data": ("madang.cli.data:data", "Show what is known of tracked data."),
     "run": ("madang.cli.run:run", "Run any command, unchanged, and record it."),
     "runs": ("madang.cli.runs:runs", "List, show and change runs."),
     "compare": ("madang.cli.compare:compare", "Set runs side by side."),

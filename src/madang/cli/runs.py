@@ -43,6 +43,7 @@ def runs() -> None:
 @click.option("-n", "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many.")
 @click.option("--text", default="", help="Search names, ids, notes and tags.")
 @click.option("--cursor", default="", help="Go on where the page before ended (`next` of --json).")
+@click.option("--data", metavar="PATH[=VERSION]", default="", help="Only runs that read this tracked path or artifact.")
 @click.option("--deleted", is_flag=True, help="Deleted runs instead.")
 @_JSON
 def list_runs(
@@ -53,6 +54,7 @@ def list_runs(
     limit: int,
     text: str,
     cursor: str,
+    data: str,
     deleted: bool,
     as_json: bool,
 ) -> None:
@@ -63,9 +65,12 @@ def list_runs(
       madang runs list --project wine --order-by "metrics.log_loss asc"
       madang runs list --filter "params.C in (1, 10) or tags.baseline is not null" --json
       madang runs list --columns "name,params.C,metrics.accuracy"
+      madang runs list --data data/train.csv
     """
+    from dataclasses import replace
+
     from madang.cli.run_table import parse_columns, print_runs
-    from madang.domain.query import RunQuery
+    from madang.domain.query import AllOf, RunQuery
     from madang.formats.filter import parse_filter, parse_order
 
     fields = parse_columns(columns)
@@ -79,7 +84,13 @@ def list_runs(
         text,
     )
     with records.opened_reader() as reader:
+        if data:
+            from madang.cli.data_uses import condition
+
+            query = replace(query, where=AllOf((query.where, condition(reader, data))))
         page = reader.runs(query)
+        if any(field.scope == "data" for field in fields):  # what a run read is not in the short form of it
+            page.runs[:] = [reader.run(run.id) for run in page.runs]
         if projects and not page.runs:
             known = [project.name for project in reader.projects()]
             _tell_unknown(reader.place, "project", projects, known)
@@ -87,7 +98,7 @@ def list_runs(
             output.data({"runs": [records.run_json(run) for run in page.runs], "next": page.next, "total": page.total})
             return
         if not page.runs:
-            output.note("No run fits." if where or text or projects else f"No runs in {reader.place}.")
+            output.note("No run fits." if where or text or projects or data else f"No runs in {reader.place}.")
             return
         print_runs(page.runs, fields, [one.field for one in query.order], _METRICS_SHOWN)
         if page.next:

@@ -10,6 +10,7 @@ from blake3 import blake3
 
 from madang.client.http import HubClient
 from madang.domain.events import BlobRef
+from madang.domain.lineage import DataUse
 from madang.domain.pages import ConsolePage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord
@@ -58,6 +59,10 @@ class HubReader:
             ("runs",), native.Page, [(key, value) for key, value in asked if value != "" or key == "keys"]
         )
         return RunPage([native.read_run(run) for run in page.runs], page.next, page.total)
+
+    def data_uses(self, data: str) -> list[DataUse]:
+        """See `Reader.data_uses`."""
+        return self._client.get(("data", "uses"), dict[str, list[DataUse]], {"of": data})["uses"]
 
     def metric_keys(
         self, project: str, runs: Sequence[str] | None = None, contains: str = "", limit: int = 1000

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from madang.domain.runs import RunRecord
+from madang.domain.values import value
 
 How: TypeAlias = Literal["declared", "opened", "wrote"]
 
 
-@dataclass(frozen=True)
+@value
 class Edge:
     """One thing that a run read or wrote: a version (``name:v3``) or a path with its digest."""
 
@@ -22,7 +23,7 @@ class Edge:
     kind: Literal["version", "file"] = "file"
 
 
-@dataclass(frozen=True)
+@value
 class RunLineage:
     """What a run read and wrote."""
 
@@ -30,13 +31,25 @@ class RunLineage:
     writes: list[Edge] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@value
 class VersionLineage:
     """Who wrote a version and who used it; ids of runs, oldest first."""
 
     ref: str
     writers: list[str] = field(default_factory=list)
     readers: list[str] = field(default_factory=list)
+
+
+@value
+class DataUse:
+    """A run that read a tracked path or an artifact, and which version of it (as in `data_of`)."""
+
+    run: str
+    project: str
+    name: str
+    status: str
+    created_at: int
+    version: str
 
 
 def reads_of(run: RunRecord) -> list[Edge]:
@@ -56,7 +69,6 @@ def reads_of(run: RunRecord) -> list[Edge]:
     return edges
 
 
-def writes_of(run: RunRecord) -> list[Edge]:
 def data_of(run: RunRecord) -> dict[str, str]:
     """Which version of which data a run read: tracked path → digest, name of an artifact → ``v3``.
 
@@ -77,6 +89,7 @@ def data_of(run: RunRecord) -> dict[str, str]:
     return found
 
 
+def writes_of(run: RunRecord) -> list[Edge]:
     """Outputs of a run: versions, outputs it was told to keep, and other files it wrote."""
     edges = [Edge(run.id, "wrote", ref, kind="version") for ref in run.versions]
     edges += [Edge(run.id, "wrote", item.path, item.digest) for item in (*run.outputs,)]

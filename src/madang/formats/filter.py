@@ -34,8 +34,8 @@ MAX_TERMS = 300
 
 _SCOPES: dict[str, Scope] = {
     "metrics": "metrics", "metric": "metrics", "params": "params", "param": "params", "parameters": "params",
-    "parameter": "params", "config": "params", "tags": "tags", "tag": "tags", "data": "data", "attributes": "attributes",
-    "attribute": "attributes", "attr": "attributes", "run": "attributes",
+    "parameter": "params", "config": "params", "tags": "tags", "tag": "tags", "data": "data",
+    "attributes": "attributes", "attribute": "attributes", "attr": "attributes", "run": "attributes",
 }  # fmt: skip
 _SYNONYMS = {
     "run_id": "id", "run_name": "name", "start_time": "started_at", "end_time": "ended_at", "created": "created_at",

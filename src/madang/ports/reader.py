@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
 from madang.domain.events import BlobRef
+from madang.domain.lineage import DataUse
 from madang.domain.pages import ConsolePage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord
@@ -41,6 +42,10 @@ class Reader(Protocol):
 
     def runs(self, query: RunQuery) -> RunPage:
         """One page of a search; the runs come without their long lists (files, packages, opened paths)."""
+        ...
+
+    def data_uses(self, data: str) -> list[DataUse]:
+        """The runs that read a tracked path or an artifact, with the version each read, oldest first."""
         ...
 
     def metric_keys(

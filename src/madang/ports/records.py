@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from madang.domain.lineage import DataUse
 from madang.domain.metrics import MetricSummary
 from madang.domain.query import RunQuery
 from madang.domain.run_state import RunState
@@ -86,6 +87,10 @@ class RunRecords(Protocol):
 
     def get(self, run: str) -> StoredRun | None:
         """The whole run, or None."""
+        ...
+
+    def data_uses(self, data: str, projects: Collection[str] | None = None) -> list[DataUse]:
+        """The runs (deleted ones too) that read a tracked path or artifact, oldest first."""
         ...
 
     def put(self, stored: StoredRun, touched: Collection[str] = SEARCHED) -> None:

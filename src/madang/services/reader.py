@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from madang.domain.access import Principal
 from madang.domain.events import BlobRef
+from madang.domain.lineage import DataUse
 from madang.domain.pages import ConsolePage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord
@@ -82,6 +83,10 @@ class LocalReader:
     def runs(self, query: RunQuery) -> RunPage:
         """See `Reader.runs`."""
         return self._services.search.runs(self.who, query)
+
+    def data_uses(self, data: str) -> list[DataUse]:
+        """See `Reader.data_uses`."""
+        return self._services.search.data_uses(self.who, data)
 
     def metric_keys(
         self, project: str, runs: Sequence[str] | None = None, contains: str = "", limit: int = 1000

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from madang.domain.access import Permission, Principal
+from madang.domain.lineage import DataUse
 from madang.domain.metrics import MetricSummary
 from madang.domain.pages import ChangedPage, ConsolePage, NewPoints, RowPage, RunPage
 from madang.domain.query import RunQuery
@@ -82,6 +83,11 @@ class Search:
         stored = self._resolve(who, text)
         metrics = self._records.runs.metrics([stored.number], None, 1 << 40)[stored.number]
         return self._record(stored, metrics, self._records.versions.of_runs([stored.state.run]))
+
+    def data_uses(self, who: Principal, data: str) -> list[DataUse]:
+        """The runs that read a tracked path or an artifact, with the version each read, oldest first."""
+        self._tracking.catch_up()
+        return self._records.runs.data_uses(data, self._readable(who, None))
 
     def metric_keys(
         self, who: Principal, project: str, runs: Sequence[str] | None = None, contains: str = "", limit: int = 1000

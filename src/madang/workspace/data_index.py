@@ -82,8 +82,18 @@ class Repo:
         if out is None or not os.path.isfile(path):
             return None
         inside = path[len(out.path) + 1 :]
-        recorded = self._listing(out).get(inside) if out.is_dir else out.md5 if not inside else None
+        recorded = self.files_of(out).get(inside) if out.is_dir else out.md5 if not inside else None
         return FileDigest(path, hashing.file_md5(self.repository.state, path), recorded, out, inside)
+
+    def files_of(self, out: TrackedOut) -> dict[str, str]:
+        """What is recorded of a tracked folder: MD5 by path; nothing when the cache lacks its listing."""
+        assert out.md5 is not None
+        if out.md5 not in self._listings:
+            try:
+                self._listings[out.md5] = self.repository.cache.listing(out.md5)
+            except NotFound:
+                self._listings[out.md5] = {}
+        return self._listings[out.md5]
 
     def current_md5(self, path: str) -> str | None:
         """What a tracked file or folder holds now (a folder's ends with ``.dir``); None when nothing is there.
@@ -143,15 +153,6 @@ class Repo:
         below = os.path.relpath(self.root, self.repository.git_root or self.root)
         root = os.path.normpath(os.path.join(worktree_root, below))
         return Repository(root, cache_dir=self.repository.cache.folder)
-
-    def _listing(self, out: TrackedOut) -> dict[str, str]:
-        assert out.md5 is not None
-        if out.md5 not in self._listings:
-            try:
-                self._listings[out.md5] = self.repository.cache.listing(out.md5)
-            except NotFound:
-                self._listings[out.md5] = {}
-        return self._listings[out.md5]
 
 
 def _check_all(found: Iterable[TrackedOut]) -> None:

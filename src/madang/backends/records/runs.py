@@ -16,7 +16,7 @@ from madang.backends.records.metrics import SqlMetrics
 from madang.backends.records.names import Names
 from madang.backends.records.search import Compiled, compile_search, is_prefix
 from madang.domain import events
-from madang.domain.lineage import data_of
+from madang.domain.lineage import DataUse, data_of
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.formats.state import (
@@ -156,6 +156,15 @@ class SqlRuns(SqlMetrics):
         rows = self._db.rows("fetch_numbers", numbers=list(numbers)) if numbers else []
         found = {stored.number: stored for stored in map(_stored, rows)}
         return [found[number] for number in numbers if number in found]
+
+    def data_uses(self, data: str, projects: Collection[str] | None = None) -> list[DataUse]:
+        """The runs that read some data."""
+        number = self._names.numbers([data]).get(data)
+        if number is None:
+            return []
+        rows = self._db.rows("data_uses", name=number)
+        uses = [DataUse(bytes(run).hex(), *more) for run, *more in rows]
+        return [use for use in uses if projects is None or use.project in projects]
 
     def _is_narrow(self, projects: tuple[str, ...] | None, table: str, name: int) -> bool:
         if projects is None:

@@ -111,6 +111,11 @@ def metric_keys(call: NativeCall) -> Any:
     return {"keys": found}
 
 
+def data_uses(call: NativeCall) -> Any:
+    """GET /data/uses."""
+    return {"uses": call.services.search.data_uses(call.who, call.text("of"))}
+
+
 class HistoryBody(Struct, forbid_unknown_fields=True):
     """Which series to read. ``keys`` null: all; ``samples`` null: every point."""
 

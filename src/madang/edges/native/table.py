@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from madang.domain.access import Permission
+from madang.domain.lineage import DataUse
 from madang.domain.versions import PointerChange
 from madang.edges.native import artifacts, commands, events, openapi, people, runs, uploads
 from madang.formats import native
@@ -21,6 +22,12 @@ class Projects(Struct):
     """All readable projects."""
 
     projects: list[Project]
+
+
+class DataUses(Struct):
+    """Runs that read some data."""
+
+    uses: list[DataUse]
 
 
 class MetricKeys(Struct):
@@ -90,6 +97,10 @@ def _runs() -> list[Route]:
         _route(
             "GET", "/projects/{project}/metrics", runs.metric_keys, READ, "Metric names", answer=MetricKeys,
             query=(Param("contains"), Param("run", repeated=True), Param("limit", "integer")),
+        ),
+        _route(
+            "GET", "/data/uses", runs.data_uses, READ, "Runs that read a tracked path or an artifact", answer=DataUses,
+            query=(Param("of", help="A path relative to the work tree's root, or an artifact's name."),),
         ),
         _route(
             "POST", "/history", runs.histories, READ, "Series of several runs", body=runs.HistoryBody,

@@ -106,5 +106,9 @@ DELETE FROM tags WHERE name = :name AND run = :run;
 INSERT INTO data (name, run, value) VALUES (:name, :run, :value)
 ON CONFLICT (name, run) DO UPDATE SET value = excluded.value;
 
+-- name: data_uses
+SELECT r.id, r.project, r.name, r.status, r.created_at, d.value FROM data d JOIN runs r ON r.number = d.run
+WHERE d.name = :name ORDER BY r.created_at, r.id;
+
 -- name: count_data
 SELECT COUNT(*) FROM (SELECT 1 FROM data WHERE name = :name LIMIT :most) AS some;

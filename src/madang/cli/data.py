@@ -1,0 +1,22 @@
+"""`madang data`: what is known of tracked data."""
+
+from __future__ import annotations
+
+import click
+
+from madang.cli.main import LazyGroup
+
+# name → (module:attribute, one-line help)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "uses": ("madang.cli.data_uses:uses", "Show which runs read some data, by version."),
+}
+
+
+@click.group(cls=LazyGroup, table=COMMANDS)
+def data() -> None:
+    """Show what is known of tracked data.
+
+    \b
+    Examples:
+      madang data uses data/train.csv
+    """
