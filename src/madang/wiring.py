@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.ports.reader import Reader
     from madang.services.access import Access
     from madang.services.artifacts import Artifacts
+    from madang.services.data import Data
     from madang.services.lineage import Lineage
     from madang.services.registry import Registry
 
@@ -55,6 +56,14 @@ class Engine:
         from madang.services.artifacts import Artifacts
 
         return Artifacts(self.records, self.blobs, self.tracking, os.path.join(self.store.store, "tmp"))
+
+    @cached_property
+    def data(self) -> Data:
+        """Objects of data remotes."""
+        from madang.services.data import Data
+
+        scratch = os.path.join(self.store.store, "tmp")
+        return Data(self.records, self.records.data_objects, self.blobs, scratch)
 
     @cached_property
     def registry(self) -> Registry:

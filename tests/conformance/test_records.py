@@ -12,12 +12,13 @@ from madang.backends.records import open_postgres, open_sqlite
 from madang.backends.records.database import migrations
 from madang.errors import CorruptData, Incompatible, StorageError, Unavailable
 from madang.ports.records import Records
+from madang.testing.data_objects import DataObjectsConformance
 from madang.testing.postgres import empty_database, postgres_server
 from madang.testing.records import RunsConformance, SegmentsConformance, make_run, put
 from madang.testing.search import SearchConformance
 
 
-class RecordsConformance(RunsConformance, SegmentsConformance, SearchConformance):
+class RecordsConformance(RunsConformance, SegmentsConformance, SearchConformance, DataObjectsConformance):
     """What every `Records` backend must do."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -15,6 +16,7 @@ from madang.domain.commands import CreateRun, Log
 from madang.domain.versions import Entry
 from madang.edges.native.openapi import describe
 from madang.errors import ConfigError
+from madang.formats.dvc.places import run_name
 from madang.http.routes import Route, RouteTable
 from madang.server.app import Application
 from madang.wiring import Engine
@@ -37,10 +39,17 @@ def filled(engine: Engine) -> dict[str, str]:
     engine.tracking.log(ADMIN, run.id, Log({CANARY: 1.0}, console=[CANARY]))
     engine.artifacts.create(ADMIN, "mine", CANARY, "model", [Entry("f.txt", blob.digest, blob.size)])
     engine.tracking.create(ADMIN, "theirs", CreateRun(name="other"))
+    md5, entry = hashlib.md5(data, usedforsecurity=False).hexdigest(), f"cmd: {CANARY}\n".encode()
+    head, rest = md5[:2], md5[2:]
+    inputs, _, value = run_name(entry).partition("/")
+    for key in (f"files/md5/{head}/{rest}", f"{head}/{rest}"):
+        engine.data.put(ADMIN, "mine", key, [data])
+    engine.data.put(ADMIN, "mine", f"runs/{inputs[:2]}/{inputs}/{value}", [entry])
     assert blob.digest == f"blake3:{blake3(data).hexdigest()}"
     return {
         "project": "mine", "run": run.id, "name": CANARY, "ref": "v1", "alias": "best", "digest": blob.digest,
-        "segment": "0" * 32, "path...": "f.txt", "id": "0" * 16,
+        "segment": "0" * 32, "path...": "f.txt", "id": "0" * 16, "head": head, "rest": rest, "prefix": inputs[:2],
+        "inputs": inputs, "entry": value,
     }  # fmt: skip
 
 
@@ -50,6 +59,10 @@ BODIES: dict[str, Any] = {
     "people_create_token": {"name": "x", "level": "admin"},
     "artifacts_point": {"number": 1},
     "artifacts_promote": {"stage": "production"},
+    "objects_sizes": {"keys": []},
+    "objects_get_many": {"keys": []},
+    "objects_put_many": {"objects": []},
+    "objects_delete": {"keys": []},
 }
 
 

@@ -1,4 +1,4 @@
-"""The ASGI application: the gate around the native edge, health, metrics and the page."""
+"""The ASGI application: the gate around the edges, health, metrics and the page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from madang.domain.access import Permission
+from madang.edges.dvc.table import table as dvc_table
 from madang.edges.native.live import Live
 from madang.edges.native.services import NativeServices
 from madang.edges.native.table import table
@@ -42,9 +43,10 @@ class Application:
             policy.cookie,
         )
         self._native = Dispatcher(table(), services)
+        self._dvc = Dispatcher(dvc_table(), engine.data)
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)
         self._pages = Pages(engine.access, policy.cookie, ui)
-        self.tables = (self._native.table, self._own.table)
+        self.tables = (self._native.table, self._own.table, self._dvc.table)
         self._gate: ASGIApp = Counted(Gate(self._route, engine.access, policy), self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,10 +58,11 @@ class Application:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = raw_path(scope)
-        prefix = self._native.table.prefix.encode()
-        if path == prefix or path.startswith(prefix + b"/"):
+        if _below(path, self._native.table.prefix):
             scope["madang.table"] = self._native.table
             await self._native(scope, receive, send)
+        elif _below(path, self._dvc.table.prefix):
+            await self._dvc(scope, receive, send)
         elif path in (b"/health", b"/metrics"):
             await self._own(scope, receive, send)
         else:
@@ -73,6 +76,11 @@ class Application:
         if raw_path(request.scope).startswith(b"/api/"):
             raise NotFound("There is no such version of the API.", hint="This release speaks /api/v1.")
         return await self._pages.answer(request)
+
+
+def _below(path: bytes, prefix: str) -> bool:
+    start = prefix.encode()
+    return path == start or path.startswith(start + b"/")
 
 
 def _own_routes(engine: Engine) -> list[Route]:

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from madang.domain.access import Permission, Principal, require
 from madang.domain.events import BlobRef
 from madang.domain.ids import check_digest
 from madang.domain.versions import Entry, VersionRecord, check_name, check_path, parse_ref
-from madang.errors import CorruptData, InvalidInput, NotFound, StorageError, TooLarge
+from madang.errors import InvalidInput, NotFound, TooLarge
 from madang.formats.manifest import manifest_digest
 from madang.ports.objects import Objects
 from madang.ports.records import CollectionRow, Records
+from madang.services.arriving import Claim, blob_key, store_blob
 from madang.services.tracking import Tracking
 
 MAX_ENTRIES = 2_000_000  # files of one version
-
-
-class _Hash(Protocol):
-    def update(self, data: bytes, /) -> object: ...
-
-    def hexdigest(self) -> str: ...
-
-
-def blob_key(digest: str) -> str:
-    """The key of a blob in its object store; ``digest`` is ``blake3:HEX``."""
-    name = digest.removeprefix("blake3:")
-    return f"{name[:2]}/{name[2:]}"
 
 
 class Artifacts:
@@ -64,21 +51,12 @@ class Artifacts:
             TooLarge, InvalidInput: more or fewer bytes than claimed.
             StorageError: the disk refused.
         """
-        import tempfile  # noqa: PLC0415 - commands that only read do not pay for it
-
         require(who, Permission.WRITE, project)
         check_name(project, "project")
-        claimed = check_digest(digest) if digest else ""
-        try:
-            os.makedirs(self._scratch, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._scratch, prefix="blob-") as file:
-                name, count = _take(file, pieces, claimed, size)
-                file.flush()
-                self._blobs.put(blob_key(name), Path(file.name), if_absent=True)
-        except OSError as error:
-            raise StorageError(f"Cannot store a blob in {self._scratch}: {error.strerror}.") from error
-        self._records.versions.hold_blobs(project, [name])
-        return BlobRef(name, count)
+        claim = Claim(check_digest(digest)) if digest else None
+        kept = store_blob(self._blobs, self._scratch, pieces, claim, size)
+        self._records.versions.hold_blobs(project, [kept.digest])
+        return kept
 
     def has_blob(self, who: Principal, project: str, digest: str) -> bool:
         """Whether a blob can be read in a project; False also for what exists elsewhere only."""
@@ -236,31 +214,3 @@ class Artifacts:
             project, found.name, found.number, description=description, metadata=metadata, tags=tags
         )
         return self.resolve(who, project, found.ref)
-
-
-def _take(file: Any, pieces: Iterable[bytes], claimed: str, size: int | None) -> tuple[str, int]:
-    """Write the pieces to a file while hashing them; (BLAKE3 name, bytes)."""
-    import hashlib  # noqa: PLC0415 - see put_blob
-
-    from blake3 import blake3  # noqa: PLC0415 - see put_blob
-
-    own = blake3()
-    algorithm, _, hexdigest = claimed.partition(":")
-    other: _Hash | None = None
-    if algorithm in ("md5", "sha256"):
-        other = hashlib.new(algorithm, usedforsecurity=False)
-    count = 0
-    for piece in pieces:
-        count += len(piece)
-        if size is not None and count > size:
-            raise TooLarge(f"More than the announced {size} bytes came.")
-        own.update(piece)
-        if other is not None:
-            other.update(piece)
-        file.write(piece)
-    if size is not None and count != size:
-        raise InvalidInput(f"{count} bytes came of {size}.", hint="The transfer was cut: send it again.")
-    name = own.hexdigest()
-    if claimed and (other.hexdigest() if other is not None else name) != hexdigest:
-        raise CorruptData(f"The bytes that came do not have the digest {claimed}.", hint="Send them again.")
-    return f"blake3:{name}", count

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from madang.backends.records.data_objects import SqlDataObjects
 from madang.backends.records.database import Database
 from madang.backends.records.journaled import ChangeLog, JournaledRuns, JournaledVersions, replay
 from madang.backends.records.names import Names
@@ -28,6 +29,7 @@ class SqlRecords:
         self.segments = SqlSegments(database, names)
         self.history = SqlHistory(database)
         self.versions = JournaledVersions(database, self._log) if self._log else SqlVersions(database)
+        self.data_objects = SqlDataObjects(database)
         self.tokens = SqlTokens(database)
         self.settings = SqlSettings(database)
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
-import anyio
-import anyio.from_thread
-import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -16,12 +13,12 @@ from madang.edges.native.services import NativeCall
 from madang.errors import CorruptData, InvalidInput, NotFound
 from madang.formats.segment import FRAME_HEAD, MAX_PAYLOAD
 from madang.http.calls import stream
+from madang.http.receiving import received
 from madang.services.tracking import SegmentPosition
 
 MAX_SEGMENT_BODY = 1 << 40  # bytes in one request; memory is bounded by PIECE and the largest frame
 MAX_BLOB = 1 << 44  # bytes
 PIECE = 1 << 20  # bytes gathered before they are applied
-_UPLOADS = anyio.CapacityLimiter(32)  # slow senders hold threads of their own, not those that readers need
 
 
 def _headers(at: SegmentPosition) -> dict[str, str]:
@@ -92,29 +89,15 @@ async def whole_frames(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def put_blob(call: NativeCall) -> Response:
     """PUT /projects/{project}/blobs/{digest}: the bytes are hashed as they come and kept only when they fit."""
     digest = check_digest(call.path["digest"])
-    declared = call.request.headers.get("content-length", "")
-    size = int(declared) if declared.isdigit() and len(declared) < 19 else None
-    pieces = aiter(stream(call.request, MAX_BLOB))
-
-    def arriving() -> Iterator[bytes]:
-        while True:
-            piece = anyio.from_thread.run(_next, pieces)
-            if piece is None:
-                return
-            yield piece
-
     try:
-        kept = await anyio.to_thread.run_sync(
-            lambda: call.services.artifacts.put_blob(call.who, call.path["project"], arriving(), digest, size),
-            limiter=_UPLOADS,
+        kept = await received(
+            call.request,
+            MAX_BLOB,
+            lambda pieces, size: call.services.artifacts.put_blob(call.who, call.path["project"], pieces, digest, size),
         )
     except CorruptData as error:  # the sender's bytes, not ours
         raise InvalidInput(error.message, hint=error.hint) from error
     return Response(None, 201, {"etag": f'"{kept.digest}"', "cache-control": "no-store"})
-
-
-async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(pieces, None)
 
 
 def get_blob(call: NativeCall) -> Response:

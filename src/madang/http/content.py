@@ -1,0 +1,56 @@
+"""Bytes of files, whole or in part."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from madang.errors import InvalidInput
+from madang.http.answers import user_content
+
+
+def send_file(
+    headers: Headers, file: BinaryIO, size: int, etag: str, *, name: str, mime: str = "", sandboxed: bool = False
+) -> Response:
+    """The bytes of an open file, which is closed in any case; ``headers`` of the request may ask for a single range.
+
+    Raises:
+        InvalidInput: a range outside the file.
+    """
+    try:
+        if headers.get("if-none-match") == etag:
+            file.close()
+            return Response(None, 304, {"etag": etag})
+        span = byte_range(headers, size, etag)
+        if span is not None:
+            file.seek(span[0])
+        answer = user_content(file, size, name=name, mime=mime, span=span, sandboxed=sandboxed)
+        answer.headers["etag"] = etag
+    except BaseException:
+        file.close()
+        raise
+    return answer
+
+
+def byte_range(headers: Headers, size: int, etag: str) -> tuple[int, int] | None:
+    """The first and last byte that the caller wants, None for all of them (also when it asks for several parts).
+
+    Raises:
+        InvalidInput: a range outside the file.
+    """
+    given = headers.get("range", "")
+    unit, _, spec = given.partition("=")
+    if unit.strip() != "bytes" or "," in spec or headers.get("if-range", etag) != etag:
+        return None
+    first, sign, last = spec.strip().partition("-")
+    if not sign or not (first + last).isdigit() or len(first + last) > 36:
+        return None
+    if first:
+        start, end = int(first), min(int(last) if last else size - 1, size - 1)
+    else:
+        start, end = max(size - int(last), 0), size - 1
+    if start > end:
+        raise InvalidInput(f"The range {given[:60]!r} lies outside the {size} bytes.")
+    return start, end

@@ -1,0 +1,165 @@
+"""Data objects of a project: what a remote of dvc holds, kept as blobs behind an index of its own keys."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from madang.domain.access import Permission, Principal, require
+from madang.domain.versions import check_name
+from madang.errors import Conflict, InvalidInput, NotFound, TooLarge
+from madang.formats.dvc.places import Check, check_place
+from madang.ports.data_objects import DataObject, DataObjects
+from madang.ports.objects import Objects
+from madang.ports.records import Records
+from madang.services.arriving import blob_key, store_blob
+
+MAX_KEYS = 10_000  # of one question
+MAX_PACK = 32 << 20  # bytes of objects in one answer
+
+log = logging.getLogger("madang.data")
+
+
+class Data:
+    """Objects by their keys (`formats.dvc.places`). Thread-safe.
+
+    Whether a key is there is told of the caller's project only. Bytes are taken when they are what the key says; what
+    two projects hold rests once.
+    """
+
+    def __init__(self, records: Records, index: DataObjects, blobs: Objects, scratch: str) -> None:
+        self._records = records
+        self._index = index
+        self._blobs = blobs
+        self._scratch = scratch
+
+    def put(
+        self, who: Principal, project: str, key: str, pieces: Iterable[bytes], size: int | None = None
+    ) -> DataObject:
+        """Store one object as its bytes come.
+
+        Raises:
+            InvalidInput: no key of an object, or fewer bytes than announced. TooLarge: more.
+            CorruptData: bytes that do not belong there.
+            Conflict: the project has other bytes under this key: two contents of one MD5.
+        """
+        require(who, Permission.WRITE, project)
+        name = check_name(project, "project")
+        check = Check(check_place(key))
+        kept = store_blob(self._blobs, self._scratch, pieces, check, size)
+        made = DataObject(key, kept.digest, kept.size, _now(), who.name)
+        self._note(name, [made])
+        return made
+
+    def put_many(self, who: Principal, project: str, objects: Sequence[tuple[str, bytes]]) -> int:
+        """Store many small objects, all or none, with one wait for the disk; returns how many. Raises as `put`."""
+        require(who, Permission.WRITE, project)
+        name, now = check_name(project, "project"), _now()
+        made: dict[str, DataObject] = {}
+        bodies: dict[str, bytes] = {}
+        for key, body in objects:
+            check = Check(check_place(key))
+            check.update(body)
+            check.finish()
+            digest = f"blake3:{blake3(body).hexdigest()}"
+            made[key] = DataObject(key, digest, len(body), now, who.name)
+            bodies[digest] = body
+        with self._blobs.batch() as batch:
+            for digest, body in bodies.items():
+                if self._blobs.stat(blob_key(digest)) is None:
+                    batch.put(blob_key(digest), body)
+        self._note(name, list(made.values()))
+        return len(made)
+
+    def _note(self, project: str, objects: Sequence[DataObject]) -> None:
+        with self._records.transaction():
+            others = self._index.add(project, objects)
+            if not others:
+                self._records.versions.hold_blobs(project, [item.digest for item in objects])
+        if others:
+            named = others[0]
+            log.error(
+                "project %r has %s as %s (sent by %r), and other bytes came for it",
+                project, named.key, named.digest, named.actor,
+            )  # fmt: skip
+            raise Conflict(
+                f"Project {project!r} has other bytes under {named.key}: two contents with one MD5.",
+                hint="Somebody made them so on purpose. Find out which of them is meant.",
+            )
+
+    def sizes(self, who: Principal, project: str, keys: Sequence[str]) -> list[int | None]:
+        """Bytes of each object in the order of the keys; None for one that the project lacks."""
+        require(who, Permission.READ, project)
+        _bounded(keys)
+        found = self._index.find(check_name(project, "project"), keys)
+        return [found[key].size if key in found else None for key in keys]
+
+    def open(self, who: Principal, project: str, key: str) -> tuple[BinaryIO, DataObject]:
+        """An open file of an object's bytes, which the caller closes, and what is known of it.
+
+        Raises:
+            NotFound: the project has no such object.
+        """
+        found = self._get(who, project, key)
+        return self._blobs.open(blob_key(found.digest)), found
+
+    def stat(self, who: Principal, project: str, key: str) -> DataObject:
+        """What is known of an object. Raises `NotFound`."""
+        return self._get(who, project, key)
+
+    def _get(self, who: Principal, project: str, key: str) -> DataObject:
+        require(who, Permission.READ, project)
+        found = self._index.find(check_name(project, "project"), [key]).get(key)
+        if found is None:
+            raise NotFound(f"Project {project!r} has no data object {key[:120]!r}.", hint="Push it from where it is.")
+        return found
+
+    def read_many(self, who: Principal, project: str, keys: Sequence[str]) -> list[tuple[str, bytes]]:
+        """The objects from the first key on, until their bytes would be over `MAX_PACK`; at least one.
+
+        What the project lacks is left out.
+        """
+        require(who, Permission.READ, project)
+        _bounded(keys)
+        found = self._index.find(check_name(project, "project"), keys)
+        objects: list[tuple[str, bytes]] = []
+        size = 0
+        for key in keys:
+            item = found.get(key)
+            if item is None:
+                continue
+            size += item.size
+            if size > MAX_PACK:
+                if not objects:
+                    raise TooLarge(f"{key} has {item.size} bytes.", hint="Read it on its own.")
+                break
+            objects.append((key, self._blobs.read(blob_key(item.digest))))
+        return objects
+
+    def list(
+        self, who: Principal, project: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> list[DataObject]:
+        """Objects by key, those greater than ``after``; a full answer may have more behind it."""
+        require(who, Permission.READ, project)
+        if not 1 <= limit <= MAX_KEYS:
+            raise InvalidInput(f"The limit is 1 to {MAX_KEYS}, not {limit}.")
+        return self._index.list(check_name(project, "project"), prefix, after, limit)
+
+    def delete(self, who: Principal, project: str, keys: Sequence[str]) -> None:
+        """Take objects out of the project. Their bytes stay for whatever else holds them."""
+        require(who, Permission.ADMIN, project)
+        _bounded(keys)
+        self._index.remove(check_name(project, "project"), keys)
+
+
+def _bounded(keys: Sequence[str]) -> None:
+    if len(keys) > MAX_KEYS:
+        raise TooLarge(f"{len(keys)} keys are more than {MAX_KEYS} in one question.", hint="Ask in portions.")
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
