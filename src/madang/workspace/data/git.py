@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from madang.errors import StorageError
+from madang.errors import NotFound, StorageError
 
 _ARGUMENTS = 500  # paths given to one program
 
@@ -38,6 +40,117 @@ def add(root: str, paths: Sequence[str]) -> None:
     done = _run(root, "add", "--", *paths)
     if done.returncode != 0:
         raise StorageError(f"git add failed: {os.fsdecode(done.stderr).strip()}", hint="Stage the files yourself.")
+
+
+def commit(root: str, revision: str) -> str | None:
+    """Full name of the commit that git knows by a revision (``HEAD~2``, a tag, a branch); None when it knows none."""
+    if not revision or revision.startswith("-") or "\0" in revision:
+        return None
+    done = _run(root, "rev-parse", "--verify", "--quiet", revision + "^{commit}")
+    return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
+def refs(root: str, pattern: str) -> list[str]:
+    """Full names of the refs below or like ``pattern``."""
+    done = _run(root, "for-each-ref", "--format=%(refname)", pattern)
+    return os.fsdecode(done.stdout).splitlines()
+
+
+def first_parents(root: str, revision: str, count: int) -> list[str]:
+    """``count`` commits from ``revision`` back along first parents; all of them when it is negative."""
+    if count == 0:
+        return []
+    limit = [] if count < 0 else [f"--max-count={count}"]
+    done = _run(root, "rev-list", "--first-parent", *limit, revision, "--")
+    return done.stdout.decode().split()
+
+
+def reachable(root: str, *, since: int | None = None) -> list[str]:
+    """Every commit that a branch, a tag, a remote branch or HEAD reaches, newest first.
+
+    ``since`` leaves those committed then (in seconds) or later, also behind younger parents.
+    """
+    starts = ["--branches", "--tags", "--remotes"]
+    if commit(root, "HEAD") is not None:
+        starts.append("HEAD")
+    done = _run(root, "log", "--format=%H %ct", *starts, "--")
+    rows = (line.split() for line in done.stdout.decode().splitlines())
+    return [name for name, when in rows if since is None or int(when) >= since]
+
+
+class GitEntry(NamedTuple):
+    """One name in a tree of git."""
+
+    name: str | None  # of the object; None for a submodule, whose objects are elsewhere
+    is_dir: bool
+    is_link: bool = False
+
+
+class GitObjects:
+    """The objects of one git repository, read by their names through one ``git cat-file`` that stays. Thread-safe."""
+
+    def __init__(self, root: str) -> None:
+        """``root`` is a work tree or a git folder. Nothing is started until the first read."""
+        self._root = root
+        self._lock = threading.Lock()
+        self._program: subprocess.Popen[bytes] | None = None
+        self._trees: dict[str, dict[str, GitEntry]] = {}
+
+    def read(self, name: str) -> bytes:
+        """Bytes of an object, by its name or any expression of git without a line break.
+
+        Raises:
+            NotFound: git has no such object.
+        """
+        with self._lock:
+            if self._program is None or self._program.poll() is not None:
+                self._program = _start(self._root, "cat-file", "--batch")
+            asked, answers = self._program.stdin, self._program.stdout
+            assert asked is not None
+            assert answers is not None
+            asked.write(os.fsencode(name) + b"\n")
+            asked.flush()
+            head = answers.readline().split()
+            if len(head) != 3 or not head[2].isdigit():
+                raise NotFound(
+                    f"git has no object {name} in {self._root}.", hint="In a shallow clone: git fetch --unshallow."
+                )
+            body = answers.read(int(head[2]))
+            answers.read(1)
+        return body
+
+    def tree(self, name: str) -> dict[str, GitEntry]:
+        """What a tree holds, by name."""
+        found = self._trees.get(name)
+        if found is None:
+            digits = len(name.removesuffix("^{tree}")) // 2
+            found = self._trees[name] = dict(_entries(self.read(name), digits))
+        return found
+
+    def close(self) -> None:
+        """End the program."""
+        with self._lock:
+            program, self._program = self._program, None
+        if program is not None:
+            program.communicate()
+
+
+def _entries(body: bytes, digits: int) -> Iterator[tuple[str, GitEntry]]:
+    """Entries of a tree's bytes; its names of objects take ``digits`` bytes each."""
+    start = 0
+    while start < len(body):
+        space, end = body.index(b" ", start), body.index(b"\0", start)
+        mode, path = body[start:space], body[space + 1 : end]
+        start = end + 1 + digits
+        name = body[end + 1 : start].hex()
+        is_module = mode == b"160000"
+        yield os.fsdecode(path), GitEntry(None if is_module else name, mode == b"40000", mode == b"120000")
+
+
+def _start(root: str, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["git", "-C", root, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
 
 
 def _run(root: str, *arguments: str, literal: bool = True, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

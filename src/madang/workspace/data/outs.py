@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from madang.errors import Incompatible, InvalidInput, NotFound
 from madang.formats.dvc import dvcfile
 from madang.formats.dvc.dvcfile import DvcFile, OutEntry
+from madang.formats.dvc.ignore import FILE_NAME as IGNORE_FILE
 from madang.formats.dvc.ignore import Ignore
 from madang.workspace.data.repository import Repository
-from madang.workspace.data.scan import HIDDEN_FOLDERS, rules_above, with_rules_of
+from madang.workspace.data.scan import HIDDEN_FOLDERS
+from madang.workspace.data.trees import FileTree, WorkTree
 
 PIPELINE = "dvc.yaml"
 
@@ -53,20 +55,26 @@ class Target:
     inside: str = ""
 
 
-def read_file(path: str) -> DvcFile:
-    """Parse one ``.dvc`` file. Raises `InvalidInput` when dvc would refuse it, `NotFound` when it is not there."""
+def read_file(path: str, text: bytes | None = None) -> DvcFile:
+    """Parse one ``.dvc`` file; ``text`` is what it holds when it was read already.
+
+    Raises:
+        InvalidInput: dvc would refuse it. NotFound: it is not there.
+    """
     try:
-        with open(path, encoding="utf-8") as file:
-            return dvcfile.parse(file.read(), path)
+        if text is None:
+            with open(path, "rb") as file:
+                text = file.read()
+        return dvcfile.parse(text.decode(), path)
     except FileNotFoundError:
         raise NotFound(f"{path} does not exist.") from None
     except UnicodeDecodeError:
         raise InvalidInput(f"{path} is not UTF-8 text.") from None
 
 
-def outs_of(path: str) -> list[TrackedOut]:
-    """The tracked paths of one ``.dvc`` file."""
-    parsed = read_file(path)
+def outs_of(path: str, text: bytes | None = None) -> list[TrackedOut]:
+    """The tracked paths of one ``.dvc`` file. Arguments and errors as `read_file`."""
+    parsed = read_file(path, text)
     folder = os.path.join(os.path.dirname(path), parsed.wdir)
     return [TrackedOut(os.path.normpath(os.path.join(folder, entry.path)), path, entry) for entry in parsed.outs]
 
@@ -85,74 +93,97 @@ def check_supported(out: TrackedOut) -> None:
         raise Incompatible(f"{out.dvc_file} belongs to a version-aware remote.", hint="Use dvc for this file.")
 
 
-def tracked(repository: Repository, top: str | None = None) -> list[TrackedOut]:
-    """Every tracked path at or below ``top`` (default: the whole repository), in the order of the ``.dvc`` files.
+def tracked(repository: Repository, top: str | None = None, *, tree: FileTree | None = None) -> list[TrackedOut]:
+    """Every tracked path at or below ``top`` (absolute; default: the whole repository), in the order of the files.
+
+    ``tree`` is where the records are read, by default the work tree. Paths are always those of the work tree.
 
     Raises:
         InvalidInput: a file that cannot be read.
     """
     found: list[TrackedOut] = []
     repository.pipelines.clear()
-    start = top or repository.root
-    for path in _dvc_files(repository, start, rules_above(repository.root, start), found):
-        found.extend(outs_of(path))
+    where = tree or WorkTree(repository)
+    start = repository.relative(top).replace(os.sep, "/") if top else ""
+    for path, text in _dvc_files(repository, where, "" if start == "." else start, found):
+        found.extend(outs_of(os.path.join(repository.root, path), text))
     return sorted(found, key=lambda out: out.dvc_file)
 
 
-def _dvc_files(repository: Repository, start: str, rules: Ignore, found: list[TrackedOut]) -> Iterator[str]:
+def _dvc_files(
+    repository: Repository, tree: FileTree, start: str, found: list[TrackedOut]
+) -> Iterator[tuple[str, bytes]]:
     """Walks down, but not into tracked folders: ``found`` is filled by the caller meanwhile."""
-    below_root = len(repository.root.rstrip("/")) + 1
-    waiting = [(start, rules)]
+    waiting = [(start, _rules_above(tree, start))]
     while waiting:
         folder, ignore = waiting.pop()
-        folders: list[str] = []
-        for entry in _entries(folder):
-            relative = entry.path[below_root:]
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name not in HIDDEN_FOLDERS and not (ignore and ignore.hides(relative, True)):
-                    folders.append(entry.path)
-            elif entry.name == PIPELINE:
-                repository.pipelines.append(entry.path)
-            elif _is_dvc_file(entry) and not (ignore and ignore.hides(relative, False)):
-                yield entry.path
+        entries = tree.entries(folder)
+        prefix = f"{folder}/" if folder else ""
+        if any(entry.name == IGNORE_FILE for entry in entries):
+            ignore = _with_rules_of(tree, ignore, folder)
+        for entry in entries:
+            if entry.name == PIPELINE:
+                repository.pipelines.append(os.path.join(repository.root, folder, entry.name))
+            elif (
+                not entry.is_dir
+                and _is_dvc_file(entry.name)
+                and not (ignore and ignore.hides(prefix + entry.name, False))
+            ):
+                text = tree.read(prefix + entry.name)
+                if text is not None:
+                    yield prefix + entry.name, text
         known = {out.path for out in found}
         waiting.extend(
-            (path, with_rules_of(ignore, repository.root, path[below_root:]))
-            for path in folders
-            if path not in known and not os.path.isdir(f"{path}/.dvc")
+            (prefix + entry.name, ignore)
+            for entry in entries
+            if entry.is_dir
+            and entry.name not in HIDDEN_FOLDERS
+            and not (ignore and ignore.hides(prefix + entry.name, True))
+            and os.path.join(repository.root, prefix + entry.name) not in known
+            and not tree.exists(f"{prefix}{entry.name}/.dvc")
         )
 
 
-def _is_dvc_file(entry: os.DirEntry[str]) -> bool:
-    return entry.name.endswith(dvcfile.SUFFIX) and entry.name != dvcfile.SUFFIX and entry.is_file()
+def _is_dvc_file(name: str) -> bool:
+    return name.endswith(dvcfile.SUFFIX) and name != dvcfile.SUFFIX
 
 
-def _entries(folder: str) -> Sequence[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except PermissionError:
-        return ()  # not ours to read: nothing of ours can be in it
+def _rules_above(tree: FileTree, folder: str) -> Ignore:
+    """The ``.dvcignore`` rules of the folders above ``folder``."""
+    ignore = Ignore()
+    parts = folder.split("/") if folder else []
+    for depth in range(len(parts)):
+        ignore = _with_rules_of(tree, ignore, "/".join(parts[:depth]))
+    return ignore
 
 
-def resolve(repository: Repository, targets: Sequence[str], *, recursive: bool = False) -> list[Target]:
+def _with_rules_of(tree: FileTree, ignore: Ignore, folder: str) -> Ignore:
+    text = tree.read(f"{folder}/{IGNORE_FILE}" if folder else IGNORE_FILE)
+    return ignore if text is None else ignore.with_file(folder, text.decode("utf-8", "surrogateescape"))
+
+
+def resolve(
+    repository: Repository, targets: Sequence[str], *, recursive: bool = False, tree: FileTree | None = None
+) -> list[Target]:
     """What the user named: tracked paths, ``.dvc`` files, paths inside tracked folders, with ``recursive`` any folder.
 
-    Nothing named means everything. Each out comes once; a path inside one that is named whole is left out.
+    Nothing named means everything. Each out comes once; a path inside one that is named whole is left out. ``tree`` is
+    where the records are read, by default the work tree.
 
     Raises:
         NotFound: a name that is none of these.
     """
+    where = tree or WorkTree(repository)
     if not targets:
-        return [Target(out) for out in tracked(repository)]
+        return [Target(out) for out in tracked(repository, tree=where)]
     everything: list[TrackedOut] | None = None
     chosen: dict[tuple[str, str], Target] = {}
     for name in targets:
         path = os.path.abspath(name)
-        direct = _direct(path)
+        direct = _direct(repository, where, path)
         if not direct:
             if everything is None:
-                everything = tracked(repository)
+                everything = tracked(repository, tree=where)
             direct = _among(path, everything, recursive)
         if not direct:
             raise NotFound(
@@ -164,13 +195,20 @@ def resolve(repository: Repository, targets: Sequence[str], *, recursive: bool =
     return [target for target in chosen.values() if not target.inside or target.out.path not in whole]
 
 
-def _direct(path: str) -> list[Target]:
-    if path.endswith(dvcfile.SUFFIX) and os.path.isfile(path):
-        return [Target(out) for out in outs_of(path)]
+def _direct(repository: Repository, tree: FileTree, path: str) -> list[Target]:
+    if _is_dvc_file(os.path.basename(path)):
+        text = _read(repository, tree, path)
+        if text is not None:
+            return [Target(out) for out in outs_of(path, text)]
     beside = path + dvcfile.SUFFIX
-    if os.path.isfile(beside):
-        return [Target(out) for out in outs_of(beside) if out.path == path]
-    return []
+    text = _read(repository, tree, beside)
+    return [] if text is None else [Target(out) for out in outs_of(beside, text) if out.path == path]
+
+
+def _read(repository: Repository, tree: FileTree, path: str) -> bytes | None:
+    if not path.startswith(repository.root.rstrip(os.sep) + os.sep):
+        return None
+    return tree.read(repository.relative(path).replace(os.sep, "/"))
 
 
 def _among(path: str, everything: Sequence[TrackedOut], recursive: bool) -> list[Target]:
@@ -179,7 +217,7 @@ def _among(path: str, everything: Sequence[TrackedOut], recursive: bool) -> list
             return [Target(out)]
         if path.startswith(out.path + os.sep):
             return [Target(out, path[len(out.path) + 1 :])]
-    if recursive and os.path.isdir(path):
+    if recursive:
         return [Target(out) for out in everything if out.dvc_file.startswith(path.rstrip(os.sep) + os.sep)]
     return []
 

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from madang.errors import ConfigError, NotAWorkspace
 from madang.formats.store import find_repository
 from madang.workspace.data.cache import Cache
+from madang.workspace.data.git import GitObjects
 from madang.workspace.data.settings import Settings
 from madang.workspace.data.state import State
 
@@ -62,6 +63,11 @@ class Repository:
         return None if self.settings.is_true("core", "no_scm") else find_repository(self.root)[0] or None
 
     @cached_property
+    def git_objects(self) -> GitObjects:
+        """What commits hold. Only with a git work tree."""
+        return GitObjects(self.git_root or self.root)
+
+    @cached_property
     def state(self) -> State:
         """What was hashed before."""
         folder = self.private_dir
@@ -92,9 +98,11 @@ class Repository:
         return os.path.relpath(path, self.root)
 
     def close(self) -> None:
-        """Give back the state's connection."""
+        """Give back the state's connection and end the git process."""
         if "state" in self.__dict__:
             self.state.close()
+        if "git_objects" in self.__dict__:
+            self.git_objects.close()
 
 
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs"}
