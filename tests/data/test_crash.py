@@ -70,7 +70,7 @@ def test_add(template: Path, tmp_path: Path, madang: Tool, mode: str) -> None:
         assert madang(repo, "add", "d").code == 0
         assert madang(repo, "status", "-q").code == 0
         assert "/d\n" in (repo / ".gitignore").read_text()
-        assert not list((repo / ".dvc" / "cache" / ".incoming").iterdir())
+        assert {path.name for path in (repo / ".dvc" / "cache" / ".incoming").iterdir()} == {"in-use"}
         assert not list(repo.glob(".*.madang"))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=DataCommand)
 @click.argument("targets", nargs=-1, type=click.Path())
-@click.option("-f", "--force", is_flag=True, help="Replace changed files too; they are kept under .dvc/tmp/madang.")
+@click.option("-f", "--force", is_flag=True, help="Replace changed files too; madang undo brings them back.")
 @click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it.")
 @click.option("--allow-missing", is_flag=True, help="Data that is not in the cache is no error.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
@@ -53,4 +53,4 @@ def show(report: Report, *, quiet: bool, as_json: bool) -> None:
             for path in paths:
                 click.echo(f"{name[0].upper()}\t{relative(path)}")
     if report.kept and not quiet:
-        output.note(f"What was replaced is kept in {relative(report.kept)}.")
+        output.note(f"What was replaced is kept in {relative(report.kept)}; madang undo brings it back.")

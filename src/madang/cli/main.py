@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pull": ("madang.cli.pull:pull", "Bring data from a remote into the cache and the workspace."),
     "fetch": ("madang.cli.fetch:fetch", "Bring data from a remote into the cache."),
     "checkout": ("madang.cli.checkout:checkout", "Restore data from the cache."),
+    "undo": ("madang.cli.undo:undo", "Bring back files that a forced command replaced."),
     "remote": ("madang.cli.remote:remote", "Manage remotes."),
     "hub": ("madang.cli.hub:hub", "Serve a team; manage its tokens."),
     "sync": ("madang.cli.sync:sync", "Send runs to a hub, or compare them with it."),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("targets", nargs=-1, type=click.Path())
 @click.option("-r", "--remote", help="The remote; otherwise the default one.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Objects fetched at once.")
-@click.option("-f", "--force", is_flag=True, help="Replace changed files too; they are kept under .dvc/tmp/madang.")
+@click.option("-f", "--force", is_flag=True, help="Replace changed files too; madang undo brings them back.")
 @click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it.")
 @click.option("--allow-missing", is_flag=True, help="Data that is nowhere is no error.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
@@ -47,7 +47,7 @@ def pull(
     with repository() as repo:
         chosen = resolved(repo, targets, recursive)
         moved = transfer.fetch(repo, chosen, open_remote, remote=remote, jobs=jobs, meter=meter(quiet or as_json))
-        report = checkout(repo, chosen, force=force, meter=meter(quiet or as_json))
+        report = checkout(repo, chosen, force=force, command="pull --force", meter=meter(quiet or as_json))
         if as_json:
             groups = {"added": report.added, "modified": report.modified, "deleted": report.deleted}
             shown = {name: [relative(path) for path in paths] for name, paths in groups.items()}

@@ -15,7 +15,7 @@ from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import git, gitignores, hashing, links, progress
 from madang.workspace.data.cache import Hashed
 from madang.workspace.data.hashing import Hashes
-from madang.workspace.data.locks import exclusive
+from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import TrackedOut, check_supported, outs_of, owner_of, tracked
 from madang.workspace.data.repository import DVC_DIR, Repository
 from madang.workspace.data.scan import rules_above, scan_tree
@@ -55,11 +55,10 @@ def add(repository: Repository, paths: Sequence[str], *, meter: progress.Meter =
         Refused: a path that must not be tracked: outside the repository, ``.dvc`` itself, in git, behind a link.
         Conflict: a file changed while it was read, or another command holds the repository.
     """
-    repository.check_locks_are_shared()
     wanted = list(dict.fromkeys(_checked(repository, path) for path in paths))
     _check_apart(wanted)
     os.makedirs(repository.private_dir, exist_ok=True)
-    with exclusive(repository.tmp_dir, wanted), Staging(repository.private_dir) as aside:
+    with hold(repository, wanted), Staging(repository.private_dir) as aside:
         done = _Work(repository, wanted, aside)
         everything = tracked(repository)
         for path in wanted:

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from madang.durable import Staging
 from madang.errors import CorruptData, NotFound, Refused
 from madang.formats.dvc.dvcfile import Content
-from madang.workspace.data import hashing, progress
+from madang.workspace.data import hashing, progress, undoing
 from madang.workspace.data.cache import Cache
 from madang.workspace.data.links import Linker, linker
-from madang.workspace.data.locks import exclusive
+from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import Target, TrackedOut, check_supported
 from madang.workspace.data.parallel import each
+from madang.workspace.data.replacing import check_unchanged, hidden, unsaved
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.scan import rules_above, scan_tree
 from madang.workspace.data.state import SETTLED_NS, FileKey, key_of, settled
@@ -34,8 +35,10 @@ class Plan:
     write: dict[str, str] = field(default_factory=dict)  # path below it ("" for the file itself) → md5
     remove: list[str] = field(default_factory=list)  # paths below it
     unsaved: list[str] = field(default_factory=list)  # absolute paths whose bytes are in no object
+    seen: dict[str, FileKey] = field(default_factory=dict)  # files to be replaced or removed, as looked at
     existed: bool = False
     whole: dict[str, str] = field(default_factory=dict)  # the recorded listing, when all of the folder is wanted
+    absent: set[str] = field(default_factory=set)  # objects that the cache lacks, or that are damaged
     made: dict[str, FileKey] = field(default_factory=dict)  # the files that were made, as they were when made
 
 
@@ -56,31 +59,35 @@ def checkout(
     targets: Iterable[Target],
     *,
     force: bool = False,
+    command: str = "checkout --force",
     meter: progress.Meter = progress.silent,
 ) -> Report:
     """Restore the targets. What the cache lacks is named in the report; the rest is restored.
+
+    ``command`` is what `undoing` says about files that were replaced by force.
 
     Raises:
         Refused: files that would be overwritten or removed hold bytes that are saved nowhere, and not ``force``.
         CorruptData: the listing of a folder is damaged; that folder was not touched.
         Conflict: another command holds the repository.
     """
-    repository.check_locks_are_shared()
     wanted = [target for target in targets if target.out.md5 is not None and target.out.entry.cache]
     for target in wanted:
         check_supported(target.out)
     report = Report()
-    with exclusive(repository.tmp_dir, [target.out.path for target in wanted]):
+    with hold(repository, [target.out.path for target in wanted]):
         plans = [plan for target in wanted if (plan := _plan(repository, target, report, meter)) is not None]
-        unsaved = [path for plan in plans for path in plan.unsaved]
-        if unsaved and not force:
-            shown = ", ".join(unsaved[:5]) + (f" and {len(unsaved) - 5} more" if len(unsaved) > 5 else "")
+        for plan in plans:
+            _check_objects(repository, plan, report, meter)
+        lost = [path for plan in plans for path in plan.unsaved if _is_in_the_way(plan, path)]
+        if lost and not force:
+            shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
             raise Refused(
                 f"These files hold changes that are saved nowhere: {shown}.",
-                hint="madang add them, or --force to replace them (they are then kept under .dvc/tmp/madang/replaced).",
+                hint="madang add them, or --force to replace them (madang undo brings them back).",
             )
-        if unsaved:
-            report.kept = _keep(repository, unsaved)
+        if lost:
+            report.kept = undoing.keep(repository, lost, command)
         maker = linker(repository)
         for plan in plans:
             _apply(repository, plan, maker, report, meter)
@@ -113,11 +120,13 @@ def _plan_file(repository: Repository, out: TrackedOut) -> Plan | None:
     if os.path.isdir(out.path) and not os.path.islink(out.path):
         plan.unsaved = [out.path]  # it may hold ignored files, too: kept as a whole
     elif os.path.exists(out.path):
-        md5 = hashing.file_md5(repository.state, out.path)
+        found = os.stat(out.path)
+        md5 = hashing.file_md5(repository.state, out.path, found)
         if md5 == out.md5:
             _set_exec_bit(out)
             return None
-        plan.unsaved = _unsaved(repository.cache, {out.path: md5})
+        plan.seen[""] = key_of(found)
+        plan.unsaved = unsaved(repository.cache, {out.path: md5})
     elif plan.existed:
         plan.unsaved = [out.path]  # a link whose target is gone: keep what it said
     plan.write[""] = out.md5
@@ -139,9 +148,11 @@ def _plan_folder(
         plan.write = dict(recorded)
         return plan
     if os.path.islink(out.path) or not os.path.isdir(out.path):
-        here = {out.path: hashing.file_md5(repository.state, out.path)} if os.path.isfile(out.path) else {}
-        plan.unsaved = _unsaved(repository.cache, here) if here else [out.path]
-        plan.remove, plan.write = [""], dict(recorded)
+        plan.remove, plan.write, plan.unsaved = [""], dict(recorded), [out.path]
+        if os.path.isfile(out.path):
+            found = os.stat(out.path)
+            plan.seen[""] = key_of(found)
+            plan.unsaved = unsaved(repository.cache, {out.path: hashing.file_md5(repository.state, out.path, found)})
         return plan
     tree = scan_tree(repository.root, out.path, rules_above(repository.root, out.path))
     row = repository.state.tree(out.path)
@@ -154,49 +165,56 @@ def _plan_folder(
     plan.write = {name: md5 for name, md5 in recorded.items() if present.get(name) != md5}
     if not inside:
         plan.remove = [name for name in present if name not in recorded]
-    replaced = {f"{out.path}/{name}": present[name] for name in [*plan.remove, *plan.write] if name in present}
-    plan.unsaved = _unsaved(repository.cache, replaced)
     if plan.write or plan.remove:
+        _look_at_what_goes(repository, plan, hashes)
         return plan
     content, _ = hashing.tree_content(hashes)
     hashing.remember_tree(repository.state, out.path, tree, content)
     return None
 
 
-def _unsaved(cache: Cache, files: dict[str, str]) -> list[str]:
-    """Those of the files (path → MD5 of its bytes) whose bytes no sound object holds."""
-    found = cache.look(set(files.values()))
-    wrong = cache.verify(found.keys, lambda _: None)
-    lost = wrong.union(found.missing)
-    return [path for path, md5 in files.items() if md5 in lost]
+def _look_at_what_goes(repository: Repository, plan: Plan, hashes: hashing.Hashes) -> None:
+    """Note the state of each file that will be replaced or removed, and which of them are saved nowhere."""
+    top, tree, present = plan.out.path, hashes.tree, hashes.files()
+    going = {name for name in (*plan.remove, *plan.write) if name in present}
+    plan.seen = {name: tree.key(index) for index, name in enumerate(tree.paths) if name in going}
+    files = {f"{top}/{name}": present[name] for name in going}
+    for path in hidden(top, [name for name in plan.write if name not in present]):
+        if os.path.islink(path) or not os.path.isfile(path):
+            plan.unsaved.append(path)
+        else:
+            found = os.stat(path)
+            plan.seen[path[len(top) + 1 :]] = key_of(found)
+            files[path] = hashing.file_md5(repository.state, path, found)
+    plan.unsaved += unsaved(repository.cache, files)
 
 
-def _keep(repository: Repository, paths: Sequence[str]) -> str:
-    """Move files aside that a forced checkout would replace. Returns the folder that holds them."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    folder = os.path.join(repository.private_dir, "replaced", f"{stamp}-{os.urandom(3).hex()}")
-    for path in paths:
-        target = os.path.join(folder, repository.relative(path))
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        os.rename(path, target)
-    return folder
-
-
-def _apply(repository: Repository, plan: Plan, maker: Linker, report: Report, meter: progress.Meter) -> None:
+def _check_objects(repository: Repository, plan: Plan, report: Report, meter: progress.Meter) -> None:
+    """Find out which objects are missing or damaged, before anything is touched."""
     cache, out = repository.cache, plan.out
     found = cache.look(set(plan.write.values()))
     with meter(sum(key.size for key in found.keys.values()), "B", f"checking {os.path.basename(out.path)}") as advance:
         wrong = cache.verify(found.keys, advance)
-    absent = wrong.union(found.missing)
+    plan.absent = wrong.union(found.missing)
     report.damaged.extend(sorted(wrong))
-    todo = {name: md5 for name, md5 in plan.write.items() if md5 not in absent}
-    if len(todo) < len(plan.write):
+    if not plan.absent.isdisjoint(plan.write.values()):
         report.missing.append(out.path)
+
+
+def _is_in_the_way(plan: Plan, path: str) -> bool:
+    """Whether a file is really replaced or removed: one whose object is missing stays as it is."""
+    md5 = plan.write.get(path[len(plan.out.path) + 1 :])
+    return md5 is None or md5 not in plan.absent
+
+
+def _apply(repository: Repository, plan: Plan, maker: Linker, report: Report, meter: progress.Meter) -> None:
+    out = plan.out
+    todo = {name: md5 for name, md5 in plan.write.items() if md5 not in plan.absent}
     if plan.existed and not todo and plan.write and not plan.remove:
         return
     modified = {name for name in todo if os.path.lexists(_below(out.path, name))}
     for name in plan.remove:
-        _remove(out.path, name)
+        _remove(out.path, name, plan.seen.get(name))
         if name:
             report.deleted.append(_below(out.path, name))
     if todo or not plan.write:
@@ -204,7 +222,7 @@ def _apply(repository: Repository, plan: Plan, maker: Linker, report: Report, me
             _write(repository, plan, todo, maker, advance)
     _report_written(plan, todo, modified, report)
     if plan.made:
-        _remember(repository, plan, whole=bool(plan.whole) and not absent)
+        _remember(repository, plan, whole=bool(plan.whole) and not plan.absent)
 
 
 def _report_written(plan: Plan, todo: dict[str, str], modified: set[str], report: Report) -> None:
@@ -235,7 +253,7 @@ def _write(repository: Repository, plan: Plan, todo: dict[str, str], maker: Link
         asides = [staging.new_path() for _ in todo]
         plan.made = _make_files(cache, asides, todo, maker, advance)
         for aside, name in zip(asides, todo, strict=True):
-            _put(aside, out, name)
+            _put(aside, out, name, plan.seen.get(name))
 
 
 def _make_files(
@@ -256,8 +274,9 @@ def _make_files(
     return made
 
 
-def _put(aside: str, out: TrackedOut, name: str) -> None:
+def _put(aside: str, out: TrackedOut, name: str, seen: FileKey | None) -> None:
     target = _below(out.path, name)
+    check_unchanged(target, seen)
     if name:
         _make_parents(out.path, name)
         if os.path.isdir(target) and not os.path.islink(target):
@@ -286,9 +305,10 @@ def _make_parents(top: str, name: str) -> None:
             os.mkdir(path)
 
 
-def _remove(top: str, name: str) -> None:
+def _remove(top: str, name: str, seen: FileKey | None) -> None:
     path = _below(top, name)
     if os.path.lexists(path):
+        check_unchanged(path, seen)
         os.unlink(path)
     folder = os.path.dirname(path)
     while name and folder != top and not os.listdir(folder):

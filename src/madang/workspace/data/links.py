@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from madang.durable import unlink
+from madang.durable import Staging, unlink
 from madang.errors import Conflict, StorageError
 from madang.workspace.data.cache import CHUNK, SMALL
 from madang.workspace.data.hashing import Hashes
@@ -129,7 +129,8 @@ def relink_file(repository: Repository, path: str, md5: str, key: FileKey) -> No
         Conflict: the file is no longer the one of ``key``, whose bytes are in the cache.
     """
     if is_shared(repository) and not _is_linked(path, repository.cache.path(md5)):
-        _replace(linker(repository), repository.cache.path(md5), path, key)
+        with aside_for(repository, os.path.dirname(path)) as staging:
+            _replace(linker(repository), repository.cache.path(md5), path, key, staging.new_path())
 
 
 def relink_tree(repository: Repository, folder: str, hashes: Hashes) -> bool:
@@ -142,14 +143,23 @@ def relink_tree(repository: Repository, folder: str, hashes: Hashes) -> bool:
         for name, md5, key in zip(hashes.tree.paths, hashes.md5s, hashes.tree.keys(), strict=True)
     ]
 
-    def relink(file: tuple[str, str, FileKey]) -> None:
-        path, source, key = file
-        if not _is_linked(path, source):
-            _replace(maker, source, path, key)
+    with aside_for(repository, folder) as staging:
 
-    for _ in each(relink, files):
-        continue
+        def relink(file: tuple[str, str, FileKey]) -> None:
+            path, source, key = file
+            if not _is_linked(path, source):
+                _replace(maker, source, path, key, staging.new_path())
+
+        for _ in each(relink, files):
+            continue
     return True
+
+
+def aside_for(repository: Repository, folder: str) -> Staging:
+    """A place for files that are about to be moved into a workspace folder: on its disk, and not in it if possible."""
+    os.makedirs(repository.private_dir, exist_ok=True)
+    same_disk = os.stat(repository.private_dir).st_dev == os.stat(folder).st_dev
+    return Staging(repository.private_dir if same_disk else folder)
 
 
 def _is_linked(path: str, source: str) -> bool:
@@ -157,8 +167,7 @@ def _is_linked(path: str, source: str) -> bool:
     return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
 
 
-def _replace(maker: Linker, source: str, path: str, key: FileKey) -> None:
-    aside = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}.madang")
+def _replace(maker: Linker, source: str, path: str, key: FileKey, aside: str) -> None:
     try:
         maker.make(source, aside)
         if key_of(os.stat(path))[:4] != key[:4]:

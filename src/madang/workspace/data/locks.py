@@ -2,6 +2,9 @@
 
 ``.dvc/tmp/lock`` is an flock that dies with its owner, so there is never a lock file to delete. ``.dvc/tmp/rwlock``
 names the paths that a running pipeline stage of dvc reads and writes while it has let the first lock go.
+
+A cache may be shared by several repositories or work trees, each with a lock of its own. So whoever relies on objects
+holds ``CACHE/.incoming/in-use`` shared as well, and whoever deletes objects holds it alone.
 """
 
 from __future__ import annotations
@@ -13,9 +16,74 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from madang.durable import STAGING, clear_abandoned
 from madang.errors import Conflict
+from madang.workspace.data.repository import Repository
 
 WAIT_SECONDS = 3.0  # as dvc waits
+
+
+@contextmanager
+def hold(repository: Repository, writes: Sequence[str] = (), wait: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold the repository while its data is changed, and its objects, so that nobody deletes one.
+
+    ``writes`` are the absolute paths to be changed. Raises as `exclusive` and `using`.
+    """
+    repository.check_locks_are_shared()
+    with exclusive(repository.tmp_dir, writes, wait), using(repository.cache.folder, wait):
+        yield
+
+
+@contextmanager
+def using(cache: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
+    """Keep others from deleting objects of a cache, and clear up after those who died while they wrote some.
+
+    A cache that may not be written is used without: nobody can delete from it either.
+
+    Raises:
+        Conflict: another command deletes objects just now.
+    """
+    with _in_use(cache, fcntl.LOCK_SH, wait, "is deleting objects of"):
+        yield
+
+
+@contextmanager
+def emptying(cache: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
+    """Be the only one who uses a cache, to delete from it.
+
+    Raises:
+        Conflict: another command, perhaps of another work tree, is using it. OSError: it may not be written.
+    """
+    with _in_use(cache, fcntl.LOCK_EX, wait, "is using"):
+        yield
+
+
+@contextmanager
+def _in_use(cache: str, how: int, wait: float, what: str) -> Iterator[None]:
+    area = os.path.join(cache, STAGING)
+    try:
+        descriptor = _opened(area)
+    except OSError:
+        if how == fcntl.LOCK_EX:
+            raise
+        yield
+        return
+    try:
+        if not _taken(descriptor, how, wait):
+            raise Conflict(f"Another command {what} the cache {cache}.", hint="Wait for it to end, then repeat.")
+        clear_abandoned(area)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _opened(area: str) -> int:
+    path = os.path.join(area, "in-use")
+    try:
+        os.makedirs(area, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # another user's file: the lock is the same
 
 
 @contextmanager
@@ -39,21 +107,27 @@ def exclusive(tmp_dir: str, writes: Sequence[str] = (), wait: float = WAIT_SECON
 
 
 def _take(descriptor: int, path: str, wait: float) -> None:
+    if not _taken(descriptor, fcntl.LOCK_EX, wait):
+        owner = os.pread(descriptor, 64, 0).decode("ascii", "replace").strip()
+        who = f" (process {owner})" if owner.isdigit() else ""
+        raise Conflict(
+            f"Another madang or dvc command{who} is working in this repository.",
+            hint="Wait for it to end, then repeat. Nothing has to be deleted.",
+        )
+
+
+def _taken(descriptor: int, how: int, wait: float) -> bool:
+    """Whether the lock could be had in this many seconds."""
     end = time.monotonic() + wait
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= end:
-                owner = os.pread(descriptor, 64, 0).decode("ascii", "replace").strip()
-                who = f" (process {owner})" if owner.isdigit() else ""
-                raise Conflict(
-                    f"Another madang or dvc command{who} is working in this repository.",
-                    hint="Wait for it to end, then repeat. Nothing has to be deleted.",
-                ) from None
+                return False
             time.sleep(0.05)
         else:
-            return
+            return True
 
 
 def _check_stages(tmp_dir: str, writes: Sequence[str]) -> None:

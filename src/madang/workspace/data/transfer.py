@@ -16,6 +16,7 @@ from madang.formats.dvc import layout, listing
 from madang.ports.objects import Objects
 from madang.workspace.data import progress
 from madang.workspace.data.cache import CHUNK, Cache, create_object, write_and_hash
+from madang.workspace.data.locks import using
 from madang.workspace.data.outs import Target, check_supported
 from madang.workspace.data.parallel import each
 from madang.workspace.data.repository import Repository
@@ -205,6 +206,18 @@ def fetch(
     meter: progress.Meter = progress.silent,
 ) -> Moved:
     """Bring into the cache what it lacks. What the remote lacks too is named in the result; the rest is brought."""
+    with using(repository.cache.folder):
+        return _fetch(repository, targets, open_remote, remote, jobs, meter)
+
+
+def _fetch(
+    repository: Repository,
+    targets: Sequence[Target],
+    open_remote: OpenRemote,
+    remote: str | None,
+    jobs: int | None,
+    meter: progress.Meter,
+) -> Moved:
     moved = Moved()
     for config, chosen in by_remote(repository, targets, remote):
         if _has_all(repository.cache, chosen):

@@ -1,0 +1,68 @@
+"""Runs one madang command many times and stops it each time at another random moment.
+
+Usage: kill_driver.py TEMPLATE TARGET SIGNAL COUNT SEED COMMAND...; for each of COUNT numbers the folder TEMPLATE is
+copied to TARGET/number and the command runs in TARGET/number/repo until SIGNAL (``KILL`` or ``INT``) ends it, at a
+moment between its beginning and a little after its usual end. Prints the number and exit code of each run (-9: killed).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+
+
+def start(folder: str, command: list[str]) -> int:
+    """Run the command in a child that has imported everything already. Returns its process id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setpgid(0, 0)
+    from madang.cli.main import run
+
+    os.chdir(os.path.join(folder, "repo"))
+    code = 70
+    try:
+        code = run(command)
+    except KeyboardInterrupt:  # it came after the command had ended
+        code = 130
+    finally:
+        os._exit(code)
+
+
+def main() -> None:
+    """See the module's text."""
+    template, target, name, count, seed, *command = sys.argv[1:]
+    chance = random.Random(int(seed))
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    usual = 0.0
+    for number in range(-2, int(count)):
+        folder = os.path.join(target, str(number))
+        shutil.copytree(template, folder, symlinks=True)
+        if number == -2:  # once here, so that every child finds the modules loaded
+            from madang.cli.main import run
+
+            os.chdir(os.path.join(folder, "repo"))
+            assert run(command) == 0
+            os.chdir("/")
+            continue
+        began = time.monotonic()
+        pid = start(folder, command)
+        if number == -1:
+            os.waitpid(pid, 0)
+            usual = time.monotonic() - began
+            continue
+        time.sleep(chance.uniform(0, 1.1) * usual)
+        os.kill(pid, signal.SIGKILL if name == "KILL" else signal.SIGINT)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        answers.write(f"{number} {code}\n")
+        answers.flush()
+
+
+main()

@@ -1,0 +1,154 @@
+"""Data commands that are killed, or interrupted by Ctrl-C, at random moments lose nothing and can be repeated.
+
+``pytest tests/data/test_kills.py --kills 100`` does it a hundred times for each command.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.data.helpers import Tool, make, read
+
+from madang.formats.dvc import listing
+from madang.workspace.data.initializing import initialize
+
+DATA = {f"d/{number:02}": b"%d" % number * 600 for number in range(40)} | {
+    "d/같은 것/a": b"same",
+    "d/같은 것/b": b"same",
+    "d/empty": b"",
+    "d/large": bytes(range(251)) * 9_000,
+}
+CHANGED = {f"d/{number:02}": b"changed %d" % number for number in range(0, 40, 3)} | {"d/large": b"L" * 3_000_000}
+CONFIG = "[core]\n    remote = r\n['remote \"r\"']\n    url = ../../store\n"
+
+
+@dataclass
+class Scenario:
+    """One command, what is there before it, and whether the workspace then is as recorded."""
+
+    command: Sequence[str]
+    prepare: Callable[[Path, Tool], None]
+    config: str = ""
+    is_clean: bool = True
+    gone: set[str] = field(default_factory=set)  # bytes (by MD5) that the command is there to delete
+
+
+def nothing(repo: Path, madang: Tool) -> None:
+    """Data that is not tracked yet."""
+
+
+def added(repo: Path, madang: Tool) -> None:
+    """Data in the cache."""
+    assert madang(repo, "add", "d").code == 0
+
+
+def pushed(repo: Path, madang: Tool) -> None:
+    """Data in the remote alone, with its record."""
+    added(repo, madang)
+    assert madang(repo, "push").code == 0
+    (repo / ".dvc" / "cache").rename(repo.parent / "old cache")
+    (repo / "d").rename(repo.parent / "old data")
+
+
+def two_versions(repo: Path, madang: Tool) -> None:
+    """Two versions in the cache; the record names the first, the workspace holds the second."""
+    added(repo, madang)
+    first = (repo / "d.dvc").read_bytes()
+    change(repo)
+    added(repo, madang)
+    (repo / "d.dvc").write_bytes(first)
+
+
+def unsaved(repo: Path, madang: Tool) -> None:
+    """Changes that no object holds."""
+    added(repo, madang)
+    change(repo)
+
+
+def change(repo: Path) -> None:
+    """Other bytes in some files, one file less, one more."""
+    for name in CHANGED:
+        (repo / name).unlink()
+    make(repo, {**CHANGED, "d/new/one": b"new"})
+    (repo / "d" / "01").unlink()
+
+
+HARD = "[cache]\n    type = hardlink\n"
+SCENARIOS = {
+    "add": Scenario(["add", "d"], nothing),
+    "add with links": Scenario(["add", "d"], nothing, HARD),
+    "add of a change": Scenario(["add", "d"], unsaved),
+    "checkout": Scenario(["checkout"], two_versions),
+    "checkout with links": Scenario(["checkout"], two_versions, HARD),
+    "checkout by force": Scenario(["checkout", "--force"], unsaved),
+    "push": Scenario(["push"], added),
+    "fetch": Scenario(["fetch"], pushed, is_clean=False),
+    "pull": Scenario(["pull"], pushed),
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("signal", ["KILL", "INT"])
+def test_stopped_at_any_moment(
+    tmp_path: Path, madang: Tool, dvc: Tool, name: str, signal: str, pytestconfig: pytest.Config
+) -> None:
+    """No byte of the user is lost, nothing lies about, and the command repeated ends where it would have ended."""
+    scenario = SCENARIOS[name]
+    template, runs = tmp_path / "template", tmp_path / "runs"
+    repo = template / "repo"
+    repo.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", "--template=", str(repo)], check=True)
+    initialize(str(repo))
+    (repo / ".dvc" / "config").write_text(CONFIG + scenario.config)
+    make(repo, DATA)
+    scenario.prepare(repo, madang)
+    before = tree(repo)
+    kept = {hashlib.md5(body).hexdigest() for path, body in before.items() if path.startswith("d/")} - scenario.gone
+    count = int(pytestconfig.getoption("kills"))
+    driver = Path(__file__).with_name("kill_driver.py")
+    arguments = [str(template), str(runs), signal, str(count), str(len(name)), *scenario.command]
+    ended = subprocess.run([sys.executable, str(driver), *arguments], capture_output=True, check=True, text=True).stdout
+    codes = {line.split()[1] for line in ended.splitlines()}
+    assert codes <= ({"0", "-9"} if signal == "KILL" else {"0", "130"})
+    done = tree(runs / "-1" / "repo")
+    for number in range(count):
+        folder = runs / str(number)
+        here = tree(folder / "repo")
+        assert here.keys() <= before.keys() | done.keys(), "a file lies about"
+        assert kept <= everything(folder / "repo"), "bytes are lost"
+        check_objects(folder / "repo" / ".dvc" / "cache")
+        check_objects(folder / "store", is_complete=True)
+        answer = madang(folder / "repo", *scenario.command)
+        assert answer.code == 0, answer.err
+        assert tree(folder / "repo") == done
+        assert kept <= everything(folder / "repo"), "bytes are lost by the repetition"
+        assert not [path for path in folder.rglob(".incoming/*") if path.is_dir()]
+        if scenario.is_clean:
+            assert madang(folder / "repo", "status", "-q").code == 0
+            assert dvc(folder / "repo", "status", "-q").code == 0
+
+
+def tree(repo: Path) -> dict[str, bytes]:
+    """What the user sees: everything but git's, the objects, and what is on its way."""
+    hidden = (".git/", ".dvc/tmp/", ".dvc/cache/files/", ".dvc/cache/.incoming/")
+    return {name: body for name, body in read(repo).items() if not name.startswith(hidden)}
+
+
+def everything(repo: Path) -> set[str]:
+    """MD5 of all bytes that are anywhere below a repository."""
+    return {hashlib.md5(body).hexdigest() for body in read(repo).values()}
+
+
+def check_objects(store: Path, *, is_complete: bool = False) -> None:
+    """Every object is whole, and (in a remote) a listing is there only with everything in it."""
+    objects = {path.parent.name + path.name: path.read_bytes() for path in (store / "files" / "md5").glob("??/*")}
+    for name, body in objects.items():
+        assert hashlib.md5(body).hexdigest() == name[:32]
+        if is_complete and name.endswith(".dir"):
+            assert set(listing.decode(body, name).values()) <= objects.keys()
