@@ -2,15 +2,81 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from madang.backends.objects.opening import open_objects
+from madang.errors import ConfigError, MadangError
 from madang.ports.objects import Objects
 from madang.workspace.data.settings import RemoteConfig
 
 
 def open_remote(config: RemoteConfig) -> Objects:
-    """Open a configured remote. Nothing is contacted yet.
+    """Open a configured remote. Only an address that may be a hub's is asked whether it is one.
 
     Raises:
         ConfigError: a kind of address that madang does not speak, or a missing package.
     """
+    if config.url.startswith(("http://", "https://")):
+        return _open_web(config)
     return open_objects(config.url, config.options)
+
+
+def _open_web(config: RemoteConfig) -> Objects:
+    from madang.client.data import project_of  # noqa: PLC0415 - an HTTP client is loaded where it is used
+    from madang.client.web import WebObjects  # noqa: PLC0415
+
+    place = project_of(config.url)
+    hub = _hub(place, config) if place else None
+    return hub or WebObjects(config.url, config.options, ask_password)
+
+
+def _hub(place: tuple[str, str], config: RemoteConfig) -> Objects | None:
+    """The project's data when a hub of madang answers there."""
+    from madang.client.data import ADVICE, ROOT, HubObjects  # noqa: PLC0415 - see _open_web
+    from madang.client.http import HubClient  # noqa: PLC0415
+
+    address, project = place
+    token = _token(config)
+    try:
+        HubClient(address, token=token, attempts=1).account()
+    except MadangError:  # some other server, which the plain way suits; what is wrong with it is told there
+        return None
+    return HubObjects(HubClient(address, token=token, root=ROOT, advice=ADVICE), project)
+
+
+def _token(config: RemoteConfig) -> str | None:
+    """The token in the remote's options, as a stock dvc would send it; None: the one that `madang login` kept."""
+    from madang.client.web import credentials  # noqa: PLC0415 - see _open_web
+
+    kind = config.options.get("auth", "")
+    if kind == "basic":
+        given = config.options.get("password")
+        return ask_password(f"Token for {config.url}") if given is None and _asks(config) else given
+    shown = {name.lower(): text for name, text in credentials(config.url, config.options, ask_password).items()}
+    return shown.get("authorization", "").removeprefix("Bearer ") or None
+
+
+def _asks(config: RemoteConfig) -> bool:
+    return config.options.get("ask_password", "false").lower() == "true"
+
+
+_typed: dict[str, str] = {}
+
+
+def ask_password(prompt: str) -> str:
+    """A password typed at the terminal, once a process.
+
+    Raises:
+        ConfigError: there is no terminal.
+    """
+    if prompt not in _typed:
+        if not sys.stdin.isatty() and not os.path.exists("/dev/tty"):
+            raise ConfigError(f"{prompt}: there is no terminal to type it at.", hint="Set password in config.local.")
+        import getpass  # noqa: PLC0415 - only where somebody types
+
+        try:
+            _typed[prompt] = getpass.getpass(f"{prompt}: ")
+        except EOFError:
+            raise ConfigError(f"{prompt}: nothing was typed.", hint="Set password in config.local.") from None
+    return _typed[prompt]

@@ -10,7 +10,7 @@ import pytest
 from blake3 import blake3
 
 from madang.client.credentials import hub_address, keep_token
-from madang.client.http import HubClient, _proxy_for
+from madang.client.http import HubClient, proxy_for
 from madang.errors import (
     AccessDenied,
     Conflict,
@@ -240,6 +240,6 @@ def test_this_machine_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy of the environment is used for other machines, and not for those it shall not be used for."""
     monkeypatch.setenv("http_proxy", "http://proxy:3128")
     monkeypatch.setenv("no_proxy", "inside.example.org")
-    assert _proxy_for("http://127.0.0.1:7300") == ""
-    assert _proxy_for("http://inside.example.org") == ""
-    assert _proxy_for("http://hub.example.org") == "http://proxy:3128"
+    assert proxy_for("http://127.0.0.1:7300") == ""
+    assert proxy_for("http://inside.example.org") == ""
+    assert proxy_for("http://hub.example.org") == "http://proxy:3128"

@@ -34,6 +34,8 @@ from madang.formats import wire
 from madang.version import __version__
 
 T = TypeVar("T")
+API = "/api/v1"
+ADVICE = "Check the address in MADANG_HUB and that the hub runs; nothing is lost, `madang sync` sends it later."
 Body = bytes | Callable[[], IO[bytes]]
 """What is sent: bytes, or a function that opens a file anew for every attempt."""
 
@@ -44,6 +46,7 @@ FIRST_PAUSE = 0.4  # seconds before the second attempt; doubled each time
 MAX_PAUSE = 8.0  # seconds between two attempts, unless the hub asks for more
 MAX_ASKED_PAUSE = 30.0
 _BUFFER = 1 << 18
+POOL: dict[str, Any] = {"maxsize": 32, "blocksize": 1 << 18}  # connections kept, bytes sent at once
 MAX_ANSWER = 1 << 30  # bytes of an answer that is kept in memory
 _REPEATABLE = frozenset(("GET", "HEAD", "PUT", "DELETE", "PATCH"))  # PATCH of a segment names its offset
 _LATER = frozenset((408, 425, 429, 500, 502, 503, 504))
@@ -95,9 +98,19 @@ class HubClient:
     """
 
     def __init__(
-        self, address: str, env: Mapping[str, str] | None = None, *, token: str | None = None, attempts: int = ATTEMPTS
+        self,
+        address: str,
+        env: Mapping[str, str] | None = None,
+        *,
+        token: str | None = None,
+        attempts: int = ATTEMPTS,
+        root: str = API,
+        advice: str = ADVICE,
     ) -> None:
+        """``root`` is the path of all requests; ``advice`` the next step when the address does not answer rightly."""
         self.address = hub_address(address)
+        self.root = root
+        self._advice = advice
         known = os.environ if env is None else env
         self._token = token_for(self.address, known) if token is None else token
         self._attempts = attempts
@@ -113,11 +126,14 @@ class HubClient:
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
         size: int | None = None,
+        repeatable: bool | None = None,
     ) -> Answer:
-        """One request to `/api/v1/<path…>`, repeated after a pause when that is safe and may help.
+        """One request to `<root>/<path…>`, repeated after a pause when that is safe and may help.
 
-        ``path`` are the segments, unescaped; ``size`` is the length of a body that is opened.
+        ``path`` are the segments, unescaped; ``size`` is the length of a body that is opened; ``repeatable`` says
+        whether a second request of the kind does no harm (default: by the method).
         """
+        repeatable = method in _REPEATABLE if repeatable is None else repeatable
         url = self._url(path, query)
         sent = self._headers(headers, size)
         attempt = 0
@@ -127,7 +143,7 @@ class HubClient:
                 return self._once(method, url, sent, body)
             except Unavailable as error:
                 asked = getattr(error, "asked_pause", 0.0)  # none: it would be the same again
-                if method not in _REPEATABLE or attempt >= self._attempts or asked is None:
+                if not repeatable or attempt >= self._attempts or asked is None:
                     raise
                 pause = min(MAX_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
                 time.sleep(max(asked, pause * (0.5 + random.random() / 2)))  # noqa: S311 - spreads clients in time
@@ -152,14 +168,14 @@ class HubClient:
         except InvalidInput as error:
             raise _nonsense(answer.url, error.message) from error
 
-    def download(self, path: Sequence[str], digest: str = "") -> BinaryIO:
+    def download(self, path: Sequence[str], digest: str = "", headers: Mapping[str, str] | None = None) -> BinaryIO:
         """Open the body of an answer for reading; the caller closes it.
 
         Reading raises `Unavailable` when the answer breaks off, and `CorruptData` at its end when the bytes are not
         those of ``digest`` (`blake3:…`).
         """
         url = self._url(path, ())
-        answer = self._open("GET", url, self._headers(None, None), None)
+        answer = self._open("GET", url, self._headers(headers, None), None)
         self._refuse(url, answer)
         return io.BufferedReader(_Body(answer, url, digest), _BUFFER)
 
@@ -195,8 +211,8 @@ class HubClient:
             )
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise Unavailable(
-                f"The hub {self.address} does not answer: {_reason(error)}.",
-                hint="Check MADANG_HUB and that the hub runs; nothing is lost, `madang sync` sends it later.",
+                f"The hub {self.address} does not answer: {reason(error)}.",
+                hint=self._advice,
             ) from error
 
     def _read(self, url: str, answer: Any) -> bytes:
@@ -205,7 +221,7 @@ class HubClient:
         try:
             data: bytes = answer.read(MAX_ANSWER + 1)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"The answer of {url} broke off: {_reason(error)}.") from error
+            raise Unavailable(f"The answer of {url} broke off: {reason(error)}.") from error
         finally:
             answer.release_conn()
         if len(data) > MAX_ANSWER:
@@ -222,7 +238,7 @@ class HubClient:
             answer.release_conn()
             where = answer.headers.get("location", "another address")
             message = f"{url} sends us on to {where[:200]}, and a token goes nowhere else."
-            raise _unavailable(message, "Set MADANG_HUB to the address that the hub answers at.", None)
+            raise _unavailable(message, "Use the address that the hub itself answers at.", None)
         said = _told(self._read(url, answer)[: 1 << 16])
         silent = _SILENT.get(status, f"{url} answers with status {status}.")  # a HEAD has no body to say it
         message = f"The hub {self.address} says: {said.message}" if said.message else silent.format(hub=self.address)
@@ -233,9 +249,7 @@ class HubClient:
             raise kind(message, hint=said.hint or ("Run `madang login`." if status == 401 else ""))
         asked = _seconds(answer.headers.get("retry-after", "")) if status in _LATER else None
         hint = "Try again later; nothing is lost. Why it failed stands in the log of the hub."
-        raise _unavailable(
-            message, said.hint or (hint if status in _LATER else "Check the address in MADANG_HUB."), asked
-        )
+        raise _unavailable(message, said.hint or (hint if status in _LATER else self._advice), asked)
 
     def _headers(self, more: Mapping[str, str] | None, size: int | None) -> dict[str, str]:
         headers = {"user-agent": f"madang/{__version__}", "accept": wire.JSON, **(more or {})}
@@ -250,15 +264,17 @@ class HubClient:
             raise InvalidInput(f"No name is empty, '.' or '..': {'/'.join(path)[:200]!r}.")
         pairs = list(query.items() if isinstance(query, Mapping) else query)
         asked = urlencode([(key, value) for key, value in pairs if value is not None], doseq=True)
-        return f"{self.address}/api/v1/{'/'.join(quote(part, safe='') for part in path)}{'?' if asked else ''}{asked}"
+        return (
+            f"{self.address}{self.root}/{'/'.join(quote(part, safe='') for part in path)}{'?' if asked else ''}{asked}"
+        )
 
     def _connections(self) -> Any:
         import urllib3  # noqa: PLC0415 - see _open
 
         with self._lock:
             if self._pool is None:
-                proxy = _proxy_for(self.address)
-                self._pool = urllib3.ProxyManager(proxy, maxsize=8) if proxy else urllib3.PoolManager(maxsize=8)
+                proxy = proxy_for(self.address)
+                self._pool = urllib3.ProxyManager(proxy, **POOL) if proxy else urllib3.PoolManager(**POOL)
             return self._pool
 
 
@@ -280,7 +296,7 @@ class _Body(io.RawIOBase):
         try:
             data: bytes = self._answer.read(len(buffer))
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"The answer of {self._url} broke off: {_reason(error)}.") from error
+            raise Unavailable(f"The answer of {self._url} broke off: {reason(error)}.") from error
         self._hasher.update(data)
         if not data and self._digest.startswith("blake3:") and self._digest[7:] != self._hasher.hexdigest():
             raise CorruptData(f"{self._url} sent other bytes than those of {self._digest}.", hint="Try again.")
@@ -293,7 +309,7 @@ class _Body(io.RawIOBase):
         super().close()
 
 
-def _proxy_for(address: str) -> str:
+def proxy_for(address: str) -> str:
     """The proxy that the environment names for an address; none for this machine itself."""
     import urllib.request  # noqa: PLC0415 - costs more than all else here, and is for the first request only
 
@@ -319,10 +335,11 @@ def _unavailable(message: str, hint: str, asked_pause: float | None) -> Unavaila
 
 
 def _nonsense(url: str, why: str) -> Unavailable:
-    return Unavailable(f"{url} does not answer as a hub of madang does: {why}", hint="Check the address in MADANG_HUB.")
+    return Unavailable(f"{url} does not answer as a hub of madang does: {why}", hint="Check the address.")
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """The last part of what an error of the network says."""
     inner = getattr(error, "reason", None) or error
     text = str(inner)
     return (text.rpartition(": ")[2] or text or type(error).__name__).rstrip(".")

@@ -8,10 +8,10 @@ fit it (a digest), is for the layer above; this port moves bytes and never inter
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from madang.errors import InvalidInput
 
@@ -20,6 +20,8 @@ Source = bytes | BinaryIO | os.PathLike[str]
 
 MAX_KEY_BYTES = 900
 MAX_SEGMENT_BYTES = 255
+UNKNOWN = -1
+"""The size of an object whose store does not tell it (some HTTP servers)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class ObjectStat:
     """What a store says of one object, without its bytes."""
 
     key: str
-    size: int  # bytes
+    size: int  # bytes, or UNKNOWN
 
 
 class Batch(Protocol):
@@ -90,6 +92,22 @@ class Objects(Protocol):
 
     def close(self) -> None:
         """Give back connections and files. The store is not used afterwards."""
+        ...
+
+
+@runtime_checkable
+class ManyAtOnce(Protocol):
+    """What a store may offer besides: answers about many objects in few requests."""
+
+    small: int
+    """Objects up to so many bytes are read by `read_many` with profit."""
+
+    def sizes(self, keys: Sequence[str]) -> dict[str, int]:
+        """Size of each of the objects that are there."""
+        ...
+
+    def read_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """The bytes of small objects, in the order of the keys; those that are not there are left out."""
         ...
 
 
