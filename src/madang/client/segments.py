@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from madang.domain import events
-from madang.formats import journal, zstd
+from madang.formats import journal, packed
 from madang.formats import segment as codec
 from madang.formats import store as layout
 
@@ -34,14 +34,13 @@ class SegmentFile:
         self.project = ""  # as the header says, once it has been read
         self.damage = ""  # why reading could not go on, as far as it has been read
         self._plain = layout.segment_path(store, run, segment)
-        self._unpacked: bytes | None = None
 
     def size(self) -> int:
         """Bytes of the segment, a torn tail included."""
         try:
             return os.stat(self._plain).st_size
         except FileNotFoundError:
-            return len(self._sealed())
+            return packed.size(self._plain + packed.ENDING)
 
     def pieces(self, start: journal.Position, until: int | None = None) -> Iterator[Piece]:
         """The whole frames from a position on, up to the offset ``until``; damage ends them."""
@@ -76,23 +75,22 @@ class SegmentFile:
 
     def _bytes(self, offset: int, until: int | None) -> bytes:
         limit = PIECE if until is None else min(PIECE, until - offset)
+        data = self._read(offset, limit)
+        if len(data) >= codec.FRAME_HEAD:
+            first = codec.FRAME_HEAD + min(int.from_bytes(data[:4], "little"), codec.MAX_PAYLOAD)
+            if first > len(data) == PIECE:
+                data += self._read(offset + len(data), first - len(data))
+        return data
+
+    def _read(self, offset: int, limit: int) -> bytes:
+        if limit <= 0:
+            return b""
         try:
             with open(self._plain, "rb") as file:
                 file.seek(offset)
-                data = file.read(limit)
-                if len(data) >= codec.FRAME_HEAD:
-                    first = codec.FRAME_HEAD + min(int.from_bytes(data[:4], "little"), codec.MAX_PAYLOAD)
-                    if first > len(data) == PIECE:
-                        data += file.read(first - len(data))
-                return data
+                return file.read(limit)
         except FileNotFoundError:
-            return self._sealed()[offset : offset + max(limit, 0)] if until is not None else self._sealed()[offset:]
-
-    def _sealed(self) -> bytes:
-        if self._unpacked is None:
-            with open(self._plain + ".zst", "rb") as file:
-                self._unpacked = zstd.decompress(file.read())
-        return self._unpacked
+            return packed.read(self._plain + packed.ENDING, offset, limit)
 
 
 def blobs_of(event: events.Event) -> list[str]:

@@ -167,8 +167,8 @@ class FollowedRun:
             segment, _, ending = name.partition(".")
             if segment == own or len(segment) != 32:
                 continue
-            if ending == "seg" and segment not in self._writers:
-                self._writers[segment] = Writer(Tail(os.path.join(self._folder, name), segment))
+            if ending in ("seg", "seg.zst") and segment not in self._writers:
+                self._writers[segment] = Writer(Tail(os.path.join(self._folder, segment + ".seg"), segment))
             elif ending == "lock":
                 locks.add(segment)
         return locks

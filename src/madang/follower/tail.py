@@ -8,10 +8,11 @@ import time
 from _blake2 import blake2b
 
 from madang.domain.events import Event, Stamp
-from madang.formats import journal
+from madang.formats import journal, packed
 from madang.formats import segment as codec
 
 CHUNK = 4 << 20
+_EVERY_BYTE = 1 << 62
 DURABLE_AFTER = 1.0  # seconds that a power failure may take back
 _PASSED_OVER = frozenset((codec.METRICS, codec.SYSTEM, codec.KEYS, codec.CONSOLE))
 _HEAD = struct.Struct("<II")
@@ -33,6 +34,7 @@ class Tail:
         self._chain = codec.CHAIN_START
         self._durable = 0  # bytes that a power failure cannot take back
         self._next_sync = 0.0
+        self._is_packed = False  # and was read
 
     def read(self) -> list[tuple[Stamp, Event]]:
         """The events that have come since, without metrics, system samples and console lines."""
@@ -46,9 +48,21 @@ class Tail:
                     if self._offset == before:
                         break
                 self._make_durable(file.fileno())
+        except FileNotFoundError:
+            self._read_packed(found)
         except OSError:
-            pass  # sealed or removed meanwhile, or a disk that fails: what was read counts
+            pass  # a disk that fails: what was read counts
         return found
+
+    def _read_packed(self, found: list[tuple[Stamp, Event]]) -> None:
+        """Go on in the packed file: the run goes on after its end, or the segment was packed meanwhile."""
+        if self._is_packed:
+            return  # it was read to its end, and does not grow
+        try:
+            self._take(packed.read(self.path + packed.ENDING, self._offset, _EVERY_BYTE), found)
+            self._is_packed = True
+        except OSError:
+            pass  # removed
 
     def _make_durable(self, descriptor: int) -> None:
         """Sync what was read, once a second: the training process itself never waits for the disk."""

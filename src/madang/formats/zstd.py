@@ -32,6 +32,18 @@ def decompressed_size(head: bytes) -> int:
     return size
 
 
+def frame_size(data: bytes) -> int:
+    """How many bytes the frame at the beginning of ``data`` takes.
+
+    Raises:
+        CorruptData: it is no whole frame.
+    """
+    try:
+        return zstd.get_frame_size(data)
+    except zstd.ZstdError as error:
+        raise CorruptData(f"Compressed bytes of the store cannot be read: {error}.") from error
+
+
 class Dictionary:
     """Compression of small things that have much in common with ``sample``, which both sides must have."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
+
+from madang.domain.held import Held
 
 
 class SegmentFile(NamedTuple):
@@ -55,8 +58,21 @@ class SegmentFiles(Protocol):
         ...
 
     def pack(self, run: str, segment: str) -> bool:
-        """Replace the file of a segment that has ended by a compressed one of the same bytes; False when there is none.
+        """Replace the file of a segment that has ended by a compressed one of the same bytes.
 
-        A reader at any instant sees the one or the other.
+        False when there is none, or its writer lives. Whether a segment without a lock has ended only the state of its
+        run tells: for one that an edge writes, call it inside a transaction of the records. A reader at any instant
+        sees the one or the other, and `append` makes it plain again.
         """
+        ...
+
+    def bring(self, run: str, segment: str, pieces: Iterable[bytes]) -> bool:
+        """Store a whole segment, packed, from its pieces; False when there is one. Nothing, when they end in an error.
+
+        Raises what ``pieces`` raises.
+        """
+        ...
+
+    def held(self, run: str) -> Held | None:
+        """What a hub holds of a run in place of this store; None when nothing was ever given up."""
         ...

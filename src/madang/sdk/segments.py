@@ -36,8 +36,9 @@ class LocalRun:
         """Read what was written since the last call."""
         folder = layout.run_dir(self.store, self.run)
         for name in sorted(os.listdir(folder)):
-            if name.endswith(".seg") and name[:-4] != skip:
-                self._read(name[:-4], f"{folder}/{name}")
+            segment, _, ending = name.partition(".")
+            if ending in ("seg", "seg.zst") and segment != skip:
+                self._read(segment, f"{folder}/{segment}.seg")
 
     def config(self) -> dict[str, Any]:
         """The parameters."""
@@ -49,9 +50,7 @@ class LocalRun:
 
     def _read(self, segment: str, path: str) -> None:
         known = self._segments.setdefault(segment, _Segment())
-        with open(path, "rb") as file:
-            file.seek(known.position.offset)
-            data = file.read()
+        data = _read_from(path, known.position.offset)
         for frame in read_frames(data, known.position):
             if frame.kind == codec.METRICS:
                 self._points(known, segment, frame.sequence, frame.payload)
@@ -71,6 +70,17 @@ class LocalRun:
             self.metrics.setdefault(key, MetricSummary()).add(value, (step, time, segment, sequence))
         if time >= self._newest:
             self._newest, self.last_step = time, step
+
+
+def _read_from(path: str, offset: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            file.seek(offset)
+            return file.read()
+    except FileNotFoundError:
+        from madang.formats import packed  # only a run that goes on after its end pays for it
+
+        return packed.read(path + packed.ENDING, offset, 1 << 62)
 
 
 def read(store: str, run: str, skip: str = "") -> LocalRun:

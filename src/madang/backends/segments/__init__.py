@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 import msgspec
 
+from madang.domain.held import Held
 from madang.domain.ids import new_id
-from madang.errors import CorruptData
+from madang.durable import sync_folder, unlink
+from madang.errors import Conflict
+from madang.formats import packed
 from madang.formats import store as layout
-from madang.formats.zstd import compress, decompress, decompressed_size
+from madang.formats.held import read_held
 from madang.ports.segments import SegmentFile, Shelves
 
 _SETTLED = 2_000_000_000  # ns after which a folder's time of change can be trusted: file systems have coarse clocks
 _EVERYTHING = 300  # seconds after which all runs are looked at again: a file may have come by other ways
 _HEX = frozenset("0123456789abcdef")
-_PACKED = ".seg.zst"
+_PACKED = ".seg" + packed.ENDING
+_PIECE = 1 << 20  # bytes copied at once
+_EVERY_BYTE = 1 << 62
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -75,9 +81,8 @@ class LocalSegments:
         except (FileNotFoundError, NotADirectoryError):
             pass
         try:
-            with open(path + ".zst", "rb") as file:
-                return SegmentFile(run, segment, decompressed_size(file.read(32)), False)
-        except (FileNotFoundError, NotADirectoryError, CorruptData):
+            return SegmentFile(run, segment, packed.size(path + packed.ENDING), False)
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def read(self, run: str, segment: str, offset: int, limit: int) -> bytes:
@@ -93,8 +98,7 @@ class LocalSegments:
             except OSError as error:
                 raise layout.refused(self._store, error) from error
             try:
-                with open(path + ".zst", "rb") as file:
-                    return decompress(file.read())[offset : offset + limit]
+                return packed.read(path + packed.ENDING, offset, limit)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -103,27 +107,44 @@ class LocalSegments:
 
     def append(self, run: str, segment: str, offset: int, data: bytes) -> None:
         """Write frames at ``offset`` of a segment that this store itself writes."""
+        path = layout.segment_path(self._store, run, segment)
         try:
             os.makedirs(layout.run_dir(self._store, run), exist_ok=True)
-            path = layout.segment_path(self._store, run, segment)
+            self._unpack(path)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             with os.fdopen(descriptor, "wb") as file:
+                if os.fstat(descriptor).st_size < offset:
+                    raise Conflict(
+                        f"The first {offset} bytes of segment {segment} of run {run} are not in this store.",
+                        hint=f"If a hub holds them, `madang sync --fetch {run}` brings them back.",
+                    )
                 file.truncate(offset)
                 file.seek(offset)
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                os.fsync(descriptor)
         except OSError as error:
             raise layout.refused(self._store, error) from error
         if not offset:
             layout.announce(self._store, run)
 
+    def _unpack(self, path: str) -> None:
+        """Have a segment that was packed plain again: its run goes on."""
+        if os.path.exists(path) or not os.path.exists(path + packed.ENDING):
+            return
+        os.rename(self._written_aside(packed.read(path + packed.ENDING, 0, _EVERY_BYTE)), path)
+        sync_folder(os.path.dirname(path))
+        os.unlink(path + packed.ENDING)
+
     def put(self, run: str, segment: str, data: bytes) -> bool:
         """Store a whole segment: written aside, synced, then linked under its name, which only one can do."""
+        path = layout.segment_path(self._store, run, segment)
+        if os.path.exists(path + packed.ENDING):
+            return False
         aside = self._written_aside(data)
         try:
             os.makedirs(layout.run_dir(self._store, run), exist_ok=True)
-            os.link(aside, layout.segment_path(self._store, run, segment))
+            os.link(aside, path)
         except FileExistsError:
             return False
         except OSError as error:
@@ -134,19 +155,71 @@ class LocalSegments:
         return True
 
     def pack(self, run: str, segment: str) -> bool:
-        """Replace the file of a segment that has ended by a compressed one."""
+        """Replace the file of a segment that has ended by a compressed one.
+
+        While both are there the plain one counts, so a crash at any point leaves one truth.
+        """
         path = layout.segment_path(self._store, run, segment)
+        if layout.is_held(layout.lock_path(self._store, run, segment)):
+            return False
         try:
             with open(path, "rb") as file:
-                data = file.read()
-            aside = self._written_aside(compress(data, 9))
-            os.replace(aside, path + ".zst")
-            os.unlink(path)
+                before = os.fstat(file.fileno())
+                aside = self._packed_aside(iter(lambda: file.read(_PIECE), b""))
+                try:
+                    same = packed.size(aside) == before.st_size and _same(file, aside)
+                    if not same or _identity(os.stat(path)) != _identity(before):
+                        return False  # somebody writes it after all
+                    os.rename(aside, path + packed.ENDING)
+                finally:
+                    unlink(aside)
+                sync_folder(os.path.dirname(path))
+                os.unlink(path)
         except FileNotFoundError:
             return False
         except OSError as error:
             raise layout.refused(self._store, error) from error
         return True
+
+    def bring(self, run: str, segment: str, pieces: Iterable[bytes]) -> bool:
+        """Store a whole segment, packed, from its pieces; nothing when they end in an error."""
+        path = layout.segment_path(self._store, run, segment)
+        aside = self._packed_aside(pieces)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if os.path.exists(path):
+                return False
+            os.link(aside, path + packed.ENDING)
+            sync_folder(os.path.dirname(path))
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise layout.refused(self._store, error) from error
+        finally:
+            unlink(aside)
+        layout.announce(self._store, run)
+        return True
+
+    def held(self, run: str) -> Held | None:
+        """What a hub holds of a run in place of this store."""
+        return read_held(self._store, run)
+
+    def _packed_aside(self, pieces: Iterable[bytes]) -> str:
+        path = os.path.join(self._aside, new_id())
+        try:
+            os.makedirs(self._aside, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            with os.fdopen(descriptor, "wb") as file:
+                packed.pack(pieces, file)
+                file.flush()
+                os.fsync(descriptor)
+        except OSError as error:
+            unlink(path)
+            raise layout.refused(self._store, error) from error
+        except BaseException:
+            unlink(path)
+            raise
+        return path
 
     def _written_aside(self, data: bytes) -> str:
         path = os.path.join(self._aside, new_id())
@@ -160,6 +233,21 @@ class LocalSegments:
         except OSError as error:
             raise layout.refused(self._store, error) from error
         return path
+
+
+def _identity(facts: os.stat_result) -> tuple[int, int, int]:
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def _same(file: BinaryIO, aside: str) -> bool:
+    """Whether a packed file holds the very bytes of a plain one."""
+    file.seek(0)
+    place = 0
+    while piece := file.read(packed.PART):
+        if packed.read(aside, place, len(piece)) != piece:
+            return False
+        place += len(piece)
+    return True
 
 
 def _names(folder: str) -> list[str]:
