@@ -275,3 +275,20 @@ class Machine(RuleBasedStateMachine):
 
 Machine.TestCase.settings = settings(max_examples=12, stateful_step_count=12, deadline=None)
 TestRegistry = Machine.TestCase
+
+
+def test_aliases_that_come_with_a_version(engine: Engine) -> None:
+    """They are in the history like any move, and a version is still in one stage at most."""
+    one, two = put(engine, b"1"), put(engine, b"2")
+    engine.artifacts.create(ME, "p", "m", "model", [one], aliases=["Staging", "best"])
+    engine.artifacts.create(ME, "p", "m", "model", [one], aliases=["production", "latest"])
+    engine.artifacts.create(ME, "p", "m", "model", [two], aliases=["production", "best"])
+    with pytest.raises(InvalidInput, match="at once"):
+        engine.artifacts.create(ME, "p", "m", "model", [put(engine, b"3")], aliases=["staging", "production"])
+    (row,) = engine.registry.models(ME)
+    assert (row.latest, row.aliases) == (2, {"best": 2, "production": 2})
+    moves = engine.registry.history(ME, "p", "m")
+    assert [(move.alias, move.before, move.number, move.actor) for move in reversed(moves)] == [
+        ("staging", None, 1, "me"), ("best", None, 1, "me"), ("production", None, 1, "me"),
+        ("staging", 1, None, "me"), ("production", 1, 2, "me"), ("best", 1, 2, "me"),
+    ]  # fmt: skip

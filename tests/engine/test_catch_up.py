@@ -419,3 +419,19 @@ def test_a_run_whose_first_record_is_damaged_is_shown(at: Place, tmp_path: Path,
     assert record.damage[0].startswith(A)
     at.tracking.catch_up()
     assert at.search.runs(ME, RunQuery()).total == 1
+
+
+def test_versions_of_runs_that_are_read_together_count_by_time(at: Place, tmp_path: Path) -> None:
+    """Whatever the runs are called and in whichever order they lie, the earlier run has the lower number."""
+    runs = [f"{number * 7 % 60:02x}" * 16 for number in range(1, 60)]
+    for place_, run in enumerate(runs):
+        body = {"name": "m", "type": "model", "entries": [["a", "blake3:" + "0" * 64, place_]], "aliases": ["best"]}
+        data = make_segment(tmp_path, [event(codec.VERSION, **body)], run=run, began=T0 + 1_000_000 * place_)
+        at.write(A, data, run)
+    at.tracking.catch_up()
+    made = at.records.versions.versions("p", "m")
+    assert [item.run for item in reversed(made)] == runs
+    history = at.records.versions.pointer_history("p", "m")
+    assert [(item.before, item.number) for item in reversed(history)] == [
+        (number - 1 or None, number) for number in range(1, 60)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import field
 from enum import IntEnum
 
@@ -22,7 +23,8 @@ class Permission(IntEnum):
 class Principal:
     """Somebody who calls: a name, and a level for all projects (``everywhere``) or for some (``projects``).
 
-    ``run`` limits a credential to one run (the token that `madang run` mints).
+    ``run`` limits a credential to one run: it writes this run, its children, their versions and blobs, and no alias;
+    it reads what its level says, because a run may use any version.
     """
 
     name: str
@@ -43,16 +45,22 @@ def local(name: str) -> Principal:
     return Principal(name, everywhere=Permission.ADMIN)
 
 
-def require(who: Principal, needed: Permission, project: str) -> None:
+def require(who: Principal, needed: Permission, project: str, runs: Collection[str] = ()) -> None:
     """Let the caller pass or refuse. A project that the caller may not read does not exist for them.
+
+    ``runs`` are the run that would be changed and its parent: a credential for one run changes nothing else.
 
     Raises:
         Unauthenticated: nobody in particular asks for something that needs a credential.
         NotFound: the caller may not know of the project.
-        AccessDenied: the caller may read but not do this.
+        AccessDenied: the caller may read but not do this, or has a credential for another run.
     """
     held = who.level(project)
     if held >= needed:
+        if needed > Permission.READ and who.run and who.run not in runs:
+            raise AccessDenied(
+                f"This credential is for run {who.run} only.", hint="Use a token of your own: `madang login`."
+            )
         return
     if who == ANONYMOUS:
         raise Unauthenticated("This needs a credential.", hint="Run `madang login` or pass a token.")

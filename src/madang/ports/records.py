@@ -93,6 +93,10 @@ class RunRecords(Protocol):
         """The runs (deleted ones too) that read a tracked path or artifact, oldest first."""
         ...
 
+    def data_names(self, project: str) -> list[tuple[str, int, int]]:
+        """Tracked paths that runs of a project read: name, how many runs, when the newest began (µs UTC)."""
+        ...
+
     def put(self, stored: StoredRun, touched: Collection[str] = SEARCHED) -> None:
         """Store a run and the search indexes that were ``touched``; sets ``number`` and ``changed`` (revision)."""
         ...
@@ -129,11 +133,14 @@ class RunRecords(Protocol):
         ...
 
     def revision(self, projects: Collection[str] | None = None) -> int:
-        """The newest revision of any run (of these projects); 0 without any."""
+        """The newest revision of any run, version or pointer (of these projects); 0 without any."""
         ...
 
     def changed(self, since: int, projects: Collection[str] | None, limit: int) -> tuple[int, list[str]]:
-        """(revision reached, ids of the runs touched after ``since``), oldest change first."""
+        """(revision reached, ids of the runs touched after ``since``), oldest change first.
+
+        A revision beyond the runs': versions or pointers (of these projects) have changed.
+        """
         ...
 
     def metrics(
@@ -302,8 +309,8 @@ class VersionRecords(Protocol):
 
         A new collection is made with ``first`` as the number of its first version. Adding again with the same
         ``origin`` (run/segment, sequence) returns the version that was made of it; content that is the same as the
-        latest version's is that version. Aliases named on the version move to it, without history. Raises `Conflict`
-        when the collection has another type.
+        latest version's is that version. Aliases named on the version move to it, which its history says. Raises
+        `Conflict` when the collection has another type.
         """
         ...
 

@@ -16,7 +16,8 @@ from madang.formats.manifest import manifest_digest
 from madang.ports.objects import Objects
 from madang.ports.records import CollectionRow, Records
 from madang.services.arriving import Claim, blob_key, store_blob
-from madang.services.tracking import Tracking
+from madang.services.pointers import commit
+from madang.services.tracking import Tracking, family
 
 MAX_ENTRIES = 2_000_000  # files of one version
 
@@ -51,7 +52,7 @@ class Artifacts:
             TooLarge, InvalidInput: more or fewer bytes than claimed.
             StorageError: the disk refused.
         """
-        require(who, Permission.WRITE, project)
+        require(who, Permission.WRITE, project, {who.run})  # bytes that nothing names yet change no run
         check_name(project, "project")
         claim = Claim(check_digest(digest)) if digest else None
         kept = store_blob(self._blobs, self._scratch, pieces, claim, size)
@@ -148,10 +149,11 @@ class Artifacts:
             NotFound: a blob is not in the project, or ``run`` is not one of its runs.
             Conflict: the name holds versions of another type.
         """
-        require(who, Permission.WRITE, project)
+        require(who, Permission.READ, project)
         self._tracking.catch_up()
-        if run:
-            self._check_run(project, run)
+        require(who, Permission.WRITE, project, self._writers(project, run) if run else ())
+        if aliases:
+            require(who, Permission.WRITE, project)  # an alias belongs to the project, not to the run
         checked = self._checked(project, entries)
         version = VersionRecord(
             project=check_name(project, "project"),
@@ -168,13 +170,14 @@ class Artifacts:
             metadata=dict(metadata or {}),
             actor=who.name,
         )
-        return self._records.versions.add(version, checked)
+        return commit(self._records, version, checked)
 
-    def _check_run(self, project: str, run: str) -> None:
+    def _writers(self, project: str, run: str) -> set[str]:
         # What a version says of a run is shown with that run: who may write here must not sign for a run elsewhere.
         found = self._records.runs.fetch([run])
         if not found or found[0].state.project != project:
             raise NotFound(f"Project {project!r} has no run {run[:80]!r}.", hint="Name the run by its whole id.")
+        return family(found[0])
 
     def _checked(self, project: str, entries: Sequence[Entry]) -> list[Entry]:
         if not entries:
@@ -208,8 +211,8 @@ class Artifacts:
         tags: Mapping[str, str] | None = None,
     ) -> VersionRecord:
         """Replace what is not None. The files and the number of a version never change."""
-        require(who, Permission.WRITE, project)
         found = self.resolve(who, project, ref)
+        require(who, Permission.WRITE, project, {found.run})
         self._records.versions.edit(
             project, found.name, found.number, description=description, metadata=metadata, tags=tags
         )

@@ -15,6 +15,7 @@ from madang.formats.manifest import manifest_digest
 from madang.formats.rows import Batch, decode
 from madang.ports.records import SEARCHED, KeySetRow, Records, SegmentRow, StoredRun
 from madang.services.history import History
+from madang.services.pointers import commit
 from madang.services.sealing import SEAL_FROM, pack_pieces, seal
 from madang.services.summaries import add_rows, visible
 
@@ -50,6 +51,7 @@ class RunSession:
     rewound: bool = False
     new: bool = False
     dirty: bool = False  # changed after `begin`
+    may_point: bool = True  # whether its versions may bring aliases
 
 
 class Ingest:
@@ -156,10 +158,19 @@ class Ingest:
             if isinstance(event, events.VersionWritten):
                 origin = (f"{state.run}/{stamp.segment}", stamp.sequence)
                 try:
-                    versions.add(_version(state, stamp, event), _entries(event), origin)
+                    made = _version(state, stamp, event)
+                    if made.aliases and not session.may_point:
+                        names = ", ".join(made.aliases)
+                        self._mark(session, stamp, f"a credential for one run moves no alias, so not {names}")
+                        made = replace(made, aliases=())
+                    commit(self._records, made, _entries(event), origin)
                 except (InvalidInput, Conflict) as error:  # what was written stays in the segment; the run says so
-                    session.stored.damage[f"{stamp.segment}:{stamp.sequence}"] = error.message
-                    session.dirty = True
+                    self._mark(session, stamp, error.message)
+
+    @staticmethod
+    def _mark(session: RunSession, stamp: Stamp, reason: str) -> None:
+        session.stored.damage[f"{stamp.segment}:{stamp.sequence}"] = reason
+        session.dirty = True
 
     def begin(self, session: RunSession) -> None:
         """Store the run itself, so that its segments can refer to it."""
@@ -211,11 +222,22 @@ def _version(state: RunState, stamp: Stamp, event: events.VersionWritten) -> Ver
 
 def _begins(data: bytes, run: str, segment: str) -> bool:
     """Whether a segment's first bytes are its header, or the torn beginning of one."""
-    first = read_frames(data[: 24 + int.from_bytes(data[:4], "little")], Position())
-    if not first:
+    first = _first(data, segment)
+    if first is None:
         return True
-    _, event = decode_event(first[0].payload, segment, 0)
+    event = first[1]
     return isinstance(event, events.Header) and (event.run, event.segment) == (run, segment)
+
+
+def _first(data: bytes, segment: str) -> tuple[Stamp, events.Event] | None:
+    found = read_frames(data[: 24 + int.from_bytes(data[:4], "little")], Position())
+    return decode_event(found[0].payload, segment, 0) if found else None
+
+
+def began(data: bytes, segment: str) -> int:
+    """When a segment with these first bytes was begun, µs UTC; after all others when they do not say it."""
+    first = _first(data, segment)
+    return first[0].time if first else 1 << 63
 
 
 def blobs_of(event: events.Event) -> list[str]:

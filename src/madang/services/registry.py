@@ -9,6 +9,7 @@ from madang.domain.access import Permission, Principal, require
 from madang.domain.versions import STAGES, PointerChange, VersionRecord, check_name, parse_ref
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.ports.records import CollectionRow, Records
+from madang.services.pointers import leave_stages
 from madang.services.tracking import Tracking
 
 
@@ -54,7 +55,7 @@ class Registry:
         )
         with self._records.transaction():
             if change.alias in STAGES and number is not None:
-                self._leave_stages(change, but=change.alias)
+                leave_stages(self._records, change, but=change.alias)
             return self._records.versions.point(change, expected)
 
     def promote(self, who: Principal, project: str, ref: str, stage: str, reason: str = "") -> PointerChange:
@@ -76,7 +77,7 @@ class Registry:
                 return self.point(who, project, version.name, wanted, version.number, reason=reason)
             now = time.time_ns() // 1000
             change = PointerChange(project, version.name, "", version.number, None, who.name, now, reason)
-            left = self._leave_stages(change)
+            left = leave_stages(self._records, change)
             if not left:
                 raise Conflict(f"{version.ref} is in no stage.")
             return left[-1]
@@ -99,17 +100,6 @@ class Registry:
         if found is None:
             raise NotFound(f"Project {project!r} has no {ref!r}.", hint="List the versions with `madang models show`.")
         return found
-
-    def _leave_stages(self, change: PointerChange, but: str = "") -> list[PointerChange]:
-        """Take every stage but one from the version that ``change`` is about: it holds at most one."""
-        row = self._records.versions.collection(change.project, change.name)
-        held = [stage for stage in STAGES if row and stage != but and row.aliases.get(stage) == change.number]
-        return [
-            self._records.versions.point(
-                PointerChange(change.project, change.name, stage, None, None, change.actor, change.at, change.reason)
-            )
-            for stage in held
-        ]
 
 
 def _checked_alias(alias: str) -> str:

@@ -7,7 +7,7 @@ import os
 import time
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 from madang.domain import events
@@ -16,21 +16,23 @@ from madang.domain.commands import Command, CreateRun, Fact, Log, Points, Rewind
 from madang.domain.ids import check_id, is_id, new_id
 from madang.domain.run_state import PRIMARY, outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
-from madang.errors import AccessDenied, Conflict, Diverged, InvalidInput, NotFound, StorageError
+from madang.domain.values import value
+from madang.errors import Conflict, Diverged, InvalidInput, NotFound, StorageError
 from madang.formats.frames import FrameBuilder
 from madang.formats.journal import Position, read_frames
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFile, SegmentFiles
 from madang.services.history import History
-from madang.services.ingest import Ingest, RunSession, Taken
+from madang.services.ingest import Ingest, RunSession, Taken, began
 
 _MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
+_HEADER = 4096  # bytes in which the header of a segment lies; a longer one only loses its place in an order
 _PIECE = 16 << 20  # bytes of one segment that one transaction takes
 _SHELVES = "shelves"  # the setting that says which folders of runs are read
 _RUNS_TOGETHER = 50  # short runs that share one transaction, for a store that is read anew
 
 
-@dataclass(frozen=True)
+@value
 class SegmentPosition:
     """How much of a segment the store has. ``chain`` is hex; all zero when it has nothing."""
 
@@ -100,13 +102,20 @@ class Tracking:
         return unread
 
     def _read(self, found: dict[str, list[SegmentFile]]) -> None:
-        waiting = iter([(run, files) for run, files in found.items() if files])
+        unread = [(run, files) for run, files in found.items() if files]
+        if len(unread) > 1:  # versions are numbered as they come in
+            unread.sort(key=lambda item: min(map(self._began, item[1])))
+        waiting = iter(unread)
         while some := list(islice(waiting, _RUNS_TOGETHER)):
             with self._records.transaction():
                 more = [(run, files) for run, files in some if self._catch_up_run(run, files)]
             for run, files in more:
                 while self._catch_up_run(run, files):
                     pass
+
+    def _began(self, file: SegmentFile) -> int:
+        assert self._files is not None
+        return began(self._files.read(file.run, file.segment, 0, _HEADER), file.segment)
 
     def close_lost(self, runs: Collection[str] | None = None) -> None:
         """State `crashed` of every writer that is gone without a word. `catch_up` does it too.
@@ -221,9 +230,10 @@ class Tracking:
         """
         check_id(run)
         check_id(segment, "segment")
-        require(who, Permission.WRITE, project)
+        require(who, Permission.WRITE, project, {who.run})  # whose run it is is asked below
         with self._records.transaction():
             session = self._ingest.open(run)
+            session.may_point = not who.run
             if not session.new:
                 self._allow(who, run, session.stored, Permission.WRITE)
             row = self._ingest.row(session, segment)
@@ -234,6 +244,7 @@ class Tracking:
                     raise InvalidInput(f"Segment {segment} of run {run}: {taken.position.damage}.")
                 if session.stored.state.project != project:
                     raise Conflict(f"Run {run} belongs to project {session.stored.state.project!r}, not {project!r}.")
+                self._allow(who, run, session.stored, Permission.WRITE)  # of a new run only its bytes tell the parent
                 over = outcome_of_segment(session.stored.state, segment) is not None
                 if taken.position.offset > row.offset:
                     self._store(session, [(taken, over)], fresh)
@@ -247,8 +258,8 @@ class Tracking:
         Raises:
             Conflict: a run with this id exists.
         """
-        require(who, Permission.WRITE, project)
         run = check_id(command.id) if command.id else new_id()
+        require(who, Permission.WRITE, project, {run, command.parent})
         return self._command(who, project, run, replace(command, id=run, user=command.user or who.name))
 
     def log(self, who: Principal, run: str, command: Log | Rewind) -> RunRecord:
@@ -335,11 +346,12 @@ class Tracking:
     def _allow(self, who: Principal, run: str, stored: StoredRun, needed: Permission) -> None:
         if who.level(stored.state.project) < Permission.READ:
             raise _no_run(run)
-        require(who, needed, stored.state.project)
-        if who.run and needed > Permission.READ:
-            parent = stored.state.scalars.get("parent", (None, ""))[1]
-            if who.run not in (run, parent):
-                raise AccessDenied(f"This credential is for run {who.run} only.")
+        require(who, needed, stored.state.project, family(stored))
+
+
+def family(stored: StoredRun) -> set[str]:
+    """A run and its parent: a credential for either may change it."""
+    return {stored.state.run, stored.state.scalars.get("parent", (None, ""))[1]}
 
 
 def _no_run(run: str) -> NotFound:

@@ -310,8 +310,9 @@ class SegmentsConformance:
         with pytest.raises(NotFound):
             versions.point(replace(change, number=9))
         assert versions.point(replace(change, number=None)).before == 2
-        assert [(item.number, item.before) for item in versions.pointer_history(P, "모델")] == [
-            (None, 2), (2, 1), (1, None)
+        moves = [(item.alias, item.number, item.before) for item in versions.pointer_history(P, "모델")]
+        assert moves == [
+            ("production", None, 2), ("production", 2, 1), ("production", 1, None), ("best", 2, 1), ("best", 1, None)
         ]  # fmt: skip
         assert versions.get(P, "모델", alias="production") is None
         edited = versions.edit(P, "모델", 1, description="설명", metadata={"big": 2**70}, tags={"a": "b"})
@@ -322,6 +323,27 @@ class SegmentsConformance:
         assert row.description == "모음"
         with pytest.raises(NotFound):
             versions.edit(P, "모델", 9, description="")
+
+    def test_what_changes_versions_moves_the_revision(self, records: Records) -> None:
+        """Who follows the project learns of every change of a version, pointer or text, also without any run."""
+        versions, runs = records.versions, records.runs
+        change = PointerChange(P, "모델", "production", 1, None, "나", 5)
+        for action in (
+            lambda: versions.add(_version("1"), [_entry("a")]),
+            lambda: versions.point(change),
+            lambda: versions.point(replace(change, number=None)),
+            lambda: versions.edit(P, "모델", 1, description="글"),
+            lambda: versions.edit_collection(P, "모델", description="모음"),
+        ):
+            before = runs.revision()
+            assert runs.changed(before, None, 10) == (before, [])
+            action()
+            after = runs.revision()
+            assert after > before
+            assert (runs.revision([P]), runs.revision(["other"])) == (after, 0)
+            assert runs.changed(before, [P], 10) == runs.changed(before, None, 10) == (after, [])
+            assert runs.changed(before, ["other"], 10) == (before, [])
+        assert [(item.name, item.runs, item.created_at) for item in runs.projects()] == [(P, 0, 5)]
 
     def test_tokens(self, records: Records) -> None:
         """A token is found by its digest; revoking it ends its sessions; an id or digest is taken once."""

@@ -126,7 +126,8 @@ class JournaledVersions(SqlVersions):
             if origin is not None and self.made_of(origin) is not None:
                 return super().add(version, entries, origin, first)
             made = super().add(version, entries, origin, first)
-            body = {"record": asdict(replace(made, aliases=version.aliases)), "origin": origin, "first": first}
+            record = asdict(replace(made, aliases=()))  # the moves of aliases have lines of their own
+            body = {"record": record, "origin": origin, "first": first}
             files = None if origin else [[item.path, item.digest, item.size] for item in entries]
             self._log.note("version", {**body, "entries": files})
         return made

@@ -166,6 +166,10 @@ class SqlRuns(SqlMetrics):
         uses = [DataUse(bytes(run).hex(), *more) for run, *more in rows]
         return [use for use in uses if projects is None or use.project in projects]
 
+    def data_names(self, project: str) -> list[tuple[str, int, int]]:
+        """Tracked paths that runs of a project read."""
+        return [(name, int(runs), int(last)) for name, runs, last in self._db.rows("data_names", project=project)]
+
     def _is_narrow(self, projects: tuple[str, ...] | None, table: str, name: int) -> bool:
         if projects is None:
             return True
@@ -181,6 +185,8 @@ class SqlRuns(SqlMetrics):
             Project(name, int(runs), int(running), int(seen), int(created), described.pop(name, ("", 0))[0])
             for name, runs, running, seen, created in self._db.rows("projects")
         ]
+        for name, created, newest in self._db.rows("projects_of_versions"):
+            found.append(Project(name, 0, 0, int(newest), int(created), described.pop(name, ("", 0))[0]))
         found += [Project(name, 0, 0, at, at, text) for name, (text, at) in described.items()]
         return sorted(found, key=lambda project: (-project.last_activity, project.name))
 
@@ -198,11 +204,22 @@ class SqlRuns(SqlMetrics):
 
     def changed(self, since: int, projects: Collection[str] | None, limit: int) -> tuple[int, list[str]]:
         """(revision reached, ids of the runs touched after ``since``)."""
+        newest = self._revision_of_versions(projects)  # first: what the runs had before it is then in the rows
         if projects is None:
             rows = self._db.rows("changed", since=since, limit=limit)
         else:
             rows = self._db.rows("changed_in_projects", since=since, projects=list(projects), limit=limit)
-        return (int(rows[-1][0]) if rows else since), [bytes(run).hex() for _, run in rows]
+        reached = int(rows[-1][0]) if rows else since
+        if len(rows) < limit:
+            reached = max(reached, newest)
+        return reached, [bytes(run).hex() for _, run in rows]
+
+    def _revision_of_versions(self, projects: Collection[str] | None) -> int:
+        if projects is None:
+            row = self._db.row("revision_of_versions")
+        else:
+            row = self._db.row("revision_of_versions_in_projects", projects=list(projects))
+        return int(row[0]) if row else 0
 
     def add_change(self, run: str, change: RunChange, actor: str, at: int, revision: int) -> None:
         """Keep one change from outside in the log of changes."""

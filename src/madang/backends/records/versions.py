@@ -16,6 +16,8 @@ from madang.formats.segment import to_json
 from madang.formats.zstd import compress, decompress
 from madang.ports.records import CollectionRow
 
+_AT_COMMIT = "set with the version"
+
 
 @dataclass(frozen=True)
 class _Line:
@@ -110,12 +112,26 @@ class SqlVersions:
             if there is None:
                 self._insert(line, number, version, entries)
             for alias in version.aliases:
-                if alias != "latest":
-                    self._db.run("put_alias", collection=line.number, alias=alias, number=number)
+                self._move(line, version, alias, number)
+            self._touch(version.project)
             place = {"collection": line.number, "number": number}
             if origin is not None and settled is None:
                 self._db.run("add_origin", segment=origin[0], sequence=origin[1], **place)
             return self._written_by(version.run, line, version, number)
+
+    def _move(self, line: _Line, version: VersionRecord, alias: str, number: int) -> None:
+        row = self._db.row("get_alias", collection=line.number, alias=alias)
+        if alias != "latest" and (row is None or row[0] != number):
+            self.point(
+                PointerChange(
+                    version.project, version.name, alias, number, None, version.actor, version.created_at, _AT_COMMIT
+                )
+            )
+
+    def _touch(self, project: str) -> None:
+        """Let those who follow the project know that its versions or pointers are others now."""
+        row = self._db.row("tick")
+        self._db.run("touch_project", project=project, changed=row[0] if row else 0)
 
     def _written_by(self, run: str, line: _Line, version: VersionRecord, number: int) -> VersionRecord:
         if run:
@@ -288,6 +304,7 @@ class SqlVersions:
                 metadata=found.metadata if metadata is None else dict(metadata),
                 tags=found.tags if tags is None else dict(tags),
             )
+            self._touch(project)
             self._db.run(
                 "edit_version",
                 collection=line.number,
@@ -304,6 +321,7 @@ class SqlVersions:
         """Replace what is not None."""
         with self._db.transaction():
             line = self._needed(project, name)
+            self._touch(project)
             self._db.run(
                 "edit_collection",
                 number=line.number,
@@ -328,6 +346,7 @@ class SqlVersions:
                 if self._db.row("get_version", collection=line.number, number=change.number) is None:
                     raise NotFound(f"There is no version v{change.number} of {change.name!r}.")
                 self._db.run("put_alias", collection=line.number, alias=change.alias, number=change.number)
+            self._touch(change.project)
             made = replace(change, before=before)
             self._db.run(
                 "add_pointer_change",

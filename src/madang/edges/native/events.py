@@ -74,8 +74,7 @@ async def _project_stream(call: NativeCall, since: int) -> AsyncIterator[bytes]:
             if page.revision == since:
                 return
             since = page.revision
-            if page.runs:
-                yield event("runs", str(since), {"revision": since, "runs": page.runs})
+            yield event("runs", str(since), {"revision": since, "runs": page.runs})
             if len(page.runs) < BATCH:
                 return
 

@@ -64,6 +64,10 @@ SELECT id, project FROM runs WHERE name = :name ORDER BY created_at DESC, id LIM
 SELECT r.project, COUNT(*), SUM(CASE WHEN r.status = 'running' THEN 1 ELSE 0 END), MAX(r.seen_at), MIN(r.created_at)
 FROM runs r WHERE r.deleted_at = 0 GROUP BY r.project;
 
+-- name: projects_of_versions
+SELECT c.project, MIN(c.created_at), MAX(v.created_at) FROM collections c JOIN versions v ON v.collection = c.number
+WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.project = c.project AND r.deleted_at = 0) GROUP BY c.project;
+
 -- name: described_projects
 SELECT name, description, created_at FROM projects;
 
@@ -75,7 +79,20 @@ ON CONFLICT (name) DO UPDATE SET description = excluded.description;
 SELECT revision FROM clock WHERE id = 1;
 
 -- name: revision_of_projects
-SELECT COALESCE(MAX(changed), 0) FROM runs WHERE project = ANY(:projects);
+SELECT COALESCE(MAX(changed), 0) FROM (
+    SELECT MAX(changed) AS changed FROM runs WHERE project = ANY(:projects)
+    UNION ALL SELECT MAX(changed) FROM project_revisions WHERE project = ANY(:projects)
+) AS newest;
+
+-- name: revision_of_versions
+SELECT COALESCE(MAX(changed), 0) FROM project_revisions;
+
+-- name: revision_of_versions_in_projects
+SELECT COALESCE(MAX(changed), 0) FROM project_revisions WHERE project = ANY(:projects);
+
+-- name: touch_project
+INSERT INTO project_revisions (project, changed) VALUES (:project, :changed)
+ON CONFLICT (project) DO UPDATE SET changed = excluded.changed;
 
 -- name: changed
 SELECT changed, id FROM runs WHERE changed > :since ORDER BY changed LIMIT :limit;
@@ -109,6 +126,10 @@ ON CONFLICT (name, run) DO UPDATE SET value = excluded.value;
 -- name: data_uses
 SELECT r.id, r.project, r.name, r.status, r.created_at, d.value FROM data d JOIN runs r ON r.number = d.run
 WHERE d.name = :name ORDER BY r.created_at, r.id;
+
+-- name: data_names
+SELECT n.name, COUNT(*), MAX(r.created_at) FROM runs r JOIN data d ON d.run = r.number JOIN names n ON n.number = d.name
+WHERE r.project = :project AND r.deleted_at = 0 AND (d.value LIKE 'md5:%' OR d.value LIKE '~md5:%') GROUP BY n.name;
 
 -- name: count_data
 SELECT COUNT(*) FROM (SELECT 1 FROM data WHERE name = :name LIMIT :most) AS some;

@@ -1,0 +1,146 @@
+"""A credential for one run: which methods of the services it may call, and with which effect."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from madang.domain.access import Permission, Principal, local
+from madang.domain.commands import CreateRun, Log
+from madang.domain.query import RunQuery
+from madang.domain.runs import RunChange
+from madang.domain.versions import Entry
+from madang.errors import AccessDenied, NotFound
+from madang.formats import segment as codec
+from madang.services.access import Access
+from madang.services.artifacts import Artifacts
+from madang.services.lineage import Lineage
+from madang.services.registry import Registry
+from madang.services.search import Search
+from madang.services.tracking import Tracking
+from madang.wiring import Engine, open_store
+
+ME = local("me")
+MINE, OTHER, CHILD, NEW = "1" * 32, "2" * 32, "3" * 32, "4" * 32
+LIMITED = Principal("실행", projects={"p": Permission.ADMIN}, run=MINE)
+ZERO = bytes(16).hex()
+READS = (
+    {(Search, name) for name in ("projects", "runs", "rows", "run", "metric_keys", "history", "console", "changed")}
+    | {(Search, "new_points"), (Search, "data_uses"), (Lineage, "of_run"), (Lineage, "of_version")}
+    | {(Artifacts, name) for name in ("has_blob", "open_blob", "collections", "versions", "resolve", "manifest")}
+    | {(Registry, "models"), (Registry, "history"), (Tracking, "segment")}
+)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """A store in which two runs have written a version each."""
+    made = open_store(store=str(tmp_path / "store"))
+    for run in (MINE, OTHER):
+        made.tracking.create(ME, "p", CreateRun(id=run))
+        made.artifacts.create(ME, "p", f"m-{run[0]}", "model", [blob(made, run)], run=run)
+    yield made
+    made.close()
+
+
+def blob(engine: Engine, text: str, who: Principal = ME) -> Entry:
+    kept = engine.artifacts.put_blob(who, "p", [text.encode()])
+    return Entry("file.bin", kept.digest, kept.size)
+
+
+def segment(tmp_path: Path, run: str, parent: str = "", version: dict[str, Any] | None = None) -> bytes:
+    """A whole segment, its id that of the run with the digits turned around."""
+    path = tmp_path / f"{run}.seg"
+    path.unlink(missing_ok=True)
+    writer = codec.SegmentWriter(str(path), run[::-1], {"run": run, "project": "p", "writer": "process"})
+    writer.append(codec.STARTED, {"name": "n", "parent": parent})
+    if version is not None:
+        writer.append(codec.VERSION, {"type": "model", **version})
+    writer.close()
+    return path.read_bytes()
+
+
+def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) -> None:
+    """Every method of every service that writes refuses another run, and what belongs to the whole project."""
+    hub, entry = Tracking(engine.records), blob(engine, "neu")
+    tracking, artifacts, registry, access = engine.tracking, engine.artifacts, engine.registry, engine.access
+
+    def append(run: str, parent: str = "") -> Any:
+        return hub.append(LIMITED, "p", run, run[::-1], 0, ZERO, segment(tmp_path, run, parent))
+
+    allowed: dict[tuple[type, str], list[Callable[[], Any]]] = {
+        (Tracking, "append"): [lambda: append(MINE), lambda: append(CHILD, MINE)],
+        (Tracking, "create"): [lambda: tracking.create(LIMITED, "p", CreateRun(parent=MINE))],
+        (Tracking, "log"): [lambda: tracking.log(LIMITED, MINE, Log({"x": 1}))],
+        (Tracking, "change"): [lambda: tracking.change(LIMITED, MINE, RunChange(name="n"))],
+        (Artifacts, "put_blob"): [lambda: blob(engine, "mine", LIMITED)],
+        (Artifacts, "create"): [lambda: artifacts.create(LIMITED, "p", "x", "model", [entry], run=MINE)],
+        (Artifacts, "edit"): [lambda: artifacts.edit(LIMITED, "p", "m-1:v1", description="d")],
+    }
+    refused: dict[tuple[type, str], list[Callable[[], Any]]] = {
+        (Tracking, "append"): [lambda: append(OTHER), lambda: append(NEW), lambda: append(NEW, OTHER)],
+        (Tracking, "create"): [
+            lambda: tracking.create(LIMITED, "p", CreateRun()),
+            lambda: tracking.create(LIMITED, "p", CreateRun(parent=OTHER)),
+        ],
+        (Tracking, "log"): [lambda: tracking.log(LIMITED, OTHER, Log({"x": 1}))],
+        (Tracking, "change"): [lambda: tracking.change(LIMITED, OTHER, RunChange(deleted=True))],
+        (Artifacts, "put_blob"): [lambda: artifacts.put_blob(LIMITED, "q", [b"1"])],
+        (Artifacts, "create"): [
+            lambda: artifacts.create(LIMITED, "p", "y", "model", [entry]),
+            lambda: artifacts.create(LIMITED, "p", "y", "model", [entry], run=OTHER),
+            lambda: artifacts.create(LIMITED, "p", "m-1", "model", [entry], run=MINE, aliases=["best"]),
+        ],
+        (Artifacts, "edit"): [lambda: artifacts.edit(LIMITED, "p", "m-2:v1", description="d")],
+        (Registry, "point"): [
+            lambda: registry.point(LIMITED, "p", "m-1", "best", 1),
+            lambda: registry.point(LIMITED, "p", "m-1", "best", None),
+        ],
+        (Registry, "promote"): [lambda: registry.promote(LIMITED, "p", "m-1:v1", "production")],
+        (Access, "create_token"): [lambda: access.create_token(LIMITED, "t", Permission.READ, ["p"])],
+        (Access, "tokens"): [lambda: access.tokens(LIMITED)],
+        (Access, "revoke"): [lambda: access.revoke(LIMITED, "0" * 16)],
+    }
+    methods = {
+        (service, name)
+        for service in (Tracking, Search, Artifacts, Registry, Access, Lineage)
+        for name, method in inspect.getmembers(service, inspect.isfunction)
+        if not name.startswith("_") and "who" in inspect.signature(method).parameters
+    }
+    assert methods - READS - {(Access, "issue_one_time")} == set(refused)  # of this process, never of a caller
+    for calls in refused.values():
+        for call in calls:
+            before = engine.records.runs.revision()
+            with pytest.raises((AccessDenied, NotFound)):
+                call()
+            assert engine.records.runs.revision() == before
+    for calls in allowed.values():
+        for call in calls:
+            call()
+    assert {run.id for run in engine.search.runs(ME, RunQuery(("p",))).runs} >= {MINE, OTHER, CHILD}
+    assert engine.registry.history(ME, "p", "m-1") == []
+
+
+def test_its_segments_move_no_alias(engine: Engine, tmp_path: Path) -> None:
+    """A version of the run is made, its aliases stay where they are, and the run says so."""
+    engine.registry.point(ME, "p", "m-2", "best", 1)
+    entry = blob(engine, "neu")
+    version = {"name": "m-2", "entries": [["f", entry.digest, entry.size]], "aliases": ["best", "production"]}
+    data = segment(tmp_path, MINE, version=version)
+    Tracking(engine.records).append(LIMITED, "p", MINE, MINE[::-1], 0, ZERO, data)
+    (row,) = (row for row in engine.artifacts.collections(ME, "p") if row.name == "m-2")
+    assert (row.latest, row.aliases) == (2, {"best": 1})
+    assert "best, production" in engine.search.run(ME, MINE).damage[0]
+
+
+def test_it_reads_what_a_run_may_use(engine: Engine) -> None:
+    """Any version of its project, and nothing of another."""
+    assert engine.artifacts.resolve(LIMITED, "p", "m-2").number == 1
+    entry = engine.artifacts.manifest(LIMITED, "p", "m-2:v1")[0]
+    engine.artifacts.open_blob(LIMITED, "p", entry.digest)[0].close()
+    with pytest.raises(NotFound):
+        engine.artifacts.resolve(LIMITED, "q", "m-2")
