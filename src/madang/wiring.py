@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.artifacts import Artifacts
     from madang.services.data import Data
     from madang.services.lineage import Lineage
+    from madang.services.datasets import Datasets
     from madang.services.registry import Registry
 
 
@@ -69,6 +70,24 @@ class Engine:
     def registry(self) -> Registry:
         """Aliases and stages."""
         from madang.services.registry import Registry
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        """Tracked data and its versions: of the work tree around a workspace's store, else of what was pushed."""
+        from madang.services.datasets import Datasets, PushedData
+
+        if self.store.root:
+            from madang.workspace.datasets import WorkspaceData
+
+            return Datasets(self.records, self.tracking, WorkspaceData(self.store.root))
+        return Datasets(self.records, self.tracking, PushedData(self.records.data_objects, self.blobs))
+
+    @cached_property
+    def packing(self) -> Packing:
+        """Compressing the segments of runs that have ended."""
+        from madang.services.packing import Packing
+
+        return Packing(self.records, self.tracking, self.files)
 
         return Registry(self.records, self.tracking)
 

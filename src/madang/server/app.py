@@ -40,6 +40,7 @@ class Application:
             engine.registry,
             engine.access,
             self.live,
+            engine.datasets,
             policy.cookie,
         )
         self._native = Dispatcher(table(), services)

@@ -9,6 +9,7 @@ from madang.edges.native.live import Live
 from madang.http.calls import Call
 from madang.services.access import Access
 from madang.services.artifacts import Artifacts
+from madang.services.datasets import Datasets
 from madang.services.registry import Registry
 from madang.services.search import Search
 from madang.services.tracking import Tracking
@@ -22,6 +23,7 @@ class NativeServices:
     search: Search
     artifacts: Artifacts
     registry: Registry
+    datasets: Datasets
     access: Access
     live: Live
     cookie: str

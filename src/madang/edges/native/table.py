@@ -7,9 +7,10 @@ from typing import Any
 from msgspec import Struct
 
 from madang.domain.access import Permission
+from madang.domain.datasets import DatasetTree
 from madang.domain.lineage import DataUse
 from madang.domain.versions import PointerChange
-from madang.edges.native import artifacts, commands, events, openapi, people, runs, uploads
+from madang.edges.native import artifacts, commands, datasets, events, openapi, people, runs, uploads
 from madang.formats import native
 from madang.http.routes import Param, Route, RouteTable
 from madang.ports.records import CollectionRow, MetricKey, Project
@@ -166,6 +167,23 @@ def _artifacts() -> list[Route]:
     ]  # fmt: skip
 
 
+def _datasets() -> list[Route]:
+    dataset = "/projects/{project}/data"
+    version = (Param("version", help="`md5:…`"), Param("path", help="The file; left out for a single one."))
+    return [
+        _route("GET", dataset, datasets.datasets, READ, "Tracked data", answer=datasets.DatasetsBody),
+        _route(
+            "GET", dataset + "/versions", datasets.versions, READ, "Versions of some data and the runs that read them",
+            answer=datasets.VersionsBody, query=(Param("of", help="The tracked path."),),
+        ),
+        _route(
+            "GET", dataset + "/tree", datasets.tree, READ, "The files of a version, and what changed against another",
+            answer=DatasetTree, query=(version[0], Param("against"), Param("limit", "integer")),
+        ),
+        _route("GET", dataset + "/file", datasets.file, READ, "A file of a version", answer=_BYTES, query=version),
+    ]  # fmt: skip
+
+
 def _uploads() -> list[Route]:
     blob, segment = "/projects/{project}/blobs/{digest}", "/runs/{run}/segments/{segment}"
     return [
@@ -196,4 +214,4 @@ def _people() -> list[Route]:
 
 def table() -> RouteTable:
     """The routes of the native API."""
-    return RouteTable(PREFIX, [*_runs(), *_artifacts(), *_uploads(), *_people()])
+    return RouteTable(PREFIX, [*_runs(), *_artifacts(), *_datasets(), *_uploads(), *_people()])

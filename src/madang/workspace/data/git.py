@@ -78,6 +78,22 @@ def reachable(root: str, *, since: int | None = None) -> list[str]:
     return [name for name, when in rows if since is None or int(when) >= since]
 
 
+class Logged(NamedTuple):
+    """One commit of a file's history."""
+
+    commit: str
+    at: int  # µs UTC
+    author: str
+    message: str  # first line
+
+
+def log(root: str, path: str, limit: int) -> list[Logged]:
+    """The commits before and at HEAD that changed a file (absolute path), newest first; nothing without a commit."""
+    done = _run(root, "log", f"--max-count={limit}", "--format=%H%x00%ct%x00%an%x00%s", "--", path)
+    rows = (line.split("\0") for line in done.stdout.decode("utf-8", "replace").splitlines())
+    return [Logged(row[0], int(row[1]) * 1_000_000, row[2], row[3]) for row in rows if len(row) == 4]
+
+
 class GitEntry(NamedTuple):
     """One name in a tree of git."""
 
