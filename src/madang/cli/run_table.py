@@ -11,11 +11,14 @@ from madang.domain.lineage import data_of
 from madang.domain.metrics import definition_of
 from madang.domain.query import Field
 from madang.domain.runs import RunRecord
-from madang.formats.filter import parse_field
 
 
 def parse_columns(text: str) -> list[Field]:
     """Columns as fields of the filter language, separated by commas."""
+    if not text:
+        return []
+    from madang.formats.filter import parse_field
+
     return [parse_field(part) for part in _split(text) if part.strip()]
 
 

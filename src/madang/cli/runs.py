@@ -11,6 +11,7 @@ from madang.cli import output, records
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from madang.domain.query import Condition, Order
     from madang.domain.runs import RunChange, RunRecord
     from madang.ports.reader import Reader
 
@@ -71,13 +72,11 @@ def list_runs(
 
     from madang.cli.run_table import parse_columns, print_runs
     from madang.domain.query import AllOf, RunQuery
-    from madang.formats.filter import parse_filter, parse_order
 
     fields = parse_columns(columns)
     query = RunQuery(
         projects or None,
-        parse_filter(where),
-        tuple(parse_order(one) for one in order),
+        *_parsed(where, order),
         limit,
         cursor,
         "deleted" if deleted else "active",
@@ -103,6 +102,17 @@ def list_runs(
         print_runs(page.runs, fields, [one.field for one in query.order], _METRICS_SHOWN)
         if page.next:
             output.note(f"{len(page.runs)} of {page.total} runs; more with --limit.")
+
+
+def _parsed(where: str, order: tuple[str, ...]) -> tuple[Condition, tuple[Order, ...]]:
+    """What is asked for. The filter language is loaded only where it is spoken."""
+    if not where and not order:
+        from madang.domain.query import AllOf
+
+        return AllOf(()), ()
+    from madang.formats.filter import parse_filter, parse_order
+
+    return parse_filter(where), tuple(parse_order(one) for one in order)
 
 
 @runs.command()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from madang.domain.metrics import MetricSummary, definition_of
 from madang.domain.runs import RunRecord
-from madang.domain.values import value
+from madang.domain.values import mutable, value
 
 MISSING = None
 
@@ -24,7 +24,7 @@ class Row:
     goal: str = ""  # `min` or `max`
 
 
-@dataclass
+@mutable
 class Comparison:
     """Runs side by side. In every part but the metrics only what differs is listed; ``same`` counts the rest."""
 

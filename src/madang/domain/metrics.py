@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from madang.domain.events import DefineMetric
+from madang.domain.values import mutable
 
 Number = int | float
 
 
-@dataclass
+@mutable
 class MetricSummary:
     """Derived from the points of one key of one run. Merging is associative and does not depend on order.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
+from madang.domain import values
 from madang.domain.events import DefineMetric
 from madang.domain.metrics import definition_of
 
@@ -17,7 +18,7 @@ VOLATILE_KEYS = frozenset({"_runtime", "_timestamp", "_wandb"})
 VOLATILE_PREFIXES = ("system/",)
 
 
-@dataclass(frozen=True)
+@values.value
 class Points:
     """One metric over its steps, in the order in which they were logged for each step."""
 
@@ -25,7 +26,7 @@ class Points:
     values: Sequence[Any]
 
 
-@dataclass
+@values.mutable
 class Side:
     """What a run has that can be compared. ``outputs`` are digests by path, of the bytes without volatile fields."""
 
@@ -36,7 +37,7 @@ class Side:
     outputs: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@values.value
 class Judgement:
     """The verdict, where the runs first differ, and how much was and was not compared."""
 
@@ -76,7 +77,7 @@ def is_volatile(key: str, definitions: dict[str, DefineMetric]) -> bool:
     return key in VOLATILE_KEYS or key.startswith(VOLATILE_PREFIXES) or definition_of(key, definitions).volatile
 
 
-@dataclass
+@values.mutable
 class _Tally:
     differences: list[tuple[tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)  # out of tolerance
     near: list[tuple[tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)  # unequal, within tolerance

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
-from madang.domain import events
+from madang.domain import events, values
 from madang.domain.events import Event, Stamp
 
 PRIMARY = frozenset({"process", "resume", "rank"})
@@ -16,7 +16,7 @@ STATUSES = ("running", *_SEVERITY)
 Stamped = tuple[Stamp, Any]
 
 
-@dataclass
+@values.mutable
 class SegmentState:
     """What is known of one writer."""
 
@@ -25,7 +25,7 @@ class SegmentState:
     seen: int = 0  # time of the newest event
 
 
-@dataclass
+@values.mutable
 class RunState:
     """Derived from segments alone; the order in which their events arrive does not matter. Plain values throughout.
 
@@ -228,7 +228,7 @@ _HANDLERS: dict[type, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@values.value
 class Outcome:
     """Where a run stands: its status, and how it ended if it has."""
 

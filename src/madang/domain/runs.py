@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from madang.domain import events
 from madang.domain.events import Json
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import STARTED, RunState, SegmentState, outcome, outcome_of_segment
-from madang.domain.values import value
+from madang.domain.values import mutable, value
 
 
 @value
@@ -25,7 +25,7 @@ class RunChange:
     archived: bool | None = None
 
 
-@dataclass
+@mutable
 class Overrides:
     """All changes from outside, folded together; a later replay of segments never undoes them."""
 

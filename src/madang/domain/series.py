@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
-from madang.domain.values import value
+from madang.domain.values import mutable, value
 
 SeriesKind = Literal["float", "int", "bool", "text", "mixed", "media"]
 _NUMERIC = ("float", "int", "bool")
 
 
-@dataclass
+@mutable
 class Series:
     """Points of one key in the order of (step, time). ``steps``, ``times`` (µs UTC) and ``values`` run in parallel.
 

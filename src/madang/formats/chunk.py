@@ -9,13 +9,13 @@ import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from operator import sub
 from typing import Any
 
 import msgspec
 
+from madang.domain.values import mutable, value
 from madang.errors import CorruptData
 from madang.formats.journal import from_json
 from madang.formats.segment import to_json
@@ -28,7 +28,7 @@ _DELTAS = {"1": "b", "2": "h", "4": "i", "8": "q"}  # codings of differences: th
 _INT64 = 1 << 63
 
 
-@dataclass
+@mutable
 class Group:
     """Rows of one set of keys, in columns; ``columns[i]`` holds the values of key number ``keys[i]``.
 
@@ -198,7 +198,7 @@ def _numbers(code: str, data: bytes, width: int) -> list[Any]:
     return made.tolist()
 
 
-@dataclass(frozen=True)
+@value
 class Part:
     """One group as read: the columns of the wanted keys. ``codings`` has a letter for each column.
 

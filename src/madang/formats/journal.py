@@ -5,13 +5,14 @@ from __future__ import annotations
 import struct
 from _blake2 import blake2b
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 import msgspec
 
 from madang.domain import events
 from madang.domain.events import Event, Stamp
+from madang.domain.values import mutable
 from madang.formats import segment as codec
 
 _HEAD = struct.Struct("<II")
@@ -68,7 +69,7 @@ class Frame(NamedTuple):
         return self.payload[0]
 
 
-@dataclass
+@mutable
 class Position:
     """A place in a segment: where reading stopped, and all that is needed to go on from there."""
 
@@ -147,7 +148,7 @@ def decode_event(payload: bytes, segment: str, sequence: int) -> tuple[Stamp, Ev
         return Stamp(0, segment, sequence), events.Unread(kind)
 
 
-@dataclass
+@mutable
 class KeySet:
     """A declared set of metric names, with the decoder of its frames."""
 

@@ -6,20 +6,21 @@ loaders and ours read the same folder. Flavors that only madang knows have names
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from madang.domain.values import value
 from madang.errors import CorruptData
 
 FILE = "MLmodel"
 MAX_BYTES = 4 << 20
 
 
-@dataclass(frozen=True)
+@value
 class MLmodel:
     """The description of a model. Fields that are not known here are kept in ``extra``."""
 

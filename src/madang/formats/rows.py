@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from madang.domain import events
 from madang.domain.events import Console, Event, Keys, Stamp
+from madang.domain.values import mutable
 from madang.formats import segment as codec
 from madang.formats.journal import Frame, KeySet, decode_event, keyset_of
 
 _MOST_LINES = 1 << 62
 
 
-@dataclass
+@mutable
 class Rows:
     """Metric rows of one set of keys, in columns. ``columns[i]`` are the values of ``names[i]``; None is no value."""
 
@@ -37,7 +38,7 @@ class Rows:
         )
 
 
-@dataclass
+@mutable
 class Batch:
     """What some frames say. Key sets and console lines are not among ``events``."""
 

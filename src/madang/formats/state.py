@@ -15,6 +15,7 @@ from madang.domain import events
 from madang.domain.events import Stamp
 from madang.domain.run_state import RunState
 from madang.domain.runs import Overrides
+from madang.domain.values import mutable
 from madang.errors import CorruptData
 from madang.formats.journal import from_json
 from madang.formats.segment import to_json
@@ -24,7 +25,7 @@ from madang.formats.zstd import Dictionary
 _PLAIN, _WRAPPED = b"\x01", b"\x02"  # the second has integers beyond 64 bits in the journal's wrappers
 
 
-@dataclasses.dataclass
+@mutable
 class _Heavy:
     files: dict[str, tuple[Stamp, events.File]] = dataclasses.field(default_factory=dict)
     versions: list[tuple[Stamp, events.VersionWritten]] = dataclasses.field(default_factory=list)
@@ -37,7 +38,6 @@ class _Heavy:
 
 HEAVY = tuple(field.name for field in dataclasses.fields(_Heavy))
 _LIGHT = tuple(field.name for field in dataclasses.fields(RunState) if field.name not in HEAVY)
-_EMPTY = RunState("")
 _dictionary = Dictionary(STATE_DICTIONARY)
 
 
@@ -81,7 +81,8 @@ def decode_environment(data: bytes) -> events.Environment:
 
 
 def _fields(state: RunState, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: value for name in names if (value := getattr(state, name)) != getattr(_EMPTY, name)}
+    empty = RunState("")
+    return {name: value for name in names if (value := getattr(state, name)) != getattr(empty, name)}
 
 
 def encode_state(state: RunState) -> tuple[bytes, bytes]:

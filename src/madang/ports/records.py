@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from madang.domain.lineage import DataUse
@@ -22,14 +22,14 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.query import RunQuery
 from madang.domain.run_state import RunState
 from madang.domain.runs import Overrides, RunChange
-from madang.domain.values import value
+from madang.domain.values import mutable, value
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.ports.tokens import TokenRecords
 
 SEARCHED = frozenset({"params", "tags", "summary", "definitions", "data"})
 
 
-@dataclass
+@mutable
 class StoredRun:
     """A run at rest.
 
@@ -162,7 +162,7 @@ class RunRecords(Protocol):
         ...
 
 
-@dataclass
+@mutable
 class SegmentRow:
     """How far a segment has been read (``offset``…) and how much of that lies in sealed chunks (``sealed_…``)."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from madang.domain import events
 from madang.domain.events import Stamp
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import RunState, apply, outcome_of_segment
+from madang.domain.values import mutable
 from madang.domain.versions import Entry, VersionRecord, check_name, check_path
 from madang.errors import Conflict, InvalidInput
 from madang.formats.journal import KeySet, Position, decode_event, read_frames
@@ -24,14 +25,14 @@ _TOUCHES: dict[type, str] = {
     events.Tags: "tags",
     events.Summary: "summary",
     events.DefineMetric: "definitions",
-}
     events.Use: "data",
     events.Inputs: "data",
+}
 _FEW = 500
 _LARGEST = 1 << 50  # bytes
 
 
-@dataclass
+@mutable
 class Taken:
     """What a piece of a segment brought."""
 
@@ -41,7 +42,7 @@ class Taken:
     fresh: bool  # the first piece of its segment
 
 
-@dataclass
+@mutable
 class RunSession:
     """A run that is being changed inside one transaction."""
 

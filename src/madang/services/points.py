@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import Any
 
 from madang.domain.series import Series, SeriesKind, common_kind, kind_of
+from madang.domain.values import mutable
 from madang.formats.rows import Rows
 
 _KINDS: dict[str, SeriesKind] = {"d": "float", "q": "int", "?": "bool"}
 
 
-@dataclass
+@mutable
 class _Part:
     segment: str
     steps: Sequence[int]
@@ -22,7 +23,7 @@ class _Part:
     values: Sequence[Any]
 
 
-@dataclass
+@mutable
 class _Key:
     parts: list[_Part] = field(default_factory=list)
     kinds: set[SeriesKind] = field(default_factory=set)

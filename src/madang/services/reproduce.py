@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO
 
 from madang.domain import reproduce as rules
 from madang.domain.redact import MASK
 from madang.domain.reproduce import Judgement, Points, Side
 from madang.domain.runs import RunRecord
+from madang.domain.values import mutable
 from madang.errors import MadangError, NotFound
 from madang.ports.git import Git
 from madang.ports.reader import Reader
@@ -22,7 +23,7 @@ METRICS_TAG = "madang.metrics"  # on a run of `madang run`: a JSON list of the p
 MODELS_TAG = "madang.models"  # a JSON list of the pairs of --model
 
 
-@dataclass
+@mutable
 class Preflight:
     """``missing`` stops the reproduction; ``withheld`` does until local files are allowed; ``notes`` do not."""
 

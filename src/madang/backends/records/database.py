@@ -7,7 +7,6 @@ A statement is written once, with ``:name`` for values. Two things are translate
 from __future__ import annotations
 
 import os
-import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,8 +17,6 @@ from madang.errors import Incompatible
 
 Dialect = Literal["sqlite", "postgres"]
 Row = tuple[Any, ...]
-
-_NAME = re.compile(r"^-- name: (\w+)(?: (sqlite|postgres))?$", re.MULTILINE)
 
 
 def _files(folder: str, ending: str) -> Iterator[tuple[str, str]]:
@@ -35,9 +32,10 @@ def load_statements(dialect: Dialect) -> dict[str, str]:
     """All statements of ``queries/*.sql`` by name, those for the other dialect left out."""
     found: dict[str, str] = {}
     for _, text in _files("queries", ".sql"):
-        parts = _NAME.split(text)[1:]
-        for name, only, statement in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-            if only in (None, dialect):
+        for part in text.split("-- name: ")[1:]:
+            head, _, statement = part.partition("\n")
+            name, *only = head.split()
+            if only in ([], [dialect]):
                 found[name] = statement.strip().rstrip(";")
     return found
 

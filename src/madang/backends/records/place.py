@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from madang.formats.store import refused
 
 # SQLite's WAL needs memory that all processes share, which no file system over a network gives.
-_NETWORK = re.compile(
-    r"(nfs4?|cifs|smb3|smbfs|afs|ceph|lustre|gpfs|beegfs|glusterfs|9p|orangefs|pvfs2|panfs|wekafs"
-    r"|fuse\.(sshfs|glusterfs|s3fs|gcsfuse|rclone|ceph-fuse|juicefs))\Z"
+_NETWORK = frozenset(
+    (
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "9p"),
+        *("orangefs", "pvfs2", "panfs", "wekafs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.gcsfuse"),
+        *("fuse.rclone", "fuse.ceph-fuse", "fuse.juicefs"),
+    )
 )
-_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def records_path(store: str, env: Mapping[str, str], mounts: str = "/proc/self/mounts") -> str:
@@ -27,7 +29,7 @@ def records_path(store: str, env: Mapping[str, str], mounts: str = "/proc/self/m
     named = os.path.realpath(store)
     if not _writable(store):
         named += _which(store)
-    elif not _NETWORK.match(_file_system(named, mounts)):
+    elif _file_system(named, mounts) not in _NETWORK:
         return f"{store}/records.db"
     state = env.get("XDG_STATE_HOME", "") or os.path.expanduser("~/.local/state")
     name = blake2b(named.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
@@ -67,7 +69,9 @@ def _file_system(path: str, mounts: str) -> str:
     for parts in lines:
         if len(parts) < 3:
             continue
-        point = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), parts[1])  # "\\040" for a space
+        point = parts[1]
+        if "\\" in point:  # "\\040" stands for a space
+            point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point)
         inside = path == point or path.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= longest:
             found, longest = parts[2], len(point)

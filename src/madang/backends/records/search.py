@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
 
 from madang.backends.records.database import Dialect
 from madang.backends.records.names import Names
+from madang.domain import values
 from madang.domain.query import (
     ATTRIBUTES,
     AllOf,
@@ -44,7 +44,7 @@ _STATISTICS = {
 }
 
 
-@dataclass(frozen=True)
+@values.value
 class Compiled:
     """Two statements and their values. A row of the page is the run's number, then its sort keys."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +12,7 @@ from madang.backends.records.damage import Identity, identity, locked, set_aside
 from madang.backends.records.database import Database, migrate
 from madang.errors import CorruptData, Incompatible, MadangError, StorageError, Unavailable
 
-_ANY = re.compile(r"= ANY\((:\w+)\)")
+_MEMBER = "IN (SELECT value FROM json_each("
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -123,7 +122,8 @@ class SqliteDatabase(Database):
 
     def translate(self, statement: str) -> str:
         """Arrays become JSON."""
-        return _ANY.sub(r"IN (SELECT value FROM json_each(\1))", statement)
+        first, *rest = statement.split("= ANY(")
+        return first + "".join(_MEMBER + part.replace(")", "))", 1) for part in rest)
 
     def _values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         if list not in map(type, values.values()):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from madang.backends.records.database import Database, Row
+from madang.domain.values import value
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.errors import Conflict, NotFound
 from madang.formats.journal import from_json
@@ -19,7 +20,7 @@ from madang.ports.records import CollectionRow
 _AT_COMMIT = "set with the version"
 
 
-@dataclass(frozen=True)
+@value
 class _Line:
     """A collection at rest."""
 
