@@ -25,6 +25,7 @@ class TrackedOut:
     path: str  # absolute
     dvc_file: str  # absolute path of the file that tracks it
     entry: OutEntry
+    is_import: bool = False  # its bytes come from another data repository: they are fetched there, and never pushed
 
     @property
     def md5(self) -> str | None:
@@ -76,7 +77,10 @@ def outs_of(path: str, text: bytes | None = None) -> list[TrackedOut]:
     """The tracked paths of one ``.dvc`` file. Arguments and errors as `read_file`."""
     parsed = read_file(path, text)
     folder = os.path.join(os.path.dirname(path), parsed.wdir)
-    return [TrackedOut(os.path.normpath(os.path.join(folder, entry.path)), path, entry) for entry in parsed.outs]
+    is_import = any("repo" in dep for dep in parsed.deps)
+    return [
+        TrackedOut(os.path.normpath(os.path.join(folder, entry.path)), path, entry, is_import) for entry in parsed.outs
+    ]
 
 
 def check_supported(out: TrackedOut) -> None:
