@@ -24,6 +24,23 @@ CASES = {
     "sys.exit with a text": ("sys.exit('no data')", 1, "failed"),
     "a caught sys.exit": ("try: sys.exit(2)\nexcept SystemExit: pass\nrun.log({'x': 2})", 0, "finished"),
     "sys.exit after logging in finally": ("try: sys.exit(5)\nfinally: run.log({'x': 2})", 5, "failed"),
+    "raise SystemExit": ("raise SystemExit", 0, "finished"),
+    "raise SystemExit(0)": ("raise SystemExit(0)", 0, "finished"),
+    "raise SystemExit(None)": ("raise SystemExit(None)", 0, "finished"),
+    "raise SystemExit(3)": ("raise SystemExit(3)", 3, "failed"),
+    "raise SystemExit with a text": ("raise SystemExit('no data')", 1, "failed"),
+    "raise SystemExit in a function": ("def main():\n  def f(): raise SystemExit(9)\n  f()\nmain()", 9, "failed"),
+    "a kind of SystemExit": ("class E(SystemExit): pass\nraise E(6)", 6, "failed"),
+    "a caught SystemExit that was read": (
+        "try: raise SystemExit(2)\nexcept SystemExit as error: print(error.code)", 0, "finished"
+    ),
+    "a changed code": ("try: raise SystemExit(2)\nexcept SystemExit as error:\n  error.code = 0; raise", 0, "finished"),
+    "SystemExit in a thread": (
+        "t = threading.Thread(target=lambda: (_ for _ in ()).throw(SystemExit(3))); t.start(); t.join()", 0, "finished"
+    ),
+    "an exit beside a thread": ("threading.Thread(target=time.sleep, args=(0.3,)).start(); sys.exit(8)", 8, "failed"),
+    "an exit handler of the user's": ("import atexit; atexit.register(run.log, {'y': 1}); sys.exit(3)", 3, "failed"),
+    "argparse": ("import argparse; argparse.ArgumentParser().parse_args(['--no'])", 2, "failed"),
     "KeyboardInterrupt": ("os.kill(os.getpid(), 2); time.sleep(5)", -2, "killed"),
     "SIGTERM": ("os.kill(os.getpid(), 15); time.sleep(5)", -15, "killed"),
     "SIGHUP": ("os.kill(os.getpid(), 1); time.sleep(5)", -1, "killed"),

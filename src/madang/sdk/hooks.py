@@ -6,7 +6,6 @@ import _signal  # type: ignore[import-not-found]  # `signal` imports `enum`
 import atexit
 import os
 import sys
-from _thread import get_ident
 
 from madang.errors import MadangError
 from madang.formats import segment as codec
@@ -24,18 +23,33 @@ _before: dict[int, Any] = {}  # signal → the handler that was there
 _installed = False
 _threads_watched = False
 _mask: set[int] = set()  # signals that were blocked before a fork
-_exit: tuple[Any, list[int]] = (None, [])  # of the last sys.exit() whose exception is gone: its code, the steps then
+_exit_code: Any = None  # what the interpreter exits with, once it does
 
 
-class _Exit:
-    """Rides on a SystemExit. When the exception dies and no step is logged after that, the process is exiting."""
+class _ExitCode:
+    """Stands in the place of `SystemExit.code`, to know with which code the process exits.
 
-    def __init__(self, code: Any) -> None:
-        self.code = code
+    Nothing tells exit handlers the code, and `raise SystemExit(main())` calls nothing that could be replaced. But the
+    interpreter reads this attribute, from no frame at all, when it has decided to exit.
+    """
 
-    def __del__(self) -> None:
-        global _exit
-        _exit = (self.code, _steps())
+    def __init__(self, member: Any) -> None:
+        self._member = member
+
+    def __get__(self, error: SystemExit | None, kind: type | None = None) -> Any:
+        if error is None:
+            return self._member
+        global _exit_code
+        code = self._member.__get__(error, kind)
+        if sys._getframe().f_back is None:
+            _exit_code = code
+        return code
+
+    def __set__(self, error: SystemExit, code: Any) -> None:
+        self._member.__set__(error, code)
+
+    def __delete__(self, error: SystemExit) -> None:
+        self._member.__delete__(error)
 
 
 def install() -> None:
@@ -53,19 +67,14 @@ def install() -> None:
     _watch_signals()
 
 
-def _steps() -> list[int]:
-    return [run.last_step for run in active]
-
-
 def _at_exit() -> None:
     from madang.sdk.failures import end_with_code
 
-    code = _exit[0] if _exit[1] == _steps() else None
     for run in reversed(list(active)):
-        if run.failure is not None and not code:
+        if run.failure is not None and not _exit_code:
             quietly(run.end, "failed", error=run.failure)
         else:
-            quietly(end_with_code, run, code)
+            quietly(end_with_code, run, _exit_code)
 
 
 def quietly(end: Callable[..., None], *args: Any, **named: Any) -> None:
@@ -78,30 +87,19 @@ def quietly(end: Callable[..., None], *args: Any, **named: Any) -> None:
 
 
 def _watch_exit() -> None:
-    main = get_ident()
+    import gc
+
+    table = gc.get_referents(SystemExit.__dict__)[0]  # the only way to it: a built-in type refuses assignments
+    if type(table) is not dict or "code" not in table:
+        return
+    table["code"] = _ExitCode(table["code"])
+    getattr(sys, "_clear_internal_caches", sys._clear_type_cache)()
 
     def leave(status: Any = None, /) -> None:
-        error = SystemExit(status)
-        if get_ident() == main:
-            error.madang = _Exit(status)  # type: ignore[attr-defined]
-        try:
-            raise error
-        finally:
-            del error  # else its traceback would keep it alive
+        raise SystemExit(status)  # up to Python 3.11 the built-in one raises an exception that has no object yet
 
     leave.__name__, leave.__doc__ = "exit", sys.exit.__doc__
     sys.exit = leave  # type: ignore[assignment]
-    import builtins
-
-    quitter = type(getattr(builtins, "exit", None))
-    if quitter.__module__ == "_sitebuiltins":  # exit() and quit() close standard input, then raise by themselves
-
-        def quit_by(_: object, code: Any = None) -> None:
-            if sys.stdin is not None:
-                sys.stdin.close()
-            leave(code)
-
-        quitter.__call__ = quit_by  # type: ignore[method-assign]
 
 
 def _watch_errors() -> None:
