@@ -9,25 +9,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from madang.errors import CorruptData, Incompatible, NotFound
-from madang.formats.dvc import layout, listing
-from madang.ports.objects import Objects
+from madang.formats.dvc import layout
+from madang.ports.objects import UNKNOWN, Objects
 from madang.workspace.data import progress
-from madang.workspace.data.cache import CHUNK, Cache, create_object, write_and_hash
+from madang.workspace.data.cache import Cache
+from madang.workspace.data.legacy import LegacyCache
 from madang.workspace.data.locks import using
 from madang.workspace.data.outs import Target, check_supported
-from madang.workspace.data.parallel import each
+from madang.workspace.data.remote_objects import RemoteObjects
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.settings import RemoteConfig
-from madang.workspace.data.state import FileKey
 
 OpenRemote = Callable[[RemoteConfig], Objects]
 """Opens the store of a configured remote. Raises `ConfigError` for a kind of address that is not spoken."""
 
-_FEW = 256  # up to so many objects are asked for one by one, more by listing
 _THREADS = 16  # requests to a remote at once
+_PORTION = 20_000  # objects that become visible in a remote together
 
 
 @dataclass(slots=True)
@@ -41,35 +40,84 @@ class Moved:
 
 
 @dataclass(slots=True)
+class Job:
+    """Targets whose objects lie in one remote in one layout."""
+
+    remote: RemoteConfig
+    is_legacy: bool  # written by dvc 2
+    targets: list[Target] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Wanted:
     """The objects of some targets."""
 
     files: set[str] = field(default_factory=set)
     listings: set[str] = field(default_factory=set)
+    lost: list[str] = field(default_factory=list)  # listings that the cache lacks
 
 
-def by_remote(
-    repository: Repository, targets: Iterable[Target], name: str | None, *, pushing: bool = False
-) -> list[tuple[RemoteConfig, list[Target]]]:
+def jobs_of(repository: Repository, targets: Iterable[Target], name: str | None, *, pushing: bool = False) -> list[Job]:
     """Targets by the remote that they belong to: the one named, their own, or the default.
+
+    Data that is imported from another data repository is not among them.
 
     Raises:
         ConfigError: no such remote. Incompatible: data or a remote that this release cannot handle.
     """
-    found: dict[str, tuple[RemoteConfig, list[Target]]] = {}
+    found: dict[tuple[str, bool], Job] = {}
     for target in targets:
         entry = target.out.entry
-        if entry.md5 is None or not entry.cache or (pushing and not entry.push):
+        if entry.md5 is None or not entry.cache or target.out.is_import or (pushing and not entry.push):
             continue
-        check_supported(target.out)
         remote = repository.settings.remote(name or entry.remote)
         for key in ("version_aware", "worktree"):
             if remote.options.get(key, "false").lower() == "true":
                 raise Incompatible(f"The remote {remote.name!r} is {key}.", hint="Use dvc for this remote.")
-        found.setdefault(remote.name, (remote, []))[1].append(target)
+        is_legacy = entry.hash_name is None
+        if not is_legacy:
+            check_supported(target.out)
+        found.setdefault((remote.name, is_legacy), Job(remote, is_legacy)).targets.append(target)
     if not found:
         repository.settings.remote(name)  # with nothing to move, a missing remote is still an error
     return list(found.values())
+
+
+def _side(repository: Repository, job: Job, open_remote: OpenRemote, jobs: int | None) -> RemoteObjects:
+    cache = LegacyCache(repository) if job.is_legacy else repository.cache
+    return RemoteObjects(open_remote(job.remote), cache, jobs or _jobs(job.remote))
+
+
+def _jobs(config: RemoteConfig) -> int:
+    given = config.options.get("jobs", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    return _THREADS if "://" in config.url else min(4, os.cpu_count() or 1)
+
+
+def wanted_of(cache: Cache, targets: Iterable[Target]) -> Wanted:
+    """The objects that the targets need, as far as the cache has their listings."""
+    wanted = Wanted()
+    for name, inside in dict.fromkeys((target.out.md5, target.inside) for target in targets):
+        assert name is not None
+        if not layout.is_dir(name):
+            wanted.files.add(name)
+            continue
+        try:
+            files = cache.listing(name)
+        except NotFound:
+            wanted.lost.append(name)
+            continue
+        wanted.listings.add(name)
+        wanted.files.update(_inside(files, inside))
+    return wanted
+
+
+def _inside(files: dict[str, str], inside: str) -> Iterable[str]:
+    if not inside:
+        return files.values()
+    start = inside.rstrip("/") + "/"
+    return (md5 for path, md5 in files.items() if path == inside or path.startswith(start))
 
 
 def push(
@@ -83,117 +131,38 @@ def push(
 ) -> Moved:
     """Send to the remote what it lacks. What the cache lacks too is named in the result; the rest is sent."""
     moved = Moved()
-    for config, chosen in by_remote(repository, targets, remote, pushing=True):
-        store = open_remote(config)
-        try:
-            _push_to(repository.cache, store, chosen, moved, jobs or _jobs(config), meter)
-        finally:
-            store.close()
+    with using(repository.cache.folder):
+        for job in jobs_of(repository, targets, remote, pushing=True):
+            side = _side(repository, job, open_remote, jobs)
+            try:
+                _push_to(side, job.targets, moved, meter)
+            finally:
+                side.store.close()
     return moved
 
 
-def _push_to(
-    cache: Cache, store: Objects, targets: Sequence[Target], moved: Moved, jobs: int, meter: progress.Meter
-) -> None:
-    wanted, lost = _wanted(cache, targets)
-    moved.missing.extend(lost)
+def _push_to(side: RemoteObjects, targets: Sequence[Target], moved: Moved, meter: progress.Meter) -> None:
+    cache = side.cache
+    wanted = wanted_of(cache, targets)
+    moved.missing.extend(wanted.lost)
     names = wanted.files | wanted.listings
     found = cache.look(names)
-    there = sizes_at(store, names, jobs)
+    there = side.sizes(names)
     moved.missing.extend(name for name in found.missing if name not in there)
-    todo = {name: key for name, key in found.keys.items() if there.get(name) != key.size}
+    todo = {name: key for name, key in found.keys.items() if there.get(name, -2) not in (key.size, UNKNOWN)}
     with meter(sum(key.size for key in todo.values()), "B", "checking") as advance:
         wrong = cache.verify(todo, advance)
     moved.damaged.extend(sorted(wrong))
-    names_by_kind = (
-        [name for name in sorted(todo) if name not in wrong and not layout.is_dir(name)],
-        [name for name in sorted(todo) if name not in wrong and layout.is_dir(name)],
-    )
-    with meter(sum(todo[name].size for kind in names_by_kind for name in kind), "B", "pushing") as advance:
-        for kind in names_by_kind:
-            if kind:
-                _send(cache, store, kind, todo, jobs, advance)
-                moved.files += len(kind)
-                moved.size += sum(todo[name].size for name in kind)
-
-
-def _send(
-    cache: Cache,
-    store: Objects,
-    names: Sequence[str],
-    keys: dict[str, FileKey],
-    jobs: int,
-    advance: progress.Advance,
-) -> None:
-    with store.batch() as batch:
-
-        def send(name: str) -> int:
-            batch.put(layout.key_of(name), Path(cache.path(name)))
-            return keys[name].size
-
-        for size in each(send, names, threads=jobs, chunk=_chunk(len(names), jobs)):
-            advance(size)
-
-
-def _chunk(count: int, jobs: int) -> int:
-    return max(1, min(64, count // (4 * jobs)))
-
-
-def _jobs(config: RemoteConfig) -> int:
-    given = config.options.get("jobs", "")
-    if given.isdigit() and int(given):
-        return int(given)
-    return _THREADS if "://" in config.url else min(4, os.cpu_count() or 1)
-
-
-def _wanted(cache: Cache, targets: Sequence[Target]) -> tuple[Wanted, list[str]]:
-    """Objects of the targets, and the listings that the cache lacks."""
-    wanted, lost = Wanted(), []
-    for target in targets:
-        name = target.out.md5
-        assert name is not None
-        if not target.out.is_dir:
-            wanted.files.add(name)
-            continue
-        try:
-            files = cache.listing(name)
-        except NotFound:
-            lost.append(name)
-            continue
-        wanted.listings.add(name)
-        wanted.files.update(_inside(files, target.inside))
-    return wanted, lost
-
-
-def _inside(files: dict[str, str], inside: str) -> Iterable[str]:
-    if not inside:
-        return files.values()
-    start = inside.rstrip("/") + "/"
-    return (md5 for path, md5 in files.items() if path == inside or path.startswith(start))
-
-
-def sizes_at(store: Objects, names: Iterable[str], jobs: int) -> dict[str, int]:
-    """Size of each of the objects that the remote has."""
-    wanted = sorted(set(names))
-    if len(wanted) <= _FEW or not _listing_pays(store, len(wanted)):
-        found = zip(
-            wanted, each(lambda name: store.stat(layout.key_of(name)), wanted, threads=jobs, chunk=1), strict=True
-        )
-        return {name: stat.size for name, stat in found if stat is not None}
-    asked = set(wanted)
-    prefixes = sorted({name[:2] for name in wanted})
-
-    def listed(prefix: str) -> list[tuple[str, int]]:
-        stats = ((layout.name_of(stat.key), stat.size) for stat in store.list(f"{layout.PREFIX}/{prefix}"))
-        return [(name, size) for name, size in stats if name is not None and name in asked]
-
-    return {name: size for part in each(listed, prefixes, threads=jobs, chunk=1) for name, size in part}
-
-
-def _listing_pays(store: Objects, count: int) -> bool:
-    """Listing costs one request a thousand objects, asking one each: estimate from one of the 256 parts."""
-    part = sum(1 for _ in store.list(f"{layout.PREFIX}/00"))
-    return 256 * part / 1000 < count
+    whole = sorted(name for name in todo if name not in wrong)
+    files = [name for name in whole if not layout.is_dir(name)]
+    listings = [name for name in whole if layout.is_dir(name)]
+    portions = [files[start : start + _PORTION] for start in range(0, len(files), _PORTION)]
+    with meter(sum(todo[name].size for name in whole), "B", "pushing") as advance:
+        for portion in (*portions, listings):
+            if portion:
+                side.send(portion, todo, advance)
+                moved.files += len(portion)
+                moved.size += sum(todo[name].size for name in portion)
 
 
 def fetch(
@@ -206,80 +175,40 @@ def fetch(
     meter: progress.Meter = progress.silent,
 ) -> Moved:
     """Bring into the cache what it lacks. What the remote lacks too is named in the result; the rest is brought."""
-    with using(repository.cache.folder):
-        return _fetch(repository, targets, open_remote, remote, jobs, meter)
-
-
-def _fetch(
-    repository: Repository,
-    targets: Sequence[Target],
-    open_remote: OpenRemote,
-    remote: str | None,
-    jobs: int | None,
-    meter: progress.Meter,
-) -> Moved:
     moved = Moved()
-    for config, chosen in by_remote(repository, targets, remote):
-        if _has_all(repository.cache, chosen):
-            continue
-        store = open_remote(config)
-        try:
-            threads = jobs or _jobs(config)
-            lists = {t.out.md5 for t in chosen if t.out.is_dir and t.out.md5 is not None}
-            _bring(repository.cache, store, lists, moved, threads, meter)
-            wanted, _ = _wanted(repository.cache, chosen)
-            _bring(repository.cache, store, wanted.files, moved, threads, meter)
-        finally:
-            store.close()
+    with using(repository.cache.folder):
+        for job in jobs_of(repository, targets, remote):
+            cache = LegacyCache(repository) if job.is_legacy else repository.cache
+            if _has_all(cache, job.targets):
+                continue
+            side = _side(repository, job, open_remote, jobs)
+            try:
+                lists = {target.out.md5 for target in job.targets if target.out.md5 and target.out.is_dir}
+                _bring(side, lists, moved, meter)
+                _bring(side, wanted_of(cache, job.targets).files, moved, meter)
+            finally:
+                side.store.close()
     return moved
 
 
 def _has_all(cache: Cache, targets: Sequence[Target]) -> bool:
     """Whether nothing has to be asked of the remote."""
-    wanted, lost = _wanted(cache, targets)
-    return not lost and not cache.look(wanted.files).missing
+    wanted = wanted_of(cache, targets)
+    return not wanted.lost and not cache.look(wanted.files).missing
 
 
-def _bring(cache: Cache, store: Objects, names: set[str], moved: Moved, jobs: int, meter: progress.Meter) -> None:
-    absent = cache.look(names).missing
+def _bring(side: RemoteObjects, names: set[str], moved: Moved, meter: progress.Meter) -> None:
+    absent = side.cache.look(names).missing
     if not absent:
         return
-    there = sizes_at(store, absent, jobs)
+    there = side.sizes(absent)
     moved.missing.extend(sorted(set(absent) - there.keys()))
-    todo = sorted(there)
-    got: list[str] = []
-    with cache.staging() as staging, meter(sum(there.values()), "B", "fetching") as advance:
-
-        def receive(name: str) -> str | None:
-            aside = staging.new_path()
-            return aside if _download(store, name, aside, there[name]) else None
-
-        for name, aside in zip(todo, each(receive, todo, threads=jobs, chunk=_chunk(len(todo), jobs)), strict=True):
-            if aside is None:
-                moved.damaged.append(name)
-            else:
-                staging.add(aside, cache.path(name))
-                got.append(name)
-                moved.size += there[name]
-            advance(there[name])
-            if staging.waiting >= 20_000:
-                staging.flush()
-    moved.files += len(got)
-    cache.remember(got)
-
-
-def _download(store: Objects, name: str, aside: str, size: int) -> bool:
-    """Copy one object aside. Returns whether its bytes are what its name says."""
-    descriptor = create_object(aside)
-    try:
-        with store.open(layout.key_of(name)) as source:
-            md5 = write_and_hash(iter(lambda: source.read(CHUNK), b""), descriptor)
-    finally:
-        os.close(descriptor)
-    if md5 != name[:32]:
-        os.unlink(aside)
-        return False
-    return True
+    with meter(sum(max(0, size) for size in there.values()), "B", "fetching") as advance:
+        brought = side.bring(there, advance)
+    moved.files += len(brought.got)
+    moved.size += brought.size
+    moved.missing.extend(brought.missing)
+    moved.damaged.extend(brought.damaged)
 
 
 def raise_if_incomplete(moved: Moved, what: str) -> None:
@@ -313,44 +242,47 @@ def cloud_changes(
     Named by workspace path relative to the root; every object is asked for, not only the listings.
     """
     result: dict[str, str] = {}
-    for config, chosen in by_remote(repository, targets, remote, pushing=True):
-        store = open_remote(config)
+    for job in jobs_of(repository, targets, remote, pushing=True):
+        side = _side(repository, job, open_remote, None)
         try:
-            _compare_with(repository, store, chosen, result, _jobs(config))
+            _compare_with(repository, side, job.targets, result)
         finally:
-            store.close()
+            side.store.close()
     return result
 
 
 def _compare_with(
-    repository: Repository, store: Objects, targets: Sequence[Target], result: dict[str, str], jobs: int
+    repository: Repository, side: RemoteObjects, targets: Sequence[Target], result: dict[str, str]
 ) -> None:
-    cache = repository.cache
-    names: dict[str, str] = {}
+    names: dict[str, set[str]] = {}
     for target in targets:
-        out = target.out
+        out, shown = target.out, repository.relative(target.out.path)
         assert out.md5 is not None
-        names[repository.relative(out.path)] = out.md5
+        names.setdefault(shown, set()).add(out.md5)
         if out.is_dir:
-            for path, md5 in _listing_anywhere(cache, store, out.md5).items():
-                names[os.path.join(repository.relative(out.path), path)] = md5
-    there = sizes_at(store, names.values(), jobs)
-    here = cache.look(set(names.values())).keys
-    for path, name in names.items():
-        is_here, is_there = name in here, name in there
-        if is_here and is_there and here[name].size != there[name]:
-            is_there = False  # cut short: a push replaces it
-        if not (is_here and is_there):
-            result[path] = "new" if is_here else "deleted" if is_there else "missing"
+            for path, md5 in _listing_anywhere(side, out.md5).items():
+                names.setdefault(os.path.join(shown, path), set()).add(md5)
+    every = set().union(*names.values())
+    there = side.sizes(every)
+    here = side.cache.look(every).keys
+    for path, objects in names.items():
+        states = {_state(name, here[name].size if name in here else None, there.get(name)) for name in objects}
+        for state in ("missing", "new", "deleted"):  # of several commits' objects the gravest is told
+            if state in states:
+                result[path] = state
+                break
 
 
-def _listing_anywhere(cache: Cache, store: Objects, name: str) -> dict[str, str]:
+def _state(name: str, here: int | None, there: int | None) -> str:
+    if here is not None and there is not None and there not in (here, UNKNOWN):
+        there = None  # cut short: a push replaces it
+    if here is not None:
+        return "" if there is not None else "new"
+    return "deleted" if there is not None else "missing"
+
+
+def _listing_anywhere(side: RemoteObjects, name: str) -> dict[str, str]:
     try:
-        return cache.listing(name)
+        return side.cache.listing(name)
     except (NotFound, CorruptData):
-        pass
-    try:
-        body = store.read(layout.key_of(name))
-    except NotFound:
-        return {}
-    return listing.decode(body, name) if listing.name_of_bytes(body) == name else {}
+        return side.listing(name)
