@@ -25,21 +25,26 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.ports.git import Git
     from madang.ports.objects import Objects
     from madang.ports.reader import Reader
+    from madang.ports.segments import SegmentFiles
     from madang.services.access import Access
     from madang.services.artifacts import Artifacts
     from madang.services.data import Data
-    from madang.services.lineage import Lineage
     from madang.services.datasets import Datasets
+    from madang.services.lineage import Lineage
+    from madang.services.packing import Packing
     from madang.services.registry import Registry
 
 
 class Engine:
     """One store with its services, each made when it is first asked for: most commands need two of them."""
 
-    def __init__(self, store: StorePaths, records: SqlRecords, blobs: str, tracking: Tracking) -> None:
+    def __init__(
+        self, store: StorePaths, records: SqlRecords, blobs: str, tracking: Tracking, files: SegmentFiles | None = None
+    ) -> None:
         self.store = store
         self.records = records
         self.tracking = tracking
+        self.files = files  # the segments of a workspace; a hub has none
         self.search = Search(records, tracking)
         self._blobs = blobs
         self.at_close: Callable[[], object] = _nothing
@@ -67,11 +72,6 @@ class Engine:
         return Data(self.records, self.records.data_objects, self.blobs, scratch)
 
     @cached_property
-    def registry(self) -> Registry:
-        """Aliases and stages."""
-        from madang.services.registry import Registry
-
-    @cached_property
     def datasets(self) -> Datasets:
         """Tracked data and its versions: of the work tree around a workspace's store, else of what was pushed."""
         from madang.services.datasets import Datasets, PushedData
@@ -88,6 +88,11 @@ class Engine:
         from madang.services.packing import Packing
 
         return Packing(self.records, self.tracking, self.files)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Aliases and stages."""
+        from madang.services.registry import Registry
 
         return Registry(self.records, self.tracking)
 
@@ -139,13 +144,14 @@ def open_store(path: str | None = None, store: str | None = None, *, make: bool 
 def _opened(paths: StorePaths, place: str) -> Engine:
     """The engine over the index at ``place``, which has taken in all that the store holds beside its segments."""
     records = open_sqlite(place, durable=False, log=f"{paths.store}/changes.log", on_damage=_say)
-    tracking = Tracking(records, LocalSegments(paths.store))
+    files = LocalSegments(paths.store)
+    tracking = Tracking(records, files)
     try:
         records.replay(tracking.catch_up)
     except BaseException:
         records.close()
         raise
-    return Engine(paths, records, f"{paths.store}/blobs", tracking)
+    return Engine(paths, records, f"{paths.store}/blobs", tracking, files)
 
 
 def _opened_aside(paths: StorePaths) -> Engine:

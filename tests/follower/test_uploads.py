@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from madang.domain import events
 from madang.testing.chaos_hub import ChaosHub
+from madang.testing.segment_files import segment_bytes, segment_files
 from madang.testing.trainings import Place, Training
 
 
@@ -27,7 +27,7 @@ def train(place: Place, address: str, **env: str) -> Training:
 
 
 def sizes(place: Place, run: str) -> dict[str, int]:
-    return {path.stem: path.stat().st_size for path in place.folder(run).glob("*.seg")}
+    return {segment: len(data) for segment, data in segment_files(place.folder(run)).items()}
 
 
 def synced(place: Place, run: str) -> dict[str, int]:
@@ -37,7 +37,7 @@ def synced(place: Place, run: str) -> dict[str, int]:
 
 
 def arrived(place: Place, hub: ChaosHub, run: str) -> bool:
-    return all(hub.segments.get(f"{run}/{path.stem}") == path.read_bytes() for path in place.folder(run).glob("*.seg"))
+    return all(hub.segments.get(f"{run}/{name}") == data for name, data in segment_files(place.folder(run)).items())
 
 
 def test_a_run_is_on_the_hub_while_it_lives(place: Place, hub: ChaosHub) -> None:
@@ -47,7 +47,7 @@ def test_a_run_is_on_the_hub_while_it_lives(place: Place, hub: ChaosHub) -> None
     follower = place.follow(training.run)
     training.tell("log 1")
     name = f"{training.run}/{training.segment}"
-    place.wait(lambda: hub.segments.get(name) == (place.folder(training.run) / f"{training.segment}.seg").read_bytes())
+    place.wait(lambda: hub.segments.get(name) == segment_bytes(place.folder(training.run) / f"{training.segment}.seg"))
     training.tell("finish")
     assert follower.wait(timeout=20) == 0
     assert arrived(place, hub, training.run)
@@ -125,7 +125,7 @@ def test_another_history_on_the_hub_is_named(place: Place, hub: ChaosHub) -> Non
     other = place.train()
     other.end()
     training = train(place, hub.address)
-    theirs = (place.folder(other.run) / f"{other.segment}.seg").read_bytes()
+    theirs = segment_bytes(place.folder(other.run) / f"{other.segment}.seg")
     hub.segments[f"{training.run}/{training.segment}"] = theirs
     follower = place.follow(training.run)
     place.wait(lambda: place.captured(training.run))
@@ -134,5 +134,5 @@ def test_another_history_on_the_hub_is_named(place: Place, hub: ChaosHub) -> Non
     ours = hub.chain(f"{training.run}/{training.segment}").chain.hex()
     assert ours in place.log()
     assert ours in (place.folder(training.run) / "refused").read_text()
-    assert Path(place.folder(training.run) / f"{training.segment}.seg").exists()
+    assert segment_bytes(place.folder(training.run) / f"{training.segment}.seg")
     assert hub.segments[f"{training.run}/{training.segment}"] == theirs

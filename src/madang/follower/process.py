@@ -19,6 +19,7 @@ from madang.formats import store as layout
 IDLE = 5.0  # seconds without a live run until the follower goes
 QUICK = 0.1  # seconds between two looks while something began or ended a moment ago
 CALM = 0.5
+PACK_AFTER = 2.0  # seconds without a live run until what has ended is packed
 MAX_LOG = 1 << 20  # bytes
 _stop = False
 
@@ -69,6 +70,9 @@ def _until_idle(follower: Follower) -> None:
             time.sleep(CALM)
         if follower.busy:
             idle_since = time.monotonic()
+        elif time.monotonic() - idle_since >= PACK_AFTER and follower.packer.step():
+            idle_since = time.monotonic() - PACK_AFTER
+            continue
         time.sleep(QUICK if follower.quick else CALM)
 
 

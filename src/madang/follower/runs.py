@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from madang.errors import MadangError
+from madang.follower.packing import Packer
 from madang.follower.run import FollowedRun
 from madang.follower.system import Machine
 
@@ -26,6 +27,7 @@ class Follower:
     def __init__(self, store: str, say: Callable[[str], None]) -> None:
         self.store = store
         self.runs: dict[str, FollowedRun] = {}
+        self.packer = Packer(store, say)
         self._say = say
         self._machine = Machine()
         self._uploads: Uploads | None = None
@@ -57,6 +59,7 @@ class Follower:
             if run.done:
                 run.close()
                 del self.runs[run_id]
+                self.packer.want(run_id)
         self._find_new(now)
 
     def _attend(self, run: FollowedRun, now: float) -> None:
@@ -72,6 +75,7 @@ class Follower:
         for run in self.runs.values():
             run.close()
         self.runs.clear()
+        self.packer.close()
 
     def find_all(self) -> bool:
         """Look at every run of the store; whether there is one to look after."""
@@ -128,7 +132,9 @@ class Follower:
     def _adopt(self, run: str, *, expected: bool = False) -> None:
         followed = FollowedRun(self.store, run, self._say, self._uploading, expected=expected)
         self._attend(followed, time.monotonic())
-        if not followed.done:  # else it belongs to another machine, or has nothing to be done
+        if followed.done:  # it belongs to another machine, or has nothing to be done
+            self.packer.want(run)
+        else:
             self.runs[run] = followed
             self._excited = time.monotonic()
 

@@ -237,8 +237,12 @@ class SegmentRecords(Protocol):
         """Keep raw bytes of a segment that begin at ``offset``."""
         ...
 
-    def pieces(self, segment: int, offset: int) -> bytes:
-        """The kept bytes from ``offset`` on, joined."""
+    def pieces(self, segment: int, offset: int, stop: int = 1 << 62) -> bytes:
+        """The kept bytes from ``offset`` up to ``stop``, joined."""
+        ...
+
+    def loose(self, before: int, limit: int) -> list[tuple[int, int]]:
+        """(segment, offset of its first piece that is not packed) of runs that ended before a time (µs UTC)."""
         ...
 
     def pack_pieces(self, segment: int, offset: int, size: int, packed: bytes) -> None:

@@ -19,6 +19,7 @@ from madang.http.answers import encoded, not_allowed
 from madang.http.calls import Call
 from madang.http.dispatch import Dispatcher, guarded, raw_path
 from madang.http.routes import SAFE, Route, RouteTable
+from madang.server.housekeeping import Housekeeping
 from madang.server.metrics import CONTENT_TYPE, Counted, Metrics
 from madang.server.pages import Pages
 from madang.server.security import Gate, Policy
@@ -31,6 +32,7 @@ class Application:
 
     def __init__(self, engine: Engine, policy: Policy, ui: str | None = None) -> None:
         self.live = Live(lambda runs: _look(engine, runs))
+        self.housekeeping = Housekeeping(engine.packing)
         self.metrics = Metrics()
         self.metrics.gauges["madang_live_streams"] = ("Open live streams.", lambda: self.live.streams)
         services = NativeServices(
@@ -38,9 +40,9 @@ class Application:
             engine.search,
             engine.artifacts,
             engine.registry,
+            engine.datasets,
             engine.access,
             self.live,
-            engine.datasets,
             policy.cookie,
         )
         self._native = Dispatcher(table(), services)
@@ -53,9 +55,18 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the start and stop of the server."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await self._lifespan(receive, send)
         else:
             await self._gate(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            ends = message["type"] == "lifespan.shutdown"
+            (self.housekeeping.stop if ends else self.housekeeping.start)()
+            await send({"type": message["type"] + ".complete"})
+            if ends:
+                return
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = raw_path(scope)
@@ -103,11 +114,3 @@ def _own_routes(engine: Engine) -> list[Route]:
 def _look(engine: Engine, runs: Any) -> int:
     engine.tracking.catch_up(runs)
     return engine.search.revision()
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": message["type"] + ".complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

@@ -43,7 +43,7 @@ class History:
         if stop <= start:
             return b""
         data = self._files.read(run, row.id, start, stop - start) if self._files else b""
-        return data or self._records.segments.pieces(row.number, start)[: stop - start]
+        return data or self._records.segments.pieces(row.number, start, stop)
 
     def keysets(self, row: SegmentRow, before: int) -> dict[int, KeySet]:
         """The key sets of a segment that stood before frame ``before``."""

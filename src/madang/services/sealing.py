@@ -73,6 +73,6 @@ def _console(lines: list[tuple[Stamp, Console]]) -> Group:
 
 def pack_pieces(records: Records, row: SegmentRow, start: int) -> None:
     """On a hub: keep the sealed part of a segment's bytes compressed, as one piece in place of many."""
-    data = records.segments.pieces(row.number, start)[: row.sealed_offset - start]
+    data = records.segments.pieces(row.number, start, row.sealed_offset)
     if data:
         records.segments.pack_pieces(row.number, start, len(data), compress(data))

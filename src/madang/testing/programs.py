@@ -14,6 +14,7 @@ from madang.domain.run_state import RunState, apply, outcome
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.formats.journal import KeySet, Position, decode_event, keyset_of, read_events, read_frames
+from madang.testing.segment_files import segment_bytes, segment_files
 
 T = TypeVar("T")
 
@@ -62,8 +63,9 @@ class Place:
         return sorted(path.name for path in Path(self.store, "segments").glob("*/*"))
 
     def segments(self, run: str) -> list[Path]:
-        """Segment files of a run."""
-        return sorted(Path(layout.run_dir(self.store, run)).glob("*.seg"))
+        """Segment files of a run by their plain names; `segment_bytes` reads them, also when they are packed."""
+        folder = Path(layout.run_dir(self.store, run))
+        return [folder / f"{segment}.seg" for segment in segment_files(folder)]
 
     def only(self) -> str:
         """The id of the only run."""
@@ -95,7 +97,7 @@ class Place:
     def _stamped(self, run: str) -> list[tuple[Stamp, Event]]:
         found: list[tuple[Stamp, Event]] = []
         for path in self.segments(run):
-            found += read_events(path.read_bytes(), path.stem, Position())
+            found += read_events(segment_bytes(path), path.stem, Position())
         return sorted(found, key=lambda pair: pair[0])
 
 
@@ -104,7 +106,7 @@ def points_of(path: Path) -> list[tuple[str, int, Any]]:
     position = Position()
     keys: dict[int, KeySet] = {}
     found: list[tuple[str, int, Any]] = []
-    for frame in read_frames(path.read_bytes(), position):
+    for frame in read_frames(segment_bytes(path), position):
         if frame.kind == codec.KEYS:
             event: Any = decode_event(frame.payload, path.stem, frame.sequence)[1]
             keys[event.id] = KeySet(event.names, event.types)

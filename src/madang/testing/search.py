@@ -113,7 +113,9 @@ class SearchConformance:
         place = next(_places)
         project, base, model = f"p{place}", place << 8, []
         for place, spec in enumerate(runs):
-            stored = make_run(base + place, project, **{key: spec[key] for key in ("name", "config", "tags", "data", "status")})
+            stored = make_run(
+                base + place, project, **{key: spec[key] for key in ("name", "config", "tags", "data", "status")}
+            )
             put(records, stored, spec["metrics"])
             model.append(Model(stored, spec))
         for where, order in searches:

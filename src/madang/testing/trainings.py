@@ -16,6 +16,7 @@ from madang.domain.run_state import RunState, apply
 from madang.formats import journal
 from madang.formats import segment as codec
 from madang.formats import store as layout
+from madang.testing.segment_files import segment_files
 
 # A training process without the SDK: it writes a segment, says so, and waits for its end.
 TRAINING = """
@@ -131,8 +132,8 @@ class Place:
     def events(self, run: str) -> list[tuple[events.Stamp, Event]]:
         """Every event of a run, in the order of stamps."""
         found: list[tuple[events.Stamp, Event]] = []
-        for path in self.folder(run).glob("*.seg"):
-            found += journal.read_events(path.read_bytes(), path.stem, journal.Position())
+        for segment, data in segment_files(self.folder(run)).items():
+            found += journal.read_events(data, segment, journal.Position())
         return sorted(found, key=lambda item: item[0])
 
     def of_kind(self, run: str, kind: type[Event]) -> list[Event]:
@@ -149,11 +150,11 @@ class Place:
     def rows(self, run: str, kind: int = codec.SYSTEM) -> list[dict[str, float]]:
         """The rows of all system (or metrics) frames of a run."""
         rows = []
-        for path in self.folder(run).glob("*.seg"):
+        for segment, data in segment_files(self.folder(run)).items():
             sets: dict[int, journal.KeySet] = {}
-            for frame in journal.read_frames(path.read_bytes(), journal.Position()):
+            for frame in journal.read_frames(data, journal.Position()):
                 if frame.kind == codec.KEYS:
-                    _, event = journal.decode_event(frame.payload, path.stem, frame.sequence)
+                    _, event = journal.decode_event(frame.payload, segment, frame.sequence)
                     assert isinstance(event, events.Keys)
                     sets[event.id] = journal.KeySet(event.names, event.types)
                 elif frame.kind == kind:

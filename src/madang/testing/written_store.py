@@ -9,6 +9,7 @@ from blake3 import blake3
 
 from madang.formats import segment as codec
 from madang.formats import store as layout
+from madang.testing.segment_files import segment_files
 
 
 class WrittenStore:
@@ -59,4 +60,4 @@ class WrittenStore:
     def segments(self, run: str) -> dict[str, bytes]:
         """The bytes of a run's segments, by "run/segment"."""
         folder = Path(layout.run_dir(self.path, run))
-        return {f"{run}/{path.stem}": path.read_bytes() for path in folder.glob("*.seg")}
+        return {f"{run}/{segment}": data for segment, data in segment_files(folder).items()}

@@ -85,13 +85,17 @@ class SqlSegments:
         """Keep raw bytes of a segment."""
         self._db.run("add_piece", segment=segment, start=offset, stop=offset + len(data), packed=0, data=data)
 
-    def pieces(self, segment: int, offset: int) -> bytes:
-        """The kept bytes from ``offset`` on, joined."""
+    def pieces(self, segment: int, offset: int, stop: int = 1 << 62) -> bytes:
+        """The kept bytes from ``offset`` up to ``stop``, joined."""
         parts = []
-        for start, packed, data in self._db.rows("pieces", segment=segment, start=offset):
+        for start, packed, data in self._db.rows("pieces", segment=segment, start=offset, stop=stop):
             plain = decompress(data) if packed else bytes(data)
-            parts.append(plain[max(0, offset - start) :])
+            parts.append(plain[max(0, offset - start) : stop - start])
         return b"".join(parts)
+
+    def loose(self, before: int, limit: int) -> list[tuple[int, int]]:
+        """(segment, offset) of the first piece that is not packed."""
+        return [(int(row[0]), int(row[1])) for row in self._db.rows("loose_pieces", before=before, limit=limit)]
 
     def pack_pieces(self, segment: int, offset: int, size: int, packed: bytes) -> None:
         """Replace the pieces of ``size`` bytes from ``offset`` by one that is compressed."""

@@ -38,7 +38,11 @@ INSERT INTO pieces (segment, start, stop, packed, data) VALUES (:segment, :start
 ON CONFLICT (segment, start) DO UPDATE SET stop = excluded.stop, packed = excluded.packed, data = excluded.data;
 
 -- name: pieces
-SELECT start, packed, data FROM pieces WHERE segment = :segment AND stop > :start ORDER BY start;
+SELECT start, packed, data FROM pieces WHERE segment = :segment AND stop > :start AND start < :stop ORDER BY start;
+
+-- name: loose_pieces
+SELECT p.segment, MIN(p.start) FROM pieces p JOIN segments s ON s.number = p.segment JOIN runs r ON r.number = s.run
+WHERE p.packed = 0 AND r.status <> 'running' AND r.ended_at < :before GROUP BY p.segment ORDER BY p.segment LIMIT :limit;
 
 -- name: drop_pieces
 DELETE FROM pieces WHERE segment = :segment AND start >= :start AND stop <= :stop;

@@ -1,0 +1,45 @@
+"""What a hub does when nobody asks: pack the segments of runs that ended a while ago."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+
+from starlette.concurrency import run_in_threadpool
+
+from madang.errors import MadangError
+from madang.services.packing import Packing
+
+EVERY = 300.0  # seconds between two looks
+AFTER = 120_000_000  # µs after the end of a run: until then late pieces still come
+log = logging.getLogger("madang.server")
+
+
+class Housekeeping:
+    """A task of the server's event loop; it holds a thread only while it works."""
+
+    def __init__(self, packing: Packing) -> None:
+        self._packing = packing
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; once."""
+        self._task = self._task or asyncio.create_task(self._work())
+
+    def stop(self) -> None:
+        """End at the next moment at which nothing is half done."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _work(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            with contextlib.suppress(MadangError, OSError):  # a database that is busy or gone: the next look may do it
+                while await run_in_threadpool(self.once):
+                    await asyncio.sleep(0)
+
+    def once(self) -> int:
+        """Pack some; 0 when there was nothing to pack."""
+        return self._packing.pack_pieces(time.time_ns() // 1000 - AFTER)
