@@ -165,7 +165,7 @@ def test_what_is_nowhere_is_named(tracked_repo: Repository) -> None:
 
 
 def test_own_remotes_and_push_false(tracked_repo: Repository, root: Path) -> None:
-    """An entry with its own remote goes there, one with push: false nowhere; the named remote wins."""
+    """An entry with its own remote goes there and to no other, as in dvc; one with push: false goes nowhere."""
     tracked_repo.settings.write("project", [('remote "own"', "url", "elsewhere too")])
     with (root / "s.dvc").open("a") as file:
         file.write("  remote: own\n")
@@ -179,7 +179,8 @@ def test_own_remotes_and_push_false(tracked_repo: Repository, root: Path) -> Non
 
     assert push(again, resolve(again, []), opened).files == 1
     assert (len(stores["r"].stored), len(stores["own"].stored)) == (0, 1)
-    assert push(again, resolve(again, []), opened, remote="r").files == 1
+    assert push(again, resolve(again, []), opened, remote="r").files == 0
+    assert push(again, resolve(again, []), opened, remote="own").files == 0
     with pytest.raises(ConfigError, match="nosuch"):
         push(again, resolve(again, []), opened, remote="nosuch")
     again.close()

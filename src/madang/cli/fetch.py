@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from madang.cli import output
-from madang.cli.data_command import TransferCommand, files, meter, repository, resolved
+from madang.cli.data_command import TransferCommand, repository
+from madang.cli.transferring import Asked, finish, gathered, moved, transfer_options
 
 
 @click.command(cls=TransferCommand)
-@click.argument("targets", nargs=-1, type=click.Path())
-@click.option("-r", "--remote", help="The remote; otherwise the default one.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Objects fetched at once.")
-@click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was fetched as JSON.")
-def fetch(
-    targets: tuple[str, ...], remote: str | None, jobs: int | None, recursive: bool, quiet: bool, as_json: bool
-) -> None:
+@transfer_options("fetched")
+def fetch(**given: Any) -> None:
     """Bring tracked data from a remote into the cache; the workspace stays as it is.
 
     \b
     Examples:
       madang fetch
       madang fetch data/train.csv -r backup
+      madang fetch --all-branches
     """
-    from madang.wiring_data import open_remote
-    from madang.workspace.data.transfer import fetch as receive
-    from madang.workspace.data.transfer import raise_if_incomplete
-
+    asked = Asked(**given)
     with repository() as repo:
-        chosen = resolved(repo, targets, recursive)
-        moved = receive(repo, chosen, open_remote, remote=remote, jobs=jobs, meter=meter(quiet or as_json))
-        if as_json:
-            output.data(
-                {"fetched": moved.files, "bytes": moved.size, "missing": moved.missing, "damaged": moved.damaged}
-            )
-        elif not quiet and (moved.files or not (moved.missing or moved.damaged)):
-            click.echo(f"{files(moved.files)} fetched" if moved.files else "Everything is up to date.")
-        raise_if_incomplete(moved, "fetch")
+        finish(moved(repo, gathered(repo, asked), asked, pushing=False), asked, "fetch", "fetched")

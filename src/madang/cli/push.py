@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from madang.cli import output
-from madang.cli.data_command import TransferCommand, files, meter, repository, resolved
+from madang.cli.data_command import TransferCommand, repository
+from madang.cli.transferring import Asked, finish, gathered, moved, transfer_options
 
 
 @click.command(cls=TransferCommand)
-@click.argument("targets", nargs=-1, type=click.Path())
-@click.option("-r", "--remote", help="The remote; otherwise the default one.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Objects sent at once.")
-@click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was sent as JSON.")
-def push(
-    targets: tuple[str, ...], remote: str | None, jobs: int | None, recursive: bool, quiet: bool, as_json: bool
-) -> None:
+@transfer_options("sent")
+@click.option("--glob", "use_glob", is_flag=True, help="Targets are patterns: 'images/**/*.dvc'.")
+def push(use_glob: bool, **given: Any) -> None:
     """Send tracked data from the cache to a remote; only what it lacks.
 
     \b
     Examples:
       madang push
       madang push data/train.csv -r backup
+      madang push --all-tags
     """
-    from madang.wiring_data import open_remote
-    from madang.workspace.data.transfer import push as send
-    from madang.workspace.data.transfer import raise_if_incomplete
-
+    asked = Asked(**{**given, "targets": _expanded(given["targets"])} if use_glob else given)
     with repository() as repo:
-        chosen = resolved(repo, targets, recursive)
-        moved = send(repo, chosen, open_remote, remote=remote, jobs=jobs, meter=meter(quiet or as_json))
-        if as_json:
-            output.data(
-                {"pushed": moved.files, "bytes": moved.size, "missing": moved.missing, "damaged": moved.damaged}
-            )
-        elif not quiet and (moved.files or not (moved.missing or moved.damaged)):
-            click.echo(f"{files(moved.files)} pushed" if moved.files else "Everything is up to date.")
-        raise_if_incomplete(moved, "push")
+        done = moved(repo, gathered(repo, asked), asked, pushing=True)
+        finish(done, asked, "push", "pushed")
+
+
+def _expanded(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    import glob
+
+    from madang.errors import NotFound
+
+    names: list[str] = []
+    for pattern in patterns:
+        found = sorted(glob.glob(pattern, recursive=True))
+        if not found:
+            raise NotFound(f"Nothing fits the pattern {pattern!r}.")
+        names += found
+    return tuple(dict.fromkeys(names))

@@ -20,6 +20,7 @@ from madang.workspace.data.locks import using
 from madang.workspace.data.outs import Target, check_supported
 from madang.workspace.data.remote_objects import RemoteObjects
 from madang.workspace.data.repository import Repository
+from madang.workspace.data.run_cache import fetch_runs, push_runs
 from madang.workspace.data.settings import RemoteConfig
 
 OpenRemote = Callable[[RemoteConfig], Objects]
@@ -58,9 +59,10 @@ class Wanted:
 
 
 def jobs_of(repository: Repository, targets: Iterable[Target], name: str | None, *, pushing: bool = False) -> list[Job]:
-    """Targets by the remote that they belong to: the one named, their own, or the default.
+    """Targets by the remote that they belong to: their own, the one named, or the default.
 
-    Data that is imported from another data repository is not among them.
+    What has a remote of its own is not for another one that is named. Data that is imported from another data
+    repository is not among them.
 
     Raises:
         ConfigError: no such remote. Incompatible: data or a remote that this release cannot handle.
@@ -70,7 +72,9 @@ def jobs_of(repository: Repository, targets: Iterable[Target], name: str | None,
         entry = target.out.entry
         if entry.md5 is None or not entry.cache or target.out.is_import or (pushing and not entry.push):
             continue
-        remote = repository.settings.remote(name or entry.remote)
+        if name and entry.remote and entry.remote.lower() != name.lower():
+            continue  # it may belong nowhere else
+        remote = repository.settings.remote(entry.remote or name)
         for key in ("version_aware", "worktree"):
             if remote.options.get(key, "false").lower() == "true":
                 raise Incompatible(f"The remote {remote.name!r} is {key}.", hint="Use dvc for this remote.")
@@ -209,6 +213,29 @@ def _bring(side: RemoteObjects, names: set[str], moved: Moved, meter: progress.M
     moved.size += brought.size
     moved.missing.extend(brought.missing)
     moved.damaged.extend(brought.damaged)
+
+
+def move_runs(
+    repository: Repository,
+    open_remote: OpenRemote,
+    *,
+    pushing: bool,
+    remote: str | None = None,
+    jobs: int | None = None,
+) -> list[str]:
+    """Move the run cache to or from the named or default remote. Returns the keys of the entries that were moved.
+
+    Raises:
+        Refused: a remote that cannot be listed has no run cache.
+    """
+    config = repository.settings.remote(remote)
+    folder = repository.cache.folder
+    store = open_remote(config)
+    try:
+        with using(folder):
+            return (push_runs if pushing else fetch_runs)(folder, store, jobs or _jobs(config))
+    finally:
+        store.close()
 
 
 def raise_if_incomplete(moved: Moved, what: str) -> None:
