@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, repository
+from madang.cli.data_command import DataCommand, PlainCommand, repository
 from madang.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def remote() -> None:
     \b
     Examples:
       madang remote add -d storage s3://bucket/path
+      madang remote add -d hub https://hub.example.org
       madang remote modify storage endpointurl http://minio:9000
       madang remote list
     """
@@ -42,14 +43,19 @@ def _level(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("-d", "--default", "is_default", is_flag=True, help="Make it the default remote.")
 @click.option("-f", "--force", is_flag=True, help="Replace a remote of this name.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@click.option("--hub-project", "project", default="", help="The project on a hub; otherwise named after the folder.")
 @_level
-def add(name: str, url: str, is_default: bool, force: bool, quiet: bool, level: str | None) -> None:
-    """Add a remote: a folder, s3://, gs:// or azure://.
+def add(name: str, url: str, is_default: bool, force: bool, quiet: bool, project: str, level: str | None) -> None:
+    """Add a remote: a folder, s3://, gs://, azure://, ssh://, http(s):// or a hub.
+
+    The address of a hub is completed to that of the project's data there, http://HUB/dvc/PROJECT. A stock dvc can use
+    it as it is; where the hub wants a token, with auth=basic, any user, and the token as password.
 
     \b
     Examples:
       madang remote add -d storage /mnt/team/store
       madang remote add s3 s3://bucket/path --local
+      madang remote add -d hub https://hub.example.org
     """
     from madang.formats.dvc.config import remote_section
 
@@ -57,6 +63,7 @@ def add(name: str, url: str, is_default: bool, force: bool, quiet: bool, level: 
     with repository() as repo:
         settings = repo.settings
         section = remote_section(name)
+        url = _completed(url, project, repo.git_root or repo.root, quiet)
         if settings.level_value(where, section, "url") and not force:
             raise ConfigError(f"The remote {name!r} exists already.", hint="Use --force to replace it.")
         changes: list[tuple[str, str, str | None]] = [(section, "url", settings.stored_path(where, url, os.getcwd()))]
@@ -68,11 +75,36 @@ def add(name: str, url: str, is_default: bool, force: bool, quiet: bool, level: 
         output.note(f"{name!r} is now the default remote.")
 
 
-@remote.command(cls=DataCommand)
+def _completed(url: str, project: str, folder: str, quiet: bool) -> str:
+    """The address of the project's data when ``url`` is that of a hub; else ``url`` itself."""
+    from urllib.parse import quote, urlsplit
+
+    if not url.startswith(("http://", "https://")) or (not project and urlsplit(url).path.strip("/")):
+        return url
+    from madang.client.http import HubClient
+    from madang.errors import MadangError
+    from madang.sdk.init import project_name
+
+    try:
+        HubClient(url, attempts=1).account()
+    except MadangError as error:
+        if project:
+            raise
+        output.note(f"note: no hub of madang answers at {url}, so it is taken as it is. {error.message}")
+        return url
+    name = project_name(project or os.environ.get("MADANG_PROJECT", ""), folder)
+    whole = f"{url.rstrip('/')}/dvc/{quote(name, safe='')}"
+    if not quiet:
+        output.note(f"The data of project {name!r} on this hub: {whole}")
+    return whole
+
+
+@remote.command(cls=PlainCommand)
 @click.argument("name", required=False)
 @click.option("-u", "--unset", is_flag=True, help="Have no default remote.")
 @_level
-def default(name: str | None, unset: bool, level: str | None) -> None:
+@click.pass_context
+def default(context: click.Context, name: str | None, unset: bool, level: str | None) -> None:
     """Show, set or unset the default remote.
 
     \b
@@ -87,7 +119,9 @@ def default(name: str | None, unset: bool, level: str | None) -> None:
             if settings.level_value(where, "core", "remote") is not None:
                 settings.write(where, [("core", "remote", None)])
         elif name is None:
-            click.echo(settings.default_remote() or "No default remote set")
+            found = settings.default_remote() if level is None else settings.level_value(level, "core", "remote")
+            click.echo(found or "No default remote set")
+            context.exit(0 if found else 1)
         else:
             settings.remote(name)
             settings.write(where, [("core", "remote", name.lower())])
@@ -122,12 +156,15 @@ def modify(name: str, option: str, value: str | None, unset: bool, level: str | 
             check_section(section, {**known.options, "url": known.url, key: value}, where)
             if key in PATH_KEYS["remote"]:
                 value = settings.stored_path(where, value, os.getcwd())
+        elif settings.level_value(where, section, key) is None:
+            return  # as dvc: nothing to unset is no error
         settings.write(where, [(section, key, value)])
 
 
 @remote.command("list", cls=DataCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(as_json: bool) -> None:
+@_level
+def list_(as_json: bool, level: str | None) -> None:
     """List remotes.
 
     \b
@@ -136,8 +173,9 @@ def list_(as_json: bool) -> None:
       madang remote list --json
     """
     with repository() as repo:
-        chosen = repo.settings.default_remote()
-        found = repo.settings.remotes().values()
+        settings = repo.settings
+        chosen = settings.default_remote() if level is None else settings.level_value(level, "core", "remote")
+        found = settings.remotes(level).values()
         if as_json:
             output.data([{"name": one.name, "url": one.url, "default": one.name == chosen} for one in found])
             return
@@ -163,16 +201,20 @@ def remove(name: str, level: str | None) -> None:
         if not settings.holds(where, remote_section(name)):
             raise ConfigError(f"The remote {name!r} does not exist in the {where} configuration.")
         settings.drop_section(where, remote_section(name))
-        _forget_default(repo.dvc_dir, name.lower(), where)
+        _forget(repo.dvc_dir, name.lower(), where)
 
 
-def _forget_default(dvc_dir: str, name: str, where: str) -> None:
+def _forget(dvc_dir: str, name: str, where: str) -> None:
+    """Take away what later levels say of a remote that is gone: the default, and options without an address."""
+    from madang.formats.dvc.config import remote_section
     from madang.workspace.data.settings import LEVELS, Settings
 
     for level in LEVELS[LEVELS.index(where) :]:
-        settings = Settings(dvc_dir)
+        settings, section = Settings(dvc_dir), remote_section(name)
         if (settings.level_value(level, "core", "remote") or "").lower() == name:
             settings.write(level, [("core", "remote", None)])
+        if settings.holds(level, section) and not settings.get(section, "url"):  # dvc cannot read such a rest
+            Settings(dvc_dir).drop_section(level, section)
 
 
 @remote.command(cls=DataCommand)
@@ -187,13 +229,20 @@ def rename(name: str, new: str, level: str | None) -> None:
       madang remote rename origin storage
     """
     from madang.formats.dvc.config import remote_section
+    from madang.workspace.data.settings import LEVELS
 
     where = level or "project"
+    old, section = name.lower(), remote_section(name)
     with repository() as repo:
         settings = repo.settings
         if new.lower() in settings.remotes():
             raise ConfigError(f"The remote {new!r} exists already.", hint="Choose another name.")
-        settings.remote(name)
-        settings.rename_section(where, remote_section(name), remote_section(new))
-        if settings.level_value(where, "core", "remote") == name.lower():
-            settings.write(where, [("core", "remote", new.lower())])
+        if not settings.holds(where, section):
+            raise ConfigError(f"The remote {name!r} does not exist in the {where} configuration.")
+        for one in LEVELS[
+            LEVELS.index(where) :
+        ]:  # what a later level adds to the remote, such as a password, goes along
+            if settings.holds(one, section):
+                settings.rename_section(one, section, remote_section(new))
+            if (settings.level_value(one, "core", "remote") or "").lower() == old:
+                settings.write(one, [("core", "remote", new.lower())])

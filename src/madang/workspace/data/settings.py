@@ -75,10 +75,10 @@ class Settings:
         """The cache's folder."""
         return self.get("cache", "dir") or os.path.join(dvc_dir, "cache")
 
-    def remotes(self) -> dict[str, RemoteConfig]:
-        """All remotes by name."""
+    def remotes(self, level: str | None = None) -> dict[str, RemoteConfig]:
+        """All remotes by name, or those of one level."""
         found = {}
-        for section, values in self.sections.items():
+        for section, values in (self.sections if level is None else self._levels[level]).items():
             name = config.remote_name(section)
             if name is not None and "url" in values:
                 found[name] = RemoteConfig(name, values["url"], {k: v for k, v in values.items() if k != "url"})
