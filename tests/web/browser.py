@@ -37,12 +37,14 @@ def launched() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def serving(store: Path) -> Iterator[str]:
-    """`madang ui` over a store; gives the address that it prints, which opens the page once."""
-    command = [str(Path(sys.executable).with_name("madang")), "ui", "--no-browser", "--store", str(store)]
+def serving(store: Path | None, cwd: Path | None = None) -> Iterator[str]:
+    """`madang ui` over a store, or over that of a folder; gives the address that it prints, which opens it once."""
+    command = [str(Path(sys.executable).with_name("madang")), "ui", "--no-browser"]
+    if store is not None:
+        command += ["--store", str(store)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MADANG_")}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment, cwd=cwd
     ) as server:
         assert server.stdout is not None
         try:

@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, StorageState, expect
 from tests.web import stores
 from tests.web.browser import Visit, launched, serving
 
+from madang.testing.project import Project
+
 MANY = 10_000
 expect.set_options(timeout=30_000)  # two cores may be busy with other tests
 Visitor = Callable[..., Visit]
@@ -72,6 +74,22 @@ def many_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> I
     stores.many_runs(store, MANY)
     with serving(store) as address:
         yield _opened(browser, address)
+
+
+@pytest.fixture(scope="session")
+def data_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, StorageState]]:
+    """`madang ui` over a repository with tracked data."""
+    folder = tmp_path_factory.mktemp("data")
+    project = Project(folder / "저장소", folder)
+    stores.tracked_data(project)
+    with serving(None, project.root) as address:
+        yield _opened(browser, address)
+
+
+@pytest.fixture
+def data(browser: Browser, data_server: tuple[str, StorageState]) -> Iterator[Visitor]:
+    """Opens pages over tracked data."""
+    yield from _visitor(browser, *data_server)
 
 
 @pytest.fixture

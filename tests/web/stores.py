@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 import subprocess
@@ -11,7 +12,11 @@ from pathlib import Path
 
 from madang.formats import segment as codec
 from madang.formats import store as layout
+from madang.testing.project import Project
 
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -79,6 +84,22 @@ with madang.init(project="와인", name="live") as run:
         print("line", step)
         time.sleep(0.05)
 """
+
+
+def tracked_data(project: Project) -> None:
+    """Two versions of a folder and one of a table, with a run that read the first."""
+    project.madang("init")
+    rows = "".join(f'{number},"이름, {number}"\n' for number in range(100))
+    project.write({"자료/a.txt": "첫째", "자료/b/gone.txt": "x", "자료/empty.csv": "", "표 1.csv": "id,name\n" + rows})
+    (project.root / "자료" / "점.png").write_bytes(PNG)
+    project.write({"train.py": 'open("자료/a.txt").read(); open("표 1.csv").read()'})
+    project.madang("add", "자료", "표 1.csv")
+    project.commit()
+    project.run("--project", "p", "--name", "reader", "--", "python", "train.py")
+    (project.root / "자료" / "b" / "gone.txt").unlink()
+    project.write({"자료/a.txt": HOSTILE, "자료/new.html": f"<script>document.title = 'no'</script>{HOSTILE}"})
+    project.madang("add", "자료")
+    project.commit()
 
 
 def train(folder: Path, store: Path, script: str) -> subprocess.Popen[bytes]:

@@ -4,11 +4,13 @@ import { api, ApiError } from "./api/client";
 import { Empty, ErrorBox, Link } from "./components/basic";
 import { Toasts } from "./components/overlay";
 import { TopBar } from "./components/TopBar";
-import { to, usePath } from "./lib/router";
+import { to, useParam, usePath } from "./lib/router";
 import { t, useLanguage } from "./messages";
 import { ArtifactPage } from "./pages/Artifact";
 import { ArtifactsPage } from "./pages/Artifacts";
 import { ComparePage } from "./pages/Compare";
+import { DatasetPage } from "./pages/Dataset";
+import { DatasetsPage } from "./pages/Datasets";
 import { ProjectsPage } from "./pages/Projects";
 import { RunPageView } from "./pages/Run";
 import { RunsPage } from "./pages/Runs";
@@ -44,6 +46,7 @@ function route(path: string[]): ReactElement {
   if (area === "p" && name) {
     if (!section) return <RunsPage key={name} project={name} />;
     if (section === "compare") return <ComparePage project={name} />;
+    if (section === "data") return <DataArea project={name} />;
     if (section === "models" || section === "artifacts")
       return item ? <ArtifactPage project={name} name={item} area={section} /> : <ArtifactsPage project={name} area={section} />;
   }
@@ -56,6 +59,12 @@ function route(path: string[]): ReactElement {
       </Empty>
     </main>
   );
+}
+
+/** A tracked path has slashes, so that it stands in the query. */
+function DataArea({ project }: { project: string }): ReactElement {
+  const [name] = useParam("of");
+  return name ? <DatasetPage key={name} project={project} name={name} /> : <DatasetsPage project={project} />;
 }
 
 /** A page that breaks says so; the rest of the frame stays usable. */

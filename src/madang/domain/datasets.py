@@ -19,6 +19,7 @@ class Recorded:
     at: int = 0  # µs UTC
     author: str = ""
     message: str = ""  # first line
+    record: str = ""  # the file that says so, relative to the work tree's root
 
 
 @value

@@ -42,7 +42,7 @@ def byte_range(headers: Headers, size: int, etag: str) -> tuple[int, int] | None
     """
     given = headers.get("range", "")
     unit, _, spec = given.partition("=")
-    if unit.strip() != "bytes" or "," in spec or headers.get("if-range", etag) != etag:
+    if size == 0 or unit.strip() != "bytes" or "," in spec or headers.get("if-range", etag) != etag:
         return None
     first, sign, last = spec.strip().partition("-")
     if not sign or not (first + last).isdigit() or len(first + last) > 36:

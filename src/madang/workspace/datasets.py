@@ -48,6 +48,7 @@ class WorkspaceData:
                     at=entry.at,
                     author=entry.author,
                     message=entry.message,
+                    record=os.path.relpath(file, self._root),
                 )
                 for entry in git.log(repository.git_root, file, limit)
             ]

@@ -36,13 +36,13 @@ export function withQuery(path: string, query: Query): string {
   return text ? `${path}?${text}` : path;
 }
 
-async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+async function send(method: string, path: string, body?: unknown, signal?: AbortSignal, headers?: Record<string, string>): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, {
       method,
       credentials: "same-origin",
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      headers: { ...headers, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
       body: body === undefined ? null : JSON.stringify(body),
       signal: signal ?? null,
     });
@@ -126,6 +126,25 @@ export const api = {
     alias: string,
     body: { number: number; expected?: number | null; reason?: string },
   ) => json<T.PointerChange>("PUT", pathOf("projects", project, "artifacts", name, "aliases", alias), body),
+
+  datasets: (project: string, signal?: AbortSignal) =>
+    get<{ data: T.Dataset[] }>(pathOf("projects", project, "data"), signal).then((r) => r.data),
+  datasetVersions: (project: string, name: string, signal?: AbortSignal) =>
+    get<{ versions: T.DatasetVersion[] }>(withQuery(pathOf("projects", project, "data", "versions"), { of: name }), signal).then(
+      (r) => r.versions,
+    ),
+  datasetTree: (project: string, version: string, against: string, limit: number, signal?: AbortSignal) =>
+    get<T.DatasetTree>(withQuery(pathOf("projects", project, "data", "tree"), { version, against, limit }), signal),
+  datasetFile: (project: string, version: string, path: string) =>
+    withQuery(pathOf("projects", project, "data", "file"), { version, path }),
+
+  /** The first bytes of a file, and whether they are all of it. */
+  beginning: async (path: string, bytes: number, signal?: AbortSignal): Promise<{ bytes: Uint8Array; isWhole: boolean }> => {
+    const response = await send("GET", path, undefined, signal, { Range: `bytes=0-${bytes - 1}` });
+    const all = Number(response.headers.get("content-range")?.split("/")[1] ?? response.headers.get("content-length") ?? 0);
+    const body = new Uint8Array(await response.arrayBuffer());
+    return { bytes: body, isWhole: body.length >= all };
+  },
 };
 
 /** The message of an error in one line, for a passing note. */

@@ -44,6 +44,8 @@ export interface FileItem {
 export interface InputItem extends FileItem {
   recorded: string;
   tracked_by: string;
+  out?: string;
+  version?: string;
   declared?: boolean;
 }
 
@@ -236,6 +238,57 @@ export interface PointerChange {
   actor: string;
   at: number;
   reason: string;
+}
+
+export interface DataUse {
+  run: string;
+  project: string;
+  name: string;
+  status: Status;
+  created_at: number;
+  version: string;
+}
+
+export interface Recorded {
+  version: string;
+  size: number | null;
+  files: number | null;
+  commit: string;
+  at: number;
+  author: string;
+  message: string;
+  record: string;
+}
+
+export interface Dataset {
+  name: string;
+  current: Recorded | null;
+  runs: number;
+  last_run: number;
+}
+
+export interface DatasetVersion {
+  recorded: Recorded;
+  is_stored: boolean;
+  is_current: boolean;
+  runs: DataUse[];
+}
+
+export interface DatasetFile {
+  path: string;
+  md5: string;
+  size: number | null;
+  change: "" | "+" | "-" | "~";
+}
+
+export interface DatasetTree {
+  files: DatasetFile[];
+  total: number;
+  size: number;
+  stored: number;
+  added: number;
+  removed: number;
+  changed: number;
 }
 
 export interface Me {

@@ -63,6 +63,9 @@ export const to = {
   artifacts: (project: string) => `/p/${encodeURIComponent(project)}/artifacts`,
   artifact: (project: string, name: string, version = "") =>
     `/p/${encodeURIComponent(project)}/artifacts/${encodeURIComponent(name)}${version ? `?v=${version}` : ""}`,
+  datasets: (project: string) => `/p/${encodeURIComponent(project)}/data`,
+  dataset: (project: string, name: string, version = "") =>
+    `/p/${encodeURIComponent(project)}/data?${new URLSearchParams({ of: name, ...(version ? { v: version } : {}) }).toString()}`,
   run: (run: string, tab = "") => `/runs/${encodeURIComponent(run)}${tab ? `/${tab}` : ""}`,
   compare: (project: string, runs: readonly string[]) =>
     `/p/${encodeURIComponent(project)}/compare?runs=${runs.join(",")}`,

@@ -95,7 +95,7 @@ function Inputs({ inputs, run }: { inputs: readonly InputItem[]; run: Run }): Re
           {inputs.map((item) => (
             <tr key={item.path}>
               <td>
-                <code>{item.path}</code>
+                {item.out ? <Link to={to.dataset(run.project, item.out, item.version)}>{item.path}</Link> : <code>{item.path}</code>}
               </td>
               <td>
                 <span className="tags">
