@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import glob as globbing
-import shlex
 
 import click
 
 from madang.cli import output
-from madang.cli.data_command import PlainCommand, meter, relative, repository
+from madang.cli.data_command import PlainCommand, meter, relative, repository, tell_git
 from madang.errors import NotFound
 
 
@@ -28,17 +27,12 @@ def add(paths: tuple[str, ...], is_glob: bool, quiet: bool, as_json: bool) -> No
       madang add images models/base.pt
       madang add --glob 'data/*.parquet'
     """
-    from madang.workspace.data import git
     from madang.workspace.data.adding import add as add_paths
 
     with repository() as repo:
         chosen = _expanded(paths) if is_glob else list(paths)
         done = add_paths(repo, chosen, meter=meter(quiet))
-        if done.git_files and repo.git_root is not None and repo.settings.is_true("core", "autostage"):
-            git.add(repo.git_root, done.git_files)
-        elif done.git_files and not quiet and repo.git_root is not None:
-            names = " ".join(shlex.quote(relative(path)) for path in dict.fromkeys(done.git_files))
-            output.note(f"To track the changes with git, run:\n\n\tgit add {names}\n")
+        tell_git(repo, done.git_files, quiet)
         if as_json:
             output.data(
                 [

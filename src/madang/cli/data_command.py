@@ -110,6 +110,24 @@ def meter(is_quiet: bool) -> Meter:
     return progress.quiet if is_quiet else progress.progress
 
 
+def tell_git(repo: Repository, changed: list[str], quiet: bool) -> None:
+    """Stage files that a command wrote or removed (with core.autostage), or say how to."""
+    import shlex
+
+    from madang.workspace.data import git
+
+    if not changed or repo.git_root is None:
+        return
+    gone = [path for path in dict.fromkeys(changed) if not os.path.lexists(path)]
+    unknown = set(gone) - git.holding(repo.git_root, gone)
+    files = [path for path in dict.fromkeys(changed) if path not in unknown]
+    if repo.settings.is_true("core", "autostage"):
+        git.add(repo.git_root, files)
+    elif not quiet:
+        names = " ".join(shlex.quote(relative(path)) for path in files)
+        output.note(f"To track the changes with git, run:\n\n\tgit add {names}\n")
+
+
 def relative(path: str) -> str:
     """A path as seen from here; a folder keeps its last separator."""
     tail = os.sep if path.endswith(os.sep) else ""

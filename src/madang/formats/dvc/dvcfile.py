@@ -155,7 +155,7 @@ def _check_keys(value: Any, allowed: Mapping[str, Any], where: str) -> None:
 
 def new(path: str, content: Content, extra: Mapping[str, Any] | None = None) -> str:
     """Text of the ``.dvc`` file of newly tracked data."""
-    return yamltext.dump({"outs": [{**_written(content), "path": path, **(extra or {})}]})
+    return yamltext.dump({"outs": [{**written(content), "path": path, **(extra or {})}]})
 
 
 def updated(text: str, where: str, contents: Mapping[str, Content]) -> str:
@@ -172,23 +172,23 @@ def updated(text: str, where: str, contents: Mapping[str, Content]) -> str:
         content = left.pop(entry["path"], None)
         if content is None:
             continue
-        written = _written(content)
+        values = written(content)
         for key in _CONTENT_KEYS:
-            if key not in written:
+            if key not in values:
                 entry.pop(key, None)
-            elif entry.get(key) != written[key] or key not in entry:
-                entry[key] = written[key]
+            elif entry.get(key) != values[key] or key not in entry:
+                entry[key] = values[key]
     if left:
         raise InvalidInput(f"{where} does not track {next(iter(left))!r}.")
     return yamltext.dump(document)
 
 
-def _written(content: Content) -> dict[str, Any]:
+def written(content: Content) -> dict[str, Any]:
     """The keys in the order in which dvc writes them."""
-    written: dict[str, Any] = {"md5": content.md5, "size": content.size}
+    values: dict[str, Any] = {"md5": content.md5, "size": content.size}
     if content.nfiles is not None:
-        written["nfiles"] = content.nfiles
+        values["nfiles"] = content.nfiles
     if content.isexec:
-        written["isexec"] = True
-    written["hash"] = "md5"
-    return written
+        values["isexec"] = True
+    values["hash"] = "md5"
+    return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from madang.durable import write_file
+from madang.durable import unlink, write_file
 from madang.formats.dvc import gitignore
 
 FILE_NAME = ".gitignore"
@@ -23,6 +23,23 @@ def hide(path: str, aside: str) -> list[str]:
     if changed == text:
         return []
     write_file(file_name, changed.encode("utf-8", "surrogateescape"), aside=aside)
+    return [file_name]
+
+
+def show(path: str) -> list[str]:
+    """Take back the line that hides a path; a ``.gitignore`` that becomes empty goes. Returns files changed."""
+    folder, name = os.path.split(path)
+    file_name = os.path.join(folder, FILE_NAME)
+    text = _read(file_name)
+    if not text or "\n" in name or "\r" in name:
+        return []
+    changed = gitignore.removed(text, name)
+    if changed == text:
+        return []
+    if changed:
+        write_file(file_name, changed.encode("utf-8", "surrogateescape"))
+    else:
+        unlink(file_name)
     return [file_name]
 
 

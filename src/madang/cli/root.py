@@ -1,0 +1,22 @@
+"""`madang root`: where the data repository begins."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from madang.cli.data_command import DataCommand, repository
+
+
+@click.command(cls=DataCommand)
+def root() -> None:
+    """Print the path from here to the top of the data repository.
+
+    \b
+    Examples:
+      madang root
+      cd "$(madang root)"
+    """
+    with repository() as repo:
+        click.echo(os.path.relpath(repo.root))

@@ -1,0 +1,30 @@
+"""`madang unprotect`: make linked data writable."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from madang.cli.data_command import DataCommand, meter, repository
+
+
+@click.command(cls=DataCommand)
+@click.argument("targets", nargs=-1, required=True, type=click.Path())
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+def unprotect(targets: tuple[str, ...], quiet: bool) -> None:
+    """Replace links to the cache by copies that may be changed (with cache.type hardlink or symlink).
+
+    \b
+    Examples:
+      madang unprotect data/train.csv
+      madang unprotect images
+    """
+    from madang.workspace.data.locks import hold
+    from madang.workspace.data.unprotecting import unprotect as make_independent
+
+    with repository() as repo:
+        paths = [os.path.abspath(target) for target in targets]
+        with hold(repo, paths):
+            for path in paths:
+                make_independent(repo, path, meter(quiet))

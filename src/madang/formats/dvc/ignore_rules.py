@@ -1,0 +1,84 @@
+"""Which rule of a ``.dvcignore`` decides about a path, and where it stands: for people who ask why.
+
+`madang.formats.dvc.ignore` gives the same answers without the reasons, faster.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from madang.errors import InvalidInput
+
+DEFAULTS = (".hg/", ".git/", ".git", ".dvc/")
+"""What is ignored everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of one file."""
+
+    source: str  # "file:line:pattern" as dvc shows it; ":pattern" for the defaults
+    base: str  # folder of the file relative to the root, "" or "a/b/"
+    pattern: re.Pattern[str]
+    ignores: bool
+    folders_only: bool
+
+
+def rules(lines: Sequence[str], file: str, folder: str) -> list[Rule]:
+    """The rules of one file; ``file`` is its path relative to the root, ``folder`` its folder (``""`` for the root).
+
+    Raises:
+        InvalidInput: a pattern that cannot be read.
+    """
+    from pathspec.patterns.gitignore.base import GitIgnorePatternError  # noqa: PLC0415 - few repositories have rules
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # noqa: PLC0415
+
+    found = []
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        try:
+            regex, ignores = GitIgnoreSpecPattern.pattern_to_regex(line)
+        except GitIgnorePatternError:
+            raise InvalidInput(f"{file}:{number} cannot be read: {line!r}.") from None
+        if regex is None or ignores is None:
+            continue
+        assert isinstance(regex, str)
+        source = f"{file}:{number}:{line}" if file else f":{line}"
+        base = f"{folder}/" if folder else ""
+        found.append(Rule(source, base, re.compile(regex), ignores, line.endswith("/")))
+    return found
+
+
+def deciding(known: Sequence[Rule], path: str, is_dir: bool) -> tuple[bool, list[Rule]]:
+    """Whether a path (relative to the root) is ignored, and the rule that says so (or says that it is not).
+
+    The folders above are asked first: below an ignored one everything is ignored.
+    """
+    parts = path.split("/")
+    for depth in range(1, len(parts)):
+        ignored, rule = _decide(known, "/".join(parts[:depth]), True)
+        if ignored:
+            return True, rule
+    return _decide(known, path, is_dir)
+
+
+def _decide(known: Sequence[Rule], path: str, is_dir: bool) -> tuple[bool, list[Rule]]:
+    groups = [list(group) for _, group in groupby(known, key=lambda rule: (rule.ignores, rule.folders_only))]
+    for group in reversed(groups):
+        # dvc names the first of neighbouring rules of one kind, and the last of those that take back
+        for rule in group if group[0].ignores else reversed(group):
+            if _fits(rule, path, is_dir):
+                return rule.ignores, [rule]
+    return False, []
+
+
+def _fits(rule: Rule, path: str, is_dir: bool) -> bool:
+    if (rule.folders_only and not is_dir) or not path.startswith(rule.base):
+        return False
+    rest = path[len(rule.base) :]
+    return bool(rule.pattern.match(rest) or (is_dir and rule.pattern.match(rest + "/")))
