@@ -13,12 +13,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import count
+from threading import get_ident
 from types import TracebackType
 
 from madang.errors import StorageError
 
 STAGING = ".incoming"
 _FEW = 8  # up to so many files are synced one by one; more by one call for the whole file system
+_EARLY = 8 << 20  # bytes after which the disk is asked to begin
 
 
 def write_file(path: str, body: bytes, mode: int = 0o644, *, aside: str | None = None) -> None:
@@ -56,6 +58,23 @@ def write_all(descriptor: int, body: bytes | memoryview) -> None:
     while written < len(body):
         body = memoryview(body)[written:]
         written = os.write(descriptor, body)
+
+
+class EarlyWriting:
+    """Lets the disk begin with a large file while more of it is written, so that its sync has little to wait for."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._written = self._begun = 0  # bytes
+
+    def wrote(self, count: int) -> None:
+        """Say that so many more bytes were written."""
+        self._written += count
+        waiting = self._written - self._begun
+        if waiting >= _EARLY and sys.platform == "linux":
+            with suppress(OSError):  # an advice: Linux writes out the dirty pages that are no longer needed
+                os.posix_fadvise(self._descriptor, self._begun, waiting, os.POSIX_FADV_DONTNEED)
+            self._begun = self._written
 
 
 def unlink(path: str) -> None:
@@ -120,10 +139,12 @@ class Staging:
         self.root = root
         self._numbers = count()
         self._moves: list[tuple[str, str]] = []
+        self._folders: dict[int, str] = {}
         area = os.path.join(root, STAGING)
         os.makedirs(area, exist_ok=True)
         clear_abandoned(area)
         self.folder, self._lock = _make_locked_folder(area)
+        self._folders[get_ident()] = self.folder
 
     def __enter__(self) -> Staging:
         return self
@@ -141,8 +162,16 @@ class Staging:
                 os.close(self._lock)
 
     def new_path(self) -> str:
-        """A path aside that does not exist yet. Safe to call from many threads."""
-        return f"{self.folder}/{next(self._numbers):x}"
+        """A path aside that does not exist yet. Safe to call from many threads.
+
+        Each has a folder of its own: in one folder the system lets only one make a file at a time.
+        """
+        folder = self._folders.get(get_ident())
+        if folder is None:
+            folder = f"{self.folder}/{next(self._numbers):x}"
+            os.mkdir(folder)
+            self._folders[get_ident()] = folder
+        return f"{folder}/{next(self._numbers):x}"
 
     def add(self, aside: str, final: str) -> None:
         """Note that a finished file aside is to get its final name at the next flush."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 SHOW_AFTER = 1.0  # seconds
+SHOW_EVERY = 0.1  # seconds: drawing costs more than the work on a small file
 LINE_EVERY = 10.0  # seconds between plain lines
 
 
@@ -41,10 +43,12 @@ def quiet(total: int, unit: str, label: str = "") -> AbstractContextManager[Call
 
 class _Work:
     def __init__(self, total: int, unit: str, label: str, shown: bool = True) -> None:
-        self._total, self._unit, self._label, self._may_show = total, unit, label, shown
+        self._total, self._unit, self._label = total, unit, label
         self._done = 0
         self._started = time.monotonic()
+        self._next = self._started + SHOW_AFTER if shown else float("inf")
         self._display: _Shown | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Callable[[int], None]:
         return self._advance
@@ -56,12 +60,16 @@ class _Work:
             self._display.close()
 
     def _advance(self, done: int) -> None:
-        self._done += done
-        if self._display is not None:
-            self._display.update(self._done)
-        elif self._may_show and time.monotonic() - self._started > SHOW_AFTER:
-            kind = _Bar if sys.stderr.isatty() else _Lines
-            self._display = kind(self._total, self._unit, self._label, self._started)
+        with self._lock:  # work tells of itself from several threads
+            self._done += done
+            now = time.monotonic()
+            is_end = self._display is not None and self._done == self._total
+            if now <= self._next and not is_end:
+                return
+            self._next = now + SHOW_EVERY
+            if self._display is None:
+                kind = _Bar if sys.stderr.isatty() else _Lines
+                self._display = kind(self._total, self._unit, self._label, self._started)
             self._display.update(self._done)
 
 

@@ -13,10 +13,10 @@ from madang.errors import Conflict, CorruptData, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import git, gitignores, hashing, links, progress
-from madang.workspace.data.cache import Hashed
 from madang.workspace.data.hashing import Hashes
 from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import TrackedOut, check_supported, outs_of, owner_of, tracked
+from madang.workspace.data.reading import Hashed
 from madang.workspace.data.repository import DVC_DIR, Repository
 from madang.workspace.data.scan import rules_above, scan_tree
 from madang.workspace.data.state import FileKey, key_of

@@ -7,45 +7,26 @@ is set aside, so that a fetch brings it again.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import threading
 import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain, islice
-from queue import SimpleQueue
 
 from blake3 import blake3
 
 from madang.durable import Staging, write_all
-from madang.errors import Conflict, CorruptData, NotFound
+from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.layout import PREFIX
 from madang.workspace.data.parallel import each
+from madang.workspace.data.reading import Hashed, create_object, hash_file
 from madang.workspace.data.state import SETTLED_NS, FileKey, State, key_of, settled
 
-CHUNK = 1 << 20
-SMALL = 1 << 20  # files up to this size are read in one go
 _FLUSH_FILES = 4_000
 _FLUSH_BYTES = 1 << 30
-READ_ONLY = 0o444
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_CLOEXEC
-_ALONE = 8  # chunks after which a second thread is worth its while
 _MANY = 1_000  # for so many files the cache's folders are listed once, instead of asked for each
-
-
-@dataclass(frozen=True, slots=True)
-class Hashed:
-    """A file that was read: its MD5, its state while it was read, and where its copy lies aside (or None)."""
-
-    md5: str
-    key: FileKey
-    aside: str | None
-    lasting: bool  # whether any later change would show in the key
 
 
 @dataclass(slots=True)
@@ -119,7 +100,7 @@ class Cache:
 
         def check(name: str) -> Hashed | None:
             try:
-                return hash_file(self.path(name))
+                return hash_file(self.path(name), advance=advance)
             except FileNotFoundError:
                 return None
 
@@ -131,7 +112,6 @@ class Cache:
                 wrong.add(name)
                 if hashed is not None:
                     self.set_aside(name)
-            advance(keys[name].size)
         self.state.add_files(rows)
         return wrong
 
@@ -212,7 +192,7 @@ class Cache:
     ) -> None:
         """Read files once, hashing and copying; each copy that the cache lacks is staged and, in portions, moved in.
 
-        ``on_hashed`` gets the position of each path and what was found there.
+        ``on_hashed`` gets the position of each path and what was found there; ``advance`` is called by other threads.
 
         Raises:
             Conflict: a file changed while it was read.
@@ -225,7 +205,7 @@ class Cache:
 
         def take(path: str) -> Hashed:
             try:
-                return hash_file(path, staging.new_path(), has)
+                return hash_file(path, staging.new_path(), has, advance)
             except FileNotFoundError:
                 raise NotFound(f"{path} vanished while it was added.", hint="Repeat the command.") from None
 
@@ -239,7 +219,6 @@ class Cache:
                     staging.add(hashed.aside, self.path(hashed.md5))
                     portion.add(hashed)
             on_hashed(index, hashed)
-            advance(hashed.key.size)
             if portion.is_full():
                 # While this portion is moved in, the threads go on with the next; it is trusted one portion later.
                 self._trust(portion.before)
@@ -283,123 +262,3 @@ class Cache:
         if hashed.md5 == md5 and hashed.lasting:
             self.state.add_files([(hashed.key, md5)])
         return hashed.md5 == md5
-
-
-def hash_file(path: str, aside: str | None = None, has: Callable[[str, int], bool] | None = None) -> Hashed:
-    """MD5 of a file; with ``aside`` its bytes are copied there meanwhile, unless ``has(md5, size)`` says no need.
-
-    Raises:
-        Conflict: the file changed while it was read. FileNotFoundError: it is not there.
-    """
-    descriptor = os.open(path, _READ)
-    try:
-        before, lasting = _looked_at(descriptor)
-        if before.st_size <= SMALL:
-            body = _read_all(descriptor, before.st_size)
-            md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-            if aside is not None and (has is None or not has(md5, len(body))):
-                target = create_object(aside)
-                try:
-                    write_all(target, body)
-                finally:
-                    os.close(target)
-            else:
-                aside = None
-        else:
-            md5 = _hash_large(descriptor, aside)
-            if aside is not None and has is not None and has(md5, before.st_size):
-                os.unlink(aside)
-                aside = None
-        after = os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
-    # ctime is not compared: it also moves when only the link count or the mode changes
-    if after.st_mtime_ns != before.st_mtime_ns or after.st_size != before.st_size:
-        raise Conflict(f"{path} changed while it was read.", hint="Repeat when nothing writes to it.")
-    return Hashed(md5, key_of(after), aside, lasting)
-
-
-def _looked_at(descriptor: int) -> tuple[os.stat_result, bool]:
-    """A file's state before it is read, and whether any change from now on would show in it."""
-    now = time.time_ns()
-    found = os.fstat(descriptor)
-    lasting = settled(found.st_mtime_ns, found.st_ctime_ns, now)
-    if lasting or found.st_size <= SMALL:
-        return found, lasting
-    time.sleep(SETTLED_NS / 1e9)  # a large file is worth the wait: it will not have to be read again
-    now = time.time_ns()
-    found = os.fstat(descriptor)
-    return found, settled(found.st_mtime_ns, found.st_ctime_ns, now)
-
-
-def _hash_large(descriptor: int, aside: str | None) -> str:
-    chunks = iter(lambda: os.read(descriptor, CHUNK), b"")
-    if aside is None:
-        digest = hashlib.md5(usedforsecurity=False)
-        for chunk in chunks:
-            digest.update(chunk)
-        return digest.hexdigest()
-    target = create_object(aside)
-    try:
-        return write_and_hash(chunks, target)
-    finally:
-        os.close(target)
-
-
-def write_and_hash(chunks: Iterable[bytes], target: int) -> str:
-    """Write chunks to an open file while hashing them: after the first few, one thread writes and one hashes."""
-    digest = hashlib.md5(usedforsecurity=False)
-    coming = iter(chunks)
-    for chunk in islice(coming, _ALONE):
-        digest.update(chunk)
-        write_all(target, chunk)
-    first = next(coming, None)
-    if first is None:
-        return digest.hexdigest()
-    queue: SimpleQueue[bytes | None] = SimpleQueue()
-    room = threading.Semaphore(_ALONE)
-    failures: list[OSError] = []
-
-    def write() -> None:
-        while (part := queue.get()) is not None:
-            try:
-                if not failures:
-                    write_all(target, part)
-            except OSError as error:
-                failures.append(error)
-            finally:
-                room.release()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        for chunk in chain((first,), coming):
-            room.acquire()
-            if failures:
-                break
-            queue.put(chunk)
-            digest.update(chunk)
-    finally:
-        queue.put(None)
-        writer.join()
-    if failures:
-        raise failures[0]
-    return digest.hexdigest()
-
-
-def _read_all(descriptor: int, size: int) -> bytes:
-    body = os.read(descriptor, size + 1)
-    if len(body) == size:
-        return body
-    parts = [body]
-    while part := os.read(descriptor, CHUNK):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def create_object(path: str) -> int:
-    """Open a new file for writing that has the mode of an object, also when the umask takes some of it."""
-    descriptor = os.open(path, _CREATE, READ_ONLY)
-    if os.fstat(descriptor).st_mode & 0o777 != READ_ONLY:  # dvc trusts exactly this mode
-        os.fchmod(descriptor, READ_ONLY)
-    return descriptor

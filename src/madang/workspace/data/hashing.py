@@ -10,8 +10,8 @@ from madang.errors import NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import progress
-from madang.workspace.data.cache import Hashed, hash_file
 from madang.workspace.data.parallel import each
+from madang.workspace.data.reading import Hashed, hash_file
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.scan import Tree, rules_above, scan_tree
 from madang.workspace.data.state import FileKey, State, TreeRow, key_of
@@ -53,7 +53,7 @@ def complete_hashes(state: State, folder: str, hashes: Hashes, advance: Callable
     def read(index: int) -> Hashed:
         path = f"{folder}/{paths[index]}"
         try:
-            return hash_file(path)
+            return hash_file(path, advance=advance)
         except FileNotFoundError:
             raise NotFound(f"{path} vanished while it was read.", hint="Repeat the command.") from None
 
@@ -61,7 +61,6 @@ def complete_hashes(state: State, folder: str, hashes: Hashes, advance: Callable
         hashes.md5s[index] = hashed.md5
         if hashed.lasting:
             rows.append((hashed.key, hashed.md5))
-        advance(hashed.key.size)
     state.add_files(rows)
 
 

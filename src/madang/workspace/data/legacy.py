@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Iterable
 
 from madang.formats.dvc.dos2unix import CHUNK, Dos2UnixMD5
-from madang.workspace.data.cache import Cache, hash_file
+from madang.workspace.data.cache import Cache
 from madang.workspace.data.parallel import each
+from madang.workspace.data.reading import hash_file
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.state import FileKey
 

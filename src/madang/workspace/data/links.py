@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from madang.durable import Staging, unlink
 from madang.errors import Conflict, StorageError
-from madang.workspace.data.cache import CHUNK, SMALL
 from madang.workspace.data.hashing import Hashes
 from madang.workspace.data.parallel import each
+from madang.workspace.data.reading import CHUNK, SMALL
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.state import FileKey, key_of
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import md5 as new_md5
+from io import BufferedIOBase
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -15,9 +16,10 @@ from madang.formats.dvc import listing
 from madang.formats.dvc.places import place_of
 from madang.ports.objects import UNKNOWN, ManyAtOnce, Objects
 from madang.workspace.data import progress
-from madang.workspace.data.cache import CHUNK, Cache, create_object, write_and_hash
+from madang.workspace.data.cache import Cache
 from madang.workspace.data.legacy import LegacyCache, name_of_file
 from madang.workspace.data.parallel import each
+from madang.workspace.data.reading import Fill, create_object, write_and_hash
 from madang.workspace.data.state import FileKey
 
 _FEW = 256  # up to so many objects are asked for one by one, more by listing
@@ -197,12 +199,24 @@ class RemoteObjects:
         return listing.decode(body, name) if listing.name_of_bytes(body) == name else {}
 
 
-def _bounded(source: BinaryIO, size: int) -> Iterator[bytes]:
-    """Chunks of a download; one that goes on behind its announced end is cut: its bytes are wrong in any case."""
+def _bounded(source: BinaryIO, size: int) -> Fill:
+    """Reads a download; one that goes on behind its announced end is cut: its bytes are wrong in any case."""
     left = size if size != UNKNOWN else 1 << 62
-    while left >= 0 and (chunk := source.read(CHUNK)):
-        left -= len(chunk)
-        yield chunk
+
+    def fill(buffer: memoryview) -> int:
+        nonlocal left
+        if left < 0:
+            return 0
+        if isinstance(source, BufferedIOBase):
+            count = source.readinto(buffer)
+        else:
+            body = source.read(len(buffer))
+            count = len(body)
+            buffer[:count] = body
+        left -= count
+        return count
+
+    return fill
 
 
 def _chunk(count: int, jobs: int) -> int:
