@@ -280,3 +280,12 @@ def test_the_quick_look_loads_nothing() -> None:
     if done.returncode:  # an editable installation needs `site`
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split()[1] == "False"
+
+
+def test_names_are_cleaned_and_stay_apart() -> None:
+    """A key may be a secret itself, at any depth; two secret names do not become one."""
+    github = CORPUS["GitHub token"][1]
+    other = github[:-1] + ("a" if github[-1] != "a" else "b")
+    assert redact.names(["loss", github, other, "[redacted]"]) == ["loss", "[redacted] 2", "[redacted] 3", "[redacted]"]
+    assert redact.names(["key/1", "token"]) == ["key/1", "token"]
+    assert redact.mapping({github: 1, "a": [{github: 2}]}) == {redact.MASK: 1, "a": [{redact.MASK: 2}]}

@@ -350,10 +350,33 @@ with madang.init("p", dir={place.store!r}) as run: run.log({{"x": 1}})
 
 
 def test_secrets_in_names(tmp_path: Path) -> None:
-    """Name, group, job type and labels are texts like any other: known shapes of secrets are taken out."""
+    """Every text that a program gives to a run, keys and names included: known shapes of secrets are taken out."""
     token = "ghp_" + "a1B2" * 9
-    madang.init(project="p", name=f"n {token}", group=token, job_type=token, tags=[token], dir=str(tmp_path)).finish()
+    (tmp_path / "x.bin").write_bytes(b"x")
+    run = madang.init(
+        project="p", name=f"n {token}", group=token, job_type=token, tags=[token], dir=str(tmp_path / "store"),
+        notes=token, config={token: 1, "a": {token: [{token: token}]}},
+    )  # fmt: skip
+    run.config.update({f"b-{token}": 1})
+    del run.config[f"b-{token}"]
+    run.log({token: 1, f"{token[:-1]}x": 2, "deep": {token: 3}, "text": token})
+    run.log({token: 1.5})
+    run.define_metric(token, goal="min", step_metric=token)
+    run.summary[token] = token
+    del run.summary[token]
+    run.set_tags({token: token})
+    run.remove_tags(token)
+    run.log_params({token: 2})
+    run.alert(token, token)
+    run.describe(name=token, notes=token, group=token, job_type=token)
+    run.log_text(f"t/{token}", "text")
+    run.log_histogram(f"h/{token}", [1, 2])
+    run.log_artifact(tmp_path / "x.bin", "x", description=token, metadata={token: {token: token}})
+    assert run.config[token] == 2
+    run.finish()
     found = list(tmp_path.rglob("*.seg*"))
     assert found
     for path in found:
         assert token.encode() not in path.read_bytes()
+    points = madang.get_run(run.id, dir=tmp_path / "store").history()
+    assert list(points["[redacted]"])[:2] == [1, 1.5]

@@ -184,3 +184,34 @@ def test_a_model_is_found_in_the_only_project_that_has_it(place: Place) -> None:
     with pytest.raises(madang.Conflict, match="Several projects"):
         madang.load_model("net")
     assert madang.load_model("net:v1", project="wine").predict(X).shape == (4,)
+
+
+class Module:
+    """Behaves like `torch.nn.Module` as far as its weights' names go."""
+
+    def __init__(self, **parts: Any) -> None:
+        self.__dict__.update(parts)
+
+    def state_dict(self) -> dict[str, str]:
+        found = {}
+        for name, part in vars(self).items():
+            inner = part.state_dict().items() if isinstance(part, Module) else [("", part)]
+            found.update({f"{name}.{key}".rstrip("."): value for key, value in inner})
+        return found
+
+
+def _wrapper(name: str, module: str) -> type[Module]:
+    return type(name, (Module,), {"__module__": module})
+
+
+def test_a_wrapped_module_is_saved_as_itself() -> None:
+    """The weights of a module in DataParallel or torch.compile have the names that the module itself loads."""
+    compiled = _wrapper("OptimizedModule", "torch._dynamo.eval_frame")
+    parallel = _wrapper("DistributedDataParallel", "torch.nn.parallel.distributed")
+    plain = Module(layer=Module(weight="w"), module=Module(weight="v"), bias="b")
+    inside = Module(layer=compiled(_orig_mod=plain.layer), module=plain.module, bias="b")  # type: ignore[attr-defined]
+    for model in (
+        plain, compiled(_orig_mod=plain), parallel(module=plain), compiled(_orig_mod=parallel(module=plain)),
+        parallel(module=compiled(_orig_mod=plain)), inside, parallel(module=inside),
+    ):  # fmt: skip
+        assert models.weights_of(model) == {"layer.weight": "w", "module.weight": "v", "bias": "b"}

@@ -121,3 +121,22 @@ def test_every_public_name_is_there() -> None:
     wrong: Any = package
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = wrong.nonsense
+
+
+def test_a_limit_below_zero_is_refused(place: Place) -> None:
+    """A search that can find nothing is a mistake, not an empty answer."""
+    with pytest.raises(madang.InvalidInput, match="limit"):
+        madang.runs(limit=-1)
+    assert len(madang.runs(limit=0)) == 0
+
+
+def test_a_summary_shows_no_histograms(place: Place) -> None:
+    """Of a picture, table or histogram the summary says what and where it is, not what is in it."""
+    with madang.init() as run:
+        run.log_histogram("h", [1, 2, 3])
+        run.log_confusion_matrix("c", [0, 1], [1, 1])
+        run.log_table("t", [[1, 2]])
+        run.log({"x": 2})
+    for summary in (madang.get_run(run.id).summary, dict(run.summary)):
+        assert (summary["h"], summary["c"], summary["x"]) == ({"media": "histogram"}, {"media": "confusion-matrix"}, 2)
+        assert (summary["t"]["media"], summary["t"]["rows"]) == ("table", 1)

@@ -141,7 +141,7 @@ def _begin(job: Job, program: str) -> Run:
     started = {
         "name": run.name,
         "group": redact.text(job.group or env.get("MADANG_GROUP", "")),
-        "job_type": job.job_type,
+        "job_type": redact.text(job.job_type),
         "parent": job.parent or (given if nested else ""),
         "notes": redact.text(job.notes),
         "command": redact.command(job.command),
@@ -152,10 +152,10 @@ def _begin(job: Job, program: str) -> Run:
     }
     run.append(codec.STARTED, {key: value for key, value in started.items() if value})
     if job.params:
-        run.config.update(redact.mapping(job.params))
+        run.config.update(job.params)
     told = {METRICS_TAG: list(job.metrics), MODELS_TAG: [list(pair) for pair in job.models]}
     tags = {
-        **{redact.text(key): value for key, value in job.tags.items()},
+        **job.tags,
         **{tag: json.dumps(value, ensure_ascii=False) for tag, value in told.items() if value},
     }
     if tags:

@@ -110,7 +110,7 @@ def named(name: str, value: Any) -> Any:
     if isinstance(value, str):
         return text(value)
     if isinstance(value, dict):
-        return {key: named(str(key), item) for key, item in value.items()}
+        return {text(key) if isinstance(key, str) else key: named(str(key), item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [named(name, item) for item in value]
     return value
@@ -133,7 +133,23 @@ def _placeholder(value: str) -> bool:
 
 def mapping(values: Mapping[str, Any]) -> dict[str, Any]:
     """Environment variables or a config as they may be recorded. Names joined by dots or nested make no difference."""
-    return {name: named(name, value) for name, value in values.items()}
+    return {text(name): named(name, value) for name, value in values.items()}
+
+
+def names(given: Sequence[str]) -> list[str]:
+    """Names as they may be recorded, one for each, and still different from one another."""
+    if not suspect("\n".join(given)):
+        return list(given)
+    clean = list(map(text, given))
+    taken = set(given)
+    for place, name in enumerate(clean):
+        if name != given[place]:
+            number = 2
+            while clean[place] in taken:
+                clean[place] = f"{name} {number}"
+                number += 1
+            taken.add(clean[place])
+    return clean
 
 
 def command(arguments: Sequence[str]) -> list[str]:

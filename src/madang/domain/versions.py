@@ -94,8 +94,10 @@ def check_name(text: str, what: str = "name") -> str:
     """The one canonical form of a name: NFC, no blanks at the ends, no control sign, colon, at sign or backslash.
 
     Raises:
-        InvalidInput: the name is empty, too long (over 255 bytes of UTF-8), or has a forbidden sign.
+        InvalidInput: it is no text, empty, too long (over 255 bytes of UTF-8), or has a forbidden sign.
     """
+    if not isinstance(text, str):
+        raise InvalidInput(f"A {what} is a text, not {text!r:.80}.")
     name = unicodedata.normalize("NFC", text).strip()
     if not name or len(name.encode("utf-8", "replace")) > 255 or name in (".", ".."):
         raise InvalidInput(f"{text[:80]!r} cannot be the {what} of anything.", hint="Use 1 to 255 bytes of text.")

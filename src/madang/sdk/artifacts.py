@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from madang.domain import redact
 from madang.domain.versions import check_name, check_path, parse_ref
 from madang.errors import MadangError, NotFound
 from madang.formats import segment as codec
 from madang.sdk import blobs
 from madang.sdk.checkout import version_files
 from madang.sdk.config import plain
+from madang.sdk.describe import check_text, listed, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,7 +48,8 @@ def log_artifact(
         InvalidInput: a wrong name, or an empty folder.
         StorageError: the disk refused.
     """
-    source = os.fspath(path)
+    source = path_text(path)
+    check_text("description", description)
     if not os.path.exists(source):
         raise NotFound(f"There is no file or folder {source!r} to log.", hint=f"The present folder is {os.getcwd()}.")
     name = check_name(name or os.path.basename(os.path.abspath(source)))
@@ -70,13 +73,13 @@ def write_version(
     for path, _, _ in entries:
         check_path(path)
     body: dict[str, Any] = {"name": name, "type": check_name(type, "type"), "entries": entries}
-    given = [check_name(alias, "alias").lower() for alias in ([aliases] if isinstance(aliases, str) else aliases)]
+    given = [check_name(alias, "alias").lower() for alias in listed("aliases", aliases)]
     if given:
         body["aliases"] = given
     if metadata:
-        body["metadata"] = plain(metadata)
+        body["metadata"] = redact.named("", plain(metadata))
     if description:
-        body["description"] = description
+        body["description"] = redact.text(description)
     if "MADANG_REPRODUCES" in os.environ:  # a repetition is compared; it must not move what `latest` means
         outputs = [{"path": f"{name}/{path}", "digest": digest, "size": size} for path, digest, size in entries]
         run.append(codec.OUTPUTS, {"items": outputs})
@@ -91,7 +94,7 @@ def use(run: Run, ref: str | os.PathLike[str]) -> str:
     Raises:
         NotFound: it is neither a path nor a version.
     """
-    text = os.fspath(ref)
+    text = path_text(ref)
     if os.path.exists(text):
         run.append(codec.USE, _path_used(run, text))
         return text

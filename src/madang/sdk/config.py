@@ -63,7 +63,7 @@ class Config:
         gone = [known for known in self._values if known == name or known.startswith(name + ".")]
         if not gone:
             raise KeyError(key)
-        self._run.append(codec.REMOVED, {"what": "config", "keys": gone})
+        self._run.append(codec.REMOVED, {"what": "config", "keys": [redact.text(known) for known in gone]})
         for known in gone:
             del self._values[known]
 

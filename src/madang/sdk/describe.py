@@ -28,7 +28,8 @@ def definition(key: str, **given: Any) -> dict[str, Any]:
             )
     if given["summary"] == "best" and not given["goal"]:
         raise InvalidInput(f"The best value of {key[:200]!r} needs a goal.", hint="Add goal='min' or goal='max'.")
-    return {"key": key, **{name: value for name, value in given.items() if value not in ("", None, False)}}
+    body = {"key": key, **{name: value for name, value in given.items() if value not in ("", None, False)}}
+    return {name: redact.text(value) if isinstance(value, str) else value for name, value in body.items()}
 
 
 def check_text(what: str, value: object) -> None:
@@ -39,6 +40,29 @@ def check_text(what: str, value: object) -> None:
     """
     if value is not None and not isinstance(value, str):
         raise InvalidInput(f"The {what} is a {type(value).__name__}, not a text: {value!r:.80}.")
+
+
+def path_text(path: object) -> str:
+    """A path as a text.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    text = path.__fspath__() if hasattr(path, "__fspath__") else path
+    if not isinstance(text, str) or "\0" in text:
+        raise InvalidInput(f"A path is a text or a Path, not {path!r:.80}.")
+    return text
+
+
+def listed(what: str, values: Any) -> list[Any]:
+    """Values as a list; a text is one value.
+
+    Raises:
+        InvalidInput: they are not iterable.
+    """
+    if not hasattr(values, "__iter__"):
+        raise InvalidInput(f"The {what} are a {type(values).__name__}.", hint="Pass a list.")
+    return [values] if isinstance(values, (str, bytes)) else list(values)
 
 
 def whole_step(step: Any) -> int:
@@ -56,6 +80,20 @@ def whole_step(step: Any) -> int:
     return number
 
 
+def whole_code(code: Any) -> int:
+    """An exit code as an int, also of a NumPy integer or a bool.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    try:
+        return int(code.__index__())
+    except (AttributeError, TypeError):
+        raise InvalidInput(
+            f"An exit code is an integer, not {code!r:.80}.", hint="finish(1) ends the run as failed."
+        ) from None
+
+
 def tag_set(tags: Mapping[str, Any] | Iterable[str]) -> dict[str, str]:
     """Names to texts, secrets taken out; a bare label has an empty text.
 
@@ -64,6 +102,13 @@ def tag_set(tags: Mapping[str, Any] | Iterable[str]) -> dict[str, str]:
     """
     if hasattr(tags, "items"):
         return redact.mapping({str(key): "" if value is None else str(value) for key, value in tags.items()})
-    if not hasattr(tags, "__iter__"):
-        raise InvalidInput(f"The tags are a {type(tags).__name__}.", hint="Pass a mapping, or a list of labels.")
-    return {redact.text(str(label)): "" for label in ([tags] if isinstance(tags, str) else tags)}
+    return dict.fromkeys(tag_names(tags), "")
+
+
+def tag_names(names: Iterable[Any]) -> list[str]:
+    """Names of tags, secrets taken out; a text is one name.
+
+    Raises:
+        InvalidInput: they are not iterable.
+    """
+    return [redact.text(str(name)) for name in listed("tags", names)]

@@ -7,10 +7,12 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
+from madang.domain import redact
 from madang.errors import InvalidInput, NotFound
 from madang.formats import segment as codec
 from madang.sdk import blobs
 from madang.sdk.config import plain
+from madang.sdk.describe import listed, whole_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -82,13 +84,14 @@ def table_of(rows: Any, columns: Sequence[str] | None) -> tuple[list[str], list[
     else:
         if not hasattr(rows, "__iter__"):
             raise InvalidInput(f"A {type(rows).__name__} is no table.", hint="Pass a DataFrame, columns, or rows.")
-        listed = list(rows)
-        if listed and all(hasattr(row, "items") for row in listed):
-            names = list(dict.fromkeys(str(name) for row in listed for name in row))
-            data = [[{str(name): value for name, value in row.items()}.get(name) for name in names] for row in listed]
+        each = list(rows)
+        if each and all(hasattr(row, "items") for row in each):
+            names = list(dict.fromkeys(str(name) for row in each for name in row))
+            data = [[{str(name): value for name, value in row.items()}.get(name) for name in names] for row in each]
         else:
-            data = [list(row) for row in listed]
-            names = [str(name) for name in columns or range(len(data[0]) if data else 0)]
+            data = [listed("cells of a row", row) for row in each]
+            width = range(len(data[0]) if data else 0)
+            names = [str(name) for name in (width if columns is None else listed("columns", columns))]
     for number, row in enumerate(data):
         if len(row) != len(names):
             raise InvalidInput(f"Row {number} of the table has {len(row)} values for {len(names)} columns.")
@@ -132,7 +135,7 @@ def histogram_of(values: Any, bins: int) -> tuple[list[int], list[float]]:
     Raises:
         InvalidInput: no bins, or no numbers.
     """
-    if not 1 <= bins <= 4096:
+    if type(bins) is not int or not 1 <= bins <= 4096:
         raise InvalidInput(f"A histogram cannot have {bins} bins.", hint="Use 1 to 4096.")
     for name in ("detach", "cpu"):  # a tensor; not numpy(), which knows no bfloat16
         values = getattr(values, name, lambda same=values: same)()
@@ -160,8 +163,8 @@ def log_confusion_matrix(
             raise InvalidInput("A confusion matrix needs true and predicted classes, or matrix=.")
         names, counts = confusion_of(truth, predicted, labels)
     else:
-        counts = [plain(list(row)) for row in matrix]
-        names = [str(label) for label in labels or range(len(counts))]
+        counts = [plain(listed("rows", row)) for row in listed("rows", matrix)]
+        names = [str(label) for label in (range(len(counts)) if labels is None else listed("labels", labels))]
         if any(len(row) != len(counts) for row in counts) or len(names) != len(counts):
             raise InvalidInput("A confusion matrix is square, with one label for each row.")
     _point(run, key, {"media": "confusion-matrix", "labels": names, "matrix": counts}, step)
@@ -177,6 +180,7 @@ def confusion_of(truth: Any, predicted: Any, labels: Sequence[Any] | None) -> tu
     if len(true) != len(guess):
         raise InvalidInput(f"There are {len(true)} true and {len(guess)} predicted classes.")
     classes = set(true) | set(guess)
+    labels = None if labels is None else listed("labels", labels)
     if labels is not None and all(isinstance(item, int) for item in classes) and not classes <= set(labels):
         order: list[Any] = list(range(len(labels)))  # the classes are positions in the labels
     else:
@@ -220,10 +224,16 @@ def _record(
     run: Run, key: str, kind: str, digest: str, size: int, ending: str, step: int | None, facts: dict[str, Any]
 ) -> None:
     at = _step(run, step)
-    path = f"media/{_safe(key)}/{at}-{digest[7:15]}{ending}"
+    _check_key(key)
+    path = f"media/{_safe(redact.text(key))}/{at}-{digest[7:15]}{ending}"
     mime = _MIMES.get(ending, "application/octet-stream")
     run.append(codec.FILE, {"path": path, "digest": digest, "size": size, "mime": mime})
     _point(run, key, {"media": kind, "path": path, "digest": digest, "size": size, "mime": mime, **facts}, at)
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, str):
+        raise InvalidInput(f"The key of what is logged is a text, not {key!r:.80}.")
 
 
 def _safe(key: str) -> str:
@@ -236,8 +246,9 @@ def _safe(key: str) -> str:
 
 
 def _step(run: Run, step: int | None) -> int:
-    return max(run.last_step, 0) if step is None else step
+    return max(run.last_step, 0) if step is None else whole_step(step)
 
 
 def _point(run: Run, key: str, pointer: dict[str, Any], step: int | None) -> None:
+    _check_key(key)
     run.log({key: pointer}, _step(run, step))

@@ -130,7 +130,7 @@ def _is_state_dict(model: Any) -> bool:
 
 def _write_torch(model: Any, folder: str, allow_pickle: bool) -> _Written:
     """The weights as safetensors; the class that takes them is code, and code is in the repository."""
-    state = model if isinstance(model, dict) else model.state_dict()
+    state = model if isinstance(model, dict) else weights_of(model)
     odd = [str(key) for key, tensor in state.items() if not (isinstance(key, str) and _is_dense(tensor))]
     if odd:
         if allow_pickle:
@@ -152,11 +152,35 @@ def _write_torch(model: Any, folder: str, allow_pickle: bool) -> _Written:
     save_file(tensors, os.path.join(folder, "model.safetensors"))
     flavor = {
         "data": "model.safetensors",
-        "model_class": _class_of(model),
+        "model_class": _class_of(_unwrapped(model)),
         "shared": shared,
         "torch_version": _version("torch"),
     }
     return {"madang_torch": flavor}, ["torch", "safetensors"]
+
+
+def weights_of(model: Any) -> dict[Any, Any]:
+    """The state of a PyTorch module under the names that the module itself loads.
+
+    `DataParallel`, `DistributedDataParallel` and `torch.compile` are taken off, also from modules inside the model.
+    """
+    inner = _unwrapped(model)
+    return {_plain_key(key): tensor for key, tensor in inner.state_dict().items()}
+
+
+def _unwrapped(model: Any) -> Any:
+    while True:
+        names = {base.__name__ for base in type(model).__mro__ if base.__module__.startswith("torch.")}
+        if "OptimizedModule" in names:
+            model = model._orig_mod
+        elif names & {"DataParallel", "DistributedDataParallel"}:
+            model = model.module
+        else:
+            return model
+
+
+def _plain_key(key: Any) -> Any:
+    return key.replace("_orig_mod.", "") if isinstance(key, str) else key
 
 
 def _is_dense(tensor: Any) -> bool:

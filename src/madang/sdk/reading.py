@@ -12,7 +12,7 @@ from madang import wiring
 from madang.domain.metrics import MetricSummary
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord
-from madang.errors import MadangError, NotFound, Unavailable
+from madang.errors import InvalidInput, MadangError, NotFound, Unavailable
 from madang.formats import filter as filters
 from madang.sdk.summary import summarize
 
@@ -132,8 +132,10 @@ def runs(
     ``params.K``, ``metrics.K``, ``tags.K``.
 
     Raises:
-        InvalidInput: the filter or the order cannot be read.
+        InvalidInput: the filter or the order cannot be read, or the limit is below 0.
     """
+    if limit < 0:
+        raise InvalidInput(f"A limit of {limit} runs makes no sense.", hint="Use 0 or more.")
     where = filters.parse_filter(filter)
     order = tuple(filters.parse_order(text) for text in ([order_by] if isinstance(order_by, str) else order_by))
     projects = (project,) if project else None

@@ -122,8 +122,14 @@ class Run(Core):
         self.append(codec.TAGS, {"set": tag_set(tags)})
 
     def remove_tags(self, names: Iterable[str]) -> None:
-        """Take tags away."""
-        self.append(codec.REMOVED, {"what": "tags", "keys": list(names)})
+        """Take tags away: one name, or several.
+
+        Raises:
+            InvalidInput: they are no names.
+        """
+        from madang.sdk.describe import tag_names
+
+        self.append(codec.REMOVED, {"what": "tags", "keys": tag_names(names)})
 
     def describe(
         self,
@@ -143,7 +149,7 @@ class Run(Core):
         given = {"name": name, "notes": notes, "group": group, "job_type": job_type}
         for what, text in given.items():
             check_text(what, text)
-        self.append(codec.DESCRIBED, {key: value for key, value in given.items() if value is not None})
+        self.append(codec.DESCRIBED, {key: redact.text(text) for key, text in given.items() if text is not None})
         self.name = self.name if name is None else name
 
     # -- files --------------------------------------------------------------------------------------------------
@@ -269,8 +275,17 @@ class Run(Core):
     # -- the end ------------------------------------------------------------------------------------------------
 
     def finish(self, exit_code: int = 0) -> None:
-        """End the run: ``finished``, or ``failed`` when the code is not 0. A second call does nothing."""
-        self.end("failed" if exit_code else "finished", exit_code=int(exit_code))
+        """End the run: ``finished``, or ``failed`` when the code is not 0. A second call does nothing.
+
+        Raises:
+            InvalidInput: the code is not an integer; the run goes on.
+        """
+        code = exit_code
+        if type(code) is not int:
+            from madang.sdk.describe import whole_code
+
+            code = whole_code(code)
+        self.end("failed" if code else "finished", exit_code=code)
 
     def end(
         self,

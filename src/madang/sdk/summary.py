@@ -42,7 +42,7 @@ class Summary(Mapping[str, Any]):
         self._run.append(codec.SUMMARY, {"set": redact.mapping(flat)})
 
     def __delitem__(self, key: str) -> None:
-        self._run.append(codec.REMOVED, {"what": "summary", "keys": [key]})
+        self._run.append(codec.REMOVED, {"what": "summary", "keys": [redact.text(str(key))]})
 
     def __repr__(self) -> str:
         return repr(self._now())
@@ -57,6 +57,13 @@ class Summary(Mapping[str, Any]):
         return summarize(self._local.metrics, definitions, by_hand)
 
 
+def _short(value: Any) -> Any:
+    """What a list can show: of a pointer at a picture or a histogram what and where it is, without its content."""
+    if not isinstance(value, dict):
+        return value
+    return {key: item for key, item in value.items() if not isinstance(item, (dict, list))}
+
+
 def summarize(
     metrics: Mapping[str, MetricSummary], definitions: dict[str, DefineMetric], by_hand: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -66,5 +73,5 @@ def summarize(
         definition = definition_of(key, definitions)
         how = definition.summary or ("best" if definition.goal else "last")
         if how != "none":
-            found[key] = metric.best(definition.goal) if how == "best" else getattr(metric, how)
+            found[key] = _short(metric.best(definition.goal) if how == "best" else getattr(metric, how))
     return {**found, **by_hand}

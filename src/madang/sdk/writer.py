@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from madang.domain import redact
 from madang.errors import Conflict, InvalidInput
 from madang.formats.segment import METRICS, SegmentWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
 _PLAIN = (float, int, bool, str)
@@ -26,6 +27,11 @@ class RunWriter(SegmentWriter):
         parts = [flat] if len(flat) <= _CHUNK_KEYS and sum(map(len, flat)) <= _CHUNK_CHARACTERS else _chunks(flat)
         for part in parts:
             super()._metrics_slowly(part, step, kind, when)
+
+    def _declare(
+        self, signature: tuple[Any, ...], names: Sequence[str], letters: str
+    ) -> tuple[int, Callable[..., bytes]]:
+        return super()._declare(signature, redact.names(names), letters)
 
 
 class NoWriter:
@@ -93,7 +99,7 @@ def _flatten(values: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]
         name = prefix + (key if type(key) is str else str(key))
         kind = type(value)
         if kind in _PLAIN or value is None:
-            yield name, value
+            yield name, redact.text(value) if kind is str else value
         elif isinstance(value, dict) or hasattr(value, "items"):
             if "media" in value:  # a pointer to a file of the run: one value
                 yield name, dict(value)
