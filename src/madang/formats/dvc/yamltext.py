@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from madang.errors import InvalidInput
+from madang.formats.dvc import plainyaml
+
+_BREAKS = frozenset("\x85\u2028\u2029")  # ruamel writes them plain and then reads a blank
 
 
 def load(text: str, where: str) -> Any:
@@ -14,12 +18,37 @@ def load(text: str, where: str) -> Any:
     Raises:
         InvalidInput: not YAML, or a key comes twice.
     """
-    return _parse(text, where, "safe")
+    try:
+        return plainyaml.load(text)
+    except plainyaml.NotPlain:
+        return _parse(text, where, "safe")
 
 
 def load_for_update(text: str, where: str) -> Any:
     """A document that remembers its comments and order. Raises as `load`."""
     return _parse(text, where, "rt")
+
+
+def line_of(text: str, keys: Sequence[str | int]) -> int:
+    """The line, from 1, of the value or key that a path of keys and positions leads to, or of the last one known.
+
+    0 when nothing can be told.
+    """
+    try:
+        value = load_for_update(text, "")
+    except InvalidInput:
+        return 0
+    line = 0
+    for key in keys:
+        place = getattr(value, "lc", None)
+        if place is None:
+            break
+        try:
+            line = (place.item(key) if isinstance(value, list) else place.key(key))[0] + 1
+            value = value[key]
+        except (LookupError, TypeError):
+            break
+    return line
 
 
 def _parse(text: str, where: str, kind: str) -> Any:
@@ -43,6 +72,13 @@ def dump(value: Any) -> str:
 
     yaml = YAML()
     yaml.default_flow_style = False
+    yaml.Representer.add_representer(str, _represent_text)
     stream = io.StringIO()
     yaml.dump(value, stream)
     return stream.getvalue()
+
+
+def _represent_text(representer: Any, value: str) -> Any:
+    if _BREAKS.isdisjoint(value):
+        return representer.represent_scalar("tag:yaml.org,2002:str", value)
+    return representer.represent_scalar("tag:yaml.org,2002:str", value, style='"')
