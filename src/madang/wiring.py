@@ -188,10 +188,13 @@ def open_hub(config: HubConfig) -> Engine:
             f"{config.database.partition(':')[0]!r} is not a database that madang speaks.",
             hint="Write postgresql://USER@HOST/NAME, or leave it out for SQLite.",
         )
+    from madang.formats.native import encoded_row
+
     folder = os.path.abspath(config.store)
     layout.ensure(folder)
     records = open_postgres(config.database) if config.database else open_sqlite(f"{folder}/records.db", durable=True)
-    engine = Engine(StorePaths("", "", folder), records, config.blobs or f"{folder}/blobs", Tracking(records))
+    tracking = Tracking(records, encode=encoded_row)
+    engine = Engine(StorePaths("", "", folder), records, config.blobs or f"{folder}/blobs", tracking)
     engine.blobs  # noqa: B018 - a wrong address is told now, not at the first upload
     return engine
 

@@ -1,25 +1,30 @@
-"""Encoded rows of lists: the same as encoding anew, made once for each revision, bounded."""
+"""Encoded rows of lists: the same as encoding anew, made once for each revision, in advance on a hub."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
+
+from madang.backends.records import open_sqlite
+from madang.backends.records.runs import SqlRuns
 from madang.domain.access import local
+from madang.domain.commands import CreateRun, Log
 from madang.domain.query import RunQuery
-from madang.domain.runs import RunChange
-from madang.services.rows import RowCache
+from madang.domain.runs import RunChange, RunRecord
+from madang.errors import StorageError
+from madang.formats.native import encoded_row
+from madang.services.rows import JSON
+from madang.services.search import Search
+from madang.services.tracking import Tracking
 from madang.testing.written_store import WrittenStore
 from madang.wiring import open_store
-
-if TYPE_CHECKING:
-    from madang.domain.runs import RunRecord
 
 WHO = local("mina")
 
 
 def test_rows_are_made_once_and_anew_after_a_change(tmp_path: Path) -> None:
-    """A row is encoded once; a change of the run makes it again, and rows of other keys are other rows."""
+    """A row is encoded once, whoever asks; a change of the run makes it again, and rows of some keys are not kept."""
     written = WrittenStore(tmp_path / "store")
     for _ in range(3):
         written.run(points=2)
@@ -32,8 +37,9 @@ def test_rows_are_made_once_and_anew_after_a_change(tmp_path: Path) -> None:
 
     first = engine.search.rows(WHO, RunQuery(), "text", encode)
     assert first.total == len(first.rows) == len(made) == 3
-    again = engine.search.rows(WHO, RunQuery(), "text", encode)
-    assert again == first
+    other = open_store(store=written.path)
+    assert other.search.rows(WHO, RunQuery(), "text", encode) == first
+    other.close()
     assert len(made) == 3
     changed = engine.search.runs(WHO, RunQuery()).runs[1]
     engine.tracking.change(WHO, changed.id, RunChange(notes="메모"))
@@ -43,14 +49,39 @@ def test_rows_are_made_once_and_anew_after_a_change(tmp_path: Path) -> None:
     assert [later.rows[0], later.rows[2]] == [first.rows[0], first.rows[2]]
     engine.search.rows(WHO, RunQuery(keys=()), "text", encode)
     assert len(made) == 7
+    engine.search.rows(WHO, RunQuery(), "another", encode)
+    assert len(made) == 10
     engine.close()
 
 
-def test_the_cache_is_bounded() -> None:
-    """The least recently used rows go first, and what is kept stays under the bound."""
-    cache = RowCache(most_bytes=10_000)
-    for number in range(100):
-        cache.keep({number: b"x" * 700})
-        assert cache.take([0]) == {0: b"x" * 700}
-    kept = cache.take(list(range(100)))
-    assert set(kept) == {0, *range(91, 100)}
+def test_a_hub_makes_rows_in_advance(tmp_path: Path) -> None:
+    """The row that a hub makes with each piece is the one that a reader would make, and no reader makes it."""
+    records = open_sqlite(f"{tmp_path}/records.db", durable=False)
+    tracking = Tracking(records, encode=encoded_row)
+    run = tracking.create(WHO, "p", CreateRun(name="one"))
+    for step in range(3):
+        tracking.log(WHO, run.id, Log({"loss": step / 7}, step))
+
+    def never(run: RunRecord) -> bytes:
+        raise AssertionError(run.id)
+
+    search = Search(records, tracking)
+    (record,) = search.runs(WHO, RunQuery()).runs
+    assert record.metrics["loss"].count == 3
+    assert search.rows(WHO, RunQuery(), JSON, never).rows == [encoded_row(record)]
+    records.close()
+
+
+def test_rows_are_read_where_they_cannot_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk keeps nobody from reading a list."""
+    written = WrittenStore(tmp_path / "store")
+    written.run(points=2)
+    engine = open_store(store=written.path)
+    engine.tracking.catch_up()
+
+    def full(*_: object) -> None:
+        raise StorageError("no space left")
+
+    monkeypatch.setattr(SqlRuns, "keep_rows", full)
+    assert len(engine.search.rows(WHO, RunQuery(), JSON, encoded_row).rows) == 1
+    engine.close()

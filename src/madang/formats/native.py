@@ -13,7 +13,7 @@ from madang.domain.metrics import MetricSummary, definition_of
 from madang.domain.runs import RunRecord, SegmentInfo
 from madang.domain.series import ConsoleLine, Series
 from madang.domain.versions import Entry, PointerChange, VersionRecord
-from madang.formats.wire import Plain, exact, json_numbers
+from madang.formats.wire import Plain, encode, exact, json_numbers, json_value
 
 Number = int | float | str | None  # a text where JSON has no such number
 
@@ -147,6 +147,11 @@ def light_run(record: RunRecord, plain: Plain) -> Run:
     if error is not None and error.traceback:
         row.error = replace(error, traceback="")
     return row
+
+
+def encoded_row(record: RunRecord, binary: bool = False) -> bytes:
+    """A run as a list shows it, encoded."""
+    return encode(light_run(record, exact if binary else json_value), binary)
 
 
 def whole_run(record: RunRecord, plain: Plain) -> Run:

@@ -82,6 +82,14 @@ class MetricKey:
     runs: int
 
 
+@value
+class RunRow:
+    """A run as lists show it, encoded. ``mark`` says what it was made of: another mark, another row."""
+
+    mark: str
+    data: bytes
+
+
 class RunRecords(Protocol):
     """Runs, their search indexes and the summaries of their metrics."""
 
@@ -155,6 +163,14 @@ class RunRecords(Protocol):
 
     def metric_keys(self, project: str, runs: Sequence[int] | None, contains: str, limit: int) -> list[MetricKey]:
         """Metric names of a project (or of some of its runs), by name; ``contains`` ignores case."""
+        ...
+
+    def rows(self, numbers: Sequence[int], form: str) -> dict[int, RunRow]:
+        """The encoded rows that are kept of these runs in a form, by run number."""
+        ...
+
+    def keep_rows(self, form: str, rows: Mapping[int, RunRow]) -> None:
+        """Keep encoded rows by run number, in place of those of the same form."""
         ...
 
     def add_change(self, run: str, change: RunChange, actor: str, at: int, revision: int) -> None:

@@ -1,51 +1,80 @@
-"""Rows of a list of runs, encoded once for each revision of a run.
+"""Runs as lists show them, and their rows, each encoded once for a revision of its run and kept in the records.
 
 A page that is open asks for the same rows again and again, and nearly all of them stand as they were: a run that has
-ended never changes. What the caller's encoder made is kept, bounded in bytes, and used until the run is touched.
+ended never changes. A hub encodes the row of a run when it takes in its bytes, so that the first answer is as quick as
+any other; elsewhere it is encoded when somebody first asks for it.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
-from madang.domain.runs import RunRecord
+from madang.domain.runs import RunRecord, record
+from madang.errors import StorageError, Unavailable
+from madang.ports.records import Records, RunRow, Selected, StoredRun
+from madang.version import __version__
 
-Key = TypeVar("Key", bound=Hashable)
 Encode = Callable[[RunRecord], bytes]
-_MOST_BYTES = 32 << 20
-_OVERHEAD = 300  # bytes that a kept row costs beside its own
+JSON = "json"
+"""The form of rows that a hub makes in advance."""
+_KEYS_A_RUN = 200
 
 
-class RowCache:
-    """Encoded rows by run, revision and form; the least recently used go first. Thread-safe."""
+class RunRows:
+    """Loads runs for lists, and keeps encoded rows. Thread-safe."""
 
-    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
-        self._most = most_bytes
-        self._rows: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._size = 0
-        self._lock = threading.Lock()
+    def __init__(self, records: Records) -> None:
+        self._records = records
 
-    def take(self, keys: Sequence[Key]) -> dict[Key, bytes]:
-        """The rows that are kept, of these."""
-        found = {}
-        with self._lock:
-            for key in keys:
-                row = self._rows.get(key)
-                if row is not None:
-                    self._rows.move_to_end(key)
-                    found[key] = row
-        return found
+    def runs(self, numbers: Sequence[int], keys: Collection[str] | None) -> list[RunRecord]:
+        """Runs with their metrics of these ``keys`` (None: all, up to a bound)."""
+        return [made for _, made in self._loaded(numbers, keys)]
 
-    def keep(self, rows: Mapping[Key, bytes]) -> None:
-        """Keep rows, and let go of old ones when there are too many."""
-        with self._lock:
-            for key, row in rows.items():
-                if key not in self._rows:
-                    self._rows[key] = row
-                    self._size += len(row) + _OVERHEAD
-            while self._size > self._most:
-                _, row = self._rows.popitem(last=False)
-                self._size -= len(row) + _OVERHEAD
+    def encoded(self, found: Selected, form: str, encode: Encode) -> list[bytes]:
+        """The rows of a page, with all metrics up to a bound. ``form`` names what ``encode`` makes."""
+        written = self._records.versions.of_runs([run for _, _, run in found.runs])
+        marks = {number: _mark(changed, written.get(run, ())) for number, changed, run in found.runs}
+        kept = self._records.runs.rows(list(marks), form)
+        rows = {number: row.data for number, row in kept.items() if row.mark == marks[number]}
+        missing = [number for number in marks if number not in rows]
+        if missing:
+            made = self._made(missing, encode)
+            rows.update({number: row.data for number, row in made.items()})
+            with suppress(StorageError, Unavailable):  # a full disk keeps nobody from reading
+                self._records.runs.keep_rows(form, made)
+        return [rows[number] for number in marks if number in rows]
+
+    def renew(self, number: int, form: str, encode: Encode) -> None:
+        """Encode the row of a run that has changed."""
+        self._records.runs.keep_rows(form, self._made([number], encode))
+
+    def _made(self, numbers: Sequence[int], encode: Encode) -> dict[int, RunRow]:
+        # Metrics that are newer than the state do no harm: the run has another revision then, and this row is not used.
+        return {
+            stored.number: RunRow(_mark(stored.changed, made.versions), encode(made))
+            for stored, made in self._loaded(numbers, None)
+        }
+
+    def _loaded(self, numbers: Sequence[int], keys: Collection[str] | None) -> list[tuple[StoredRun, RunRecord]]:
+        found = self._records.runs.load(numbers)
+        metrics = self._records.runs.metrics([item.number for item in found], keys, _KEYS_A_RUN)
+        written = self._records.versions.of_runs([item.state.run for item in found])
+        return [
+            (item, shown(record(item.state, item.overrides, metrics[item.number]), item, written.get(item.state.run)))
+            for item in found
+        ]
+
+
+def shown(made: RunRecord, stored: StoredRun, written: list[str] | None) -> RunRecord:
+    """The record with what the store knows beside the state: the versions that the run wrote, and its damage."""
+    if not written and not stored.damage:
+        return made
+    damage = [f"{segment}: {reason}" for segment, reason in stored.damage.items()]
+    return replace(made, versions=written or [], damage=damage)
+
+
+def _mark(changed: int, written: Sequence[str]) -> str:
+    """What a row was made of. Another release may write other fields; a version comes to a run without touching it."""
+    return " ".join([__version__, str(changed), *written])

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from madang.domain.access import Permission, Principal
 from madang.domain.lineage import DataUse
-from madang.domain.metrics import MetricSummary
 from madang.domain.pages import ChangedPage, ConsolePage, NewPoints, RowPage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord, record
@@ -15,11 +14,10 @@ from madang.domain.series import ConsoleLine, Series, sample
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.ports.records import MetricKey, Project, Records, Selected, StoredRun
 from madang.services.history import ConsoleBySegment
-from madang.services.rows import Encode, RowCache
+from madang.services.rows import Encode, RunRows, shown
 from madang.services.tracking import Tracking
 
 ProjectRecord = Project
-_KEYS_A_RUN = 200
 _MOST_RUNS = 10_000
 
 
@@ -30,7 +28,7 @@ class Search:
         self._records = records
         self._tracking = tracking
         self._history = tracking.history
-        self._rows = RowCache()
+        self._rows = RunRows(records)
 
     def projects(self, who: Principal) -> list[ProjectRecord]:
         """The projects that the caller may read, by newest activity."""
@@ -45,33 +43,22 @@ class Search:
             InvalidInput: the cursor, the limit or a field makes no sense.
         """
         found = self._select(who, query)
-        written = self._records.versions.of_runs([run for _, _, run in found.runs])
-        runs = self._load([number for number, _, _ in found.runs], query, written)
+        runs = self._rows.runs([number for number, _, _ in found.runs], query.keys)
         return RunPage(runs, found.next, found.total)
 
     def rows(self, who: Principal, query: RunQuery, form: str, encode: Encode) -> RowPage:
-        """As `runs`, each run encoded by ``encode``. ``form`` names the encoding: what it made once is used again."""
+        """As `runs`, each run encoded by ``encode``; ``form`` names what that makes. Whole rows are kept."""
         found = self._select(who, query)
-        written = self._records.versions.of_runs([run for _, _, run in found.runs])
-        keys = {item[2]: (*item, form, query.keys, *written.get(item[2], ())) for item in found.runs}
-        rows = self._rows.take(list(keys.values()))
-        missing = [key[0] for key in keys.values() if key not in rows]
-        # A run that is touched just now is newer than its key says. That does no harm: nobody asks for that key again.
-        made = {keys[item.id]: encode(item) for item in self._load(missing, query, written)}
-        self._rows.keep(made)
-        rows.update(made)
-        return RowPage([rows[key] for key in keys.values() if key in rows], found.next, found.total)
+        if query.keys is None:
+            return RowPage(self._rows.encoded(found, form, encode), found.next, found.total)
+        runs = self._rows.runs([number for number, _, _ in found.runs], query.keys)
+        return RowPage([encode(run) for run in runs], found.next, found.total)
 
     def _select(self, who: Principal, query: RunQuery) -> Selected:
         if not 0 < query.limit <= _MOST_RUNS:
             raise InvalidInput(f"The limit {query.limit} is not between 1 and {_MOST_RUNS}.")
         self._tracking.catch_up()
         return self._records.runs.select(replace(query, projects=self._readable(who, query.projects)))
-
-    def _load(self, numbers: Sequence[int], query: RunQuery, written: Mapping[str, list[str]]) -> list[RunRecord]:
-        found = self._records.runs.load(numbers)
-        metrics = self._records.runs.metrics([item.number for item in found], query.keys, _KEYS_A_RUN)
-        return [self._record(item, metrics[item.number], written) for item in found]
 
     def run(self, who: Principal, text: str) -> RunRecord:
         """One run by its id, the unique beginning of it, or its unique name, with all its metrics.
@@ -82,7 +69,8 @@ class Search:
         """
         stored = self._resolve(who, text)
         metrics = self._records.runs.metrics([stored.number], None, 1 << 40)[stored.number]
-        return self._record(stored, metrics, self._records.versions.of_runs([stored.state.run]))
+        written = self._records.versions.of_runs([stored.state.run]).get(stored.state.run)
+        return shown(record(stored.state, stored.overrides, metrics), stored, written)
 
     def data_uses(self, who: Principal, data: str) -> list[DataUse]:
         """The runs that read a tracked path or an artifact, with the version each read, oldest first."""
@@ -205,16 +193,6 @@ class Search:
         if stored is None or who.level(stored.state.project) < Permission.READ:
             raise NotFound(f"There is no run {run[:80]!r}.", hint="List runs with `madang runs`.")
         return stored
-
-    def _record(
-        self, stored: StoredRun, metrics: Mapping[str, MetricSummary], written: Mapping[str, list[str]]
-    ) -> RunRecord:
-        made = record(stored.state, stored.overrides, metrics)
-        versions = written.get(made.id, [])
-        if not versions and not stored.damage:
-            return made
-        damage = [f"{segment}: {reason}" for segment, reason in stored.damage.items()]
-        return replace(made, versions=versions, damage=damage)
 
 
 def _numbered(found: ConsoleBySegment, bases: Mapping[str, int]) -> list[ConsoleLine]:

@@ -24,6 +24,7 @@ from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFile, SegmentFiles
 from madang.services.history import History
 from madang.services.ingest import Ingest, RunSession, Taken, began
+from madang.services.rows import JSON, Encode, RunRows
 
 _MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
 _HEADER = 4096  # bytes in which the header of a segment lies; a longer one only loses its place in an order
@@ -57,10 +58,19 @@ class Tracking:
 
     ``files`` are the segment files of a workspace; a hub has none and gets its bytes by `append`. ``host`` is this
     machine's name as runs record it (found when None): only here can it be told whether a run's writer still lives.
+    ``encode`` makes the rows of lists in advance, in the form `services.rows.JSON`.
     """
 
-    def __init__(self, records: Records, files: SegmentFiles | None = None, host: str | None = None) -> None:
+    def __init__(
+        self,
+        records: Records,
+        files: SegmentFiles | None = None,
+        host: str | None = None,
+        encode: Encode | None = None,
+    ) -> None:
         self._records = records
+        self._rows = RunRows(records)
+        self._encode = encode
         self._files = files
         self._host = os.uname().nodename if host is None else host
         self.history = History(records, files)
@@ -202,6 +212,8 @@ class Tracking:
             if not self._ingest.keep(session, taken, ended=ended, raw=raw):
                 raise Conflict(f"Another process reads run {session.stored.state.run} at the same time.")
         self._ingest.close(session)
+        if self._encode is not None:
+            self._rows.renew(session.stored.number, JSON, self._encode)
 
     # From the network
 

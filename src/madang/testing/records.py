@@ -23,7 +23,7 @@ from madang.domain.runs import RunChange
 from madang.domain.tokens import TokenRecord
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.errors import Conflict, NotFound
-from madang.ports.records import ChunkRow, KeySetRow, Records, SegmentRow, StoredRun
+from madang.ports.records import ChunkRow, KeySetRow, Records, RunRow, SegmentRow, StoredRun
 
 P = "마당"
 
@@ -160,6 +160,16 @@ class RunsConformance:
         some = records.runs.metrics([stored.number], ["i", "nothing"], 1000)[stored.number]
         assert set(some) == {"i"}
         assert len(records.runs.metrics([stored.number], None, 3)[stored.number]) == 3
+
+    def test_encoded_rows_come_back(self, records: Records) -> None:
+        """An encoded row is kept for each run and form; keeping another replaces it."""
+        one, two = put(records, make_run(1), {}), put(records, make_run(2), {})
+        assert records.runs.rows([one.number], "json") == {}
+        records.runs.keep_rows("json", {one.number: RunRow("1", b"old"), two.number: RunRow("2", b"\x00\xff")})
+        records.runs.keep_rows("json", {one.number: RunRow("3", b"new")})
+        records.runs.keep_rows("other", {one.number: RunRow("3", b"other")})
+        kept = {one.number: RunRow("3", b"new"), two.number: RunRow("2", b"\x00\xff")}
+        assert records.runs.rows([one.number, two.number, 99], "json") == kept
 
     def test_replaced_summaries_go(self, records: Records) -> None:
         """After a rewind, keys without points have no summary and no place among the project's keys."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,7 +28,7 @@ from madang.formats.state import (
     encode_state,
 )
 from madang.formats.zstd import compress, decompress
-from madang.ports.records import SEARCHED, Project, Selected, Selection, StoredRun
+from madang.ports.records import SEARCHED, Project, RunRow, Selected, Selection, StoredRun
 
 _LONGEST = 4096  # characters of a parameter or tag that a search sees
 
@@ -220,6 +220,19 @@ class SqlRuns(SqlMetrics):
         else:
             row = self._db.row("revision_of_versions_in_projects", projects=list(projects))
         return int(row[0]) if row else 0
+
+    def rows(self, numbers: Sequence[int], form: str) -> dict[int, RunRow]:
+        """Encoded rows."""
+        found = self._db.rows("rows_of_runs", runs=list(numbers), form=form) if numbers else []
+        return {int(number): RunRow(mark, bytes(data)) for number, mark, data in found}
+
+    def keep_rows(self, form: str, rows: Mapping[int, RunRow]) -> None:
+        """Keep encoded rows."""
+        with self._db.transaction():
+            self._db.many(
+                "keep_row",
+                [{"run": run, "form": form, "mark": row.mark, "data": row.data} for run, row in sorted(rows.items())],
+            )
 
     def add_change(self, run: str, change: RunChange, actor: str, at: int, revision: int) -> None:
         """Keep one change from outside in the log of changes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats import filter as filters
 from madang.formats import native
-from madang.formats.wire import encode
+from madang.services.rows import JSON
 
 MAX_PAGE = 10_000
 MAX_KEYS = 500
@@ -54,9 +55,8 @@ def _search(call: NativeCall, names: tuple[str, ...] | None) -> native.RowPage:
         keys=tuple(key for key in keys if key) if keys else None,
     )
     binary = call.binary
-    page = call.services.search.rows(
-        call.who, query, "binary" if binary else "json", lambda run: encode(native.light_run(run, call.plain), binary)
-    )
+    form = "msgpack" if binary else JSON
+    page = call.services.search.rows(call.who, query, form, partial(native.encoded_row, binary=binary))
     return native.RowPage([msgspec.Raw(row) for row in page.rows], page.next, page.total)
 
 

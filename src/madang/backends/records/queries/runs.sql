@@ -133,3 +133,10 @@ WHERE r.project = :project AND r.deleted_at = 0 AND (d.value LIKE 'md5:%' OR d.v
 
 -- name: count_data
 SELECT COUNT(*) FROM (SELECT 1 FROM data WHERE name = :name LIMIT :most) AS some;
+
+-- name: rows_of_runs
+SELECT run, mark, data FROM run_rows WHERE run = ANY(:runs) AND form = :form;
+
+-- name: keep_row
+INSERT INTO run_rows (run, form, mark, data) VALUES (:run, :form, :mark, :data)
+ON CONFLICT (run, form) DO UPDATE SET mark = excluded.mark, data = excluded.data;
