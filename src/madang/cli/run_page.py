@@ -43,6 +43,8 @@ def _facts(run: RunRecord) -> None:
     own = {key: text for key, text in run.tags.items() if not key.startswith("madang.")}
     _line("tags", ", ".join(f"{key}={text}" if text else key for key, text in sorted(own.items())))
     _line("notes", run.notes)
+    for what in run.damage:
+        _line("not whole", f"segment {what}")
     if run.seeds:
         _line("seeds", ", ".join(f"{key} {value}" for key, value in sorted(run.seeds.items())))
 

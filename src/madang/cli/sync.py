@@ -20,25 +20,30 @@ if TYPE_CHECKING:
 @click.argument("runs", nargs=-1)
 @click.option("--hub", "address", envvar="MADANG_HUB", metavar="URL", help="The hub; MADANG_HUB otherwise.")
 @click.option("--check", "checking", is_flag=True, help="Send nothing; compare what is here with the hub.")
+@click.option("--fetch", "fetching", is_flag=True, help="Bring segments back that `madang gc --runs` gave up here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result of each run as JSON.")
-def sync(runs: tuple[str, ...], address: str | None, checking: bool, as_json: bool) -> int:
+def sync(runs: tuple[str, ...], address: str | None, checking: bool, fetching: bool, as_json: bool) -> int:
     """Send runs of this machine to a hub; only what it lacks. Interrupted or repeated, it does no harm.
 
     RUN is an id, the beginning of one, or a name; without any, all runs of this workspace are sent.
     With --check the hashes of all segments are compared, and everything that is derived from them. Without a hub,
     --check reads the segments of this machine from their first byte and compares what they say with the index.
+    With --fetch segments come back from the hub that holds them, each verified by its hash.
 
     \b
     Examples:
       madang sync
       madang sync brave-owl-3 --hub https://hub.example.org
       madang sync --check --json
+      madang sync --fetch brave-owl-3
     """
     from madang.client.http import HubClient
     from madang.formats.store import find_store
     from madang.wiring import local_reader
 
-    if not address and not checking:
+    if checking and fetching:
+        raise UsageError("--check changes nothing, --fetch brings segments.", hint="Give one of the two.")
+    if not address and not checking and not fetching:
         raise UsageError(
             "There is no hub to send to.",
             hint="Pass --hub URL or set MADANG_HUB; --check alone checks this machine's store.",
@@ -51,6 +56,10 @@ def sync(runs: tuple[str, ...], address: str | None, checking: bool, as_json: bo
             chosen = [reader.run(name).id for name in runs]
         finally:
             reader.close()
+    if fetching:
+        from madang.cli.sync_fetch import fetch_runs
+
+        return fetch_runs(store, chosen, address or "", as_json)
     if not address:
         return _check_here(store, chosen, as_json)
     hub = HubClient(address)
@@ -111,7 +120,10 @@ def _check_here(store: str, chosen: list[str] | None, as_json: bool) -> int:
     from madang.client.sync import check_here, link_segments
     from madang.wiring import local_reader
 
-    here = local_reader(store=store, make=True)
+    if not _count(store, chosen):
+        output.note(f"There are no runs in {store}.")
+        return _judge(iter(()), 0, "", as_json)
+    here = local_reader(store=store)
     try:
         with TemporaryDirectory(prefix="check-", dir=f"{store}/tmp") as aside:
             link_segments(store, aside, chosen)
@@ -149,6 +161,8 @@ def _judge(checks: Iterator[Check], total: int, address: str, as_json: bool) -> 
 
 
 def _tell(found: list[Check], address: str) -> None:
+    from madang.domain.held import where
+
     for item in found:
         for segment in item.segments:
             if segment.state == "damaged":
@@ -157,6 +171,8 @@ def _tell(found: list[Check], address: str) -> None:
                 output.note(
                     f"run {item.run}: segment {segment.segment} ends in a piece of a record after byte {segment.here}"
                 )
+            elif segment.state == "held":
+                output.note(f"run {item.run}: segment {segment.segment} is not here: {where(item.run, segment.hub)}")
             elif segment.state != "same":
                 output.note(
                     f"run {item.run}: segment {segment.segment} is {segment.state}: {segment.chain_here} at byte"

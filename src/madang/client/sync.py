@@ -9,9 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from madang.client.dropping import missing
 from madang.client.http import HubClient
 from madang.client.segments import SegmentFile, runs_of, segments_of
 from madang.client.upload import RunUpload
+from madang.domain.held import HeldSegment
 from madang.domain.runs import RunRecord
 from madang.domain.series import Series
 from madang.errors import Diverged, MadangError, NotFound, Unauthenticated, Unavailable
@@ -57,7 +59,7 @@ def _chosen(store: str, runs: Sequence[str] | None) -> list[str]:
     if runs is None:
         return runs_of(store)
     for run in runs:
-        if not segments_of(store, run):
+        if not (segments_of(store, run) or missing(store, run)):
             raise NotFound(f"The store {store} has no segments of run {run}.", hint="List runs with `madang runs`.")
     return list(runs)
 
@@ -102,12 +104,14 @@ class SegmentCheck:
 
     segment: str
     # same, behind (the hub lacks the end), missing, ahead (we lack the end, so nothing is proven), diverged, damaged,
-    # cut (it ends in a piece of a record, as when its writer was killed; all before it is whole)
+    # cut (it ends in a piece of a record, as when its writer was killed; all before it is whole), held (given up here,
+    # since ``hub`` holds it)
     state: str
     here: int
     there: int
     chain_here: str
     chain_there: str
+    hub: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class Check:
     @property
     def ok(self) -> bool:
         """Whether the hub holds all that is here, and reads it in the same way."""
-        return not self.differs and all(item.state in ("same", "cut") for item in self.segments)
+        return not self.differs and all(item.state in ("same", "cut", "held") for item in self.segments)
 
 
 def check(
@@ -138,10 +142,14 @@ def check(
 def _check(hub: HubClient, here: Reader, there: Reader, store: str, run: str) -> Check:
     upload = RunUpload(hub, store, run)
     segments = [_check_segment(upload, SegmentFile(store, run, name)) for name in segments_of(store, run)]
+    segments += [_check_held(upload, item) for item in missing(store, run)]
     found = Check(run, segments)
-    if all(item.state == "same" for item in segments):
+    if all(item.state in ("same", "held") for item in segments):
         try:
-            _compare_records(here.run(run), there.run(run), found)
+            ours = here.run(run)
+            if any(item.state == "held" and f"{item.segment}: " in " ".join(ours.damage) for item in segments):
+                return found  # the index is new, and nothing here could be read into it
+            _compare_records(ours, there.run(run), found)
             _compare_history(here.history([run]).get(run, {}), there.history([run]).get(run, {}), found)
         except NotFound as error:
             found.differs.append(error.message)
@@ -163,6 +171,13 @@ def _check_here(here: Reader, derived: Reader, store: str, run: str) -> Check:
         end = file.position_at(file.size())
         state = "damaged" if file.damage else "same" if end.offset == file.size() else "cut"
         found.segments.append(SegmentCheck(name, state, end.offset, end.offset, end.chain.hex(), end.chain.hex()))
+    held = [
+        SegmentCheck(item.id, "held", item.size, item.size, item.chain, item.chain, item.hub)
+        for item in missing(store, run)
+    ]
+    found.segments.extend(held)
+    if held:
+        return found  # what is here does not say all of it
     try:
         _compare_records(here.run(run), derived.run(run), found)
         _compare_history(here.history([run]).get(run, {}), derived.history([run]).get(run, {}), found)
@@ -197,6 +212,12 @@ def _check_segment(upload: RunUpload, file: SegmentFile) -> SegmentCheck:
     else:
         state = "same" if offset == ours.offset else "behind"
     return SegmentCheck(file.segment, state, ours.offset, offset, ours.chain.hex(), chain)
+
+
+def _check_held(upload: RunUpload, item: HeldSegment) -> SegmentCheck:
+    offset, chain = upload.hub_position(item.id)
+    state = "held" if (offset, chain) == (item.size, item.chain) else "diverged" if offset >= item.size else "missing"
+    return SegmentCheck(item.id, state, item.size, offset, item.chain, chain, item.hub)
 
 
 def _compare_records(here: RunRecord, there: RunRecord, found: Check) -> None:

@@ -34,7 +34,7 @@ class RunUpload:
         self.acknowledged: dict[str, int] = {}
         self.ahead: set[str] = set()  # segments of which the hub has more than is here
         self.progress = Progress()
-        self._hub = hub
+        self.hub = hub
         self._store = store
         self._at: dict[str, journal.Position] = {}
         self._files: dict[str, SegmentFile] = {}
@@ -100,14 +100,19 @@ class RunUpload:
         if ends_there or (file.size() >= offset and not file.damage):
             raise Diverged(
                 f"Segment {file.segment} of run {self.run} is {ours.chain.hex()} at byte {ours.offset} here and {chain}"
-                f" at byte {offset} on {self._hub.address}.",
+                f" at byte {offset} on {self.hub.address}.",
                 hint="Both are kept. Compare them before you delete either.",
             )
         return ours
 
     def hub_position(self, segment: str) -> tuple[int, str]:
         """How many bytes of a segment the hub has, and the chain there."""
-        return self._position_in(self._hub.request("HEAD", ("runs", self.run, "segments", segment)))
+        return self.hub_holding(segment)[:2]
+
+    def hub_holding(self, segment: str) -> tuple[int, str, bool]:
+        """As `hub_position`, and whether the hub says that it keeps these bytes itself."""
+        answer = self.hub.request("HEAD", ("runs", self.run, "segments", segment))
+        return *self._position_in(answer), answer.headers.get("madang-holds") == "?1"
 
     def _position_in(self, answer: Answer) -> tuple[int, str]:
         offset, chain = answer.headers.get("upload-offset", ""), answer.headers.get("madang-chain", "")
@@ -122,7 +127,7 @@ class RunUpload:
         """Send some frames; where the hub is then. It may be further: others send the same run."""
         position = piece.end
         try:
-            answer = self._hub.request(
+            answer = self.hub.request(
                 "PATCH",
                 ("runs", self.run, "segments", file.segment),
                 query={"project": self.project or self._project_of(file)},
@@ -189,13 +194,13 @@ class RunUpload:
             return open(path, "rb")
 
         kind = {"content-type": "application/octet-stream"}
-        self._hub.request("PUT", where, headers=kind, body=opened, size=size)
+        self.hub.request("PUT", where, headers=kind, body=opened, size=size)
         self.progress.blobs += 1
         self.progress.blob_bytes += size
 
     def _has(self, where: tuple[str, ...]) -> bool:
         try:
-            self._hub.request("HEAD", where)
+            self.hub.request("HEAD", where)
         except NotFound:
             return False
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -18,6 +19,7 @@ from madang.http.routes import Route
 S = TypeVar("S")
 MAX_FIELDS = 2000
 STALLED = 60.0  # seconds without a byte of a body
+RECHECKED = 1.0  # seconds after which a body that still comes needs a credential that is still valid
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no", "")
 
 
@@ -122,18 +124,23 @@ async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
 
     Raises:
         TooLarge: there is more.
+        Unauthenticated: the caller's credential has ended meanwhile; what was yielded before is theirs.
         Unavailable: the caller hung up, or sent nothing for a minute.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > limit:
         raise _over(limit)
     seen, pieces = 0, aiter(request.stream())
+    again, checked = request.scope.get("madang.again"), time.monotonic()
     while True:
         try:
             with anyio.fail_after(STALLED):
                 piece = await anext(pieces, None)
         except (ClientDisconnect, TimeoutError) as error:
             raise Unavailable("The caller hung up, or fell silent, before the end of the body.") from error
+        if again is not None and time.monotonic() - checked >= RECHECKED:
+            await again()
+            checked = time.monotonic()
         if piece is None:
             return
         seen += len(piece)

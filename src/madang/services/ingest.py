@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import field, replace
 
 from madang.domain import events
 from madang.domain.events import Stamp
+from madang.domain.held import Held, placeholder, where
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import RunState, apply, outcome_of_segment
 from madang.domain.values import mutable
@@ -51,6 +53,7 @@ class RunSession:
     summaries: dict[str, MetricSummary] = field(default_factory=dict)
     rewound: bool = False
     new: bool = False
+    unread: bool = False  # stored, and no segment of it was ever read
     dirty: bool = False  # changed after `begin`
     may_point: bool = True  # whether its versions may bring aliases
 
@@ -68,7 +71,28 @@ class Ingest:
         stored = self._records.runs.get(run)
         if stored is None:
             return RunSession(StoredRun(RunState(run)), set(SEARCHED), new=True)
-        return RunSession(stored)
+        session = RunSession(stored)
+        if stored.damage and not self._records.segments.of_run(stored.number):
+            session.unread = True
+        return session
+
+    def renew(self, session: RunSession) -> None:
+        """Forget what stood for a run while a hub held all of it: its segments are read now."""
+        if session.unread:
+            stored = session.stored
+            stored.state = RunState(stored.state.run)
+            session.touched.update(SEARCHED)
+            session.unread = False
+
+    def tell_held(self, run: str, held: Held, here: Collection[str]) -> None:
+        """Say on a run that nothing was read of which of its segments a hub holds, so that it is not lost silently."""
+        marks = {item.id: where(run, item.hub) for item in held.segments if item.id not in here}
+        session = self.open(run)
+        if session.new:
+            session.stored.state = placeholder(run, held)
+        if marks.items() - session.stored.damage.items():
+            session.stored.damage.update(marks)
+            self.begin(session)
 
     def row(self, session: RunSession, segment: str) -> SegmentRow:
         """How far a segment is read; a new row when it is unknown."""
@@ -79,6 +103,8 @@ class Ingest:
     def take(self, session: RunSession, row: SegmentRow, data: bytes) -> Taken:
         """Read the whole frames of ``data``, which begins at the row's offset. Nothing is stored yet."""
         position = Position(row.offset, row.sequence, row.chain, row.damage)
+        if not row.number:
+            session.stored.damage.pop(row.id, None)  # it said that a hub holds the segment; now it is here
         if not row.number and data and not _begins(data, session.stored.state.run, row.id):
             position.damage = "it does not begin with its own header"
             session.stored.damage[row.id] = position.damage

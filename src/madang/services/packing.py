@@ -64,6 +64,21 @@ class Packing:
             and outcome(stored.state).status != "running"
         )
 
+    def stays(self, run: str) -> str:
+        """Why the segments of a run of this workspace cannot be spared; empty when the records have all of them."""
+        assert self._files is not None
+        self._tracking.catch_up([run])
+        stored = self._records.runs.get(run)
+        if stored is None:
+            return "nothing can be read of it"
+        if outcome(stored.state).status == "running":
+            return "it is still running"
+        for file in self._files.of_run(run):
+            row = self._records.segments.get(stored.number, file.segment)
+            if row is None or row.rows or not self.has_ended(stored, file):
+                return f"segment {file.segment} is open or damaged"
+        return ""
+
     def pack_pieces(self, before: int) -> int:
         """On a hub: pack what came of segments whose runs ended before a time (µs UTC); how many segments, at most 50.
 

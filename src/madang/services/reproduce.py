@@ -37,7 +37,9 @@ def check_record(run: RunRecord, reader: Reader, git: Git | None, *, with_local:
     found = Preflight()
     if run.status == "running":
         found.missing.append("the end of the run: it is still running")
-    found.missing += [f"part of the record, which is damaged: segment {text}" for text in run.damage]
+    for text in run.damage:
+        what = "which is not here" if ": held by " in text else "which is damaged"
+        found.missing.append(f"part of the record, {what}: segment {text}")
     if not run.command:
         found.missing.append("the command line: it was not recorded")
     elif any(MASK in word for word in run.command):

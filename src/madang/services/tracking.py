@@ -103,6 +103,9 @@ class Tracking:
         assert self._files is not None
         files = self._files.of_run(run) if is_id(run) else []
         known = self._records.segments.known(run) if files else {}
+        if not known and is_id(run) and (held := self._files.held(run)) is not None:
+            with self._records.transaction():
+                self._ingest.tell_held(run, held, {file.segment for file in files})
         unread = []
         for file in files:
             size, ended = known.get(file.segment, (-1, False))
@@ -140,6 +143,7 @@ class Tracking:
         more = False
         with self._records.transaction():
             session = self._ingest.open(run)
+            self._ingest.renew(session)
             pieces: list[tuple[Taken, bool]] = []
             for file in files:
                 row = self._ingest.row(session, file.segment)
@@ -218,14 +222,33 @@ class Tracking:
     # From the network
 
     def segment(self, who: Principal, run: str, segment: str) -> SegmentPosition:
-        """How much of a segment the store has; zeros when it does not know it."""
+        """How much of a segment the store has; zeros when it does not know it, or the caller may not know."""
+        row = self._segment(who, run, segment)
+        return _position(SegmentRow(0, segment) if row is None else row)
+
+    @property
+    def holds_bytes(self) -> bool:
+        """Whether this store keeps the bytes of segments itself, as a hub does, and not in the files of its runs."""
+        return self._files is None
+
+    def segment_bytes(self, who: Principal, run: str, segment: str, offset: int, limit: int) -> bytes:
+        """The bytes of a segment from ``offset`` on, at most ``limit``; empty at its end.
+
+        Raises:
+            NotFound: no such segment of a run that the caller may read.
+        """
+        row = self._segment(who, run, segment)
+        if row is None:
+            raise NotFound("There is no such segment.", hint="List runs with `madang runs`.")
+        return self.history.raw(run, row, offset, min(offset + limit, row.offset))
+
+    def _segment(self, who: Principal, run: str, segment: str) -> SegmentRow | None:
         check_id(run)
         check_id(segment, "segment")
         stored = self._records.runs.get(run)
-        if stored is None:
-            return _position(SegmentRow(0, segment))
-        self._allow(who, run, stored, Permission.READ)
-        return _position(self._records.segments.get(stored.number, segment) or SegmentRow(0, segment))
+        if stored is None or who.level(stored.state.project) < Permission.READ:
+            return None
+        return self._records.segments.get(stored.number, segment)
 
     def append(
         self, who: Principal, project: str, run: str, segment: str, offset: int, chain: str, data: bytes
@@ -247,6 +270,7 @@ class Tracking:
             session = self._ingest.open(run)
             session.may_point = not who.run
             if not session.new:
+                _refuse_taken(who, project, session.stored)
                 self._allow(who, run, session.stored, Permission.WRITE)
             row = self._ingest.row(session, segment)
             fresh = _beyond(row, offset, chain, data)
@@ -289,6 +313,8 @@ class Tracking:
     def _command(self, who: Principal, project: str, run: str, command: Command) -> RunRecord:
         with self._records.transaction():
             session = self._ingest.open(run)
+            if not session.new:
+                _refuse_taken(who, project, session.stored)
             row = self._ingest.row(session, self._edge_segment(run))
             step, line = self._next(session, row, command)
             state = None if session.new else session.stored.state
@@ -359,6 +385,12 @@ class Tracking:
         if who.level(stored.state.project) < Permission.READ:
             raise _no_run(run)
         require(who, needed, stored.state.project, family(stored))
+
+
+def _refuse_taken(who: Principal, project: str, stored: StoredRun) -> None:
+    """One answer to whoever may not read a run, whichever way they ask for its id."""
+    if who.level(stored.state.project) < Permission.READ:
+        raise Conflict(f"The id {stored.state.run} cannot be used in project {project!r}.", hint="Leave the id out.")
 
 
 def family(stored: StoredRun) -> set[str]:

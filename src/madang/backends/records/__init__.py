@@ -45,6 +45,10 @@ class SqlRecords:
         if self._log is not None:
             replay(self._db, self._log, catch_up)
 
+    def make_durable(self) -> None:
+        """Have all that was committed survive a power failure."""
+        self._db.make_durable()
+
     def close(self) -> None:
         """Give back connections and files."""
         self._db.close()

@@ -11,6 +11,7 @@ from typing import Any
 from madang.backends.records.damage import Identity, identity, locked, set_aside
 from madang.backends.records.database import Database, migrate
 from madang.errors import CorruptData, Incompatible, MadangError, StorageError, Unavailable
+from madang.formats.store import refused
 
 _MEMBER = "IN (SELECT value FROM json_each("
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -78,6 +79,20 @@ class SqliteDatabase(Database):
         connection.execute("PRAGMA mmap_size = 1073741824")
         connection.create_function("folded", 1, _folded, deterministic=True)
         return connection
+
+    def make_durable(self) -> None:
+        """Wait for the disk: without ``durable`` a commit is only in the file system's memory."""
+        for ending in ("", "-wal"):
+            try:
+                descriptor = os.open(self.path + ending, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            try:
+                os.fsync(descriptor)
+            except OSError as error:
+                raise refused(self.path, error) from error
+            finally:
+                os.close(descriptor)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")

@@ -190,6 +190,10 @@ def _uploads() -> list[Route]:
         _route("PUT", blob, uploads.put_blob, WRITE, "Upload a blob; its digest is checked", status=201),
         _route("GET", blob, uploads.get_blob, READ, "Download a blob", answer=_BYTES),
         _route("HEAD", blob, uploads.has_blob, READ, "Whether a readable version or run holds a blob"),
+        _route(
+            "GET", segment, uploads.segment_bytes, READ, "Bytes of a segment", answer=_BYTES,
+            query=(Param("offset", "integer"), Param("limit", "integer", help=f"Up to {uploads.MOST_READ}.")),
+        ),
         _route("HEAD", segment, uploads.position, WRITE, "How far a segment has been received"),
         _route(
             "PATCH", segment, uploads.append, WRITE, "Append to a segment", query=(Param("project"),), status=204

@@ -19,6 +19,7 @@ from madang.services.tracking import SegmentPosition
 MAX_SEGMENT_BODY = 1 << 40  # bytes in one request; memory is bounded by PIECE and the largest frame
 MAX_BLOB = 1 << 44  # bytes
 PIECE = 1 << 20  # bytes gathered before they are applied
+MOST_READ = 16 << 20  # bytes of a segment in one answer
 
 
 def _headers(at: SegmentPosition) -> dict[str, str]:
@@ -33,7 +34,19 @@ def _headers(at: SegmentPosition) -> dict[str, str]:
 def position(call: NativeCall) -> Response:
     """HEAD /runs/{run}/segments/{segment}."""
     run, segment = check_id(call.path["run"]), check_id(call.path["segment"], "segment")
-    return Response(None, 200, _headers(call.services.tracking.segment(call.who, run, segment)))
+    headers = _headers(call.services.tracking.segment(call.who, run, segment))
+    # Only who keeps the bytes itself may be the reason to give them up elsewhere: `madang ui` shows another's files.
+    headers["madang-holds"] = "?1" if call.services.tracking.holds_bytes else "?0"
+    return Response(None, 200, headers)
+
+
+def segment_bytes(call: NativeCall) -> Response:
+    """GET /runs/{run}/segments/{segment}: a part of a segment; an empty body says that it ends there."""
+    run, segment = check_id(call.path["run"]), check_id(call.path["segment"], "segment")
+    offset, limit = call.integer("offset", 0, 0), call.integer("limit", PIECE, 1, MOST_READ)
+    data = call.services.tracking.segment_bytes(call.who, run, segment, offset, limit)
+    headers = {"content-disposition": f'attachment; filename="{segment}.seg"', "cache-control": "no-store"}
+    return Response(data, 200, headers, "application/octet-stream")
 
 
 async def append(call: NativeCall) -> Response:

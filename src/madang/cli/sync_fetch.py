@@ -1,0 +1,55 @@
+"""`madang sync --fetch`: segments that were given up come back from the hub that holds them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from madang.cli import output
+from madang.cli.progress import progress
+from madang.client.dropping import fetch, held_runs, missing
+from madang.client.http import HubClient
+from madang.wiring import open_store
+
+if TYPE_CHECKING:
+    from madang.client.dropping import Fetched
+    from madang.ports.segments import SegmentFiles
+
+
+def fetch_runs(store: str, chosen: list[str] | None, address: str, as_json: bool) -> int:
+    """Bring the segments of these runs (of all, when None) back, and read them; the exit code."""
+    runs = [run for run in (held_runs(store) if chosen is None else chosen) if missing(store, run)]
+    done: list[Fetched] = []
+    if runs:
+        engine = open_store(store=store)
+        hubs: dict[str, HubClient] = {}
+        try:
+            assert engine.files is not None
+            with progress(len(runs), "runs", "fetch") as advance:
+                for run in runs:
+                    done.append(_fetch(hubs, engine.files, store, run, address))
+                    advance(1)
+            engine.tracking.catch_up(runs)
+        finally:
+            engine.close()
+            for hub in hubs.values():
+                hub.close()
+    if as_json:
+        output.data({"runs": [asdict(item) for item in done]})
+    else:
+        came = [item for item in done if item.segments]
+        size = sum(item.bytes for item in came)
+        click.echo(f"{len(came)} runs came back: {size} bytes" if came else "All segments are here.")
+    for item in done:
+        if item.error:
+            output.note(f"run {item.run}: {item.error}")
+    return 1 if any(item.error for item in done) else 0
+
+
+def _fetch(hubs: dict[str, HubClient], files: SegmentFiles, store: str, run: str, address: str) -> Fetched:
+    where = address or missing(store, run)[0].hub
+    if where not in hubs:
+        hubs[where] = HubClient(where)
+    return fetch(hubs[where], files, store, run)
