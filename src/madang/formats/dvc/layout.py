@@ -27,6 +27,11 @@ def check_name(name: str, where: str) -> str:
     return name
 
 
+def is_name(text: str) -> bool:
+    """Whether a text is the name of an object."""
+    return _NAME.match(text) is not None
+
+
 def key_of(name: str) -> str:
     """The key of an object in a store: ``files/md5/ab/cdef…``."""
     return f"{PREFIX}/{name[:2]}/{name[2:]}"

@@ -50,6 +50,25 @@ def commit(root: str, revision: str) -> str | None:
     return done.stdout.decode().strip() if done.returncode == 0 else None
 
 
+def path_of(root: str, name: str) -> str:
+    """Where a file of the git folder lies (``hooks``, ``rebase-merge``), work trees and core.hooksPath considered."""
+    done = _run(root, "rev-parse", "--git-path", name)
+    return os.path.join(root, os.fsdecode(done.stdout).rstrip("\n"))
+
+
+def setting(root: str, key: str) -> str | None:
+    """A value of git's configuration, or None."""
+    done = _run(root, "config", "--get", key)
+    return os.fsdecode(done.stdout).rstrip("\n") if done.returncode == 0 else None
+
+
+def set_value(root: str, key: str, value: str) -> None:
+    """Set a value in the repository's configuration. Raises `StorageError` when git refuses."""
+    done = _run(root, "config", key, value)
+    if done.returncode != 0:
+        raise StorageError(f"git config {key} failed: {os.fsdecode(done.stderr).strip()}", hint="Set it yourself.")
+
+
 def refs(root: str, pattern: str) -> list[str]:
     """Full names of the refs below or like ``pattern``."""
     done = _run(root, "for-each-ref", "--format=%(refname)", pattern)
@@ -76,6 +95,29 @@ def reachable(root: str, *, since: int | None = None) -> list[str]:
     done = _run(root, "log", "--format=%H %ct", *starts, "--")
     rows = (line.split() for line in done.stdout.decode().splitlines())
     return [name for name, when in rows if since is None or int(when) >= since]
+
+
+def worktrees(root: str) -> list[tuple[str, str]]:
+    """(folder, commit) of every work tree of the repository; an empty commit for a bare one or a branch without one."""
+    found: list[tuple[str, str]] = []
+    done = _run(root, "worktree", "list", "--porcelain", "-z")
+    fields = done.stdout.split(b"\0")
+    if done.returncode != 0:  # git before 2.36
+        fields = _run(root, "worktree", "list", "--porcelain").stdout.split(b"\n")
+    for field in fields:
+        key, _, value = os.fsdecode(field).partition(" ")
+        if key == "worktree":
+            found.append((value, ""))
+        elif key == "HEAD" and found:
+            found[-1] = (found[-1][0], value.strip("0") and value)
+    return found
+
+
+def stashes(root: str) -> list[list[str]]:
+    """The commits of each stash, newest first: its work tree, its index and, if there are any, its unknown files."""
+    done = _run(root, "log", "-g", "--format=%H %P", "refs/stash", "--")
+    lines = [line.split() for line in os.fsdecode(done.stdout).splitlines()]
+    return [[line[0], *line[2:]] for line in lines if line]
 
 
 class Logged(NamedTuple):

@@ -1,0 +1,52 @@
+"""What recorded runs need of the cache: the tracked data that they read or wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from madang.formats.dvc.layout import is_name
+from madang.workspace.data.uses import Needed, Root
+
+if TYPE_CHECKING:
+    from madang.domain.runs import RunRecord
+
+_PAGE = 200
+
+
+def roots_of_runs(folder: str) -> list[Root]:
+    """One root for each run of the store around a folder that names data by its MD5, deleted runs left out."""
+    from madang.domain.query import RunQuery
+    from madang.wiring import local_user, open_store
+
+    engine = open_store(folder, make=False)
+    found = []
+    try:
+        cursor = ""
+        while True:
+            page = engine.search.runs(local_user(), RunQuery(None, limit=_PAGE, cursor=cursor, keys=()))
+            for run in page.runs:
+                needs = tuple(dict.fromkeys(_needs(engine.search.run(local_user(), run.id))))
+                if needs:
+                    found.append(Root("run", f"run {run.id[:8]} ({run.name})", needs))
+            cursor = page.next
+            if not cursor:
+                return found
+    finally:
+        engine.close()
+
+
+def _needs(run: RunRecord) -> Iterator[Needed]:
+    for item in run.inputs:
+        for digest, path in ((item.digest, item.path), (item.recorded, item.path), (item.version, item.out)):
+            yield from _needed(digest, path, "read")
+    for use in run.uses:
+        yield from _needed(use.digest, use.path or use.ref, "declared")
+    for written in run.outputs:
+        yield from _needed(written.digest, written.path, "wrote")
+
+
+def _needed(digest: str, path: str, how: str) -> Iterator[Needed]:
+    kind, _, name = digest.partition(":")
+    if kind == "md5" and is_name(name):
+        yield Needed(name, path, how)
