@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from madang.errors import Conflict, CorruptData, Incompatible, MadangError, NotF
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace import data_index
-from madang.workspace.data import cache as cache_module
+from madang.workspace.data import reading
 from madang.workspace.data.adding import add
 from madang.workspace.data.checkout import checkout, raise_if_incomplete
 from madang.workspace.data.comparing import changes
@@ -39,7 +37,7 @@ def settle() -> None:
 def forbid_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on, reading a file to hash it is a failure of the test."""
 
-    def refuse(path: str, *rest: object) -> None:
+    def refuse(path: str, *rest: object, **others: object) -> None:
         raise AssertionError(f"{path} was read")
 
     monkeypatch.setattr("madang.workspace.data.cache.hash_file", refuse)
@@ -249,7 +247,7 @@ def test_what_is_missing_is_named_and_the_rest_restored(repo: Repository, root: 
 def test_a_file_that_changes_while_it_is_added(repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The add is refused, names the file, writes no .dvc; the next one succeeds."""
     path = make(root / "d", {"a": b"first"}) / "a"
-    original = cache_module._read_all
+    original = reading._read_all
 
     def read_and_change(descriptor: int, size: int) -> bytes:
         body = original(descriptor, size)
@@ -257,7 +255,7 @@ def test_a_file_that_changes_while_it_is_added(repo: Repository, root: Path, mon
         return body
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache_module, "_read_all", read_and_change)
+        patch.setattr(reading, "_read_all", read_and_change)
         with pytest.raises(Conflict, match="d/a changed"):
             add(repo, ["d"])
     assert not (root / "d.dvc").exists()
@@ -474,26 +472,6 @@ def test_all_odd_names_come_back(repo: Repository, root: Path) -> None:
     (root / "odd").rename(root.parent / "away")
     checkout(repo, resolve(repo, ["odd"]))
     assert read(root / "odd") == ODD
-
-
-def test_a_full_disk_under_a_large_file() -> None:
-    """A refusal in the writing thread reaches the caller as it is, and no thread is left."""
-    chunks = [bytes(1 << 16)] * 40
-    before = threading.active_count()
-    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space"):
-        cache_module.write_and_hash(chunks, full.fileno())
-    with open(os.devnull, "wb", buffering=0) as sink:
-        assert cache_module.write_and_hash(chunks, sink.fileno()) == hashlib.md5(b"".join(chunks)).hexdigest()
-
-    def refused_later(target: int, body: bytes) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            raise OSError(28, "No space left on device")
-
-    with pytest.MonkeyPatch.context() as patch, open(os.devnull, "wb", buffering=0) as sink:
-        patch.setattr(cache_module, "write_all", refused_later)
-        with pytest.raises(OSError, match="No space"):
-            cache_module.write_and_hash(chunks, sink.fileno())
-    assert threading.active_count() == before
 
 
 def test_the_state_does_not_lie_on_a_network(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""Files that are read once: hashed and copied at the same time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from madang.workspace.data import reading
+
+
+def test_a_full_disk_under_a_large_file() -> None:
+    """A refusal of the disk or of the source in the copying thread reaches the caller, and no thread is left."""
+    body = os.urandom(20 * reading.CHUNK + 7)
+    before = threading.active_count()
+
+    def filler(source: BinaryIO, last: int = len(body)) -> reading.Fill:
+        def fill(buffer: memoryview) -> int:
+            if source.tell() >= last:
+                raise OSError(5, "Input/output error")
+            return source.readinto(buffer[:70_000])  # type: ignore[attr-defined,no-any-return]
+
+        return fill
+
+    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space"):
+        reading.write_and_hash(filler(io.BytesIO(body), 1 << 30), full.fileno())
+    with open(os.devnull, "wb", buffering=0) as sink:
+        md5 = reading.write_and_hash(filler(io.BytesIO(body), 1 << 30), sink.fileno())
+        assert md5 == hashlib.md5(body).hexdigest()
+        with pytest.raises(OSError, match="Input/output"):
+            reading.write_and_hash(filler(io.BytesIO(body), len(body) // 2), sink.fileno())
+
+    def refused_later(target: int, body: bytes) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch, open(os.devnull, "wb", buffering=0) as sink:
+        patch.setattr(reading, "write_all", refused_later)
+        with pytest.raises(OSError, match="No space"):
+            reading.write_and_hash(filler(io.BytesIO(body), 1 << 30), sink.fileno())
+    assert threading.active_count() == before
+
+
+def test_a_large_copy_is_what_was_hashed(tmp_path: Path) -> None:
+    """Bytes that are copied by one thread and hashed by another are the same, whole, at sizes near each border."""
+    for size in (
+        0,
+        1,
+        reading.SMALL,
+        reading.SMALL + 1,
+        8 * reading.CHUNK,
+        8 * reading.CHUNK + 1,
+        30 * reading.CHUNK + 9,
+    ):
+        body = os.urandom(size)
+        source, aside = tmp_path / "source", tmp_path / f"aside{size}"
+        source.write_bytes(body)
+        told: list[int] = []
+        hashed = reading.hash_file(str(source), str(aside), advance=told.append)
+        assert hashed.md5 == hashlib.md5(body).hexdigest()
+        assert aside.read_bytes() == body
+        assert sum(told) == size
