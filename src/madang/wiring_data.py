@@ -19,7 +19,7 @@ def open_remote(config: RemoteConfig) -> Objects:
     """
     if config.url.startswith(("http://", "https://")):
         return _open_web(config)
-    return open_objects(config.url, config.options)
+    return open_objects(config.url, config.options, ask_password)
 
 
 def _open_web(config: RemoteConfig) -> Objects:

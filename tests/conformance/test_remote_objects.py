@@ -1,0 +1,266 @@
+"""The object port's suite over other machines and clouds, each a server on loopback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import obstore
+import pytest
+
+from madang.backends.objects.cloud import CloudObjects
+from madang.backends.objects.opening import open_objects
+from madang.backends.objects.sftp import SftpObjects
+from madang.backends.objects.sftp_session import Session
+from madang.client import web
+from madang.client.web import WebObjects
+from madang.durable import STAGING
+from madang.errors import AccessDenied, ConfigError, NotFound, Refused, StorageError, Unauthenticated, Unavailable
+from madang.ports.objects import UNKNOWN, Objects, ObjectStat
+from madang.testing.cloud_servers import ACCOUNT, ACCOUNT_KEY, SshServer, azurite, fake_gcs, ssh_server
+from madang.testing.objects import ObjectsConformance
+from madang.testing.web_server import WebServer
+
+
+def nobody(prompt: str) -> str:
+    """Nobody is asked for anything."""
+    raise AssertionError(prompt)
+
+
+def sftp_server() -> str:
+    """OpenSSH's program that speaks SFTP on its standard streams."""
+    return shutil.which("sftp-server") or "/usr/lib/openssh/sftp-server"
+
+
+class TestSftp(ObjectsConformance):
+    """A folder behind SFTP, without a network."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Objects]:
+        """An empty store in a folder that does not exist yet."""
+        made = SftpObjects(str(tmp_path / "저장소 folder" / "store"), lambda: Session([sftp_server()], "ssh://x"))
+        yield made
+        made.close()
+
+    def test_nothing_but_objects_is_left(self, store: Objects, tmp_path: Path) -> None:
+        """After puts, also of one that lost a race, the staging area is empty; what others left long ago goes."""
+        root = tmp_path / "저장소 folder" / "store"
+        area = root / STAGING
+        area.mkdir(parents=True)
+        (area / "sftp-old").write_bytes(b"half")
+        (area / "sftp-new").write_bytes(b"half")
+        import os
+
+        os.utime(area / "sftp-old", (1, 1))
+        store.put("a/b", b"x")
+        assert not store.put("a/b", b"y", if_absent=True)
+        assert sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()) == [
+            f"{STAGING}/sftp-new",
+            "a/b",
+        ]
+
+    def test_a_server_that_goes_away(self, tmp_path: Path) -> None:
+        """Every request that waits or comes later is told so; nothing hangs."""
+        sessions: list[Session] = []
+
+        def connect() -> Session:
+            sessions.append(Session([sftp_server()], "ssh://x"))
+            return sessions[-1]
+
+        store = SftpObjects(str(tmp_path / "s"), connect)
+        store.put("k", b"x" * 100_000)
+        opened = store.open("k")
+        sessions[0]._process.kill()
+        with pytest.raises(Unavailable, match="ssh://x"):
+            while opened.read(1000):
+                pass
+        with pytest.raises(Unavailable):
+            store.put("l", b"x")
+        store.close()
+
+    def test_what_is_no_server(self, tmp_path: Path) -> None:
+        """A program that says something else, says nothing or is not there ends in one clear error."""
+        for command in (["echo", "Welcome to this machine!"], ["true"]):
+            store = SftpObjects(str(tmp_path), lambda command=command: Session(command, "ssh://x"))  # type: ignore[misc]
+            with pytest.raises(Unavailable, match="ssh://x"):
+                store.read("k")
+        with pytest.raises(ConfigError, match="no-such-program"):
+            Session(["no-such-program"], "ssh://x")
+
+    def test_a_folder_in_the_way(self, tmp_path: Path) -> None:
+        """What the server's system refuses is told with the path."""
+        (tmp_path / "file").write_bytes(b"")
+        store = SftpObjects(str(tmp_path / "file"), lambda: Session([sftp_server()], "ssh://x"))
+        with pytest.raises((StorageError, NotFound, AccessDenied), match="file"):
+            store.put("a/b", b"x")
+        store.close()
+
+
+@pytest.fixture(scope="module")
+def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """A real server with a key of its own."""
+    with ssh_server(tmp_path_factory.mktemp("ssh")) as server:
+        yield server
+
+
+def test_ssh_by_the_program(ssh: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Address, port and keyfile reach the ssh program; a wrong key and a closed port say why."""
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    options = {"port": str(ssh.port), "keyfile": ssh.keyfile, "allow_agent": "false"}
+    wrapper = tmp_path / "bin" / "ssh"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -oUserKnownHostsFile="{ssh.known_hosts}" -F none "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(wrapper.parent), prepend=":")
+    store = open_objects(f"ssh://127.0.0.1{tmp_path}/over%20ssh", options)
+    store.put("a/b", b"x" * 3_000_000)
+    assert store.read("a/b") == b"x" * 3_000_000
+    assert (tmp_path / "over ssh" / "a" / "b").stat().st_size == 3_000_000
+    store.close()
+    (tmp_path / "other").write_text("not a key")
+    (tmp_path / "other").chmod(0o600)
+    refused = open_objects(f"ssh://127.0.0.1:{ssh.port}{tmp_path}/x", {"keyfile": str(tmp_path / "other")})
+    with pytest.raises(Unavailable, match="[Dd]enied"):
+        refused.stat("k")
+    closed = open_objects(f"ssh://nobody@127.0.0.1:9{tmp_path}", {"password": "secret"})
+    with pytest.raises(Unavailable, match="refused"):
+        closed.stat("k")
+    for wrong in ("ssh://127.0.0.1", "ssh://-oProxyCommand=x/path", "ssh:///path", "ssh://h:port/x"):
+        with pytest.raises(ConfigError):
+            open_objects(wrong)
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Azure's emulator."""
+    with azurite(tmp_path_factory.mktemp("azurite")) as address:
+        yield address
+
+
+def azure_container(address: str) -> str:
+    """A new container."""
+    from obstore.store import AzureStore
+
+    name = f"c{uuid.uuid4().hex}"
+    made = AzureStore(
+        name, account_name=ACCOUNT, account_key=ACCOUNT_KEY, endpoint=address, client_options={"allow_http": True}
+    )
+    signed = obstore.sign(made, "PUT", "x", __import__("datetime").timedelta(minutes=5))
+    assert signed
+    return name
+
+
+@pytest.fixture(scope="module")
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Google's emulator."""
+    with fake_gcs(tmp_path_factory.mktemp("gcs")) as address:
+        yield address
+
+
+class TestGoogle(ObjectsConformance):
+    """A bucket of Google Cloud Storage."""
+
+    @pytest.fixture
+    def store(self, gcs: str) -> Objects:
+        """An empty prefix of a new bucket."""
+        bucket = f"b{uuid.uuid4().hex}"
+        request = urllib.request.Request(
+            f"{gcs}/storage/v1/b?project=p", json.dumps({"name": bucket}).encode(), {"content-type": "application/json"}
+        )
+        urllib.request.urlopen(request).close()
+        options = {"endpointurl": gcs, "allow_anonymous_login": "true"}
+        store = open_objects(f"gs://{bucket}/pre fix", options)
+        assert isinstance(store, CloudObjects)
+        return store
+
+
+class TestWeb(ObjectsConformance):
+    """A plain HTTP server."""
+
+    lists = exclusive = False
+
+    @pytest.fixture
+    def server(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+        """A server that is asked again without rest."""
+        monkeypatch.setattr(web, "FIRST_PAUSE", 0.001)
+        monkeypatch.setattr(web, "MAX_PAUSE", 0.002)
+        with WebServer() as made:
+            yield made
+
+    @pytest.fixture
+    def store(self, server: WebServer) -> Iterator[Objects]:
+        """A folder on it."""
+        made = WebObjects(f"{server.address}/some/where/", {}, nobody)
+        yield made
+        made.close()
+
+    def test_credentials_and_methods(self, server: WebServer) -> None:
+        """Basic and custom headers, POST and PUT are sent as dvc sends them; a password may be typed."""
+        cases = {
+            "Basic dXNlcjpwYXNz": {"auth": "basic", "user": "user", "password": "pass"},
+            "Basic dXNlcjp0eXBlZA==": {"auth": "basic", "user": "user", "ask_password": "true"},
+            "Bearer t": {"auth": "custom", "custom_auth_header": "Authorization", "password": "Bearer t"},
+        }
+        for number, (header, options) in enumerate(cases.items()):
+            server.needed = {"authorization": header}
+            method = ("POST", "PUT", "PUT")[number]
+            store = WebObjects(server.address, {**options, "method": method}, lambda prompt: "typed")
+            store.put("k", b"x")
+            assert server.asked[-1] == (method, "/k")
+            assert store.read("k") == b"x"
+            store.close()
+        with pytest.raises(Unauthenticated, match="401"):
+            WebObjects(server.address, {}, nobody).read("k")
+        for wrong in ({"auth": "basic", "user": "u"}, {"auth": "custom", "password": "p"}, {"auth": "digest"}):
+            with pytest.raises(ConfigError):
+                WebObjects(server.address, wrong, nobody)
+        with pytest.raises(ConfigError):
+            WebObjects(server.address, {"method": "PATCH"}, nobody)
+
+    def test_a_server_that_is_away_for_a_moment(self, server: WebServer, store: Objects) -> None:
+        """Busy answers and cut connections are asked again, a download goes on where it broke off."""
+        body = bytes(range(256)) * 4096
+        server.faults += ["503", "reset", ""]
+        store.put("k", body)
+        server.faults += ["500", "", "cut", "cut", "reset"]
+        assert store.stat("k") == ObjectStat("k", len(body))
+        assert store.read("k") == body
+        asked = [headers.get("range") for headers in server.headers if "range" in headers]
+        assert asked[0] == f"bytes={len(body) // 2}-"
+        server.ranges = False
+        server.faults += ["cut"]
+        assert store.read("k") == body
+        server.faults += ["503"] * 50
+        with pytest.raises(Unavailable, match="503"):
+            store.read("k")
+
+    def test_servers_that_can_less(self, server: WebServer, store: Objects) -> None:
+        """Without HEAD, sizes, uploads or deletions: existence is still told, and what is refused says why."""
+        store.put("k", b"12345")
+        server.methods = ("GET",)
+        assert store.stat("k") == ObjectStat("k", UNKNOWN)
+        assert store.stat("none") is None
+        with pytest.raises(Refused, match="POST"):
+            store.put("k", b"x")
+        with pytest.raises(Refused, match="deletes nothing"):
+            store.delete("k")
+        server.methods, server.tells_size = ("GET", "HEAD"), False
+        assert store.stat("k") == ObjectStat("k", UNKNOWN)
+        assert store.read("k") == b"12345"
+
+    def test_what_is_sent_on(self, server: WebServer, store: Objects) -> None:
+        """Reading follows to another host, the credential does not go along."""
+        with WebServer() as other:
+            other.files["/some/where/k"] = b"there"
+            server.redirect = other.address.replace("127.0.0.1", "localhost")
+            secret = {"auth": "custom", "custom_auth_header": "X-Token", "password": "secret"}
+            sender = WebObjects(f"{server.address}/some/where", secret, nobody)
+            assert sender.read("k") == b"there"
+            assert server.headers[-1]["x-token"] == "secret"
+            assert "x-token" not in other.headers[-1]
+            sender.close()
