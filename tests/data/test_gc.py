@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -132,7 +133,9 @@ def test_it_removes_what_dvc_removes(both: tuple[Path, Path], madang: Tool, dvc:
     assert dvc(ours / "repo", "status", "-q").code == int("--not-in-remote" in form)
 
 
-def test_usage_is_as_with_dvc(both: tuple[Path, Path], madang: Tool, dvc: Tool) -> None:
+def test_usage_is_as_with_dvc(
+    both: tuple[Path, Path], madang: Tool, dvc: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same exit codes for what makes no sense, and for a user who says no."""
     ours, theirs = both
     wrong: list[list[str]] = [
@@ -143,8 +146,13 @@ def test_usage_is_as_with_dvc(both: tuple[Path, Path], madang: Tool, dvc: Tool) 
     for arguments in wrong:
         expected = dvc(theirs / "repo", "gc", *arguments).code
         assert madang(ours / "repo", "gc", *arguments).code == expected, arguments
-    assert madang(ours / "repo", "gc", "-w").code == 1  # nobody says yes
+    for answer in ("n\n", ""):  # no, and nobody there
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        assert madang(ours / "repo", "gc", "-w").code == 1
     assert cached(ours / "repo") == before
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert madang(ours / "repo", "gc", "-w").code == 0
+    assert len(cached(ours / "repo")) == 5
 
 
 def test_numbers_are_exact(root: Path, madang: Tool) -> None:
@@ -221,7 +229,6 @@ def test_a_listing_that_is_gone(root: Path, madang: Tool, dvc: Tool) -> None:
     make(root.parent / "store" / "files" / "md5", {f"{name[:2]}/{name[2:]}": body})
     assert collected(madang, root, "-w")["removed"][0]["objects"] > 0
     assert "files/md5/" + name[:2] not in {os.path.dirname(one) for one in cached(root)} or listing.read_bytes()
-    git(root, "checkout", "-q", "--detach", "first")
     told = collected(madang, root, "-A", "--dry")
     assert len(told["unreadable"]) == 3
 

@@ -43,7 +43,7 @@ def collect_data(options: Mapping[str, Any], *, dry: bool, force: bool, as_json:
         if dry or not force:
             _tell(plan, quiet=(quiet and dry) or as_json)
         if not dry and not force and not plan.is_empty:
-            if not click.confirm("Remove them?"):
+            if not _agreed():
                 return 1
             with collecting.alone(repo, scope.projects):
                 plan = collecting.both(plan, collecting.plan(repo, scope, open_remote, ask))
@@ -53,6 +53,13 @@ def collect_data(options: Mapping[str, Any], *, dry: bool, force: bool, as_json:
         elif not quiet:
             _summary(plan, dry)
     return 0
+
+
+def _agreed() -> bool:
+    try:
+        return click.confirm("Remove them?", err=True)
+    except click.Abort:  # nobody is there to answer
+        return False
 
 
 def _scope(options: Mapping[str, Any]) -> Scope:
