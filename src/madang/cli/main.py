@@ -36,10 +36,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "move": ("madang.cli.move:move", "Rename tracked data."),
     "unprotect": ("madang.cli.unprotect:unprotect", "Make linked data writable."),
     "check-ignore": ("madang.cli.check_ignore:check_ignore", "Say which paths .dvcignore hides."),
+    "config": ("madang.cli.config:config", "Read and change the configuration."),
     "root": ("madang.cli.root:root", "Print the path to the top of the repository."),
+    "install": ("madang.cli.install:install", "Make Git's hooks for data."),
+    "git-hook": ("madang.cli.git_hook:git_hook", "Do what Git's hooks ask for."),
     "hub": ("madang.cli.hub:hub", "Serve a team; manage its tokens."),
     "sync": ("madang.cli.sync:sync", "Send runs to a hub, or compare them with it."),
     "login": ("madang.cli.login:login", "Keep the token of a hub."),
+    "version": ("madang.cli.version:version", "Print the version and the machine."),
+    "doctor": ("madang.cli.version:doctor", "Say what works here and what does not."),
     "completion": ("madang.cli.completion:completion", "Print the completion script of a shell."),
 }
 

@@ -26,6 +26,11 @@ def remote_section(name: str) -> str:
     return f'remote "{name.lower()}"'
 
 
+def section_name(kind: str, name: str) -> str:
+    """Name of the section of a ``remote`` or ``db``; of a plain section when ``kind`` is empty."""
+    return f'{kind} "{name.lower()}"' if kind else name.lower()
+
+
 def remote_name(section: str) -> str | None:
     """The remote that a section describes, or None."""
     match = _NAMED.match(section)
@@ -38,6 +43,18 @@ def parse(text: str, where: str) -> Sections:
     Raises:
         ConfigError: not an INI file, an unknown section or key, a value of the wrong kind.
     """
+    sections = read(text, where)
+    for name, values in sections.items():
+        check_section(name, values, where)
+    return sections
+
+
+def read(text: str, where: str) -> Sections:
+    """The same without a look at what the sections, keys and values are: to show or repair a file.
+
+    Raises:
+        ConfigError: not an INI file.
+    """
     document = _document(text, where)
     sections: Sections = {}
     for section, values in document.items():
@@ -45,7 +62,6 @@ def parse(text: str, where: str) -> Sections:
             raise ConfigError(f"{where}: {section!r} stands outside a section.")
         name = _normal(section)
         sections[name] = {str(key).lower(): _plain(value) for key, value in values.items()}
-        check_section(name, sections[name], where)
     folder = os.path.dirname(os.path.abspath(where))
     for name, values in sections.items():
         for key in PATH_KEYS.get(name.split(" ")[0], ()):

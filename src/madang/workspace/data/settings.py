@@ -143,10 +143,24 @@ class Settings:
         return config.stored(path, os.path.dirname(self._files[level]), working)
 
     def _store(self, path: str, text: str) -> str:
-        config.parse(text, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        write_file(path, text.encode())
+        store(path, text)
         return path
+
+
+def write_option(path: str, section: str, key: str, value: str | None) -> None:
+    """Set (or with None remove) one option in one file.
+
+    Raises:
+        ConfigError: dvc would refuse the file as it would be; or there is nothing to remove.
+    """
+    store(path, config.with_value(_read(path), path, section, key, value))
+
+
+def store(path: str, text: str) -> None:
+    """Replace one file, when dvc would accept it. Raises `ConfigError`."""
+    config.parse(text, path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    write_file(path, text.encode())
 
 
 def _read(path: str) -> str:

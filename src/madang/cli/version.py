@@ -1,0 +1,59 @@
+"""`madang version` and `madang doctor`: what is installed, and what works here."""
+
+from __future__ import annotations
+
+import click
+
+from madang.cli import output
+from madang.cli.data_command import DataCommand
+
+
+@click.command(cls=DataCommand)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def version(as_json: bool) -> None:
+    """Print the version and the machine.
+
+    \b
+    Examples:
+      madang version
+    """
+    from madang.workspace.data.examining import machine
+
+    facts = machine().facts
+    if as_json:
+        output.data(facts)
+        return
+    for name, value in facts.items():
+        click.echo(f"{name}: {value}")
+
+
+@click.command(cls=DataCommand)
+@click.option("--offline", is_flag=True, help="Ask no remote.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(offline: bool, as_json: bool) -> int:
+    """Say what is installed and what works here: git, links, disk, locks, remotes. Exits 1 when something is wrong.
+
+    \b
+    Examples:
+      madang doctor
+      madang doctor --offline --json
+    """
+    from madang.cli.data_command import repository
+    from madang.wiring_data import open_remote
+    from madang.workspace.data import examining
+    from madang.workspace.data.repository import find_root
+
+    found = examining.machine()
+    if find_root(".") is not None:
+        with repository() as repo:
+            examining.repository(repo, found)
+            if not offline:
+                examining.remotes(repo, open_remote, found)
+    if as_json:
+        output.data({"facts": found.facts, "problems": found.problems})
+    else:
+        for name, value in found.facts.items():
+            click.echo(f"{name}: {value}")
+        for problem in found.problems:
+            click.echo(f"problem: {problem}")
+    return 1 if found.problems else 0

@@ -1,0 +1,106 @@
+"""`madang config` reads and writes the files of the real dvc, value for value and byte for byte."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.data.helpers import Answer, Tool
+
+LINES = [
+    "config core.remote myremote",
+    "config core.remote",
+    "config --global core.remote x",
+    "config --global core.autostage true",
+    "config --system core.check_update false",
+    "config -l",
+    "config --list --show-origin",
+    "config core.remote --show-origin",
+    "config remote.S3.url s3://bucket/x",
+    "config remote.s3.region kr",
+    "config remote.s3.url",
+    "config --local remote.s3.secret_access_key a,b#c",
+    "config -l",
+    "config -l --local",
+    "config -u core.remote",
+    "config -u core.remote",
+    "config core.remote",
+    "config --local core.remote",
+    "config core.nonsense 1",
+    "config nonsense.x 1",
+    "config core.autostage maybe",
+    "config cache.type hardlink,symlink",
+    "config cache.type wrong",
+    "config cache.dir ../mycache",
+    "config core.autostage True",
+    "config core",
+    "config",
+    "config -l core.remote",
+    "config --show-origin -u core.autostage",
+    "config core.Analytics FALSE",
+    "config exp.auto_push true",
+    "config feature.machine true",
+    "config db.pg.url postgres://x",
+    "config cache.type",
+    "config core.nothing",
+    "config -u remote.s3.region",
+    "config -l",
+]
+
+
+@pytest.fixture
+def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[bytes]]:
+    """What the files of all levels hold, for one of the two repositories."""
+
+    def read(name: str) -> list[bytes]:
+        folder = tmp_path / name / "repo"
+        places = [folder / ".dvc/config", folder / ".dvc/config.local"]
+        return [path.read_bytes() if path.exists() else b"" for path in places]
+
+    return read
+
+
+def test_same_as_dvc(tmp_path: Path, dvc: Tool, madang: Tool, texts: Callable[[str], list[bytes]]) -> None:
+    """Each of many command lines prints the same, exits alike and leaves the same files, at every level."""
+    for name in ("ours", "theirs"):
+        folder = tmp_path / name / "repo"
+        folder.mkdir(parents=True)
+        subprocess.run(["git", "init", "-q", str(folder)], check=True)
+        assert dvc(folder, "init", "-q").code == 0
+    for line in LINES:
+        ours = madang(tmp_path / "ours/repo", *line.split())
+        theirs = dvc(tmp_path / "theirs/repo", *line.split())
+        assert ours.code == theirs.code, line
+        if "usage" not in theirs.out:
+            assert _plain(ours) == _plain(theirs), line
+        assert texts("ours") == texts("theirs"), line
+
+
+def _plain(answer: Answer) -> list[str]:
+    """What was printed; the folders of the upper levels are not the same for the two tools."""
+    lines = answer.out.replace("/ours/", "/theirs/").splitlines()
+    return [line[line.rindex("config\t") :] if "config\t" in line and line.startswith("/") else line for line in lines]
+
+
+def test_outside_a_repository(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
+    """The files of user and machine are usable anywhere, those of a repository only inside one."""
+    for line, code in (
+        ("config core.remote x", 251),
+        ("config --local -l", 251),
+        ("config --global core.remote x", 0),
+        ("config --global core.remote", 0),
+        ("config -l", 0),
+    ):
+        assert madang(tmp_path, *line.split()).code == dvc(tmp_path, *line.split()).code == code, line
+
+
+def test_a_wrong_file_can_be_repaired(tmp_path: Path, root: Path, madang: Tool) -> None:
+    """A key that no release knows is shown, and removed by --unset, though every other command refuses the file."""
+    (root / ".dvc" / "config").write_text("# mine\n[core]\n    nonsense = 1\n    autostage = true\n")
+    assert madang(root, "remote", "list").code == 251
+    assert "core.nonsense=1" in madang(root, "config", "-l").out
+    assert madang(root, "config", "-u", "core.nonsense").code == 0
+    assert (root / ".dvc" / "config").read_text() == "# mine\n[core]\n    autostage = true\n"
+    assert madang(root, "remote", "list").code == 0
