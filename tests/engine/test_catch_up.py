@@ -29,12 +29,10 @@ A, B, C = "a" * 32, "b" * 32, "c" * 32
 
 
 def seen(at: Place, run: str = RUN) -> tuple[RunRecord, dict[str, Series], list[Any]]:
-    """All that a reader can see of a run, with sums rounded: they depend on the order of adding."""
+    """All that a reader can see of a run."""
     record = at.search.run(ME, run)
-    metrics = {key: replace(item, total=float(f"{item.total:.9g}")) for key, item in record.metrics.items()}
-    record = replace(
-        record, metrics=dict(sorted(metrics.items())), segments=sorted(record.segments, key=lambda s: s.id)
-    )
+    metrics = dict(sorted(record.metrics.items()))
+    record = replace(record, metrics=metrics, segments=sorted(record.segments, key=lambda s: s.id))
     return record, at.search.history(ME, [run], None)[run], at.search.console(ME, run, limit=10_000).lines
 
 

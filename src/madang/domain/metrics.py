@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any
 
 from madang.domain.events import DefineMetric
@@ -28,7 +30,8 @@ class MetricSummary:
     max: Number | None = None
     max_step: int = 0
     numbers: int = 0  # how many points were numbers other than NaN
-    total: float = 0.0  # their sum
+    total: float = 0.0  # their sum, rounded once
+    rest: tuple[float, ...] = ()  # what the rounding has lost: with it the sum is exact, in any order of adding
 
     @property
     def mean(self) -> float | None:
@@ -53,7 +56,7 @@ class MetricSummary:
         if other.max is not None and (self.max is None or (-other.max, other.max_step) < (-self.max, self.max_step)):
             self.max, self.max_step = other.max, other.max_step
         self.numbers += other.numbers
-        self.total += other.total
+        self.total, self.rest = exact_sum((self.total, *self.rest, other.total, *other.rest))
 
 
 def single(value: Any, at: tuple[int, int, str, int]) -> MetricSummary:
@@ -63,6 +66,26 @@ def single(value: Any, at: tuple[int, int, str, int]) -> MetricSummary:
         number = int(value) if isinstance(value, bool) else value
         return MetricSummary(1, value, at, number, step, number, step, 1, _as_float(number))
     return MetricSummary(1, value, at)
+
+
+def exact_sum(values: Sequence[Number]) -> tuple[float, tuple[float, ...]]:
+    """The sum of numbers as floats: rounded once, and what the rounding has lost.
+
+    The sum of sums is then the same for every order and grouping, unless one of them goes beyond the floats.
+    """
+    try:
+        total = math.fsum(values)
+        if not math.isfinite(total):
+            return total, ()
+        rest: list[float] = []
+        while lost := math.fsum(chain(values, (-total,), [-item for item in rest])):
+            rest.append(lost)
+    except ValueError:  # infinities of both signs
+        return math.nan, ()
+    except OverflowError:
+        infinite = [value for value in values if isinstance(value, float) and not math.isfinite(value)]
+        return (sum(infinite) if infinite else _as_float(sum(map(int, values)))), ()
+    return total, tuple(rest)
 
 
 def _as_float(number: Number) -> float:

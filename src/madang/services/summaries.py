@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from madang.domain.events import Stamp
-from madang.domain.metrics import MetricSummary
+from madang.domain.metrics import MetricSummary, exact_sum
 from madang.formats.rows import Rows
 
 Rewinds = Sequence[tuple[Stamp, int]]
@@ -43,17 +43,20 @@ def add_rows(summaries: dict[str, MetricSummary], rows: Rows, segment: str) -> N
             step, time, sequence = places[newest]
             made = MetricSummary(len(column), column[newest], (step, time, segment, sequence))
             _numbers(made, column, rows.steps, letter, ordered)
-        summaries.setdefault(name, MetricSummary()).merge(made)
+        if name in summaries:
+            summaries[name].merge(made)
+        else:
+            summaries[name] = made
 
 
 def _numbers(made: MetricSummary, column: Sequence[Any], steps: Sequence[int], letter: str, ordered: bool) -> None:
-    total = float(sum(column))
+    total, rest = exact_sum(column)
     if total != total:  # a NaN, or infinities of both signs
         pairs = [(value, step) for value, step in zip(column, steps, strict=True) if value == value]
         if not pairs:
             return
         column, steps = zip(*pairs, strict=True)
-        total = float(sum(column))
+        total, rest = exact_sum(column)
     low, high = min(column), max(column)
     if ordered:
         made.min_step, made.max_step = steps[column.index(low)], steps[column.index(high)]
@@ -61,4 +64,4 @@ def _numbers(made: MetricSummary, column: Sequence[Any], steps: Sequence[int], l
         made.min_step = min(step for value, step in zip(column, steps, strict=True) if value == low)
         made.max_step = min(step for value, step in zip(column, steps, strict=True) if value == high)
     made.min, made.max = (int(low), int(high)) if letter == "?" else (low, high)
-    made.numbers, made.total = len(column), total
+    made.numbers, made.total, made.rest = len(column), total, rest

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -79,6 +81,8 @@ class SqlMetrics:
                 rows.append(row)
                 if names[key] not in counted:
                     fresh.append({"project": stored.state.project, "name": names[key], "kind": row["kind"]})
+            rows.sort(key=itemgetter("name"))  # neighbours in the table
+            fresh.sort(key=itemgetter("name"))
             self._db.many("put_metric", rows)
             if fresh:
                 self._db.many("count_project_metric", fresh)
@@ -145,6 +149,8 @@ class SqlMetrics:
 
 
 def _searchable(value: Any) -> tuple[float | None, str | None]:
+    if type(value) is float:
+        return (value, None) if value == value else (None, None)
     if isinstance(value, str):
         return None, value[:_LONGEST_WORDS].replace("\x00", "␀")
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
@@ -178,6 +184,7 @@ def _row(run: int, name: int, summary: MetricSummary, segments: Mapping[str, int
         "last_sequence": summary.last_at[3],
         "low_step": summary.min_step,
         "high_step": summary.max_step,
+        "rest": struct.pack(f"<{len(summary.rest)}d", *summary.rest) if summary.rest else None,
         "exact": None if _plain(kind, summary) else _pack([summary.last, summary.min, summary.max]),
     }
 
@@ -197,9 +204,8 @@ def _pack(values: list[Any]) -> bytes:
 
 
 def _summary(row: Row) -> MetricSummary:
-    (_, _, kind, count, last, low, high, numbers, total, step, time, segment, sequence, low_step, high_step, exact) = (
-        row
-    )
+    kind, count, last, low, high, numbers, total, step, time, segment, sequence, low_step, high_step = row[2:15]
+    exact, rest = row[15:]
     if exact is not None:
         last, low, high = from_json(msgspec.msgpack.decode(exact))
     elif kind == _INT:
@@ -214,4 +220,5 @@ def _summary(row: Row) -> MetricSummary:
         high_step,
         numbers,
         float("nan") if total is None else total,
+        struct.unpack(f"<{len(rest) // 8}d", rest) if rest else (),
     )
