@@ -166,13 +166,3 @@ def test_data_commands_start_light(root: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_pipelines_are_named(root: Path, madang: Tool) -> None:
-    """Where a dvc.yaml lies, commands over all data say that its outputs are not handled; JSON stays clean."""
-    make(root, {"s": b"s", "sub/dvc.yaml": b"stages: {}\n"})
-    assert madang(root, "add", "s").code == 0
-    answer = madang(root, "status", "--json")
-    assert json.loads(answer.out) == {}
-    assert "sub/dvc.yaml" in answer.err
-    assert madang(root, "status", "s").err == ""

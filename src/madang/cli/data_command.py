@@ -90,19 +90,10 @@ def repository() -> Iterator[Repository]:
 
 
 def resolved(repo: Repository, targets: tuple[str, ...], recursive: bool) -> list[Target]:
-    """What the user named. Says so when outputs of pipelines, which are not looked at, may be meant as well."""
+    """The tracked data that the user named."""
     from madang.workspace.data.outs import resolve
 
-    chosen = resolve(repo, targets, recursive=recursive)
-    note_pipelines(repo, targets)
-    return chosen
-
-
-def note_pipelines(repo: Repository, targets: tuple[str, ...]) -> None:
-    """Say so when outputs of pipelines, which are not looked at, may be meant as well."""
-    if repo.pipelines and not targets:
-        names = ", ".join(relative(path) for path in repo.pipelines[:3])
-        output.note(f"note: outputs of the pipeline in {names} are not handled by this command yet; use dvc for them.")
+    return resolve(repo, targets, recursive=recursive)
 
 
 def meter(is_quiet: bool) -> Meter:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from madang.cli import output
-from madang.cli.data_command import files, meter, note_pipelines
+from madang.cli.data_command import files, meter
 
 if TYPE_CHECKING:
     from madang.workspace.data.gathering import Gathered
@@ -64,7 +64,6 @@ def gathered(repo: Repository, asked: Asked) -> Gathered:
 
     history = History(asked.all_branches, asked.all_tags, asked.all_commits)
     found = gather(repo, asked.targets, recursive=asked.recursive, history=history)
-    note_pipelines(repo, asked.targets)
     if not asked.quiet:
         for sentence in found.skipped:
             output.note(f"note: {sentence}")

@@ -83,6 +83,8 @@ class OutEntry:
     push: bool = True
     remote: str | None = None
     per_file: bool = False  # its files are named one by one (version-aware remotes)
+    persist: bool = False  # of a pipeline: not removed before its stage runs
+    kind: str = "out"  # of a pipeline: "out", "metric" or "plot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class DvcFile:
     wdir: str = "."
     frozen: bool = False
     deps: tuple[Mapping[str, Any], ...] = field(default=())
+    always_changed: bool = False
+    document: Mapping[str, Any] = field(default_factory=dict)  # all that the file says
 
     @property
     def is_import(self) -> bool:
@@ -116,7 +120,7 @@ def parse(text: str, where: str) -> DvcFile:
         if not isinstance(dep, dict):
             raise InvalidInput(f"{where}: a dependency must be a mapping.")
     frozen = bool(value.get("frozen") or value.get("locked"))
-    return DvcFile(outs, value.get("wdir") or ".", frozen, deps)
+    return DvcFile(outs, value.get("wdir") or ".", frozen, deps, bool(value.get("always_changed")), value)
 
 
 def _parse_out(entry: Any, where: str) -> OutEntry:

@@ -107,6 +107,10 @@ def _owner(path: str, everything: Sequence[TrackedOut]) -> TrackedOut | None:
     owner = owner_of(path, everything)
     if owner is not None:
         check_supported(owner)
+        if owner.stage:
+            raise Refused(
+                f"{owner.path} is made by the stage {owner.stage}.", hint=f"madang commit {owner.stage} records it."
+            )
         return owner
     below = next((out for out in everything if out.path.startswith(path + os.sep)), None)
     if below is not None:

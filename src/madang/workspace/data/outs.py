@@ -1,51 +1,32 @@
-"""Which data is tracked: the ``.dvc`` files of a repository and what they say."""
+"""Which data is tracked, and what the user's names for it mean: all records of a repository, wherever they stand."""
 
 from __future__ import annotations
 
 import os
+import posixpath
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from madang.errors import Incompatible, InvalidInput, NotFound
 from madang.formats.dvc import dvcfile
-from madang.formats.dvc.dvcfile import DvcFile, OutEntry
+from madang.formats.dvc.dvcfile import DvcFile
 from madang.formats.dvc.ignore import FILE_NAME as IGNORE_FILE
 from madang.formats.dvc.ignore import Ignore
+from madang.formats.dvc.pipeline import FILE_NAME as PIPELINE
+from madang.workspace.data.gitrules import GitRules
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.scan import HIDDEN_FOLDERS
+from madang.workspace.data.stages import PipelineFile, Stage, TrackedOut, is_local, stage_of, stages_in
 from madang.workspace.data.trees import FileTree, WorkTree
 
-PIPELINE = "dvc.yaml"
+__all__ = [
+    "PIPELINE", "Chosen", "Stage", "Target", "TrackedOut", "check_supported", "chosen", "outs_of", "owner_of",
+    "read_file", "resolve", "stages", "tracked", "upstream",
+]  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class TrackedOut:
-    """One tracked path."""
-
-    path: str  # absolute
-    dvc_file: str  # absolute path of the file that tracks it
-    entry: OutEntry
-    is_import: bool = False  # its bytes come from another data repository: they are fetched there, and never pushed
-
-    @property
-    def md5(self) -> str | None:
-        """Name of the recorded object; ``.dir`` at its end for a folder; None when nothing was recorded."""
-        return self.entry.md5
-
-    @property
-    def is_dir(self) -> bool:
-        """Whether a folder was recorded."""
-        return self.entry.md5 is not None and self.entry.md5.endswith(".dir")
-
-    @property
-    def size(self) -> int | None:
-        """Recorded bytes."""
-        return self.entry.size
-
-    @property
-    def nfiles(self) -> int | None:
-        """Recorded number of files, for a folder."""
-        return self.entry.nfiles
+_MANY = 100_000  # parsed records that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +35,33 @@ class Target:
 
     out: TrackedOut
     inside: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Chosen:
+    """A stage that the user named, or of which one path is meant."""
+
+    stage: Stage
+    path: str = ""  # absolute: only what is, or holds, this path; empty: all of the stage
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Chosen) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[str, str, str]:
+        return (self.stage.file, self.stage.name, self.path)
+
+    def targets(self) -> Iterator[Target]:
+        """The tracked paths that are meant."""
+        for out in self.stage.outs:
+            if not is_local(out.path):
+                continue
+            if not self.path or self.path == out.path:
+                yield Target(out)
+            elif self.path.startswith(out.path + os.sep):
+                yield Target(out, self.path[len(out.path) + 1 :])
 
 
 def read_file(path: str, text: bytes | None = None) -> DvcFile:
@@ -75,12 +83,7 @@ def read_file(path: str, text: bytes | None = None) -> DvcFile:
 
 def outs_of(path: str, text: bytes | None = None) -> list[TrackedOut]:
     """The tracked paths of one ``.dvc`` file. Arguments and errors as `read_file`."""
-    parsed = read_file(path, text)
-    folder = os.path.join(os.path.dirname(path), parsed.wdir)
-    is_import = any("repo" in dep for dep in parsed.deps)
-    return [
-        TrackedOut(os.path.normpath(os.path.join(folder, entry.path)), path, entry, is_import) for entry in parsed.outs
-    ]
+    return list(stage_of(path, read_file(path, text)).outs)
 
 
 def check_supported(out: TrackedOut) -> None:
@@ -97,55 +100,84 @@ def check_supported(out: TrackedOut) -> None:
         raise Incompatible(f"{out.dvc_file} belongs to a version-aware remote.", hint="Use dvc for this file.")
 
 
-def tracked(repository: Repository, top: str | None = None, *, tree: FileTree | None = None) -> list[TrackedOut]:
-    """Every tracked path at or below ``top`` (absolute; default: the whole repository), in the order of the files.
+def stages(repository: Repository, top: str | None = None, *, tree: FileTree | None = None) -> list[Stage]:
+    """Every stage at or below ``top`` (absolute; default: the whole repository), in the order of the files.
 
     ``tree`` is where the records are read, by default the work tree. Paths are always those of the work tree.
 
     Raises:
         InvalidInput: a file that cannot be read.
     """
-    found: list[TrackedOut] = []
-    repository.pipelines.clear()
     where = tree or WorkTree(repository)
     start = repository.relative(top).replace(os.sep, "/") if top else ""
-    for path, text in _dvc_files(repository, where, "" if start == "." else start, found):
-        found.extend(outs_of(os.path.join(repository.root, path), text))
-    return sorted(found, key=lambda out: out.dvc_file)
+    found: list[Stage] = []
+    known: set[str] = set()
+    for path, body in _files(repository, where, "" if start == "." else start, known):
+        here = _stages_in(repository, where, path, body)
+        known.update(out.path for stage in here for out in stage.outs)
+        found.extend(here)
+    return sorted(found, key=lambda stage: stage.file)
 
 
-def _dvc_files(
-    repository: Repository, tree: FileTree, start: str, found: list[TrackedOut]
-) -> Iterator[tuple[str, bytes]]:
-    """Walks down, but not into tracked folders: ``found`` is filled by the caller meanwhile."""
+def tracked(repository: Repository, top: str | None = None, *, tree: FileTree | None = None) -> list[TrackedOut]:
+    """Every tracked path: of ``.dvc`` files and of stages of pipelines. Arguments and errors as `stages`."""
+    return [out for stage in stages(repository, top, tree=tree) for out in stage.outs if is_local(out.path)]
+
+
+def _stages_in(repository: Repository, tree: FileTree, path: str, body: bytes) -> list[Stage]:
+    if not _is_dvc_file(posixpath.basename(path)):
+        return stages_in(repository, tree, path, body)  # it depends on other files, too
+    kept = repository.parsed
+    if (path, body) not in kept:
+        if len(kept) > _MANY:
+            kept.clear()
+        kept[path, body] = stages_in(repository, tree, path, body)
+    found: list[Stage] = kept[path, body]
+    return found
+
+
+def _files(repository: Repository, tree: FileTree, start: str, known: set[str]) -> Iterator[tuple[str, bytes]]:
+    """Walks down, but not into tracked folders: ``known`` is filled by the caller meanwhile."""
+    rules = GitRules(repository.git_root if not tree.revision else None)
     waiting = [(start, _rules_above(tree, start))]
-    while waiting:
-        folder, ignore = waiting.pop()
-        entries = tree.entries(folder)
-        prefix = f"{folder}/" if folder else ""
-        if any(entry.name == IGNORE_FILE for entry in entries):
-            ignore = _with_rules_of(tree, ignore, folder)
-        for entry in entries:
-            if entry.name == PIPELINE:
-                repository.pipelines.append(os.path.join(repository.root, folder, entry.name))
-            elif (
-                not entry.is_dir
-                and _is_dvc_file(entry.name)
-                and not (ignore and ignore.hides(prefix + entry.name, False))
-            ):
-                text = tree.read(prefix + entry.name)
-                if text is not None:
-                    yield prefix + entry.name, text
-        known = {out.path for out in found}
-        waiting.extend(
-            (prefix + entry.name, ignore)
-            for entry in entries
-            if entry.is_dir
-            and entry.name not in HIDDEN_FOLDERS
-            and not (ignore and ignore.hides(prefix + entry.name, True))
-            and os.path.join(repository.root, prefix + entry.name) not in known
-            and not tree.exists(f"{prefix}{entry.name}/.dvc")
-        )
+    try:
+        while waiting:
+            folder, ignore = waiting.pop()
+            entries = tree.entries(folder)
+            prefix = f"{folder}/" if folder else ""
+            if any(entry.name == IGNORE_FILE for entry in entries):
+                ignore = _with_rules_of(tree, ignore, folder)
+            files = [entry.name for entry in entries if not entry.is_dir and _is_record(entry.name)]
+            for name in _seen(repository, rules, ignore, prefix, files, is_dir=False):
+                body = tree.read(prefix + name)
+                if body is not None:
+                    yield prefix + name, body
+            folders = [
+                entry.name
+                for entry in entries
+                if entry.is_dir
+                and entry.name not in HIDDEN_FOLDERS
+                and os.path.join(repository.root, prefix + entry.name) not in known
+                and not tree.exists(f"{prefix}{entry.name}/.dvc")
+            ]
+            seen = _seen(repository, rules, ignore, prefix, folders, is_dir=True)
+            waiting.extend((prefix + name, ignore) for name in seen)
+    finally:
+        rules.close()
+
+
+def _seen(
+    repository: Repository, rules: GitRules, ignore: Ignore, prefix: str, names: Sequence[str], *, is_dir: bool
+) -> list[str]:
+    """Those of the names in one folder that neither ``.dvcignore`` nor git ignores."""
+    left = [name for name in names if not (ignore and ignore.hides(prefix + name, is_dir))]
+    below = os.path.join(repository.root, prefix)
+    ignored = rules.ignored([below + name + ("/" if is_dir else "") for name in left])
+    return [name for name, hidden in zip(left, ignored, strict=True) if not hidden]
+
+
+def _is_record(name: str) -> bool:
+    return name == PIPELINE or _is_dvc_file(name)
 
 
 def _is_dvc_file(name: str) -> bool:
@@ -167,63 +199,157 @@ def _with_rules_of(tree: FileTree, ignore: Ignore, folder: str) -> Ignore:
 
 
 def resolve(
-    repository: Repository, targets: Sequence[str], *, recursive: bool = False, tree: FileTree | None = None
+    repository: Repository,
+    targets: Sequence[str],
+    *,
+    recursive: bool = False,
+    with_deps: bool = False,
+    tree: FileTree | None = None,
 ) -> list[Target]:
-    """What the user named: tracked paths, ``.dvc`` files, paths inside tracked folders, with ``recursive`` any folder.
+    """The tracked paths that the user named; see `chosen`. Each comes once, and none inside one that is named whole.
 
-    Nothing named means everything. Each out comes once; a path inside one that is named whole is left out. ``tree`` is
+    Raises:
+        NotFound: a name that is nothing of these.
+    """
+    found: dict[tuple[str, str], Target] = {}
+    for one in chosen(repository, targets, recursive=recursive, with_deps=with_deps, tree=tree):
+        for target in one.targets():
+            found[target.out.path, target.inside] = target
+    whole = {path for path, inside in found if not inside}
+    return [target for target in found.values() if not target.inside or target.out.path not in whole]
+
+
+def chosen(
+    repository: Repository,
+    targets: Sequence[str],
+    *,
+    recursive: bool = False,
+    with_deps: bool = False,
+    tree: FileTree | None = None,
+) -> list[Chosen]:
+    """What the user named: ``.dvc`` files, ``dvc.yaml`` (also ``dvc.yaml:stage``), stages and groups of the present
+    folder's pipeline, tracked paths, paths inside tracked folders, with ``recursive`` any folder.
+
+    Nothing named means everything. With ``with_deps`` the stages that make what these read come as well. ``tree`` is
     where the records are read, by default the work tree.
 
     Raises:
-        NotFound: a name that is none of these.
+        NotFound: a name that is none of these. InvalidInput: a file that cannot be read.
     """
-    where = tree or WorkTree(repository)
+    search = _Search(repository, tree or WorkTree(repository))
     if not targets:
-        return [Target(out) for out in tracked(repository, tree=where)]
-    everything: list[TrackedOut] | None = None
-    chosen: dict[tuple[str, str], Target] = {}
-    for name in targets:
-        path = os.path.abspath(name)
-        direct = _direct(repository, where, path)
-        if not direct:
-            if everything is None:
-                everything = tracked(repository, tree=where)
-            direct = _among(path, everything, recursive)
-        if not direct:
+        return [Chosen(stage) for stage in search.everything]
+    found = [one for name in targets for one in search.named(name, recursive)]
+    if with_deps:
+        found.extend(Chosen(stage) for stage in upstream([one.stage for one in found], search.everything))
+    return list(dict.fromkeys(found))
+
+
+def upstream(start: Sequence[Stage], everything: Sequence[Stage]) -> list[Stage]:
+    """The stages that make what these stages read, directly or not; without themselves."""
+    makers = sorted((out.path, index) for index, stage in enumerate(everything) for out in stage.outs)
+    given = {(stage.file, stage.name) for stage in start}
+    found: dict[int, Stage] = {}
+    waiting = list(start)
+    while waiting:
+        stage = waiting.pop()
+        for path in {dep.path for dep in stage.deps if dep.source is None}:
+            for index in _makers_of(path, makers):
+                maker = everything[index]
+                if index not in found and (maker.file, maker.name) not in given:
+                    found[index] = maker
+                    waiting.append(maker)
+    return [found[index] for index in sorted(found)]
+
+
+def _makers_of(path: str, makers: Sequence[tuple[str, int]]) -> Iterator[int]:
+    """Whoever makes the path, a folder above it or something inside it."""
+    at = bisect_left(makers, (path, 0))
+    while at < len(makers) and (makers[at][0] == path or makers[at][0].startswith(path)):
+        if makers[at][0] == path or makers[at][0].startswith(path + os.sep):
+            yield makers[at][1]
+        at += 1
+    above = os.path.dirname(path)
+    while above != os.path.dirname(above):
+        at = bisect_left(makers, (above, 0))
+        while at < len(makers) and makers[at][0] == above:
+            yield makers[at][1]
+            at += 1
+        above = os.path.dirname(above)
+
+
+class _Search:
+    """Finds what names mean; everything is read only when a name needs it."""
+
+    def __init__(self, repository: Repository, tree: FileTree) -> None:
+        self.repository = repository
+        self.tree = tree
+
+    @cached_property
+    def everything(self) -> list[Stage]:
+        return stages(self.repository, tree=self.tree)
+
+    def named(self, name: str, recursive: bool) -> list[Chosen]:
+        """What one name means. Raises `NotFound`."""
+        found = self._file(name) or (self._folder(name) if recursive else [])
+        found = found or self._stage(PIPELINE, name) or self._beside(os.path.abspath(name))
+        found = found or self._among(os.path.abspath(name))
+        if not found:
             raise NotFound(
-                f"{name!r} is neither tracked data nor a .dvc file.", hint="madang status lists what is tracked."
+                f"{name!r} is neither tracked data nor a stage or a .dvc file.",
+                hint="madang status lists what is tracked.",
             )
-        for target in direct:
-            chosen[target.out.path, target.inside] = target
-    whole = {path for path, inside in chosen if not inside}
-    return [target for target in chosen.values() if not target.inside or target.out.path not in whole]
+        return found
 
+    def _file(self, name: str) -> list[Chosen]:
+        head, at, key = name.partition("@")
+        path, colon, stage = head.rpartition(":")
+        if colon and posixpath.basename(path) == PIPELINE:
+            return self._stage(path, stage + at + key, is_named=True)
+        base = os.path.basename(name)
+        if not _is_record(base):
+            return []
+        body = self._read(os.path.abspath(name))
+        return [] if body is None else [Chosen(stage) for stage in self._in(os.path.abspath(name), body)]
 
-def _direct(repository: Repository, tree: FileTree, path: str) -> list[Target]:
-    if _is_dvc_file(os.path.basename(path)):
-        text = _read(repository, tree, path)
-        if text is not None:
-            return [Target(out) for out in outs_of(path, text)]
-    beside = path + dvcfile.SUFFIX
-    text = _read(repository, tree, beside)
-    return [] if text is None else [Target(out) for out in outs_of(beside, text) if out.path == path]
+    def _stage(self, file: str, name: str, *, is_named: bool = False) -> list[Chosen]:
+        """A stage, or the stages of a group, of one ``dvc.yaml``."""
+        path = os.path.abspath(file)
+        body = self._read(path)
+        if body is None or not name:
+            return []
+        pipeline = PipelineFile(self.repository, self.tree, self._relative(path), body)
+        names = pipeline.pipeline.group(name) or ([name] if name in pipeline.pipeline or is_named else [])
+        return [Chosen(pipeline.stage(one)) for one in names]
 
+    def _beside(self, path: str) -> list[Chosen]:
+        beside = path + dvcfile.SUFFIX
+        body = self._read(beside)
+        if body is None:
+            return []
+        return [Chosen(one, path) for one in self._in(beside, body) if any(out.path == path for out in one.outs)]
 
-def _read(repository: Repository, tree: FileTree, path: str) -> bytes | None:
-    if not path.startswith(repository.root.rstrip(os.sep) + os.sep):
-        return None
-    return tree.read(repository.relative(path).replace(os.sep, "/"))
+    def _among(self, path: str) -> list[Chosen]:
+        for stage in self.everything:
+            for out in stage.outs:
+                if path == out.path or path.startswith(out.path + os.sep):
+                    return [Chosen(stage, path)]
+        return []
 
+    def _folder(self, name: str) -> list[Chosen]:
+        path = os.path.abspath(name).rstrip(os.sep) + os.sep
+        return [Chosen(stage) for stage in self.everything if stage.file.startswith(path)]
 
-def _among(path: str, everything: Sequence[TrackedOut], recursive: bool) -> list[Target]:
-    for out in everything:
-        if path == out.path:
-            return [Target(out)]
-        if path.startswith(out.path + os.sep):
-            return [Target(out, path[len(out.path) + 1 :])]
-    if recursive:
-        return [Target(out) for out in everything if out.dvc_file.startswith(path.rstrip(os.sep) + os.sep)]
-    return []
+    def _in(self, path: str, body: bytes) -> list[Stage]:
+        return _stages_in(self.repository, self.tree, self._relative(path), body)
+
+    def _relative(self, path: str) -> str:
+        return self.repository.relative(path).replace(os.sep, "/")
+
+    def _read(self, path: str) -> bytes | None:
+        if not path.startswith(self.repository.root.rstrip(os.sep) + os.sep):
+            return None
+        return self.tree.read(self._relative(path))
 
 
 def owner_of(path: str, everything: Sequence[TrackedOut]) -> TrackedOut | None:

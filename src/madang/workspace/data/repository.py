@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from hashlib import blake2b
+from typing import Any
 
 from madang.errors import ConfigError, NotAWorkspace
 from madang.formats.store import find_repository
@@ -49,7 +50,7 @@ class Repository:
         self.dvc_dir = os.path.join(self.root, DVC_DIR)
         self.tmp_dir = os.path.join(self.dvc_dir, "tmp")
         self.private_dir = os.path.join(self.tmp_dir, "madang")
-        self.pipelines: list[str] = []  # dvc.yaml files met while looking for tracked data
+        self.parsed: dict[tuple[str, bytes], Any] = {}  # records by path and bytes: commits share most of them
         self._cache_dir = cache_dir
 
     @cached_property
@@ -110,14 +111,20 @@ _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre
 
 def on_network(path: str, mounts: str = "/proc/self/mounts") -> bool:
     """Whether a path lies on a file system that other machines write to as well; False where nothing tells."""
+    kind = mount_of(path, mounts)[1]
+    return kind in _NETWORK or kind.startswith(("fuse.sshfs", "fuse.gluster", "fuse.ceph", "fuse.juicefs"))
+
+
+def mount_of(path: str, mounts: str = "/proc/self/mounts") -> tuple[str, str]:
+    """(device, kind) of the file system that a path lies on; empty texts where nothing tells."""
     try:
         with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
             lines = [line.split(" ") for line in file]
     except OSError:
-        return False
-    best = ("", "")
+        return "", ""
+    longest, found = "", ("", "")
     for fields in lines:
         point = fields[1].replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").rstrip("/")
-        if (path == point or path.startswith(point + "/")) and len(point) >= len(best[0]):
-            best = (point, fields[2])
-    return best[1] in _NETWORK or best[1].startswith(("fuse.sshfs", "fuse.gluster", "fuse.ceph", "fuse.juicefs"))
+        if (path == point or path.startswith(point + "/")) and len(point) >= len(longest):
+            longest, found = point, (fields[0], fields[2])
+    return found
