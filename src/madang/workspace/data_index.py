@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from madang.errors import NotFound
 from madang.workspace.data import hashing, outs, progress
 from madang.workspace.data.checkout import Report, checkout, raise_if_incomplete
+from madang.workspace.data.legacy import place_of
 from madang.workspace.data.outs import Target, TrackedOut
 from madang.workspace.data.repository import Repository, find_root
 
@@ -83,14 +84,14 @@ class Repo:
             return None
         inside = path[len(out.path) + 1 :]
         recorded = self.files_of(out).get(inside) if out.is_dir else out.md5 if not inside else None
-        return FileDigest(path, hashing.file_md5(self.repository.state, path), recorded, out, inside)
+        return FileDigest(path, hashing.file_md5(place_of(self.repository, out).state, path), recorded, out, inside)
 
     def files_of(self, out: TrackedOut) -> dict[str, str]:
         """What is recorded of a tracked folder: MD5 by path; nothing when the cache lacks its listing."""
         assert out.md5 is not None
         if out.md5 not in self._listings:
             try:
-                self._listings[out.md5] = self.repository.cache.listing(out.md5)
+                self._listings[out.md5] = place_of(self.repository, out).cache.listing(out.md5)
             except NotFound:
                 self._listings[out.md5] = {}
         return self._listings[out.md5]
@@ -111,9 +112,9 @@ class Repo:
             Incompatible: data that this release cannot handle.
         """
         missing = []
-        cache = self.repository.cache
         for out in self._outs_at(worktree_root):
             assert out.md5 is not None
+            cache = place_of(self.repository, out).cache
             needed = {out.path: out.md5}
             if out.is_dir:
                 try:

@@ -150,7 +150,7 @@ def _write(dvc_file: str, owner: TrackedOut | None, content: Content, name: str,
             before = file.read()
         entry = owner.entry
         recorded = (entry.md5, entry.size, entry.nfiles, entry.isexec)
-        if recorded == (content.md5, content.size, content.nfiles, content.isexec):
+        if not owner.is_legacy and recorded == (content.md5, content.size, content.nfiles, content.isexec):
             return
         text = dvcfile.updated(before, dvc_file, {entry.path: content})
     write_file(dvc_file, text.encode(), aside=done.aside.new_path())
@@ -227,6 +227,10 @@ def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Wor
     cache, state = repository.cache, repository.state
     # Read again: a path that was added just before may have changed it.
     owner = next(out for out in outs_of(owner.dvc_file) if out.path == owner.path)
+    if owner.is_legacy:
+        raise Refused(
+            f"{owner.dvc_file} was written by dvc 2.", hint=f"madang add {os.path.relpath(owner.path)} converts it."
+        )
     if owner.md5 is None or not owner.is_dir:
         raise Refused(f"{path} is inside {owner.path}, which is tracked as one file.")
     inside = path[len(owner.path) + 1 :]

@@ -17,6 +17,7 @@ from madang.errors import CorruptData, NotFound, Refused
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import hashing, progress, undoing
 from madang.workspace.data.cache import Cache
+from madang.workspace.data.legacy import place_of
 from madang.workspace.data.links import Linker, linker
 from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import Target, TrackedOut, check_supported
@@ -31,6 +32,7 @@ from madang.workspace.data.state import SETTLED_NS, FileKey, key_of, settled
 class Plan:
     """What has to happen to one tracked path."""
 
+    place: Repository  # as it is for this path: data of dvc 2 has a hash and a cache of its own
     out: TrackedOut
     write: dict[str, str] = field(default_factory=dict)  # path below it ("" for the file itself) → md5
     remove: list[str] = field(default_factory=list)  # paths below it
@@ -76,9 +78,10 @@ def checkout(
         check_supported(target.out)
     report = Report()
     with hold(repository, [target.out.path for target in wanted]):
-        plans = [plan for target in wanted if (plan := _plan(repository, target, report, meter)) is not None]
+        planned = (_plan(place_of(repository, target.out), target, report, meter) for target in wanted)
+        plans = [plan for plan in planned if plan is not None]
         for plan in plans:
-            _check_objects(repository, plan, report, meter)
+            _check_objects(plan, report, meter)
         lost = [path for plan in plans for path in plan.unsaved if _is_in_the_way(plan, path)]
         if lost and not force:
             shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
@@ -90,7 +93,7 @@ def checkout(
             report.kept = undoing.keep(repository, lost, command)
         maker = linker(repository)
         for plan in plans:
-            _apply(repository, plan, maker, report, meter)
+            _apply(plan, maker, report, meter)
     return report
 
 
@@ -116,7 +119,7 @@ def _plan(repository: Repository, target: Target, report: Report, meter: progres
 
 def _plan_file(repository: Repository, out: TrackedOut) -> Plan | None:
     assert out.md5 is not None
-    plan = Plan(out, existed=os.path.lexists(out.path))
+    plan = Plan(repository, out, existed=os.path.lexists(out.path))
     if os.path.isdir(out.path) and not os.path.islink(out.path):
         plan.unsaved = [out.path]  # it may hold ignored files, too: kept as a whole
     elif os.path.exists(out.path):
@@ -143,7 +146,7 @@ def _set_exec_bit(out: TrackedOut) -> None:
 def _plan_folder(
     repository: Repository, out: TrackedOut, recorded: dict[str, str], inside: str, meter: progress.Meter
 ) -> Plan | None:
-    plan = Plan(out, existed=os.path.lexists(out.path), whole={} if inside else recorded)
+    plan = Plan(repository, out, existed=os.path.lexists(out.path), whole={} if inside else recorded)
     if not plan.existed:
         plan.write = dict(recorded)
         return plan
@@ -189,9 +192,9 @@ def _look_at_what_goes(repository: Repository, plan: Plan, hashes: hashing.Hashe
     plan.unsaved += unsaved(repository.cache, files)
 
 
-def _check_objects(repository: Repository, plan: Plan, report: Report, meter: progress.Meter) -> None:
+def _check_objects(plan: Plan, report: Report, meter: progress.Meter) -> None:
     """Find out which objects are missing or damaged, before anything is touched."""
-    cache, out = repository.cache, plan.out
+    cache, out = plan.place.cache, plan.out
     found = cache.look(set(plan.write.values()))
     with meter(sum(key.size for key in found.keys.values()), "B", f"checking {os.path.basename(out.path)}") as advance:
         wrong = cache.verify(found.keys, advance)
@@ -207,7 +210,7 @@ def _is_in_the_way(plan: Plan, path: str) -> bool:
     return md5 is None or md5 not in plan.absent
 
 
-def _apply(repository: Repository, plan: Plan, maker: Linker, report: Report, meter: progress.Meter) -> None:
+def _apply(plan: Plan, maker: Linker, report: Report, meter: progress.Meter) -> None:
     out = plan.out
     todo = {name: md5 for name, md5 in plan.write.items() if md5 not in plan.absent}
     if plan.existed and not todo and plan.write and not plan.remove:
@@ -219,10 +222,10 @@ def _apply(repository: Repository, plan: Plan, maker: Linker, report: Report, me
             report.deleted.append(_below(out.path, name))
     if todo or not plan.write:
         with meter(len(todo), "files", f"checking out {os.path.basename(out.path)}") as advance:
-            _write(repository, plan, todo, maker, advance)
+            _write(plan, todo, maker, advance)
     _report_written(plan, todo, modified, report)
     if plan.made:
-        _remember(repository, plan, whole=bool(plan.whole) and not plan.absent)
+        _remember(plan, whole=bool(plan.whole) and not plan.absent)
 
 
 def _report_written(plan: Plan, todo: dict[str, str], modified: set[str], report: Report) -> None:
@@ -236,8 +239,8 @@ def _report_written(plan: Plan, todo: dict[str, str], modified: set[str], report
         report.modified.append(path)
 
 
-def _write(repository: Repository, plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Advance) -> None:
-    out, cache = plan.out, repository.cache
+def _write(plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Advance) -> None:
+    out, repository, cache = plan.out, plan.place, plan.place.cache
     above = os.path.dirname(out.path)
     os.makedirs(above, exist_ok=True)
     os.makedirs(repository.private_dir, exist_ok=True)
@@ -320,12 +323,12 @@ def _below(top: str, name: str) -> str:
     return f"{top}/{name}" if name else top
 
 
-def _remember(repository: Repository, plan: Plan, *, whole: bool) -> None:
+def _remember(plan: Plan, *, whole: bool) -> None:
     """Trust what was just made, so that the next look reads nothing.
 
     A file counts only when it is still as it was when it was made, and when a later change would show in its times.
     """
-    state, out = repository.state, plan.out
+    repository, state, out = plan.place, plan.place.state, plan.out
     time.sleep(SETTLED_NS / 1e9)
     if not out.is_dir:
         key = key_of(os.stat(out.path))

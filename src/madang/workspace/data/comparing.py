@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from madang.workspace.data import progress
 from madang.workspace.data.hashing import current_content
+from madang.workspace.data.legacy import place_of
 from madang.workspace.data.outs import Target, TrackedOut, check_supported
 from madang.workspace.data.repository import Repository
 
@@ -38,9 +39,10 @@ def changes(repository: Repository, targets: Iterable[Target], meter: progress.M
 def _state_of(repository: Repository, out: TrackedOut, meter: progress.Meter) -> str | None:
     if out.md5 is None:
         return "new" if os.path.lexists(out.path) else "deleted"
-    if out.entry.cache and not is_cached(repository, out.md5):
+    place = place_of(repository, out)
+    if out.entry.cache and not is_cached(place, out.md5):
         return "not in cache"
-    content = current_content(repository, out.path, meter)
+    content = current_content(place, out.path, meter)
     if content is None:
         return "deleted"
     return None if content.md5 == out.md5 else "modified"

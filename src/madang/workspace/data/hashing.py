@@ -10,8 +10,9 @@ from madang.errors import NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import progress
+from madang.workspace.data.folding import reader_of
 from madang.workspace.data.parallel import each
-from madang.workspace.data.reading import Hashed, hash_file
+from madang.workspace.data.reading import Hashed
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.scan import Tree, rules_above, scan_tree
 from madang.workspace.data.state import FileKey, State, TreeRow, key_of
@@ -46,14 +47,14 @@ def complete_hashes(state: State, folder: str, hashes: Hashes, advance: Callable
     Raises:
         Conflict: a file changed while it was read. NotFound: one vanished.
     """
-    unknown = hashes.unknown()
-    paths = hashes.tree.paths
+    unknown, paths = hashes.unknown(), hashes.tree.paths
+    read_file = reader_of(state)
     rows: list[tuple[FileKey, str]] = []
 
     def read(index: int) -> Hashed:
         path = f"{folder}/{paths[index]}"
         try:
-            return hash_file(path, advance=advance)
+            return read_file(path, advance)
         except FileNotFoundError:
             raise NotFound(f"{path} vanished while it was read.", hint="Repeat the command.") from None
 
@@ -109,7 +110,7 @@ def file_md5(state: State, path: str, found: os.stat_result | None = None) -> st
     known = state.files([key]).get((key.dev, key.ino))
     if known is not None:
         return known
-    hashed = hash_file(path)
+    hashed = reader_of(state)(path, None)
     if hashed.lasting:
         state.add_files([(hashed.key, hashed.md5)])
     return hashed.md5

@@ -1,55 +1,52 @@
-"""Objects as dvc 2 kept them: beside ``files/``, named by the MD5 of the bytes with the line ends of text folded."""
+"""Data as dvc 2 kept it: objects beside ``files/``, named by the MD5 of the bytes with the line ends of text folded."""
 
 from __future__ import annotations
 
+import filecmp
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from madang.formats.dvc.dos2unix import CHUNK, Dos2UnixMD5
 from madang.workspace.data.cache import Cache
-from madang.workspace.data.parallel import each
-from madang.workspace.data.reading import hash_file
+from madang.workspace.data.folding import hash_folded
+from madang.workspace.data.reading import Hashed, hash_file
 from madang.workspace.data.repository import Repository
-from madang.workspace.data.state import FileKey
+from madang.workspace.data.stages import TrackedOut
 
 
 class LegacyCache(Cache):
-    """The old objects in the folder of a cache. The state knows other hashes, so each is hashed when it is needed."""
+    """The old objects in the folder of a cache."""
 
     def __init__(self, repository: Repository) -> None:
-        cache = repository.cache
-        super().__init__(cache.folder, cache.state, os.path.join(repository.private_dir, "damaged"))
-        self.objects = cache.folder
+        folder = repository.cache.folder
+        super().__init__(folder, repository.folded_state, os.path.join(repository.private_dir, "damaged"))
+        self.objects = folder
 
-    def trusted(self, keys: dict[str, FileKey]) -> set[str]:
-        """None."""
-        return set()
+    def read(self, name: str, advance: Callable[[int], None]) -> Hashed:
+        """Hash an object as dvc 2 did: its own listings as they are. Raises `FileNotFoundError`."""
+        if name.endswith(".dir"):
+            return hash_file(self.path(name), advance=advance)
+        return hash_folded(self.path(name), advance)
 
-    def verify(self, keys: dict[str, FileKey], advance: Callable[[int], None]) -> set[str]:
-        """Hash the objects; set aside and return the wrong ones."""
-        wrong: set[str] = set()
-        for name, fits in zip(keys, each(self._fits, list(keys)), strict=True):
-            if not fits:
-                wrong.add(name)
-                if os.path.exists(self.path(name)):
-                    self.set_aside(name)
-            advance(keys[name].size)
-        return wrong
+    def saves(self, name: str, path: str) -> bool:
+        """Whether the object holds the very bytes: with other line ends a file has the same hash."""
+        return filecmp.cmp(self.path(name), path, shallow=False)
 
-    def _fits(self, name: str) -> bool:
-        try:
-            return name_of_file(self.path(name), name.endswith(".dir")) == name
-        except FileNotFoundError:
-            return False
 
-    def remember(self, names: Iterable[str]) -> None:
-        """Nothing is remembered."""
+class LegacyPlace(Repository):
+    """A repository as it is for data of dvc 2: the same work tree, the old hash and the old objects."""
 
-    def holds_all(self, name: str) -> bool:
-        """Whether a folder's listing and all objects in it are there (their bytes are not read)."""
-        if self.look([name]).missing:
-            return False
-        return not self.look(set(self.listing(name).values())).missing
+    def __init__(self, whole: Repository) -> None:
+        super().__init__(whole.root)
+        self.settings = whole.settings
+        self.git_root = whole.git_root
+        self.state = whole.folded_state
+        self.cache = LegacyCache(whole)
+
+
+def place_of(repository: Repository, out: TrackedOut) -> Repository:
+    """The repository as it is for a tracked path."""
+    return LegacyPlace(repository) if out.is_legacy else repository
 
 
 def name_of_file(path: str, is_listing: bool = False) -> str:

@@ -90,12 +90,8 @@ def check_supported(out: TrackedOut) -> None:
     """Refuse data that this release cannot handle rightly.
 
     Raises:
-        Incompatible: written by dvc 2, or kept under plain names in a cloud.
+        Incompatible: kept under plain names in a cloud.
     """
-    if out.entry.md5 is not None and out.entry.hash_name is None:
-        raise Incompatible(
-            f"{out.dvc_file} was written by dvc 2.", hint="Convert the repository once: dvc cache migrate --dvc-files"
-        )
     if out.entry.per_file:
         raise Incompatible(f"{out.dvc_file} belongs to a version-aware remote.", hint="Use dvc for this file.")
 

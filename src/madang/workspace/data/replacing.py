@@ -15,7 +15,7 @@ def unsaved(cache: Cache, files: Mapping[str, str]) -> list[str]:
     found = cache.look(set(files.values()))
     wrong = cache.verify(found.keys, lambda _: None)
     lost = wrong.union(found.missing)
-    return [path for path, md5 in files.items() if md5 in lost]
+    return [path for path, md5 in files.items() if md5 in lost or not cache.saves(md5, path)]
 
 
 def hidden(top: str, names: Iterable[str]) -> list[str]:

@@ -71,6 +71,15 @@ class Repository:
     @cached_property
     def state(self) -> State:
         """What was hashed before."""
+        return State(os.path.join(self._state_folder, "state.db"))
+
+    @cached_property
+    def folded_state(self) -> State:
+        """The same with the hash of dvc 2."""
+        return State(os.path.join(self._state_folder, "folded.db"), folds=True)
+
+    @cached_property
+    def _state_folder(self) -> str:
         folder = self.private_dir
         if self.git_root is not None:
             folder = os.path.join(find_repository(self.git_root)[1], "madang")
@@ -78,7 +87,7 @@ class Repository:
             home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
             mark = blake2b(os.fsencode(self.root), digest_size=12).hexdigest()
             folder = os.path.join(home, "madang", "data", mark)
-        return State(os.path.join(folder, "state.db"))
+        return folder
 
     @cached_property
     def cache(self) -> Cache:
@@ -99,9 +108,11 @@ class Repository:
         return os.path.relpath(path, self.root)
 
     def close(self) -> None:
-        """Give back the state's connection and end the git process."""
+        """Give back the states' connections and end the git process."""
         if "state" in self.__dict__:
             self.state.close()
+        if "folded_state" in self.__dict__:
+            self.folded_state.close()
         if "git_objects" in self.__dict__:
             self.git_objects.close()
 

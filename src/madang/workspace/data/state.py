@@ -77,8 +77,10 @@ def settled(mtime: int, ctime: int, now: int) -> bool:
 class State:
     """The database of one repository. Any failure of it only costs time: the files are hashed again. Thread-safe."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, folds: bool = False) -> None:
+        """``folds`` says that the hashes are those of dvc 2, of bytes with folded line ends."""
         self.path = path
+        self.folds = folds
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.RLock()
 
