@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -17,8 +18,11 @@ from madang.client.reader import HubReader
 from madang.client.sync import check, same, sync
 from madang.domain.query import Compare, Field, Order, RunQuery
 from madang.domain.runs import RunChange
+from madang.domain.series import Series
 from madang.domain.versions import Entry
 from madang.errors import Conflict, InvalidInput, MadangError, NotFound, Unauthenticated
+from madang.formats import native
+from madang.formats.wire import exact
 from madang.testing.written_store import WrittenStore
 from madang.wiring import local_reader
 
@@ -89,6 +93,25 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("MADANG_TOKEN", "MADANG_HUB"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+class Paged:
+    """Answers the question for all series of two runs one series at a time."""
+
+    def send(self, method: str, path: tuple[str, ...], body: dict[str, Any], kind: type) -> native.HistoryBody:
+        names = ["r:a", "r:b", "s:a"]
+        cursor = body.get("cursor", "")
+        place = names.index(cursor) + 1 if cursor else 0
+        run, key = names[place].split(":")
+        one = native.series(Series(key, "int", [0], [0], [place], 1), exact)
+        return native.HistoryBody({run: {key: one}}, names[place] if place < 2 else "")
+
+
+def test_all_pages_of_a_history_are_read() -> None:
+    """A hub gives the series of a wide run in pages; the reader has them all."""
+    found = HubReader(cast(HubClient, Paged())).history(["r", "s"])
+    values = {run: {key: item.values for key, item in table.items()} for run, table in found.items()}
+    assert values == {"r": {"a": [0], "b": [1]}, "s": {"a": [2]}}
 
 
 def test_what_is_read_there_is_what_is_read_here(store: WrittenStore, shared: Hub) -> None:

@@ -18,6 +18,7 @@ from tests.server import loops
 from tests.server.people import BASE, bearer
 
 from madang.config import HubConfig
+from madang.edges.native import runs
 from madang.edges.native.uploads import whole_frames
 from madang.formats import segment as codec
 from madang.formats.segment import CHAIN_START, frame
@@ -250,3 +251,34 @@ def test_the_registry(hub: TestClient) -> None:
     assert hub.get("/api/v1/models").json()["models"][0]["aliases"]["production"] == 2
     assert hub.patch(f"{where}/v1", json={"description": "old", "tags": {"a": "b"}}).json()["description"] == "old"
     assert hub.get(f"{where}/v9").status_code == 404
+
+
+def test_a_run_of_very_many_keys_is_read_by_pages(hub: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many series runs have, one answer holds a bounded number of them; together the pages have all."""
+    monkeypatch.setattr(runs, "MAX_SERIES", 5)
+    wide = {f"키:{number}": number for number in range(12)}
+    ids = []
+    for metrics in (wide, {}, {"x": 1}, wide):
+        ids.append(hub.post("/api/v1/projects/mine/runs", json={}).json()["id"])
+        if metrics:
+            hub.post(f"/api/v1/runs/{ids[-1]}/log", json={"metrics": metrics})
+    asked: dict[str, Any] = {"runs": ids}
+    found: dict[str, list[str]] = {}
+    pages = 0
+    while True:
+        body = hub.post("/api/v1/history", json=asked).json()
+        assert sum(map(len, body["runs"].values())) <= 5
+        for run, table in body["runs"].items():
+            found[run] = sorted([*found.get(run, []), *table])
+        pages += 1
+        if not body["next"]:
+            break
+        asked["cursor"] = body["next"]
+    assert found == {ids[0]: sorted(wide), ids[1]: [], ids[2]: ["x"], ids[3]: sorted(wide)}
+    assert pages == 5
+    where = f"/api/v1/runs/{ids[0]}/history"
+    page = hub.get(where).json()
+    assert (len(page["series"]), page["next"]) == (5, f"{ids[0]}:{sorted(wide)[4]}")
+    assert len(hub.get(where, params={"cursor": page["next"]}).json()["series"]) == 5
+    for wrong in ({"cursor": "9" * 32 + ":"}, {"cursor": page["next"], "keys": ["x"]}, {"keys": list(wide)}):
+        assert hub.post("/api/v1/history", json={"runs": ids, **wrong}).status_code == 400

@@ -81,14 +81,18 @@ class HubReader:
         max_step: int | None = None,
     ) -> dict[str, dict[str, Series]]:
         """See `Reader.history`."""
-        asked = {
+        asked: dict[str, Any] = {
             "runs": list(runs), "keys": None if keys is None else list(keys), "samples": samples,
             "min_step": min_step, "max_step": max_step,
         }  # fmt: skip
-        body = self._client.send("POST", ("history",), asked, native.HistoryBody)
-        return {
-            run: {key: native.read_series(key, item) for key, item in table.items()} for run, table in body.runs.items()
-        }
+        found: dict[str, dict[str, Series]] = {}
+        while True:
+            body = self._client.send("POST", ("history",), asked, native.HistoryBody)
+            for run, table in body.runs.items():
+                found.setdefault(run, {}).update({key: native.read_series(key, item) for key, item in table.items()})
+            if not body.next:
+                return found
+            asked["cursor"] = body.next
 
     def console(self, run: str, after: int = 0, limit: int = 1000, tail: bool = False) -> ConsolePage:
         """See `Reader.console`."""

@@ -37,6 +37,14 @@ class ConsolePage:
 
 
 @value
+class HistoryPage:
+    """Series by run and key. ``next`` is the cursor of the page after, empty at the end."""
+
+    series: dict[str, dict[str, Series]]
+    next: str = ""
+
+
+@value
 class NewPoints:
     """What a run has logged since ``cursor`` was given: points by key, and console lines."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from madang.domain import events
 from madang.domain.metrics import MetricSummary, definition_of
+from madang.domain.pages import HistoryPage
 from madang.domain.runs import RunRecord, SegmentInfo
 from madang.domain.series import ConsoleLine, Series
 from madang.domain.versions import Entry, PointerChange, VersionRecord
@@ -19,7 +20,7 @@ Number = int | float | str | None  # a text where JSON has no such number
 
 
 class Metric(Struct):
-    """What stands beside a run for one metric. ``numbers`` and ``total`` are in MessagePack only."""
+    """What stands beside a run for one metric. ``numbers``, ``total`` and ``rest`` are in MessagePack only."""
 
     last: Any = None
     step: int = 0
@@ -33,6 +34,7 @@ class Metric(Struct):
     count: int = 0
     numbers: int | UnsetType = UNSET
     total: float | UnsetType = UNSET
+    rest: list[float] | UnsetType = UNSET
 
 
 class Definition(Struct):
@@ -194,7 +196,7 @@ def metric(key: str, item: MetricSummary, definitions: dict[str, events.DefineMe
         item.count,
     )
     if plain is exact:
-        made.numbers, made.total = item.numbers, item.total
+        made.numbers, made.total, made.rest = item.numbers, item.total, list(item.rest) or UNSET
     return made
 
 
@@ -229,6 +231,7 @@ def _summary(item: Metric) -> MetricSummary:
         item.max_step,
         item.numbers if isinstance(item.numbers, int) else 0,
         item.total if isinstance(item.total, float) else 0.0,
+        () if isinstance(item.rest, UnsetType) else tuple(item.rest),
     )
 
 
@@ -328,15 +331,17 @@ class RowPage(Struct):
 
 
 class HistoryBody(Struct):
-    """Series by run and key."""
+    """Series by run and key, and the cursor of the page after."""
 
     runs: dict[str, dict[str, SeriesBody]]
+    next: str = ""
 
 
 class SeriesTable(Struct):
-    """Series of one run by key."""
+    """Series of one run by key, and the cursor of the page after."""
 
     series: dict[str, SeriesBody]
+    next: str = ""
 
 
 class ConsoleBody(Struct):
@@ -359,6 +364,7 @@ class ChangesBody(Struct):
     changes: list[PointerChange]
 
 
-def history(found: Mapping[str, Mapping[str, Series]], plain: Plain) -> HistoryBody:
+def history(page: HistoryPage, plain: Plain) -> HistoryBody:
     """Series by run and key for the wire."""
-    return HistoryBody({run: {key: series(item, plain) for key, item in table.items()} for run, table in found.items()})
+    tables = {run: {key: series(item, plain) for key, item in table.items()} for run, table in page.series.items()}
+    return HistoryBody(tables, page.next)

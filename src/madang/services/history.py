@@ -141,8 +141,11 @@ class History:
             fresh = {n: item for n, item in found.items() if item[0].sequence >= first}
             if fresh:
                 lines[segment] = fresh
-        rows_of_run = self._records.segments.of_run(stored.number)
-        return News(points.series(None), lines, {row.id: row.sequence for row in rows_of_run})
+        return News(points.series(None), lines, self.reached(stored))
+
+    def reached(self, stored: StoredRun) -> dict[str, int]:
+        """The frame of each segment that comes next."""
+        return {row.id: row.sequence for row in self._records.segments.of_run(stored.number)}
 
     def console(
         self, stored: StoredRun, *, after: dict[str, int] | None = None, lines: dict[str, tuple[int, int]] | None = None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from madang.domain.access import Permission, Principal
 from madang.domain.lineage import DataUse
-from madang.domain.pages import ChangedPage, ConsolePage, NewPoints, RowPage, RunPage
+from madang.domain.pages import ChangedPage, ConsolePage, HistoryPage, NewPoints, RowPage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord, record
 from madang.domain.series import ConsoleLine, Series, sample
@@ -114,6 +114,44 @@ class Search:
             found[run] = {key: sample(_newer(item, since), samples) for key, item in series.items()}
         return found
 
+    def history_page(
+        self,
+        who: Principal,
+        runs: Sequence[str],
+        cursor: str,
+        most: int,
+        *,
+        samples: int | None = None,
+        min_step: int | None = None,
+        max_step: int | None = None,
+    ) -> HistoryPage:
+        """All series of some runs, ``most`` at a time: a run may have hundreds of thousands.
+
+        Raises:
+            NotFound: a run does not exist for the caller.
+            InvalidInput: the cursor does not belong to these runs.
+        """
+        self._tracking.catch_up(runs)
+        first, _, after = cursor.partition(":")
+        order = list(dict.fromkeys(runs))
+        if cursor and first not in order:
+            raise InvalidInput("The cursor does not belong to these runs.", hint="Start again without a cursor.")
+        stored = {run: self._stored(who, run) for run in order}
+        found: dict[str, dict[str, Series]] = {}
+        for run in order[order.index(first) if cursor else 0 :]:
+            keys = self._keys(stored[run], after if run == first else None)
+            part = keys[:most]
+            series = self._history.series(stored[run], part, min_step, max_step) if part else {}
+            found[run] = {key: sample(item, samples) for key, item in series.items()}
+            most -= len(part)
+            if len(part) < len(keys):
+                return HistoryPage(found, f"{run}:{part[-1] if part else ''}")
+        return HistoryPage(found)
+
+    def _keys(self, stored: StoredRun, after: str | None) -> list[str]:
+        found = self._records.runs.metric_keys(stored.state.project, [stored.number], "", 1 << 40)
+        return sorted(item.name for item in found if after is None or item.name > after)
+
     def console(self, who: Principal, run: str, after: int = 0, limit: int = 1000, tail: bool = False) -> ConsolePage:
         """Console lines with a number over ``after``: the first ``limit`` of them, or with ``tail`` the last."""
         if limit < 1:
@@ -151,6 +189,11 @@ class Search:
         """Runs touched after a revision, oldest first; go on from the revision of the answer until it has no runs."""
         projects = self._readable(who, None if project is None else (project,))
         return ChangedPage(*self._records.runs.changed(since, projects, limit))
+
+    def now(self, who: Principal, run: str) -> str:
+        """The cursor from which `new_points` tells only what comes after this moment."""
+        self._tracking.catch_up([run])
+        return _write_cursor(self._history.reached(self._stored(who, run)))
 
     def new_points(self, who: Principal, run: str, cursor: str = "") -> NewPoints:
         """What a run has logged since ``cursor`` was given; all of it with an empty one.

@@ -96,7 +96,7 @@ def _open_runs(call: NativeCall, names: list[str], resumed: str) -> dict[str, _P
     for name in names:
         run = search.run(call.who, name)
         # Without a place the stream begins now: the page has read the history already.
-        cursor = told.get(run.id) or search.new_points(call.who, run.id, "").cursor
+        cursor = told.get(run.id) or search.now(call.who, run.id)
         places[run.id] = _Place(cursor, "" if run.id in told else run.status)
     return places
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
+from madang.domain.pages import HistoryPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange
 from madang.edges.native.content import send_blob
@@ -117,13 +118,14 @@ def data_uses(call: NativeCall) -> Any:
 
 
 class HistoryBody(Struct, forbid_unknown_fields=True):
-    """Which series to read. ``keys`` null: all; ``samples`` null: every point."""
+    """Which series to read. ``keys`` null: all, page by page; ``samples`` null: every point."""
 
     runs: list[str]
     keys: list[str] | None = None
     samples: int | None = 1000
     min_step: int | None = None
     max_step: int | None = None
+    cursor: str = ""
 
 
 def histories(call: NativeCall) -> Any:
@@ -133,10 +135,19 @@ def histories(call: NativeCall) -> Any:
         raise InvalidInput(f"One request reads at most {MAX_SERIES} series.", hint="Ask for fewer runs or keys.")
     if body.samples is not None and body.samples < 1:
         raise InvalidInput("samples is at least 1, or null for every point.")
-    found = call.services.search.history(
-        call.who, body.runs, body.keys, samples=body.samples, min_step=body.min_step, max_step=body.max_step
-    )
+    found = _history(call, body)
     return native.history(found, call.plain)
+
+
+def _history(call: NativeCall, body: HistoryBody) -> HistoryPage:
+    search = call.services.search
+    if body.keys is None:
+        read = partial(search.history_page, call.who, body.runs, body.cursor, MAX_SERIES)
+        return read(samples=body.samples, min_step=body.min_step, max_step=body.max_step)
+    if body.cursor:
+        raise InvalidInput("A cursor goes with all keys.", hint="Leave out the keys or the cursor.")
+    some = partial(search.history, call.who, body.runs, body.keys)
+    return HistoryPage(some(samples=body.samples, min_step=body.min_step, max_step=body.max_step))
 
 
 def history(call: NativeCall) -> Any:
@@ -145,17 +156,14 @@ def history(call: NativeCall) -> Any:
     samples = call.optional("samples")
     if samples is not None and samples < 1:
         raise InvalidInput("samples is at least 1.", hint="Leave it out for every point.")
-    found = call.services.search.history(
-        call.who,
-        [name],
-        call.many("keys") or None,
-        samples=samples,
-        min_step=call.optional("min_step"),
-        max_step=call.optional("max_step"),
-    )
+    body = HistoryBody(
+        [name], call.many("keys") or None, samples, call.optional("min_step"), call.optional("max_step"),
+        call.text("cursor"),
+    )  # fmt: skip
+    page = _history(call, body)
     plain = call.plain
-    table = next(iter(found.values()), {})
-    return native.SeriesTable({key: native.series(item, plain) for key, item in table.items()})
+    table = next(iter(page.series.values()), {})
+    return native.SeriesTable({key: native.series(item, plain) for key, item in table.items()}, page.next)
 
 
 def console(call: NativeCall) -> Any:

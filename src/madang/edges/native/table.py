@@ -109,7 +109,7 @@ def _runs() -> list[Route]:
         ),
         _route(
             "GET", "/runs/{run}/history", runs.history, READ, "Series of one run", answer=native.SeriesTable,
-            query=(Param("keys", repeated=True), *_STEPS),
+            query=(Param("keys", repeated=True), *_STEPS, Param("cursor")),
         ),
         _route(
             "GET", "/runs/{run}/console", runs.console, READ, "Console lines", answer=native.ConsoleBody,
