@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import click
 
 from madang.cli import output, records
-from madang.cli.run_table import summary
+from madang.cli.run_table import not_whole, summary
 from madang.domain.runs import RunRecord
 
 _MANY = 30
@@ -43,8 +43,6 @@ def _facts(run: RunRecord) -> None:
     own = {key: text for key, text in run.tags.items() if not key.startswith("madang.")}
     _line("tags", ", ".join(f"{key}={text}" if text else key for key, text in sorted(own.items())))
     _line("notes", run.notes)
-    for what in run.damage:
-        _line("not whole", f"segment {what}")
     if run.seeds:
         _line("seeds", ", ".join(f"{key} {value}" for key, value in sorted(run.seeds.items())))
 
@@ -143,5 +141,5 @@ def _outcome(run: RunRecord) -> None:
                 click.echo(output.printable(line))
     if run.signal:
         click.echo(f"\nkilled by signal {run.signal}")
-    for text in run.damage:
-        click.echo(f"\ndamaged: {output.printable(text)}")
+    for text in not_whole(run):
+        click.echo(f"\n{output.printable(text)}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from madang.cli import output, records
 from madang.domain.compare import value_of
+from madang.domain.held import is_held
 from madang.domain.lineage import data_of
 from madang.domain.metrics import definition_of
 from madang.domain.query import Field
@@ -56,7 +57,7 @@ def print_runs(runs: Sequence[RunRecord], columns: list[Field], ordered_by: list
                 ids[run.id],
                 *([run.project] if len(projects) > 1 else []),
                 run.name,
-                f"{run.status}, damaged" if run.damage else run.status,
+                f"{run.status}, not whole" if run.damage else run.status,
                 records.ago(run.created_at),
                 records.span(run.duration / 1e6),
                 *(records.number(run.config.get(key)) for key in params),
@@ -66,10 +67,19 @@ def print_runs(runs: Sequence[RunRecord], columns: list[Field], ordered_by: list
     first = len(headers) - len(shown) - len(params)
     output.table(headers, rows, right=frozenset(range(first, len(headers))))
     for run in runs:
-        for text in run.damage:
-            output.note(
-                f"run {ids[run.id]} is damaged: {text}. What could be read is shown; restore the file from a copy."
-            )
+        for text in not_whole(run):
+            output.note(f"run {ids[run.id]}: {text}")
+
+
+def not_whole(run: RunRecord) -> list[str]:
+    """What of a run cannot be read here, and what to do about it."""
+    held = [text.partition(": ")[2] for text in run.damage if is_held(text)]
+    found = [
+        f"damaged: {text}. What could be read is shown; restore the file from a copy."
+        for text in run.damage
+        if not is_held(text)
+    ]
+    return found + [f"{held.count(text)} segments are not here: {text}" for text in dict.fromkeys(held)]
 
 
 def summary(run: RunRecord) -> dict[str, object]:

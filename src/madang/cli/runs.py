@@ -100,9 +100,6 @@ def list_runs(
             output.note("No run fits." if where or text or projects or data else f"No runs in {reader.place}.")
             return
         print_runs(page.runs, fields, [one.field for one in query.order], _METRICS_SHOWN)
-        for run in page.runs:
-            for what in dict.fromkeys(text.partition(": ")[2] for text in run.damage):
-                output.note(f"run {run.id[:8]} is not whole: {what}")
         if page.next:
             output.note(f"{len(page.runs)} of {page.total} runs; more with --limit.")
 

@@ -171,13 +171,14 @@ def _tell(found: list[Check], address: str) -> None:
                 output.note(
                     f"run {item.run}: segment {segment.segment} ends in a piece of a record after byte {segment.here}"
                 )
-            elif segment.state == "held":
-                output.note(f"run {item.run}: segment {segment.segment} is not here: {where(item.run, segment.hub)}")
-            elif segment.state != "same":
+            elif segment.state not in ("same", "held"):
                 output.note(
                     f"run {item.run}: segment {segment.segment} is {segment.state}: {segment.chain_here} at byte"
                     f" {segment.here} here, {segment.chain_there} at byte {segment.there} there"
                 )
+        held = [segment.hub for segment in item.segments if segment.state == "held"]
+        for hub in dict.fromkeys(held):
+            output.note(f"run {item.run}: {held.count(hub)} segments are not here: {where(item.run, hub)}")
         for name in item.differs:
             output.note(f"run {item.run}: differs: {name}")
         if item.changed:

@@ -35,6 +35,11 @@ def where(run: str, hub: str) -> str:
     return f"held by {hub}; `madang sync --fetch {run} --hub {hub}` brings it back"
 
 
+def is_held(damage: str) -> bool:
+    """Whether a line of a run's damage says that a hub holds what is not here."""
+    return ": held by " in damage
+
+
 def placeholder(run: str, held: Held) -> RunState:
     """The state of a run of which only the note is left: enough to list it."""
     first = held.segments[0].id if held.segments else run

@@ -21,6 +21,7 @@ _LEVEL = 9
 _SKIPPABLE, _SEEKABLE = 0x184D2A5E, 0x8F92EAB1
 _SKIP_HEAD, _ENTRY, _FOOTER = struct.Struct("<II"), struct.Struct("<II"), struct.Struct("<IBI")
 _MOST_PARTS = 1 << 24
+_MOST_BYTES = 1 << 32  # of one frame
 
 
 def pack(pieces: Iterable[bytes], file: BinaryIO) -> int:
@@ -113,6 +114,7 @@ def _walked(data: bytes) -> list[tuple[int, int]]:
             packed, plain = frame_size(data[place:]), decompressed_size(data[place : place + 32])
         except CorruptData:
             packed = plain = rest
+        plain = plain if plain <= _MOST_BYTES else rest  # a damaged head may say anything
         table.append((packed, plain))
         place += packed
     return table

@@ -85,7 +85,9 @@ class Ingest:
             session.unread = False
 
     def tell_held(self, run: str, held: Held, here: Collection[str]) -> None:
-        """Say on a run that nothing was read of which of its segments a hub holds, so that it is not lost silently."""
+        """Say on a run which segments a hub holds that are neither read nor ``here``, so that none is lost silently."""
+        if not marks:
+            return
         marks = {item.id: where(run, item.hub) for item in held.segments if item.id not in here}
         session = self.open(run)
         if session.new:

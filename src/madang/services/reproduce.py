@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import BinaryIO
 
 from madang.domain import reproduce as rules
+from madang.domain.held import is_held
 from madang.domain.redact import MASK
 from madang.domain.reproduce import Judgement, Points, Side
 from madang.domain.runs import RunRecord
@@ -37,9 +38,11 @@ def check_record(run: RunRecord, reader: Reader, git: Git | None, *, with_local:
     found = Preflight()
     if run.status == "running":
         found.missing.append("the end of the run: it is still running")
-    for text in run.damage:
-        what = "which is not here" if ": held by " in text else "which is damaged"
-        found.missing.append(f"part of the record, {what}: segment {text}")
+    held = [text.partition(": ")[2] for text in run.damage if is_held(text)]
+    if held:  # what the rest lacks, these may have
+        found.missing += [f"part of the record, which is not here: {text}" for text in dict.fromkeys(held)]
+        return found
+    found.missing += [f"part of the record, which is damaged: segment {text}" for text in run.damage]
     if not run.command:
         found.missing.append("the command line: it was not recorded")
     elif any(MASK in word for word in run.command):

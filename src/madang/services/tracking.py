@@ -105,7 +105,8 @@ class Tracking:
         known = self._records.segments.known(run) if files else {}
         if not known and is_id(run) and (held := self._files.held(run)) is not None:
             with self._records.transaction():
-                self._ingest.tell_held(run, held, {file.segment for file in files})
+                read = self._records.segments.known(run)
+                self._ingest.tell_held(run, held, {*read, *(file.segment for file in files)})
         unread = []
         for file in files:
             size, ended = known.get(file.segment, (-1, False))

@@ -31,6 +31,7 @@ class ChaosHub:
     asked: list[tuple[str, str]] = field(default_factory=list)  # method, path
     tokens: list[str] = field(default_factory=list)  # Authorization headers seen
     answer: Callable[[str, str], tuple[int, dict[str, str], bytes] | None] | None = None
+    holds: bool = False  # whether it says that it keeps the bytes of segments itself
     address: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
     _server: ThreadingHTTPServer | None = None
@@ -141,8 +142,13 @@ class _Handler(BaseHTTPRequestHandler):
         if status >= 400:
             code = {409: "diverged", 410: "conflict"}.get(status, "invalid-input")
             return min(status, 409), {}, f'{{"error": {{"code": "{code}", "message": "no"}}}}'.encode()
+        if self.command == "GET":
+            asked = parse_qs(urlsplit(self.path).query)
+            offset, limit = int(asked["offset"][0]), int(asked["limit"][0])
+            return 200, {}, hub.segments.get(name, b"")[offset : offset + limit]
         at = hub.chain(name)
-        return status, {"upload-offset": str(at.offset), "madang-chain": at.chain.hex(), "upload-complete": "?0"}, b""
+        headers = {"upload-offset": str(at.offset), "madang-chain": at.chain.hex(), "upload-complete": "?0"}
+        return status, {**headers, "madang-holds": "?1" if hub.holds else "?0"}, b""
 
     def _blob(self, digest: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         hub = self.chaos

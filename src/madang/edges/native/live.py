@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Any
@@ -14,8 +14,10 @@ from madang.errors import MadangError, Unavailable
 from madang.formats.wire import encode
 
 INTERVAL = 0.4  # seconds between looks at the store while somebody listens
+AFTER_MISTAKE = 5.0  # seconds
 KEEP_ALIVE = 15.0  # seconds
 MAX_STREAMS = 512
+log = logging.getLogger("madang.live")
 
 Look = Callable[[Collection[str] | None], int]
 """Catch up these runs (None: all) and return the revision of the store."""
@@ -102,13 +104,19 @@ class Live:
 
     async def _poll(self) -> None:
         while True:
-            watched = None if self._projects else list(self._runs)
-            with contextlib.suppress(MadangError, OSError):  # a store that is busy now is asked again
+            watched, pause = None if self._projects else list(self._runs), INTERVAL
+            try:
                 revision = await run_in_threadpool(self._look, watched)
                 if revision != self._revision:
                     self._revision = revision
                     self._wake()
-            await asyncio.sleep(INTERVAL)
+            except (MadangError, OSError):
+                pass  # a store that is busy now is asked again
+            except Exception:
+                log.exception("the look for news failed; it is repeated")
+                pause = AFTER_MISTAKE
+                self._wake()  # each stream looks for itself, and ends where that fails too, so that its page knows
+            await asyncio.sleep(pause)
 
 
 def event(name: str, identity: str, body: Any) -> bytes:
