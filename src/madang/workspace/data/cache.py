@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -26,7 +26,8 @@ from madang.workspace.data.state import SETTLED_NS, FileKey, State, key_of, sett
 
 _FLUSH_FILES = 4_000
 _FLUSH_BYTES = 1 << 30
-_MANY = 1_000  # for so many files the cache's folders are listed once, instead of asked for each
+_MANY = 1_000  # for so many files the cache's folders may be listed once, instead of asked for each
+_LISTED = 8  # names that are listed in the time of asking for one
 
 
 @dataclass(slots=True)
@@ -75,7 +76,12 @@ class Cache:
     def look(self, names: Iterable[str]) -> Found:
         """Which objects are there, by one ``stat`` each; their bytes are not read."""
         found = Found()
-        for name in names:
+        wanted = names if isinstance(names, Collection) else list(names)
+        there = self._names_for(len(wanted))
+        for name in wanted:
+            if there is not None and name not in there:
+                found.missing.append(name)
+                continue
             try:
                 found.keys[name] = key_of(os.stat(self.path(name)))
             except (FileNotFoundError, NotADirectoryError):
@@ -206,7 +212,7 @@ class Cache:
             Conflict: a file changed while it was read.
             NotFound: a file vanished.
         """
-        there = self.names() if len(paths) > _MANY else None
+        there = self._names_for(len(paths))
 
         def has(md5: str, size: int) -> bool:
             return (there is None or md5 in there) and self._has(md5, size)
@@ -254,6 +260,16 @@ class Cache:
             with suppress(FileNotFoundError), os.scandir(f"{self.objects}/{number:02x}") as entries:
                 found.update(f"{number:02x}{entry.name}" for entry in entries)
         return found
+
+    def _names_for(self, count: int) -> set[str] | None:
+        """Names of all objects, when listing them costs less than asking for so many one by one."""
+        if count < _MANY:
+            return None
+        try:
+            part = len(os.listdir(f"{self.objects}/00"))
+        except FileNotFoundError:
+            part = 0
+        return self.names() if part * 256 < _LISTED * count else None
 
     def _has(self, md5: str, size: int) -> bool:
         """Whether an object is there that may be believed: of the right size, and trusted or hashed now."""

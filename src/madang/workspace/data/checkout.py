@@ -21,7 +21,7 @@ from madang.workspace.data.legacy import place_of
 from madang.workspace.data.links import Linker, linker
 from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import Target, TrackedOut, check_supported
-from madang.workspace.data.parallel import each
+from madang.workspace.data.parallel import apart, each
 from madang.workspace.data.replacing import check_unchanged, hidden, unsaved
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.scan import rules_above, scan_tree
@@ -215,7 +215,7 @@ def _apply(plan: Plan, maker: Linker, report: Report, meter: progress.Meter) -> 
     todo = {name: md5 for name, md5 in plan.write.items() if md5 not in plan.absent}
     if plan.existed and not todo and plan.write and not plan.remove:
         return
-    modified = {name for name in todo if os.path.lexists(_below(out.path, name))}
+    modified = {name for name in todo if os.path.lexists(_below(out.path, name))} if plan.existed else set[str]()
     for name in plan.remove:
         _remove(out.path, name, plan.seen.get(name))
         if name:
@@ -266,12 +266,13 @@ def _make_files(
     for folder in sorted({path[: path.rindex("/")] for path in asides}):
         os.makedirs(folder, exist_ok=True)
 
-    def make(pair: tuple[str, str]) -> FileKey:
-        maker.make(cache.path(pair[1]), pair[0])
-        return key_of(os.stat(pair[0]))
+    def make(item: tuple[str, str, str]) -> FileKey:
+        _, md5, aside = item
+        return maker.make(cache.path(md5), aside)
 
     made = {}
-    for name, key in zip(todo, each(make, list(zip(asides, todo.values(), strict=True))), strict=True):
+    items = apart([(name, md5, aside) for (name, md5), aside in zip(todo.items(), asides, strict=True)])
+    for (name, _, _), key in zip(items, each(make, items), strict=True):
         made[name] = key
         advance(1)
     return made

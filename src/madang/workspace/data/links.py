@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from madang.durable import Staging, unlink
+from madang.durable import Staging, unlink, write_all
 from madang.errors import Conflict, StorageError
 from madang.workspace.data.hashing import Hashes
 from madang.workspace.data.parallel import each
@@ -26,8 +26,8 @@ class Linker:
     def __init__(self, types: Sequence[str]) -> None:
         self._types = list(types)
 
-    def make(self, source: str, target: str) -> None:
-        """Make ``target``, which does not exist, from the object ``source``.
+    def make(self, source: str, target: str) -> FileKey:
+        """Make ``target``, which does not exist, from the object ``source``. Returns what it is now.
 
         Raises:
             StorageError: none of the configured kinds works here.
@@ -36,14 +36,12 @@ class Linker:
         while True:
             kind = self._types[0]
             try:
-                _MAKERS[kind](source, target)
+                return _MAKERS[kind](source, target)
             except OSError as error:
                 if error.errno not in _NOT_HERE or kind == "copy":
                     raise
                 unlink(target)
                 self._give_up(kind, source)
-            else:
-                return
 
     def _give_up(self, kind: str, source: str) -> None:
         if self._types[0] == kind:  # another thread may have seen it first
@@ -54,7 +52,7 @@ class Linker:
             self._types = self._types[1:]
 
 
-def _reflink(source: str, target: str) -> None:
+def _reflink(source: str, target: str) -> FileKey:
     if sys.platform != "linux":
         raise OSError(errno.EOPNOTSUPP, "no reflinks here", target)
     read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
@@ -62,19 +60,21 @@ def _reflink(source: str, target: str) -> None:
         write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             fcntl.ioctl(write, _FICLONE, read)
+            return key_of(os.fstat(write))
         finally:
             os.close(write)
     finally:
         os.close(read)
 
 
-def copy(source: str, target: str) -> None:
-    """Copy the bytes; the mode is what the umask leaves."""
+def copy(source: str, target: str) -> FileKey:
+    """Copy the bytes; the mode is what the umask leaves. Returns what the copy is now."""
     read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
         write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             _copy_bytes(read, write)
+            return key_of(os.fstat(write))
         finally:
             os.close(write)
     finally:
@@ -82,31 +82,33 @@ def copy(source: str, target: str) -> None:
 
 
 def _copy_bytes(read: int, write: int) -> None:
-    body = os.read(read, SMALL)
-    while body:
-        done = os.write(write, body)
-        while done < len(body):
-            done += os.write(write, body[done:])
-        if len(body) == SMALL and hasattr(os, "copy_file_range"):
-            try:
-                while os.copy_file_range(read, write, 64 * CHUNK):
-                    continue
-            except OSError as error:
-                if error.errno not in _NOT_HERE:
-                    raise
-        body = os.read(read, CHUNK)
+    body = os.read(read, SMALL + 1)
+    write_all(write, body)
+    if len(body) <= SMALL:
+        return  # objects do not grow: this was all of it
+    if hasattr(os, "copy_file_range"):
+        try:
+            while os.copy_file_range(read, write, 64 * CHUNK):
+                continue
+        except OSError as error:
+            if error.errno not in _NOT_HERE:
+                raise
+    while body := os.read(read, CHUNK):
+        write_all(write, body)
 
 
-def _hardlink(source: str, target: str) -> None:
+def _hardlink(source: str, target: str) -> FileKey:
     if os.stat(source).st_size == 0:
         copy(source, target)  # an empty file shared by many names would only hit the limit of links
         os.chmod(target, 0o444)
     else:
         os.link(source, target)
+    return key_of(os.stat(target))
 
 
-def _symlink(source: str, target: str) -> None:
+def _symlink(source: str, target: str) -> FileKey:
     os.symlink(source, target)
+    return key_of(os.stat(target))
 
 
 _MAKERS = {"reflink": _reflink, "hardlink": _hardlink, "symlink": _symlink, "copy": copy}

@@ -11,12 +11,27 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 _CHUNK = 64
-_WAITING = 64  # chunks of results that may wait for the consumer
+_WAITING = 256  # chunks of results that may wait for the consumer
 
 
 def workers() -> int:
-    """Threads for work on local files: reading, hashing and writing release the interpreter, its loops do not."""
-    return min(4, os.cpu_count() or 1)
+    """Threads for work on local files: some wait for the interpreter or the disk while the others read and hash."""
+    return min(8, (os.cpu_count() or 1) + 2)
+
+
+def apart(items: Sequence[_T], *, chunk: int = _CHUNK) -> list[_T]:
+    """The items in an order in which those that `each` works on at the same time were far from each other.
+
+    For making sorted names: in one folder the system lets only one thread at a time make a file.
+    """
+    parts = workers()
+    length = -(-len(items) // (parts * chunk)) * chunk
+    return [
+        item
+        for start in range(0, length, chunk)
+        for part in range(parts)
+        for item in items[part * length + start : part * length + start + chunk]
+    ]
 
 
 def each(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import md5 as new_md5
-from io import BufferedIOBase
+from io import BufferedIOBase, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -19,7 +19,7 @@ from madang.workspace.data import progress
 from madang.workspace.data.cache import Cache
 from madang.workspace.data.legacy import LegacyCache, name_of_file
 from madang.workspace.data.parallel import each
-from madang.workspace.data.reading import Fill, create_object, write_and_hash
+from madang.workspace.data.reading import SMALL, Fill, create_object, write_and_hash
 from madang.workspace.data.state import FileKey
 
 _FEW = 256  # up to so many objects are asked for one by one, more by listing
@@ -164,16 +164,25 @@ class RemoteObjects:
         return self._judged(name, aside, new_md5(body, usedforsecurity=False).hexdigest(), len(body))
 
     def _download(self, name: str, size: int, staging: Staging) -> _Arrived:
-        """One object, by a stream."""
+        """One object, by a stream; a small one in one go."""
+        try:
+            with self.store.open(self.key(name)) as source:
+                begin = source.read(size + 1) if 0 <= size < SMALL else b""
+                if len(begin) == size:
+                    return self._take(name, begin, staging)
+                return self._stream(name, _bounded(source, size, begin), staging)
+        except NotFound:
+            return _Arrived(name, None, None)
+
+    def _stream(self, name: str, fill: Fill, staging: Staging) -> _Arrived:
         aside = staging.new_path()
         descriptor = create_object(aside)
         try:
-            with self.store.open(self.key(name)) as source:
-                md5 = write_and_hash(_bounded(source, size), descriptor)
+            md5 = write_and_hash(fill, descriptor)
             count = os.fstat(descriptor).st_size
         except NotFound:
             os.unlink(aside)
-            return _Arrived(name, None, None)
+            raise
         finally:
             os.close(descriptor)
         return self._judged(name, aside, md5, count)
@@ -199,16 +208,21 @@ class RemoteObjects:
         return listing.decode(body, name) if listing.name_of_bytes(body) == name else {}
 
 
-def _bounded(source: BinaryIO, size: int) -> Fill:
-    """Reads a download; one that goes on behind its announced end is cut: its bytes are wrong in any case."""
+def _bounded(source: BinaryIO, size: int, begin: bytes) -> Fill:
+    """Reads a download, of which the beginning was read; one that goes on behind its announced end is cut: its bytes
+    are wrong in any case.
+    """
     left = size if size != UNKNOWN else 1 << 62
 
     def fill(buffer: memoryview) -> int:
-        nonlocal left
+        nonlocal left, begin
         if left < 0:
             return 0
-        if isinstance(source, BufferedIOBase):
-            count = source.readinto(buffer)
+        if begin:
+            count = len(begin)
+            buffer[:count], begin = begin, b""
+        elif isinstance(source, BufferedIOBase | RawIOBase):
+            count = source.readinto(buffer) or 0
         else:
             body = source.read(len(buffer))
             count = len(body)

@@ -18,6 +18,7 @@ from madang.workspace.data.cache import Cache
 from madang.workspace.data.legacy import LegacyCache
 from madang.workspace.data.locks import using
 from madang.workspace.data.outs import Target, check_supported
+from madang.workspace.data.parallel import workers
 from madang.workspace.data.remote_objects import RemoteObjects
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.run_cache import fetch_runs, push_runs
@@ -96,7 +97,7 @@ def _jobs(config: RemoteConfig) -> int:
     given = config.options.get("jobs", "")
     if given.isdigit() and int(given):
         return int(given)
-    return _THREADS if "://" in config.url else min(4, os.cpu_count() or 1)
+    return _THREADS if "://" in config.url else workers()
 
 
 def wanted_of(cache: Cache, targets: Iterable[Target]) -> Wanted:
