@@ -152,7 +152,7 @@ def _bytes(values: array[Any]) -> bytes:
 
 def _shuffle(data: bytes, width: int) -> bytes:
     """First bytes of all values, then second bytes, …: what is alike stands together."""
-    return b"".join([data[place::width] for place in range(width)]) if width > 1 else data
+    return b"".join([data[place::width] for place in range(width)]) if len(data) > width > 1 else data
 
 
 def _unshuffle(data: bytes, width: int) -> bytes:

@@ -30,7 +30,6 @@ _TOUCHES: dict[type, str] = {
     events.Use: "data",
     events.Inputs: "data",
 }
-_FEW = 500
 _LARGEST = 1 << 50  # bytes
 
 
@@ -167,7 +166,7 @@ class Ingest:
 
     def _keep_keysets(self, row: SegmentRow, batch: Batch) -> None:
         if batch.keysets:
-            names = list({name for _, item in batch.keysets for name in item.names})
+            names = list(dict.fromkeys(name for _, item in batch.keysets for name in item.names))
             numbers = self._records.segments.numbers(names, create=True)
             self._records.segments.add_keysets(
                 row.number,
@@ -217,11 +216,15 @@ class Ingest:
             runs.put_metrics(stored, summaries, replace=True)
             return
         if session.summaries:
-            keys = list(session.summaries) if len(session.summaries) <= _FEW else None
-            for key, known in runs.metrics([stored.number], keys, 1 << 40)[stored.number].items():
-                if key in session.summaries:
-                    session.summaries[key].merge(known)
+            if not session.new:
+                self._add_known(session)
             runs.put_metrics(stored, session.summaries)
+
+    def _add_known(self, session: RunSession) -> None:
+        """Merge what is stored of the same metrics into the summaries of the session."""
+        number, fresh = session.stored.number, session.summaries
+        for key, known in self._records.runs.metrics([number], list(fresh), 1 << 40)[number].items():
+            fresh[key].merge(known)
 
 
 def _entries(event: events.VersionWritten) -> list[Entry]:

@@ -41,7 +41,8 @@ def seal(records: Records, row: SegmentRow, first: int, batches: Sequence[Batch]
     """Store what lies between the sealed part (which ended before frame ``first``) and where the segment is read to."""
     rows, lines = merged(batches)
     if rows:
-        numbers = records.segments.numbers(list({name for group in rows for name in group.names}), create=True)
+        names = dict.fromkeys(name for group in rows for name in group.names)
+        numbers = records.segments.numbers(list(names), create=True)
         groups = [
             Group(
                 [numbers[name] for name in item.names], item.types, item.sequences, item.times, item.steps, item.columns

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -82,6 +82,9 @@ class Database(ABC):
     @abstractmethod
     def _values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Values as the driver wants them."""
+
+    def _each(self, values: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+        return map(self._values, values)
 
     def _take(self) -> Any:
         with self._lock:
@@ -199,14 +202,14 @@ class Database(ABC):
         count: int = self._execute(statement, values, fetch=False)
         return count
 
-    def many(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
-        """Run a statement once for each set of values."""
+    def many(self, statement: str, values: Iterable[Mapping[str, Any]]) -> None:
+        """Run a statement once for each set of values, none of which is a list."""
         if not values:
             return
         held = getattr(self._mine, "connection", None)
         connection = held or self._take()
         try:
-            connection.cursor().executemany(self._statement(statement), [self._values(item) for item in values])
+            connection.cursor().executemany(self._statement(statement), self._each(values))
         except self.driver_error as error:
             raise self._refusal(error) from error
         finally:

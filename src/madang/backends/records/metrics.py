@@ -6,7 +6,6 @@ import struct
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -74,19 +73,23 @@ class SqlMetrics:
             names = self._names.numbers(summaries, create=True)
             segments = {bytes(row[1]).hex(): int(row[2]) for row in self._db.rows("segments_of_run", run=stored.number)}
             definitions = {key: item for key, (_, item) in stored.state.definitions.items()}
-            rows, fresh = [], []
-            for key, summary in summaries.items():
-                goal = _GOALS.get(definition_of(key, definitions).goal, 0) if definitions else 0
-                row = _row(stored.number, names[key], summary, segments, goal)
-                rows.append(row)
-                if names[key] not in counted:
-                    fresh.append({"project": stored.state.project, "name": names[key], "kind": row["kind"]})
-            rows.sort(key=itemgetter("name"))  # neighbours in the table
-            fresh.sort(key=itemgetter("name"))
-            self._db.many("put_metric", rows)
-            if fresh:
-                self._db.many("count_project_metric", fresh)
-                new = {int(row["name"]) for row in fresh}
+            new: dict[int, int] = {}  # kinds by name
+
+            def rows() -> Iterator[dict[str, Any]]:
+                for key, summary in summaries.items():
+                    goal = _GOALS.get(definition_of(key, definitions).goal, 0) if definitions else 0
+                    row = _row(stored.number, names[key], summary, segments, goal)
+                    if row["name"] not in counted:
+                        new[row["name"]] = row["kind"]
+                    yield row
+
+            self._db.many("put_metric", rows())
+            if new:
+                project = stored.state.project
+                self._db.many(
+                    "count_project_metric",
+                    ({"project": project, "name": name, "kind": kind} for name, kind in new.items()),
+                )
                 self._list(stored.number, [name for name in listed if name not in new] + sorted(new))
             if replace:
                 self._drop(stored, counted - set(names.values()))
@@ -162,14 +165,17 @@ def _searchable(value: Any) -> tuple[float | None, str | None]:
 
 
 def _row(run: int, name: int, summary: MetricSummary, segments: Mapping[str, int], goal: int) -> dict[str, Any]:
-    last, words = _searchable(summary.last)
-    low, _ = _searchable(summary.min)
-    high, _ = _searchable(summary.max)
-    kind = kind_of(summary.last)
+    last, low, high = summary.last, summary.min, summary.max
+    kind, words, exact = 0, None, None
+    if not (type(last) is type(low) is type(high) is float and last == last):
+        kind = _KINDS.index(kind_of(last))
+        exact = None if _plain(kind, summary) else _pack([last, low, high])
+        last, words = _searchable(last)
+        low, high = _searchable(low)[0], _searchable(high)[0]
     return {
         "run": run,
         "name": name,
-        "kind": _KINDS.index(kind),
+        "kind": kind,
         "goal": goal,
         "count": summary.count,
         "last": last,
@@ -185,18 +191,14 @@ def _row(run: int, name: int, summary: MetricSummary, segments: Mapping[str, int
         "low_step": summary.min_step,
         "high_step": summary.max_step,
         "rest": struct.pack(f"<{len(summary.rest)}d", *summary.rest) if summary.rest else None,
-        "exact": None if _plain(kind, summary) else _pack([summary.last, summary.min, summary.max]),
+        "exact": exact,
     }
 
 
-def _plain(kind: str, summary: MetricSummary) -> bool:
-    """Whether the three number columns hold last, minimum and maximum exactly."""
+def _plain(kind: int, summary: MetricSummary) -> bool:
+    """Whether the three number columns hold last, minimum and maximum of integers exactly."""
     values = (summary.last, summary.min, summary.max)
-    if kind == "float":
-        return summary.last == summary.last and all(type(value) is float for value in values)
-    if kind == "int":
-        return all(type(value) is int and -_EXACT <= value <= _EXACT for value in values)
-    return False
+    return kind == _INT and all(type(value) is int and -_EXACT <= value <= _EXACT for value in values)
 
 
 def _pack(values: list[Any]) -> bytes:

@@ -31,6 +31,10 @@ def given_name(stored: str) -> str:
     return stored.replace(_NUL, "\x00").replace(_SELF, _ESCAPE) if _ESCAPE in stored else stored
 
 
+def _among(names: Collection[str], numbers: dict[str, int]) -> dict[str, int]:
+    return {name: numbers[name] for name in names if name in numbers} if numbers else {}
+
+
 class Names:
     """Numbers of names, with a memory of those met before (they never change once they are committed)."""
 
@@ -42,25 +46,34 @@ class Names:
 
     def numbers(self, names: Collection[str], *, create: bool = False) -> dict[str, int]:
         """Numbers by name; unknown names are made, or left out."""
-        known, fresh = self._numbers, self._db.scratch
-        found = {name: known[name] for name in names if name in known}
-        found |= {name: fresh[name] for name in names if name in fresh}
+        fresh = self._db.scratch
+        found = _among(names, self._numbers)
+        if fresh and len(found) < len(names):
+            found |= _among(names, fresh)
         if len(found) == len(names):
             return found
         missing = {digest(name): name for name in names if name not in found}
         numbers = self._lookup(missing)
         if create and len(numbers) < len(missing):
-            unknown = {key: name for key, name in missing.items() if name not in numbers}
-            self._db.many("add_name", [{"digest": key, "name": stored_name(name)} for key, name in unknown.items()])
-            numbers |= self._lookup(unknown)
+            self._add({key: name for key, name in missing.items() if name not in numbers}, numbers)
         fresh.update(numbers)
         self._db.after_commit(partial(self._remember, numbers))
         return found | numbers
 
+    def _add(self, unknown: dict[bytes, str], numbers: dict[str, int]) -> None:
+        """Make names, and put their numbers into ``numbers``."""
+        last = self._db.row("last_name")
+        self._db.many("add_name", ({"digest": key, "name": stored_name(name)} for key, name in unknown.items()))
+        wanted = set(unknown.values())
+        made = ((given_name(name), int(number)) for number, name in self._db.rows("names_after", last=last and last[0]))
+        numbers.update((name, number) for name, number in made if name in wanted)
+        if not wanted <= numbers.keys():  # another process was faster with some of them
+            numbers.update(self._lookup(unknown))
+
     def _lookup(self, digests: dict[bytes, str]) -> dict[str, int]:
         if len(digests) > _MANY:
             rows = self._db.rows("all_digests")
-            return {digests[bytes(key)]: int(number) for number, key in rows if bytes(key) in digests}
+            return {digests[key]: number for number, key in rows if key in digests}
         found = {}
         for key, name in digests.items():
             row = self._db.row("name_by_digest", digest=key)

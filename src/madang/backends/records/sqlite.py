@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from madang.backends.records.damage import Identity, identity, locked, set_aside
@@ -144,6 +144,9 @@ class SqliteDatabase(Database):
         if list not in map(type, values.values()):
             return values
         return {name: json.dumps(value) if type(value) is list else value for name, value in values.items()}
+
+    def _each(self, values: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+        return values  # only lists are translated
 
 
 def _folded(text: Any) -> Any:

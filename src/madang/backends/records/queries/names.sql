@@ -3,6 +3,12 @@
 -- name: add_name
 INSERT INTO names (digest, name) VALUES (:digest, :name) ON CONFLICT (digest) DO NOTHING;
 
+-- name: last_name
+SELECT COALESCE(MAX(number), 0) FROM names;
+
+-- name: names_after
+SELECT number, name FROM names WHERE number > :last;
+
 -- name: name_by_digest
 SELECT number FROM names WHERE digest = :digest;
 
