@@ -82,3 +82,17 @@ def test_a_hub_is_left_alone(tmp_path: Path) -> None:
         open_sqlite(str(path), durable=True)
     assert [file.name for file in tmp_path.iterdir()] == ["hub.db"]
     assert path.read_bytes() == _garbage(b"")
+
+
+def test_two_damaged_indexes_are_kept(filled: Path) -> None:
+    """Each time it happens the damaged file is kept, but never more than the newest two."""
+    index = filled / "records.db"
+    for day in range(1, 5):
+        for ending in ("", "-wal"):
+            (filled / f"records.db.damaged-2020010{day}T000000Z{ending}").write_bytes(b"old")
+    index.write_bytes(_garbage(index.read_bytes()))
+    open_store(store=str(filled)).close()
+    names = sorted(path.name for path in filled.glob("records.db.damaged-*"))
+    assert names[:2] == ["records.db.damaged-20200104T000000Z", "records.db.damaged-20200104T000000Z-wal"]
+    assert [name.endswith("Z") for name in names[2:]] == [True]
+    assert (filled / names[2]).read_bytes().startswith(b"\xff\x00garbage")

@@ -14,8 +14,12 @@ from typing import Any
 import pytest
 
 import madang
+from madang.backends.segments import LocalSegments
 from madang.domain import events
+from madang.domain.held import Held, HeldSegment
+from madang.errors import Conflict
 from madang.formats import store as layout
+from madang.formats.held import encode_held
 from madang.sdk import seeds
 from madang.testing.programs import Place
 
@@ -151,6 +155,34 @@ def test_a_resumed_run_goes_on_where_it_was(place: Place) -> None:
     assert place.status() == "finished"
     assert len(place.events(events.Resumed)) == 1
     assert place.state().scalars["name"][1] == "이름"
+
+
+def test_a_run_given_up_to_a_hub_does_not_go_on_blindly(place: Place) -> None:
+    """Where the last step is known to a hub only, resuming is refused with the command that brings it back."""
+    with madang.init() as run:
+        run.log({"x": 1}, step=41)
+    (segment,) = place.segments(run.id)
+    note = Held("p", "n", "finished", 1, 2, [HeldSegment(segment.stem, segment.stat().st_size, "0" * 32, "http://hub")])
+    (segment.parent / "held").write_bytes(encode_held(note))
+    data = segment.read_bytes()
+    segment.unlink()
+    with pytest.raises(Conflict, match=f"sync --fetch {run.id} --hub http://hub"):
+        madang.init(id=run.id, resume="must")
+    assert place.segments(run.id) == []
+    segment.write_bytes(data)
+    again = madang.init(id=run.id, resume="must")
+    assert again.last_step == 41
+    again.finish()
+
+
+def test_a_packed_run_goes_on(place: Place) -> None:
+    """A run whose segments were packed after its end goes on where it was."""
+    with madang.init(config={"lr": 1}) as run:
+        run.log({"x": 1}, step=41)
+    assert LocalSegments(place.store).pack(run.id, place.segments(run.id)[0].stem)
+    again = madang.init(id=run.id, resume="must")
+    assert (again.last_step, dict(again.config)) == (41, {"lr": 1})
+    again.finish()
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,10 @@ def init(
     if chosen != "disabled":
         layout.ensure(where.store)
         resumed = _claim(where.store, place, how, address)
+        if resumed:
+            from madang.sdk.segments import refuse_given_up
+
+            refuse_given_up(where.store, place.run)
     if "MADANG_LAUNCHED" in env and place.run == env.get("MADANG_RUN_ID"):
         project = env.get("MADANG_PROJECT") or project  # a run is in one project: that of `madang run`
     header = _header(place, project, env, resumed=resumed)

@@ -9,6 +9,7 @@ from typing import Any
 from madang.domain import events
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import RunState, apply
+from madang.errors import Conflict
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.formats.journal import KeySet, Position, decode_event, keyset_of, read_frames
@@ -81,6 +82,27 @@ def _read_from(path: str, offset: int) -> bytes:
         from madang.formats import packed  # only a run that goes on after its end pays for it
 
         return packed.read(path + packed.ENDING, offset, 1 << 62)
+
+
+def refuse_given_up(store: str, run: str) -> None:
+    """A run cannot go on from a last step that only a hub knows.
+
+    Raises:
+        Conflict: segments of the run were given up here.
+    """
+    folder = layout.run_dir(store, run)
+    if not os.path.exists(folder + "/held"):
+        return
+    from madang.formats.held import read_held  # nearly no run has such a note
+
+    held, here = read_held(store, run), {name.partition(".")[0] for name in os.listdir(folder) if ".seg" in name}
+    missing = [item for item in held.segments if item.id not in here] if held is not None else []
+    if missing:
+        hub = missing[0].hub
+        raise Conflict(
+            f"{len(missing)} segments of run {run} are not here, since {hub} holds them.",
+            hint=f"Bring them back with `madang sync --fetch {run} --hub {hub}`, then go on with the run.",
+        )
 
 
 def read(store: str, run: str, skip: str = "") -> LocalRun:

@@ -9,10 +9,11 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from madang.formats.store import refused
 
+_KEPT = 2  # damaged databases
 Identity = tuple[int, int]  # device and inode: another file under the same name is not the one that was found damaged
 
 
@@ -67,4 +68,23 @@ def set_aside(path: str, damaged: Identity | None) -> str:
                 os.rename(path + ending, name + ending)
             except FileNotFoundError:
                 continue
+        _forget_old(path)
     return name
+
+
+def _forget_old(path: str) -> None:
+    """Remove damaged databases that were moved aside, but for the newest two: each is only an index of what is here."""
+    folder, name = os.path.split(path)
+    found = [entry for entry in os.listdir(folder) if entry.startswith(f"{name}.damaged-")]
+    bases = {entry.removesuffix("-wal").removesuffix("-shm") for entry in found}
+    newest = sorted(bases, key=_place)[-_KEPT:]
+    for entry in found:
+        if entry.removesuffix("-wal").removesuffix("-shm") not in newest:
+            with suppress(OSError):  # it costs only space
+                os.unlink(os.path.join(folder, entry))
+
+
+def _place(name: str) -> tuple[str, int]:
+    """The time in a name, and the number of those of the same second."""
+    time_, _, number = name.rpartition(".damaged-")[2].partition("-")
+    return time_, int(number) if number.isdigit() else 1
