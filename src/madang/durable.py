@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from threading import get_ident
@@ -241,6 +241,12 @@ def _make_locked_folder(area: str) -> tuple[str, int]:
 
 def clear_abandoned(area: str) -> None:
     """Remove the staging folders whose owner is dead: nobody holds their lock, or they never came to have one."""
+    for path in abandoned(area):
+        remove_tree(path)
+
+
+def abandoned(area: str) -> Iterator[str]:
+    """The staging folders whose owner is dead. One without a lock is removed at once, if it is empty."""
     for entry in list(os.scandir(area)):
         try:
             descriptor = os.open(os.path.join(entry.path, "lock"), os.O_RDWR | os.O_CLOEXEC)
@@ -256,6 +262,6 @@ def clear_abandoned(area: str) -> None:
         except OSError:
             continue
         else:
-            remove_tree(entry.path)
+            yield entry.path
         finally:
             os.close(descriptor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,12 +10,11 @@ import click
 from madang.cli import output
 from madang.cli.data_command import repository
 from madang.cli.records import size
+from madang.cli.run_roots import runs_around
 from madang.errors import InvalidInput
-from madang.formats import store as layout
 from madang.wiring_data import open_remote
 from madang.workspace.data import collecting
 from madang.workspace.data.collection import Part, Plan, Scope
-from madang.workspace.data.repository import Repository
 from madang.workspace.data.uses import Root
 
 
@@ -32,7 +30,7 @@ def collect_data(options: Mapping[str, Any], *, dry: bool, force: bool, as_json:
     with repository() as repo:
 
         def runs() -> Sequence[Root]:
-            return _runs(repo)
+            return runs_around(repo.root)
 
         ask = None if options["ignore_runs"] else runs
         with collecting.alone(repo, scope.projects):
@@ -82,15 +80,6 @@ def _scope(options: Mapping[str, Any]) -> Scope:
         skip_failed=options["skip_failed"],
         jobs=options["jobs"],
     )
-
-
-def _runs(repo: Repository) -> Sequence[Root]:
-    """What the runs of the store around the repository read and wrote."""
-    if not os.path.exists(os.path.join(layout.find_store(repo.root).store, "format")):
-        return []
-    from madang.cli.run_roots import roots_of_runs
-
-    return roots_of_runs(repo.root)
 
 
 def _tell(plan: Plan, *, quiet: bool) -> None:

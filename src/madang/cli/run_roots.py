@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from madang.formats import store as layout
 from madang.formats.dvc.layout import is_name
 from madang.workspace.data.uses import Needed, Root
 
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
     from madang.domain.runs import RunRecord
 
 _PAGE = 200
+
+
+def runs_around(folder: str) -> list[Root]:
+    """`roots_of_runs`, none where there is no store: the records are not loaded then."""
+    store = layout.find_store(folder).store
+    return roots_of_runs(folder) if os.path.exists(os.path.join(store, "format")) else []
 
 
 def roots_of_runs(folder: str) -> list[Root]:

@@ -106,6 +106,11 @@ class State:
         if values:
             self._tell("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", values)
 
+    def forget(self, keys: Iterable[FileKey]) -> None:
+        """Remember nothing of these files: what was believed of them is wrong."""
+        self._tell("DELETE FROM files WHERE dev = ? AND ino = ?", [(key.dev, key.ino) for key in keys])
+        self._tell("DELETE FROM trees", [()])
+
     def tree(self, path: str) -> TreeRow | None:
         """What is known of a folder."""
         row = self._one("SELECT print, name, size, nfiles FROM trees WHERE path = ?", (_text(path),))

@@ -90,7 +90,12 @@ def in_commits(
     """Commits of the git repository, by their full names."""
     for commit in commits:
         tree = CommitTree(repository, commit)
-        roots.add(kind, label or f"commit {commit[:10]}", partial(needs_of, repository, tree))
+        roots.add(kind, label or label_of(commit), partial(needs_of, repository, tree))
+
+
+def label_of(commit: str) -> str:
+    """How a commit is shown."""
+    return f"commit {commit[:10]}"
 
 
 def experiments(repository: Repository) -> list[str]:
