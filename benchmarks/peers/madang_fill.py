@@ -109,11 +109,35 @@ def lay_many(store: str, count: int, calls: int) -> dict[str, int]:
         _lay(store, run, writer.segment, Path(path).read_bytes())
         os.unlink(path)
     engine.tracking.catch_up()
+    total = _points(engine, count)
+    engine.close()
+    return {"points": total}
+
+
+def _points(engine: Any, count: int) -> int:
     total = 0
     for number in range(count):
         run = f"{number + 1:032x}"
         found = engine.search.history(local("bench"), [run], None)[run]
         total += sum(len(series.values) for series in found.values())
+    return total
+
+
+def pack_many(store: str, count: int) -> dict[str, int]:
+    """Pack the segments of these runs, as the follower does when they have ended."""
+    engine = _engine(store)
+    packed = sum(1 for number in range(count) for _ in engine.packing.pack(f"{number + 1:032x}"))
+    engine.close()
+    return {"packed": packed}
+
+
+def read_packed(store: str, count: int) -> dict[str, int]:
+    """The points that the packed segments alone lead to: the index is made anew."""
+    for path in Path(store).glob("records.db*"):
+        path.unlink()
+    engine = _engine(store)
+    engine.tracking.catch_up()
+    total = _points(engine, count)
     engine.close()
     return {"points": total}
 
