@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ Tool = Callable[..., Answer]
 """Called with a folder and arguments; runs there."""
 
 NFC = "한글"
-NFD = "한글"
+NFD = unicodedata.normalize("NFD", NFC)
 
 ODD: dict[str, bytes] = {
     "plain.txt": b"plain\n",

@@ -120,6 +120,18 @@ def stashes(root: str) -> list[list[str]]:
     return [[line[0], *line[2:]] for line in lines if line]
 
 
+def sizes(root: str, commit: str, folder: str) -> dict[str, int]:
+    """Bytes of each file in one folder of a commit (``""`` for its root), by name."""
+    done = _run(root, "ls-tree", "-l", "-z", f"{commit}:{folder}")
+    found = {}
+    for line in done.stdout.split(b"\0"):
+        head, tab, name = line.partition(b"\t")
+        size = head.split()[-1:]
+        if tab and size and size[0].isdigit():
+            found[os.fsdecode(name)] = int(size[0])
+    return found
+
+
 class Logged(NamedTuple):
     """One commit of a file's history."""
 
@@ -142,6 +154,7 @@ class GitEntry(NamedTuple):
     name: str | None  # of the object; None for a submodule, whose objects are elsewhere
     is_dir: bool
     is_link: bool = False
+    is_exec: bool = False
 
 
 class GitObjects:
@@ -149,7 +162,7 @@ class GitObjects:
 
     def __init__(self, root: str) -> None:
         """``root`` is a work tree or a git folder. Nothing is started until the first read."""
-        self._root = root
+        self.root = root
         self._lock = threading.Lock()
         self._program: subprocess.Popen[bytes] | None = None
         self._trees: dict[str, dict[str, GitEntry]] = {}
@@ -162,7 +175,7 @@ class GitObjects:
         """
         with self._lock:
             if self._program is None or self._program.poll() is not None:
-                self._program = _start(self._root, "cat-file", "--batch")
+                self._program = _start(self.root, "cat-file", "--batch")
             asked, answers = self._program.stdin, self._program.stdout
             assert asked is not None
             assert answers is not None
@@ -171,7 +184,7 @@ class GitObjects:
             head = answers.readline().split()
             if len(head) != 3 or not head[2].isdigit():
                 raise NotFound(
-                    f"git has no object {name} in {self._root}.", hint="In a shallow clone: git fetch --unshallow."
+                    f"git has no object {name} in {self.root}.", hint="In a shallow clone: git fetch --unshallow."
                 )
             body = answers.read(int(head[2]))
             answers.read(1)
@@ -202,7 +215,10 @@ def _entries(body: bytes, digits: int) -> Iterator[tuple[str, GitEntry]]:
         start = end + 1 + digits
         name = body[end + 1 : start].hex()
         is_module = mode == b"160000"
-        yield os.fsdecode(path), GitEntry(None if is_module else name, mode == b"40000", mode == b"120000")
+        yield (
+            os.fsdecode(path),
+            GitEntry(None if is_module else name, mode == b"40000", mode == b"120000", mode == b"100755"),
+        )
 
 
 def _start(root: str, *arguments: str) -> subprocess.Popen[bytes]:

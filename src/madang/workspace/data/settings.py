@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from madang.durable import write_file
@@ -53,11 +54,19 @@ def _global_folder() -> str:
 class Settings:
     """Everything the four files say. Read once, when made."""
 
-    def __init__(self, dvc_dir: str) -> None:
-        """Raises `ConfigError` when a file cannot be read or says what dvc would refuse."""
+    def __init__(self, dvc_dir: str, *, texts: Mapping[str, str] | None = None, over: config.Sections | None = None):
+        """``texts`` are what the files of some levels hold instead of those on disk; ``over`` wins over all of them.
+
+        Raises:
+            ConfigError: a file cannot be read or says what dvc would refuse.
+        """
         self._files = files(dvc_dir)
-        self._levels = {level: config.parse(_read(path), path) for level, path in self._files.items()}
-        self.sections = config.merged(self._levels[level] for level in LEVELS)
+        given = texts or {}
+        self._levels = {
+            level: config.parse(given[level] if level in given else _read(path), path)
+            for level, path in self._files.items()
+        }
+        self.sections = config.merged([*(self._levels[level] for level in LEVELS), over or {}])
 
     def get(self, section: str, key: str) -> str | None:
         """One value, or None."""

@@ -21,6 +21,7 @@ class TreeEntry(NamedTuple):
     name: str
     is_dir: bool  # a folder itself, not a link to one
     is_link: bool = False
+    is_exec: bool = False  # told by commits only: a file that may be run
 
 
 class FileTree(Protocol):
@@ -79,17 +80,17 @@ class GitTree:
     def __init__(self, objects: GitObjects, commit: str, folder: str = "") -> None:
         """``folder`` is the data repository's root inside the commit, ``""`` for the commit's own root."""
         self.revision = commit
-        self._objects = objects
-        self._folder = folder
+        self.objects = objects
+        self.folder = folder
 
     def read(self, path: str) -> bytes | None:
         """See `FileTree.read`."""
-        whole = posixpath.join(self._folder, path)
+        whole = posixpath.join(self.folder, path)
         for _ in range(_LINKS):
             found = self._find(whole)
             if found is None or found.is_dir or found.name is None:
                 return None
-            body = self._objects.read(found.name)
+            body = self.objects.read(found.name)
             if not found.is_link:
                 return body
             whole = posixpath.normpath(posixpath.join(posixpath.dirname(whole), os.fsdecode(body)))
@@ -97,14 +98,16 @@ class GitTree:
 
     def entries(self, folder: str) -> Sequence[TreeEntry]:
         """See `FileTree.entries`."""
-        found = self._find(posixpath.join(self._folder, folder))
+        found = self._find(posixpath.join(self.folder, folder))
         if found is None or not found.is_dir or found.name is None:
             return ()
-        return [TreeEntry(name, one.is_dir, one.is_link) for name, one in self._objects.tree(found.name).items()]
+        return [
+            TreeEntry(name, one.is_dir, one.is_link, one.is_exec) for name, one in self.objects.tree(found.name).items()
+        ]
 
     def exists(self, path: str) -> bool:
         """See `FileTree.exists`."""
-        return self._find(posixpath.join(self._folder, path)) is not None
+        return self._find(posixpath.join(self.folder, path)) is not None
 
     def _find(self, path: str) -> git.GitEntry | None:
         found: git.GitEntry | None = git.GitEntry(self.revision + "^{tree}", is_dir=True)
@@ -113,7 +116,7 @@ class GitTree:
                 continue
             if found is None or not found.is_dir or found.name is None:
                 return None
-            found = self._objects.tree(found.name).get(part)
+            found = self.objects.tree(found.name).get(part)
         return found
 
 

@@ -1,0 +1,210 @@
+"""``list``, ``du`` and ``get``: look at another repository, and copy something out of it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from madang.durable import Staging, remove_tree, sync_folder
+from madang.errors import Conflict, InvalidInput, NotFound, StorageError
+from madang.formats.dvc import dvcfile
+from madang.formats.dvc.layout import key_of
+from madang.workspace.data import progress
+from madang.workspace.data.bringing import Bringer, OpenRemote
+from madang.workspace.data.cache import Cache
+from madang.workspace.data.foreign import Node, Source, is_record
+from madang.workspace.data.links import copy
+from madang.workspace.data.opening import Access
+from madang.workspace.data.outs import PIPELINE
+from madang.workspace.data.sizes import Sizes
+from madang.workspace.data.state import State
+
+_MODE = 0o666
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a listing."""
+
+    node: Node
+    path: str  # relative to what was listed
+    size: int | None  # bytes; None when nothing here tells
+
+
+def listed(
+    source: Source, path: str = "", *, recursive: bool = False, dvc_only: bool = False, depth: int | None = None
+) -> Iterator[Listed]:
+    """What a folder holds by name, or the file itself. ``recursive`` goes down, to ``depth`` levels, and shows files.
+
+    Raises:
+        NotFound: no such path.
+    """
+    top = source.node(path)
+    if top is None:
+        raise NotFound(f"{path!r} is not in {source.url}.", hint=f"madang list {source.url}")
+    sizes = Sizes(source)
+    if not top.is_dir or (recursive and depth == 0):
+        yield Listed(top, top.name or ".", sizes.of(top))
+        return
+    found = list(_below(source, top, recursive, dvc_only, depth))
+    cut = len(top.path) + 1 if top.path else 0
+    for node in sorted(found, key=lambda node: node.path[cut:]):
+        yield Listed(node, node.path[cut:], sizes.of(node))
+
+
+def shown_children(source: Source, folder: Node, *, dvc_only: bool) -> list[Node]:
+    """What a folder holds; with ``dvc_only`` tracked data and the folders that it lies in."""
+    found = source.children(folder)
+    if not dvc_only:
+        return found
+    return [one for one in found if one.out is not None or (one.is_dir and _holds_data(source, one))]
+
+
+def _below(source: Source, folder: Node, recursive: bool, dvc_only: bool, depth: int | None) -> Iterator[Node]:
+    for child in shown_children(source, folder, dvc_only=dvc_only):
+        if recursive and child.is_dir and depth != 1:
+            yield from _below(source, child, recursive, dvc_only, None if depth is None else depth - 1)
+        else:
+            yield child
+
+
+def _holds_data(source: Source, folder: Node) -> bool:
+    return any(
+        child.out is not None or (child.is_dir and _holds_data(source, child)) for child in source.children(folder)
+    )
+
+
+def total_size(source: Source, node: Node, sizes: Sizes) -> int:
+    """Bytes of a file, or of all files in a folder; what nothing tells of counts as nothing."""
+    if not node.is_dir or (node.out is not None and node.md5 is not None and node.size is not None):
+        return sizes.of(node) or 0
+    return sum(sizes.of(one) or 0 for one in source.files(node) if not is_record(one))
+
+
+def usage(source: Source, path: str = "", *, summarize: bool = False) -> list[tuple[str, int]]:
+    """(path, bytes) of each entry of a folder and of the folder itself, which comes last and is ``path``.
+
+    Raises:
+        NotFound: no such path.
+    """
+    top = source.node(path)
+    if top is None:
+        raise NotFound(f"{path!r} is not in {source.url}.", hint=f"madang list {source.url}")
+    sizes = Sizes(source)
+    if summarize or not top.is_dir:
+        return [(path, total_size(source, top, sizes))]
+    found = [(child.path, total_size(source, child, sizes)) for child in source.children(top) if not is_record(child)]
+    return [*found, (path, sum(size for _, size in found))]
+
+
+def storage_url(source: Source, path: str) -> str:
+    """Address of the object of tracked data in the source's remote.
+
+    Raises:
+        NotFound: no such path, no tracked data, or no remote.
+    """
+    node = source.node(path)
+    if node is None or node.out is None or node.md5 is None:
+        raise NotFound(f"{path!r} is no tracked data of {source.url}.", hint=f"madang list --dvc-only {source.url}")
+    project = source.project_of(node.path)[0]
+    settings = project.repository.settings
+    name = node.out.entry.remote or settings.default_remote()
+    if name is None and project.local_cache is None:
+        raise NotFound(f"{source.url} names no remote.", hint="Name one with --remote.")
+    place = settings.remote(name).url if name else str(project.local_cache)
+    key = f"{node.md5[:2]}/{node.md5[2:]}" if node.out.is_legacy else key_of(node.md5)
+    return f"{place.rstrip('/')}/{key}"
+
+
+def check_target(target: str, *, force: bool) -> str:
+    """Absolute path of where a copy may be put.
+
+    Raises:
+        Conflict: something is there and not ``force``. InvalidInput: a name that means a record, no folder above it.
+    """
+    path = os.path.abspath(target)
+    name = os.path.basename(path)
+    if name.endswith(dvcfile.SUFFIX) or name == PIPELINE:
+        raise InvalidInput(f"{name} describes data.", hint="Name the data itself.")
+    if os.path.lexists(path) and not force:
+        raise Conflict(f"{path} exists already.", hint="Replace it with --force, or choose another name with --out.")
+    if not os.path.isdir(os.path.dirname(path)):
+        raise NotFound(f"The folder {os.path.dirname(path)} does not exist.", hint="Make it first.")
+    return path
+
+
+def get(
+    url: str,
+    revision: str | None,
+    path: str,
+    target: str,
+    open_remote: OpenRemote,
+    *,
+    access: Access | None = None,
+    force: bool = False,
+    jobs: int | None = None,
+    meter: progress.Meter = progress.silent,
+) -> int:
+    """Copy a file or folder of another repository to ``target``, each file verified. Returns the number of files.
+
+    It appears in one rename; what is replaced by ``force`` goes only then.
+
+    Raises:
+        Conflict: something is there. NotFound, CorruptData: see `Bringer.bring`.
+    """
+    place = check_target(target, force=force)
+    with Staging(os.path.dirname(place)) as staging:
+        area = staging.new_path()
+        cache = Cache(f"{area}/cache", State(":memory:"), f"{area}/damaged")
+        bringer = Bringer(cache, area, open_remote, jobs=jobs, meter=meter)
+        os.makedirs(area)
+        with bringer.open(url, revision, access=access) as source:
+            brought = bringer.bring(source, path)
+        whole = f"{area}/whole"
+        _lay_out(cache, brought.files, whole, is_dir=brought.is_dir)
+        put(whole, place, force=force)
+    return len(brought.files)
+
+
+def _lay_out(cache: Cache, files: Mapping[str, str], whole: str, *, is_dir: bool) -> None:
+    """Make the files out of the objects of a cache that is not needed any longer."""
+    left = Counter(files.values())
+    mask = os.umask(0)
+    os.umask(mask)
+    if is_dir:
+        os.makedirs(whole)
+    for name, md5 in files.items():
+        target = f"{whole}/{name}" if is_dir else whole
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        left[md5] -= 1
+        if left[md5]:
+            copy(cache.path(md5), target)
+        else:
+            os.rename(cache.path(md5), target)
+            os.chmod(target, _MODE & ~mask)
+
+
+def put(made: str, place: str, *, force: bool) -> None:
+    """Give what was made aside its place. With ``force`` what is there goes, but only when the new stands ready.
+
+    Raises:
+        Conflict: something is there. StorageError: the disk refused.
+    """
+    try:
+        if os.path.lexists(place):
+            if not force:
+                raise Conflict(f"{place} exists already.", hint="Replace it with --force.")
+            if os.path.isdir(place) and not os.path.islink(place):
+                old = f"{made}.old"
+                os.rename(place, old)
+                os.rename(made, place)
+                remove_tree(old)
+                return
+            if os.path.isdir(made):
+                os.unlink(place)
+        os.rename(made, place)
+        sync_folder(os.path.dirname(place))
+    except OSError as error:
+        raise StorageError(f"{place} cannot be written: {error.strerror}.", hint="Free space, then repeat.") from error

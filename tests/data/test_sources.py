@@ -1,0 +1,293 @@
+"""Other repositories are listed and copied from as the real dvc does it, and a stranger's one can do no harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.data.helpers import NFC, NFD, Tool, make, read
+
+DATA = {
+    "x": b"1\n",
+    f"{NFC}/두 번째.csv": b"two\n",
+    NFD: b"nfd",
+    "line\nbreak": b"n",
+    "deep/a/b": b"deep",
+    "deep/empty": b"",
+    "n" * 255: b"long",
+    "same": b"1\n",
+}
+PIPELINE = """\
+stages:
+  one:
+    cmd: cp file.csv o.csv && mkdir -p od && printf z > od/z
+    deps: [file.csv]
+    outs: [o.csv, od]
+"""
+
+
+def git(folder: Path, *line: str) -> str:
+    """Git in a folder; its output."""
+    done = subprocess.run(["git", "-C", str(folder), *line], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory, dvc: Tool) -> Path:
+    """A repository of the real dvc with data, files of Git, a pipeline's outputs, a remote and two commits."""
+    base = tmp_path_factory.mktemp("source")
+    folder = base / "src 원본"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.name", "a")
+    git(folder, "config", "user.email", "a@b")
+    assert dvc(folder, "init", "-q").code == 0
+    make(folder / "data", DATA)
+    make(
+        folder,
+        {
+            "file.csv": b"f",
+            "gitfile": b"g",
+            "gd/1": b"1",
+            "gd/s/2": b"2",
+            "mix/git": b"m",
+            "mix/dvced": b"n",
+            "mix/sub/o": b"o",
+            "dvc.yaml": PIPELINE.encode(),
+            ".dvcignore": b"*.tmp\n",
+            "gd/hidden.tmp": b"h",
+        },
+    )
+    (folder / "gitfile").chmod(0o755)
+    assert dvc(folder, "add", "-q", "data", "file.csv", "mix/dvced", "mix/sub").code == 0
+    assert dvc(folder, "remote", "add", "-q", "-d", "store", str(base / "store")).code == 0
+    assert dvc(folder, "repro", "-q").code == 0
+    assert dvc(folder, "push", "-q").code == 0
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "1")
+    git(folder, "tag", "v1")
+    make(folder, {"file.csv": b"ff", "gd/3": b"3"})
+    assert dvc(folder, "add", "-q", "file.csv").code == 0
+    assert dvc(folder, "push", "-q").code == 0
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "2")
+    git(base, "clone", "-q", "--bare", str(folder), str(base / "bare.git"))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user cache"))
+
+
+LISTS = [
+    [],
+    ["data"],
+    ["data/deep"],
+    ["data/x"],
+    ["gd"],
+    ["mix", "--dvc-only"],
+    ["-R"],
+    ["-R", "--dvc-only"],
+    ["-R", "-L", "1"],
+    ["-R", "-L", "2"],
+    ["mix", "-R"],
+    ["nothing"],
+]
+
+
+@pytest.mark.parametrize("way", ["folder", "tag", "bare"])
+def test_list(way: str, source: Path, tmp_path: Path, madang: Tool, dvc: Tool) -> None:
+    """The same entries as the real dvc, of a folder as it lies there, of a tag, and of a bare repository by URL."""
+    url = f"file://{source.parent}/bare.git" if way == "bare" else str(source)
+    rev = [] if way == "folder" else ["--rev", "v1"] if way == "tag" else ["--rev", "main"]
+    for line in LISTS if way != "bare" else LISTS[:9]:
+        ours = madang(tmp_path, "list", url, *line, *rev, "--json")
+        theirs = dvc(tmp_path, "list", url, *line, *rev, "--json")
+        assert ours.code == theirs.code, line
+        if ours.code:
+            continue
+        found, wanted = json.loads(ours.out), json.loads(theirs.out)
+        assert [one["path"] for one in found] == [one["path"] for one in wanted], line
+        for one, other in zip(found, wanted, strict=True):
+            for key in ("isout", "isdir", "md5"):
+                assert one[key] == other[key], (line, one, other)
+            if not one["isdir"]:
+                assert one["isexec"] == other["isexec"], (line, one, other)
+                assert one["size"] == other["size"] or other["size"] is None, (line, one, other)
+
+
+def test_list_as_text(source: Path, tmp_path: Path, madang: Tool, dvc: Tool) -> None:
+    """Plain, with hashes and as a tree, the text is that of the real dvc but for line breaks in names."""
+    for line in (["gd"], ["data/deep"], ["mix", "-R", "--show-hash"], ["mix", "--tree"], ["gd", "-T", "-L", "1"]):
+        ours, theirs = madang(tmp_path, "list", str(source), *line), dvc(tmp_path, "list", str(source), *line)
+        assert ours.out.strip() == theirs.out.strip(), line
+    assert "line\\nbreak" in madang(tmp_path, "list", str(source), "data").out
+
+
+def test_du(source: Path, tmp_path: Path, madang: Tool, dvc: Tool) -> None:
+    """Sizes are those of the real dvc, per entry and summed."""
+    for line in (["data/deep"], ["gd"], ["mix"], ["file.csv"], ["-s"], ["nothing"]):
+        ours, theirs = madang(tmp_path, "du", str(source), *line), dvc(tmp_path, "du", str(source), *line)
+        assert ours.code == theirs.code, line
+        if not ours.code:
+            assert sorted(ours.out.strip().split("\n")) == sorted(theirs.out.strip().split("\n")), line
+
+
+@pytest.mark.parametrize("way", ["folder", "bare"])
+def test_get(way: str, source: Path, tmp_path: Path, madang: Tool, dvc: Tool) -> None:
+    """Data, files of Git, parts of folders, mixed folders and outputs come whole, as the real dvc brings them."""
+    url = f"file://{source.parent}/bare.git" if way == "bare" else str(source)
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for path in ("data", "data/deep", "data/x", "gitfile", "gd", "mix", "mix/sub", "od", "file.csv"):
+        for folder, tool in ((ours, madang), (theirs, dvc)):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            if tool is madang or way == "folder":
+                assert tool(folder, "get", url, path, "-o", path.replace("/", "_")).code == 0, path
+    if way == "folder":
+        assert read(ours) == read(theirs)
+    assert read(ours / "data") == DATA
+    assert (ours / "gitfile").read_bytes() == b"g"
+    assert (ours / "mix" / "dvced").read_bytes() == b"n"
+    assert madang(ours, "get", url, "file.csv", "--rev", "v1", "-o", "old").code == 0
+    assert (ours / "old").read_bytes() == b"f"
+    assert (ours / "old").stat().st_mode & 0o777 == 0o644
+    assert madang(ours, "get", url, "data").code == 1
+    assert madang(ours, "get", url, "nothing").code == 1
+    assert madang(ours, "get", url, "data", "--rev", "nothing").code == 1
+    assert madang(ours, "get", url, "data/x", "-o", "gd").code == 0
+    assert (ours / "gd" / "x").exists()
+    assert not list(ours.glob(".incoming/*"))
+
+
+def test_get_replaces_only_when_asked(source: Path, tmp_path: Path, madang: Tool) -> None:
+    """What is there stays without --force, and also when with it nothing can be got."""
+    make(tmp_path, {"file.csv": b"mine", "data/own": b"mine"})
+    for line in (["file.csv"], ["data/x", "-o", "file.csv"], ["data"]):
+        assert madang(tmp_path, "get", str(source), *line).code == 1
+    assert madang(tmp_path, "get", str(source), "nothing", "-o", "file.csv", "-f").code == 1
+    assert (tmp_path / "file.csv").read_bytes() == b"mine"
+    assert madang(tmp_path, "get", str(source), "file.csv", "-f").code == 0
+    assert (tmp_path / "file.csv").read_bytes() == b"ff"
+    assert madang(tmp_path, "get", str(source), "gd", "-o", "g").code == 0
+    assert madang(tmp_path, "get", str(source), "data/x", "-o", "g/1", "-f").code == 0
+    assert (tmp_path / "g" / "1").read_bytes() == b"1\n"
+
+
+def test_get_needs_no_cache_of_the_source(source: Path, tmp_path: Path, madang: Tool) -> None:
+    """Without its cache the source's remote is used; a wrong object there is refused; --remote names another one."""
+    copy = tmp_path / "copy"
+    shutil.copytree(source, copy)
+    shutil.rmtree(copy / ".dvc" / "cache")
+    store = tmp_path / "store"
+    shutil.copytree(source.parent / "store", store)
+    git(copy, "config", "receive.denyCurrentBranch", "ignore")
+    assert madang(copy, "remote", "add", "-f", "store", str(store)).code == 0
+    assert madang(tmp_path, "get", str(copy), "data/x").code == 0
+    victim = next(path for path in store.rglob("*") if path.is_file() and path.read_bytes() == b"ff")
+    victim.chmod(0o644)
+    victim.write_bytes(b"ba")
+    answer = madang(tmp_path, "get", str(copy), "file.csv")
+    assert answer.code == 1
+    assert "wrong bytes" in answer.err
+    assert not (tmp_path / "file.csv").exists()
+    line = ["--remote", "store", "--remote-config", f"url={source.parent / 'store'}"]
+    assert madang(tmp_path, "get", str(copy), "file.csv", *line).code == 0
+    assert (tmp_path / "file.csv").read_bytes() == b"ff"
+
+
+def test_addresses_that_are_refused(source: Path, tmp_path: Path, madang: Tool) -> None:
+    """Transports that run programs, options in disguise and paths that leave the repository are never tried."""
+    mark = tmp_path / "mark"
+    for url in (
+        f"ext::sh -c touch% {mark}",
+        f"ext::touch {mark}",
+        "--upload-pack=touch x",
+        "-x",
+        "ftp://h/x",
+        "ssh://-oX/y",
+    ):
+        assert madang(tmp_path, "get", "--", url, "x").code == 1, url
+    for path in (
+        "../store",
+        "/etc/passwd",
+        "data/../../store",
+        "..",
+        ".git/config",
+        ".dvc/config",
+        "data/../.git/HEAD",
+    ):
+        assert madang(tmp_path, "get", str(source), path, "-o", "got").code == 1, path
+    assert not mark.exists()
+    assert not (tmp_path / "got").exists()
+
+
+def test_a_hostile_repository(tmp_path: Path, madang: Tool) -> None:
+    """Hooks, filters and file-system monitors of a stranger's repository are not run, links out of it not followed,
+    records of places outside of it are not seen.
+    """
+    evil = tmp_path / "evil"
+    mark = tmp_path / "mark"
+    evil.mkdir()
+    git(evil, "init", "-q", "-b", "main")
+    for key, value in (("user.name", "a"), ("user.email", "a@b")):
+        git(evil, "config", key, value)
+    script = f"#!/bin/sh\ntouch '{mark}'\ncat\n"
+    make(
+        evil,
+        {
+            ".gitattributes": b"* filter=evil\n",
+            ".dvc/config": b"",
+            "plain": b"p",
+            "run.sh": script.encode(),
+            "up.dvc": b"outs:\n- md5: d41d8cd98f00b204e9800998ecf8427e\n  size: 0\n  hash: md5\n  path: ../../victim\n",
+            "abs.dvc": b"outs:\n- md5: d41d8cd98f00b204e9800998ecf8427e\n  size: 0\n  hash: md5\n  path: /tmp/victim\n",
+        },
+    )
+    (tmp_path / "secret").write_bytes(b"secret")
+    os.symlink("../secret", evil / "link")
+    os.symlink("/etc", evil / "etc")
+    git(evil, "add", "-A")
+    git(evil, "commit", "-q", "-m", "1")
+    (evil / "run.sh").chmod(0o755)
+    for name in ("post-checkout", "pre-commit", "reference-transaction", "post-index-change"):
+        shutil.copy(evil / "run.sh", evil / ".git" / "hooks" / name)
+    for key in ("filter.evil.smudge", "filter.evil.clean", "core.fsmonitor", "core.sshCommand", "core.pager"):
+        git(evil, "config", key, str(evil / "run.sh"))
+    mark.unlink(missing_ok=True)
+    for url, rev in ((str(evil), []), (str(evil), ["--rev", "main"]), (f"file://{evil}", [])):
+        out = tmp_path / f"out{len(url)}{len(rev)}"
+        out.mkdir()
+        answer = madang(out, "get", url, ".", "-o", "all", *rev)
+        assert answer.code == 0, answer.err
+        found = read(out / "all")
+        assert b"secret" not in found.values()
+        assert not any(name.startswith("etc") for name in found)
+        assert "victim" not in madang(out, "list", url, "-R", "--dvc-only", *rev).out
+    assert not mark.exists()
+
+
+def test_a_copy_is_brought_up_to_date(source: Path, tmp_path: Path, madang: Tool) -> None:
+    """A second look at a URL sees new commits, moved tags and other branches; a known commit needs no contact."""
+    away = tmp_path / "away.git"
+    git(tmp_path, "clone", "-q", "--bare", str(source.parent / "bare.git"), str(away))
+    url = f"file://{away}"
+    assert madang(tmp_path, "get", url, "gitfile", "-o", "1").code == 0
+    work = tmp_path / "work"
+    git(tmp_path, "clone", "-q", str(away), str(work))
+    make(work, {"gitfile": b"newer"})
+    git(work, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-a", "-m", "3")
+    git(work, "push", "-q", "origin", "main", "HEAD:refs/heads/feature/x")
+    git(work, "push", "-q", "-f", "origin", "HEAD:refs/tags/v1")
+    for rev in ([], ["--rev", "feature/x"], ["--rev", "v1"], ["--rev", git(work, "rev-parse", "--short", "HEAD")]):
+        assert madang(tmp_path, "get", url, "gitfile", "-o", "2", "-f", *rev).code == 0
+        assert (tmp_path / "2").read_bytes() == b"newer"
+    full = git(work, "rev-parse", "HEAD~1")
+    shutil.rmtree(away)
+    assert madang(tmp_path, "get", url, "gitfile", "-o", "3", "--rev", full).code == 0
+    assert (tmp_path / "3").read_bytes() == b"g"
+    assert madang(tmp_path, "get", url, "gitfile", "-o", "4").code == 1
