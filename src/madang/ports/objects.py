@@ -111,6 +111,15 @@ class ManyAtOnce(Protocol):
         ...
 
 
+@runtime_checkable
+class Versioned(Protocol):
+    """What a store may offer besides: older versions of an object."""
+
+    def open_version(self, key: str, version: str) -> BinaryIO:
+        """Open one version of an object, by the store's own name of it. Raises `NotFound`."""
+        ...
+
+
 def checked_key(key: str) -> str:
     """Return the key when it is well formed, else raise `InvalidInput`. Every backend calls it first."""
     if key.isascii() and key.isprintable():

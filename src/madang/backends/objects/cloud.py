@@ -47,9 +47,18 @@ class CloudObjects:
             result = self._answered(key, lambda: obstore.get(self._store, self._checked(key), options=options))
         except _RangePastEnd:
             return io.BytesIO()
+        return self._opened(key, result)
+
+    def _opened(self, key: str, result: Any) -> BinaryIO:
         if result.range[1] - result.range[0] <= _SMALL:
             return io.BytesIO(self._answered(key, lambda: bytes(result.bytes())))
         return io.BufferedReader(_Stream(self, key, iter(result.stream(min_chunk_size=1 << 20))), 1 << 20)
+
+    def open_version(self, key: str, version: str) -> BinaryIO:
+        """See `Versioned.open_version`."""
+        options: Any = {"version": version}
+        result = self._answered(key, lambda: obstore.get(self._store, self._checked(key), options=options))
+        return self._opened(key, result)
 
     def read(self, key: str) -> bytes:
         """See `Objects.read`."""
@@ -133,6 +142,8 @@ class CloudObjects:
             ) from error
 
     def _not_found(self, key: str, answer: str) -> MadangError:
+        if "NoSuchVersion" in answer:
+            return NotFound(f"There is no such version of {key!r} in {self.name}.")
         if "NoSuchBucket" in answer:
             return ConfigError(f"The bucket of {self.name} does not exist.", hint="Make it, or correct the url.")
         return NotFound(f"There is no object {key!r} in {self.name}.")

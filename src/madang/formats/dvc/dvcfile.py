@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from madang.errors import InvalidInput
-from madang.formats.dvc import yamltext
+from madang.errors import Incompatible, InvalidInput
+from madang.formats.dvc import listing, yamltext
 from madang.formats.dvc.layout import check_name
+from madang.formats.dvc.versions import CloudFile, cloud_files, listing_of
 
 SUFFIX = ".dvc"
 
@@ -82,9 +83,14 @@ class OutEntry:
     cache: bool = True
     push: bool = True
     remote: str | None = None
-    per_file: bool = False  # its files are named one by one (version-aware remotes)
+    files: tuple[CloudFile, ...] = ()  # in a version-aware remote, named one by one; a folder's MD5 is made of them
     persist: bool = False  # of a pipeline: not removed before its stage runs
     kind: str = "out"  # of a pipeline: "out", "metric" or "plot"
+
+    @property
+    def per_file(self) -> bool:
+        """Whether its files are named one by one (version-aware remotes)."""
+        return bool(self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,10 @@ def _parse_out(entry: Any, where: str) -> OutEntry:
     md5 = str(entry["md5"]).lower() if entry.get("md5") not in (None, "") else None
     if md5 is not None:
         check_name(md5, where)
+    files = cloud_files(entry, where)
+    if files and files[0].path:
+        whole = listing_of(files)
+        md5 = listing.name_of_bytes(whole) if whole is not None else None
     return OutEntry(
         path=path,
         md5=md5,
@@ -141,7 +151,7 @@ def _parse_out(entry: Any, where: str) -> OutEntry:
         cache=entry.get("cache", True),
         push=entry.get("push", True),
         remote=entry.get("remote"),
-        per_file="files" in entry or "cloud" in entry,
+        files=files,
     )
 
 
@@ -167,6 +177,7 @@ def updated(text: str, where: str, contents: Mapping[str, Content]) -> str:
 
     Raises:
         InvalidInput: not a ``.dvc`` file, or a path that it does not hold.
+        Incompatible: an entry whose files are named one by one.
     """
     parse(text, where)
     document = yamltext.load_for_update(text, where)
@@ -176,7 +187,14 @@ def updated(text: str, where: str, contents: Mapping[str, Content]) -> str:
         content = left.pop(entry["path"], None)
         if content is None:
             continue
+        if "files" in entry:
+            raise Incompatible(
+                f"{where}: the files of {entry['path']!r} are named one by one, for a version-aware remote.",
+                hint="Use dvc to change this entry.",
+            )
         values = written(content)
+        if entry.get("md5") != values["md5"]:
+            entry.pop("cloud", None)  # what the remote knows is of the content before
         for key in _CONTENT_KEYS:
             if key not in values:
                 entry.pop(key, None)

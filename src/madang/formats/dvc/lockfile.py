@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from madang.errors import InvalidInput
-from madang.formats.dvc import schema, yamltext
+from madang.formats.dvc import listing, schema, yamltext
 from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.layout import check_name
 from madang.formats.dvc.parameters import DEFAULT_FILE
+from madang.formats.dvc.versions import CloudFile, cloud_files, listing_of
 
 FILE_NAME = "dvc.lock"
 SCHEMA = "2.0"
@@ -30,7 +31,7 @@ class Recorded:
     isexec: bool = False
     hash_name: str | None = "md5"  # None: written by dvc 2
     checksum: str | None = None  # of what is not a local file: its etag, checksum or version
-    per_file: bool = False  # its files are named one by one (version-aware remotes)
+    files: tuple[CloudFile, ...] = ()  # in a version-aware remote, named one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,10 @@ class Lock:
         md5 = str(item["md5"]).lower() if item.get("md5") not in (None, "") else None
         if md5 is not None:
             check_name(md5, self._where)
+        files = cloud_files(item, self._where)
+        if files and files[0].path:
+            whole = listing_of(files)
+            md5 = listing.name_of_bytes(whole) if whole is not None else None
         other = next((item[key] for key in ("etag", "checksum", "version_id") if item.get(key)), None)
         return Recorded(
             path=item["path"],
@@ -86,7 +91,7 @@ class Lock:
             isexec=item.get("isexec", False),
             hash_name=item.get("hash"),
             checksum=None if other is None else str(other),
-            per_file="files" in item or "cloud" in item,
+            files=files,
         )
 
 

@@ -87,13 +87,13 @@ def outs_of(path: str, text: bytes | None = None) -> list[TrackedOut]:
 
 
 def check_supported(out: TrackedOut) -> None:
-    """Refuse data that this release cannot handle rightly.
+    """Refuse data whose content is not known here.
 
     Raises:
-        Incompatible: kept under plain names in a cloud.
+        Incompatible: kept under plain names in a cloud, and its MD5 is not recorded.
     """
-    if out.entry.per_file:
-        raise Incompatible(f"{out.dvc_file} belongs to a version-aware remote.", hint="Use dvc for this file.")
+    if out.entry.per_file and out.md5 is None:
+        raise Incompatible(f"{out.dvc_file} names files of a cloud without their MD5.", hint="Use dvc for this file.")
 
 
 def stages(repository: Repository, top: str | None = None, *, tree: FileTree | None = None) -> list[Stage]:

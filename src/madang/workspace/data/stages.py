@@ -221,7 +221,7 @@ class PipelineFile:
             cache=out.cache,
             push=out.push,
             remote=out.remote,
-            per_file=held.per_file,
+            files=held.files,
             persist=out.persist,
             kind=out.kind,
         )

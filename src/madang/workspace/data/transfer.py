@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from madang.errors import CorruptData, Incompatible, NotFound
 from madang.formats.dvc import layout
@@ -23,6 +24,7 @@ from madang.workspace.data.remote_objects import RemoteObjects
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.run_cache import fetch_runs, push_runs
 from madang.workspace.data.settings import RemoteConfig
+from madang.workspace.data.versioned import NamedObjects, keeps_names, places_of, store_listings
 
 OpenRemote = Callable[[RemoteConfig], Objects]
 """Opens the store of a configured remote. Raises `ConfigError` for a kind of address that is not spoken."""
@@ -76,9 +78,12 @@ def jobs_of(repository: Repository, targets: Iterable[Target], name: str | None,
         if name and entry.remote and entry.remote.lower() != name.lower():
             continue  # it may belong nowhere else
         remote = repository.settings.remote(entry.remote or name)
-        for key in ("version_aware", "worktree"):
-            if remote.options.get(key, "false").lower() == "true":
-                raise Incompatible(f"The remote {remote.name!r} is {key}.", hint="Use dvc for this remote.")
+        if pushing and keeps_names(remote):
+            raise Incompatible(
+                f"The remote {remote.name!r} keeps files under their own names (version_aware, worktree), and madang "
+                "only reads such remotes.",
+                hint="Send to it with dvc push, or to a remote of another kind with -r NAME.",
+            )
         is_legacy = entry.hash_name is None
         if not is_legacy:
             check_supported(target.out)
@@ -184,7 +189,12 @@ def fetch(
     with using(repository.cache.folder):
         for job in jobs_of(repository, targets, remote):
             cache = LegacyCache(repository) if job.is_legacy else repository.cache
+            if keeps_names(job.remote):
+                store_listings(job.targets, cache)
             if _has_all(cache, job.targets):
+                continue
+            if keeps_names(job.remote):
+                _fetch_named(repository, job, cache, open_remote, moved, meter)
                 continue
             side = _side(repository, job, open_remote, jobs)
             try:
@@ -194,6 +204,24 @@ def fetch(
             finally:
                 side.store.close()
     return moved
+
+
+def _fetch_named(
+    repository: Repository, job: Job, cache: Cache, open_remote: OpenRemote, moved: Moved, meter: progress.Meter
+) -> None:
+    """Bring what a remote keeps under the files' own names."""
+    wanted = wanted_of(cache, job.targets)
+    moved.missing.extend(wanted.lost)
+    absent = cache.look(wanted.files).missing
+    places, sizes = places_of(repository, job.targets, job.remote, cache)
+    store = open_remote(job.remote)
+    try:
+        side = RemoteObjects(cast("Objects", NamedObjects(store, places)), cache, _jobs(job.remote))
+        there = {name: sizes[name] for name in absent if name in sizes}
+        moved.missing.extend(sorted(set(absent) - there.keys()))
+        _receive(side, there, moved, meter)
+    finally:
+        store.close()
 
 
 def _has_all(cache: Cache, targets: Sequence[Target]) -> bool:
@@ -208,6 +236,10 @@ def _bring(side: RemoteObjects, names: set[str], moved: Moved, meter: progress.M
         return
     there = side.sizes(absent)
     moved.missing.extend(sorted(set(absent) - there.keys()))
+    _receive(side, there, moved, meter)
+
+
+def _receive(side: RemoteObjects, there: dict[str, int], moved: Moved, meter: progress.Meter) -> None:
     with meter(sum(max(0, size) for size in there.values()), "B", "fetching") as advance:
         brought = side.bring(there, advance)
     moved.files += len(brought.got)
