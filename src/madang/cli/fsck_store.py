@@ -29,7 +29,7 @@ def check_store(folder: str, database: str, blobs: str, part: str, *, quiet: boo
     folder = os.path.abspath(folder)
     if not os.path.isfile(os.path.join(folder, "format")):
         raise NotFound(f"{folder} is no store.", hint="Name the folder that the hub was started with.")
-    is_workspace = os.path.isdir(os.path.join(folder, "segments")) and not database
+    is_workspace = not database and _has_segments(folder)
     if is_workspace:
         engine = open_store(store=folder)
         engine.tracking.catch_up()
@@ -54,3 +54,11 @@ def check_store(folder: str, database: str, blobs: str, part: str, *, quiet: boo
             f"{check.segments} segments: {len(faults) or 'no'} problem{'' if len(faults) == 1 else 's'}."
         )
     return 1 if faults else 0
+
+
+def _has_segments(folder: str) -> bool:
+    """A hub keeps the bytes of segments in its database."""
+    try:
+        return bool(os.listdir(os.path.join(folder, "segments")))
+    except FileNotFoundError:
+        return False

@@ -12,7 +12,7 @@ from madang.domain.run_state import RunState, apply
 from madang.domain.runs import RunRecord, record
 from madang.domain.values import value
 from madang.domain.versions import Entry
-from madang.errors import NotFound
+from madang.errors import CorruptData, NotFound
 from madang.formats.journal import Position, read_frames
 from madang.formats.manifest import manifest_digest
 from madang.formats.rows import decode
@@ -123,7 +123,10 @@ class StoreCheck:
 
     def _read_segment(self, run: str, row: SegmentRow, fresh: RunState) -> tuple[str, bool]:
         """(what is wrong, whether all of it could be read); its events are applied to ``fresh``."""
-        data = self._bytes(run, row)
+        try:
+            data = self._bytes(run, row)
+        except CorruptData as error:
+            return error.message, False
         if not data and row.offset:
             held = self._files.held(run) if self._files is not None else None
             return ("" if held is not None else "its bytes are gone"), False
