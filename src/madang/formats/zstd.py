@@ -49,10 +49,12 @@ class Dictionary:
 
     def __init__(self, sample: bytes) -> None:
         self._dictionary = zstd.ZstdDict(sample, is_raw=True)
+        # Kept: to make one costs more than to compress a small thing. It has a lock of its own.
+        self._compressor = zstd.ZstdCompressor(level=6, zstd_dict=self._dictionary.as_digested_dict)
 
     def compress(self, data: bytes) -> bytes:
         """One frame."""
-        return zstd.compress(data, 3, zstd_dict=self._dictionary)
+        return self._compressor.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
 
     def decompress(self, data: bytes) -> bytes:
         """The bytes of a frame.

@@ -56,7 +56,7 @@ class SqlRuns(SqlMetrics):
         """Store a run and its search indexes."""
         with self._db.transaction():
             made = record(stored.state, stored.overrides)
-            before = self._indexed(stored, touched)
+            before, new = self._indexed(stored, touched), not stored.number
             row = self._db.row("tick")
             stored.changed = int(row[0]) if row else 0
             columns = {**_columns(made), "changed": stored.changed}
@@ -74,7 +74,7 @@ class SqlRuns(SqlMetrics):
                 self._sync(stored.number, "data", {}, _data(made), lambda _: {})  # what was read stays read
             if "definitions" in touched and made.definitions:
                 self.put_goals(stored)
-            if "summary" in touched:
+            if "summary" in touched and (made.summary or not new):
                 self.put_hands(stored, made)
 
     def _indexed(self, stored: StoredRun, touched: Collection[str]) -> RunRecord | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
 
 import msgspec
 
@@ -40,7 +39,7 @@ class SqlSegments:
 
     def put(self, row: SegmentRow, before: int | None) -> bool:
         """Store a row if nobody moved it meanwhile."""
-        values = asdict(row) | {"ended": int(row.ended), "id": key_of(row.id)}
+        values = vars(row) | {"ended": int(row.ended), "id": key_of(row.id)}
         if before is None:
             made = self._db.row("insert_segment", **{key: values[key] for key in values if key != "number"})
             if made is None:
