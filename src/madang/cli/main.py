@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fsck": ("madang.cli.fsck:fsck", "Check that everything is there and is what it says."),
     "gc": ("madang.cli.gc:gc", "Remove what nothing needs."),
     "remote": ("madang.cli.remote:remote", "Manage remotes."),
+    "cache": ("madang.cli.cache:cache", "Manage the cache of data."),
     "list": ("madang.cli.list_:list_", "List a repository's files and tracked data."),
     "get": ("madang.cli.get:get", "Copy something out of a repository."),
     "du": ("madang.cli.du:du", "Show how large the data of a repository is."),

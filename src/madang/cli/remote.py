@@ -28,7 +28,8 @@ def remote() -> None:
     """
 
 
-def _level(function: Callable[..., Any]) -> Callable[..., Any]:
+def level_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose one of the four files of the configuration."""
     for name in ("system", "global", "project", "local"):
         where = {"project": ".dvc/config (default)", "local": ".dvc/config.local, which git ignores"}.get(
             name, f"the {name} file"
@@ -44,7 +45,7 @@ def _level(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("-f", "--force", is_flag=True, help="Replace a remote of this name.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
 @click.option("--hub-project", "project", default="", help="The project on a hub; otherwise named after the folder.")
-@_level
+@level_options
 def add(name: str, url: str, is_default: bool, force: bool, quiet: bool, project: str, level: str | None) -> None:
     """Add a remote: a folder, s3://, gs://, azure://, ssh://, http(s):// or a hub.
 
@@ -102,7 +103,7 @@ def _completed(url: str, project: str, folder: str, quiet: bool) -> str:
 @remote.command(cls=PlainCommand)
 @click.argument("name", required=False)
 @click.option("-u", "--unset", is_flag=True, help="Have no default remote.")
-@_level
+@level_options
 @click.pass_context
 def default(context: click.Context, name: str | None, unset: bool, level: str | None) -> None:
     """Show, set or unset the default remote.
@@ -132,7 +133,7 @@ def default(context: click.Context, name: str | None, unset: bool, level: str | 
 @click.argument("option")
 @click.argument("value", required=False)
 @click.option("-u", "--unset", is_flag=True, help="Remove the option.")
-@_level
+@level_options
 def modify(name: str, option: str, value: str | None, unset: bool, level: str | None) -> None:
     """Set or remove an option of a remote. Keep secrets out of git with --local.
 
@@ -163,7 +164,7 @@ def modify(name: str, option: str, value: str | None, unset: bool, level: str | 
 
 @remote.command("list", cls=DataCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_level
+@level_options
 def list_(as_json: bool, level: str | None) -> None:
     """List remotes.
 
@@ -185,7 +186,7 @@ def list_(as_json: bool, level: str | None) -> None:
 
 @remote.command(cls=DataCommand)
 @click.argument("name")
-@_level
+@level_options
 def remove(name: str, level: str | None) -> None:
     """Remove a remote from the configuration; its data stays where it is.
 
@@ -220,7 +221,7 @@ def _forget(dvc_dir: str, name: str, where: str) -> None:
 @remote.command(cls=DataCommand)
 @click.argument("name")
 @click.argument("new")
-@_level
+@level_options
 def rename(name: str, new: str, level: str | None) -> None:
     """Rename a remote, and the default with it.
 
