@@ -144,3 +144,10 @@ def test_the_machine() -> None:
     assert found.memory > 1 << 28
     assert found.os
     assert found.hostname
+
+
+def test_what_the_launcher_adds_is_not_recorded() -> None:
+    """The folder that `madang run` puts on PYTHONPATH is not part of the environment; the user's own entries are."""
+    ours = "/venv/lib/madang/_inject"
+    assert "PYTHONPATH" not in environment.listed_variables({"PYTHONPATH": ours})
+    assert environment.listed_variables({"PYTHONPATH": f"{ours}:/src:lib"})["PYTHONPATH"] == "/src:lib"

@@ -56,7 +56,7 @@ def _reproduce(run: str, yes: bool, with_local: bool, keep: bool, as_json: bool)
         found = reader.run(run)
         if reproducing.is_foreign(found, dict(os.environ)) and not yes:
             reproducing.describe(found, output.note)
-            _ask()
+            ask()
         options = reproducing.Options(with_local=with_local, keep=keep, quiet=as_json)
         outcome = reproducing.reproduce(reader, found, options, _silent if as_json else output.note)
     judgement = outcome.judgement
@@ -86,7 +86,8 @@ def _silent(text: str) -> None:
     """Nothing is said where a program reads."""
 
 
-def _ask() -> None:
+def ask() -> None:
+    """Ask whether to run what somebody else has recorded. Raises `Refused` where nobody can be asked."""
     import sys
 
     from madang.errors import Refused

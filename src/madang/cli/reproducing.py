@@ -14,7 +14,7 @@ from madang.cli import launching
 from madang.client.segments import segments_of
 from madang.domain.reproduce import Judgement, cannot
 from madang.domain.runs import RunRecord
-from madang.errors import MadangError, NotFound
+from madang.errors import MadangError, NotFound, Refused
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.ports.reader import Reader
@@ -23,7 +23,7 @@ from madang.sdk.run import Run
 from madang.services import reproduce as service
 from madang.workspace import environment, volatile
 from madang.workspace.process import Ended
-from madang.workspace.reproduce import Place, Workspace, command_of, environment_of
+from madang.workspace.reproduce import Place, Workspace, command_of, environment_of, inside
 
 Say = Callable[[str], None]
 MAX_LISTED = 50
@@ -127,12 +127,28 @@ def _repeat(
         verdicts.append(found)
         repetition.append(codec.VERDICT, {"of": run.id, **asdict(found)})
 
-    job = _job(run, place, places, command, folder, env, quiet=options.quiet)
+    try:
+        job = _contained(run, _job(run, place, places, command, folder, env, quiet=options.quiet), place.root)
+    except Refused as error:
+        return Outcome(service.refusal(error), environment=differences, notes=notes)
     try:
         done = launching.launch(job, say, lambda *_: None, judge)
     except NotFound as error:
         return Outcome(cannot([error.message]), environment=differences, notes=notes)
     return Outcome(verdicts[0], done.run, differences, notes)
+
+
+def _contained(run: RunRecord, job: launching.Job, root: str) -> launching.Job:
+    """The job, if what it is to read after the command lies in the work tree: its record may be anybody's.
+
+    Raises:
+        Refused: a path of the record leads elsewhere.
+    """
+    return replace(
+        job,
+        metrics=[inside(run, path, job.folder, root) for path in job.metrics],
+        models=[(inside(run, path, job.folder, root), name) for path, name in job.models],
+    )
 
 
 def _judge(reader: Reader, run: RunRecord, own: Reader, again: RunRecord, local: int) -> Judgement:
@@ -162,7 +178,7 @@ def _job(
     quiet: bool,
 ) -> launching.Job:
     child = {key: value for key, value in env.items() if key not in ("MADANG_RUN_ID", "MADANG_LAUNCHED")}
-    models = [(path, name) for path, name in _list(run.tags.get(service.MODELS_TAG))]
+    models = [(path, name) for path, name in tagged_list(run.tags.get(service.MODELS_TAG))]
     return launching.Job(
         command=command,
         folder=folder,
@@ -171,7 +187,7 @@ def _job(
         name=f"reproduce {run.name}",
         params=dict(run.config),
         tags={service.TAG: run.id},
-        metrics=_list(run.tags.get(service.METRICS_TAG)),
+        metrics=tagged_list(run.tags.get(service.METRICS_TAG)),
         outputs=[
             os.path.relpath(os.path.join(place.root, item.path), folder)
             for item in run.outputs
@@ -188,7 +204,8 @@ def _job(
     )
 
 
-def _list(text: str | None) -> list[Any]:
+def tagged_list(text: str | None) -> list[Any]:
+    """The list that a tag of `madang run` holds as JSON; empty for anything else."""
     try:
         value = json.loads(text or "[]")
     except ValueError:

@@ -79,6 +79,18 @@ class Git(Protocol):
         """The bytes of a file as it stands in a commit. Raises `NotFound`."""
         ...
 
+    def files(self, commit: str, patch: bytes = b"") -> dict[str, str]:
+        """The files of a commit with a patch applied: git's name of each one's bytes, by path.
+
+        Raises:
+            NotFound: no such commit. Conflict: the patch does not fit.
+        """
+        ...
+
+    def blob(self, name: str) -> bytes:
+        """The bytes that git knows by a name. Raises `NotFound`."""
+        ...
+
     def add_worktree(self, path: str, commit: str) -> Git:
         """Make a work tree with the files of a commit at a new path: detached, no hooks, filters or submodules."""
         ...

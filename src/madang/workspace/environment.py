@@ -28,6 +28,7 @@ _VARIABLE_PREFIXES = (
     "RAY_", "ROCM_", "ROCR_", "SKLEARN_", "SLURM_", "TF_", "TORCH", "TRANSFORMERS_", "VECLIB_", "XLA_",
 )  # fmt: skip
 _PROBE_SECONDS = 30.0
+_INJECTED = f"{os.sep}madang{os.sep}_inject"
 _MAX_VALUE = 4096  # characters of one variable
 
 
@@ -59,12 +60,15 @@ def _rows(value: object) -> list[list[str]]:
 
 
 def listed_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables on the list, secrets taken out."""
-    return {
+    """The variables on the list, secrets taken out, and what `madang run` itself has put in."""
+    found = {
         name: redact.named(name, value)[:_MAX_VALUE]
         for name, value in sorted(variables.items())
         if name in _VARIABLES or name.startswith(_VARIABLE_PREFIXES)
     }
+    path = found.pop("PYTHONPATH", "")
+    entries = [entry for entry in path.split(os.pathsep) if not entry.endswith(_INJECTED)]
+    return {**found, "PYTHONPATH": os.pathsep.join(entries)} if any(entries) else found
 
 
 def interpreter(executable: str, variables: Mapping[str, str]) -> dict[str, object]:

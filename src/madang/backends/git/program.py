@@ -102,6 +102,25 @@ class GitProgram:
         except StorageError as error:
             raise NotFound(f"There is no file {path!r} in commit {commit}.") from error
 
+    def files(self, commit: str, patch: bytes = b"") -> dict[str, str]:
+        """See `Git.files`."""
+        found = self.resolve(commit)
+        with tempfile.TemporaryDirectory(prefix="madang-files-") as folder:
+            index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
+            self._run("read-tree", found, env=index)
+            if patch.strip():
+                self._patch(patch, ("--cached",), {**index, **self._filters_off()})
+            listed = self._run("ls-files", "-s", "-z", env=index)
+        rows = (entry.split(b"\t", 1) for entry in listed.split(b"\0") if entry)
+        return {os.fsdecode(path): facts.split()[1].decode("ascii") for facts, path in rows}
+
+    def blob(self, name: str) -> bytes:
+        """See `Git.blob`."""
+        try:
+            return self._run("cat-file", "blob", name)
+        except StorageError as error:
+            raise NotFound(f"git has no file {name} in {self.root}.") from error
+
     def add_worktree(self, path: str, commit: str) -> GitProgram:
         """See `Git.add_worktree`."""
         found = self.resolve(commit)

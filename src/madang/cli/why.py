@@ -1,0 +1,166 @@
+"""`madang why`: what changed a metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from madang.cli import output, records
+
+if TYPE_CHECKING:
+    from madang.cli.variants import Pair, Rerun
+    from madang.domain.causes import Cause
+    from madang.ports.reader import Reader
+    from madang.services.why import Explanation
+
+_SHOWN = 8  # changes of a part
+
+
+@click.command()
+@click.argument("metric")
+@click.argument("run", required=False)
+@click.option(
+    "--against", metavar="RUN", help="The run to compare with. Default: the best earlier one of this program."
+)
+@click.option(
+    "--rerun", is_flag=True, help="Run both again, and mixed, until each part's share in the change is known."
+)
+@click.option("--times", default=2, show_default=True, type=click.IntRange(1, 20), help="Runs of each variant.")
+@click.option("-y", "--yes", is_flag=True, help="With --rerun: run what another user or machine recorded, unasked.")
+@click.option("-p", "--project", default="", help="Where RUN is not named: its latest run. Default: this folder's.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def why(
+    metric: str, run: str | None, against: str | None, rerun: bool, times: int, yes: bool, project: str, as_json: bool
+) -> None:
+    """Say what changed a metric: code, data, params, environment, seed or hardware.
+
+    Without --rerun the cause is named only when a single part differs. With it, variants that take some parts of one
+    run and the others of the other are run, each recorded and never run twice, and every part gets its share.
+
+    \b
+    Examples:
+      madang why val/f1
+      madang why val/f1 1f3a --against 77b0
+      madang why val/f1 1f3a --against 77b0 --rerun --json
+    """
+    import os
+
+    from madang.cli.variants import Pair
+    from madang.cli.variants import rerun as measured
+    from madang.domain.causes import by_elimination, close, named
+    from madang.services import why as service
+    from madang.wiring import git
+
+    with records.opened_reader() as reader:
+        after = reader.run(run) if run else service.latest(reader, project or records.current_project(), metric)
+        before = reader.run(against) if against else service.reference(reader, after, metric)
+        pair = Pair(metric, before, after)
+        values = [service.number_of(one, metric) for one in (before, after)]
+        root = _root()
+        found = service.explain(before, after, reader, git(root) if root else None)
+        again: Rerun | None = None
+        cause: Any = [] if close(*values) else by_elimination(found.causes)
+        if rerun and not close(*values):
+            _allow(reader, pair, yes, dict(os.environ))
+            again = measured(reader, pair, found, times, _silent if as_json else output.note, quiet=as_json)
+            cause = named(again.shares)
+            for part, one in again.shares.shares.items():
+                found.causes[part].share, found.causes[part].spread = one, again.shares.spread
+    if as_json:
+        output.data(_json(pair, values, found, again, cause))
+    else:
+        _print(pair, values, found, again, cause)
+
+
+def _root() -> str:
+    from madang.formats.store import find_store
+
+    return find_store().root
+
+
+def _silent(text: str) -> None:
+    """Nothing is said where a program reads."""
+
+
+def _allow(reader: Reader, pair: Pair, yes: bool, env: dict[str, str]) -> None:
+    """Ask before a stranger's command is run."""
+    from madang.cli.reproduce import ask
+    from madang.cli.reproducing import describe, is_foreign
+
+    for one in (pair.before, pair.after):
+        if is_foreign(one, env) and not yes:
+            describe(one, output.note)
+            ask()
+
+
+def _ranked(found: Explanation) -> list[Cause]:
+    """Parts by their share, else those that changed first."""
+    return sorted(found.causes.values(), key=lambda one: (-abs(one.share or 0), not one.changed))
+
+
+def _json(pair: Pair, values: list[float], found: Explanation, again: Rerun | None, cause: Any) -> Any:
+    return {
+        "metric": pair.metric,
+        "run": pair.after.id,
+        "against": pair.before.id,
+        "values": {"before": values[0], "after": values[1]},
+        "parts": [
+            {
+                "part": one.part,
+                "changed": one.changed,
+                "share": one.share,
+                "spread": one.spread,
+                "detail": [records.plain_json(change) for change in one.changes],
+            }
+            for one in _ranked(found)
+        ],
+        "cause": cause,
+        "reason": again.shares.unknown if again else "",
+        "variants": [
+            {"from_run": sorted(mix), "values": numbers} for mix, numbers in (again.variants.items() if again else ())
+        ],
+        "notes": [*found.notes, *(again.notes if again else [])],
+    }
+
+
+def _print(pair: Pair, values: list[float], found: Explanation, again: Rerun | None, cause: Any) -> None:
+    one, other = (f"{run.id[:8]} {run.name}" for run in (pair.before, pair.after))
+    click.echo(f"{pair.metric}: {records.number(values[0])} ({one}) → {records.number(values[1])} ({other})")
+    for part in _ranked(found):
+        used = [change for change in part.changes if change.is_used]
+        share = "" if part.share is None else f"  {part.share:.0%} of the change"
+        click.echo(f"\n{part.part}: " + (f"{len(used)} changed{share}" if used else "the same"))
+        for change in used[:_SHOWN]:
+            click.echo(f"  {output.printable(change.what)}: {_shown(change.old)} → {_shown(change.new)}")
+        if len(used) > _SHOWN:
+            click.echo(f"  … and {len(used) - _SHOWN} more (--json lists all)")
+        if rest := len(part.changes) - len(used):
+            click.echo(f"  ({rest} more that neither run is known to have used)")
+    for note in [*found.notes, *(again.notes if again else [])]:
+        output.note(f"note: {note}")
+    click.echo("\ncause: " + _cause(cause, again))
+
+
+def _cause(cause: Any, again: Rerun | None) -> str:
+    if cause == []:
+        return "the metric did not change"
+    if isinstance(cause, list):
+        return ", ".join(cause)
+    if again is None:
+        hint = " (by elimination; --rerun measures it)" if cause in _parts() else " without running again: --rerun"
+        return f"{cause}{hint}"
+    return f"{cause}: {again.shares.unknown}" if again.shares.unknown else str(cause)
+
+
+def _parts() -> tuple[str, ...]:
+    from madang.domain.causes import PARTS
+
+    return PARTS
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    text = records.number(value)
+    return output.printable(text if len(text) <= 60 else text[:57] + "…")

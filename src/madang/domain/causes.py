@@ -1,0 +1,274 @@
+"""Why is a metric not what it was? What differs between two runs in six parts, and each part's share in the change."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field
+from itertools import combinations
+from typing import Any, Literal, TypeAlias
+
+from madang.domain.runs import RunRecord
+from madang.domain.values import mutable, value
+
+Part: TypeAlias = Literal["code", "data", "params", "environment", "seed", "hardware"]
+PARTS: tuple[Part, ...] = ("code", "data", "params", "environment", "seed", "hardware")
+UNKNOWN = "cannot be separated"
+RTOL = 1e-9  # relative difference below which two values of a metric are the same
+DECISIVE = 0.2  # the least share of a part that is named
+
+_SEED = re.compile(r"(?:^|[^a-z])(?:[a-z]+_)?(?:seed|random_state)\Z", re.IGNORECASE)
+_SEED_VARIABLES = frozenset({"PYTHONHASHSEED", "PL_GLOBAL_SEED"})
+_RECORDS = (".dvc", "dvc.lock", ".gitignore", ".dvcignore")  # say which data there is
+_SETTINGS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".properties")
+_PROGRAMS = (
+    ".py", ".pyx", ".pyi", ".ipynb", ".sh", ".bash", ".r", ".jl", ".c", ".cc", ".cpp", ".cu", ".h", ".hpp", ".rs",
+    ".go", ".java", ".scala", ".js", ".ts", ".sql", ".lua", ".m", ".pl", ".rb",
+)  # fmt: skip
+
+
+@value
+class Change:
+    """One thing that differs between two runs; None where a run has nothing."""
+
+    what: str
+    old: Any = None
+    new: Any = None
+    is_used: bool = True  # whether a run is known to have used it, or it cannot be told
+
+
+@mutable
+class Cause:
+    """What is known of one part: what changed in it, and its share in the change of the metric, if it was measured."""
+
+    part: Part
+    changes: list[Change] = field(default_factory=list)
+    share: float | None = None  # of the whole change; 1.0 is all of it
+    spread: float | None = None  # of the share, from repeated runs
+
+    @property
+    def changed(self) -> bool:
+        """Whether something that a run used differs."""
+        return any(change.is_used for change in self.changes)
+
+
+def is_seed(name: str) -> bool:
+    """Whether a parameter, option or variable of this name is a seed."""
+    return name in _SEED_VARIABLES or _SEED.search(name.lstrip("-").replace("-", "_")) is not None
+
+
+def causes(before: RunRecord, after: RunRecord, files: Mapping[str, tuple[str, str]]) -> dict[Part, Cause]:
+    """What differs, by part. ``files`` are the files of the code that differ: (id before, id after), empty for none."""
+    found = {part: Cause(part) for part in PARTS}
+    for path, (old, new) in sorted(files.items()):
+        part = part_of_file(path, (before, after))
+        if part is not None:
+            found[part].changes.append(Change(path, old or None, new or None, _is_used(path, (before, after))))
+    found["data"].changes += _rows(_data(before), _data(after))
+    for change in [*_rows(before.config, after.config), *_rows(_options(before), _options(after))]:
+        found["seed" if is_seed(change.what) else "params"].changes.append(change)
+    found["seed"].changes += _rows(before.seeds, after.seeds)
+    _environment(before, after, found)
+    return found
+
+
+def part_of_file(path: str, runs: Iterable[RunRecord]) -> Part | None:
+    """The part to which a file of the work tree belongs; None for the records of data, which stand for data."""
+    name = path.rpartition("/")[2].lower()
+    if name.endswith(_RECORDS) or path.startswith(".dvc/"):
+        return None
+    if any(path == item.path or path.startswith(item.out + "/") for run in runs for item in run.inputs):
+        return "data"
+    if name.startswith("params.") and name.endswith(_SETTINGS):
+        return "params"
+    read = any("r" in run.opened.get(path, "") and path not in run.imports for run in runs)
+    if not read or name.endswith(_PROGRAMS):
+        return "code"
+    return "params" if name.endswith(_SETTINGS) else "data"
+
+
+def _is_used(path: str, runs: Sequence[RunRecord]) -> bool:
+    """Whether a run imported or opened a file, or was started with it; True where that was not recorded."""
+    for run in runs:
+        if not run.imports and not run.opened:
+            return True
+        entry = run.code.entry if run.code else ""
+        if path in run.imports or path in run.opened or path == entry or any(path in word for word in run.command):
+            return True
+    return False
+
+
+def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    return [
+        Change(key, before.get(key), after.get(key))
+        for key in sorted(before.keys() | after.keys())
+        if not same(before.get(key), after.get(key))
+    ]
+
+
+def _data(run: RunRecord) -> dict[str, Any]:
+    found: dict[str, Any] = {item.path: item.digest for item in run.inputs}
+    for use in run.uses:
+        found.setdefault(use.path or use.ref, use.digest or use.version)
+    return found
+
+
+def options(command: Sequence[str]) -> dict[str, str]:
+    """The words of a command line by option, else by position: ``--lr 0.1`` and ``--lr=0.1`` are the same."""
+    found: dict[str, str] = {}
+    last, place = "", 0
+    for word in command:
+        if word.startswith("-") and len(word) > 1 and not _is_number(word):
+            name, sign, text = word.partition("=")
+            found[name] = text if sign else "true"
+            last = "" if sign else name
+        elif last:
+            found[last], last = word, ""
+        else:
+            found[f"argument {place}"] = word
+            place += 1
+    return found
+
+
+def _options(run: RunRecord) -> dict[str, str]:
+    command = [word.replace(run.root, ".") if run.root else word for word in run.command]
+    return options(command[1:] if run.executable else command)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _environment(before: RunRecord, after: RunRecord, found: dict[Part, Cause]) -> None:
+    one, other = before.environment, after.environment
+    if one is None or other is None:
+        return
+    for name in ("python", "implementation", "os", "cuda"):
+        found["environment"].changes += _rows({name: getattr(one, name)}, {name: getattr(other, name)})
+    packages = [{f"package {name}": version for name, version, _ in item.packages} for item in (one, other)]
+    found["environment"].changes += _rows(*packages)
+    for change in _rows(one.variables, other.variables):
+        found["seed" if is_seed(change.what) else "environment"].changes.append(change)
+    for name in ("cpu", "gpus"):
+        found["hardware"].changes += _rows({name: getattr(one, name)}, {name: getattr(other, name)})
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two recorded values are the same: NaN equals NaN, 1 and 1.0 are two things."""
+    return type(one) is type(other) and repr(one) == repr(other)
+
+
+def close(one: float, other: float, spread: float = 0.0) -> bool:
+    """Whether two values of a metric are the same, as far as repeated runs spread."""
+    if math.isnan(one) or math.isnan(other):
+        return math.isnan(one) and math.isnan(other)
+    return one == other or abs(one - other) <= max(RTOL * max(abs(one), abs(other)), spread)
+
+
+def literals_explain(old: str, new: str, changes: Sequence[Change]) -> bool:
+    """Whether two texts differ in nothing but the values of changed parameters: the code holds them as literals."""
+    for change in changes:
+        if change.old is None or change.new is None:
+            continue
+        for before, after in ((str(change.old), str(change.new)), (repr(change.old), repr(change.new))):
+            pattern = rf"(?<![\w.]){re.escape(before)}(?![\w.])"
+            mark = f"\0{change.what}\0"
+            old, new = re.sub(pattern, mark, old), re.sub(rf"(?<![\w.]){re.escape(after)}(?![\w.])", mark, new)
+    return old == new
+
+
+def by_elimination(found: Mapping[Part, Cause]) -> Part | str:
+    """The cause where nothing was run again: the only part that changed, if there is just one."""
+    changed = [part for part in PARTS if found[part].changed]
+    return changed[0] if len(changed) == 1 else UNKNOWN
+
+
+# -- shares -----------------------------------------------------------------------------------------------------------
+
+Mix: TypeAlias = frozenset[Part]
+"""The parts that a variant takes from the later run; it has the others from the earlier one."""
+
+Measure: TypeAlias = Callable[[Mix], "Measured | None"]
+"""Runs a variant; None when it fails."""
+
+
+@value
+class Measured:
+    """A metric of one variant: the mean of its runs and half of the distance between the extreme ones."""
+
+    mean: float
+    spread: float = 0.0
+
+
+@mutable
+class Shares:
+    """How the change is divided among parts. ``unknown`` says why it could not be."""
+
+    shares: dict[Part, float] = field(default_factory=dict)
+    spread: float = 0.0  # of a share
+    unknown: str = ""
+
+
+def share(parts: Sequence[Part], measure: Measure) -> Shares:
+    """Divide the change between the two ends among parts, with as few variants as tell it.
+
+    First each part alone is taken into the earlier run. When that adds up to the whole change, those are the shares.
+    Else the parts are taken in every order and the mean of their effects is the share (Shapley value), as far as all
+    variants can be run.
+    """
+    start, end = measure(frozenset()), measure(frozenset(parts))
+    if start is None or end is None:
+        return Shares(unknown="one of the two runs fails when it is repeated")
+    whole = end.mean - start.mean
+    noise = 2 * max(start.spread, end.spread)
+    if close(start.mean, end.mean, noise):
+        return Shares(unknown="the change is not larger than what repeated runs differ by")
+    spread = noise / abs(whole)
+    if len(parts) == 1:
+        return Shares({parts[0]: 1.0}, spread)
+    alone = {part: measure(frozenset((part,))) for part in parts}
+    effects = {part: found.mean - start.mean for part, found in alone.items() if found is not None}
+    if len(effects) == len(parts) and close(sum(effects.values()), whole, max(noise * len(parts), abs(whole) * 1e-6)):
+        return Shares({part: effect / whole for part, effect in effects.items()}, spread)
+    return _in_every_order(parts, measure, whole, spread)
+
+
+def _in_every_order(parts: Sequence[Part], measure: Measure, whole: float, spread: float) -> Shares:
+    values: dict[Mix, float] = {}
+    for count in range(len(parts) + 1):
+        for chosen in combinations(parts, count):
+            found = measure(frozenset(chosen))
+            if found is None:
+                return Shares(unknown=f"with {' and '.join(chosen)} of the later run the earlier one fails")
+            values[frozenset(chosen)] = found.mean
+    shares: dict[Part, float] = {}
+    for part in parts:
+        others = [other for other in parts if other != part]
+        total = 0.0
+        for count in range(len(others) + 1):
+            weight = 1 / (len(parts) * math.comb(len(others), count))
+            for chosen in combinations(others, count):
+                total += weight * (values[frozenset((*chosen, part))] - values[frozenset(chosen)])
+        shares[part] = total / whole
+    return Shares(shares, spread)
+
+
+def named(found: Shares) -> Part | list[Part] | str:
+    """The parts whose share is decisive, largest first; one part stands alone.
+
+    A part is named when its share is at least `DECISIVE` and larger than the spread of repeated runs.
+    """
+    if found.unknown:
+        return UNKNOWN
+    least = max(DECISIVE, found.spread)
+    chosen = sorted(
+        (part for part, one in found.shares.items() if abs(one) >= least), key=lambda p: -abs(found.shares[p])
+    )
+    if not chosen or found.spread >= 1:
+        return UNKNOWN
+    return chosen[0] if len(chosen) == 1 else chosen

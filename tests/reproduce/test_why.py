@@ -1,0 +1,194 @@
+"""`madang why` on repositories with a planted cause: it is named, and never another one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from madang.testing.project import Project
+
+TRAIN = """\
+import argparse, json, os, random
+import helper
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.5)
+parser.add_argument("--seed", type=int, default=0)
+given = parser.parse_args()
+settings = json.load(open("settings.json"))
+depth = int(open("params.yaml").read().split("depth: ")[1].split()[0])
+rows = [float(row) for row in open("자료/표.csv").read().split()]
+value = helper.score(sum(rows) / len(rows), given.lr, depth) + random.Random(settings.get("random_seed", given.seed)).random() / 10
+json.dump({"score": value + settings["bonus"]}, open("metrics.json", "w"))
+"""
+HELPER = "def score(mean, lr, depth):\n    return mean + lr * 2 + depth\n"
+
+
+@pytest.fixture
+def repository(project: Project) -> Project:
+    """A training that depends on code, tracked data, two kinds of settings, options and a seed."""
+    project.madang("init")
+    project.write({"자료/표.csv": "1 2 3", "자료/rest.csv": "5"})
+    project.madang("add", "자료")
+    project.commit(
+        {
+            "train.py": TRAIN, "helper.py": HELPER, "unused.py": "x = 1\n", "params.yaml": "depth: 3\nname: 이름\n",
+            "settings.json": '{"bonus": 0}', ".gitignore": "metrics.json\n__pycache__/\n/자료\n",
+        }
+    )  # fmt: skip
+    return project
+
+
+def _run(project: Project, *options: str) -> str:
+    project.commit()
+    return project.run("--", "python", "train.py", *options)
+
+
+def _why(project: Project, before: str, after: str, *options: str) -> Any:
+    found = project.madang("why", "score", after, "--against", before, "--json", *options).json
+    assert {part["part"] for part in found["parts"]} == {"code", "data", "params", "environment", "seed", "hardware"}
+    assert "reproduce" not in project.git("worktree", "list")
+    return found
+
+
+def _data(project: Project) -> None:
+    project.write({"자료/표.csv": "1 2 9"})
+    project.madang("add", "자료")
+
+
+def _code(project: Project) -> None:
+    project.write({"helper.py": HELPER.replace("lr * 2", "lr * 4")})
+
+
+PLANTED: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "data": (_data, ()),
+    "code": (_code, ()),
+    "params": (lambda project: project.write({"params.yaml": "depth: 5\nname: 이름\n"}), ()),
+    "params of a settings file": (lambda project: project.write({"settings.json": '{"bonus": 2}'}), ()),
+    "seed in a file": (lambda project: project.write({"settings.json": '{"bonus": 0, "random_seed": 4}'}), ()),
+    "params on the command line": (lambda _: None, ("--lr", "0.9")),
+    "seed": (lambda _: None, ("--seed=7",)),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_one_cause_is_named(repository: Project, name: str) -> None:
+    """What alone changed is the cause, told from the records; a file that no run uses is none."""
+    first = _run(repository)
+    change, options = PLANTED[name]
+    change(repository)
+    repository.write({"unused.py": "x = 2\n", "README.md": "words\n"})
+    found = _why(repository, first, _run(repository, *options))
+    assert found["cause"] == name.split()[0]
+    assert [part["part"] for part in found["parts"] if part["changed"]] == [name.split()[0]]
+    assert all(part["share"] is None for part in found["parts"])
+
+
+def test_among_several_changes(repository: Project) -> None:
+    """With a harmless change beside it, only running again can tell; then the cause has the whole share."""
+    first = _run(repository)
+    _data(repository)
+    repository.write({"helper.py": "# a remark\n" + HELPER, "params.yaml": "depth: 3\nname: 다른\n"})
+    last = _run(repository)
+    assert _why(repository, first, last)["cause"] == "cannot be separated"
+    found = _why(repository, first, last, "--rerun")
+    assert found["cause"] == "data"
+    shares = {part["part"]: part["share"] for part in found["parts"]}
+    assert shares["data"] == pytest.approx(1)
+    assert shares["code"] == pytest.approx(0)
+    ran = len(repository.madang("runs", "-n", "100", "--json").json["runs"])
+    assert _why(repository, first, last, "--rerun")["cause"] == "data"
+    assert len(repository.madang("runs", "-n", "100", "--json").json["runs"]) == ran  # no variant runs twice
+    said = repository.madang("why", "score", last, "--against", first, "--rerun")
+    assert said.out.splitlines()[-1] == "cause: data"
+
+
+def test_several_causes(repository: Project) -> None:
+    """Two parts that both matter are both named, the larger first, and their shares add up."""
+    first = _run(repository)
+    _data(repository)  # + 2
+    repository.write({"params.yaml": "depth: 4\nname: 이름\n"})  # + 1
+    found = _why(repository, first, _run(repository), "--rerun")
+    assert found["cause"] == ["data", "params"]
+    shares = {part["part"]: part["share"] for part in found["parts"]}
+    assert (shares["data"], shares["params"]) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+
+
+def test_seed_beside_params(repository: Project) -> None:
+    """A seed and a parameter on one command line are told apart."""
+    first = _run(repository, "--lr", "0.5", "--seed", "1")
+    last = _run(repository, "--lr", "0.50", "--seed", "2")
+    assert _why(repository, first, last, "--rerun")["cause"] == "seed"
+
+
+def test_seed_and_parameter_in_one_file(repository: Project) -> None:
+    """What changed in one file cannot be told apart by running it, and is not guessed."""
+    first = _run(repository)
+    repository.write({"settings.json": '{"bonus": 2, "seed": 4}'})
+    last = _run(repository)
+    for options in ((), ("--rerun",)):
+        assert _why(repository, first, last, *options)["cause"] == "cannot be separated"
+
+
+def test_nothing_changed_but_chance(repository: Project) -> None:
+    """A metric that comes out otherwise each time has no cause among the parts."""
+    repository.write({"train.py": TRAIN.replace('random.Random(settings.get("random_seed", given.seed))', "random")})
+    first, last = _run(repository), _run(repository)
+    assert _why(repository, first, last)["cause"] == "cannot be separated"
+    _data(repository)
+    repository.write({"자료/표.csv": "1 2 3.001"})
+    repository.madang("add", "자료")
+    found = _why(repository, first, _run(repository), "--rerun", "--times", "3")
+    assert found["cause"] == "cannot be separated"
+    assert found["reason"]
+
+
+def test_parts_that_need_each_other(repository: Project) -> None:
+    """New code that needs a new parameter fails without it: their shares cannot be separated."""
+    first = _run(repository)
+    repository.write(
+        {
+            "params.yaml": "layers: 9\n",
+            "train.py": TRAIN.replace('split("depth: ")', 'split("layers: ")').replace("{ ", "{"),
+        }
+    )
+    found = _why(repository, first, _run(repository), "--rerun")
+    assert found["cause"] == "cannot be separated"
+    assert "fails" in found["reason"]
+
+
+def test_parameters_held_by_the_code(repository: Project) -> None:
+    """A value that stands in the code and is recorded as a parameter is a changed parameter, not changed code."""
+    code = (
+        TRAIN + "import madang\nLR = 0.1\nwith madang.init(config={'rate': LR}) as run:\n    run.log({'score': LR})\n"
+    )
+    repository.write({"train.py": code.replace("json.dump(", "print(json, ")})
+    first = _run(repository)
+    repository.write(
+        {"train.py": "# 바꿈\n" + code.replace("json.dump(", "print(json, ").replace("LR = 0.1", "LR = 0.3")}
+    )
+    found = _why(repository, first, _run(repository))
+    assert found["cause"] == "params"
+    assert (
+        _why(repository, first, repository.madang("runs", "--json").json["runs"][0]["id"], "--rerun")["cause"]
+        == "params"
+    )
+
+
+def test_default_runs(repository: Project) -> None:
+    """Without names the latest run is compared with the one before of the same program."""
+    first = _run(repository)
+    repository.run("--", "python", "-c", "import json; json.dump({'score': 100}, open('metrics.json', 'w'))")
+    _data(repository)
+    last = _run(repository)
+    found = repository.madang("why", "score", "--json").json
+    assert (found["run"], found["against"], found["cause"]) == (last, first, "data")
+
+
+def test_bad_names(repository: Project) -> None:
+    """A metric or run that is not there is named, with what there is."""
+    first = _run(repository)
+    said = repository.madang("why", "nope", first, "--against", first, ok=1)
+    assert "score" in said.err
+    assert "first of its program" in repository.madang("why", "score", first, ok=1).err
+    assert repository.madang("why", "score", first, "--against", first, "--json").json["cause"] == []
