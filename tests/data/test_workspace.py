@@ -352,7 +352,7 @@ def test_a_stage_of_dvc_in_progress_is_respected(repo: Repository, root: Path) -
 def test_data_of_other_kinds_is_refused_by_name(repo: Repository, root: Path) -> None:
     """A record of a version-aware remote is not misread."""
     (root / "old.dvc").write_text("outs:\n- path: old\n  hash: md5\n  files:\n  - relpath: a\n")
-    with pytest.raises(Incompatible, match="version-aware"):
+    with pytest.raises(Incompatible, match="without their MD5"):
         states(repo)
 
 
