@@ -21,6 +21,7 @@ from madang.errors import Conflict
 from madang.workspace.data.repository import Repository
 
 WAIT_SECONDS = 3.0  # as dvc waits
+_CLOCKS = 2.0  # seconds by which the clocks of processes and files may differ
 
 
 @contextmanager
@@ -133,6 +134,7 @@ def _taken(descriptor: int, how: int, wait: float) -> bool:
 def _check_stages(tmp_dir: str, writes: Sequence[str]) -> None:
     try:
         with open(os.path.join(tmp_dir, "rwlock"), encoding="utf-8") as file:
+            written = os.fstat(file.fileno()).st_mtime
             held = json.load(file)
     except (FileNotFoundError, ValueError):
         return  # none was ever taken, or dvc died while writing it; dvc itself says so on its next run
@@ -142,7 +144,7 @@ def _check_stages(tmp_dir: str, writes: Sequence[str]) -> None:
         for path, owners in (held.get(mode) or {}).items():
             for owner in owners if isinstance(owners, list) else [owners]:
                 pid = owner.get("pid")
-                if pid != os.getpid() and any(_overlap(path, one) for one in writes) and _lives(pid):
+                if pid != os.getpid() and any(_overlap(path, one) for one in writes) and _lives(pid, written):
                     raise Conflict(
                         f"{path} is in use by process {pid}: {owner.get('cmd')}.",
                         hint="Wait for it to end, then repeat.",
@@ -153,7 +155,8 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(other + os.sep) or other.startswith(one + os.sep)
 
 
-def _lives(pid: object) -> bool:
+def _lives(pid: object, since: float) -> bool:
+    """Whether a process lives and did already at a time: a later one has the number of one that died."""
     if not isinstance(pid, int):
         return False
     try:
@@ -161,5 +164,18 @@ def _lives(pid: object) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    started = _started(pid)
+    return started is None or started <= since + _CLOCKS
+
+
+def _started(pid: int) -> float | None:
+    """When a process began, in seconds since 1970; None where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/stat", encoding="utf-8") as file:
+            boot = next(int(line.split()[1]) for line in file if line.startswith("btime "))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+    return boot + ticks / os.sysconf("SC_CLK_TCK")
