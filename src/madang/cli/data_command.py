@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,10 +84,14 @@ def repository() -> Iterator[Repository]:
     from madang.workspace.data.repository import open_repository
 
     found = open_repository(".")
+    collects = gc.isenabled()
+    gc.disable()  # a short life with millions of small values: to look for cycles among them costs more than they hold
     try:
         yield found
     finally:
         found.close()
+        if collects:
+            gc.enable()
 
 
 def resolved(repo: Repository, targets: tuple[str, ...], recursive: bool) -> list[Target]:

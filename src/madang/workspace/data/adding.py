@@ -193,6 +193,7 @@ def _take_folder(repository: Repository, path: str, meter: progress.Meter) -> Co
         cache.add_bytes(staging, content.md5, body)
     if not links.relink_tree(repository, path, hashes):
         hashing.remember_tree(state, path, tree, content)
+    cache.note_complete(content.md5, {md5 for md5 in hashes.md5s if md5 is not None})
     return content
 
 

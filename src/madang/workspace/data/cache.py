@@ -181,11 +181,25 @@ class Cache:
             files = self.listing(name)
         except (NotFound, CorruptData):
             return False
-        if any(not os.path.exists(self.path(md5)) for md5 in set(files.values())):
-            return False
-        if before:
+        return self._all_there(name, set(files.values()), before)
+
+    def note_complete(self, name: str, md5s: Collection[str]) -> None:
+        """After a long listing and its objects were stored: remember it, so that the next look is short."""
+        if len(md5s) < _MANY:
+            return
+        time.sleep(SETTLED_NS / 1e9)
+        if before := self.fingerprint():
+            self._all_there(name, md5s, before)
+
+    def _all_there(self, name: str, md5s: Collection[str], before: bytes) -> bool:
+        there = self._names_for(len(md5s))
+        if there is None:
+            complete = all(os.path.exists(self.path(md5)) for md5 in (*md5s, name))
+        else:
+            complete = name in there and there.issuperset(md5s)
+        if complete and before:
             self.state.set_complete(self.folder, name, before)
-        return True
+        return complete
 
     def add_bytes(self, staging: Staging, name: str, body: bytes) -> None:
         """Take a small object whose name is known to fit."""
