@@ -127,11 +127,12 @@ def test_strangers_learn_and_change_nothing(hub: Place, data: bytes, tmp_path: P
         (NotFound, lambda: hub.search.metric_keys(OTHER, "p")),
         (NotFound, lambda: hub.search.runs(OTHER, RunQuery(("p",)))),
         (NotFound, lambda: hub.search.changed(OTHER, 0, "p")),
-        (NotFound, lambda: hub.tracking.segment(OTHER, RUN, A)),
+        (NotFound, lambda: hub.tracking.segment_bytes(OTHER, RUN, A, 0, 9)),
         (NotFound, lambda: hub.tracking.change(OTHER, RUN, RunChange(name="x"))),
         (NotFound, lambda: hub.tracking.log(OTHER, RUN, Log({"x": 1}))),
         (NotFound, lambda: hub.tracking.append(OTHER, "p", RUN, B, 0, ZERO, mine)),
-        (NotFound, lambda: hub.tracking.append(OTHER, "q", RUN, B, 0, ZERO, mine)),
+        (Conflict, lambda: hub.tracking.append(OTHER, "q", RUN, B, 0, ZERO, mine)),
+        (Conflict, lambda: hub.tracking.create(OTHER, "q", CreateRun(id=RUN))),
         (AccessDenied, lambda: hub.tracking.change(READER, RUN, RunChange(name="x"))),
         (AccessDenied, lambda: hub.tracking.append(READER, "p", RUN, A, 0, ZERO, data)),
         (AccessDenied, lambda: hub.tracking.create(READER, "p", CreateRun())),
@@ -140,6 +141,7 @@ def test_strangers_learn_and_change_nothing(hub: Place, data: bytes, tmp_path: P
         with pytest.raises(kind):
             call()
         assert hub.search.run(ME, RUN) == before, number
+    assert hub.tracking.segment(OTHER, RUN, A) == hub.tracking.segment(OTHER, "c" * 32, A)
     assert hub.search.runs(OTHER, RunQuery()).total == 0
     assert hub.search.projects(OTHER) == []
     assert hub.search.changed(OTHER, 0).runs == []

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from madang.domain import events
 from madang.domain.run_state import outcome
+from madang.formats import segment as codec
 from madang.formats import store as layout
+from madang.testing.segment_files import segment_bytes
 from madang.testing.trainings import Place
 
 
@@ -58,7 +60,7 @@ def test_a_killed_run_is_crashed(place: Place) -> None:
     place.followers[0].wait(timeout=20)
     told = [event for event in place.of_kind(training.run, events.Finished) if isinstance(event, events.Finished)]
     assert [event for event in told if event.of] == [events.Finished("crashed", of=training.segment)]
-    assert Path(layout.segment_path(str(place.store), training.run, training.segment)).read_bytes() == before
+    assert segment_bytes(Path(layout.segment_path(str(place.store), training.run, training.segment))) == before
     again = place.follow()
     again.wait(timeout=20)
     assert [event for event in place.of_kind(training.run, events.Finished) if event not in told] == []
@@ -262,3 +264,19 @@ def test_a_wrong_command_line_is_explained() -> None:
     done = subprocess.run([sys.executable, "-m", "madang.follower"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--store" in done.stderr
+
+
+def test_what_has_ended_is_packed_before_the_follower_goes(place: Place) -> None:
+    """The segments of a run that has ended are packed, those of one that lives are not; both read as before."""
+    training = place.train()
+    follower = place.follow(training.run)
+    place.wait(lambda: place.captured(training.run))
+    training.tell("log 3")
+    training.tell("log 4")
+    training.end()
+    assert follower.wait(timeout=30) == 0
+    names = sorted(path.name for path in place.folder(training.run).glob("*.seg*"))
+    assert names
+    assert all(name.endswith(".seg.zst") for name in names), place.log()
+    assert len(place.rows(training.run, codec.METRICS)) == 2
+    assert place.state(training.run).captured is not None

@@ -48,8 +48,8 @@ def filled(engine: Engine) -> dict[str, str]:
     assert blob.digest == f"blake3:{blake3(data).hexdigest()}"
     return {
         "project": "mine", "run": run.id, "name": CANARY, "ref": "v1", "alias": "best", "digest": blob.digest,
-        "segment": "0" * 32, "path...": "f.txt", "id": "0" * 16, "head": head, "rest": rest, "prefix": inputs[:2],
-        "inputs": inputs, "entry": value,
+        "segment": run.segments[0].id, "path...": "f.txt", "id": "0" * 16, "head": head, "rest": rest,
+        "prefix": inputs[:2], "inputs": inputs, "entry": value,
     }  # fmt: skip
 
 
@@ -113,7 +113,9 @@ def test_who_may_nothing_here_learns_nothing_of_it(
     }  # fmt: skip
     for table, route in routes_of(application):
         answer = ask(client, table, route, filled, secrets["neighbour"])
-        if route.pattern not in listing:
+        if (route.method, route.pattern) == ("HEAD", "/runs/{run}/segments/{segment}"):
+            assert answer.headers["upload-offset"] == "0"  # as for a run that is not there, which may be begun
+        elif route.pattern not in listing:
             assert answer.status_code in (403, 404), (route.method, route.pattern, answer.text)
         assert answer.status_code < 500
         assert "config" not in answer.text or CANARY not in answer.text.replace(filled["name"], "", 1)

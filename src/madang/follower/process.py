@@ -61,8 +61,8 @@ def follow(store: str, run: str) -> None:
 
 
 def _until_idle(follower: Follower) -> None:
-    idle_since = time.monotonic()
-    while not _stop and time.monotonic() - idle_since < IDLE:
+    idle_since, pack_after = time.monotonic(), min(PACK_AFTER, IDLE)
+    while not _stop:
         try:
             follower.look()
         except MadangError as error:  # the disk is full, or the store was removed: later may be better
@@ -70,9 +70,11 @@ def _until_idle(follower: Follower) -> None:
             time.sleep(CALM)
         if follower.busy:
             idle_since = time.monotonic()
-        elif time.monotonic() - idle_since >= PACK_AFTER and follower.packer.step():
-            idle_since = time.monotonic() - PACK_AFTER
+        elif time.monotonic() - idle_since >= pack_after and follower.packer.step():
+            idle_since = time.monotonic() - pack_after
             continue
+        elif time.monotonic() - idle_since >= IDLE:
+            return
         time.sleep(QUICK if follower.quick else CALM)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Any
@@ -12,12 +11,12 @@ from starlette.concurrency import run_in_threadpool
 
 from madang.errors import MadangError, Unavailable
 from madang.formats.wire import encode
+from madang.http import answers
 
 INTERVAL = 0.4  # seconds between looks at the store while somebody listens
 AFTER_MISTAKE = 5.0  # seconds
 KEEP_ALIVE = 15.0  # seconds
 MAX_STREAMS = 512
-log = logging.getLogger("madang.live")
 
 Look = Callable[[Collection[str] | None], int]
 """Catch up these runs (None: all) and return the revision of the store."""
@@ -112,8 +111,8 @@ class Live:
                     self._wake()
             except (MadangError, OSError):
                 pass  # a store that is busy now is asked again
-            except Exception:
-                log.exception("the look for news failed; it is repeated")
+            except Exception:  # noqa: BLE001 - a mistake of ours in one look must not leave every page without news
+                answers.log.exception("the look for news failed; it is repeated")
                 pause = AFTER_MISTAKE
                 self._wake()  # each stream looks for itself, and ends where that fails too, so that its page knows
             await asyncio.sleep(pause)
