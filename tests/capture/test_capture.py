@@ -170,6 +170,11 @@ def test_changes_after_the_start_are_seen(repo: Path) -> None:
         "new.py",
         "수업.py",
     ]
+    end = time.time_ns() // 1000
+    assert capture.changed_since(str(repo), ["train.py", "new.py"], start, end) == ["new.py"]
+    time.sleep(0.05)
+    (repo / "new.py").write_text("after the end")
+    assert capture.changed_since(str(repo), ["train.py", "new.py"], start, end) == []
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,21 @@ def test_there_is_one_follower(place: Place) -> None:
     assert follower.wait(timeout=20) == 0
 
 
+def test_a_store_that_was_removed_is_left(place: Place) -> None:
+    """A follower of a store that was deleted, and perhaps made anew under the same path, goes at once."""
+    first = place.train()
+    follower = place.follow(first.run, idle=600)
+    place.wait(lambda: place.captured(first.run))
+    first.end()
+    place.store.rename(place.store.with_name("removed"))
+    layout.ensure(str(place.store))
+    assert follower.wait(timeout=20) == 0
+    second = place.train()
+    place.follow(second.run)
+    place.wait(lambda: place.captured(second.run))
+    second.end()
+
+
 def test_no_run_falls_between_two_followers(place: Place) -> None:
     """Runs that begin while a follower is leaving are captured by it or by the next one."""
     for _ in range(6):

@@ -63,13 +63,14 @@ def changed_imports(done: Capture, imports: dict[str, int]) -> set[str]:
     return {path for path, modified in imports.items() if modified > done.process_started + capture.CLOCK_TICK}
 
 
-def changed_reads(done: Capture, root: str, opened: set[str]) -> set[str]:
-    """The files of the code that were opened and had been written after the process had started.
+def changed_reads(done: Capture, root: str, opened: set[str], ended: int) -> set[str]:
+    """The files of the code that were opened and had been written between the process's start and its end (0: unknown).
 
     A file in Git that somebody edits between the capture and the moment at which the script opens it was read with
-    another text than the one on record. Data that is tracked otherwise is told by its digest.
+    another text than the one on record; who edits it when the run is over has changed nothing. Data that is tracked
+    otherwise is told by its digest.
     """
-    suspects = set(capture.changed_since(root, opened, done.process_started)) if root else set()
+    suspects = set(capture.changed_since(root, opened, done.process_started, ended)) if root else set()
     if not suspects:
         return suspects
     return suspects & (done.paths | set(GitProgram(root).tracked()))

@@ -49,20 +49,20 @@ def follow(store: str, run: str) -> None:
     """Look after the store's runs until there has been none for a while."""
     follower = Follower(store, say)
     follower.expect(run)
-    _until_idle(follower)
-    while not _stop:
+    lock = layout.follower_lock(store)
+    _until_idle(follower, lock)
+    while not _stop and layout.keeps(lock):
         # Let the lock go, then look once more: a run that began meanwhile has seen the lock held.
-        lock = layout.follower_lock(store)
         layout.release(lock, remove=False)
         if not follower.find_all() or not layout.hold(lock):
             break
-        _until_idle(follower)
+        _until_idle(follower, lock)
     follower.close()
 
 
-def _until_idle(follower: Follower) -> None:
+def _until_idle(follower: Follower, lock: str) -> None:
     idle_since, pack_after = time.monotonic(), min(PACK_AFTER, IDLE)
-    while not _stop:
+    while not _stop and layout.keeps(lock):  # a store that was made anew has, or will have, another follower
         try:
             follower.look()
         except MadangError as error:  # the disk is full, or the store was removed: later may be better

@@ -57,6 +57,7 @@ class _Seen:
     opened: set[str] = field(default_factory=set)  # all that was ever read; `read` is what waits to be resolved
     read: dict[str, int] = field(default_factory=dict)  # opened paths that were not resolved yet → when (µs)
     captured: int = 0  # time of the newest capture, by whichever follower
+    ended: int = 0  # time of the newest word of a process about its end; 0 when it was killed
     told: set[str] = field(default_factory=set)  # segments of which some writer said how they ended
 
 
@@ -194,6 +195,7 @@ class FollowedRun:
                     self._seen.told.add(event.of)
                 else:
                     writer.finished = True
+                    self._seen.ended = max(self._seen.ended, stamp.time)
                     if self._upload is not None:
                         self._uploads().hurry()
             case events.Captured():
@@ -294,7 +296,7 @@ class FollowedRun:
         if done is None:
             return
         changed = (done.changed - self._seen.written) | capturing.changed_imports(done, self._seen.imports)
-        changed |= capturing.changed_reads(done, self.root, self._seen.opened - self._seen.written)
+        changed |= capturing.changed_reads(done, self.root, self._seen.opened - self._seen.written, self._seen.ended)
         if changed != done.changed:
             self._segment().append(
                 codec.CAPTURED, {"began": done.began, "ended": done.ended, "changed": sorted(changed)}

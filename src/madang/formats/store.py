@@ -213,6 +213,14 @@ def hold(path: str) -> bool:
     return True
 
 
+def keeps(path: str) -> bool:
+    """Whether the lock that this process holds is still the one at ``path``: a store may be removed and made anew."""
+    try:
+        return os.path.samestat(os.fstat(_held[path]), os.stat(path))
+    except (KeyError, OSError):
+        return False
+
+
 def release(path: str, *, remove: bool = True) -> None:
     """Give the lock back, and remove its file unless told otherwise. Nothing happens when it is not held."""
     descriptor = _held.pop(path, -1)

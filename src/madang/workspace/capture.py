@@ -178,8 +178,8 @@ def _shortened(items: list[Omitted]) -> list[Omitted]:
     return [*items[:MAX_NAMED], Omitted("…", f"and {len(items) - MAX_NAMED} more")]
 
 
-def changed_since(root: str, paths: Iterable[str], began: int) -> list[str]:
-    """Those of the paths that were written or moved into place after ``began`` (µs since 1970 UTC).
+def changed_since(root: str, paths: Iterable[str], began: int, ended: int = 0) -> list[str]:
+    """Those of the paths that were written or moved into place after ``began`` (µs since 1970 UTC), up to ``ended``.
 
     A clock tick of doubt is given to the file. A removed file cannot be seen by this.
     """
@@ -190,7 +190,8 @@ def changed_since(root: str, paths: Iterable[str], began: int) -> list[str]:
             facts = os.lstat(os.path.join(root, path))
         except OSError:
             continue
-        if max(facts.st_mtime_ns, facts.st_ctime_ns) > limit:
+        written = max(facts.st_mtime_ns, facts.st_ctime_ns)
+        if written > limit and (not ended or written <= ended * 1000):
             changed.append(path)
     return changed
 
