@@ -407,6 +407,33 @@ def test_outputs_that_the_repetition_has_not_written(project: Project) -> None:
     assert found["first_difference"]["found"] is None
 
 
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        ("madang.metrics", ["/etc/*.json"]), ("madang.metrics", ["../../*.json"]), ("madang.metrics", ["a/../../x"]),
+        ("madang.metrics", [5]), ("madang.models", [["/etc/hostname", "m"]]), ("madang.models", [["..", "m"]]),
+    ],
+)  # fmt: skip
+def test_a_record_that_names_files_elsewhere(project: Project, tag: str, value: list[Any]) -> None:
+    """Patterns and models of a record stay inside the work tree; before anything runs the verdict is CANNOT."""
+    run = _train(project)
+    project.madang("runs", "tag", run, f"{tag}={json.dumps(value)}")
+    found = _reproduce(project, run, ok=None)
+    assert found["verdict"] == "CANNOT"
+    named = value[0] if tag == "madang.metrics" else value[0][0]
+    assert repr(named) in found["missing"][0]
+    assert not found["run"]
+
+
+def test_metrics_beside_the_folder_of_the_command(project: Project) -> None:
+    """A pattern may lead out of the command's folder, and be absolute, as long as it stays in the work tree."""
+    project.commit({"sub/t.py": "open('../m.json', 'w').write('{\"a\": 1}')\n", ".gitignore": "m.json\n"})
+    for pattern in ("../m.json", str(project.root / "m.json")):
+        said = project.madang("run", "--metrics", pattern, "--", "python", "t.py", cwd="sub")
+        found = _reproduce(project, said.err.splitlines()[0])
+        assert (found["verdict"], found["compared"]["metrics"]) == ("IDENTICAL", 1)
+
+
 def test_outputs_outside_the_work_tree(project: Project) -> None:
     """An output elsewhere is the original's own file as well: it is counted as not compared."""
     out = project.root.parent / "밖.bin"

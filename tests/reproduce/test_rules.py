@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from madang.domain import events
 from madang.domain.events import DefineMetric
 from madang.domain.reproduce import Points, Side, judge, not_repeatable
+from madang.domain.runs import RunRecord
+from madang.workspace.reproduce import import_roots
 
 _numbers = st.floats() | st.integers() | st.booleans() | st.sampled_from([0.0, -0.0, 1.0, 1.0000001, 1, True, "a"])
 _points = st.lists(_numbers, max_size=4).map(lambda values: Points(range(len(values)), values))
@@ -156,3 +164,25 @@ def test_what_was_not_compared_is_counted() -> None:
 def test_commands_that_start_nothing(command: str, repeatable: bool) -> None:
     """Notebooks, sessions and programs from a pipe are told apart from commands that can be started again."""
     assert (not_repeatable(command.split()) == "") == repeatable
+
+
+def test_namespace_packages_of_an_editable_install(tmp_path: Path) -> None:
+    """Modules of the run come from the new work tree, also those of a package without __init__.py that is installed."""
+    old, new = tmp_path / "old", tmp_path / "new tree"
+    for root in (old, new):
+        for path in ("src/space/inner/__init__.py", "src/space/bare/mod.py", "lib/plain/__init__.py", "train.py"):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text("")
+    imports = dict.fromkeys(("src/space/inner/__init__.py", "src/space/bare/mod.py", "lib/plain/__init__.py"), 0)
+    packages = [("x", "1", f"editable {old.as_uri()}")]
+    run = RunRecord("a" * 32, "p", root=str(old), imports=imports, environment=events.Environment(packages=packages))
+    script = (
+        f"import sys; sys.path.append({str(old / 'src')!r}); sys.path.append({str(old / 'lib')!r})\n"
+        "import space.inner, space.bare.mod, plain\n"
+        "print(space.inner.__file__, space.bare.mod.__file__, plain.__file__, sep='\\n')"
+    )
+    env = {"PYTHONPATH": os.pathsep.join(import_roots(run, str(new)))}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+    assert all(line.startswith(f"{new}/") for line in done.stdout.splitlines()), done.stdout
+    other = replace(run, environment=events.Environment(packages=[("x", "1", "index")]))
+    assert set(import_roots(other, str(new))) == {f"{new}/lib", f"{new}/src/space", f"{new}/src/space/bare"}

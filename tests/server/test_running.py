@@ -382,6 +382,17 @@ def test_settings(tmp_path: Path) -> None:
         open_hub(HubConfig(store=str(tmp_path / "hub"), database="postgresql://127.0.0.1:1/x?connect_timeout=2"))
 
 
+def test_a_wrong_setting_is_a_wrong_use(tmp_path: Path) -> None:
+    """A database or bucket that madang does not speak exits with 2, like any wrong option, for each subcommand."""
+    store = ["--store", str(tmp_path / "hub"), "--database", "mysql://x"]
+    for arguments in (["hub", *store], ["hub", "token", "list", *store], ["hub", "token", "create", *store]):
+        done = subprocess.run(
+            [sys.executable, "-m", "madang", *arguments], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "mysql" in done.stderr
+
+
 def test_the_server_loads_little() -> None:
     """A hub's process has none of the libraries that analysis, clouds, models or the training process use."""
     script = "import sys, madang.server.run; print(*sys.modules)"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -40,6 +41,17 @@ def _options(*names: str) -> Callable[[F], F]:
     return decorate
 
 
+@contextmanager
+def _settings() -> Iterator[None]:
+    """A wrong setting is a wrong use of the command, wherever it was written."""
+    from madang.errors import ConfigError, UsageError
+
+    try:
+        yield
+    except ConfigError as error:
+        raise UsageError(error.message, hint=error.hint) from error
+
+
 def _load(given: dict[str, Any], file: str | None) -> HubConfig:
     from madang import config
 
@@ -72,7 +84,8 @@ def hub(context: click.Context, /, file: str | None, **given: Any) -> None:
     from madang.wiring import open_hub
 
     settled = _load(given, file)
-    engine = open_hub(settled)
+    with _settings():
+        engine = open_hub(settled)
 
     def announce(url: str) -> None:
         click.echo(url)
@@ -101,7 +114,9 @@ def _engine(context: click.Context, given: dict[str, Any]) -> Engine:
 
     outer: dict[str, Any]
     outer, file = context.obj if context.obj else ({}, None)
-    return open_hub(_load({**outer, **{name: value for name, value in given.items() if value is not None}}, file))
+    settled = _load({**outer, **{name: value for name, value in given.items() if value is not None}}, file)
+    with _settings():
+        return open_hub(settled)
 
 
 @token.command("create")

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
+from urllib.parse import unquote
 
 from blake3 import blake3
 
@@ -344,6 +345,20 @@ def _moved(word: str, before: str, root: str) -> str:
     return word.replace(f"={start}/", f"={root}/")
 
 
+def inside(run: RunRecord, path: object, folder: str, root: str) -> str:
+    """A path that the run's own record names, such as where it writes its metrics, as seen from ``folder``.
+
+    Raises:
+        Refused: it leads out of the work tree ``root``, to what is not the run's.
+    """
+    if not isinstance(path, str) or "\0" in path:
+        raise Refused(f"The run names {path!r:.200} as a file that it writes.")
+    whole = os.path.normpath(os.path.join(folder, _moved(path, run.root, root)))
+    if not whole.startswith(root.rstrip("/") + "/"):
+        raise Refused(f"The run says that it writes {path[:200]!r}, which is outside its work tree.")
+    return os.path.relpath(whole, folder)
+
+
 def import_roots(run: RunRecord, root: str) -> list[str]:
     """The folders of the new work tree from which the run's own modules are imported.
 
@@ -355,7 +370,20 @@ def import_roots(run: RunRecord, root: str) -> list[str]:
         while folder and os.path.exists(os.path.join(root, folder, "__init__.py")):
             folder = os.path.dirname(folder)
         found[os.path.normpath(os.path.join(root, folder))] = None
+    if _installed_from(run):  # a folder without __init__.py may be a namespace package: its parents come last
+        for path in sorted(run.imports):
+            folder = os.path.dirname(path)
+            while folder:
+                folder = os.path.dirname(folder)
+                found.setdefault(os.path.normpath(os.path.join(root, folder)))
     return list(found)
+
+
+def _installed_from(run: RunRecord) -> bool:
+    """Whether something of the original work tree is installed editable (``editable file:///…``)."""
+    origins = [origin for _, _, origin in run.environment.packages] if run.environment is not None else []
+    folders = [unquote(origin.removeprefix("editable file://")) for origin in origins if origin.startswith("editable ")]
+    return bool(run.root) and any(f"{folder}/".startswith(run.root.rstrip("/") + "/") for folder in folders)
 
 
 def environment_of(run: RunRecord, present: Mapping[str, str], root: str) -> dict[str, str]:
