@@ -10,7 +10,7 @@ from typing import Any
 
 from madang.backends.objects.azure_options import azure_config
 from madang.backends.objects.cloud import CloudObjects
-from madang.errors import ConfigError
+from madang.errors import ConfigError, Unauthenticated
 
 try:
     from obstore.store import AzureStore, GCSStore, S3Store
@@ -83,6 +83,7 @@ def _aws_chain(options: Mapping[str, str]) -> Any:
         return None
     try:
         import boto3  # noqa: PLC0415 - only for profiles; heavy
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
         from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - imports boto3
     except ImportError as error:
         raise ConfigError("AWS profiles need the package boto3.", hint="pip install 'madang[cloud]'") from error
@@ -90,10 +91,19 @@ def _aws_chain(options: Mapping[str, str]) -> Any:
         os.environ["AWS_SHARED_CREDENTIALS_FILE"] = options["credentialpath"]
     if "configpath" in options:
         os.environ["AWS_CONFIG_FILE"] = options["configpath"]
-    session = boto3.session.Session(profile_name=options.get("profile"), region_name=options.get("region"))
-    if session.get_credentials() is None:
-        return None
-    return Boto3CredentialProvider(session)
+    try:
+        session = boto3.session.Session(profile_name=options.get("profile"), region_name=options.get("region"))
+        credentials = session.get_credentials()
+        if credentials is None:
+            return None
+        credentials.get_frozen_credentials()  # a session of SSO that has ended is told now, and by AWS's own words
+        return Boto3CredentialProvider(session)
+    except BotoCoreError as error:
+        profile = options.get("profile") or os.environ.get("AWS_PROFILE", "default")
+        raise Unauthenticated(
+            f"AWS gives no credentials for the profile {profile!r}: {str(error).rstrip('.')}.",
+            hint=f"Correct the remote's profile, or run: aws sso login --profile {profile}",
+        ) from error
 
 
 def _gcs(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
