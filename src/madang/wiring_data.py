@@ -37,16 +37,26 @@ def _hub(place: tuple[str, str], config: RemoteConfig) -> Objects | None:
     from madang.client.http import HubClient  # noqa: PLC0415
 
     address, project = place
-    token = _token(config)
     try:
-        HubClient(address, token=token, attempts=1).account()
+        HubClient(address, token="", attempts=1).account()
     except MadangError:  # some other server, which the plain way suits; what is wrong with it is told there
         return None
+    token = _given_token(config) or _own_token(address)
     return HubObjects(HubClient(address, token=token, root=ROOT, advice=ADVICE), project)
 
 
-def _token(config: RemoteConfig) -> str | None:
-    """The token in the remote's options, as a stock dvc would send it; None: the one that `madang login` kept."""
+def _own_token(address: str) -> str:
+    """The user's own token for a hub. An address that came with a repository is not shown the one meant for another."""
+    from madang.client.credentials import hub_address, token_for  # noqa: PLC0415 - see _open_web
+
+    hub = os.environ.get("MADANG_HUB", "")
+    is_ours = bool(hub) and hub_address(hub) == hub_address(address)
+    known = os.environ if is_ours else {name: text for name, text in os.environ.items() if name != "MADANG_TOKEN"}
+    return token_for(hub_address(address), known)
+
+
+def _given_token(config: RemoteConfig) -> str | None:
+    """The token in the remote's options, as a stock dvc would send it."""
     from madang.client.web import credentials  # noqa: PLC0415 - see _open_web
 
     kind = config.options.get("auth", "")

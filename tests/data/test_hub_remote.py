@@ -144,6 +144,9 @@ def test_shared_with_the_real_dvc(
     assert stranger.code == 1
     assert "credential" in stranger.err
     monkeypatch.setenv("MADANG_TOKEN", hub.tokens["reader"])
+    monkeypatch.setenv("MADANG_HUB", "https://elsewhere.example.org")
+    assert madang(root, "status", "-c").code == 1  # that token is for another hub
+    monkeypatch.setenv("MADANG_HUB", hub.address)
     assert madang(root, "status", "-c").code == 0
 
 

@@ -307,3 +307,16 @@ def test_remotes_are_renamed_and_removed_with_all_that_belongs_to_them(root: Pat
     note = good(madang(root, "remote", "add", "web", "http://127.0.0.1:9")).err
     assert "no hub of madang answers" in note
     assert madang(root, "remote", "add", "hub", "http://127.0.0.1:9", "--hub-project", "x").code == 255
+
+
+def test_no_token_goes_to_a_stranger(root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that only has the address of a hub is a plain one, and is shown nobody's token."""
+    monkeypatch.setenv("MADANG_TOKEN", "mdg_secret")
+    monkeypatch.delenv("MADANG_HUB", raising=False)
+    with WebServer() as server:
+        configure(root, madang, f"{server.address}/dvc/project", {})
+        make(root, {"s": b"s"})
+        good(madang(root, "add", "s"))
+        assert good(madang(root, "push")).out == "1 file pushed\n"
+        assert list(server.files) == ["/dvc/project/files/md5/03/c7c0ace395d80182db07ae2c30f034"]
+        assert not any("mdg_secret" in text for headers in server.headers for text in headers.values())

@@ -87,7 +87,7 @@ def _completed(url: str, project: str, folder: str, quiet: bool) -> str:
     from madang.sdk.init import project_name
 
     try:
-        HubClient(url, attempts=1).account()
+        HubClient(url, token="", attempts=1).account()
     except MadangError as error:
         if project:
             raise
