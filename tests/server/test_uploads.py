@@ -128,7 +128,8 @@ def test_bodies_are_cut_at_frames(data: st.DataObject) -> None:
 
     ends = set(accumulate(map(len, parts)))
     pieces = loops.run(taken())
-    assert b"".join(pieces) == body
+    joined = b"".join(pieces)
+    assert joined == body or (spoiled and body.startswith(joined) and len(joined) > sum(map(len, parts)))
     assert set(accumulate(map(len, pieces[:-1]))) <= ends
     if not cuts:
         return
