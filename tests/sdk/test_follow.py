@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -52,6 +53,28 @@ def test_a_run_of_a_moment_is_captured(place: Place) -> None:
         )
         assert time.monotonic() - began < 30
         assert all(len(place.events(events.Captured, run)) == 1 for run in place.runs())
+    finally:
+        stop_follower(place)
+
+
+def test_data_that_was_read_is_named_at_the_end(place: Place) -> None:
+    """When finish() has returned, the inputs stand on the run; who changes the data then changes nothing of it."""
+    commit(place)
+    for command in (["init", "-q"], ["add", "-q", "x.csv"]):
+        (place.root / "x.csv").write_text("1\n")
+        done = subprocess.run(
+            [sys.executable, "-m", "madang", *command],
+            cwd=place.root,
+            env=place.env(),
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    code = "import madang\nwith madang.init() as run: open('x.csv').read()\nopen('x.csv', 'w').write('2')"
+    try:
+        place.run(code, MADANG_FOLLOWER="1")
+        (item,) = [item for event in place.events(events.Inputs) for item in event.items]
+        assert (item.path, item.digest) == ("x.csv", "md5:b026324c6904b2a9cb4b88d6d61c81d1")
     finally:
         stop_follower(place)
 

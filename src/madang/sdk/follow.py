@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from madang.sdk.run import Run
 
 CAPTURE_WAIT = 10.0  # seconds
+INPUTS_WAIT = 2.0  # seconds
 SYNC_WAIT = 60.0  # seconds; MADANG_SYNC_TIMEOUT
 _NOT_PASSED = frozenset(("MADANG_LAUNCHED", "RANK", "WORLD_SIZE", "PYTHONINSPECT"))
 _started: set[int] = set()  # process ids of followers that we have to collect
@@ -61,6 +62,9 @@ def wait(run: Run, written: dict[str, int]) -> None:
     folder = layout.run_dir(run.places.store, run.id)
     if not run.rank and not _until(lambda: os.path.exists(folder + "/captured"), CAPTURE_WAIT, run):
         _say(f"code and environment of the run {run.name} are not recorded; see {run.places.store}/follower.log")
+    if not run.rank and "MADANG_LAUNCHED" not in os.environ and os.path.isdir(run.places.root + "/.dvc"):
+        # Tracked data that was read is named now: afterwards the user may change it. Other ranks may go on longer.
+        _until(lambda: os.path.exists(folder + "/resolved"), INPUTS_WAIT, run)
     if run.hub:
         _wait_for_hub(run, folder, written)
 

@@ -21,5 +21,6 @@ def go_on(run: Run, *, keep_name: bool) -> None:
     if keep_name:
         run.name = before.name() or run.name
     if not run.rank:  # the end waits for the follower to capture this process too
-        with suppress(OSError):
-            os.unlink(layout.run_dir(run.places.store, run.id) + "/captured")
+        for mark in ("/captured", "/resolved"):
+            with suppress(OSError):
+                os.unlink(layout.run_dir(run.places.store, run.id) + mark)
