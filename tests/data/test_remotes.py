@@ -98,7 +98,7 @@ def test_profiles_of_aws(root: Path, madang: Tool, tmp_path: Path, monkeypatch: 
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))  # put back afterwards
+        monkeypatch.setenv(name, str(tmp_path / "none"))
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -117,6 +117,11 @@ def test_profiles_of_aws(root: Path, madang: Tool, tmp_path: Path, monkeypatch: 
         assert refused.code == 1
         assert "nobody" in refused.err
         assert "Traceback" not in refused.err
+        make(tmp_path, {"evil": b"[profile team]\ncredential_process = touch " + bytes(tmp_path / "ran")})
+        good(madang(root, "remote", "modify", "--local", "r", "profile", "team"))
+        good(madang(root, "remote", "modify", "--local", "r", "configpath", str(tmp_path / "evil")))
+        assert "program" in madang(root, "push").err
+        assert not (tmp_path / "ran").exists()
     finally:
         server.stop()
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from madang.backends.objects.aws_options import aws_chain
 from madang.backends.objects.azure_options import azure_config
 from madang.backends.objects.cloud import CloudObjects
-from madang.errors import ConfigError, Unauthenticated
+from madang.errors import ConfigError
 
 try:
     from obstore.store import AzureStore, GCSStore, S3Store
@@ -62,7 +63,7 @@ def _s3(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
         client["allow_invalid_certificates"] = True
     if _is_true(options.get("allow_anonymous_login", "false")):
         config["skip_signature"] = True
-    credentials = None if "access_key_id" in config or config.get("skip_signature") else _aws_chain(options)
+    credentials = None if "access_key_id" in config or config.get("skip_signature") else aws_chain(options)
     return S3Store(
         bucket,
         prefix=prefix or None,
@@ -71,39 +72,6 @@ def _s3(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
         retry_config=_RETRY,  # type: ignore[arg-type]
         credential_provider=credentials,
     )
-
-
-def _aws_chain(options: Mapping[str, str]) -> Any:
-    """The credentials that the AWS tools of this machine would use: profiles, SSO, roles; None for the plain chain."""
-    wanted = {"profile", "credentialpath", "configpath"} & options.keys()
-    home = os.path.expanduser("~/.aws")
-    if os.environ.get("AWS_ACCESS_KEY_ID") and not wanted:
-        return None
-    if not wanted and not os.path.isdir(home) and not os.environ.get("AWS_PROFILE"):
-        return None
-    try:
-        import boto3  # noqa: PLC0415 - only for profiles; heavy
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-        from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - imports boto3
-    except ImportError as error:
-        raise ConfigError("AWS profiles need the package boto3.", hint="pip install 'madang[cloud]'") from error
-    if "credentialpath" in options:
-        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = options["credentialpath"]
-    if "configpath" in options:
-        os.environ["AWS_CONFIG_FILE"] = options["configpath"]
-    try:
-        session = boto3.session.Session(profile_name=options.get("profile"), region_name=options.get("region"))
-        credentials = session.get_credentials()
-        if credentials is None:
-            return None
-        credentials.get_frozen_credentials()  # a session of SSO that has ended is told now, and by AWS's own words
-        return Boto3CredentialProvider(session)
-    except BotoCoreError as error:
-        profile = options.get("profile") or os.environ.get("AWS_PROFILE", "default")
-        raise Unauthenticated(
-            f"AWS gives no credentials for the profile {profile!r}: {str(error).rstrip('.')}.",
-            hint=f"Correct the remote's profile, or run: aws sso login --profile {profile}",
-        ) from error
 
 
 def _gcs(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
