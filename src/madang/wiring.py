@@ -201,11 +201,14 @@ def open_hub(config: HubConfig) -> Engine:
 
 def local_user() -> Principal:
     """The user of this machine, who may do everything in their own store."""
-    import getpass
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):  # as getpass.getuser, which loads a terminal's modules
+        if named := os.environ.get(variable):
+            return local(named)
+    import pwd
 
     try:
-        return local(getpass.getuser())
-    except (OSError, KeyError):  # no variable names the user, and the system does not know the number
+        return local(pwd.getpwuid(os.getuid()).pw_name)
+    except KeyError:  # the system does not know the number
         return local(f"uid {os.getuid()}")
 
 

@@ -47,9 +47,9 @@ class Names:
     def numbers(self, names: Collection[str], *, create: bool = False) -> dict[str, int]:
         """Numbers by name; unknown names are made, or left out."""
         fresh = self._db.scratch
-        found = _among(names, self._numbers)
-        if fresh and len(found) < len(names):
-            found |= _among(names, fresh)
+        found = _among(names, fresh)
+        if len(found) < len(names):
+            found |= _among(names, self._numbers)
         if len(found) == len(names):
             return found
         missing = {digest(name): name for name in names if name not in found}
