@@ -325,3 +325,25 @@ def test_no_token_goes_to_a_stranger(root: Path, madang: Tool, monkeypatch: pyte
         assert good(madang(root, "push")).out == "1 file pushed\n"
         assert list(server.files) == ["/dvc/project/files/md5/03/c7c0ace395d80182db07ae2c30f034"]
         assert not any("mdg_secret" in text for headers in server.headers for text in headers.values())
+
+
+def test_outputs_of_pipelines(root: Path, madang: Tool, dvc: Tool) -> None:
+    """Stages are targets, with what they depend on when asked; kinds and sizes limit what is fetched."""
+    good(madang(root, "remote", "add", "-d", "r", str(root.parent / "store")))
+    text = (
+        "stages:\n  one:\n    cmd: cp in mid\n    deps: [in]\n    outs: [mid]\n"
+        "  two:\n    cmd: cp mid out; echo '{}' > m.json\n    deps: [mid]\n    outs: [out]\n    metrics: [m.json]\n"
+    )
+    make(root, {"in": b"some input\n", "dvc.yaml": text.encode()})
+    good(dvc(root, "repro", "-q"))
+    assert good(madang(root, "push", "two")).out == "2 files pushed\n"
+    (root.parent / "store").rename(root.parent / "store 1")
+    assert good(madang(root, "push", "-d", "two")).out == "2 files pushed\n"
+    make(root, {"in": b"another\n"})
+    good(dvc(root, "repro", "-q"))
+    good(madang(root, "push"))
+    (root / ".dvc" / "cache").rename(root.parent / "cache")
+    assert good(madang(root, "fetch", "--type", "metrics")).out == "1 file fetched\n"
+    assert good(madang(root, "fetch", "--max-size", "3")).out == "Everything is up to date.\n"
+    assert good(madang(root, "fetch", "one")).out == "1 file fetched\n"
+    assert madang(root, "fetch", "three").code == 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from madang.errors import InvalidInput, NotFound
 from madang.workspace.data.outs import Target, resolve
@@ -32,8 +33,12 @@ class Gathered:
     skipped: list[str] = field(default_factory=list)  # a sentence for each commit
 
 
-def gather(repository: Repository, names: Sequence[str], *, recursive: bool, history: History) -> Gathered:
+def gather(
+    repository: Repository, names: Sequence[str], *, recursive: bool, history: History, with_deps: bool = False
+) -> Gathered:
     """What the names (none: everything) stand for in the work tree and in the commits of ``history``.
+
+    With ``with_deps`` also the outputs of the stages that make what these stages read.
 
     A name need not be known in each of them. A commit whose records cannot be read is passed over, and said.
 
@@ -42,15 +47,16 @@ def gather(repository: Repository, names: Sequence[str], *, recursive: bool, his
         NotAWorkspace: a history without git.
     """
     if not history:
-        here = resolve(repository, names, recursive=recursive)
+        here = resolve(repository, names, recursive=recursive, with_deps=with_deps)
         return Gathered(here, here)
     gathered = Gathered()
     known: set[str] = set()
-    _take(repository, names, recursive, None, gathered, known)
+    find = partial(resolve, repository, recursive=recursive, with_deps=with_deps)
+    _take(find, names, None, gathered, known)
     gathered.here = list(gathered.targets)
     for commit in commits(repository, branches=history.branches, tags=history.tags, every=history.every):
         try:
-            _take(repository, names, recursive, CommitTree(repository, commit), gathered, known)
+            _take(find, names, CommitTree(repository, commit), gathered, known)
         except InvalidInput as error:
             gathered.skipped.append(f"{commit[:7]} is passed over: {error.message}")
     unknown = [name for name in names if name not in known]
@@ -61,19 +67,18 @@ def gather(repository: Repository, names: Sequence[str], *, recursive: bool, his
 
 
 def _take(
-    repository: Repository,
+    find: Callable[..., list[Target]],
     names: Sequence[str],
-    recursive: bool,
     tree: CommitTree | None,
     gathered: Gathered,
     known: set[str],
 ) -> None:
     if not names:
-        gathered.targets += resolve(repository, (), tree=tree)
+        gathered.targets += find((), tree=tree)
         return
     for name in names:
         try:
-            gathered.targets += resolve(repository, [name], recursive=recursive, tree=tree)
+            gathered.targets += find([name], tree=tree)
         except NotFound:
             continue
         known.add(name)

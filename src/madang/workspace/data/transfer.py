@@ -71,8 +71,10 @@ def jobs_of(repository: Repository, targets: Iterable[Target], name: str | None,
         ConfigError: no such remote. Incompatible: data or a remote that this release cannot handle.
     """
     found: dict[tuple[str, bool], Job] = {}
+    only_imports = False
     for target in targets:
         entry = target.out.entry
+        only_imports = only_imports or (target.out.is_import and not pushing)
         if entry.md5 is None or not entry.cache or target.out.is_import or (pushing and not entry.push):
             continue
         if name and entry.remote and entry.remote.lower() != name.lower():
@@ -88,7 +90,7 @@ def jobs_of(repository: Repository, targets: Iterable[Target], name: str | None,
         if not is_legacy:
             check_supported(target.out)
         found.setdefault((remote.name, is_legacy), Job(remote, is_legacy)).targets.append(target)
-    if not found:
+    if not found and not only_imports:
         repository.settings.remote(name)  # with nothing to move, a missing remote is still an error
     return list(found.values())
 
