@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from tests.data.helpers import Answer, Tool
+from tests.data.source import make_source
 
 from madang.workspace.data.initializing import initialize
 from madang.workspace.data.repository import Repository
@@ -76,11 +77,18 @@ def dvc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tool]:
         requests.close()
 
 
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory, dvc: Tool) -> Path:
+    """A repository of the real dvc to import from; ``bare.git`` beside it. Nobody changes it."""
+    return make_source(tmp_path_factory.mktemp("source"), dvc)
+
+
 @pytest.fixture(autouse=True)
 def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads the settings of whoever runs it."""
     monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path_factory.mktemp("global")))
     monkeypatch.setenv("DVC_SYSTEM_CONFIG_DIR", str(tmp_path_factory.mktemp("system")))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("user cache")))
 
 
 @pytest.fixture

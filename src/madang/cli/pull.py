@@ -13,6 +13,8 @@ from madang.cli.transferring import Asked, gathered, moved, transfer_options
 
 if TYPE_CHECKING:
     from madang.workspace.data.checkout import Report
+    from madang.workspace.data.outs import Target
+    from madang.workspace.data.repository import Repository
 
 
 @click.command(cls=TransferCommand)
@@ -36,7 +38,10 @@ def pull(force: bool, allow_missing: bool, **given: Any) -> None:
         found = gathered(repo, asked)
         done = moved(repo, found, asked, pushing=False)
         shown = meter(asked.quiet or asked.as_json)
-        report = checkout(repo, found.here, force=force, command="pull --force", meter=shown)
+        here = found.here
+        if any(target.out.md5 is None and target.out.source is not None for target in here):
+            here = _completed(repo, here, asked)
+        report = checkout(repo, here, force=force, command="pull --force", meter=shown)
         if asked.as_json:
             groups = {"added": report.added, "modified": report.modified, "deleted": report.deleted}
             paths = {name: [relative(path) for path in paths] for name, paths in groups.items()}
@@ -48,6 +53,16 @@ def pull(force: bool, allow_missing: bool, **given: Any) -> None:
         if not allow_missing:
             transfer.raise_if_incomplete(done, "pull")
             raise_if_incomplete(report, repo.root)
+
+
+def _completed(repo: Repository, here: list[Target], asked: Asked) -> list[Target]:
+    """Imports that were never downloaded have no record of their bytes: these are asked of the source."""
+    from madang.wiring_data import open_remote
+    from madang.workspace.data.from_sources import completed
+    from madang.workspace.data.locks import using
+
+    with using(repo.cache.folder):
+        return completed(repo, here, open_remote, jobs=asked.jobs, meter=meter(asked.quiet or asked.as_json))
 
 
 def _summary(fetched: int, report: Report) -> str:

@@ -27,6 +27,7 @@ class Asked:
     remote: str | None
     jobs: int | None
     recursive: bool
+    with_deps: bool
     all_branches: bool
     all_tags: bool
     all_commits: bool
@@ -42,6 +43,7 @@ def transfer_options(what: str) -> Callable[[F], F]:
         click.option("-r", "--remote", help="The remote; otherwise the default one."),
         click.option("-j", "--jobs", type=click.IntRange(1, 256), help=f"Objects {what} at once."),
         click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it."),
+        click.option("-d", "--with-deps", is_flag=True, help="Also what the stages before the named ones make."),
         click.option("-a", "--all-branches", is_flag=True, help="The data of every branch's last commit too."),
         click.option("-T", "--all-tags", is_flag=True, help="The data of every tag too."),
         click.option("-A", "--all-commits", is_flag=True, help="The data of every commit too."),
@@ -63,7 +65,7 @@ def gathered(repo: Repository, asked: Asked) -> Gathered:
     from madang.workspace.data.gathering import History, gather
 
     history = History(asked.all_branches, asked.all_tags, asked.all_commits)
-    found = gather(repo, asked.targets, recursive=asked.recursive, history=history)
+    found = gather(repo, asked.targets, recursive=asked.recursive, history=history, with_deps=asked.with_deps)
     if not asked.quiet:
         for sentence in found.skipped:
             output.note(f"note: {sentence}")
@@ -78,9 +80,25 @@ def moved(repo: Repository, found: Gathered, asked: Asked, *, pushing: bool) -> 
     move = transfer.push if pushing else transfer.fetch
     shown = meter(asked.quiet or asked.as_json)
     done = move(repo, found.targets, open_remote, remote=asked.remote, jobs=asked.jobs, meter=shown)
+    if not pushing and any(target.out.is_import for target in found.targets):
+        _from_sources(repo, found, asked, done)
     if asked.run_cache:
         done.files += _move_runs(repo, asked, pushing)
     return done
+
+
+def _from_sources(repo: Repository, found: Gathered, asked: Asked, done: Moved) -> None:
+    from madang.wiring_data import open_remote
+    from madang.workspace.data.from_sources import fetch_imports
+    from madang.workspace.data.locks import using
+
+    with using(repo.cache.folder):
+        shown = meter(asked.quiet or asked.as_json)
+        brought = fetch_imports(repo, found.targets, open_remote, jobs=asked.jobs, meter=shown)
+    done.files += brought.files
+    done.size += brought.size
+    done.missing += brought.missing
+    done.damaged += brought.damaged
 
 
 def _move_runs(repo: Repository, asked: Asked, pushing: bool) -> int:

@@ -107,6 +107,17 @@ class WebObjects:
         size = answer.headers.get("content-length", "")
         return ObjectStat(key, int(size) if size.isdigit() else UNKNOWN)
 
+    def tag(self, key: str) -> str | None:
+        """See `Tagged.tag`: the entity tag as the server writes it, else the time and size that it tells."""
+        answer = self._repeated("HEAD", self._url_of(key), {"accept-encoding": "identity"}, None)
+        answer.drain_conn()
+        if not 200 <= answer.status < 300:
+            return None
+        told = [answer.headers.get(name) for name in ("etag", "content-md5")]
+        changed = answer.headers.get("last-modified")
+        told.append(f"{changed} {answer.headers.get('content-length', '')}".strip() if changed else None)
+        return next((one for one in told if one), None)
+
     def list(self, prefix: str = "") -> Iterator[ObjectStat]:
         """An HTTP server cannot be asked for this. Raises `Refused`."""
         raise Refused(f"{self.name} cannot tell what lies there: HTTP has no listing.", hint="Ask for single objects.")

@@ -112,6 +112,15 @@ class ManyAtOnce(Protocol):
 
 
 @runtime_checkable
+class Tagged(Protocol):
+    """What a store may offer besides: a mark of each object that changes when its bytes do."""
+
+    def tag(self, key: str) -> str | None:
+        """The mark of an object; None when there is no object, or its server gives none."""
+        ...
+
+
+@runtime_checkable
 class Versioned(Protocol):
     """What a store may offer besides: older versions of an object."""
 

@@ -92,6 +92,15 @@ class CloudObjects:
             return None
         return ObjectStat(key, found["size"])
 
+    def tag(self, key: str) -> str | None:
+        """See `Tagged.tag`: the entity tag, without its quotes."""
+        try:
+            found = self._answered(key, lambda: obstore.head(self._store, self._checked(key)))
+        except NotFound:
+            return None
+        tag = found["e_tag"]
+        return tag.strip('"') if tag else None
+
     def list(self, prefix: str = "") -> Iterator[ObjectStat]:
         """See `Objects.list`."""
         start = f"{self._checked(prefix)}/" if prefix else None

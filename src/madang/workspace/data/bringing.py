@@ -9,6 +9,8 @@ from hashlib import md5 as new_md5
 
 from madang.errors import CorruptData, Incompatible, InvalidInput, NotFound, Refused
 from madang.formats.dvc import listing
+from madang.formats.dvc.config import remote_section
+from madang.formats.dvc.dvcfile import Content
 from madang.ports.objects import Objects
 from madang.workspace.data import clones, opening, progress
 from madang.workspace.data.cache import Cache
@@ -92,6 +94,14 @@ class Bringer:
         if node.is_dir and files:
             listing.decode(listing.encode(files), f"of {path}")  # a stranger's names are checked before they are used
         return Brought(node.is_dir, files)
+
+    def content(self, brought: Brought) -> Content:
+        """What a record says of brought files; the listing of a folder is stored."""
+        sizes = {name: key.size for name, key in self.cache.look(set(brought.files.values())).keys.items()}
+        total = sum(sizes[md5] for md5 in brought.files.values())
+        if not brought.is_dir:
+            return Content(brought.files[""], total)
+        return Content(self.store_listing(brought.files), total, len(brought.files))
 
     def store_listing(self, files: Mapping[str, str]) -> str:
         """Put the listing of a folder into the cache. Returns its name."""
@@ -244,4 +254,18 @@ def access_of(repo: Mapping[str, object]) -> Access:
         remote=remote if isinstance(remote, str) else None,
         options=options,
         config=config if isinstance(config, str) else None,
+        sections=_sections(config) if isinstance(config, Mapping) else {},
     )
+
+
+def _sections(config: Mapping[object, object]) -> dict[str, dict[str, str]]:
+    """Configuration as dvc nests it: remotes stand below ``remote`` by name."""
+    found: dict[str, dict[str, str]] = {}
+    for section, values in config.items():
+        for key, value in values.items() if isinstance(values, Mapping) else ():
+            if isinstance(value, Mapping):
+                named = found.setdefault(remote_section(str(key)), {})
+                named.update({str(name): str(one) for name, one in value.items()})
+            else:
+                found.setdefault(str(section).lower(), {})[str(key)] = str(value)
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 
 from madang.errors import InvalidInput
 from madang.formats.dvc import imports, parameters
-from madang.workspace.data import clones, progress
+from madang.workspace.data import opening, progress
 from madang.workspace.data.hashing import current_content
 from madang.workspace.data.legacy import LegacyPlace, place_of
 from madang.workspace.data.outs import Chosen, Target, check_supported
@@ -149,7 +149,7 @@ class _Look:
         for dep in deps:
             name = shown(self._repository, dep.path, dep.written)
             if dep.source is not None and "repo" in dep.source:
-                if check_updates and _has_update(dep.source["repo"]):
+                if check_updates and _has_update(self._repository, state.stage, dep.source["repo"]):
                     state.deps[f"{dep.written} ({dep.source['repo'].get('url')})"] = UPDATE
             elif not is_local(dep.path):
                 state.skipped.append(name)
@@ -228,10 +228,13 @@ def read_parameters(path: str) -> Any:
         return parameters.parse(file.read(), path)
 
 
-def _has_update(repo: Mapping[str, Any]) -> bool:
-    """Whether the source of an import has another commit than the one that was imported."""
+def _has_update(repository: Repository, stage: Stage, repo: Mapping[str, Any]) -> bool:
+    """Whether the source of an import has another commit than the one that was imported, if one was."""
     locked = repo.get("rev_lock")
-    return clones.resolved(str(repo.get("url") or ""), repo.get("rev"))[1] != locked
+    if not locked:
+        return False
+    url = opening.address_of(str(repo.get("url") or ""), repository.root, stage.file)
+    return opening.commit_at(url, repo.get("rev")) != str(locked)
 
 
 def is_cached(repository: Repository, name: str) -> bool:

@@ -27,6 +27,7 @@ class Access:
     remote: str | None = None  # the remote to use
     options: Mapping[str, str] = field(default_factory=dict)  # of that (or the default) remote
     config: str | None = None  # a configuration file that is added
+    sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # configuration that is added
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,24 @@ def find(url: str, revision: str | None, *, committed: bool = False) -> Place:
     return Place(url, os.path.join(folder, "tree"), commit, make, False, objects.close)
 
 
+def commit_at(url: str, revision: str | None) -> str:
+    """Full name of the commit that a revision (by default the newest) means in a repository. Raises as `find`."""
+    place = find(url, revision, committed=True)
+    place.close()
+    return place.commit
+
+
+def address_of(url: str, root: str, dvc_file: str) -> str:
+    """The address in the record of an import, from the present folder.
+
+    A relative path is tried from here, as dvc reads it, from the repository's ``root`` and from the record's folder.
+    """
+    if clones.is_remote(url) or os.path.isabs(url):
+        return url
+    places = (os.path.join(base, url) for base in (os.getcwd(), root, os.path.dirname(dvc_file)))
+    return next((place for place in places if os.path.exists(place)), url)
+
+
 def settings_of(dvc_dir: str, tree: FileTree, is_here: bool, access: Access) -> Settings:
     """The configuration of a data repository of a source, with what its user says about it.
 
@@ -93,6 +112,8 @@ def _overrides(access: Access) -> Sections:
                 over = parse(file.read(), access.config)
         except FileNotFoundError:
             raise ConfigError(f"{access.config} does not exist.", hint="Name a configuration file.") from None
+    for section, values in access.sections.items():
+        over.setdefault(section, {}).update(values)
     if access.remote:
         over.setdefault("core", {})["remote"] = access.remote.lower()
     return over

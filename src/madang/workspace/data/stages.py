@@ -26,6 +26,7 @@ class TrackedOut:
     entry: OutEntry
     is_import: bool = False  # its bytes come from another data repository: they are fetched there, and never pushed
     stage: str = ""  # of a pipeline: the stage that makes it, as dvc prints its address
+    source: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)  # where an import comes from
 
     @property
     def md5(self) -> str | None:
@@ -142,11 +143,12 @@ def stage_of(path: str, parsed: DvcFile) -> Stage:
     """The one stage of a ``.dvc`` file (absolute path)."""
     wdir = os.path.normpath(os.path.join(os.path.dirname(path), parsed.wdir))
     of_repository = any("repo" in dep for dep in parsed.deps)
+    source = parsed.deps[0] if len(parsed.deps) == 1 else None
     return Stage(
         file=path,
         name="",
         wdir=wdir,
-        outs=tuple(TrackedOut(placed(wdir, one.path), path, one, of_repository) for one in parsed.outs),
+        outs=tuple(TrackedOut(placed(wdir, one.path), path, one, of_repository, source=source) for one in parsed.outs),
         deps=tuple(_source(wdir, dep) for dep in parsed.deps),
         frozen=parsed.frozen,
         always_changed=parsed.always_changed,
@@ -161,7 +163,7 @@ def _source(wdir: str, dep: Mapping[str, Any]) -> Dependency:
     md5 = str(dep["md5"]).lower() if dep.get("md5") else None
     recorded = Recorded(
         written, md5, dep.get("size"), dep.get("nfiles"), bool(dep.get("isexec")), dep.get("hash"),
-        None if other is None else str(other), "files" in dep,
+        None if other is None else str(other),
     )  # fmt: skip
     return Dependency(written if "repo" in dep else placed(wdir, written), written, recorded, dep)
 

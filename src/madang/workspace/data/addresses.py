@@ -1,0 +1,273 @@
+"""Data at an address that is no repository: a path of this machine, a web address, an object store."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import unquote
+
+from madang.errors import InvalidInput, NotFound, Refused
+from madang.formats.dvc import dvcfile, listing
+from madang.formats.dvc.dvcfile import Content
+from madang.formats.dvc.ignore import Ignore
+from madang.ports.objects import Objects, Tagged
+from madang.workspace.data import progress
+from madang.workspace.data.cache import Cache
+from madang.workspace.data.parallel import each
+from madang.workspace.data.reading import CHUNK, Hashed, create_object, write_and_hash
+from madang.workspace.data.scan import scan_tree
+from madang.workspace.data.settings import RemoteConfig, Settings
+
+OpenRemote = Callable[[RemoteConfig], Objects]
+
+_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What stands at an address, without its bytes."""
+
+    is_dir: bool
+    files: Mapping[str, int]  # path below it ("" for a file itself) → bytes
+    tag: str | None = None  # of a file: what its server changes when the bytes change
+    is_exec: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(self.files.values())
+
+
+@dataclass(slots=True)
+class Taken:
+    """Files whose bytes are in a cache now."""
+
+    is_dir: bool
+    files: dict[str, str] = field(default_factory=dict)  # path below it ("" for a file) → MD5
+    size: int = 0
+
+    def content(self) -> Content:
+        """What a record says of them. The listing of a folder is not stored by this."""
+        if not self.is_dir:
+            return Content(self.files[""], self.size)
+        name = listing.name_of_bytes(listing.encode(self.files))
+        return Content(name, self.size, len(self.files))
+
+
+class Address(Protocol):
+    """Data somewhere."""
+
+    kind: str  # the key of its tag in a record: "md5", "etag" or "checksum"
+
+    def look(self) -> Look:
+        """What stands there. Raises `NotFound`."""
+        ...
+
+    def take(self, cache: Cache, meter: progress.Meter) -> Taken:
+        """Bring its bytes into a cache. Raises `NotFound`, `Conflict`."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is open."""
+        ...
+
+
+def name_of(url: str) -> str:
+    """The name that data at an address has by itself."""
+    plain = url.partition("?")[0] if "://" in url else url
+    name = os.path.basename(os.path.normpath(plain))
+    return unquote(name) if url.startswith(("http://", "https://")) else name
+
+
+def open_address(
+    url: str, open_remote: OpenRemote, *, settings: Settings | None = None, options: Mapping[str, str] | None = None
+) -> Address:
+    """The data at a URL or path; ``remote://NAME/path`` lies in a configured remote.
+
+    Raises:
+        ConfigError: no such remote, or a kind of address that is not spoken. InvalidInput: an address of nothing.
+    """
+    given = dict(options or {})
+    if url.startswith("remote://"):
+        name, _, rest = url.removeprefix("remote://").partition("/")
+        if settings is None:
+            raise InvalidInput(f"{url}: there are no remotes outside a repository.", hint="Name the whole address.")
+        remote = settings.remote(name)
+        if "://" not in remote.url:
+            return LocalAddress(os.path.join(remote.url, rest))
+        url, given = f"{remote.url.rstrip('/')}/{rest}", {**remote.options, **given}
+    if url.startswith("file://"):
+        url = url.removeprefix("file://")
+    if "://" not in url:
+        return LocalAddress(os.path.abspath(url))
+    return StoreAddress(url, given, open_remote)
+
+
+class LocalAddress:
+    """A file or folder of this machine."""
+
+    kind = "md5"
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def look(self) -> Look:
+        """See `Address.look`."""
+        found = self._stat()
+        if stat.S_ISDIR(found.st_mode):
+            tree = scan_tree(self.path, self.path, Ignore())
+            return Look(True, {name: tree.key(index).size for index, name in enumerate(tree.paths)})
+        return Look(False, {"": found.st_size}, is_exec=bool(found.st_mode & 0o111))
+
+    def take(self, cache: Cache, meter: progress.Meter) -> Taken:
+        """See `Address.take`."""
+        look = self.look()
+        taken = Taken(look.is_dir)
+        names = list(look.files)
+        paths = [os.path.join(self.path, name) if look.is_dir else self.path for name in names]
+
+        def note(position: int, hashed: Hashed) -> None:
+            taken.files[names[position]] = hashed.md5
+            taken.size += hashed.key.size
+
+        with cache.staging() as staging, meter(look.size, "B", f"reading {name_of(self.path)}") as advance:
+            cache.store(staging, paths, advance, note)
+        return taken
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _stat(self) -> os.stat_result:
+        try:
+            return os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound(f"There is nothing at {self.path}.", hint="Check the path.") from None
+
+
+class StoreAddress:
+    """An object, or the objects below a prefix, of a store."""
+
+    def __init__(self, url: str, options: Mapping[str, str], open_remote: OpenRemote) -> None:
+        """Raises `InvalidInput` for an address without a path on a web server."""
+        scheme, _, rest = url.partition("://")
+        host, _, path = rest.partition("/")
+        self.kind = "checksum" if scheme in ("http", "https") else "etag"
+        self._is_web = scheme in ("http", "https")
+        path = path.rstrip("/")
+        above, _, self._key = path.rpartition("/")
+        if self._is_web:
+            if not self._key or "?" in path:
+                raise InvalidInput(f"{url} does not name a file.", hint="Write http://HOST/FOLDER/FILE.")
+            self._key = unquote(self._key)
+        self._url = url
+        self._store = open_remote(RemoteConfig("given", f"{scheme}://{host}/{above}".rstrip("/"), dict(options)))
+
+    def look(self) -> Look:
+        """See `Address.look`."""
+        found = self._store.stat(self._key) if self._key else None
+        if found is not None:
+            tag = self._store.tag(self._key) if isinstance(self._store, Tagged) else None
+            return Look(False, {"": max(0, found.size)}, tag)
+        files = dict(self._listed())
+        if not files:
+            raise NotFound(f"There is nothing at {self._url}.", hint="Check the address.")
+        return Look(True, files)
+
+    def _listed(self) -> Iterator[tuple[str, int]]:
+        cut = len(self._key) + 1 if self._key else 0
+        try:
+            for one in self._store.list(self._key):
+                if not one.key.endswith("/"):
+                    yield one.key[cut:], one.size
+        except Refused:
+            return  # a store that does not list
+
+    def take(self, cache: Cache, meter: progress.Meter) -> Taken:
+        """See `Address.take`."""
+        look = self.look()
+        taken = Taken(look.is_dir)
+        if look.is_dir:
+            listing.decode(
+                listing.encode(dict.fromkeys(look.files, "0" * 32)), f"of {self._url}"
+            )  # names are a stranger's
+        names = list(look.files)
+        with cache.staging() as staging, meter(look.size, "B", f"fetching {self._url}") as advance:
+
+            def receive(name: str) -> tuple[str, str, int]:
+                aside = staging.new_path()
+                descriptor = create_object(aside)
+                try:
+                    key = f"{self._key}/{name}" if name and self._key else name or self._key
+                    with self._store.open(key) as source:
+                        md5 = write_and_hash(_filling(source), descriptor, advance)
+                    return aside, md5, os.fstat(descriptor).st_size
+                finally:
+                    os.close(descriptor)
+
+            for name, (aside, md5, size) in zip(names, each(receive, names, threads=_THREADS, chunk=1), strict=True):
+                staging.add(aside, cache.path(md5))
+                taken.files[name] = md5
+                taken.size += size
+        cache.remember(set(taken.files.values()))
+        return taken
+
+    def close(self) -> None:
+        """See `Address.close`."""
+        self._store.close()
+
+
+def _filling(source: BinaryIO) -> Callable[[memoryview], int]:
+    def fill(buffer: memoryview) -> int:
+        body = source.read(min(len(buffer), CHUNK))
+        buffer[: len(body)] = body
+        return len(body)
+
+    return fill
+
+
+def dep_entry(
+    written: str, address: Address, look: Look | None, content: Content | None, options: Mapping[str, str]
+) -> dict[str, Any]:
+    """The entry of ``deps`` for data at an address, in dvc's order of keys.
+
+    Without ``look`` nothing is said of its state. ``content`` is what was found there when it was read.
+    """
+    entry: dict[str, Any] = {}
+    if look is not None and look.tag is not None and not look.is_dir:
+        entry = {address.kind: look.tag, "size": look.size}
+    elif look is not None and content is not None:
+        entry = {key: value for key, value in dvcfile.written(content).items() if key != "hash"}
+        if look.is_exec:
+            entry["isexec"] = True
+    entry["hash"] = "md5"
+    entry["path"] = written
+    if options:
+        entry["fs_config"] = dict(options)
+    return entry
+
+
+def listed(
+    url: str, open_remote: OpenRemote, *, settings: Settings | None, options: Mapping[str, str], recursive: bool
+) -> Sequence[tuple[str, bool, int | None]]:
+    """(path, is folder, bytes) of what stands at an address, by name: of a folder what it holds, of a file itself.
+
+    Raises:
+        NotFound: nothing is there.
+    """
+    address = open_address(url, open_remote, settings=settings, options=options)
+    try:
+        look = address.look()
+    finally:
+        address.close()
+    if not look.is_dir:
+        return [(name_of(url), False, look.size)]
+    if recursive:
+        return [(name, False, size) for name, size in sorted(look.files.items())]
+    found: dict[str, tuple[bool, int | None]] = {}
+    for name, size in look.files.items():
+        head, slash, _ = name.partition("/")
+        found[head] = (bool(slash), None if slash else size)
+    return [(name, is_dir, size) for name, (is_dir, size) in sorted(found.items())]

@@ -1,0 +1,195 @@
+"""Imports leave the records of the real dvc, byte for byte, and each tool goes on with what the other imported."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.data.helpers import Tool, make, objects, read
+from tests.data.source import DATA, git
+
+
+@pytest.fixture
+def other(source: Path, tmp_path: Path) -> Path:
+    """A copy of the source that a test may change."""
+    copy = Path(shutil.copytree(source, tmp_path / "src 원본"))
+    store = shutil.copytree(source.parent / "store", tmp_path / "store")
+    (copy / ".dvc" / "config").write_text(f"[core]\n    remote = store\n['remote \"store\"']\n    url = {store}\n")
+    git(copy, "commit", "-q", "-a", "-m", "store")
+    return copy
+
+
+@pytest.fixture
+def pair(tmp_path: Path, dvc: Tool) -> tuple[Path, Path]:
+    """Two equal empty repositories beside the source: ours and theirs."""
+    template = tmp_path / "ours"
+    template.mkdir()
+    git(template, "init", "-q", "-b", "main")
+    git(template, "config", "user.name", "a")
+    git(template, "config", "user.email", "a@b")
+    assert dvc(template, "init", "-q").code == 0
+    (template / "sub").mkdir()
+    return template, Path(shutil.copytree(template, tmp_path / "theirs"))
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    """Every file of a work tree, and every object of its cache, but nothing else of the tools' own."""
+    hidden = {".git", ".dvc"}
+    found = {name: body for name, body in read(folder).items() if not hidden & set(Path(name).parts)}
+    cache = folder / ".dvc" / "cache"
+    return {**found, **{f"cache/{name}": body for name, (_, body) in objects(cache).items()}}
+
+
+def both(pair: tuple[Path, Path], madang: Tool, dvc: Tool, *line: str, code: int = 0) -> None:
+    """The same command line in both repositories ends alike and leaves the same files and objects."""
+    ours, theirs = madang(pair[0], *line), dvc(pair[1], *line)
+    assert (ours.code, theirs.code) == (code, code), (line, ours.err + theirs.err)
+    found, wanted = state(pair[0]), state(pair[1])
+    # Listings of folders within a folder that was brought as a whole are kept by madang, too.
+    assert {name for name in found.keys() - wanted.keys() if not name.endswith(".dir")} == set(), line
+    assert {name: found.get(name) for name in wanted} == wanted, line
+
+
+def test_import(pair: tuple[Path, Path], other: Path, madang: Tool, dvc: Tool) -> None:
+    """Data, files of Git, parts of folders, mixed folders and outputs give the same records, objects and files."""
+    for line in (
+        ["file.csv"],
+        ["data", "-o", "dd", "--rev", "v1"],
+        ["gitfile"],
+        ["gd"],
+        ["mix"],
+        ["od"],
+        ["data/x"],
+        ["data/deep", "-o", "sub"],
+        ["file.csv", "--no-exec", "-o", "noexec"],
+        ["file.csv", "--no-download", "-o", "nodl"],
+        ["file.csv", "--no-exec", "--remote", "store", "-o", "named"],
+        [".", "-o", "whole"],
+    ):
+        both(pair, madang, dvc, "import", "../src 원본", *line)
+    assert read(pair[0] / "dd") == DATA
+    both(pair, madang, dvc, "import", "../src 원본", "file.csv", code=1)
+    both(pair, madang, dvc, "import", "../src 원본", "gd", "-o", "no/folder", code=1)
+    both(pair, madang, dvc, "import", "../src 원본", "gd", "--rev", "nothing", "-o", "x", code=1)
+    assert madang(pair[0], "import", "../src 원본", "nothing").code == 1
+    ours, theirs = madang(pair[0], "status", "--json"), dvc(pair[1], "status", "--json")
+    assert json.loads(ours.out) == json.loads(theirs.out)
+    assert json.loads(dvc(pair[0], "status", "--json").out) == json.loads(theirs.out)
+
+
+def test_update(pair: tuple[Path, Path], other: Path, madang: Tool, dvc: Tool) -> None:
+    """Records follow the source, or another revision, as with the real dvc; comments and notes stay."""
+    for line in (["file.csv", "--rev", "main"], ["gd"], ["data", "--rev", "v1"], ["gitfile", "--no-download"]):
+        both(pair, madang, dvc, "import", "../src 원본", *line)
+    both(pair, madang, dvc, "import", "../src 원본", "gd", "--no-exec", "-o", "noexec")
+    make(other, {"file.csv": b"newest", "gd/4": b"4"})
+    (other / "gd" / "1").unlink()
+    assert dvc(other, "add", "-q", "file.csv").code == 0
+    assert dvc(other, "push", "-q").code == 0
+    git(other, "commit", "-q", "-a", "-m", "3")
+    git(other, "add", "-A")
+    git(other, "commit", "-q", "-m", "4")
+    for folder in pair:
+        path = folder / "file.csv.dvc"
+        path.write_text("# why\n" + path.read_text() + "  desc: hello\nmeta:\n  a: 1\n")
+    both(pair, madang, dvc, "update", "file.csv.dvc")
+    assert (pair[0] / "file.csv").read_bytes() == b"newest"
+    both(pair, madang, dvc, "update", "gd.dvc", "data.dvc")
+    both(pair, madang, dvc, "update", "data.dvc", "--rev", "main")
+    both(pair, madang, dvc, "update", "noexec.dvc")
+    both(pair, madang, dvc, "update", "gitfile.dvc", "--no-download")
+    assert json.loads(madang(pair[0], "status", "--json").out) == json.loads(dvc(pair[1], "status", "--json").out)
+    assert madang(pair[0], "update", "file.csv.dvc").out == "file.csv.dvc is up to date\n"
+
+
+def test_unsaved_changes_are_not_replaced(pair: tuple[Path, Path], other: Path, madang: Tool) -> None:
+    """An update over a changed file is refused and leaves record and file; with --force the change is kept."""
+    ours = pair[0]
+    assert madang(ours, "import", "../src 원본", "file.csv").code == 0
+    record = (ours / "file.csv.dvc").read_bytes()
+    make(other, {"gitfile": b"newer"})
+    git(other, "commit", "-q", "-a", "-m", "3")
+    (ours / "file.csv").write_bytes(b"mine")
+    assert madang(ours, "update", "file.csv.dvc").code == 1
+    assert (ours / "file.csv").read_bytes() == b"mine"
+    assert (ours / "file.csv.dvc").read_bytes() == record
+    assert madang(ours, "update", "-f", "file.csv.dvc").code == 0
+    assert (ours / "file.csv").read_bytes() == b"ff"
+    assert madang(ours, "undo").code == 0
+    assert (ours / "file.csv").read_bytes() == b"mine"
+    (ours / "there").write_bytes(b"there")
+    assert madang(ours, "import", "../src 원본", "gd", "-o", "there").code == 1
+    assert madang(ours, "import", "../src 원본", "gd", "-o", "there", "-f").code == 0
+    assert (ours / "there" / "3").read_bytes() == b"3"
+
+
+def test_pull_brings_imports_from_their_source(pair: tuple[Path, Path], other: Path, madang: Tool, dvc: Tool) -> None:
+    """A clone gets imported data from where it comes, also what was never downloaded; a push sends none of it."""
+    for folder, tool, puller in ((pair[0], madang, dvc), (pair[1], dvc, madang)):
+        for line in (["data"], ["file.csv"], ["gd"], ["mix"], ["gitfile", "--no-download", "-o", "nodl"]):
+            assert tool(folder, "import", "../src 원본", *line).code == 0
+        assert tool(folder, "remote", "add", "-q", "-d", "own", str(folder / "../own")).code == 0
+        assert madang(folder, "push").code == 0
+        assert not (folder / ".." / "own").exists() or not objects(folder / ".." / "own")
+        expected = {name: body for name, body in state(folder).items() if not name.startswith("cache/")}
+        shutil.rmtree(folder / ".dvc" / "cache")
+        for name in ("data", "gd", "mix"):
+            shutil.rmtree(folder / name)
+        (folder / "file.csv").unlink()
+        answer = puller(folder, "pull")
+        assert answer.code == 0, answer.err
+        found = {name: body for name, body in state(folder).items() if not name.startswith("cache/")}
+        assert found == {**expected, "nodl": b"g"}
+
+
+def test_a_source_that_lost_something(pair: tuple[Path, Path], other: Path, tmp_path: Path, madang: Tool) -> None:
+    """What the source cannot give any more is named; the rest is brought; nothing half is left."""
+    ours = pair[0]
+    assert madang(ours, "import", "../src 원본", "gd").code == 0
+    assert madang(ours, "import", "../src 원본", "file.csv").code == 0
+    shutil.rmtree(ours / ".dvc" / "cache")
+    (ours / "file.csv").unlink()
+    shutil.rmtree(ours / "gd")
+    shutil.rmtree(other / ".dvc" / "cache")
+    (other / ".dvc" / "config").write_text("")
+    answer = madang(ours, "pull")
+    assert answer.code == 1
+    assert read(ours / "gd") == {"1": b"1", "s/2": b"2", "3": b"3"}
+    assert not (ours / "file.csv").exists()
+
+
+def test_imports_behind_imports(pair: tuple[Path, Path], other: Path, tmp_path: Path, madang: Tool) -> None:
+    """Data that a source imports itself is brought from where that comes from, folders and files of Git alike."""
+    middle, ours = pair
+    for line in (["data"], ["gd"], ["mix/sub", "-o", "msub"], ["file.csv"]):
+        assert madang(middle, "import", str(other), *line).code == 0
+    git(middle, "add", "-A")
+    git(middle, "commit", "-q", "-m", "1")
+    shutil.rmtree(middle / ".dvc" / "cache")
+    for name in ("data", "gd", "msub", "file.csv"):
+        assert madang(ours, "import", str(middle), name, "-o", f"from {name}").code == 0
+    assert read(ours / "from data") == DATA
+    assert read(ours / "from gd") == {"1": b"1", "s/2": b"2", "3": b"3"}
+    assert (ours / "from file.csv").read_bytes() == b"ff"
+    shutil.rmtree(ours / ".dvc" / "cache")
+    answer = madang(ours, "import", f"file://{middle}", "gd", "-o", "far")
+    assert answer.code == 1
+    assert "a folder of another machine" in answer.err
+    assert not (ours / "far.dvc").exists()
+
+
+def test_import_of_a_plain_git_repository(pair: tuple[Path, Path], tmp_path: Path, madang: Tool, dvc: Tool) -> None:
+    """A repository without any data is a source too, by folder and by URL."""
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    git(plain, "init", "-q", "-b", "main")
+    make(plain, {"a/한 글.txt": b"text", "a/empty": b"", "readme": b"r"})
+    git(plain, "add", "-A")
+    git(plain, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "1")
+    both(pair, madang, dvc, "import", "../plain", "a")
+    both(pair, madang, dvc, "import", f"file://{plain}", "readme", "-o", "r")
+    make(plain, {"a/new": b"uncommitted"})
+    assert madang(pair[0], "import", "../plain", "a", "-o", "b").code == 0
+    assert "new" not in read(pair[0] / "b")
