@@ -10,8 +10,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from threading import get_ident
 from types import TracebackType
@@ -27,7 +28,7 @@ def write_file(path: str, body: bytes, mode: int = 0o644, *, aside: str | None =
     """Replace or create one small file, durably, with all its bytes or none of them.
 
     The mode of an existing file is kept; a link is replaced at its target. ``aside`` is where the bytes are written
-    first (default: a hidden file beside it, which a crash would leave there).
+    first (default: in the `scratch` area, else a hidden file beside it, which a crash would leave there).
 
     Raises:
         OSError: the disk refused; the old file is untouched.
@@ -36,6 +37,8 @@ def write_file(path: str, body: bytes, mode: int = 0o644, *, aside: str | None =
     folder = os.path.dirname(path)
     if os.path.exists(path):
         mode = os.stat(path).st_mode & 0o7777
+    if aside is None and _scratches:
+        aside = _scratches[-1].new_path()
     if aside is None or os.stat(os.path.dirname(aside)).st_dev != os.stat(folder).st_dev:
         aside = os.path.join(folder, f".{os.urandom(8).hex()}.madang")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -50,6 +53,40 @@ def write_file(path: str, body: bytes, mode: int = 0o644, *, aside: str | None =
         unlink(aside)
         raise
     sync_folder(folder)
+
+
+class _Scratch:
+    """A staging area that is made when it is first needed."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._staging: Staging | None = None
+        self._lock = threading.Lock()
+
+    def new_path(self) -> str:
+        with self._lock:
+            if self._staging is None:
+                self._staging = Staging(self._root)
+        return self._staging.new_path()
+
+    def close(self) -> None:
+        if self._staging is not None:
+            self._staging.__exit__(None, None, None)
+
+
+_scratches: list[_Scratch] = []
+
+
+@contextmanager
+def scratch(root: str) -> Iterator[None]:
+    """Meanwhile `write_file` prepares files below ``root``: a crash leaves nothing among those of the user."""
+    made = _Scratch(root)
+    _scratches.append(made)
+    try:
+        yield
+    finally:
+        _scratches.remove(made)
+        made.close()
 
 
 def write_all(descriptor: int, body: bytes | memoryview) -> None:
@@ -157,7 +194,7 @@ class Staging:
                 self.flush()
         finally:
             try:
-                remove_tree(self.folder)
+                _remove_staging(self.folder)
             finally:
                 os.close(self._lock)
 
@@ -242,7 +279,15 @@ def _make_locked_folder(area: str) -> tuple[str, int]:
 def clear_abandoned(area: str) -> None:
     """Remove the staging folders whose owner is dead: nobody holds their lock, or they never came to have one."""
     for path in abandoned(area):
-        remove_tree(path)
+        _remove_staging(path)
+
+
+def _remove_staging(folder: str) -> None:
+    """Remove a staging folder, its lock last: what is left when this is interrupted is seen as abandoned again."""
+    for entry in list(os.scandir(folder)):
+        if entry.name != "lock":
+            remove_tree(entry.path) if entry.is_dir(follow_symlinks=False) else unlink(entry.path)
+    remove_tree(folder)
 
 
 def abandoned(area: str) -> Iterator[str]:

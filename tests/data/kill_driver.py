@@ -36,8 +36,9 @@ def start(folder: str, command: list[str]) -> int:
 def main() -> None:
     """See the module's text."""
     template, target, name, count, seed, *command = sys.argv[1:]
+    os.makedirs(target)
     chance = random.Random(int(seed))
-    quiet = os.open(os.devnull, os.O_WRONLY)
+    quiet = os.open(os.path.join(target, "output"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)

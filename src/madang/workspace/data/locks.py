@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from madang.durable import STAGING, clear_abandoned
+from madang.durable import STAGING, clear_abandoned, scratch
 from madang.errors import Conflict
 from madang.workspace.data.repository import Repository
 
@@ -31,7 +31,11 @@ def hold(repository: Repository, writes: Sequence[str] = (), wait: float = WAIT_
     ``writes`` are the absolute paths to be changed. Raises as `exclusive` and `using`.
     """
     repository.check_locks_are_shared()
-    with exclusive(repository.tmp_dir, writes, wait), using(repository.cache.folder, wait):
+    with (
+        exclusive(repository.tmp_dir, writes, wait),
+        using(repository.cache.folder, wait),
+        scratch(repository.private_dir),
+    ):
         yield
 
 

@@ -28,17 +28,19 @@ def move(repository: Repository, source: str, target: str) -> Moved:
     """Move tracked data (a file or folder with a ``.dvc`` file); into ``target`` when that is a folder.
 
     The new record is written before the data is renamed and the old record goes last, so a process that is killed
-    leaves both records and the data in one of the places.
+    leaves both records and the data in one of the places, and the same command again does the rest.
 
     Raises:
         NotFound: ``source`` is not tracked. Refused: it is inside a tracked folder or an output of a pipeline, or
         ``target`` is no place for it. Conflict: something is at ``target``.
     """
     out = _tracked(repository, os.path.abspath(source))
-    path = placing.destination(target, os.path.basename(out.path))
+    begun = _begun(out, os.path.abspath(target))
+    path = begun or placing.destination(target, os.path.basename(out.path))
     with hold(repository, [out.path, path]):
         keeps_file = os.path.basename(out.dvc_file) != os.path.basename(out.path) + dvcfile.SUFFIX
-        placing.check_place(repository, path)
+        if begun is None:
+            placing.check_place(repository, path)
         dvc_file = out.dvc_file if keeps_file else path + dvcfile.SUFFIX
         _check_alone(out, keeps_file)
         moved = Moved(out.path, path, dvc_file)
@@ -51,12 +53,23 @@ def move(repository: Repository, source: str, target: str) -> Moved:
         write_file(dvc_file, text.encode())
         if os.path.lexists(out.path):
             os.rename(out.path, path)
-        if dvc_file != out.dvc_file:
-            unlink(out.dvc_file)
         if with_git and out.entry.cache:
             moved.git_files += gitignores.show(out.path)
+        if dvc_file != out.dvc_file:
+            unlink(out.dvc_file)
         moved.git_files += dict.fromkeys((dvc_file, out.dvc_file))
     return moved
+
+
+def _begun(out: TrackedOut, target: str) -> str | None:
+    """Where the same move was going when it was killed: its record is there, and the data in one place only."""
+    for path in (target, os.path.join(target, os.path.basename(out.path))):
+        record = path + dvcfile.SUFFIX
+        if record != out.dvc_file and os.path.isfile(record) and os.path.lexists(path) != os.path.lexists(out.path):
+            with open(record, encoding="utf-8", errors="replace") as file:
+                if file.read() == _new_text(out, record, path):
+                    return path
+    return None
 
 
 def _tracked(repository: Repository, path: str) -> TrackedOut:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from madang.durable import write_file
+from madang.durable import scratch, write_file
 from madang.errors import ConfigError
 from madang.formats.dvc import config
 from madang.formats.dvc.config_keys import link_types
@@ -168,8 +169,11 @@ def write_option(path: str, section: str, key: str, value: str | None) -> None:
 def store(path: str, text: str) -> None:
     """Replace one file, when dvc would accept it. Raises `ConfigError`."""
     config.parse(text, path)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    write_file(path, text.encode())
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    tmp = os.path.join(folder, "tmp")
+    with scratch(os.path.join(tmp, "madang")) if os.path.isdir(tmp) else nullcontext():
+        write_file(path, text.encode())
 
 
 def _read(path: str) -> str:
