@@ -56,9 +56,20 @@ class _Seen:
     written: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)  # all that was ever read; `read` is what waits to be resolved
     read: dict[str, int] = field(default_factory=dict)  # opened paths that were not resolved yet → when (µs)
+    again: dict[str, int] = field(default_factory=dict)  # opened path → when it was opened last (µs)
+    named: dict[str, int] = field(default_factory=dict)  # path → when some follower has named its data (µs)
     captured: int = 0  # time of the newest capture, by whichever follower
     ended: int = 0  # time of the newest word of a process about its end; 0 when it was killed
     told: set[str] = field(default_factory=set)  # segments of which some writer said how they ended
+
+    def forget_named(self) -> None:
+        """Leave what has been named since it was read: by now the file may hold something else."""
+        for path, at in list(self.read.items()):
+            named, again = self.named.get(path, 0), self.again.get(path, 0)
+            if named > at and again > named:
+                self.read[path] = again
+            elif named > at:
+                del self.read[path]
 
 
 class FollowedRun:
@@ -207,6 +218,10 @@ class FollowedRun:
                 self._seen.opened.update(event.read)
                 for path in event.read:
                     self._seen.read.setdefault(path, stamp.time)
+                    self._seen.again[path] = max(stamp.time, self._seen.again.get(path, 0))
+            case events.Inputs():
+                for item in event.items:
+                    self._seen.named[item.path] = max(stamp.time, self._seen.named.get(item.path, 0))
             case _:
                 pass
 
@@ -305,6 +320,7 @@ class FollowedRun:
 
     def _resolve(self, most: int) -> bool:
         """Name the tracked data among the files that were opened; False when none of them can be named now."""
+        self._seen.forget_named()
         if not self._seen.read or not self.root:
             return False
         paths = dict(islice(self._seen.read.items(), most))
