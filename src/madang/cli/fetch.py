@@ -12,7 +12,11 @@ from madang.cli.transferring import Asked, finish, gathered, moved, transfer_opt
 
 @click.command(cls=TransferCommand)
 @transfer_options("fetched")
-def fetch(**given: Any) -> None:
+@click.option("--max-size", type=click.IntRange(1), metavar="BYTES", help="Only data below this size.")
+@click.option(
+    "--type", "kinds", type=click.Choice(["metrics", "plots"]), multiple=True, help="Only outputs of this kind."
+)
+def fetch(max_size: int | None, kinds: tuple[str, ...], **given: Any) -> None:
     """Bring tracked data from a remote into the cache; the workspace stays as it is.
 
     \b
@@ -23,4 +27,11 @@ def fetch(**given: Any) -> None:
     """
     asked = Asked(**given)
     with repository() as repo:
-        finish(moved(repo, gathered(repo, asked), asked, pushing=False), asked, "fetch", "fetched")
+        found = gathered(repo, asked)
+        found.targets = [
+            target
+            for target in found.targets
+            if (not kinds or f"{target.out.entry.kind}s" in kinds)
+            and (max_size is None or target.out.size is None or target.out.size < max_size)
+        ]
+        finish(moved(repo, found, asked, pushing=False), asked, "fetch", "fetched")
