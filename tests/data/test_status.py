@@ -15,6 +15,7 @@ from tests.data.helpers import Answer, Tool, make
 from tests.data.test_trees import commit, git
 
 from madang.formats.dvc.dvcfile import Content
+from madang.workspace.data.hashing import current_content
 from madang.workspace.data.progress import Meter
 from madang.workspace.data.repository import Repository
 
@@ -243,16 +244,13 @@ def test_a_chain_of_many_stages_is_asked_once(root: Path, madang: Tool, monkeypa
     """A dependency that many stages share is looked at once."""
     stages = "".join(f"  s{n}:\n    cmd: x {n}\n    deps: [big]\n    outs: [o{n}]\n" for n in range(50))
     make(root, {"dvc.yaml": f"stages:\n{stages}".encode(), "big/a": b"a"})
-    from madang.workspace.data import comparing
-
     asked: list[str] = []
-    look = comparing.current_content
 
     def asking(repository: Repository, path: str, meter: Meter) -> Content | None:
         asked.append(path)
-        return look(repository, path, meter)
+        return current_content(repository, path, meter)
 
-    monkeypatch.setattr(comparing, "current_content", asking)
+    monkeypatch.setattr("madang.workspace.data.comparing.current_content", asking)
     answer = madang(root, "status", "--json")
     assert len(json.loads(answer.out)) == 50
     assert asked.count(str(root / "big")) == 1

@@ -8,6 +8,7 @@ from madang.cli.main import LazyGroup
 
 # name → (module:attribute, one-line help)
 COMMANDS: dict[str, tuple[str, str]] = {
+    "status": ("madang.cli.data_status:status", "Show what changed since the last commit."),
     "uses": ("madang.cli.data_uses:uses", "Show which runs read some data, by version."),
 }
 
@@ -18,5 +19,6 @@ def data() -> None:
 
     \b
     Examples:
+      madang data status --granular
       madang data uses data/train.csv
     """

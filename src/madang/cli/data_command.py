@@ -14,6 +14,7 @@ from madang.cli import output, progress
 from madang.errors import ConfigError, MadangError, NotAWorkspace, StorageError
 
 if TYPE_CHECKING:
+    from madang.workspace.data.differing import Elsewhere
     from madang.workspace.data.outs import Target
     from madang.workspace.data.progress import Meter
     from madang.workspace.data.repository import Repository
@@ -92,6 +93,19 @@ def repository() -> Iterator[Repository]:
         found.close()
         if collects:
             gc.enable()
+
+
+@contextmanager
+def remote_listings(repo: Repository) -> Iterator[Elsewhere]:
+    """Where listings of folders are asked for that the cache lacks: the remotes. Nothing is contacted before."""
+    from madang.wiring_data import open_remote
+    from madang.workspace.data.listings import RemoteListings
+
+    found = RemoteListings(repo, open_remote)
+    try:
+        yield found
+    finally:
+        found.close()
 
 
 def resolved(repo: Repository, targets: tuple[str, ...], recursive: bool) -> list[Target]:

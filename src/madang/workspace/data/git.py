@@ -42,6 +42,18 @@ def add(root: str, paths: Sequence[str]) -> None:
         raise StorageError(f"git add failed: {os.fsdecode(done.stderr).strip()}", hint="Stage the files yourself.")
 
 
+def changes(root: str, *, untracked: bool) -> tuple[bool, list[str]]:
+    """Whether git sees changes in a work tree, and (when asked) the absolute paths of the files that it does not know.
+
+    Without asking for them, they are no change.
+    """
+    mode = "all" if untracked else "no"
+    done = _run(root, "status", "--porcelain=v1", "-z", "--no-renames", f"--untracked-files={mode}")
+    lines = [line for line in done.stdout.split(b"\0") if line]
+    others = [os.path.join(root, os.fsdecode(line[3:])) for line in lines if line.startswith(b"?? ")]
+    return bool(lines), others
+
+
 def commit(root: str, revision: str) -> str | None:
     """Full name of the commit that git knows by a revision (``HEAD~2``, a tag, a branch); None when it knows none."""
     if not revision or revision.startswith("-") or "\0" in revision:
