@@ -58,6 +58,9 @@ BODIES: dict[str, Any] = {
     "people_sign_in": {"token": "mdg_wrong"},
     "people_create_token": {"name": "x", "level": "admin"},
     "artifacts_point": {"number": 1},
+    "artifacts_point_all": {
+        "moves": [{"project": "mine", "name": CANARY, "alias": "best", "number": 1, "expected": None}]
+    },
     "artifacts_promote": {"stage": "production"},
     "objects_sizes": {"keys": []},
     "objects_get_many": {"keys": []},

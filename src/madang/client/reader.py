@@ -15,7 +15,7 @@ from madang.domain.pages import ConsolePage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord
 from madang.domain.series import Series
-from madang.domain.versions import Entry, PointerChange, VersionRecord, parse_ref
+from madang.domain.versions import AliasMove, Entry, PointerChange, VersionRecord, parse_ref
 from madang.errors import StorageError
 from madang.formats import native
 from madang.formats.filter import print_filter, print_order
@@ -195,6 +195,11 @@ class HubReader:
             body["number"] = number
         where = ("projects", project, "artifacts", name, "aliases", alias)
         return self._client.send("DELETE" if number is None else "PUT", where, body, PointerChange)
+
+    def point_all(self, moves: Sequence[AliasMove], reason: str = "") -> list[PointerChange]:
+        """See `Reader.point_all`."""
+        body = {"moves": list(moves), "reason": reason}
+        return self._client.send("POST", ("pointers",), body, native.ChangesBody).changes
 
     def promote(self, project: str, ref: str, stage: str, reason: str = "") -> PointerChange:
         """See `Reader.promote`."""

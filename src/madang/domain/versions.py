@@ -66,6 +66,17 @@ class PointerChange:
 
 
 @value
+class AliasMove:
+    """A move that is wanted: an alias of a name to a version, or away (None), from where it points now."""
+
+    project: str
+    name: str
+    alias: str
+    number: int | None
+    expected: int | None
+
+
+@value
 class Ref:
     """A parsed reference: a collection's name with a version number or an alias."""
 

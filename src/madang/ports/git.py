@@ -6,6 +6,7 @@ Paths are relative to the root of the work tree, with ``/``; bytes that are no U
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -38,7 +39,7 @@ class Git(Protocol):
 
     Errors of every method: `NotAWorkspace` when there is no repository, `Refused` when Git does not trust its owner,
     `ConfigError` when the git program is missing, `NotFound` for an unknown revision, `StorageError` when git fails
-    otherwise. Every method but those on worktrees only reads, takes no lock and may be repeated.
+    otherwise. Methods that only ask take no lock and may be repeated.
     """
 
     root: str
@@ -93,6 +94,41 @@ class Git(Protocol):
 
     def add_worktree(self, path: str, commit: str) -> Git:
         """Make a work tree with the files of a commit at a new path: detached, no hooks, filters or submodules."""
+        ...
+
+    def record(self, base: str, patch: bytes, files: Mapping[str, bytes], message: str) -> str:
+        """Make a commit on top of HEAD whose tree is that of ``base`` with a patch and more files; returns its name.
+
+        No branch moves. Raises `NotFound`, `Conflict` and `Refused` as `files` and `apply`.
+        """
+        ...
+
+    def changes(self, old: str, new: str) -> list[tuple[str, str]]:
+        """(letter, path) of each file that differs between two commits: A, M, D or T."""
+        ...
+
+    def move(self, old: str, new: str) -> None:
+        """Bring the work tree, the index and the branch from the commit ``old`` to ``new``, or change nothing.
+
+        Raises:
+            Conflict: HEAD is not at ``old``, or a file that would be replaced has changes.
+        """
+        ...
+
+    def before(self, moment: int) -> str:
+        """The newest commit of the branch's own line up to a moment (µs UTC). Raises `NotFound`."""
+        ...
+
+    def left_at(self, commit: str) -> int | None:
+        """When the branch went on from a commit, µs UTC; None while it is the newest, or not on the branch's line."""
+        ...
+
+    def add_tag(self, name: str, commit: str, message: str) -> None:
+        """Make an annotated tag. Raises `Conflict` when there is one of that name, `InvalidInput` for no such name."""
+        ...
+
+    def tag_message(self, name: str) -> str:
+        """The text of an annotated tag; empty for a light one. Raises `NotFound`."""
         ...
 
     def remove_worktree(self, path: str) -> None:

@@ -17,7 +17,7 @@ from madang.domain.pages import ConsolePage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord
 from madang.domain.series import Series
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import AliasMove, Entry, PointerChange, VersionRecord
 from madang.ports.records import CollectionRow, MetricKey, Project
 
 
@@ -128,6 +128,10 @@ class Reader(Protocol):
         reason: str = "",
     ) -> PointerChange:
         """Move an alias (None: take it away) if it points at ``expected`` now (left out: wherever it points)."""
+        ...
+
+    def point_all(self, moves: Sequence[AliasMove], reason: str = "") -> list[PointerChange]:
+        """Make several moves, all or none."""
         ...
 
     def promote(self, project: str, ref: str, stage: str, reason: str = "") -> PointerChange:

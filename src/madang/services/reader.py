@@ -13,7 +13,7 @@ from madang.domain.pages import ConsolePage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord
 from madang.domain.series import Series
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import AliasMove, Entry, PointerChange, VersionRecord
 from madang.errors import NotFound
 from madang.ports.records import CollectionRow, MetricKey, Project
 
@@ -174,6 +174,10 @@ class LocalReader:
     ) -> PointerChange:
         """See `Reader.point`."""
         return self._services.registry.point(self.who, project, name, alias, number, expected=expected, reason=reason)
+
+    def point_all(self, moves: Sequence[AliasMove], reason: str = "") -> list[PointerChange]:
+        """See `Reader.point_all`."""
+        return self._services.registry.point_all(self.who, moves, reason)
 
     def promote(self, project: str, ref: str, stage: str, reason: str = "") -> PointerChange:
         """See `Reader.promote`."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from madang.domain.access import Permission, Principal, require
-from madang.domain.versions import STAGES, PointerChange, VersionRecord, check_name, parse_ref
+from madang.domain.versions import STAGES, AliasMove, PointerChange, VersionRecord, check_name, parse_ref
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.ports.records import CollectionRow, Records
 from madang.services.pointers import leave_stages
@@ -57,6 +58,16 @@ class Registry:
             if change.alias in STAGES and number is not None:
                 leave_stages(self._records, change, but=change.alias)
             return self._records.versions.point(change, expected)
+
+    def point_all(self, who: Principal, moves: Sequence[AliasMove], reason: str = "") -> list[PointerChange]:
+        """Make several moves, all or none. Raises as `point`."""
+        for project in {move.project for move in moves}:
+            require(who, Permission.WRITE, project)
+        with self._records.transaction():
+            return [
+                self.point(who, move.project, move.name, move.alias, move.number, expected=move.expected, reason=reason)
+                for move in moves
+            ]
 
     def promote(self, who: Principal, project: str, ref: str, stage: str, reason: str = "") -> PointerChange:
         """Bring a version to a stage; it leaves the stage it was in. Stage ``none`` only takes it out.

@@ -8,7 +8,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 
 from madang.domain import redact
-from madang.errors import ConfigError, Conflict, MadangError, NotAWorkspace, NotFound, Refused, StorageError
+from madang.errors import (
+    ConfigError,
+    Conflict,
+    InvalidInput,
+    MadangError,
+    NotAWorkspace,
+    NotFound,
+    Refused,
+    StorageError,
+)
 from madang.ports.git import Head, TreeStatus
 
 # A repository may come from a stranger: its own settings must not make us run a hook, a monitor or a transport.
@@ -126,6 +135,89 @@ class GitProgram:
         found = self.resolve(commit)
         self._run("worktree", "add", "--detach", "--force", "--", path, found, env=self._filters_off())
         return GitProgram(path, program=self._program)
+
+    def record(self, base: str, patch: bytes, files: Mapping[str, bytes], message: str) -> str:
+        """See `Git.record`."""
+        found = self.resolve(base)
+        off = self._filters_off()
+        with tempfile.TemporaryDirectory(prefix="madang-record-") as folder:
+            index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
+            self._run("read-tree", found, env=index)
+            if patch.strip():
+                self._patch(patch, ("--cached",), {**index, **off})
+                raw = self._run(
+                    "diff-index", "--cached", "--raw", "--no-renames", "-z", "--no-abbrev", found, env=index
+                )
+                self._check_changes(raw)
+            for path, body in files.items():
+                name = self._run("hash-object", "-w", "--stdin", "--no-filters", given=body).decode().strip()
+                mode = "100755" if body.startswith(b"#!") else "100644"
+                self._run("update-index", "--add", "--cacheinfo", f"{mode},{name},{path}", env=index)
+            tree = self._run("write-tree", env=index).decode().strip()
+        return self._run("commit-tree", tree, "-p", self._base(), "-F", "-", given=message.encode()).decode().strip()
+
+    def changes(self, old: str, new: str) -> list[tuple[str, str]]:
+        """See `Git.changes`."""
+        out = self._run("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new)
+        parts = [os.fsdecode(part) for part in out.split(b"\0") if part]
+        return list(zip(parts[::2], parts[1::2], strict=True))
+
+    def move(self, old: str, new: str) -> None:
+        """See `Git.move`."""
+        if self.head().commit != old:
+            raise Conflict(f"{self.root} is no longer at {old[:12]}.", hint="Repeat the command.")
+        try:
+            self._run("read-tree", "-m", "-u", old, new)
+        except StorageError as error:
+            raise Conflict(
+                f"Files of {self.root} are in the way: {error.message}", hint="Commit or move them."
+            ) from error
+        try:
+            self._run("update-ref", "-m", "madang rollback", "HEAD", new, old)
+        except StorageError:
+            self._run("read-tree", "-m", "-u", new, old)
+            raise
+
+    def before(self, moment: int) -> str:
+        """See `Git.before`."""
+        seconds = moment // 1_000_000
+        out = self._run("rev-list", "--first-parent", "--max-count=1", f"--before={seconds}", "HEAD").decode().strip()
+        if not out:
+            raise NotFound(f"The branch has no commit of that time in {self.root}.")
+        return out
+
+    def left_at(self, commit: str) -> int | None:
+        """See `Git.left_at`."""
+        out = self._run("log", "--first-parent", "--format=%P %ct", f"{self.resolve(commit)}..HEAD").decode()
+        for line in out.splitlines():
+            *parents, seconds = line.split()
+            if parents[:1] == [commit]:
+                return int(seconds) * 1_000_000
+        return None
+
+    def add_tag(self, name: str, commit: str, message: str) -> None:
+        """See `Git.add_tag`."""
+        if name.startswith("-") or not self._is_ref(name):
+            raise InvalidInput(f"{name!r} cannot be the name of a tag.", hint="Such as v1.2.0.")
+        if self._run("for-each-ref", "--format=%(refname)", f"refs/tags/{name}").strip():
+            raise Conflict(f"There is a tag {name!r} already.", hint="A release never changes: choose another name.")
+        self._run("tag", "--annotate", "--cleanup=verbatim", "-F", "-", "--", name, commit, given=message.encode())
+
+    def _is_ref(self, name: str) -> bool:
+        try:
+            self._run("check-ref-format", f"refs/tags/{name}")
+        except StorageError:
+            return False
+        return True
+
+    def tag_message(self, name: str) -> str:
+        """See `Git.tag_message`."""
+        kind = self._run("for-each-ref", "--format=%(objecttype)", f"refs/tags/{name}").decode().strip()
+        if not kind:
+            raise NotFound(f"There is no tag {name!r} in {self.root}.", hint="git tag lists them.")
+        if kind != "tag":
+            return ""
+        return self._run("for-each-ref", "--format=%(contents)", f"refs/tags/{name}").decode("utf-8", "replace")
 
     def remove_worktree(self, path: str) -> None:
         """See `Git.remove_worktree`."""

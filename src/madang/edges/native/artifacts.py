@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
-from madang.domain.versions import Entry, check_path
+from madang.domain.versions import AliasMove, Entry, check_path
 from madang.edges.native.content import send_blob
 from madang.edges.native.services import NativeCall
 from madang.errors import NotFound
@@ -137,6 +137,19 @@ def _point(call: NativeCall, number: int | None) -> Any:
     return call.services.registry.point(
         call.who, path["project"], path["name"], path["alias"], number, expected=expected, reason=body.reason
     )
+
+
+class Moves(Struct, forbid_unknown_fields=True):
+    """Moves that are made all or none."""
+
+    moves: list[AliasMove]
+    reason: str = ""
+
+
+def point_all(call: NativeCall) -> Any:
+    """POST /pointers."""
+    body: Moves = call.body
+    return native.ChangesBody(call.services.registry.point_all(call.who, body.moves, body.reason))
 
 
 class Promotion(Struct, forbid_unknown_fields=True):

@@ -151,6 +151,10 @@ def _artifacts() -> list[Route]:
             "DELETE", _ARTIFACT + "/aliases/{alias}", artifacts.unpoint, WRITE, "Take an alias or stage away",
             body=artifacts.PointerRemoval, answer=PointerChange,
         ),
+        _route(
+            "POST", "/pointers", artifacts.point_all, WRITE, "Move several aliases, all or none", body=artifacts.Moves,
+            answer=native.ChangesBody,
+        ),
         _route("GET", _ARTIFACT + "/{ref}", artifacts.version, READ, "A version and its files", answer=version),
         _route(
             "PATCH", _ARTIFACT + "/{ref}", artifacts.edit, WRITE, "Describe a version", body=artifacts.VersionEdit,

@@ -1,0 +1,67 @@
+"""A release: one tuple of code, data, model and environment digests, kept as JSON in an annotated tag of git."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, field
+from typing import Any
+
+from madang.domain.values import value
+from madang.errors import CorruptData, NotFound
+
+_HEAD = "madang release "
+
+
+@value
+class Model:
+    """What an alias of a registered model pointed at."""
+
+    project: str
+    name: str
+    alias: str
+    number: int
+    digest: str = ""  # of the version's manifest
+
+
+@value
+class Release:
+    """What was released. ``data`` is the digest recorded of each tracked path, relative to the repository's root."""
+
+    name: str
+    commit: str
+    data: dict[str, str] = field(default_factory=dict)
+    models: tuple[Model, ...] = ()
+    environment: str = ""  # digest of the Python, its packages and their versions
+    packages: tuple[str, ...] = ()  # name==version
+    run: str = ""  # that made the models, when one is known
+    note: str = ""
+
+
+def message(release: Release) -> str:
+    """The text of the tag."""
+    facts = {key: item for key, item in asdict(release).items() if key != "note" and item not in ("", (), [], {})}
+    body = json.dumps(facts, ensure_ascii=False, indent=1, sort_keys=True)
+    note = f"\n{release.note}\n" if release.note else ""
+    return f"{_HEAD}{release.name}\n{note}\n{body}\n"
+
+
+def read(text: str, name: str) -> Release:
+    """The release that a tag's text holds.
+
+    Raises:
+        NotFound: the tag is of something else. CorruptData: its text was changed.
+    """
+    if not text.startswith(_HEAD):
+        raise NotFound(f"The tag {name!r} is no release.", hint=f"madang release {name} makes one.")
+    try:
+        found: Any = json.loads(text[text.index("\n{") :])
+        models = tuple(Model(**item) for item in found.pop("models", ()))
+        data = _texts(found.pop("data", {}))
+        return Release(**{**found, "data": data, "models": models, "packages": tuple(found.get("packages", ()))})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorruptData(f"The release {name!r} cannot be read: {error}.", hint="Fetch the tag again.") from error
+
+
+def _texts(found: Mapping[str, Any]) -> dict[str, str]:
+    return {str(key): str(item) for key, item in found.items()}

@@ -1,0 +1,195 @@
+"""Code and data of a work tree back to what they were, as a new commit: nothing of the history is rewritten.
+
+The steps are written down before the first is taken (``rollback`` in the store), so that a rollback that was killed is
+taken back by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from madang.durable import write_file
+from madang.errors import CorruptData, MadangError, NotFound, Refused
+from madang.formats.dvc import layout
+from madang.ports.git import Git
+from madang.ports.objects import Objects
+from madang.workspace.data import outs, transfer
+from madang.workspace.data.checkout import checkout, raise_if_incomplete
+from madang.workspace.data.outs import Target, TrackedOut
+from madang.workspace.data.repository import Repository, find_root
+from madang.workspace.data.settings import RemoteConfig
+from madang.workspace.data.trees import CommitTree
+
+OpenRemote = Callable[[RemoteConfig], Objects]
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a rollback changes; nothing is changed yet but that the new commit exists beside the branch."""
+
+    old: str  # commits
+    new: str
+    code: list[tuple[str, str]] = field(default_factory=list)  # letter, path
+    data: list[tuple[str, str, str]] = field(default_factory=list)  # path, digest now, digest then; empty: none
+    fetch: int = 0  # objects that only a remote has
+    missing: list[str] = field(default_factory=list)  # what cannot be had any more
+
+
+def plan(git: Git, new: str, open_remote: OpenRemote) -> Plan:
+    """What going to the commit ``new`` changes, and whether everything it needs can still be had.
+
+    Raises:
+        Refused: the work tree has changes that are not committed.
+    """
+    status = git.status()
+    if status.changed:
+        shown = ", ".join(status.changed[:5])
+        raise Refused(f"These files have changes that are not committed: {shown}.", hint="Commit them, or git stash.")
+    old = status.head.commit
+    made = Plan(old, new, code=[pair for pair in git.changes(old, new) if not _is_record(pair[1])])
+    root = find_root(git.root)
+    if root is None:
+        return made
+    with closing(Repository(root)) as repository:
+        now, then = (_recorded(repository, commit) for commit in (old, new))
+        for path in sorted(now.keys() | then.keys()):
+            digests = [side[path].md5 or "" if path in side else "" for side in (now, then)]
+            if digests[0] != digests[1]:
+                made.data.append((os.path.relpath(path, git.root), *digests))  # type: ignore[arg-type]
+        _look(repository, list(then.values()), made, open_remote)
+    return made
+
+
+def _is_record(path: str) -> bool:
+    return path.endswith(".dvc") or path.rpartition("/")[2] == "dvc.lock"
+
+
+def _recorded(repository: Repository, commit: str) -> dict[str, TrackedOut]:
+    tree = CommitTree(repository, commit)
+    return {out.path: out for out in outs.tracked(repository, tree=tree) if out.md5 and out.entry.cache}
+
+
+def _targets(repository: Repository, commit: str) -> list[Target]:
+    return [Target(out) for out in _recorded(repository, commit).values()]
+
+
+def _look(repository: Repository, wanted: Sequence[TrackedOut], made: Plan, open_remote: OpenRemote) -> None:
+    """Which objects are here, which only in a remote, which nowhere."""
+    absent = []
+    for out in wanted:
+        names = {out.md5 or ""}
+        if out.is_dir:
+            try:
+                names |= set(repository.cache.listing(out.md5 or "").values())
+            except (NotFound, CorruptData):
+                absent.append(out)
+                continue
+        if repository.cache.look(names).missing:
+            absent.append(out)
+    if not absent:
+        return
+    try:
+        states = transfer.cloud_changes(repository, [Target(out) for out in absent], open_remote)
+    except MadangError as error:
+        made.missing += [f"{repository.relative(out.path)} ({out.md5}): {error.message}" for out in absent]
+        return
+    made.fetch = sum(state == "deleted" for state in states.values())
+    made.missing += [f"{path}: neither in the cache nor in the remote" for path, s in states.items() if s == "missing"]
+
+
+class Rollback:
+    """Applies a plan. Until `finish` it can be taken back."""
+
+    def __init__(self, git: Git, store: str, made: Plan) -> None:
+        self._git = git
+        self._state = os.path.join(store, "rollback")
+        self.plan = made
+
+    def fetch(self, open_remote: OpenRemote) -> None:
+        """Bring what only a remote has into the cache, of the present data too: it is replaced only when it is saved.
+
+        Raises:
+            NotFound, CorruptData: something cannot be had.
+        """
+        root = find_root(self._git.root)
+        if root is None or not self.plan.fetch:
+            return
+        with closing(Repository(root)) as repository:
+            transfer.fetch(repository, _targets(repository, self.plan.old), open_remote)
+            moved = transfer.fetch(repository, _targets(repository, self.plan.new), open_remote)
+            transfer.raise_if_incomplete(moved, "rollback")
+
+    def apply(self) -> None:
+        """Move the branch and the work tree, then the data.
+
+        Raises:
+            Conflict, Refused: something is in the way. What was done is taken back first.
+        """
+        facts = {"old": self.plan.old, "new": self.plan.new, "root": self._git.root}
+        write_file(self._state, json.dumps(facts).encode())
+        try:
+            self._git.move(self.plan.old, self.plan.new)
+        except BaseException:
+            self.finish()
+            raise
+        try:
+            _check_out(self._git.root)
+        except BaseException:
+            self.take_back()
+            raise
+
+    def take_back(self) -> None:
+        """Undo `apply`. The new commit stays in git, without a branch."""
+        self._git.move(self.plan.new, self.plan.old)
+        _check_out(self._git.root)
+        self.finish()
+
+    def finish(self) -> None:
+        """All is done: forget how to take it back."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._state)
+
+
+def recover(git: Git, store: str) -> str:
+    """Take back what a killed rollback has left half done; says what was done, empty for nothing."""
+    try:
+        with open(os.path.join(store, "rollback"), encoding="utf-8") as file:
+            facts = json.load(file)
+        left = Plan(str(facts["old"]), str(facts["new"]))
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError, TypeError):
+        left = Plan("", "")
+    state = Rollback(git, store, left)
+    if not left.new or git.head().commit != left.new or facts.get("root") != git.root:
+        state.finish()
+        return ""
+    state.take_back()
+    return f"A rollback to {left.new[:12]} was interrupted; {left.old[:12]} is restored."
+
+
+def _check_out(root: str) -> None:
+    found = find_root(root)
+    if found is None:
+        return
+    with closing(Repository(found)) as repository:
+        targets = [Target(out) for out in outs.tracked(repository) if out.md5 and out.entry.cache]
+        raise_if_incomplete(checkout(repository, targets, command="rollback"), repository.root)
+
+
+def data_at(git: Git, commit: str) -> dict[str, str]:
+    """The digest that a commit records of each tracked path, relative to the work tree's root."""
+    root = find_root(git.root)
+    if root is None:
+        return {}
+    with closing(Repository(root)) as repository:
+        found = _recorded(repository, commit)
+        return {
+            os.path.relpath(path, git.root): f"md5:{layout.check_name(out.md5 or '', path)}"
+            for path, out in found.items()
+        }

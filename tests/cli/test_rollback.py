@@ -1,0 +1,167 @@
+"""Going back to a run, release, tag or date: code, data and pointers together, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from madang.testing.project import Project
+
+TRAIN = "open('model.bin', 'w').write(open('자료.csv').read() + '%s')\n"
+
+
+@pytest.fixture
+def history(project: Project) -> tuple[Project, list[str]]:
+    """Two states of code and data, each with a run, a model in production and a tag."""
+    project.madang("init")
+    runs = []
+    for number in (1, 2):
+        project.write({"train.py": TRAIN % number, "자료.csv": f"{number}\n", ".gitignore": "model.bin\n/자료.csv\n"})
+        project.write({"only-new.txt": "x"} if number == 2 else {"only-old.txt": "x"})
+        if number == 2:
+            (project.root / "only-old.txt").unlink()
+        project.madang("add", "자료.csv")
+        project.commit()
+        runs.append(project.run("--project", "p", "--model", "model.bin:점수", "--", "python", "train.py"))
+        project.madang("models", "promote", f"점수:v{number}", "production", "-p", "p")
+        project.git("tag", f"old-{number}")
+        time.sleep(1.1)  # git tells times in seconds
+        project.madang("release", f"v{number}.0", "-p", "p", "-m", f"{number}번째")
+    return project, runs
+
+
+def _state(project: Project) -> tuple[str, str, bool, bool, Any]:
+    models = project.madang("models", "show", "점수", "-p", "p", "--json").json
+    versions = models["versions"] if isinstance(models, dict) else models
+    production = [item["number"] for item in versions if "production" in item["aliases"]]
+    root = project.root
+    return (
+        (root / "train.py").read_text(),
+        (root / "자료.csv").read_text(),
+        (root / "only-old.txt").exists(),
+        (root / "only-new.txt").exists(),
+        production,
+    )
+
+
+OLD = (TRAIN % 1, "1\n", True, False, [1])
+NEW = (TRAIN % 2, "2\n", False, True, [2])
+
+
+@pytest.mark.parametrize("kind", ["run", "release", "tag"])
+def test_all_comes_back_together(history: tuple[Project, list[str]], kind: str) -> None:
+    """Code, data and production go back as one new commit on top; a rollback can itself be rolled back."""
+    project, runs = history
+    before = project.git("rev-parse", "HEAD").strip()
+    assert _state(project) == NEW
+    target = {"run": runs[0], "release": "v1.0", "tag": "old-1"}[kind]
+    shown = project.madang("rollback", target, "--dry", "--json").json
+    assert shown["applied"] is False
+    assert {item["path"] for item in shown["data"]} == {"자료.csv"}
+    assert {item["path"] for item in shown["code"]} >= {"train.py", "only-old.txt", "only-new.txt"}
+    assert [(item["before"], item["after"]) for item in shown["models"] if item["alias"] == "production"] == [(2, 1)]
+    assert _state(project) == NEW
+    project.madang("rollback", target, "--yes")
+    assert _state(project) == OLD
+    assert project.git("rev-parse", "HEAD~1").strip() == before
+    assert project.git("status", "--porcelain") == ""
+    assert project.madang("status", "--json").json == {}
+    project.madang("rollback", "v2.0", "--yes")
+    assert _state(project) == NEW
+    assert "nothing" not in project.madang("rollback", "v2.0", "--yes").out
+
+
+def test_a_run_comes_back_with_what_was_not_committed(history: tuple[Project, list[str]]) -> None:
+    """The code of a run is its commit with its changes and untracked files."""
+    project, _ = history
+    project.write({"train.py": TRAIN % "hot", "helper.py": "x = 1\n"})
+    run = project.run("--project", "p", "--", "python", "train.py")
+    project.git("checkout", "-q", ".")
+    (project.root / "helper.py").unlink()
+    project.madang("rollback", run, "--yes")
+    assert (project.root / "train.py").read_text() == TRAIN % "hot"
+    assert (project.root / "helper.py").read_text() == "x = 1\n"
+    assert project.git("status", "--porcelain") == ""
+
+
+def test_nothing_happens_when_something_is_gone(history: tuple[Project, list[str]]) -> None:
+    """Data that neither the cache nor a remote has: named, and nothing is touched."""
+    project, _ = history
+    shutil.rmtree(project.root / ".dvc" / "cache")
+    said = project.madang("rollback", "v1.0", "--yes", ok=1)
+    assert "자료.csv" in said.err
+    assert _state(project) == NEW
+
+
+def test_data_is_fetched_first(history: tuple[Project, list[str]], tmp_path: Path) -> None:
+    """What only a remote has is fetched."""
+    project, _ = history
+    project.madang("remote", "add", "-d", "far", str(tmp_path / "far"))
+    project.commit()
+    project.madang("push", "--all-commits")
+    shutil.rmtree(project.root / ".dvc" / "cache")
+    assert project.madang("rollback", "v1.0", "--dry", "--json").json["fetch"] == 1
+    project.madang("rollback", "v1.0", "--yes")
+    assert _state(project)[1] == "1\n"
+
+
+def test_changes_are_never_lost(history: tuple[Project, list[str]]) -> None:
+    """Uncommitted code, unsaved data and files in the way refuse the rollback; all stays as it was."""
+    project, _ = history
+    project.write({"train.py": "changed"})
+    assert "not committed" in project.madang("rollback", "v1.0", "--yes", ok=1).err
+    project.git("checkout", "-q", ".")
+    project.write({"only-old.txt": "mine, not tracked"})
+    project.madang("rollback", "v1.0", "--yes", ok=1)
+    assert (project.root / "only-old.txt").read_text() == "mine, not tracked"
+    (project.root / "only-old.txt").unlink()
+    (project.root / "자료.csv").unlink()
+    project.write({"자료.csv": "unsaved"})
+    project.madang("rollback", "v1.0", "--yes", ok=1)
+    assert (project.root / "자료.csv").read_text() == "unsaved"
+    assert (project.root / "train.py").read_text() == TRAIN % 2
+    assert project.git("status", "--porcelain") == ""
+    assert _state(project)[4] == [2]
+
+
+def test_a_killed_rollback_is_taken_back(history: tuple[Project, list[str]]) -> None:
+    """What a rollback had half done when it was killed is undone by the next one."""
+    project, _ = history
+    old = project.git("rev-parse", "HEAD").strip()
+    project.madang("rollback", "v1.0", "--yes", "--keep-models")
+    new = project.git("rev-parse", "HEAD").strip()
+    facts = f'{{"old": "{old}", "new": "{new}", "root": "{project.root}"}}'
+    (project.store / "rollback").write_text(facts, encoding="utf-8")
+    said = project.madang("rollback", "v2.0", "--dry", "--json")
+    assert "interrupted" in said.err
+    assert project.git("rev-parse", "HEAD").strip() == old
+    assert _state(project) == NEW
+
+
+def test_releases(history: tuple[Project, list[str]]) -> None:
+    """A release names every digest, never changes, and a tag of something else is none."""
+    project, runs = history
+    shown = project.madang("release", "v1.0", "--show", "--json").json
+    assert shown["commit"] == project.git("rev-parse", "old-1").strip()
+    assert list(shown["data"]) == ["자료.csv"]
+    assert (shown["models"][0]["name"], shown["models"][0]["number"], shown["run"]) == ("점수", 1, runs[0])
+    assert shown["environment"].startswith("blake3:")
+    assert (shown["packages"], shown["note"]) != ([], "1번째") or shown["packages"]
+    assert "already" in project.madang("release", "v1.0", ok=1).err
+    assert "no release" in project.madang("release", "old-1", "--show", ok=1).err
+    project.madang("release", "a..b", ok=1)
+    project.madang("tag", runs[0], "run-1")
+    assert project.git("rev-parse", "run-1^{commit}") == project.git("rev-parse", "old-1")
+    assert project.madang("runs", "--filter", "tags.`git tag` = 'run-1'", "--json").json["total"] == 1
+
+
+def test_unknown_targets(history: tuple[Project, list[str]]) -> None:
+    """A name that is no run, tag, release, date or commit is told; a time before the first commit too."""
+    project, _ = history
+    for target in ("nope", "2001-01-01", "2026-13-99", "--", "HEAD~50"):
+        project.madang("rollback", "--yes", "--", target, ok=1)
+    assert _state(project) == NEW
