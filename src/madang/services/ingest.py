@@ -95,6 +95,12 @@ class Ingest:
             session.stored.damage.update(marks)
             self.begin(session)
 
+    @staticmethod
+    def began(data: bytes, segment: str) -> int:
+        """When a segment with these first bytes was begun, µs UTC; after all others when they do not say it."""
+        first = _first(data, segment)
+        return first[0].time if first else 1 << 63
+
     def row(self, session: RunSession, segment: str) -> SegmentRow:
         """How far a segment is read; a new row when it is unknown."""
         number = session.stored.number
@@ -264,12 +270,6 @@ def _begins(data: bytes, run: str, segment: str) -> bool:
 def _first(data: bytes, segment: str) -> tuple[Stamp, events.Event] | None:
     found = read_frames(data[: 24 + int.from_bytes(data[:4], "little")], Position())
     return decode_event(found[0].payload, segment, 0) if found else None
-
-
-def began(data: bytes, segment: str) -> int:
-    """When a segment with these first bytes was begun, µs UTC; after all others when they do not say it."""
-    first = _first(data, segment)
-    return first[0].time if first else 1 << 63
 
 
 def blobs_of(event: events.Event) -> list[str]:

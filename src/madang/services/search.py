@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from madang.domain.access import Permission, Principal
 from madang.domain.lineage import DataUse
@@ -13,9 +14,11 @@ from madang.domain.runs import RunRecord, record
 from madang.domain.series import ConsoleLine, Series, sample
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.ports.records import MetricKey, Project, Records, Selected, StoredRun
-from madang.services.history import ConsoleBySegment
 from madang.services.rows import Encode, RunRows, shown
 from madang.services.tracking import Tracking
+
+if TYPE_CHECKING:
+    from madang.services.history import ConsoleBySegment
 
 ProjectRecord = Project
 _MOST_RUNS = 10_000
@@ -27,7 +30,6 @@ class Search:
     def __init__(self, records: Records, tracking: Tracking) -> None:
         self._records = records
         self._tracking = tracking
-        self._history = tracking.history
         self._rows = RunRows(records)
 
     def projects(self, who: Principal) -> list[ProjectRecord]:
@@ -110,7 +112,7 @@ class Search:
         found: dict[str, dict[str, Series]] = {}
         for run in dict.fromkeys(runs):
             stored = self._stored(who, run)
-            series = self._history.series(stored, keys, min_step, max_step)
+            series = self._tracking.history.series(stored, keys, min_step, max_step)
             found[run] = {key: sample(_newer(item, since), samples) for key, item in series.items()}
         return found
 
@@ -141,7 +143,7 @@ class Search:
         for run in order[order.index(first) if cursor else 0 :]:
             keys = self._keys(stored[run], after if run == first else None)
             part = keys[:most]
-            series = self._history.series(stored[run], part, min_step, max_step) if part else {}
+            series = self._tracking.history.series(stored[run], part, min_step, max_step) if part else {}
             found[run] = {key: sample(item, samples) for key, item in series.items()}
             most -= len(part)
             if len(part) < len(keys):
@@ -169,7 +171,7 @@ class Search:
 
     def _bases(self, stored: StoredRun) -> tuple[dict[str, int], int]:
         """What is added to the line numbers of each writer, in the order in which they began; and the last number."""
-        lasts, bases, base = self._history.last_lines(stored), {}, 0
+        lasts, bases, base = self._tracking.history.last_lines(stored), {}, 0
         segments = stored.state.segments
         for segment in sorted(segments, key=lambda item: (segments[item].began, item)):
             bases[segment] = base
@@ -178,7 +180,7 @@ class Search:
 
     def _stretch(self, stored: StoredRun, bases: dict[str, int], low: int, high: int) -> list[ConsoleLine]:
         bounds = {segment: (low - base + 1, high - base) for segment, base in bases.items()}
-        found = self._history.console(stored, lines=bounds)
+        found = self._tracking.history.console(stored, lines=bounds)
         return [line for line in _numbered(found, bases) if low < line.n <= high]
 
     def revision(self, projects: Collection[str] | None = None) -> int:
@@ -193,7 +195,7 @@ class Search:
     def now(self, who: Principal, run: str) -> str:
         """The cursor from which `new_points` tells only what comes after this moment."""
         self._tracking.catch_up([run])
-        return _write_cursor(self._history.reached(self._stored(who, run)))
+        return _write_cursor(self._tracking.history.reached(self._stored(who, run)))
 
     def new_points(self, who: Principal, run: str, cursor: str = "") -> NewPoints:
         """What a run has logged since ``cursor`` was given; all of it with an empty one.
@@ -204,7 +206,7 @@ class Search:
         self._tracking.catch_up([run])
         stored = self._stored(who, run)
         after = _read_cursor(cursor)
-        news = self._history.news(stored, after)
+        news = self._tracking.history.news(stored, after)
         lines = _numbered(news.console, self._bases(stored)[0]) if news.console else []
         return NewPoints(_write_cursor(news.reached), news.series, lines)
 

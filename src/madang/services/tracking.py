@@ -8,7 +8,9 @@ import time
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Collection
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from madang.domain import events
 from madang.domain.access import Permission, Principal, require
@@ -22,9 +24,11 @@ from madang.formats.frames import FrameBuilder
 from madang.formats.journal import Position, read_frames
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFile, SegmentFiles
-from madang.services.history import History
-from madang.services.ingest import Ingest, RunSession, Taken, began
 from madang.services.rows import JSON, Encode, RunRows
+
+if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
+    from madang.services.history import History
+    from madang.services.ingest import Ingest, RunSession, Taken
 
 _MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
 _HEADER = 4096  # bytes in which the header of a segment lies; a longer one only loses its place in an order
@@ -73,9 +77,20 @@ class Tracking:
         self._encode = encode
         self._files = files
         self._host = os.uname().nodename if host is None else host
-        self.history = History(records, files)
-        self._ingest = Ingest(records, self.history, local=files is not None)
         self._elsewhere: dict[tuple[str, str], int] = {}  # sizes of segments whose writer's life cannot be told here
+
+    @cached_property
+    def history(self) -> History:
+        """Points and console lines of runs."""
+        from madang.services.history import History  # noqa: PLC0415 - loaded when points are asked for
+
+        return History(self._records, self._files)
+
+    @cached_property
+    def _ingest(self) -> Ingest:
+        from madang.services.ingest import Ingest  # noqa: PLC0415 - loaded when there is something to take in
+
+        return Ingest(self._records, self.history, local=self._files is not None)
 
     # From segment files
 
@@ -129,7 +144,7 @@ class Tracking:
 
     def _began(self, file: SegmentFile) -> int:
         assert self._files is not None
-        return began(self._files.read(file.run, file.segment, 0, _HEADER), file.segment)
+        return self._ingest.began(self._files.read(file.run, file.segment, 0, _HEADER), file.segment)
 
     def close_lost(self, runs: Collection[str] | None = None) -> None:
         """State `crashed` of every writer that is gone without a word. `catch_up` does it too.
