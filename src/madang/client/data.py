@@ -106,7 +106,7 @@ class HubObjects:
         for start in range(0, len(keys), hub_data.MAX_KEYS):
             part = list(keys[start : start + hub_data.MAX_KEYS])
             told = self._ask("sizes", hub_data.Keys(part), hub_data.Sizes).sizes
-            if len(told) != len(part):
+            if len(told) != len(part) or any(size is not None and size < 0 for size in told):
                 raise Unavailable(f"{self._called} does not answer as a hub of madang does.", hint=ADVICE)
             found.update((key, size) for key, size in zip(part, told, strict=True) if size is not None)
         return found

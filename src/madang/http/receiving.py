@@ -13,6 +13,7 @@ from starlette.requests import Request
 from madang.http.calls import stream
 
 T = TypeVar("T")
+_PORTION = 1 << 20  # bytes
 _UPLOADS = anyio.CapacityLimiter(32)  # slow senders hold threads of their own, not those that readers need
 
 
@@ -34,4 +35,10 @@ async def received(request: Request, limit: int, work: Callable[[Iterator[bytes]
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(pieces, None)
+    """About a mebibyte: a change of threads for each packet of the network would cost more than the bytes."""
+    held: list[bytes] = []
+    size = 0
+    while size < _PORTION and (piece := await anext(pieces, None)) is not None:
+        held.append(piece)
+        size += len(piece)
+    return b"".join(held) if held else None
