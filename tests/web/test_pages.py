@@ -135,6 +135,21 @@ def test_promotion_says_what_it_replaces_and_stays_in_the_history(few: Visitor) 
     expect(page.get_by_role("row", name=re.compile("nothing → v1.*first release"))).to_be_visible()
 
 
+@pytest.mark.parametrize("where", ["models", "models/weights"])
+def test_an_alias_that_somebody_moves_is_shown(few: Visitor, where: str) -> None:
+    """A page of models follows its project: a pointer that is moved elsewhere appears without a reload."""
+    page = few().open(f"{PROJECT}/{where}")
+    _settled(page)
+    alias = where.replace("/", "-")
+    status = page.evaluate(
+        """([path, body]) => fetch(path, {method: "PUT", headers: {"content-type": "application/json"}, body})
+        .then((answer) => answer.status)""",
+        [f"/api/v1/projects/{quote('와인')}/artifacts/weights/aliases/live-{alias}", '{"number": 1}'],
+    )
+    assert status == 200
+    expect(page.get_by_text(f"live-{alias}").first).to_be_visible(timeout=15_000)
+
+
 def test_language_follows_the_browser_and_can_be_changed(few: Visitor) -> None:
     """A Korean browser gets Korean; a choice is kept."""
     visit = few(locale="ko-KR")

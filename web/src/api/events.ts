@@ -57,3 +57,20 @@ export function useLive(
   }, [url]);
   return state;
 }
+
+const CALM = 2000; // ms between two readings while runs log all the time
+
+/** Reads again what a page shows of a project's versions and pointers when something in the project has changed. */
+export function useProjectChanges(project: string, reload: () => void): void {
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const current = useRef(reload);
+  current.current = reload;
+  const again = () => {
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      current.current();
+    }, CALM);
+  };
+  useLive({ project }, { onRuns: again });
+  useEffect(() => () => clearTimeout(timer.current), []);
+}

@@ -1,6 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api } from "../api/client";
+import { useProjectChanges } from "../api/events";
 import type { Version } from "../api/types";
 import { CopyButton, Empty, ErrorBox, Facts, Link, Loading, Panel, Snippet } from "../components/basic";
 import { formatAgo, formatSize, formatTime, shortDigest } from "../lib/format";
@@ -23,6 +24,7 @@ export function ArtifactPage({ project, name, area }: { project: string; name: s
     for (const key of ["versions", "pointers", "version"]) void client.invalidateQueries({ queryKey: [key, project, name] });
     void client.invalidateQueries({ queryKey: ["collections", project] });
   };
+  useProjectChanges(project, reload);
   if (versions.isPending) return <main className="page"><Loading /></main>;
   if (!versions.data) return <main className="page"><ErrorBox error={versions.error} onRetry={reload} /></main>;
   const list = [...versions.data].sort((a, b) => b.number - a.number);

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api } from "../api/client";
+import { useProjectChanges } from "../api/events";
 import { Empty, ErrorBox, Link, Loading, Snippet } from "../components/basic";
 import { formatAgo, formatSize, formatTime } from "../lib/format";
 import { to, useParam } from "../lib/router";
@@ -13,6 +14,7 @@ type Area = "models" | "artifacts";
 export function ArtifactsPage({ project, area }: { project: string; area: Area }): ReactElement {
   const [type, setType] = useParam("type");
   const found = useQuery({ queryKey: ["collections", project, area], queryFn: ({ signal }) => api.collections(project, area === "models" ? "model" : undefined, signal) });
+  useProjectChanges(project, () => void found.refetch());
   if (found.isPending) return <main className="page"><Loading /></main>;
   if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
   if (found.data.length === 0) return <NoArtifacts area={area} />;
