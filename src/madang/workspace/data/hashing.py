@@ -36,9 +36,7 @@ class Hashes:
 
 def known_hashes(state: State, tree: Tree) -> Hashes:
     """What the state knows of a folder's files."""
-    keys = list(tree.keys())
-    known = state.files(keys)
-    return Hashes(tree, [known.get((key.dev, key.ino)) for key in keys])
+    return Hashes(tree, state.md5s(tree.numbers))
 
 
 def complete_hashes(state: State, folder: str, hashes: Hashes, advance: Callable[[int], None]) -> None:

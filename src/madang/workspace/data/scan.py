@@ -82,27 +82,35 @@ class _Walk:
             self._one(*self.folders.pop())
 
     def _one(self, folder: str, prefix: str) -> None:
+        # Through a descriptor the system does not have to walk down the whole path for each file.
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._entries(descriptor, folder, prefix)
+        finally:
+            os.close(descriptor)
+
+    def _entries(self, descriptor: int, folder: str, prefix: str) -> None:
         paths, numbers, ignore = self.tree.paths, self.tree.numbers, self.ignore or None
         below: list[tuple[str, str]] = []
-        with os.scandir(folder) as entries:
+        with os.scandir(descriptor) as entries:
             for entry in entries:
                 name = entry.name
                 if not name.isascii():
                     check_text(name)
-                if ignore is not None and ignore.hides(entry.path[self.below_root :], entry.is_dir()):
+                if ignore is not None and ignore.hides(f"{folder}/{name}"[self.below_root :], entry.is_dir()):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    if name not in HIDDEN_FOLDERS and not os.path.isdir(f"{entry.path}/.dvc"):
-                        below.append((entry.path, f"{prefix}{name}/"))
+                    if name not in HIDDEN_FOLDERS and not os.path.isdir(f"{folder}/{name}/.dvc"):
+                        below.append((f"{folder}/{name}", f"{prefix}{name}/"))
                     continue
                 if entry.is_symlink():
-                    self._link(entry, prefix)
+                    self._link(entry, folder, prefix)
                     continue
                 found = entry.stat(follow_symlinks=False)
                 if not stat.S_ISREG(found.st_mode) or name in (FILE_NAME, ".git"):
                     if name == ".git":
                         continue
-                    raise _unusable(entry)
+                    raise _unusable(folder, name)
                 paths.append(prefix + name)
                 inode = found.st_ino
                 if inode >> 63:
@@ -110,18 +118,19 @@ class _Walk:
                 numbers.extend((found.st_dev, inode, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
         self.folders.extend(reversed(below))
 
-    def _link(self, entry: os.DirEntry[str], prefix: str) -> None:
+    def _link(self, entry: os.DirEntry[str], folder: str, prefix: str) -> None:
         try:
             found = entry.stat()
         except OSError as error:
+            path = f"{folder}/{entry.name}"
             raise NotFound(
-                f"{entry.path} is a link to {os.readlink(entry.path)!r}, which cannot be read: {error.strerror}.",
+                f"{path} is a link to {os.readlink(path)!r}, which cannot be read: {error.strerror}.",
                 hint="Remove the link, or give it a target.",
             ) from None
         if stat.S_ISDIR(found.st_mode) or entry.name == ".git":
             return
         if not stat.S_ISREG(found.st_mode) or entry.name == FILE_NAME:
-            raise _unusable(entry)
+            raise _unusable(folder, entry.name)
         self.tree.links.add(len(self.tree.paths))
         self.tree.paths.append(prefix + entry.name)
         self.tree.numbers.extend(
@@ -129,10 +138,11 @@ class _Walk:
         )
 
 
-def _unusable(entry: os.DirEntry[str]) -> InvalidInput:
-    if entry.name == FILE_NAME:
-        return InvalidInput(f"{entry.path}: a {FILE_NAME} inside tracked data is not allowed.", hint="Move it above.")
-    return InvalidInput(f"{entry.path} is neither a file nor a folder, so it cannot be tracked.", hint="Remove it.")
+def _unusable(folder: str, name: str) -> InvalidInput:
+    path = f"{folder}/{name}"
+    if name == FILE_NAME:
+        return InvalidInput(f"{path}: a {FILE_NAME} inside tracked data is not allowed.", hint="Move it above.")
+    return InvalidInput(f"{path} is neither a file nor a folder, so it cannot be tracked.", hint="Remove it.")
 
 
 def rules_above(root: str, folder: str) -> Ignore:

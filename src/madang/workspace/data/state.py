@@ -11,8 +11,9 @@ import os
 import sqlite3
 import threading
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 _T = TypeVar("_T")
@@ -20,6 +21,8 @@ _T = TypeVar("_T")
 SETTLED_NS = 20_000_000  # two ticks of the slowest kernel clock (100 Hz)
 _COARSE_NS = 2_000_000_000  # for file systems that keep whole seconds
 _MANY = 2_000
+_SPARSE = 4  # rows that are read in the time of looking one up
+_PART = 500  # look-ups in one statement
 
 _VERSION = 1
 _SCHEMA = f"""
@@ -86,19 +89,13 @@ class State:
 
     def files(self, keys: Sequence[FileKey]) -> dict[tuple[int, int], str]:
         """MD5 by (device, inode) of those files whose row fits size and times."""
-        if not keys:
-            return {}
-        wanted = {(key.dev, key.ino): key for key in keys}
+        found = self.md5s(array("q", chain.from_iterable(keys)))
+        return {(key.dev, key.ino): md5 for key, md5 in zip(keys, found, strict=True) if md5 is not None}
 
-        def fitting(database: sqlite3.Connection) -> dict[tuple[int, int], str]:
-            found = {}
-            for dev, ino, size, mtime, ctime, md5 in _rows(database, wanted):
-                key = wanted.get((dev, ino))
-                if key is not None and key[2:] == (size, mtime, ctime):
-                    found[dev, ino] = md5.hex()
-            return found
-
-        return self._ask(fitting, {})
+    def md5s(self, numbers: array[int]) -> list[str | None]:
+        """MD5 of each file whose row fits, else None. ``numbers`` are the five of the `FileKey` of each."""
+        nothing: list[str | None] = [None] * (len(numbers) // 5)
+        return self._ask(lambda database: _fitting(database, numbers), nothing) if numbers else nothing
 
     def add_files(self, rows: Iterable[tuple[FileKey, str]]) -> None:
         """Remember MD5s of files. The caller has made sure that the bytes hashed were those of the key."""
@@ -208,21 +205,47 @@ def _discard(path: str) -> None:
             continue
 
 
+def _fitting(database: sqlite3.Connection, numbers: array[int]) -> list[str | None]:
+    found: list[str | None] = [None] * (len(numbers) // 5)
+    devices, inodes, starts = numbers[0::5], numbers[1::5], range(0, len(numbers), 5)
+    every = set(devices)
+    for device in every:
+        places = dict(
+            zip(inodes, starts, strict=True)
+            if len(every) == 1
+            else ((inode, start) for dev, inode, start in zip(devices, inodes, starts, strict=True) if dev == device)
+        )
+        for inode, size, mtime, ctime, md5 in _rows(database, device, places):
+            start = places.get(inode)
+            if (
+                start is not None
+                and numbers[start + 2] == size
+                and numbers[start + 3] == mtime
+                and numbers[start + 4] == ctime
+            ):
+                found[start // 5] = md5.hex()
+        for dev, inode, start in zip(devices, inodes, starts, strict=True) if len(places) < len(found) else ():
+            if dev == device and start != places[inode]:  # another name of the same file
+                other = places[inode]
+                same = numbers[start : start + 5] == numbers[other : other + 5]
+                found[start // 5] = found[other // 5] if same else None
+    return found
+
+
 def _rows(
-    database: sqlite3.Connection, wanted: dict[tuple[int, int], FileKey]
-) -> Iterator[tuple[int, int, int, int, int, bytes]]:
-    by_device: dict[int, array[int]] = {}
-    for dev, ino in wanted:
-        by_device.setdefault(dev, array("q")).append(ino)
-    for dev, inodes in by_device.items():
-        if len(inodes) > _MANY:
-            query = "SELECT * FROM files WHERE dev = ? AND ino BETWEEN ? AND ?"
-            with closing(database.execute(query, (dev, min(inodes), max(inodes)))) as cursor:
+    database: sqlite3.Connection, device: int, inodes: Collection[int]
+) -> Iterator[tuple[int, int, int, int, bytes]]:
+    query = "SELECT ino, size, mtime, ctime, md5 FROM files WHERE dev = ? AND ino "
+    if len(inodes) > _MANY:
+        span = (device, min(inodes), max(inodes))
+        most = _SPARSE * len(inodes)
+        counting = "SELECT count(*) FROM (SELECT 1 FROM files WHERE dev = ? AND ino BETWEEN ? AND ? LIMIT ?)"
+        if database.execute(counting, (*span, most)).fetchone()[0] < most:
+            with closing(database.execute(query + "BETWEEN ? AND ?", span)) as cursor:
                 yield from cursor
-            continue
-        for start in range(0, len(inodes), 500):
-            part = inodes[start : start + 500]
-            marks = ",".join("?" * len(part))
-            query = f"SELECT * FROM files WHERE dev = ? AND ino IN ({marks})"  # noqa: S608 - only question marks
-            with closing(database.execute(query, (dev, *part))) as cursor:
-                yield from cursor
+            return
+    ordered = sorted(inodes)
+    for start in range(0, len(ordered), _PART):
+        part = ordered[start : start + _PART]
+        with closing(database.execute(f"{query}IN ({','.join('?' * len(part))})", (device, *part))) as cursor:
+            yield from cursor
