@@ -173,7 +173,7 @@ def _used(roots: Sequence[Root], listings: Listings, result: Plan) -> set[str]:
     found: set[str] = set()
     for root in roots:
         for need in root.needs:
-            if is_dir(need.name) and listings.files(need.name) is None:
+            if is_dir(need.name) and not need.is_listed and listings.files(need.name) is None:
                 if root.is_live:
                     raise CorruptData(
                         f"The listing {need.name} of {need.path} ({root.label}) is missing or damaged, so nobody can "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from madang.errors import CorruptData, Incompatible, MadangError, NotFound
+from madang.errors import CorruptData, MadangError, NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.layout import is_dir
 from madang.workspace.data import git, outs
@@ -26,6 +26,7 @@ class Needed(NamedTuple):
     path: str  # that it stands for, relative to the repository's root
     record: str  # the file that records it, relative to the repository's root; what a run says it did with it
     remote: str | None = None  # name of its own remote
+    is_listed: bool = False  # a folder whose record names its files itself: they are needed by themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,14 @@ def needs_of(repository: Repository, tree: FileTree | None = None) -> Iterator[N
         InvalidInput: a record that cannot be read. Incompatible: one that does not name its objects.
     """
     for out in outs.tracked(repository, tree=tree):
-        if out.entry.per_file and out.md5 is None:
-            raise Incompatible(f"{out.dvc_file} names its files one by one (a version-aware remote).")
+        outs.check_supported(out)
         if out.md5 is not None and out.entry.cache:
-            record = repository.relative(out.dvc_file)
-            yield Needed(out.md5, repository.relative(out.path), record, out.entry.remote)
+            path, record = repository.relative(out.path), repository.relative(out.dvc_file)
+            is_listed = out.entry.per_file and out.is_dir
+            yield Needed(out.md5, path, record, out.entry.remote, is_listed)
+            for file in out.entry.files if is_listed else ():
+                if file.md5 is not None:
+                    yield Needed(file.md5, f"{path}/{file.path}", record, out.entry.remote)
 
 
 def in_workspace(roots: Roots, repository: Repository, label: str = "the workspace", kind: str = "workspace") -> None:
