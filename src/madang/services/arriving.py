@@ -72,7 +72,8 @@ def store_blob(
         with tempfile.NamedTemporaryFile(dir=scratch, prefix="blob-") as file:
             name, count = _take(file, pieces, check, size)
             file.flush()
-            blobs.put(blob_key(name), Path(file.name), if_absent=True)
+            if blobs.stat(blob_key(name)) is None:  # of two who race both store the same bytes
+                blobs.put(blob_key(name), Path(file.name))
     except OSError as error:
         raise StorageError(f"Cannot store a blob in {scratch}: {error.strerror}.") from error
     return BlobRef(name, count)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Iterable, Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from blake3 import blake3
 
@@ -18,8 +19,16 @@ from madang.ports.objects import Objects
 from madang.ports.records import Records
 from madang.services.arriving import blob_key, store_blob
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 MAX_KEYS = 10_000  # of one question
 MAX_PACK = 32 << 20  # bytes of objects in one answer
+
+_FEW = 8
+_THREADS = 16
+T = TypeVar("T")
+R = TypeVar("R")
 
 log = logging.getLogger("madang.data")
 
@@ -36,6 +45,8 @@ class Data:
         self._index = index
         self._blobs = blobs
         self._scratch = scratch
+        self._lock = threading.Lock()
+        self._pool: Executor | None = None
 
     def put(
         self, who: Principal, project: str, key: str, pieces: Iterable[bytes], size: int | None = None
@@ -69,9 +80,12 @@ class Data:
             made[key] = DataObject(key, digest, len(body), now, who.name)
             bodies[digest] = body
         with self._blobs.batch() as batch:
-            for digest, body in bodies.items():
+
+            def keep(digest: str) -> None:
                 if self._blobs.stat(blob_key(digest)) is None:
-                    batch.put(blob_key(digest), body)
+                    batch.put(blob_key(digest), bodies[digest])
+
+            self._together(keep, list(bodies))
         self._note(name, list(made.values()))
         return len(made)
 
@@ -126,7 +140,7 @@ class Data:
         require(who, Permission.READ, project)
         _bounded(keys)
         found = self._index.find(check_name(project, "project"), keys)
-        objects: list[tuple[str, bytes]] = []
+        wanted: list[DataObject] = []
         size = 0
         for key in keys:
             item = found.get(key)
@@ -134,11 +148,22 @@ class Data:
                 continue
             size += item.size
             if size > MAX_PACK:
-                if not objects:
+                if not wanted:
                     raise TooLarge(f"{key} has {item.size} bytes.", hint="Read it on its own.")
                 break
-            objects.append((key, self._blobs.read(blob_key(item.digest))))
-        return objects
+            wanted.append(item)
+        bodies = self._together(lambda item: self._blobs.read(blob_key(item.digest)), wanted)
+        return [(item.key, body) for item, body in zip(wanted, bodies, strict=True)]
+
+    def _together(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """Do one thing to each, on several threads: where blobs lie in a cloud, each waits for a request."""
+        if len(items) < _FEW:
+            return [work(item) for item in items]
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a process that takes no packs needs none
+
+        with self._lock:
+            self._pool = self._pool or ThreadPoolExecutor(_THREADS, "data")
+        return list(self._pool.map(work, items))
 
     def list(
         self, who: Principal, project: str, prefix: str = "", after: str = "", limit: int = 1000
