@@ -287,7 +287,9 @@ class _Search:
 
     def named(self, name: str, recursive: bool) -> list[Chosen]:
         """What one name means. Raises `NotFound`."""
-        found = self._file(name) or (self._folder(name) if recursive else [])
+        found = self._file(name)
+        if not found and recursive and self._is_folder(name):
+            return self._folder(name)
         found = found or self._stage(PIPELINE, name) or self._beside(os.path.abspath(name))
         found = found or self._among(os.path.abspath(name))
         if not found:
@@ -331,6 +333,11 @@ class _Search:
                 if path == out.path or path.startswith(out.path + os.sep):
                     return [Chosen(stage, path)]
         return []
+
+    def _is_folder(self, name: str) -> bool:
+        path = os.path.abspath(name)
+        inside = path == self.repository.root or path.startswith(self.repository.root.rstrip(os.sep) + os.sep)
+        return os.path.isdir(path) or (inside and bool(self.tree.entries(self._relative(path))))
 
     def _folder(self, name: str) -> list[Chosen]:
         path = os.path.abspath(name).rstrip(os.sep) + os.sep

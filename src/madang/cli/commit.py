@@ -1,0 +1,52 @@
+"""`madang commit`: record changed data and outputs of stages."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from madang.cli import output
+from madang.cli.data_command import PlainCommand, meter, repository, tell_git
+
+
+@click.command(cls=PlainCommand)
+@click.argument("targets", nargs=-1, type=click.Path())
+@click.option("-f", "--force", is_flag=True, help="Do not ask whether changes are meant.")
+@click.option("-d", "--with-deps", is_flag=True, help="Also the stages that make what the targets read.")
+@click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it.")
+@click.option("--no-relink", is_flag=True, help="Leave the files alone: no links to the cache in their place.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was committed as JSON.")
+def commit(
+    targets: tuple[str, ...],
+    force: bool,
+    with_deps: bool,
+    recursive: bool,
+    no_relink: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Record what tracked data, outputs and dependencies hold now, and keep the data in the cache.
+
+    Nothing is run. Changes are asked for first; without a terminal they are refused, unless --force is given.
+
+    \b
+    Examples:
+      madang commit
+      madang commit train data/train.csv.dvc
+      madang commit --force
+    """
+    from madang.workspace.data.committing import commit as record
+    from madang.workspace.data.outs import chosen
+
+    with repository() as repo:
+        meant = chosen(repo, targets, recursive=recursive, with_deps=with_deps)
+        done = record(repo, meant, force=force, relink=not no_relink, ask=_confirm, meter=meter(quiet or as_json))
+        tell_git(repo, done.git_files, quiet or as_json)
+    if as_json:
+        output.data({"committed": done.stages})
+
+
+def _confirm(question: str) -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty() and click.confirm(question, err=True)
