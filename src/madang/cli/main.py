@@ -42,6 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cache": ("madang.cli.cache:cache", "Manage the cache of data."),
     "list": ("madang.cli.list_:list_", "List a repository's files and tracked data."),
     "get": ("madang.cli.get:get", "Copy something out of a repository."),
+    "get-url": ("madang.cli.urls:get_url", "Copy something from an address."),
+    "list-url": ("madang.cli.urls:list_url", "List what stands at an address."),
     "import": ("madang.cli.import_:import_", "Track data of another repository."),
     "import-url": ("madang.cli.import_:import_url", "Track data at an address."),
     "update": ("madang.cli.update:update", "Bring imports to the newest state of their sources."),

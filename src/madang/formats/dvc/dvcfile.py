@@ -172,8 +172,8 @@ def new(path: str, content: Content, extra: Mapping[str, Any] | None = None) -> 
     return yamltext.dump({"outs": [{**written(content), "path": path, **(extra or {})}]})
 
 
-def updated(text: str, where: str, contents: Mapping[str, Content]) -> str:
-    """The text with new contents for the outs of these paths; everything else stays as it is.
+def updated(text: str, where: str, contents: Mapping[str, Content], notes: Mapping[str, Any] | None = None) -> str:
+    """The text with new contents (and ``notes``, more keys) for the outs of these paths; the rest stays as it is.
 
     Raises:
         InvalidInput: not a ``.dvc`` file, or a path that it does not hold.
@@ -200,6 +200,8 @@ def updated(text: str, where: str, contents: Mapping[str, Content]) -> str:
                 entry.pop(key, None)
             elif entry.get(key) != values[key] or key not in entry:
                 entry[key] = values[key]
+        for key, value in (notes or {}).items():
+            entry[key] = value
     if left:
         raise InvalidInput(f"{where} does not track {next(iter(left))!r}.")
     return yamltext.dump(document)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from madang.durable import Staging, write_file
 from madang.errors import Conflict, CorruptData, InvalidInput, NotFound, Refused
@@ -31,12 +32,22 @@ class Added:
     contents: dict[str, Content] = field(default_factory=dict)  # by absolute path
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How data is added."""
+
+    commit: bool = True  # False: only hash it; its bytes come into the cache with ``commit``
+    relink: bool = True  # False: leave the work tree's files as they are, whatever the configured links
+    notes: Mapping[str, Any] = field(default_factory=dict)  # more keys of the record: desc, type, labels, meta
+
+
 class _Work(Added):
     """An add in progress: small files are written aside first, in a folder that git does not see."""
 
-    def __init__(self, repository: Repository, paths: Sequence[str], aside: Staging) -> None:
+    def __init__(self, repository: Repository, paths: Sequence[str], aside: Staging, manner: Manner) -> None:
         super().__init__()
         self.aside = aside
+        self.manner = manner
         self.in_git: set[str] = set()
         self.ignored: set[str] = set()
         if repository.git_root is not None:
@@ -44,7 +55,13 @@ class _Work(Added):
             self.ignored = git.ignored(repository.git_root, [*paths, *(path + dvcfile.SUFFIX for path in paths)])
 
 
-def add(repository: Repository, paths: Sequence[str], *, meter: progress.Meter = progress.silent) -> Added:
+def add(
+    repository: Repository,
+    paths: Sequence[str],
+    *,
+    manner: Manner | None = None,
+    meter: progress.Meter = progress.silent,
+) -> Added:
     """Track files or folders; a path inside a tracked folder updates that folder's entry for this path only.
 
     The order makes any crash harmless: objects, then the ``.dvc`` file, then ``.gitignore``. The data itself is only
@@ -59,7 +76,7 @@ def add(repository: Repository, paths: Sequence[str], *, meter: progress.Meter =
     _check_apart(wanted)
     os.makedirs(repository.private_dir, exist_ok=True)
     with hold(repository, wanted), Staging(repository.private_dir) as aside:
-        done = _Work(repository, wanted, aside)
+        done = _Work(repository, wanted, aside, manner or Manner())
         everything = tracked(repository)
         for path in wanted:
             owner = _owner(path, everything)
@@ -130,7 +147,7 @@ def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done
     dvc_file = owner.dvc_file if owner is not None else path + dvcfile.SUFFIX
     if owner is None and dvc_file in done.ignored:
         raise Refused(f"git ignores {dvc_file}, so the record would be lost.", hint="Change the rule in .gitignore.")
-    content = _take_folder(repository, path, meter) if os.path.isdir(path) else _take_file(repository, path, meter)
+    content = take(repository, path, done.manner, meter)
     _write(dvc_file, owner, content, os.path.basename(path), done)
     done.contents[path] = content
     if repository.git_root is not None and path not in done.ignored:
@@ -144,20 +161,33 @@ def _write(dvc_file: str, owner: TrackedOut | None, content: Content, name: str,
             raise Conflict(
                 f"{dvc_file} exists and tracks something else: {', '.join(out.path for out in outs_of(dvc_file))}."
             )
-        text, before = dvcfile.new(name, content), None
+        text, before = dvcfile.new(name, content, done.manner.notes), None
     else:
         with open(dvc_file, encoding="utf-8") as file:
             before = file.read()
         entry = owner.entry
         recorded = (entry.md5, entry.size, entry.nfiles, entry.isexec)
-        if not owner.is_legacy and recorded == (content.md5, content.size, content.nfiles, content.isexec):
+        is_same = not owner.is_legacy and recorded == (content.md5, content.size, content.nfiles, content.isexec)
+        if is_same and not done.manner.notes:
             return
-        text = dvcfile.updated(before, dvc_file, {entry.path: content})
+        text = dvcfile.updated(before, dvc_file, {entry.path: content}, done.manner.notes)
     write_file(dvc_file, text.encode(), aside=done.aside.new_path())
     done.git_files.append(dvc_file)
 
 
-def _take_file(repository: Repository, path: str, meter: progress.Meter) -> Content:
+def take(repository: Repository, path: str, manner: Manner, meter: progress.Meter) -> Content:
+    """Bring a file or folder into the cache; without ``commit`` only hash it. The caller holds the repository."""
+    if not manner.commit:
+        content = hashing.current_content(repository, path, meter)
+        if content is None:
+            raise NotFound(f"{path} is a link to nothing.", hint="Remove the link, or give it a target.")
+        return content
+    if os.path.isdir(path):
+        return _take_folder(repository, path, meter, relink=manner.relink)
+    return _take_file(repository, path, meter, relink=manner.relink)
+
+
+def _take_file(repository: Repository, path: str, meter: progress.Meter, *, relink: bool = True) -> Content:
     cache = repository.cache
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
@@ -171,7 +201,8 @@ def _take_file(repository: Repository, path: str, meter: progress.Meter) -> Cont
         key, md5 = taken[0].key, taken[0].md5
         if taken[0].lasting:
             repository.state.add_files([(key, md5)])
-    links.relink_file(repository, path, md5, key)
+    if relink:
+        links.relink_file(repository, path, md5, key)
     return Content(md5, key.size, isexec=bool(found.st_mode & 0o111))
 
 
@@ -180,7 +211,7 @@ def _is_good(repository: Repository, md5: str) -> bool:
     return not found.missing and not repository.cache.verify(found.keys, lambda _: None)
 
 
-def _take_folder(repository: Repository, path: str, meter: progress.Meter) -> Content:
+def _take_folder(repository: Repository, path: str, meter: progress.Meter, *, relink: bool = True) -> Content:
     cache, state = repository.cache, repository.state
     tree = scan_tree(repository.root, path, rules_above(repository.root, path))
     row = state.tree(path)
@@ -191,7 +222,7 @@ def _take_folder(repository: Repository, path: str, meter: progress.Meter) -> Co
         _store_tree(repository, path, hashes, staging, meter)
         content, body = hashing.tree_content(hashes)
         cache.add_bytes(staging, content.md5, body)
-    if not links.relink_tree(repository, path, hashes):
+    if not relink or not links.relink_tree(repository, path, hashes):
         hashing.remember_tree(state, path, tree, content)
     cache.note_complete(content.md5, {md5 for md5 in hashes.md5s if md5 is not None})
     return content
@@ -225,6 +256,11 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
 
 def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Work, meter: progress.Meter) -> None:
     """Update a tracked folder's entry for one file or folder inside it."""
+    if not done.manner.commit or done.manner.notes:
+        raise Refused(
+            f"{path} is part of {owner.path}: neither --no-commit nor notes can be for it alone.",
+            hint=f"madang add {os.path.relpath(owner.path)}",
+        )
     cache, state = repository.cache, repository.state
     # Read again: a path that was added just before may have changed it.
     owner = next(out for out in outs_of(owner.dvc_file) if out.path == owner.path)

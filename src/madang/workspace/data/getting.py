@@ -12,12 +12,14 @@ from madang.errors import Conflict, InvalidInput, NotFound, StorageError
 from madang.formats.dvc import dvcfile
 from madang.formats.dvc.layout import key_of
 from madang.workspace.data import progress
+from madang.workspace.data.addresses import open_address
 from madang.workspace.data.bringing import Bringer, OpenRemote
 from madang.workspace.data.cache import Cache
 from madang.workspace.data.foreign import Node, Source, is_record
 from madang.workspace.data.links import copy
 from madang.workspace.data.opening import Access
 from madang.workspace.data.outs import PIPELINE
+from madang.workspace.data.settings import Settings
 from madang.workspace.data.sizes import Sizes
 from madang.workspace.data.state import State
 
@@ -166,6 +168,33 @@ def get(
         _lay_out(cache, brought.files, whole, is_dir=brought.is_dir)
         put(whole, place, force=force)
     return len(brought.files)
+
+
+def get_url(
+    url: str,
+    target: str,
+    open_remote: OpenRemote,
+    *,
+    settings: Settings | None = None,
+    options: Mapping[str, str] | None = None,
+    force: bool = False,
+    meter: progress.Meter = progress.silent,
+) -> int:
+    """Copy a file or folder from an address; otherwise as `get`."""
+    place = check_target(target, force=force)
+    address = open_address(url, open_remote, settings=settings, options=options)
+    try:
+        with Staging(os.path.dirname(place)) as staging:
+            area = staging.new_path()
+            cache = Cache(f"{area}/cache", State(":memory:"), f"{area}/damaged")
+            os.makedirs(area)
+            taken = address.take(cache, meter)
+            whole = f"{area}/whole"
+            _lay_out(cache, taken.files, whole, is_dir=taken.is_dir)
+            put(whole, place, force=force)
+    finally:
+        address.close()
+    return len(taken.files)
 
 
 def _lay_out(cache: Cache, files: Mapping[str, str], whole: str, *, is_dir: bool) -> None:

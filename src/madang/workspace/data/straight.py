@@ -1,4 +1,4 @@
-"""``--to-remote``: data goes from an address straight into a remote; the work tree and the cache stay without it.
+"""``add --out`` and ``--to-remote``: data comes from an address; or goes from there into a remote, past the work tree.
 
 The bytes are held on this machine only while they are sent: a portion at a time, verified, in a folder that goes again.
 """
@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from madang.durable import Staging, write_file
-from madang.errors import InvalidInput
+from madang.errors import ConfigError, InvalidInput, NotFound
 from madang.formats.dvc import dvcfile, imports, listing
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import addresses, gitignores, placing, progress
 from madang.workspace.data.addresses import Address, Look, OpenRemote, dep_entry, open_address
 from madang.workspace.data.cache import Cache
+from madang.workspace.data.checkout import checkout
 from madang.workspace.data.importing import How, Imported, kept_keys, written_address
 from madang.workspace.data.locks import hold
+from madang.workspace.data.outs import Target, outs_of
 from madang.workspace.data.remote_objects import RemoteObjects
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.stages import Stage
@@ -40,9 +42,12 @@ def send(
     """Send what stands at an address into a remote: objects first, then the listing of a folder.
 
     Raises:
-        NotFound: nothing is there. ConfigError: no such remote.
+        NotFound: nothing is there, or no such remote.
     """
-    config = repository.settings.remote(remote)
+    try:
+        config = repository.settings.remote(remote)
+    except ConfigError as error:  # it was named in the command: no configuration is wrong
+        raise NotFound(error.message, hint=error.hint) from error
     look = address.look()
     os.makedirs(repository.private_dir, exist_ok=True)
     with Staging(repository.private_dir) as area:
@@ -56,14 +61,19 @@ def send(
             names = sorted(set(taken.files.values()))
             _send_missing(side, names, meter)
             if taken.is_dir:
-                body = listing.encode(taken.files)
-                name = listing.name_of_bytes(body)
-                with cache.staging() as staging:
-                    cache.add_bytes(staging, name, body)
-                _send_missing(side, [name], meter)
+                _send_missing(side, [store_listing(cache, taken.files)], meter)
         finally:
             store.close()
     return Sent(look, taken.content())
+
+
+def store_listing(cache: Cache, files: Mapping[str, str]) -> str:
+    """Put the listing of a folder into a cache. Returns its name."""
+    body = listing.encode(files)
+    name = listing.name_of_bytes(body)
+    with cache.staging() as staging:
+        cache.add_bytes(staging, name, body)
+    return name
 
 
 def _send_missing(side: RemoteObjects, names: Sequence[str], meter: progress.Meter) -> None:
@@ -93,7 +103,7 @@ def add_to_remote(
     """
     address = open_address(url, open_remote, settings=repository.settings)
     try:
-        placing.check_place(repository, place, force=force)
+        placing.check_place(repository, place, force=force or os.path.abspath(url) == place)
         with hold(repository, [place]):
             sent = send(repository, address, open_remote, remote, meter)
             done = Imported(place, place + dvcfile.SUFFIX, sent.content)
@@ -101,6 +111,38 @@ def add_to_remote(
             _write(repository, done, dvcfile.new(os.path.basename(place), sent.content, notes))
     finally:
         address.close()
+    return done
+
+
+def add_copy(
+    repository: Repository,
+    url: str,
+    place: str,
+    open_remote: OpenRemote,
+    *,
+    force: bool = False,
+    extra: Mapping[str, Any] | None = None,
+    meter: progress.Meter = progress.silent,
+) -> Imported:
+    """Copy data at an address to ``place`` (absolute) and track it as data of this repository.
+
+    Raises:
+        Conflict: something is there, and not ``force``.
+    """
+    address = open_address(url, open_remote, settings=repository.settings)
+    try:
+        placing.check_place(repository, place, force=force)
+        with hold(repository, [place]):
+            taken = address.take(repository.cache, meter)
+            if taken.is_dir:
+                store_listing(repository.cache, taken.files)
+            done = Imported(place, place + dvcfile.SUFFIX, taken.content())
+            notes = {**kept_keys(done.dvc_file), **(extra or {})}
+            _write(repository, done, dvcfile.new(os.path.basename(place), taken.content(), notes))
+    finally:
+        address.close()
+    targets = [Target(out) for out in outs_of(done.dvc_file)]
+    done.kept = checkout(repository, targets, force=force, command="add --force", meter=meter).kept
     return done
 
 

@@ -1,0 +1,138 @@
+"""Data at addresses (paths, web servers, S3, remotes) is imported, updated, listed and copied as with the real dvc."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from hashlib import md5
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from tests.data.helpers import NFD, Tool, make, objects, read
+from tests.data.source import git
+from tests.data.test_imports import state
+
+FOLDER = {"a": b"1\n", f"s/{NFD}": b"2\n", "s/empty": b"", "n" * 255: b"n"}
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Files with an entity tag."""
+
+    def end_headers(self) -> None:
+        path = Path(self.translate_path(self.path))
+        if path.is_file():
+            self.send_header("ETag", f'"{md5(path.read_bytes()).hexdigest()}"')
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder and its address on a web server."""
+    folder = tmp_path / "www"
+    make(folder, {"f.txt": b"hello\n", "한글 파일.csv": b"k"})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def pair(tmp_path: Path, dvc: Tool) -> tuple[Path, Path]:
+    """Two equal repositories with a default remote each, beside a folder ``ext``: ours and theirs."""
+    make(tmp_path / "ext", {f"d/{name}": body for name, body in FOLDER.items()} | {"f": b"f\n"})
+    (tmp_path / "ext" / "f").chmod(0o755)
+    template = tmp_path / "ours" / "repo"
+    template.mkdir(parents=True)
+    git(template, "init", "-q", "-b", "main")
+    assert dvc(template, "init", "-q").code == 0
+    assert dvc(template, "remote", "add", "-q", "-d", "st", "../store").code == 0
+    make(template, {"inside": b"x", "sub/keep": b""})
+    return template, Path(shutil.copytree(template, tmp_path / "theirs" / "repo"))
+
+
+def both(pair: tuple[Path, Path], madang: Tool, dvc: Tool, *line: str, code: int = 0) -> None:
+    """The same command line in both repositories ends alike and leaves the same files, objects and remotes."""
+    ours, theirs = madang(pair[0], *line), dvc(pair[1], *line)
+    assert (ours.code, theirs.code) == (code, code), (line, ours.err + theirs.err)
+    assert _sorted(state(pair[0])) == _sorted(state(pair[1])), line
+    stores = [folder.parent / "store" for folder in pair]
+    sent = [{n: b for n, (_, b) in objects(one).items() if not n.endswith(".tmp")} for one in stores]
+    assert sent[0] == sent[1], line
+
+
+def _sorted(files: dict[str, bytes]) -> dict[str, object]:
+    """Files with the lines of each .gitignore in order, in which dvc adds several paths; without what dvc forgets."""
+    found = {name: sorted(body.split()) if name.endswith(".gitignore") else body for name, body in files.items()}
+    return {name: body for name, body in found.items() if not name.endswith(".tmp")}
+
+
+def test_paths(pair: tuple[Path, Path], tmp_path: Path, madang: Tool, dvc: Tool) -> None:
+    """Files and folders outside and inside the repository: the same records, objects, remotes and updates."""
+    for folder in pair:
+        make(folder.parent / "store" / "raw", FOLDER)
+    for line in (
+        ["../../ext/f"],
+        [str(tmp_path / "ext" / "f"), "absolute"],
+        ["../../ext/d", "out"],
+        ["../../ext/f", "nd", "--no-download"],
+        ["../../ext/f", "ne", "--no-exec"],
+        ["inside", "sub/copy"],
+        ["--to-remote", "../../ext/d", "tr"],
+        ["--to-remote", "../../ext/f", "trf"],
+        ["remote://st/raw", "rem"],
+        ["remote://st/raw/s/empty", "remf"],
+    ):
+        both(pair, madang, dvc, "import-url", *line)
+    for line in (["../../ext/nope", "x"], ["../../ext/f", "f"], ["../../ext/f", "no/x"], ["../../ext/f", "../../x"]):
+        both(pair, madang, dvc, "import-url", *line, code=1)
+    make(tmp_path / "ext", {"f": b"changed\n", "d/c": b"3"})
+    both(pair, madang, dvc, "update", "f.dvc", "out.dvc")
+    assert read(pair[0] / "out") == {**FOLDER, "c": b"3"}
+    assert madang(pair[0], "update", "f.dvc").out == "f.dvc is up to date\n"
+    assert madang(pair[0], "update", "--to-remote", "trf.dvc").code == 0
+    assert dvc(pair[0], "pull", "-q", "trf").code == 0
+    assert (pair[0] / "trf").read_bytes() == b"changed\n"
+
+
+def test_the_web(pair: tuple[Path, Path], web: tuple[Path, str], madang: Tool, dvc: Tool) -> None:
+    """A web address: the entity tag is the record of its state, and tells when there is something to update."""
+    folder, url = web
+    both(pair, madang, dvc, "import-url", f"{url}/f.txt")
+    both(pair, madang, dvc, "import-url", f"{url}/f.txt", "nd", "--no-download")
+    both(pair, madang, dvc, "import-url", f"{url}/nothing", code=1)
+    assert "up to date" in madang(pair[0], "update", "f.txt.dvc").out
+    make(folder, {"f.txt": b"newer\n"})
+    both(pair, madang, dvc, "update", "f.txt.dvc")
+    assert madang(pair[0], "import-url", f"{url}/%ED%95%9C%EA%B8%80%20%ED%8C%8C%EC%9D%BC.csv").code == 0
+    assert (pair[0] / "한글 파일.csv").read_bytes() == b"k"
+    assert madang(pair[0], "get-url", f"{url}/f.txt", "got").code == 0
+    assert (pair[0] / "got").read_bytes() == b"newer\n"
+    assert madang(pair[0], "add", f"{url}/f.txt", "-o", "added").code == 0
+    assert (pair[0] / "added").read_bytes() == b"newer\n"
+
+
+def test_get_and_list(pair: tuple[Path, Path], tmp_path: Path, madang: Tool, dvc: Tool) -> None:
+    """get-url and list-url of paths and remotes; nothing is replaced without --force."""
+    for line in (["../../ext/d", "gotten"], ["../../ext/f", "gotten"], ["../../ext/f", "g"]):
+        both(pair, madang, dvc, "get-url", *line)
+    for line in (["../../ext/nope"], ["../../ext/f", "g"]):
+        both(pair, madang, dvc, "get-url", *line, code=1)
+    assert madang(pair[0], "get-url", "-f", "../../ext/d", "g").code == 0
+    assert read(pair[0] / "g") == FOLDER
+    assert madang(pair[0], "get-url", "-f", "../../ext/f", "g/a").code == 0
+    assert (pair[0] / "g" / "a").read_bytes() == b"f\n"
+    for line in (["../../ext"], ["../../ext", "-R"], ["../../ext/d"], ["../nope"]):
+        ours, theirs = madang(pair[0], "list-url", *line), dvc(pair[0], "list-url", *line)
+        assert (ours.code, sorted(ours.out.split())) == (theirs.code, sorted(theirs.out.split())), line
+    found = json.loads(madang(pair[0], "list-url", "../../ext", "--json").out)
+    assert found == [{"path": "d", "isdir": True, "size": None}, {"path": "f", "isdir": False, "size": 2}]
