@@ -131,3 +131,30 @@ def test_push_and_pull(template: Path, tmp_path: Path, madang: Tool, mode: str) 
             assert hashlib.md5(path.read_bytes()).hexdigest() == path.parent.name + path.name.removesuffix(".dir")
         assert madang(folder / "repo", "pull").code == 0
         assert read(folder / "repo" / "d") == {name[2:]: body for name, body in DATA.items()}
+
+
+@pytest.mark.parametrize("mode", ["kill", "full"])
+def test_add_with_links(template: Path, tmp_path: Path, madang: Tool, mode: str) -> None:
+    """Nothing but the data lies in the user's folder, whenever a file is being replaced by a link."""
+    repo = template / "repo"
+    with (repo / ".dvc" / "config").open("a") as file:
+        file.write("[cache]\n    type = hardlink\n")
+    expected = {name[2:]: body for name, body in DATA.items()}
+    for folder in run_all(template, tmp_path / "runs", mode, "add", "d", step=4 if mode == "kill" else 9):
+        assert read(folder / "repo" / "d") == expected
+        assert madang(folder / "repo", "add", "d").code == 0
+        assert madang(folder / "repo", "status", "-q").code == 0
+
+
+@pytest.mark.parametrize("mode", ["kill", "full"])
+def test_gc(template: Path, tmp_path: Path, madang: Tool, mode: str) -> None:
+    """A listing goes before what it names; the next collection removes the rest, and nothing that is needed."""
+    repo = template / "repo"
+    assert madang(repo, "add", "d").code == 0
+    make(repo, CHANGED)
+    assert madang(repo, "add", "d").code == 0
+    for folder in run_all(template, tmp_path / "runs", mode, "gc", "-w", "-f", step=3):
+        check_store(folder / "repo" / ".dvc" / "cache")
+        assert madang(folder / "repo", "gc", "-w", "-f").code == 0
+        assert len(check_store(folder / "repo" / ".dvc" / "cache")) == 6
+        assert madang(folder / "repo", "status", "-q").code == 0

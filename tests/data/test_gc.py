@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -245,6 +246,37 @@ def test_records_that_cannot_be_read(root: Path, madang: Tool) -> None:
     assert git(root, "rev-parse", "HEAD")[:10] in answer.err
     assert cached(root) == before
     assert len(collected(madang, root, "-A", "--skip-failed")["passed_over"]) == 1
+
+
+def test_every_kind_of_record_counts(root: Path, madang: Tool, dvc: Tool) -> None:
+    """Outputs of stages, imports, data of dvc 2 and of version-aware remotes stay; the same bytes unrecorded go."""
+    cache = root / ".dvc" / "cache"
+
+    def put(body: bytes, folder: str = "files/md5/") -> str:
+        name = hashlib.md5(body).hexdigest()
+        make(cache, {f"{folder}{name[:2]}/{name[2:]}": body})
+        return name
+
+    stage, lone, old = put(b"of a stage"), put(b"of nobody"), put(b"of dvc 2", "")
+    imported, versioned, lone_old = put(b"imported"), put(b"versioned"), put(b"of nobody in dvc 2", "")
+    lock = (
+        f"schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: out\n      hash: md5\n      md5: {stage}\n"
+    )
+    source = "deps:\n- path: p\n  repo:\n    url: u\n    rev_lock: r\n"
+    versions = f"files:\n  - relpath: x\n    md5: {versioned}\n    cloud:\n      r:\n        version_id: v\n"
+    texts = {
+        "dvc.yaml": "stages:\n  s:\n    cmd: x\n    outs: [out]\n",
+        "dvc.lock": lock,
+        "old.dvc": f"outs:\n- md5: {old}\n  path: old\n",
+        "imported.dvc": f"{source}outs:\n- md5: {imported}\n  hash: md5\n  path: imported\n",
+        "versioned.dvc": f"outs:\n- path: versioned\n  hash: md5\n  {versions}",
+    }
+    make(root, {name: text.encode() for name, text in texts.items()})
+    removed = collected(madang, root, "-w")["removed"]
+    left = {name.replace("files/md5/", "").replace("/", "") for name in cached(root)}
+    assert {stage, old, imported, versioned} <= left
+    assert lone in removed[0]["names"]
+    assert removed[1]["names"] == [lone_old]
 
 
 def test_projects_share_a_cache(root: Path, tmp_path: Path, madang: Tool) -> None:
