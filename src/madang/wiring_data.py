@@ -37,12 +37,13 @@ def _hub(place: tuple[str, str], config: RemoteConfig) -> Objects | None:
     from madang.client.http import HubClient  # noqa: PLC0415
 
     address, project = place
+    verify = config.options.get("ssl_verify", "true")
     try:
-        HubClient(address, token="", attempts=1).account()
+        HubClient(address, token="", attempts=1, verify=verify).account()
     except MadangError:  # some other server, which the plain way suits; what is wrong with it is told there
         return None
     token = _given_token(config) or _own_token(address)
-    return HubObjects(HubClient(address, token=token, root=ROOT, advice=ADVICE), project)
+    return HubObjects(HubClient(address, token=token, root=ROOT, advice=ADVICE, verify=verify), project)
 
 
 def _own_token(address: str) -> str:

@@ -21,7 +21,7 @@ from madang.ports.objects import Batch, ObjectStat, Source, checked_key
 
 ROOT = "/dvc"
 ADVICE = "Check the remote's url and that the hub runs, then repeat: nothing is half done."
-PACK = 16 << 20  # bytes of objects gathered for one request
+PACK = 8 << 20  # bytes of objects gathered for one request
 PACK_OBJECTS = 4000
 _BUFFER = 1 << 18
 

@@ -106,11 +106,16 @@ class HubClient:
         attempts: int = ATTEMPTS,
         root: str = API,
         advice: str = ADVICE,
+        verify: str = "true",
     ) -> None:
-        """``root`` is the path of all requests; ``advice`` the next step when the address does not answer rightly."""
+        """``root`` is the path of all requests; ``advice`` the next step when the address does not answer rightly.
+
+        ``verify`` says which certificates are believed: ``true``, ``false`` or the path of a file of authorities.
+        """
         self.address = hub_address(address)
         self.root = root
         self._advice = advice
+        self._verify = verify
         known = os.environ if env is None else env
         self._token = token_for(self.address, known) if token is None else token
         self._attempts = attempts
@@ -269,12 +274,9 @@ class HubClient:
         )
 
     def _connections(self) -> Any:
-        import urllib3  # noqa: PLC0415 - see _open
-
         with self._lock:
             if self._pool is None:
-                proxy = proxy_for(self.address)
-                self._pool = urllib3.ProxyManager(proxy, **POOL) if proxy else urllib3.PoolManager(**POOL)
+                self._pool = connections(self.address, self._verify)
             return self._pool
 
 
@@ -307,6 +309,23 @@ class _Body(io.RawIOBase):
         if not self.closed:
             self._answer.close()
         super().close()
+
+
+def connections(address: str, verify: str = "true") -> Any:
+    """Connections for requests to an address, through the proxy that the environment names for it.
+
+    ``verify`` is ``true``, ``false`` or the path of a file of certificate authorities.
+    """
+    import urllib3  # noqa: PLC0415 - see HubClient._open
+
+    options = dict(POOL)
+    if verify.lower() == "false":
+        options["cert_reqs"] = "CERT_NONE"
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    elif verify.lower() != "true":
+        options["ca_certs"] = os.path.expanduser(verify)
+    proxy = proxy_for(address)
+    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
 
 
 def proxy_for(address: str) -> str:

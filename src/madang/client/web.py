@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import IO, Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
-from madang.client.http import ATTEMPTS, FIRST_PAUSE, MAX_PAUSE, POOL, Body, proxy_for, reason
+from madang.client.http import ATTEMPTS, FIRST_PAUSE, MAX_PAUSE, Body, connections, reason
 from madang.errors import (
     AccessDenied,
     ConfigError,
@@ -204,18 +204,9 @@ class WebObjects:
         return f"{self._url}/{quote(checked_key(key))}"
 
     def _connections(self) -> Any:
-        import urllib3  # noqa: PLC0415 - see _once
-
         with self._lock:
             if self._pool is None:
-                trust: dict[str, Any] = dict(POOL)
-                if self._verify.lower() == "false":
-                    trust["cert_reqs"] = "CERT_NONE"
-                    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-                elif self._verify.lower() != "true":
-                    trust["ca_certs"] = os.path.expanduser(self._verify)
-                proxy = proxy_for(self._url)
-                self._pool = urllib3.ProxyManager(proxy, **trust) if proxy else urllib3.PoolManager(**trust)
+                self._pool = connections(self._url, self._verify)
             return self._pool
 
 

@@ -23,7 +23,7 @@ from madang.workspace.data.reading import SMALL, Fill, create_object, write_and_
 from madang.workspace.data.state import FileKey
 
 _FEW = 256  # up to so many objects are asked for one by one, more by listing
-_PACK = 16 << 20  # bytes of small objects that are asked for together
+_PACK = 8 << 20  # bytes of small objects that are asked for together
 _PACK_OBJECTS = 2000
 _FLUSH = 20_000  # objects that wait aside
 
@@ -174,18 +174,21 @@ class RemoteObjects:
         except NotFound:
             return _Arrived(name, None, None)
 
-    def _stream(self, name: str, fill: Fill, staging: Staging) -> _Arrived:
+    def _stream(self, name: str, fill: Fill, staging: Staging, advance: progress.Advance) -> _Arrived:
         aside = staging.new_path()
         descriptor = create_object(aside)
+        twin, arrived = self.cache.twins.begin(name), None
         try:
-            md5 = write_and_hash(fill, descriptor)
-            count = os.fstat(descriptor).st_size
+            md5 = write_and_hash(fill, descriptor, advance, twin)
+            arrived = self._judged(name, aside, md5, os.fstat(descriptor).st_size)
         except NotFound:
             os.unlink(aside)
             raise
         finally:
             os.close(descriptor)
-        return self._judged(name, aside, md5, count)
+            if twin is not None:
+                twin.end(is_good=arrived is not None and arrived.aside is not None)
+        return arrived
 
     def _judged(self, name: str, aside: str, md5: str, count: int) -> _Arrived:
         fits = md5 == name[:32]
