@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,39 @@ def test_other_disks(replaced: Path, repo: Repository, monkeypatch: pytest.Monke
     monkeypatch.undo()
     undoing.undo(repo)
     assert data(replaced) == {"d/a": b"a", "d/sub/b": b"b", "d/sub/deep/c": b"c", "s": b"mine"}
+
+
+def test_copies_that_replace(root: Path, tmp_path: Path, madang: Tool) -> None:
+    """What get, get-url and import replace by force comes back too; each entry names its command."""
+    other = tmp_path / "other"
+    make(other, {"x": b"theirs"})
+    subprocess.run(["git", "init", "-q", str(other)], check=True)
+    assert madang(other, "init").code == 0
+    assert madang(other, "add", "x").code == 0
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "-C", str(other), *who, "commit", "-qam", "x"], check=True)
+    subprocess.run(["git", "-C", str(other), "add", "-A"], check=True)
+    subprocess.run(["git", "-C", str(other), *who, "commit", "-qm", "x"], check=True)
+    commands = [["get", str(other), "x"], ["get-url", str(other / "x")], ["import-url", str(other / "x")]]
+    for command in commands:
+        for mine in ({"x": b"mine"}, {"x/1": b"mine", "x/2": b"also mine"}):
+            make(root, mine)
+            assert madang(root, *command).code != 0
+            assert madang(root, *command, "--force").code == 0
+            assert (root / "x").read_bytes() == b"theirs"
+            (newest, *_) = json.loads(madang(root, "undo", "--list", "--json").out)
+            assert newest["command"] == f"{command[0]} --force"
+            assert madang(root, "undo").code == 0
+            assert {name: body for name, body in read(root).items() if name.split("/")[0] == "x"} == mine
+            for name in mine:
+                (root / name).unlink()
+            if (root / "x").is_dir():
+                (root / "x").rmdir()
+        (root / "x.dvc").unlink(missing_ok=True)
+
+
+def test_a_copy_outside_of_any_repository(tmp_path: Path, madang: Tool) -> None:
+    """There a forced copy replaces a folder when the new stands ready, and leaves nothing else behind."""
+    make(tmp_path, {"source/x": b"theirs", "target/source/y": b"mine"})
+    assert madang(tmp_path / "target", "get-url", "../source", "--force").code == 0
+    assert read(tmp_path / "target") == {"source/x": b"theirs"}

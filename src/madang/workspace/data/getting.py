@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from madang.durable import Staging, remove_tree, sync_folder
+from madang.durable import Staging, remove_tree, sync_folder, unlink
 from madang.errors import Conflict, InvalidInput, NotFound, StorageError
 from madang.formats.dvc import dvcfile
 from madang.formats.dvc.layout import key_of
-from madang.workspace.data import progress
+from madang.workspace.data import progress, undoing
 from madang.workspace.data.addresses import open_address
 from madang.workspace.data.bringing import Bringer, OpenRemote
 from madang.workspace.data.cache import Cache
@@ -19,6 +19,7 @@ from madang.workspace.data.foreign import Node, Source, is_record
 from madang.workspace.data.links import copy
 from madang.workspace.data.opening import Access
 from madang.workspace.data.outs import PIPELINE
+from madang.workspace.data.repository import Repository, find_root
 from madang.workspace.data.settings import Settings
 from madang.workspace.data.sizes import Sizes
 from madang.workspace.data.state import State
@@ -166,7 +167,7 @@ def get(
             brought = bringer.bring(source, path)
         whole = f"{area}/whole"
         _lay_out(cache, brought.files, whole, is_dir=brought.is_dir)
-        put(whole, place, force=force)
+        put(whole, place, "get --force" if force else "")
     return len(brought.files)
 
 
@@ -191,7 +192,7 @@ def get_url(
             taken = address.take(cache, meter)
             whole = f"{area}/whole"
             _lay_out(cache, taken.files, whole, is_dir=taken.is_dir)
-            put(whole, place, force=force)
+            put(whole, place, "get-url --force" if force else "")
     finally:
         address.close()
     return len(taken.files)
@@ -215,25 +216,28 @@ def _lay_out(cache: Cache, files: Mapping[str, str], whole: str, *, is_dir: bool
             os.chmod(target, _MODE & ~mask)
 
 
-def put(made: str, place: str, *, force: bool) -> None:
-    """Give what was made aside its place. With ``force`` what is there goes, but only when the new stands ready.
+def put(made: str, place: str, command: str = "") -> None:
+    """Give what was made aside its place. What is there goes when a forced ``command`` is named, and only when the new
+    stands ready: inside a data repository it is kept for `undoing`.
 
     Raises:
         Conflict: something is there. StorageError: the disk refused.
     """
+    folder, name = os.path.split(place)
     try:
         if os.path.lexists(place):
-            if not force:
+            if not command:
                 raise Conflict(f"{place} exists already.", hint="Replace it with --force.")
-            if os.path.isdir(place) and not os.path.islink(place):
-                old = f"{made}.old"
-                os.rename(place, old)
+            root = find_root(folder)
+            if root is not None:
+                undoing.keep(Repository(root), [place], command)
+            elif os.path.isdir(made) or (os.path.isdir(place) and not os.path.islink(place)):
+                old = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.replaced")
+                os.rename(place, old)  # killed now, it lies there still
                 os.rename(made, place)
-                remove_tree(old)
+                remove_tree(old) if os.path.isdir(old) and not os.path.islink(old) else unlink(old)
                 return
-            if os.path.isdir(made):
-                os.unlink(place)
         os.rename(made, place)
-        sync_folder(os.path.dirname(place))
+        sync_folder(folder)
     except OSError as error:
         raise StorageError(f"{place} cannot be written: {error.strerror}.", hint="Free space, then repeat.") from error
