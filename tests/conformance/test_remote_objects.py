@@ -11,11 +11,17 @@ import shutil
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
+from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from madang.backends.objects.cloud import CloudObjects
 from madang.backends.objects.opening import open_objects
@@ -236,6 +242,26 @@ class TestGoogle(ObjectsConformance):
             open_objects("gs://bucket/x", {"credentialpath": str(key_file)})
 
 
+def certificate(folder: Path) -> tuple[str, str]:
+    """Files of a certificate for 127.0.0.1 that vouches for itself, and of its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1)).add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "key.pem").write_bytes(private)
+    return str(folder / "cert.pem"), str(folder / "key.pem")
+
+
 class TestWeb(ObjectsConformance):
     """A plain HTTP server."""
 
@@ -309,6 +335,19 @@ class TestWeb(ObjectsConformance):
         server.methods, server.tells_size = ("GET", "HEAD"), False
         assert store.stat("k") == ObjectStat("k", UNKNOWN)
         assert store.read("k") == b"12345"
+
+    def test_certificates(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that nobody vouches for is refused, unless ssl_verify names it or is false."""
+        monkeypatch.setattr(web, "ATTEMPTS", 1)
+        files = certificate(tmp_path)
+        with WebServer(tls=files) as server:
+            with pytest.raises(Unavailable, match="certificate"):
+                WebObjects(server.address, {}, nobody).stat("k")
+            for believed in (files[0], "false"):
+                store = WebObjects(server.address, {"ssl_verify": believed}, nobody)
+                store.put("k", believed.encode())
+                assert store.read("k") == believed.encode()
+                store.close()
 
     def test_what_is_sent_on(self, server: WebServer, store: Objects) -> None:
         """Reading follows to another host, the credential does not go along."""

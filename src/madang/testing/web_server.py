@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
@@ -25,6 +27,7 @@ class WebServer:
     ranges: bool = True
     tells_size: bool = True
     redirect: str = ""  # where GET and HEAD are sent on to
+    tls: tuple[str, str] | None = None  # files of a certificate and its key
     address: str = ""
     _server: ThreadingHTTPServer | None = None
 
@@ -36,7 +39,12 @@ class WebServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if self.tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        scheme = "https" if self.tls else "http"
+        self.address = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -119,6 +127,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(part[: len(part) // 2] if cut else part)
         if cut or not self.web.tells_size:
             self.close_connection = True
+
+    def handle(self) -> None:
+        """Answer; somebody who does not believe the certificate is no failure of ours."""
+        with suppress(ConnectionError, ssl.SSLError):
+            super().handle()
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
