@@ -237,3 +237,13 @@ def test_root(pair: tuple[Path, Path], tmp_path: Path, madang: Tool, dvc: Tool) 
     for place in (".", "sub", "data"):
         assert madang(pair[0] / place, "root").out == dvc(pair[1] / place, "root").out
     assert madang(tmp_path, "root").code == dvc(tmp_path, "root").code == 253
+
+
+def test_other_names_and_common_options(pair: tuple[Path, Path], madang: Tool, dvc: Tool) -> None:
+    """dvc's short names of commands, its --cd, and -q and -v everywhere are understood."""
+    both(pair, madang, dvc, "--cd", "sub", "mv", "-q", "c", "d", code=0)
+    both(pair, madang, dvc, "rm", "-v", "sub/d.dvc", code=0)
+    assert madang(pair[0], "ls", ".", "-q").code == dvc(pair[1], "ls", ".", "-q").code == 0
+    assert madang(pair[0], "--cd", "nothing", "root").code != 0
+    line = ["get", ".", "b.csv", "-o", "x", "--remote-config", "jobs=1", "verify=true"]
+    assert madang(pair[0], *line).code == 0

@@ -20,12 +20,25 @@ if TYPE_CHECKING:
     from madang.workspace.data.repository import Repository
 
 CONFIGURATION, NO_PROJECT, USAGE, OTHER = 251, 253, 254, 255
+_PAIRS = ("--remote-config", "--fs-config")
 
 
 class DataCommand(click.Command):
     """A command that exits as dvc's: 251 configuration, 253 outside a project, 254 usage, else ``failure_code``."""
 
     failure_code = OTHER
+
+    def __init__(self, *args: Any, **attrs: Any) -> None:
+        """Every command of dvc takes -q and -v, so ours do not refuse them."""
+        super().__init__(*args, **attrs)
+        taken = {name for parameter in self.params for name in parameter.opts}
+        for names in (("-q", "--quiet"), ("-v", "--verbose")):
+            if taken.isdisjoint(names):
+                self.params.append(click.Option(names, count=True, hidden=True, expose_value=False))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Options of KEY=VALUE take several of them, as dvc's do."""
+        return super().parse_args(ctx, _repeated(args))
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -62,6 +75,23 @@ class DataCommand(click.Command):
         if isinstance(error, ConfigError):
             return CONFIGURATION
         return NO_PROJECT if isinstance(error, NotAWorkspace) else self.failure_code
+
+
+def _repeated(args: list[str]) -> list[str]:
+    """``--fs-config a=1 b=2`` as ``--fs-config a=1 --fs-config b=2``."""
+    found: list[str] = []
+    option = ""
+    for position, word in enumerate(args):
+        if word == "--":
+            return found + args[position:]
+        if word in _PAIRS:
+            option = word
+        elif option and "=" in word and not word.startswith("-"):
+            found.extend((option, word))
+        else:
+            option = ""
+            found.append(word)
+    return found
 
 
 class TransferCommand(DataCommand):

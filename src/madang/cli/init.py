@@ -7,20 +7,21 @@ import os
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand
+from madang.cli.data_command import OTHER, DataCommand
+from madang.errors import InvalidInput
 
 
 class _InitCommand(DataCommand):
     failure_code = 1
 
     def _code(self, error: Exception) -> int:
-        return 1
+        return OTHER if isinstance(error, InvalidInput) else 1
 
 
 @click.command(cls=_InitCommand)
 @click.option("--no-scm", is_flag=True, help="Do without git.")
 @click.option("--subdir", is_flag=True, help="Make it in a folder inside a git repository.")
-@click.option("-f", "--force", is_flag=True, help="Begin again: removes .dvc and the cache in it.")
+@click.option("-f", "--force", is_flag=True, help="Begin again with new settings; the cache stays.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
 def init(no_scm: bool, subdir: bool, force: bool, quiet: bool) -> None:
     """Make the present folder a data repository, in DVC's own format.

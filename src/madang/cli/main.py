@@ -64,6 +64,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("madang.cli.completion:completion", "Print the completion script of a shell."),
 }
 
+ALIASES = {"rm": "remove", "mv": "move", "ls": "list", "ls-url": "list-url"}
+"""Other names of commands, as dvc has them."""
+
 EXIT_CODES = """\
 Exit codes: 0 success · 1 failure · 2 wrong usage · 130 interrupted.
 Data commands exit as dvc does: 251 configuration, 253 outside a project, 254 usage, 255 other errors.
@@ -84,6 +87,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import and return the command, or None when there is no such name."""
+        name = ALIASES.get(name, name) if self.table is COMMANDS else name
         if name not in self.table:
             return None
         module, attribute = self.table[name][0].split(":")
@@ -97,6 +101,15 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])
 
 
+def _enter(context: click.Context, option: click.Parameter, folder: str | None) -> None:
+    if folder is None or context.resilient_parsing:
+        return
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise click.BadParameter(f"{folder!r}: {error.strerror}") from error
+
+
 @click.command(
     cls=LazyGroup,
     table=COMMANDS,
@@ -104,6 +117,9 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="madang", message="madang %(version)s")
+@click.option(
+    "--cd", metavar="FOLDER", expose_value=False, is_eager=True, callback=_enter, help="Run as if in this folder."
+)
 def cli() -> None:
     """Every version of a machine-learning project in one place: code, data, models, experiments, environment."""
 

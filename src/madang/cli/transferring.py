@@ -99,6 +99,8 @@ def _from_sources(repo: Repository, found: Gathered, asked: Asked, done: Moved) 
     done.size += brought.size
     done.missing += brought.missing
     done.damaged += brought.damaged
+    for sentence in brought.problems:
+        output.note(f"note: {sentence}")
 
 
 def _move_runs(repo: Repository, asked: Asked, pushing: bool) -> int:

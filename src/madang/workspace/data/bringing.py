@@ -57,6 +57,8 @@ class Bringer:
         self._jobs = jobs or _THREADS
         self._meter = meter
         self._depth = 0
+        self.files = 0  # objects that came into the cache, listings included
+        self.size = 0  # bytes of them
 
     def open(self, url: str, revision: str | None, *, access: Access | None = None, committed: bool = False) -> Source:
         """Open a repository; arguments and errors as `opening.find`. The caller closes it."""
@@ -107,6 +109,9 @@ class Bringer:
         """Put the listing of a folder into the cache. Returns its name."""
         body = listing.encode(files)
         name = listing.name_of_bytes(body)
+        if self.cache.look([name]).missing:
+            self.files += 1
+            self.size += len(body)
         with self.cache.staging() as staging:
             self.cache.add_bytes(staging, name, body)
         return name
@@ -152,7 +157,10 @@ class Bringer:
                 side = RemoteObjects(store, cache, self._jobs)
                 there = side.sizes(absent)
                 with self._meter(sum(max(0, size) for size in there.values()), "B", "fetching") as advance:
-                    damaged += side.bring(there, advance).damaged if there else []
+                    brought = side.bring(there, advance)
+                self.files += len(brought.got)
+                self.size += brought.size
+                damaged += brought.damaged
             finally:
                 store.close()
             absent = cache.look(absent).missing
@@ -237,6 +245,8 @@ class Bringer:
                 name = new_md5(body, usedforsecurity=False).hexdigest()
                 if name not in names and self.cache.look([name]).missing:
                     self.cache.add_bytes(staging, name, body)
+                    self.files += 1
+                    self.size += len(body)
                 names.add(name)
                 files[(node.path[len(top) + 1 :] if top else node.path) if is_dir else ""] = name
                 advance(1)

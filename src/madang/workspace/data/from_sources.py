@@ -6,10 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from madang.errors import NotFound
+from madang.errors import CorruptData, Incompatible, NotAWorkspace, NotFound, Refused, Unavailable
 from madang.workspace.data import opening, progress
 from madang.workspace.data.addresses import OpenRemote, open_address
 from madang.workspace.data.bringing import Bringer
+from madang.workspace.data.legacy import place_of
 from madang.workspace.data.outs import Target
 from madang.workspace.data.repository import Repository
 
@@ -22,6 +23,7 @@ class FromSources:
     size: int = 0  # bytes of them
     missing: list[str] = field(default_factory=list)  # objects that the sources have no more
     damaged: list[str] = field(default_factory=list)  # objects that are not what the records say
+    problems: list[str] = field(default_factory=list)  # a sentence for each import that could not be brought
 
 
 def completed(
@@ -81,25 +83,21 @@ def fetch_imports(
     bringer = Bringer(repository.cache, repository.private_dir, open_remote, jobs=jobs, meter=meter)
     for target in {(one.out.dvc_file, one.out.md5): one for one in targets if one.out.is_import}.values():
         out = target.out
-        if out.md5 is None or out.is_legacy or _is_whole(repository, out.md5):
+        if out.md5 is None or out.source is None or _is_whole(place_of(repository, out), out.md5):
             continue
-        dep = out.source
-        if dep is None:
-            continue
-        before = repository.cache.names()
-        url = opening.address_of(str(dep["repo"]["url"]), repository.root, out.dvc_file)
         try:
-            brought = bringer.bring_import(dep, url)
-        except NotFound:
+            if out.is_legacy:
+                raise Incompatible(f"{out.dvc_file} was written by dvc 2, with a hash of its own.")
+            url = opening.address_of(str(out.source["repo"]["url"]), repository.root, out.dvc_file)
+            content = bringer.content(bringer.bring_import(out.source, url))
+        except (NotFound, Unavailable, Incompatible, Refused, CorruptData, NotAWorkspace) as error:
             moved.missing.append(out.md5)
+            moved.problems.append(f"{repository.relative(out.path)}: {error.message}")
             continue
-        content = bringer.content(brought)
         if content.md5 != out.md5:
             moved.damaged.append(out.md5)
-            continue
-        new = repository.cache.names() - before
-        moved.files += len(new)
-        moved.size += sum(key.size for key in repository.cache.look(new).keys.values())
+            moved.problems.append(f"{repository.relative(out.path)}: its source holds other bytes than were imported.")
+    moved.files, moved.size = bringer.files, bringer.size
     return moved
 
 

@@ -6,6 +6,8 @@ import os
 
 from madang.durable import unlink, write_file
 from madang.formats.dvc import gitignore
+from madang.workspace.data import git
+from madang.workspace.data.repository import Repository
 
 FILE_NAME = ".gitignore"
 
@@ -24,6 +26,14 @@ def hide(path: str, aside: str) -> list[str]:
         return []
     write_file(file_name, changed.encode("utf-8", "surrogateescape"), aside=aside)
     return [file_name]
+
+
+def protect(repository: Repository, path: str) -> list[str]:
+    """Make git ignore tracked data, where there is git and it does not ignore it yet. Returns files changed."""
+    if repository.git_root is None or path in git.ignored(repository.git_root, [path]):
+        return []
+    os.makedirs(repository.private_dir, exist_ok=True)
+    return hide(path, os.path.join(repository.private_dir, f"ignore-{os.urandom(6).hex()}"))
 
 
 def show(path: str) -> list[str]:

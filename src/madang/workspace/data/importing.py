@@ -174,10 +174,7 @@ def _track(
         text = imports.new(name, dep, content, {**kept, **extra}, known=how.execute)
         write_file(done.dvc_file, text.encode())
         done.git_files.append(done.dvc_file)
-        if repository.git_root is not None:
-            os.makedirs(repository.private_dir, exist_ok=True)
-            aside = os.path.join(repository.private_dir, f"ignore-{os.urandom(6).hex()}")
-            done.git_files += gitignores.hide(place, aside)
+        done.git_files += gitignores.protect(repository, place)
     if content is not None:
         report = checkout(
             repository, [Target(out) for out in outs_of(done.dvc_file)], force=how.force, command=command, meter=meter

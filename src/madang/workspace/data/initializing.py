@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from madang.durable import remove_tree, write_file
+from madang.durable import remove_tree, unlink, write_file
 from madang.errors import Conflict, InvalidInput, NotAWorkspace, Refused
 from madang.formats.dvc.ignore import FILE_NAME, NEW_FILE
 from madang.formats.store import find_repository
@@ -31,9 +31,9 @@ def initialize(root: str, *, no_scm: bool = False, subdir: bool = False, force: 
         raise Refused(f"git ignores {dvc_dir}.", hint="Add the line !.dvc to .gitignore.")
     if os.path.isdir(dvc_dir):
         if not force:
-            raise Conflict(f"{dvc_dir} exists already.", hint="Use --force to begin again; its cache would be removed.")
-        remove_tree(dvc_dir)
-    os.makedirs(os.path.join(dvc_dir, "tmp"))
+            raise Conflict(f"{dvc_dir} exists already.", hint="Use --force to begin again; its cache stays.")
+        _clear(dvc_dir)
+    os.makedirs(os.path.join(dvc_dir, "tmp"), exist_ok=True)
     write_file(os.path.join(dvc_dir, "tmp", "btime"), b"")
     write_file(os.path.join(dvc_dir, "config"), b"[core]\n    no_scm = True\n" if no_scm else b"")
     made = [os.path.join(dvc_dir, "config")]
@@ -46,6 +46,18 @@ def initialize(root: str, *, no_scm: bool = False, subdir: bool = False, force: 
         made.append(os.path.join(dvc_dir, ".gitignore"))
         git.add(git_root, made)
     return Repository(root)
+
+
+def _clear(dvc_dir: str) -> None:
+    """Remove settings and what can be made anew; objects, and files that `undoing` keeps, stay."""
+    for folder, kept in ((dvc_dir, ("cache", "tmp")), (os.path.join(dvc_dir, "tmp"), ("madang", "lock"))):
+        for entry in list(os.scandir(folder)) if os.path.isdir(folder) else ():
+            if entry.name in kept:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                remove_tree(entry.path)
+            else:
+                unlink(entry.path)
 
 
 def _git_root(root: str, subdir: bool) -> str:

@@ -47,9 +47,7 @@ def move(repository: Repository, source: str, target: str) -> Moved:
         text = _new_text(out, dvc_file, path)
         with_git = repository.git_root is not None
         if with_git and out.entry.cache:
-            os.makedirs(repository.private_dir, exist_ok=True)
-            aside = os.path.join(repository.private_dir, f"ignore-{os.urandom(6).hex()}")
-            moved.git_files += gitignores.hide(path, aside)
+            moved.git_files += gitignores.protect(repository, path)
         write_file(dvc_file, text.encode())
         if os.path.lexists(out.path):
             os.rename(out.path, path)

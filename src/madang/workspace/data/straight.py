@@ -220,7 +220,4 @@ def update_to_remote(
 def _write(repository: Repository, done: Imported, text: str) -> None:
     write_file(done.dvc_file, text.encode())
     done.git_files.append(done.dvc_file)
-    if repository.git_root is not None:
-        os.makedirs(repository.private_dir, exist_ok=True)
-        aside = os.path.join(repository.private_dir, f"ignore-{os.urandom(6).hex()}")
-        done.git_files += gitignores.hide(done.path, aside)
+    done.git_files += gitignores.protect(repository, done.path)
