@@ -32,16 +32,18 @@ def pull(force: bool, allow_missing: bool, **given: Any) -> None:
     """
     from madang.workspace.data import transfer
     from madang.workspace.data.checkout import checkout, raise_if_incomplete
+    from madang.workspace.data.links import copies_on_the_way
 
     asked = Asked(**given)
     with repository() as repo:
         found = gathered(repo, asked)
-        done = moved(repo, found, asked, pushing=False)
         shown = meter(asked.quiet or asked.as_json)
         here = found.here
-        if any(target.out.md5 is None and target.out.source is not None for target in here):
-            here = _completed(repo, here, asked)
-        report = checkout(repo, here, force=force, command="pull --force", meter=shown)
+        with copies_on_the_way(repo, here):
+            done = moved(repo, found, asked, pushing=False)
+            if any(target.out.md5 is None and target.out.source is not None for target in here):
+                here = _completed(repo, here, asked)
+            report = checkout(repo, here, force=force, command="pull --force", meter=shown)
         if asked.as_json:
             groups = {"added": report.added, "modified": report.modified, "deleted": report.deleted}
             paths = {name: [relative(path) for path in paths] for name, paths in groups.items()}

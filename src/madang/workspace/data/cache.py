@@ -23,6 +23,7 @@ from madang.formats.dvc.layout import PREFIX
 from madang.workspace.data.parallel import each
 from madang.workspace.data.reading import Hashed, create_object, hash_file
 from madang.workspace.data.state import SETTLED_NS, FileKey, State, key_of, settled
+from madang.workspace.data.twins import Twins
 
 _FLUSH_FILES = 4_000
 _FLUSH_BYTES = 1 << 30
@@ -62,6 +63,7 @@ class Cache:
         self.folder = folder
         self.objects = f"{folder}/{PREFIX}"
         self.state = state
+        self.twins = Twins()
         self._aside = aside
 
     def path(self, name: str) -> str:

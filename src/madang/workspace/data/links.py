@@ -6,17 +6,20 @@ import errno
 import fcntl
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from madang.durable import Staging, unlink, write_all
 from madang.errors import Conflict, StorageError
 from madang.workspace.data.hashing import Hashes
+from madang.workspace.data.outs import Target
 from madang.workspace.data.parallel import each
 from madang.workspace.data.reading import CHUNK, SMALL
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.state import FileKey, key_of
 
 _FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file
+_LARGE = 16 << 20  # bytes of a file that is worth a copy on its way
 _NOT_HERE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM, errno.EMLINK}
 
 
@@ -162,6 +165,44 @@ def aside_for(repository: Repository, folder: str) -> Staging:
     os.makedirs(repository.private_dir, exist_ok=True)
     same_disk = os.stat(repository.private_dir).st_dev == os.stat(folder).st_dev
     return Staging(repository.private_dir if same_disk else folder)
+
+
+@contextmanager
+def copies_on_the_way(repository: Repository, targets: Iterable[Target]) -> Iterator[None]:
+    """While objects are fetched for these targets, and checked out: copy large ones already when they come."""
+    large = [
+        target.out
+        for target in targets
+        if not target.out.is_dir and (target.out.size or 0) >= _LARGE and not os.path.lexists(target.out.path)
+    ]
+    if not large:
+        yield
+        return
+    cache = repository.cache
+    os.makedirs(repository.private_dir, exist_ok=True)
+    with Staging(repository.private_dir) as staging:
+        if _makes_copies(repository, staging):
+            for out in large:
+                cache.twins.want(out.md5 or "", staging.new_path())
+        try:
+            yield
+        finally:
+            cache.twins.forget()
+
+
+def _makes_copies(repository: Repository, staging: Staging) -> bool:
+    """Whether the configured kinds of links come down to copies here."""
+    types = repository.settings.link_types()
+    if types[:2] != ("reflink", "copy"):
+        return types[0] == "copy"
+    with repository.cache.staging() as other:
+        probe = other.new_path()
+        copy(os.devnull, probe)
+        try:
+            _reflink(probe, staging.new_path())
+        except OSError:
+            return True
+    return False
 
 
 def _is_linked(path: str, source: str) -> bool:

@@ -25,7 +25,7 @@ from madang.workspace.data.state import FileKey
 _FEW = 256  # up to so many objects are asked for one by one, more by listing
 _PACK = 8 << 20  # bytes of small objects that are asked for together
 _PACK_OBJECTS = 2000
-_FLUSH = 20_000  # objects that wait aside
+_FLUSH = 4_000  # objects that wait aside
 
 
 @dataclass(slots=True)
@@ -104,13 +104,12 @@ class RemoteObjects:
         with self.cache.staging() as staging:
 
             def receive(names: list[str]) -> list[_Arrived]:
-                return self._receive(names, sizes, staging)
+                return self._receive(names, sizes, staging, advance)
 
             try:
                 for found in each(receive, portions, threads=self.jobs, chunk=chunk):
                     for one in found:
                         self._keep(one, staging, brought)
-                        advance(max(0, sizes[one.name]))
                     if staging.waiting >= _FLUSH:
                         staging.flush()
             finally:
@@ -144,13 +143,16 @@ class RemoteObjects:
             room -= sizes[name]
         return [*portions, pack] if pack else portions
 
-    def _receive(self, names: list[str], sizes: Mapping[str, int], staging: Staging) -> list[_Arrived]:
+    def _receive(
+        self, names: list[str], sizes: Mapping[str, int], staging: Staging, advance: progress.Advance
+    ) -> list[_Arrived]:
         if len(names) == 1 or not isinstance(self.store, ManyAtOnce):
-            return [self._download(name, sizes[name], staging) for name in names]
+            return [self._download(name, sizes[name], staging, advance) for name in names]
         by_key = {self.key(name): name for name in names}
         found = {
             by_key[key]: self._take(by_key[key], body, staging) for key, body in self.store.read_many(list(by_key))
         }
+        advance(sum(max(0, sizes[name]) for name in names))
         return [found.get(name, _Arrived(name, None, None)) for name in names]
 
     def _take(self, name: str, body: bytes, staging: Staging) -> _Arrived:
@@ -163,14 +165,15 @@ class RemoteObjects:
             os.close(descriptor)
         return self._judged(name, aside, new_md5(body, usedforsecurity=False).hexdigest(), len(body))
 
-    def _download(self, name: str, size: int, staging: Staging) -> _Arrived:
+    def _download(self, name: str, size: int, staging: Staging, advance: progress.Advance) -> _Arrived:
         """One object, by a stream; a small one in one go."""
         try:
             with self.store.open(self.key(name)) as source:
                 begin = source.read(size + 1) if 0 <= size < SMALL else b""
-                if len(begin) == size:
-                    return self._take(name, begin, staging)
-                return self._stream(name, _bounded(source, size, begin), staging)
+                if len(begin) != size:
+                    return self._stream(name, _bounded(source, size, begin), staging, advance)
+                advance(size)
+                return self._take(name, begin, staging)
         except NotFound:
             return _Arrived(name, None, None)
 
