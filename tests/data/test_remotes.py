@@ -347,3 +347,20 @@ def test_outputs_of_pipelines(root: Path, madang: Tool, dvc: Tool) -> None:
     assert good(madang(root, "fetch", "--max-size", "3")).out == "Everything is up to date.\n"
     assert good(madang(root, "fetch", "one")).out == "1 file fetched\n"
     assert madang(root, "fetch", "three").code == 1
+
+
+def test_a_remote_in_another_one(root: Path, madang: Tool, dvc: Tool) -> None:
+    """A url remote://NAME/path is a path below that remote, with its options; a circle is told."""
+    with WebServer() as server:
+        good(madang(root, "remote", "add", "base", f"{server.address}/top"))
+        good(madang(root, "remote", "modify", "base", "method", "PUT"))
+        good(madang(root, "remote", "add", "-d", "part", "remote://base/some/where"))
+        make(root, {"s": b"s"})
+        good(madang(root, "add", "s"))
+        good(madang(root, "push"))
+        assert list(server.files) == ["/top/some/where/files/md5/03/c7c0ace395d80182db07ae2c30f034"]
+        assert json.loads(good(dvc(root, "status", "-c", "--json")).out) == {}
+        good(madang(root, "remote", "modify", "base", "url", "remote://part/x"))
+        circle = madang(root, "push")
+        assert circle.code == 1
+        assert "no other remote" in circle.err

@@ -128,6 +128,8 @@ def _allowed(section: str, values: Mapping[str, str], where: str) -> set[str] | 
     name = scheme[1].lower() if scheme else ""
     if name == "file":
         name = ""
+    if name == "remote":
+        return None  # a path in another remote, of whatever kind that is
     if name not in _BY_SCHEME:
         raise ConfigError(f"{where}: the remote {match[1]!r} has an unknown kind of address, {name}://.")
     return _BY_SCHEME[name]

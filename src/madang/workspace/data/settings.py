@@ -14,6 +14,7 @@ from madang.formats.dvc import config
 from madang.formats.dvc.config_keys import link_types
 
 LEVELS = ("system", "global", "project", "local")
+_REFERENCE = "remote://"
 DEFAULT_LINKS = ("reflink", "copy")
 
 
@@ -112,7 +113,19 @@ class Settings:
         if found is None:
             known = ", ".join(sorted(self.remotes())) or "none"
             raise ConfigError(f"The remote {wanted!r} does not exist.", hint=f"Remotes here: {known}.")
-        return found
+        return self._resolved(found, ())
+
+    def _resolved(self, remote: RemoteConfig, above: tuple[str, ...]) -> RemoteConfig:
+        """A remote as it is when its url is a path in another one, ``remote://NAME/path``: with that one's options."""
+        if not remote.url.startswith(_REFERENCE):
+            return remote
+        name, _, path = remote.url.removeprefix(_REFERENCE).partition("/")
+        base = self.remotes().get(name.lower())
+        if base is None or name.lower() in (*above, remote.name):
+            raise ConfigError(f"The remote {remote.name!r} refers to {name!r}, which is no other remote.")
+        whole = self._resolved(base, (*above, remote.name))
+        url = f"{whole.url.rstrip('/')}/{path.lstrip('/')}".rstrip("/")
+        return RemoteConfig(remote.name, url, {**whole.options, **remote.options})
 
     def holds(self, level: str, section: str) -> bool:
         """Whether one level has a section."""
