@@ -26,7 +26,8 @@ _CLOCKS = 2.0  # seconds by which the clocks of processes and files may differ
 
 @contextmanager
 def hold(repository: Repository, writes: Sequence[str] = (), wait: float = WAIT_SECONDS) -> Iterator[None]:
-    """Hold the repository while its data is changed, and its objects, so that nobody deletes one.
+    """Hold the repository while its data is changed, and its objects, so that nobody deletes one. What commands that
+    died left is cleared.
 
     ``writes`` are the absolute paths to be changed. Raises as `exclusive` and `using`.
     """
@@ -36,6 +37,9 @@ def hold(repository: Repository, writes: Sequence[str] = (), wait: float = WAIT_
         using(repository.cache.folder, wait),
         scratch(repository.private_dir),
     ):
+        left = os.path.join(repository.private_dir, STAGING)
+        if os.path.isdir(left):
+            clear_abandoned(left)
         yield
 
 
