@@ -58,8 +58,7 @@ class Data:
             CorruptData: bytes that do not belong there.
             Conflict: the project has other bytes under this key: two contents of one MD5.
         """
-        require(who, Permission.WRITE, project)
-        name = check_name(project, "project")
+        name = _admitted(who, Permission.WRITE, project)
         check = Check(check_place(key))
         kept = store_blob(self._blobs, self._scratch, pieces, check, size)
         made = DataObject(key, kept.digest, kept.size, _now(), who.name)
@@ -68,8 +67,7 @@ class Data:
 
     def put_many(self, who: Principal, project: str, objects: Sequence[tuple[str, bytes]]) -> int:
         """Store many small objects, all or none, with one wait for the disk; returns how many. Raises as `put`."""
-        require(who, Permission.WRITE, project)
-        name, now = check_name(project, "project"), _now()
+        name, now = _admitted(who, Permission.WRITE, project), _now()
         made: dict[str, DataObject] = {}
         bodies: dict[str, bytes] = {}
         for key, body in objects:
@@ -107,9 +105,9 @@ class Data:
 
     def sizes(self, who: Principal, project: str, keys: Sequence[str]) -> list[int | None]:
         """Bytes of each object in the order of the keys; None for one that the project lacks."""
-        require(who, Permission.READ, project)
+        name = _admitted(who, Permission.READ, project)
         _bounded(keys)
-        found = self._index.find(check_name(project, "project"), keys)
+        found = self._index.find(name, keys)
         return [found[key].size if key in found else None for key in keys]
 
     def open(self, who: Principal, project: str, key: str) -> tuple[BinaryIO, DataObject]:
@@ -126,8 +124,7 @@ class Data:
         return self._get(who, project, key)
 
     def _get(self, who: Principal, project: str, key: str) -> DataObject:
-        require(who, Permission.READ, project)
-        found = self._index.find(check_name(project, "project"), [key]).get(key)
+        found = self._index.find(_admitted(who, Permission.READ, project), [key]).get(key)
         if found is None:
             raise NotFound(f"Project {project!r} has no data object {key[:120]!r}.", hint="Push it from where it is.")
         return found
@@ -137,9 +134,9 @@ class Data:
 
         What the project lacks is left out.
         """
-        require(who, Permission.READ, project)
+        name = _admitted(who, Permission.READ, project)
         _bounded(keys)
-        found = self._index.find(check_name(project, "project"), keys)
+        found = self._index.find(name, keys)
         wanted: list[DataObject] = []
         size = 0
         for key in keys:
@@ -169,16 +166,23 @@ class Data:
         self, who: Principal, project: str, prefix: str = "", after: str = "", limit: int = 1000
     ) -> list[DataObject]:
         """Objects by key, those greater than ``after``; a full answer may have more behind it."""
-        require(who, Permission.READ, project)
+        name = _admitted(who, Permission.READ, project)
         if not 1 <= limit <= MAX_KEYS:
             raise InvalidInput(f"The limit is 1 to {MAX_KEYS}, not {limit}.")
-        return self._index.list(check_name(project, "project"), prefix, after, limit)
+        return self._index.list(name, prefix, after, limit)
 
     def delete(self, who: Principal, project: str, keys: Sequence[str]) -> None:
         """Take objects out of the project. Their bytes stay for whatever else holds them."""
-        require(who, Permission.ADMIN, project)
+        name = _admitted(who, Permission.ADMIN, project)
         _bounded(keys)
-        self._index.remove(check_name(project, "project"), keys)
+        self._index.remove(name, keys)
+
+
+def _admitted(who: Principal, needed: Permission, project: str) -> str:
+    """The project's one spelling, when the caller may do this in it. Raises as `require`."""
+    name = check_name(project, "project")
+    require(who, needed, name)
+    return name
 
 
 def _bounded(keys: Sequence[str]) -> None:
