@@ -303,6 +303,24 @@ def test_a_lock_is_changed_only_where_it_changed() -> None:
     assert lockfile.updated(written, "dvc.lock", {"new": new}) == written
 
 
+_ENTRY = st.builds(
+    lockfile.entry,
+    _TEXT.filter(bool),
+    st.lists(st.builds(lockfile.item, _TEXT, st.just(Content("f" * 32, 5))), max_size=2),
+    st.dictionaries(_TEXT, st.dictionaries(_TEXT, _VALUES, max_size=2), max_size=2),
+    st.just([]),
+)
+
+
+@given(st.dictionaries(_TEXT, _ENTRY, min_size=1, max_size=4), st.dictionaries(_TEXT, _ENTRY, min_size=1, max_size=2))
+def test_a_lock_written_by_lines_is_what_the_full_writer_writes(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Replacing the lines of some stages gives the very bytes of a complete round trip."""
+    text = yamltext.dump({"schema": "2.0", "stages": old})
+    document = yamltext.load_for_update(text, "dvc.lock")
+    document["stages"].update(new)
+    assert lockfile.updated(text, "dvc.lock", new) == yamltext.dump(document)
+
+
 @pytest.mark.parametrize(
     "text",
     [

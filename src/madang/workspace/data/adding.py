@@ -188,27 +188,42 @@ def take(repository: Repository, path: str, manner: Manner, meter: progress.Mete
 
 
 def _take_file(repository: Repository, path: str, meter: progress.Meter, *, relink: bool = True) -> Content:
-    cache = repository.cache
-    found = os.stat(path)
-    if not stat.S_ISREG(found.st_mode):
-        raise InvalidInput(f"{path} is neither a file nor a folder, so it cannot be tracked.")
-    key = key_of(found)
-    md5 = repository.state.files([key]).get((key.dev, key.ino))
-    if md5 is None or not _is_good(repository, md5):
-        taken: list[Hashed] = []
-        with cache.staging() as staging, meter(found.st_size, "B", f"adding {os.path.basename(path)}") as advance:
-            cache.store(staging, [path], advance, lambda _, hashed: taken.append(hashed))
-        key, md5 = taken[0].key, taken[0].md5
-        if taken[0].lasting:
-            repository.state.add_files([(key, md5)])
-    if relink:
-        links.relink_file(repository, path, md5, key)
-    return Content(md5, key.size, isexec=bool(found.st_mode & 0o111))
+    return take_files(repository, [path], Manner(relink=relink), meter)[path]
 
 
-def _is_good(repository: Repository, md5: str) -> bool:
-    found = repository.cache.look([md5])
-    return not found.missing and not repository.cache.verify(found.keys, lambda _: None)
+def take_files(
+    repository: Repository, paths: Sequence[str], manner: Manner, meter: progress.Meter
+) -> dict[str, Content]:
+    """Bring single files into the cache, all at once. The caller holds the repository. Raises as `add`."""
+    cache, state = repository.cache, repository.state
+    found = {path: os.stat(path) for path in paths}
+    odd = next((path for path, one in found.items() if not stat.S_ISREG(one.st_mode)), None)
+    if odd is not None:
+        raise InvalidInput(f"{odd} is neither a file nor a folder, so it cannot be tracked.")
+    keys = {path: key_of(one) for path, one in found.items()}
+    known = state.files(list(keys.values()))
+    md5s = {path: known.get((key.dev, key.ino)) for path, key in keys.items()}
+    there = cache.look({md5 for md5 in md5s.values() if md5 is not None})
+    lost = cache.verify(there.keys, lambda _: None).union(there.missing)
+    todo = [path for path, md5 in md5s.items() if md5 is None or md5 in lost]
+    rows: list[tuple[FileKey, str]] = []
+
+    def note(position: int, hashed: Hashed) -> None:
+        keys[todo[position]], md5s[todo[position]] = hashed.key, hashed.md5
+        if hashed.lasting:
+            rows.append((hashed.key, hashed.md5))
+
+    if todo:
+        label = f"adding {os.path.basename(todo[0])}" if len(todo) == 1 else "adding files"
+        with cache.staging() as staging, meter(sum(keys[one].size for one in todo), "B", label) as advance:
+            cache.store(staging, todo, advance, note)
+        state.add_files(rows)
+    if manner.relink:
+        for path, md5 in md5s.items():
+            links.relink_file(repository, path, str(md5), keys[path])
+    return {
+        path: Content(str(md5s[path]), keys[path].size, isexec=bool(one.st_mode & 0o111)) for path, one in found.items()
+    }
 
 
 def _take_folder(repository: Repository, path: str, meter: progress.Meter, *, relink: bool = True) -> Content:

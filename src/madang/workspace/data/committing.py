@@ -64,6 +64,7 @@ def commit(
     with hold(repository, [out.path for out in outs]), Staging(repository.private_dir) as aside:
         work = _Commit(repository, relink, meter, aside, done)
         work.hide([out for out in outs if out.entry.cache and is_local(out.path)])
+        work.take([out.path for out in outs if out.entry.cache and not out.is_legacy and os.path.isfile(out.path)])
         by_file: dict[str, list[Stage]] = {}
         for stage in whole.values():
             by_file.setdefault(stage.file, []).append(stage)
@@ -100,6 +101,12 @@ class _Commit:
         self._meter = meter
         self._aside = aside
         self._done = done
+        self._contents: dict[str, Content] = {}  # of cached files, by path
+        self._looked_at: dict[str, Content] = {}  # of what is not cached
+
+    def take(self, paths: Sequence[str]) -> None:
+        """Bring single files into the cache, all at once."""
+        self._contents = adding.take_files(self._repository, paths, Manner(relink=self._relink), self._meter)
 
     def hide(self, outs: Sequence[TrackedOut]) -> None:
         """Keep git away from cached data."""
@@ -157,6 +164,8 @@ class _Commit:
             present = current_content(place_of(self._repository, out), out.path, self._meter)
             if present is not None and present.md5 == out.md5:
                 return Recorded(entry.path, entry.md5, entry.size, entry.nfiles, entry.isexec, None)
+        if out.path in self._contents:
+            return self._contents[out.path]
         if entry.cache:
             return adding.take(self._repository, out.path, Manner(relink=self._relink), self._meter)
         return self._present(out.path)
@@ -176,10 +185,12 @@ class _Commit:
         return lockfile.item(dep.written, self._present(dep.path))
 
     def _present(self, path: str) -> Content:
-        content = current_content(self._repository, path, self._meter)
-        if content is None:
-            raise NotFound(f"{path} vanished while it was read.", hint="Repeat the command.")
-        return content
+        if path not in self._looked_at:
+            content = current_content(self._repository, path, self._meter)
+            if content is None:
+                raise NotFound(f"{path} vanished while it was read.", hint="Repeat the command.")
+            self._looked_at[path] = content
+        return self._looked_at[path]
 
     def _parameters(self, one: Parameters) -> dict[str, Any]:
         try:
