@@ -118,6 +118,10 @@ class WebObjects:
         told.append(f"{changed} {answer.headers.get('content-length', '')}".strip() if changed else None)
         return next((one for one in told if one), None)
 
+    def tags(self, prefix: str) -> dict[str, str]:
+        """See `list`: raises `Refused`."""
+        raise Refused(f"{self.name} cannot tell what lies there: HTTP has no listing.", hint="Ask for single objects.")
+
     def list(self, prefix: str = "") -> Iterator[ObjectStat]:
         """An HTTP server cannot be asked for this. Raises `Refused`."""
         raise Refused(f"{self.name} cannot tell what lies there: HTTP has no listing.", hint="Ask for single objects.")

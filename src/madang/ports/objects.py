@@ -119,6 +119,10 @@ class Tagged(Protocol):
         """The mark of an object; None when there is no object, or its server gives none."""
         ...
 
+    def tags(self, prefix: str) -> dict[str, str]:
+        """The mark of each object below a prefix, by key; objects without one are left out. Raises `Refused`."""
+        ...
+
 
 @runtime_checkable
 class Versioned(Protocol):

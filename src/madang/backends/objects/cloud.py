@@ -98,8 +98,16 @@ class CloudObjects:
             found = self._answered(key, lambda: obstore.head(self._store, self._checked(key)))
         except NotFound:
             return None
-        tag = found["e_tag"]
-        return tag.strip('"') if tag else None
+        return _bare(found["e_tag"])
+
+    def tags(self, prefix: str) -> dict[str, str]:
+        """See `Tagged.tags`."""
+        start = f"{self._checked(prefix)}/" if prefix else None
+        pages = self._answered(prefix, lambda: obstore.list(self._store, prefix=start, chunk_size=_LIST_PAGE))
+        found: dict[str, str] = {}
+        while (page := self._answered(prefix, lambda: next(pages, None))) is not None:
+            found.update({one["path"]: tag for one in page if (tag := _bare(one["e_tag"]))})
+        return found
 
     def list(self, prefix: str = "") -> Iterator[ObjectStat]:
         """See `Objects.list`."""
@@ -208,3 +216,8 @@ def _range(start: int, length: int | None) -> Any:
 def _short(error: Exception) -> str:
     text = str(error).strip().splitlines()
     return text[0][:200] if text else type(error).__name__
+
+
+def _bare(tag: str | None) -> str | None:
+    """An entity tag without its quotes."""
+    return tag.strip('"') if tag else None

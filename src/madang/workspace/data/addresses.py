@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ class Look:
 
     is_dir: bool
     files: Mapping[str, int]  # path below it ("" for a file itself) → bytes
-    tag: str | None = None  # of a file: what its server changes when the bytes change
+    tag: str | None = None  # what its server changes when the bytes change; of a folder all its tags, as dvc sums them
     is_exec: bool = False
 
     @property
@@ -174,7 +175,22 @@ class StoreAddress:
         files = dict(self._listed())
         if not files:
             raise NotFound(f"There is nothing at {self._url}.", hint="Check the address.")
-        return Look(True, files)
+        return Look(True, files, self._folder_tag(files))
+
+    def _folder_tag(self, files: Mapping[str, int]) -> str | None:
+        """The name of the listing that holds tags in place of MD5s; None when a file has none."""
+        if not isinstance(self._store, Tagged):
+            return None
+        try:
+            found = self._store.tags(self._key)
+        except Refused:
+            return None
+        cut = len(self._key) + 1 if self._key else 0
+        tags = {key[cut:]: tag for key, tag in found.items()}
+        if not files.keys() <= tags.keys():
+            return None
+        entries = [{"etag": tags[name], "relpath": name} for name in sorted(files)]
+        return listing.name_of_bytes(json.dumps(entries).encode())
 
     def _listed(self) -> Iterator[tuple[str, int]]:
         cut = len(self._key) + 1 if self._key else 0
@@ -236,8 +252,10 @@ def dep_entry(
     Without ``look`` nothing is said of its state. ``content`` is what was found there when it was read.
     """
     entry: dict[str, Any] = {}
-    if look is not None and look.tag is not None and not look.is_dir:
-        entry = {address.kind: look.tag, "size": look.size}
+    if look is not None and look.tag is not None:
+        entry = {tag_key(address, look): look.tag, "size": look.size}
+        if look.is_dir:
+            entry["nfiles"] = len(look.files)
     elif look is not None and content is not None:
         entry = {key: value for key, value in dvcfile.written(content).items() if key != "hash"}
         if look.is_exec:
@@ -247,6 +265,11 @@ def dep_entry(
     if options:
         entry["fs_config"] = dict(options)
     return entry
+
+
+def tag_key(address: Address, look: Look) -> str:
+    """Under which key a record holds the tag of what stands at an address."""
+    return "md5" if look.is_dir else address.kind
 
 
 def listed(

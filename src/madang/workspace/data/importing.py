@@ -12,7 +12,7 @@ from madang.errors import InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, imports
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import addresses, gitignores, opening, placing, progress
-from madang.workspace.data.addresses import OpenRemote, dep_entry, open_address
+from madang.workspace.data.addresses import OpenRemote, dep_entry, open_address, tag_key
 from madang.workspace.data.bringing import Bringer, access_of
 from madang.workspace.data.checkout import checkout
 from madang.workspace.data.locks import hold
@@ -288,7 +288,7 @@ def _newer_bytes(
     try:
         look = address.look()
         recorded = stage.outs[0].md5
-        if look.tag is not None and look.tag == source.get(address.kind) and (recorded or not how.download):
+        if look.tag is not None and look.tag == source.get(tag_key(address, look)) and (recorded or not how.download):
             return dict(source), None, False
         found: Content | None = None
         if how.download or look.tag is None:
