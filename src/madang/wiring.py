@@ -69,7 +69,8 @@ class Engine:
         from madang.services.data import Data
 
         scratch = os.path.join(self.store.store, "tmp")
-        return Data(self.records, self.records.data_objects, self.blobs, scratch)
+        threads = 16 if "://" in self._blobs else 1
+        return Data(self.records, self.records.data_objects, self.blobs, scratch, threads=threads)
 
     @cached_property
     def datasets(self) -> Datasets:

@@ -26,7 +26,6 @@ MAX_KEYS = 10_000  # of one question
 MAX_PACK = 32 << 20  # bytes of objects in one answer
 
 _FEW = 8
-_THREADS = 16
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -40,7 +39,9 @@ class Data:
     two projects hold rests once.
     """
 
-    def __init__(self, records: Records, index: DataObjects, blobs: Objects, scratch: str) -> None:
+    def __init__(self, records: Records, index: DataObjects, blobs: Objects, scratch: str, *, threads: int = 1) -> None:
+        """``threads`` is how many blobs of a pack are moved at once: many where each waits for a cloud."""
+        self._threads = threads
         self._records = records
         self._index = index
         self._blobs = blobs
@@ -153,13 +154,13 @@ class Data:
         return [(item.key, body) for item, body in zip(wanted, bodies, strict=True)]
 
     def _together(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """Do one thing to each, on several threads: where blobs lie in a cloud, each waits for a request."""
-        if len(items) < _FEW:
+        """Do one thing to each, on the threads that were granted."""
+        if self._threads < 2 or len(items) < _FEW:
             return [work(item) for item in items]
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a process that takes no packs needs none
 
         with self._lock:
-            self._pool = self._pool or ThreadPoolExecutor(_THREADS, "data")
+            self._pool = self._pool or ThreadPoolExecutor(self._threads, "data")
         return list(self._pool.map(work, items))
 
     def list(
