@@ -143,6 +143,40 @@ def test_ssh_by_the_program(ssh: SshServer, tmp_path: Path, monkeypatch: pytest.
             open_objects(wrong)
 
 
+def test_passwords_of_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password or passphrase, given or typed, is what ssh is told when it asks; it is on no command line."""
+    make = tmp_path / "bin" / "ssh"
+    make.parent.mkdir()
+    make.write_text(
+        '#!/bin/sh\necho "$*" >> "$0.log"\n'
+        '[ "$SSH_ASKPASS_REQUIRE" = force ] || { echo "no password" >&2; exit 255; }\n'
+        '"$SSH_ASKPASS" "continue connecting (yes/no)?" && exit 255\n'
+        '[ "$("$SSH_ASKPASS" "password:")" = "ge heim\'s" ] || { echo "Permission denied" >&2; exit 255; }\n'
+        f"exec {sftp_server()}\n"
+    )
+    make.chmod(0o755)
+    monkeypatch.setenv("PATH", str(make.parent), prepend=":")
+    asked: list[str] = []
+
+    def typed(prompt: str) -> str:
+        asked.append(prompt)
+        return "ge heim's"
+
+    url = f"ssh://me@host:22022{tmp_path}/store"
+    for options in ({"password": "ge heim's"}, {"passphrase": "ge heim's", "keyfile": "k"}, {"ask_password": "true"}):
+        store = open_objects(url, options, typed)
+        store.put("k", b"x")
+        assert store.read("k") == b"x"
+        store.close()
+    assert asked == ["Password for me@host"]
+    log = Path(f"{make}.log").read_text()
+    assert "heim" not in log
+    assert "-p 22022 -l me -s -- host sftp" in log
+    for wrong, said in (({"password": "other"}, "denied"), ({}, "no password")):
+        with pytest.raises(Unavailable, match=said):
+            open_objects(url, wrong, typed).stat("k")
+
+
 @pytest.fixture(scope="module")
 def azure() -> Iterator[str]:
     """Azure's emulator."""
