@@ -171,6 +171,31 @@ class Pipeline:
         except InvalidInput as error:
             raise self._wrong((*keys, key) if key else keys, error) from None
 
+    def used_values(self, name: str) -> dict[str, dict[str, Any]]:
+        """Values of files that a stage's templates name: file (relative to the folder of dvc.yaml) → key → value.
+
+        Mappings are left out. Errors as `stage`.
+        """
+        found = self._find(name)
+        if found is None:
+            raise NotFound(f"{self._where} has no stage {name!r}.")
+        group, turn = found
+        definition = self._definitions[group]
+        context = self.context
+        aliases = _aliases(definition, turn or {}, context)
+        inner = definition.get("do", definition)
+        if inner.get("vars"):
+            within = context.with_items(turn) if turn else context
+            wdir = templating.to_text(templating.resolve_text(inner.get("wdir") or "", within))
+            context = context.with_vars(inner["vars"], wdir, self._read, name)
+        used: dict[str, dict[str, Any]] = {}
+        for expression in templating.expressions({k: v for k, v in inner.items() if k not in ("vars", "matrix")}):
+            path = _without_alias(templating.parts_of(expression), aliases)
+            file = context.file_of(path) if path and path[0] not in (turn or {}) else ""
+            if file:
+                used.setdefault(file, {})[".".join(path)] = context.select(".".join(path))
+        return used
+
     def artifacts(self) -> dict[str, Any]:
         """What ``artifacts`` declares, resolved: id → path, type, desc, labels, meta."""
         return {
@@ -210,6 +235,41 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, Mapping):
         return [text for item in (*value, *value.values()) for text in _texts(item)]
     return [text for item in value for text in _texts(item)] if isinstance(value, list) else []
+
+
+def _aliases(
+    definition: Mapping[str, Any], turn: Mapping[str, Any], context: Context
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Where the values of one turn of a group come from: ``("item",)`` → the path of a value, when it has one."""
+    if not turn:
+        return {}
+    given: list[tuple[tuple[str, ...], Any, Any]] = [(("item",), definition.get("foreach"), turn["item"])]
+    if "matrix" in definition:
+        given = [(("item", axis), items, turn["item"][axis]) for axis, items in definition["matrix"].items()]
+    return {name: path for name, items, item in given if (path := _origin(items, item, turn.get("key"), context))}
+
+
+def _origin(items: Any, item: Any, key: Any, context: Context) -> tuple[str, ...]:
+    """The path of one of a group's values: of what an expression names, or of an expression in a list."""
+    source = templating.whole(items)
+    if source is not None:
+        values = context.select(source)
+        below = key if isinstance(values, Mapping) and key in values else None
+        if isinstance(values, list) and item in values:
+            below = values.index(item)
+        return () if below is None else (*templating.parts_of(source), str(below))
+    for one in items if isinstance(items, list) else ():
+        named = templating.whole(one)
+        if named is not None and context.select(named) == item:
+            return templating.parts_of(named)
+    return ()
+
+
+def _without_alias(path: tuple[str, ...], aliases: Mapping[tuple[str, ...], tuple[str, ...]]) -> tuple[str, ...]:
+    for name, origin in aliases.items():
+        if path[: len(name)] == name:
+            return (*origin, *path[len(name) :])
+    return path
 
 
 def _foreach(data: Any, context: Context) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -86,9 +86,15 @@ class Context:
     def select(self, expression: str) -> Any:
         """The value that an expression names. Raises `InvalidInput` when there is none."""
         value: Any = self.values
-        for part in _parts(expression):
+        for part in parts_of(expression):
             value = _below(value, part, expression)
         return value
+
+    def file_of(self, path: Sequence[str]) -> str:
+        """The loaded file that a value comes from; empty when none holds it, or it is a mapping."""
+        if isinstance(_found(self.values, path), Mapping):
+            return ""
+        return next((name for name, values in self._sources if name in self._files and _has(values, path)), "")
 
     def _merged(self, values: dict[str, Any], source: str) -> Context:
         taken = next((key for key in self._reserved if key in values), None)
@@ -163,8 +169,23 @@ def checked(value: Any, where: str) -> Any:
     )
 
 
+def _has(values: Mapping[str, Any], path: Sequence[str]) -> bool:
+    try:
+        _found(values, path)
+    except InvalidInput:
+        return False
+    return True
+
+
+def _found(values: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        values = _below(values, part, ".".join(path))
+    return values
+
+
 @lru_cache(maxsize=4096)
-def _parts(expression: str) -> tuple[str, ...]:
+def parts_of(expression: str) -> tuple[str, ...]:
+    """The keys and positions of an expression."""
     return tuple(part.strip() for part in expression.replace("[", ".").replace("]", "").split("."))
 
 
@@ -199,6 +220,25 @@ def _template(text: str) -> tuple[tuple[str, str | None], ...]:
 def has_expression(text: str) -> bool:
     """Whether a text names values."""
     return _NAMED.search(text) is not None
+
+
+def expressions(value: Any) -> Iterator[str]:
+    """The expressions in all texts of ``value``, the keys of mappings included. Raises `InvalidInput`."""
+    if isinstance(value, str):
+        yield from (expression for _, expression in _template(value) if expression is not None)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from expressions(key)
+            yield from expressions(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from expressions(item)
+
+
+def whole(value: Any) -> str | None:
+    """The expression that a text consists of; None when it is no text, or more stands in it."""
+    parts = _template(value) if isinstance(value, str) else ()
+    return parts[0][1] if len(parts) == 2 and not parts[0][0] and not parts[1][0] else None
 
 
 def check(value: Any) -> None:

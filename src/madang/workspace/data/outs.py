@@ -23,7 +23,7 @@ from madang.workspace.data.trees import FileTree, WorkTree
 
 __all__ = [
     "PIPELINE", "Chosen", "Stage", "Target", "TrackedOut", "check_supported", "chosen", "outs_of", "owner_of",
-    "read_file", "resolve", "stages", "tracked", "upstream",
+    "read_file", "resolve", "stages", "survey", "tracked", "upstream",
 ]  # fmt: skip
 
 _MANY = 100_000  # parsed records that are kept
@@ -104,15 +104,28 @@ def stages(repository: Repository, top: str | None = None, *, tree: FileTree | N
     Raises:
         InvalidInput: a file that cannot be read.
     """
+    return survey(repository, top, tree=tree)[0]
+
+
+def survey(
+    repository: Repository, top: str | None = None, *, tree: FileTree | None = None
+) -> tuple[list[Stage], list[PipelineFile]]:
+    """Every stage and every ``dvc.yaml``, which may say more than its stages. Arguments and errors as `stages`."""
     where = tree or WorkTree(repository)
     start = repository.relative(top).replace(os.sep, "/") if top else ""
     found: list[Stage] = []
+    pipelines: list[PipelineFile] = []
     known: set[str] = set()
     for path, body in _files(repository, where, "" if start == "." else start, known):
-        here = _stages_in(repository, where, path, body)
+        if _is_dvc_file(posixpath.basename(path)):
+            here = _stages_in(repository, where, path, body)
+        else:
+            pipelines.append(PipelineFile(repository, where, path, body))
+            here = list(pipelines[-1].stages())
         known.update(out.path for stage in here for out in stage.outs)
         found.extend(here)
-    return sorted(found, key=lambda stage: stage.file)
+    by_file = sorted(pipelines, key=lambda one: one.file)
+    return sorted(found, key=lambda stage: stage.file), by_file
 
 
 def tracked(repository: Repository, top: str | None = None, *, tree: FileTree | None = None) -> list[TrackedOut]:
