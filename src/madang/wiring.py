@@ -70,7 +70,8 @@ class Engine:
 
         scratch = os.path.join(self.store.store, "tmp")
         threads = 16 if "://" in self._blobs else 1
-        return Data(self.records, self.records.data_objects, self.blobs, scratch, threads=threads)
+        index, takes = self.records.data_objects, not self.records.is_index
+        return Data(self.records, index, self.blobs, scratch, threads=threads, takes=takes)
 
     @cached_property
     def datasets(self) -> Datasets:

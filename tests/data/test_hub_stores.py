@@ -13,10 +13,10 @@ from moto.server import ThreadedMotoServer
 
 from madang.config import HubConfig
 from madang.domain.access import local
-from madang.errors import CorruptData
+from madang.errors import CorruptData, Refused
 from madang.formats.hub_data import SMALL
 from madang.testing.postgres import empty_database, postgres_server
-from madang.wiring import Engine, open_hub
+from madang.wiring import Engine, open_hub, open_store
 
 ME = local("me")
 
@@ -80,3 +80,12 @@ def test_two_who_send_one_key_at_once(engine: Engine) -> None:
         sent = list(pool.map(lambda _: engine.data.put(ME, "p", key_of(body), [body]), range(16)))
     assert {item.digest for item in sent} == {sent[0].digest}
     assert len(engine.data.list(ME, "p")) == 1
+
+
+def test_a_workspace_takes_no_data(tmp_path: Path) -> None:
+    """Its records are an index that may be lost; what is pushed must not be."""
+    engine = open_store(store=str(tmp_path / "store"))
+    with pytest.raises(Refused, match="workspace"):
+        engine.data.put(ME, "p", key_of(b"x"), [b"x"])
+    assert engine.data.sizes(ME, "p", [key_of(b"x")]) == [None]
+    engine.close()

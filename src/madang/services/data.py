@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from madang.domain.access import Permission, Principal, require
 from madang.domain.versions import check_name
-from madang.errors import Conflict, InvalidInput, NotFound, TooLarge
+from madang.errors import Conflict, InvalidInput, NotFound, Refused, TooLarge
 from madang.formats.dvc.places import Check, check_place
 from madang.ports.data_objects import DataObject, DataObjects
 from madang.ports.objects import Objects
@@ -39,9 +39,23 @@ class Data:
     two projects hold rests once.
     """
 
-    def __init__(self, records: Records, index: DataObjects, blobs: Objects, scratch: str, *, threads: int = 1) -> None:
-        """``threads`` is how many blobs of a pack are moved at once: many where each waits for a cloud."""
+    def __init__(
+        self,
+        records: Records,
+        index: DataObjects,
+        blobs: Objects,
+        scratch: str,
+        *,
+        threads: int = 1,
+        takes: bool = True,
+    ) -> None:
+        """``threads`` is how many blobs of a pack are moved at once: many where each waits for a cloud.
+
+        Without ``takes`` nothing may be sent here: the records of a workspace may be lost and made anew, the index of
+        data objects could not be.
+        """
         self._threads = threads
+        self._takes = takes
         self._records = records
         self._index = index
         self._blobs = blobs
@@ -59,7 +73,7 @@ class Data:
             CorruptData: bytes that do not belong there.
             Conflict: the project has other bytes under this key: two contents of one MD5.
         """
-        name = _admitted(who, Permission.WRITE, project)
+        name = self._admitted(who, Permission.WRITE, project)
         check = Check(check_place(key))
         kept = store_blob(self._blobs, self._scratch, pieces, check, size)
         made = DataObject(key, kept.digest, kept.size, _now(), who.name)
@@ -68,7 +82,7 @@ class Data:
 
     def put_many(self, who: Principal, project: str, objects: Sequence[tuple[str, bytes]]) -> int:
         """Store many small objects, all or none, with one wait for the disk; returns how many. Raises as `put`."""
-        name, now = _admitted(who, Permission.WRITE, project), _now()
+        name, now = self._admitted(who, Permission.WRITE, project), _now()
         made: dict[str, DataObject] = {}
         bodies: dict[str, bytes] = {}
         for key, body in objects:
@@ -88,6 +102,17 @@ class Data:
         self._note(name, list(made.values()))
         return len(made)
 
+    def _admitted(self, who: Principal, needed: Permission, project: str) -> str:
+        """The project's one spelling, when the caller may do this in it. Raises as `require`; `Refused`."""
+        name = check_name(project, "project")
+        require(who, needed, name)
+        if needed > Permission.READ and not self._takes:
+            raise Refused(
+                "This is the page of a workspace, which keeps no data of others.",
+                hint="Push to a hub (`madang hub`), or to a folder.",
+            )
+        return name
+
     def _note(self, project: str, objects: Sequence[DataObject]) -> None:
         with self._records.transaction():
             others = self._index.add(project, objects)
@@ -106,7 +131,7 @@ class Data:
 
     def sizes(self, who: Principal, project: str, keys: Sequence[str]) -> list[int | None]:
         """Bytes of each object in the order of the keys; None for one that the project lacks."""
-        name = _admitted(who, Permission.READ, project)
+        name = self._admitted(who, Permission.READ, project)
         _bounded(keys)
         found = self._index.find(name, keys)
         return [found[key].size if key in found else None for key in keys]
@@ -125,7 +150,7 @@ class Data:
         return self._get(who, project, key)
 
     def _get(self, who: Principal, project: str, key: str) -> DataObject:
-        found = self._index.find(_admitted(who, Permission.READ, project), [key]).get(key)
+        found = self._index.find(self._admitted(who, Permission.READ, project), [key]).get(key)
         if found is None:
             raise NotFound(f"Project {project!r} has no data object {key[:120]!r}.", hint="Push it from where it is.")
         return found
@@ -135,7 +160,7 @@ class Data:
 
         What the project lacks is left out.
         """
-        name = _admitted(who, Permission.READ, project)
+        name = self._admitted(who, Permission.READ, project)
         _bounded(keys)
         found = self._index.find(name, keys)
         wanted: list[DataObject] = []
@@ -167,23 +192,16 @@ class Data:
         self, who: Principal, project: str, prefix: str = "", after: str = "", limit: int = 1000
     ) -> list[DataObject]:
         """Objects by key, those greater than ``after``; a full answer may have more behind it."""
-        name = _admitted(who, Permission.READ, project)
+        name = self._admitted(who, Permission.READ, project)
         if not 1 <= limit <= MAX_KEYS:
             raise InvalidInput(f"The limit is 1 to {MAX_KEYS}, not {limit}.")
         return self._index.list(name, prefix, after, limit)
 
     def delete(self, who: Principal, project: str, keys: Sequence[str]) -> None:
         """Take objects out of the project. Their bytes stay for whatever else holds them."""
-        name = _admitted(who, Permission.ADMIN, project)
+        name = self._admitted(who, Permission.ADMIN, project)
         _bounded(keys)
         self._index.remove(name, keys)
-
-
-def _admitted(who: Principal, needed: Permission, project: str) -> str:
-    """The project's one spelling, when the caller may do this in it. Raises as `require`."""
-    name = check_name(project, "project")
-    require(who, needed, name)
-    return name
 
 
 def _bounded(keys: Sequence[str]) -> None:

@@ -33,6 +33,11 @@ class SqlRecords:
         self.tokens = SqlTokens(database)
         self.settings = SqlSettings(database)
 
+    @property
+    def is_index(self) -> bool:
+        """Whether other files hold all of it, so that the database may be lost."""
+        return self._log is not None
+
     def transaction(self) -> AbstractContextManager[None]:
         """Everything this thread does in the block happens together or not at all."""
         return self._db.transaction()
