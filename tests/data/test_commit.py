@@ -59,6 +59,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "never ran": (write("pipe/nosuch", b"") , "commit -f never", "pipe"),
     "new lock": (drop("pipe/dvc.lock"), "commit -f prepare train callback", "pipe"),
     "not cached yet": (drop(".dvc/cache/files"), "commit s.csv d pipe/dvc.yaml:prepare", "."),
+    "ignored": (both(edited, write(".dvcignore", b"/d\n")), "commit -f d", "."),
     "unknown": (edited, "commit nosuch", "."),
 }  # fmt: skip
 

@@ -167,6 +167,12 @@ CASES: dict[str, tuple[Change, list[str], str]] = {
     "untracked, in a folder": (plainly(write("sub/x", b"")), ["data status --untracked-files"], "sub"),
     "no lock": (plainly(drop("dvc.lock")), [*STATUS, "diff"], "."),
     "ignored": (plainly(write(".dvcignore", b"one\n")), ["data status --granular", "diff"], "."),
+    "ignored data": (plainly(write(".dvcignore", b"/added\n")), ["data status --granular", "diff", "diff v1 v2"], "."),
+    "unknown": (
+        first(plainly(both(write("d/x/y/z", b"z"), drop(".dvc/config"))), forgetful),
+        ["data status --granular", "data status"],
+        ".",
+    ),
     "remote": (
         first(plainly(write("d/more", b"m")), tool_adds("d")),
         ["data status --not-in-remote", "data status --not-in-remote --granular", "data status --not-in-remote -r r d"],

@@ -186,6 +186,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], str]] = {
     ),
     "checksum": (edit("got.dvc", "path: got", "path: other"), [""], "."),
     "ignored": (write(".dvcignore", b"/d/one\nraw/b\n"), [""], "."),
+    "ignored data": (write(".dvcignore", b"*.csv\n/d\n"), ["", "-q", "d"], "."),
     "ignored pipeline": (write(".dvcignore", b"pipe\n"), [""], "."),
     "subrepo": (both(write("nested/.dvc/config", b""), write("nested/x.dvc", b"outs: [{path: x}]\n")), [""], "."),
     "partial": (write("p.dvc", b"outs:\n- hash: md5\n  path: p\n"), ["", "p.dvc"], "."),

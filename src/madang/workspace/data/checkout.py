@@ -26,6 +26,7 @@ from madang.workspace.data.replacing import check_unchanged, hidden, unsaved
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.scan import rules_above, scan_tree
 from madang.workspace.data.state import SETTLED_NS, FileKey, key_of, settled
+from madang.workspace.data.visible import Visibility
 
 
 @dataclass(slots=True)
@@ -76,6 +77,9 @@ def checkout(
     wanted = [target for target in targets if target.out.md5 is not None and target.out.entry.cache]
     for target in wanted:
         check_supported(target.out)
+    visible = Visibility(repository)
+    for target in wanted:
+        visible.check(target.out.path)
     report = Report()
     with hold(repository, [target.out.path for target in wanted]):
         planned = (_plan(place_of(repository, target.out), target, report, meter) for target in wanted)

@@ -21,6 +21,7 @@ from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import Chosen
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.stages import Dependency, Parameters, Stage, TrackedOut, is_local
+from madang.workspace.data.visible import Visibility
 
 Ask = Callable[[str], bool]
 """Puts a question to the user. Returns whether the answer is yes."""
@@ -61,6 +62,9 @@ def commit(
     whole = {(one.stage.file, one.stage.name): one.stage for one in chosen if not _is_inside(one)}
     outs = [out for stage in whole.values() for out in stage.outs]
     os.makedirs(repository.private_dir, exist_ok=True)
+    visible = Visibility(repository)
+    for out in outs:
+        visible.check(out.path)
     with hold(repository, [out.path for out in outs]), Staging(repository.private_dir) as aside:
         work = _Commit(repository, relink, meter, aside, done)
         work.hide([out for out in outs if out.entry.cache and is_local(out.path)])

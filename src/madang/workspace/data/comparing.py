@@ -15,7 +15,7 @@ from madang.workspace.data.legacy import LegacyPlace, place_of
 from madang.workspace.data.outs import Chosen, Target, check_supported
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.stages import Dependency, Parameters, Stage, TrackedOut, is_local
-from madang.workspace.data.trees import WorkTree
+from madang.workspace.data.visible import Visibility
 
 MODIFIED, DELETED, NEW, NOT_IN_CACHE, UPDATE = "modified", "deleted", "new", "not in cache", "update available"
 # dvc calls a file without a record modified; "new" is for values of parameters.
@@ -120,7 +120,7 @@ class _Look:
     def __init__(self, repository: Repository, meter: progress.Meter) -> None:
         self._repository = repository
         self._meter = meter
-        self._tree = WorkTree(repository)
+        self._visible = Visibility(repository)
         self._names: dict[tuple[str, bool], str | None] = {}
         self._values: dict[str, Any] = {}
 
@@ -173,6 +173,7 @@ class _Look:
         """The same whatever the cache holds."""
         if not is_local(out.path):
             return None
+        self._visible.check(out.path)
         if out.md5 is None:
             return MODIFIED if os.path.lexists(out.path) else DELETED
         name = self._name(out.path, is_legacy=out.is_legacy)

@@ -15,6 +15,7 @@ from madang.workspace.data.outs import Target, TrackedOut, check_supported
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.scan import rules_above, scan_tree
 from madang.workspace.data.stages import is_local
+from madang.workspace.data.visible import Visibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class Present(Snapshot):
         self, repository: Repository, targets: Iterable[Target], meter: progress.Meter = progress.silent
     ) -> None:
         self._meter = meter
+        self._visible = Visibility(repository)
         super().__init__(repository, targets)
 
     def entry(self, target: Target) -> Entry | None:
@@ -142,6 +144,7 @@ class Present(Snapshot):
         out = target.out
         if not os.path.lexists(out.path):
             return None
+        self._visible.check(out.path)
         path = self._repository.relative(out.path)
         if not os.path.isdir(out.path):
             if target.inside or not os.path.exists(out.path):
@@ -187,7 +190,10 @@ def _compare_files(old: Snapshot, new: Snapshot, path: str, found: Differences, 
         return
     after = new.files(path)
     if before is None or after is None:
-        found.unknown.extend((after or {}).values())
+        known = after or {}
+        found.unknown.extend(known.values())
+        folders = {name[:at] for name in known for at, sign in enumerate(name) if sign == "/" and at > len(path)}
+        found.unknown.extend(Entry(folder, None, True) for folder in folders)
         return
     for name in before.keys() | after.keys():
         _note(found, before.get(name), after.get(name))
