@@ -20,14 +20,13 @@ def start(folder: str, command: list[str]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    os.setpgid(0, 0)
-    from madang.cli.main import run
-
-    os.chdir(os.path.join(folder, "repo"))
     code = 70
     try:
+        from madang.cli.main import run
+
+        os.chdir(os.path.join(folder, "repo"))
         code = run(command)
-    except KeyboardInterrupt:  # it came after the command had ended
+    except KeyboardInterrupt:  # it came before the command had begun, or after it had ended
         code = 130
     finally:
         os._exit(code)

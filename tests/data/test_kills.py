@@ -86,6 +86,13 @@ def replaced(repo: Path, madang: Tool) -> None:
     assert madang(repo, "checkout", "--force").code == 0
 
 
+def sourced(repo: Path, madang: Tool) -> None:
+    """Data elsewhere that is imported, to a place where there is other data that is saved nowhere."""
+    make(repo.parent / "source", {name.removeprefix("d/"): body for name, body in DATA.items()})
+    added(repo, madang)
+    make(repo, {"e/mine": b"mine"})
+
+
 def damaged(repo: Path, madang: Tool) -> None:
     """Objects that are damaged or gone; the remote and the workspace have them."""
     added(repo, madang)
@@ -115,6 +122,8 @@ SCENARIOS = {
     "push": Scenario(["push"], added),
     "fetch": Scenario(["fetch"], pushed, is_clean=False),
     "pull": Scenario(["pull"], pushed),
+    "commit": Scenario(["commit", "--force", "d.dvc"], unsaved),
+    "import": Scenario(["import-url", "--force", "../source", "e"], sourced),
     "remove": Scenario(["remove", "--outs", "d.dvc"], unsaved, is_once=True),
     "move": Scenario(["move", "d", "e"], added, is_once=True),
     "undo": Scenario(["undo"], replaced, is_clean=False, is_once=True),
@@ -139,7 +148,7 @@ def test_stopped_at_any_moment(
     make(repo, DATA)
     scenario.prepare(repo, madang)
     before = tree(repo)
-    kept = {hashlib.md5(body).hexdigest() for path, body in before.items() if path.startswith("d/")}
+    kept = {hashlib.md5(body).hexdigest() for path, body in before.items() if path.startswith(("d/", "e/"))}
     count = int(pytestconfig.getoption("kills"))
     driver = Path(__file__).with_name("kill_driver.py")
     arguments = [str(template), str(runs), signal, str(count), str(len(name)), *scenario.command]
@@ -158,9 +167,9 @@ def test_stopped_at_any_moment(
         if not scenario.is_once or here != done:
             answer = madang(folder / "repo", *scenario.command)
             assert answer.code == 0, answer.err
+            assert not [path for path in folder.rglob(".incoming/*") if path.is_dir()]
         assert tree(folder / "repo") == done
         assert kept <= everything(folder / "repo"), "bytes are lost by the repetition"
-        assert not [path for path in folder.rglob(".incoming/*") if path.is_dir()]
         if scenario.is_clean:
             assert madang(folder / "repo", "status", "-q").code == 0
             assert dvc(folder / "repo", "status", "-q").code == 0
