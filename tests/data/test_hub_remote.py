@@ -21,8 +21,10 @@ from madang.client.http import HubClient
 from madang.config import HubConfig
 from madang.domain.access import Permission, local
 from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound, Unauthenticated
+from madang.formats.dvc.places import run_name
 from madang.ports.objects import ManyAtOnce
 from madang.wiring import Engine, open_hub
+from madang.workspace.data.run_cache import fetch_runs, push_runs
 
 MADANG = [sys.executable, "-c", "from madang.cli.main import run; import sys; sys.exit(run(sys.argv[1:]))"]
 ADMIN = local("admin")
@@ -262,7 +264,7 @@ def test_what_people_may(hub: Hub) -> None:
         store.close()
 
 
-def test_legacy_objects_and_run_cache_entries(hub: Hub) -> None:
+def test_legacy_objects_and_run_cache_entries(hub: Hub, tmp_path: Path) -> None:
     """Objects of dvc 2 are checked by their own hash, entries of the run cache by both of theirs."""
     store = hub.objects()
     text = b"a\r\nb\r\n"
@@ -275,6 +277,12 @@ def test_legacy_objects_and_run_cache_entries(hub: Hub) -> None:
     entry = b"cmd: cp f out\ndeps:\n- path: f\n  hash: md5\n  md5: b026324c6904b2a9cb4b88d6d61c81d1\n  size: 2\n"
     with pytest.raises(InvalidInput):
         store.put(f"runs/{'0' * 2}/{'0' * 64}/{'1' * 64}", entry)
+    name = run_name(entry)
+    make(tmp_path, {f"runs/{name[:2]}/{name}": entry, f"runs/ab/{'ab' * 32}/{'cd' * 32}": entry, "runs/else": b""})
+    assert push_runs(str(tmp_path), store, 2) == [f"runs/{name[:2]}/{name}"]
+    assert push_runs(str(tmp_path), store, 2) == []
+    assert fetch_runs(str(tmp_path / "other"), store, 2) == [f"runs/{name[:2]}/{name}"]
+    assert (tmp_path / "other" / "runs" / name[:2] / name).read_bytes() == entry
     store.close()
 
 
