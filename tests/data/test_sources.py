@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from hashlib import md5
 from pathlib import Path
 
 import pytest
@@ -218,3 +219,73 @@ def test_a_copy_is_brought_up_to_date(source: Path, tmp_path: Path, madang: Tool
     assert madang(tmp_path, "get", url, "gitfile", "-o", "3", "--rev", full).code == 0
     assert (tmp_path / "3").read_bytes() == b"g"
     assert madang(tmp_path, "get", url, "gitfile", "-o", "4").code == 1
+
+
+def test_inside_a_hook(source: Path, tmp_path: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git's variables of a hook in another repository do not lead reading astray."""
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert madang(tmp_path, "get", f"file://{source.parent}/bare.git", "gitfile", "--rev", "v1").code == 0
+    assert madang(tmp_path, "get", str(source), "gd", "--rev", "v1").code == 0
+    assert (tmp_path / "gd" / "1").read_bytes() == b"1"
+
+
+def test_repositories_in_folders(source: Path, tmp_path: Path, madang: Tool, dvc: Tool) -> None:
+    """Data repositories in folders of one Git repository are seen from its top, each with its own remote."""
+    mono = tmp_path / "mono"
+    for name in ("one", "two/deep"):
+        (mono / name).mkdir(parents=True)
+    git(mono, "init", "-q", "-b", "main")
+    make(mono, {"top": b"t", "one/data/a": b"a", "two/deep/file": b"f", "two/plain": b"p"})
+    for name, what in (("one", "data"), ("two/deep", "file")):
+        assert dvc(mono / name, "init", "-q", "--subdir").code == 0
+        assert dvc(mono / name, "add", "-q", what).code == 0
+        assert dvc(mono / name, "remote", "add", "-q", "-d", "r", str(tmp_path / "store" / name)).code == 0
+        assert dvc(mono / name, "push", "-q").code == 0
+    git(mono, "add", "-A")
+    git(mono, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "1")
+    for url in (f"file://{mono}", str(mono)):
+        for line in ([], ["-R"], ["one"], ["two", "-R", "--dvc-only"], ["one/data"]):
+            ours, theirs = madang(tmp_path, "list", url, *line), dvc(tmp_path, "list", url, *line)
+            assert ours.out.split() == theirs.out.split(), (url, line)
+    for path, body in (("one/data/a", b"a"), ("two/deep/file", b"f"), ("two/plain", b"p")):
+        assert madang(tmp_path, "get", f"file://{mono}", path, "-o", path.replace("/", "_")).code == 0
+        assert (tmp_path / path.replace("/", "_")).read_bytes() == body
+    assert madang(tmp_path, "get", f"file://{mono}", "one", "-o", "whole").code == 0
+    assert read(tmp_path / "whole") == {"data/a": b"a", ".gitignore": b"/data\n"}
+    assert madang(tmp_path, "get", str(mono / "two/deep"), "file", "-o", "f").code == 0
+
+
+def test_a_source_of_dvc_2(tmp_path: Path, madang: Tool) -> None:
+    """Data of a repository that dvc 2 wrote is found in its old places and recorded by its real MD5."""
+    old = tmp_path / "old"
+    old.mkdir()
+    git(old, "init", "-q", "-b", "main")
+    body, folded = b"a\r\nb\r\n", "dd8c6a395b5dd36c56d23275028f526c"
+    listing = f'[{{"md5": "{folded}", "relpath": "x"}}]'.encode()
+    name = md5(listing).hexdigest()
+    make(
+        old,
+        {
+            ".dvc/config": f"[core]\n    remote = r\n['remote \"r\"']\n    url = {tmp_path}/store\n".encode(),
+            "file.dvc": f"outs:\n- md5: {folded}\n  size: 6\n  path: file\n".encode(),
+            "data.dvc": f"outs:\n- md5: {name}.dir\n  size: 6\n  nfiles: 1\n  path: data\n".encode(),
+        },
+    )
+    make(tmp_path / "store", {f"{folded[:2]}/{folded[2:]}": body, f"{name[:2]}/{name[2:]}.dir": listing})
+    git(old, "add", "-A")
+    git(old, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "1")
+    assert madang(tmp_path, "get", f"file://{old}", "file").code == 0
+    assert madang(tmp_path, "get", f"file://{old}", "data").code == 0
+    assert (tmp_path / "file").read_bytes() == (tmp_path / "data" / "x").read_bytes() == body
+    assert madang(tmp_path, "list", f"file://{old}", "data").out == "x\n"
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    assert madang(ours, "init", "--no-scm", "-q").code == 0
+    assert madang(ours, "import", f"file://{old}", "data", "-q").code == 0
+    assert f"md5: {md5(body).hexdigest()}" not in (ours / "data.dvc").read_text()
+    assert read(ours / "data") == {"x": body}
+    assert madang(ours, "status").out.startswith("Data is up to date") or madang(ours, "status").code == 0

@@ -51,7 +51,8 @@ def list_(
         if is_tree:
             _show_tree(source, path, level, dvc_only, with_size, show_hash)
             return
-        found = list(listed(source, path, recursive=recursive, dvc_only=dvc_only, depth=level))
+        wanted = with_size or as_json
+        found = list(listed(source, path, recursive=recursive, dvc_only=dvc_only, depth=level, with_sizes=wanted))
     if as_json:
         output.data([_entry(one) for one in found])
         return

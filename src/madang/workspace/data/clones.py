@@ -27,7 +27,6 @@ _SAFE = (
     "core.hooksPath=/dev/null", "core.fsmonitor=false", "protocol.ext.allow=never", "submodule.recurse=false",
     "fetch.recurseSubmodules=false", "gc.auto=0", "maintenance.auto=false", "credential.interactive=auto",
 )  # fmt: skip
-_NOT_PASSED_ON = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
 _REFS = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/remotes/origin/HEAD")
 _FULL = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
 
@@ -124,7 +123,9 @@ def _fetch(folder: str, url: str, *refs: str, must: bool = True) -> bool:
 
 
 def _git(folder: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    environment = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED_ON}
+    environment = {
+        key: value for key, value in os.environ.items() if key not in git.NOT_PASSED_ON and key != "GIT_INDEX_FILE"
+    }
     environment["GIT_ALLOW_PROTOCOL"] = "file:git:http:https:ssh"
     if not sys.stdin.isatty():
         environment["GIT_TERMINAL_PROMPT"] = "0"

@@ -24,6 +24,7 @@ from madang.workspace.data.state import State
 from madang.workspace.data.trees import FileTree, TreeEntry
 
 _HIDDEN = {".git", ".hg", DVC_DIR}
+_MANY = 100_000  # folders that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ class Source:
         self._private_dir = private_dir
         self._make_tree, self._settings_of, self._lister = make_tree, settings_of, lister
         self._projects: dict[str, Project] = {}
+        self._folders: dict[tuple[str, str], dict[str, dict[str, str | None]]] = {}  # of tracked data, by folder
+        self._owners: dict[str, tuple[Project, str]] = {}  # what `project_of` found, by folder
         self._closing: list[Callable[[], None]] = []
 
     def __enter__(self) -> Source:
@@ -157,13 +160,20 @@ class Source:
 
     def project_of(self, path: str) -> tuple[Project, str]:
         """The innermost data repository around a path, and the path relative to its root."""
-        folder = path
+        if path in self._owners:
+            return self._owners[path]
+        above, _, name = path.rpartition("/")
         root = self.project("")
-        while folder:
-            if root.tree.exists(f"{folder}/{DVC_DIR}"):
-                return self.project(folder), path[len(folder) + 1 :]
-            folder = folder.rpartition("/")[0]
-        return root, path
+        if not path:
+            return root, ""
+        if root.tree.exists(f"{path}/{DVC_DIR}"):
+            found = (self.project(path), "")
+        else:
+            project, inner = self.project_of(above)
+            found = (project, f"{inner}/{name}" if inner else name)
+        if len(self._owners) < _MANY:
+            self._owners[path] = found
+        return found
 
     def node(self, path: str) -> Node | None:
         """What a path is; None when nothing is there.
@@ -215,6 +225,8 @@ class Source:
                 continue
             if entry.is_link and project.tree.read(path) is None:
                 continue  # a link to a folder, or to nothing
+            if entry.is_dir and project.tree.exists(f"{path}/{DVC_DIR}"):
+                continue  # a data repository of its own: it is looked at by its name
             found[name] = Node(prefix + name, entry.is_dir, entry.is_exec)
         for name in project.names_below(inner):
             path = f"{inner}/{name}" if inner else name
@@ -226,15 +238,13 @@ class Source:
         return [found[name] for name in sorted(found)]
 
     def _inside_children(self, project: Project, node: Node, out: TrackedOut, inside: str) -> list[Node]:
-        start = f"{inside}/" if inside else ""
-        found: dict[str, Node] = {}
-        for name, md5 in self.listing(project, out).items() if out.is_dir else ():
-            if not name.startswith(start):
-                continue
-            head, slash, _ = name[len(start) :].partition("/")
-            path = f"{node.path}/{head}"
-            found[head] = Node(path, bool(slash), out=out, md5=None if slash else md5)
-        return [found[name] for name in sorted(found)]
+        if not out.is_dir:
+            return []
+        key = (project.folder, out.path)
+        if key not in self._folders:
+            self._folders[key] = _by_folder(self.listing(project, out))
+        found = self._folders[key].get(inside, {})
+        return [Node(f"{node.path}/{name}", md5 is None, out=out, md5=md5) for name, md5 in sorted(found.items())]
 
     def files(self, node: Node) -> Iterator[Node]:
         """Every file that a node is or holds, folders of tracked data at one go. Raises as `node`."""
@@ -297,6 +307,21 @@ def is_record(node: Node) -> bool:
     """Whether a file only says something about data: it is not part of what is copied out of a repository."""
     name = node.name
     return node.out is None and (name.endswith(dvcfile.SUFFIX) or name in (PIPELINE, IGNORE_FILE))
+
+
+def _by_folder(files: Mapping[str, str]) -> dict[str, dict[str, str | None]]:
+    """Folder → name → MD5 of a file, None for a folder."""
+    found: dict[str, dict[str, str | None]] = {"": {}}
+    for path, md5 in files.items():
+        folder, _, name = path.rpartition("/")
+        while folder not in found:
+            found[folder] = {}
+            folder = folder.rpartition("/")[0]
+        found[path[: -len(name) - 1]][name] = md5
+    for folder in [folder for folder in found if folder]:
+        above, _, name = folder.rpartition("/")
+        found[above][name] = None
+    return found
 
 
 def checked(path: str) -> str:

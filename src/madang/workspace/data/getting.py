@@ -37,7 +37,13 @@ class Listed:
 
 
 def listed(
-    source: Source, path: str = "", *, recursive: bool = False, dvc_only: bool = False, depth: int | None = None
+    source: Source,
+    path: str = "",
+    *,
+    recursive: bool = False,
+    dvc_only: bool = False,
+    depth: int | None = None,
+    with_sizes: bool = True,
 ) -> Iterator[Listed]:
     """What a folder holds by name, or the file itself. ``recursive`` goes down, to ``depth`` levels, and shows files.
 
@@ -54,7 +60,7 @@ def listed(
     found = list(_below(source, top, recursive, dvc_only, depth))
     cut = len(top.path) + 1 if top.path else 0
     for node in sorted(found, key=lambda node: node.path[cut:]):
-        yield Listed(node, node.path[cut:], sizes.of(node))
+        yield Listed(node, node.path[cut:], sizes.of(node) if with_sizes else None)
 
 
 def shown_children(source: Source, folder: Node, *, dvc_only: bool) -> list[Node]:

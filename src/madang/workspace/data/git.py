@@ -11,6 +11,8 @@ from typing import NamedTuple
 from madang.errors import NotFound, StorageError
 
 _ARGUMENTS = 500  # paths given to one program
+NOT_PASSED_ON = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"))
+"""Variables by which git tells its hooks where they are."""
 
 
 def ignored(root: str, paths: Sequence[str]) -> set[str]:
@@ -60,6 +62,12 @@ def commit(root: str, revision: str) -> str | None:
         return None
     done = _run(root, "rev-parse", "--verify", "--quiet", revision + "^{commit}")
     return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
+def branch(root: str) -> str | None:
+    """The name of the branch that is checked out; None when a commit is."""
+    done = _run(root, "symbolic-ref", "-q", "HEAD")
+    return os.fsdecode(done.stdout).strip().removeprefix("refs/heads/") or None
 
 
 def path_of(root: str, name: str) -> str:
@@ -235,12 +243,18 @@ def _entries(body: bytes, digits: int) -> Iterator[tuple[str, GitEntry]]:
 
 def _start(root: str, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        ["git", "-C", root, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+        ["git", "-C", root, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env=_environment(),
+    )  # fmt: skip
 
 
 def _run(root: str, *arguments: str, literal: bool = True, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": str(int(literal))}
+    environment = {**_environment(), "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": str(int(literal))}
     return subprocess.run(
         ["git", "-C", root, *arguments], capture_output=True, check=False, env=environment, input=given
     )
+
+
+def _environment() -> dict[str, str]:
+    """What git is started with: the folder that is given decides, also inside a hook of another repository."""
+    return {key: value for key, value in os.environ.items() if key not in NOT_PASSED_ON}
