@@ -18,13 +18,13 @@ from tests.data.helpers import Tool, make, read
 from madang.formats.dvc import listing
 from madang.workspace.data.initializing import initialize
 
-DATA = {f"d/{number:02}": b"%d" % number * 600 for number in range(40)} | {
+DATA = {f"d/{number:02}": b"%d" % number * 600 for number in range(20)} | {
     "d/같은 것/a": b"same",
     "d/같은 것/b": b"same",
     "d/empty": b"",
-    "d/large": bytes(range(251)) * 9_000,
+    "d/large": bytes(range(251)) * 5_000,
 }
-CHANGED = {f"d/{number:02}": b"changed %d" % number for number in range(0, 40, 3)} | {"d/large": b"L" * 3_000_000}
+CHANGED = {f"d/{number:02}": b"changed %d" % number for number in range(0, 20, 3)} | {"d/large": b"L" * 1_200_000}
 CONFIG = "[core]\n    remote = r\n['remote \"r\"']\n    url = ../../store\n"
 
 
@@ -149,7 +149,8 @@ def test_stopped_at_any_moment(
     scenario.prepare(repo, madang)
     before = tree(repo)
     kept = {hashlib.md5(body).hexdigest() for path, body in before.items() if path.startswith(("d/", "e/"))}
-    count = int(pytestconfig.getoption("kills"))
+    kills = int(pytestconfig.getoption("kills"))
+    count = kills if signal == "KILL" else (kills + 1) // 2
     driver = Path(__file__).with_name("kill_driver.py")
     arguments = [str(template), str(runs), signal, str(count), str(len(name)), *scenario.command]
     ended = subprocess.run([sys.executable, str(driver), *arguments], capture_output=True, check=True, text=True).stdout
@@ -172,7 +173,8 @@ def test_stopped_at_any_moment(
         assert kept <= everything(folder / "repo"), "bytes are lost by the repetition"
         if scenario.is_clean:
             assert madang(folder / "repo", "status", "-q").code == 0
-            assert dvc(folder / "repo", "status", "-q").code == 0
+            if number % 4 == 0:
+                assert dvc(folder / "repo", "status", "-q").code == 0
 
 
 def tree(repo: Path) -> dict[str, bytes]:
