@@ -17,7 +17,7 @@ from madang.backends.objects.local import LocalObjects
 from madang.backends.objects.opening import open_objects
 from madang.durable import STAGING, Staging
 from madang.errors import AccessDenied, ConfigError, StorageError, Unavailable
-from madang.ports.objects import Objects
+from madang.ports.objects import Objects, TakesFiles
 from madang.testing.objects import ObjectsConformance, fail_in_batch
 
 
@@ -59,6 +59,20 @@ class TestLocal(ObjectsConformance):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with living:
             pass
+
+    def test_a_file_is_taken_without_a_copy(self, store: Objects, tmp_path: Path) -> None:
+        """It is renamed into place, over what was there; from another file system it is left alone."""
+        assert isinstance(store, TakesFiles)
+        for body in (b"one", b"another"):
+            (tmp_path / "file").write_bytes(body)
+            inode = (tmp_path / "file").stat().st_ino
+            assert store.take("a/b", str(tmp_path / "file"))
+            taken = tmp_path / "저장소 folder" / "store" / "a" / "b"
+            assert (taken.stat().st_ino, taken.stat().st_mode & 0o777) == (inode, 0o644)
+            assert store.read("a/b") == body
+            assert not (tmp_path / "file").exists()
+        with pytest.raises(StorageError):
+            store.take("c", str(tmp_path / "file"))
 
     def test_a_disk_that_refuses(self, tmp_path: Path) -> None:
         """A root that is a file is a storage error that names it, not a crash."""
@@ -118,7 +132,8 @@ class TestS3(ObjectsConformance):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "instead"), [("webdav", "Mount"), ("hdfs", "Mount"), ("oss", "s3://"), ("gdrive", "Mount"), ("x", "s3://")]
+    ("scheme", "instead"),
+    [("webdav", "Mount"), ("hdfs", "Mount"), ("oss", "s3://"), ("gdrive", "Mount"), ("x", "s3://")],
 )
 def test_schemes_that_are_not_spoken_are_refused_by_name(scheme: str, instead: str) -> None:
     """The refusal names the scheme and says what can be used instead."""

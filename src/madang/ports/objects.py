@@ -125,6 +125,18 @@ class Tagged(Protocol):
 
 
 @runtime_checkable
+class TakesFiles(Protocol):
+    """What a store may offer besides: a finished file becomes an object without a copy."""
+
+    def take(self, key: str, path: str) -> bool:
+        """Store a file that nobody needs any more, durably, replacing an object that is there.
+
+        False when this store cannot without a copy; the file is there then. After True it is gone.
+        """
+        ...
+
+
+@runtime_checkable
 class Versioned(Protocol):
     """What a store may offer besides: older versions of an object."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from madang.domain.events import BlobRef
 from madang.errors import CorruptData, InvalidInput, StorageError, TooLarge
-from madang.ports.objects import Objects
+from madang.ports.objects import Objects, TakesFiles
 
 
 class Check(Protocol):
@@ -69,14 +70,23 @@ def store_blob(
 
     try:
         os.makedirs(scratch, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=scratch, prefix="blob-") as file:
-            name, count = _take(file, pieces, check, size)
-            file.flush()
+        descriptor, path = tempfile.mkstemp(dir=scratch, prefix="blob-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                name, count = _take(file, pieces, check, size)
             if blobs.stat(blob_key(name)) is None:  # of two who race both store the same bytes
-                blobs.put(blob_key(name), Path(file.name))
+                _keep(blobs, blob_key(name), path)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
     except OSError as error:
         raise StorageError(f"Cannot store a blob in {scratch}: {error.strerror}.") from error
     return BlobRef(name, count)
+
+
+def _keep(blobs: Objects, key: str, path: str) -> None:
+    if not isinstance(blobs, TakesFiles) or not blobs.take(key, path):
+        blobs.put(key, Path(path))
 
 
 def _take(file: Any, pieces: Iterable[bytes], check: Check | None, size: int | None) -> tuple[str, int]:
