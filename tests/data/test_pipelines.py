@@ -152,3 +152,26 @@ def test_what_git_ignores_holds_no_records(repo: Repository, root: Path, dvc: To
     (root / "kept" / "other.dvc").write_text("nothing\n")
     assert [repo.relative(out.path) for out in tracked(repo)] == ["a", "kept/b"]
     assert dvc(root, "status", "--json").code == madang(root, "status", "--json").code == 0
+
+
+def test_what_never_ran_is_told(root: Path, dvc: Tool, madang: Tool, tmp_path: Path) -> None:
+    """Checkout and pull of an output without a record end as in dvc, and leave what is there as it is."""
+    text = b"stages:\n  a: {cmd: x, outs: [o]}\n  b: {cmd: x, outs: [n: {cache: false}]}\n"
+    make(root, {"dvc.yaml": text, "s": b"s"})
+    assert dvc(root, "remote", "add", "-d", "r", str(tmp_path / "store")).code == 0
+    assert dvc(root, "add", "s").code == 0
+    for line in ("push", "checkout", "checkout a", "checkout b", "checkout --allow-missing", "pull", "pull s", "fetch"):
+        assert madang(root, *line.split()).code == dvc(root, *line.split()).code, line
+    (root / "o").write_bytes(b"mine")
+    for line in ("checkout", "pull"):
+        assert madang(root, line).code == dvc(root, line).code
+    assert (root / "o").read_bytes() == b"mine"
+
+
+def test_a_hidden_path_is_not_added(root: Path, dvc: Tool, madang: Tool) -> None:
+    """What .dvcignore hides is refused by name, as its folder would look empty."""
+    make(root, {"n/a": b"a", "d/n": b"b", ".dvcignore": b"/n\nd/n\n"})
+    for name in ("n", "n/a", "d/n"):
+        assert madang(root, "add", name).code == dvc(root, "add", name).code == 1
+        assert not (root / f"{name}.dvc").exists()
+    assert ".dvcignore:1:/n" in madang(root, "add", "n").err

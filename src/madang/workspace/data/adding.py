@@ -21,6 +21,7 @@ from madang.workspace.data.reading import Hashed
 from madang.workspace.data.repository import DVC_DIR, Repository
 from madang.workspace.data.scan import rules_above, scan_tree
 from madang.workspace.data.state import FileKey, key_of
+from madang.workspace.data.visible import Visibility
 
 
 @dataclass(slots=True)
@@ -74,6 +75,9 @@ def add(
     """
     wanted = list(dict.fromkeys(_checked(repository, path) for path in paths))
     _check_apart(wanted)
+    visible = Visibility(repository)
+    for path in wanted:
+        visible.check(path)
     os.makedirs(repository.private_dir, exist_ok=True)
     with hold(repository, wanted), Staging(repository.private_dir) as aside:
         done = _Work(repository, wanted, aside, manner or Manner())

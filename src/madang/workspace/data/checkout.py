@@ -53,6 +53,7 @@ class Report:
     modified: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # tracked paths that could not be restored in full
+    unrecorded: list[str] = field(default_factory=list)  # outputs of stages that never ran: left as they are
     damaged: list[str] = field(default_factory=list)  # objects that were not what they should be, set aside
     kept: str | None = None  # folder that holds what --force replaced
 
@@ -74,13 +75,15 @@ def checkout(
         CorruptData: the listing of a folder is damaged; that folder was not touched.
         Conflict: another command holds the repository.
     """
-    wanted = [target for target in targets if target.out.md5 is not None and target.out.entry.cache]
+    cached = [target for target in targets if target.out.entry.cache]
+    wanted = [target for target in cached if target.out.md5 is not None]
     for target in wanted:
         check_supported(target.out)
     visible = Visibility(repository)
     for target in wanted:
         visible.check(target.out.path)
-    report = Report()
+    none = [one.out.path for one in cached if one.out.md5 is None and one.out.source is None]
+    report = Report(unrecorded=none)
     with hold(repository, [target.out.path for target in wanted]):
         planned = (_plan(place_of(repository, target.out), target, report, meter) for target in wanted)
         plans = [plan for plan in planned if plan is not None]
@@ -358,8 +361,15 @@ def raise_if_incomplete(report: Report, root: str) -> None:
     """Turn what a checkout could not restore into an error.
 
     Raises:
-        NotFound: objects that are not in the cache. CorruptData: objects that were damaged.
+        NotFound: objects that are not in the cache, outputs of which nothing is recorded. CorruptData: objects that
+            were damaged.
     """
+    if not report.missing and report.unrecorded:
+        names = ", ".join(os.path.relpath(path, root) for path in report.unrecorded)
+        raise NotFound(
+            f"{names}: nothing is recorded yet, so nothing can be restored.",
+            hint="Run the stage, or madang commit what is there; --allow-missing passes over it.",
+        )
     if not report.missing:
         return
     names = ", ".join(os.path.relpath(path, root) for path in report.missing)

@@ -36,7 +36,7 @@ class Visibility:
             answer = ask(self._repository, path)
             which = answer.rules[-1] if answer.rules else "a rule for a folder above it"
             raise InvalidInput(
-                f"The tracked path {path} is ignored by {which}.", hint="Change the rule, or stop tracking the path."
+                f"{path} is ignored by {which}, so it cannot be tracked.", hint="Change the rule, or stop tracking it."
             )
 
     def _in(self, folder: str) -> Ignore | None:
