@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections import Counter
@@ -174,6 +175,28 @@ def test_a_record_that_lies(workspace: Path, capsys: pytest.CaptureFixture[str])
         engine.records.runs.put(stored)
     engine.close()
     assert checked(capsys, workspace)[0] == {"record": 1}
+
+
+def test_data_of_a_hub(hub: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An object of a data remote whose blob is gone, or has another MD5 than its key, is found, in every project."""
+    engine = open_hub(HubConfig(store=str(hub)))
+    keys = {}
+    for body, project in ((b"one", "프로젝트"), (b"two", "data alone"), (b"three", "data alone")):
+        name = hashlib.md5(body).hexdigest()
+        keys[body] = f"files/md5/{name[:2]}/{name[2:]}"
+        engine.data.put(WHO, project, keys[body], [body])
+    engine.close()
+    problems, found = checked(capsys, hub, "--read-data")
+    assert not problems
+    assert found["data_objects"] == 3
+    statement(f"UPDATE data_objects SET key = '{keys[b'one'][:-1]}x' WHERE key = '{keys[b'one']}'")(hub)
+    other = f"{keys[b'three'][:-1]}{(int(keys[b'three'][-1], 16) + 1) % 16:x}"
+    statement(f"UPDATE data_objects SET key = '{other}' WHERE key = '{keys[b'three']}'")(hub)
+    blob = next(path for path in (hub / "blobs").glob("*/*") if path.read_bytes() == b"two")
+    blob.unlink()
+    problems, found = checked(capsys, hub, "--read-data")
+    assert problems == {"data": 3}
+    assert any(problem["name"] == f"data alone/{keys[b'two']}" for problem in found["problems"])
 
 
 def test_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,12 +36,13 @@ def check_store(folder: str, database: str, blobs: str, part: str, *, quiet: boo
     else:
         engine = open_hub(HubConfig(store=folder, database=database, blobs=blobs))
     try:
-        check = StoreCheck(engine.records, engine.blobs, LocalSegments(folder) if is_workspace else None)
+        files = LocalSegments(folder) if is_workspace else None
+        check = StoreCheck(engine.records, engine.blobs, files, engine.records.data_objects)
         faults = list(check.check(share_of(part) if part else None))
     finally:
         engine.close()
     counts = {"blobs": check.blobs, "bytes_read": check.read, "versions": check.versions}
-    counts |= {"runs": check.runs, "segments": check.segments}
+    counts |= {"runs": check.runs, "segments": check.segments, "data_objects": check.data}
     if as_json:
         output.data({"ok": not faults, "problems": [asdict(fault) for fault in faults], **counts})
     elif not quiet:
@@ -51,7 +52,8 @@ def check_store(folder: str, database: str, blobs: str, part: str, *, quiet: boo
             click.echo(f"… and {len(faults) - _SHOWN} more; --json shows all.")
         click.echo(
             f"{check.blobs} blobs ({size(check.read)} read), {check.versions} versions, {check.runs} runs, "
-            f"{check.segments} segments: {len(faults) or 'no'} problem{'' if len(faults) == 1 else 's'}."
+            f"{check.segments} segments, {check.data} data objects: "
+            f"{len(faults) or 'no'} problem{'' if len(faults) == 1 else 's'}."
         )
     return 1 if faults else 0
 

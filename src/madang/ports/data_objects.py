@@ -33,6 +33,10 @@ class DataObjects(Protocol):
         """
         ...
 
+    def projects(self) -> Sequence[str]:
+        """The projects that have objects, by name."""
+        ...
+
     def list(self, project: str, prefix: str, after: str, limit: int) -> list[DataObject]:
         """Up to ``limit`` objects whose key begins with ``prefix`` and is greater than ``after``, by key."""
         ...

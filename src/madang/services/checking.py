@@ -13,9 +13,11 @@ from madang.domain.runs import RunRecord, record
 from madang.domain.values import value
 from madang.domain.versions import Entry
 from madang.errors import CorruptData, NotFound
+from madang.formats.dvc.places import Check, check_place, place_of
 from madang.formats.journal import Position, read_frames
 from madang.formats.manifest import manifest_digest
 from madang.formats.rows import decode
+from madang.ports.data_objects import DataObject, DataObjects
 from madang.ports.objects import Objects
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFiles
@@ -30,19 +32,24 @@ _PIECE = 64 << 20
 class Fault:
     """One thing in a store that is wrong."""
 
-    kind: str  # "blob", "stray", "segment", "record", "version"
-    name: str  # digest, key, "RUN/SEGMENT", run, or "PROJECT/NAME:vN"
+    kind: str  # "blob", "stray", "segment", "record", "version", "data"
+    name: str  # digest, key, "RUN/SEGMENT", run, "PROJECT/NAME:vN" or "PROJECT/KEY"
     detail: str
 
 
 class StoreCheck:
     """Looks at one store and changes nothing. ``files`` are a workspace's segments; a hub has none."""
 
-    def __init__(self, records: Records, blobs: Objects, files: SegmentFiles | None) -> None:
+    def __init__(
+        self, records: Records, blobs: Objects, files: SegmentFiles | None, data: DataObjects | None = None
+    ) -> None:
+        """``data`` are the objects of data remotes."""
         self._records = records
         self._blobs = blobs
         self._files = files
-        self.blobs = self.runs = self.segments = self.versions = 0  # looked at
+        self._data = data
+        self._keys: dict[str, list[tuple[str, DataObject]]] = {}  # hex of a blob → (project, object)
+        self.blobs = self.runs = self.segments = self.versions = self.data = 0  # looked at
         self.read = 0  # bytes of blobs that were read
 
     def check(self, chosen: Callable[[str], bool] | None = None) -> Iterator[Fault]:
@@ -52,9 +59,12 @@ class StoreCheck:
             StorageError, Unavailable: the store cannot be read at all.
         """
         sizes: dict[str, int] = {}
+        projects = [project.name for project in self._records.runs.projects()]
+        yield from self._note_data()
         yield from self._check_blobs(sizes, chosen)
-        for project in self._records.runs.projects():
-            yield from self._check_versions(project.name, sizes)
+        yield from self._check_data(sizes)
+        for project in projects:
+            yield from self._check_versions(project, sizes)
         for stored in self._stored():
             self.runs += 1
             yield from self._check_run(stored, sizes)
@@ -71,6 +81,32 @@ class StoreCheck:
             if not cursor:
                 return
 
+    def _note_data(self) -> Iterator[Fault]:
+        for project, one in self._data_objects():
+            self.data += 1
+            if place_of(one.key) is None:
+                yield Fault("data", f"{project}/{one.key}", "is no key of an object")
+            else:
+                self._keys.setdefault(one.digest.removeprefix("blake3:"), []).append((project, one))
+
+    def _data_objects(self) -> Iterator[tuple[str, DataObject]]:
+        if self._data is None:
+            return
+        for project in self._data.projects():
+            after = ""
+            while page := self._data.list(project, "", after, _PAGE):
+                yield from ((project, one) for one in page)
+                after = page[-1].key
+
+    def _check_data(self, sizes: dict[str, int]) -> Iterator[Fault]:
+        for name, known in self._keys.items():
+            for project, one in known:
+                if sizes.get(name) != one.size:
+                    have = f"{sizes[name]} bytes" if name in sizes else "nothing"
+                    yield Fault(
+                        "data", f"{project}/{one.key}", f"needs {one.size} bytes of {one.digest}, there is {have}"
+                    )
+
     def _check_blobs(self, sizes: dict[str, int], chosen: Callable[[str], bool] | None) -> Iterator[Fault]:
         for found in self._blobs.list():
             name = found.key.replace("/", "", 1)
@@ -84,14 +120,22 @@ class StoreCheck:
 
     def _read_blob(self, name: str, size: int) -> Iterator[Fault]:
         digest, count = blake3(), 0
+        checks = [(f"{project}/{one.key}", Check(check_place(one.key))) for project, one in self._keys.get(name, ())]
         try:
             with self._blobs.open(blob_key(name)) as file:
                 while chunk := file.read(_CHUNK):
                     digest.update(chunk)
+                    for _, check in checks:
+                        check.update(chunk)
                     count += len(chunk)
         except NotFound:
             return  # it went away meanwhile
         self.read += count
+        for label, check in checks:
+            try:
+                check.finish()
+            except CorruptData as error:
+                yield Fault("data", label, error.message)
         if digest.hexdigest() != name:
             yield Fault("blob", f"blake3:{name}", f"its {count} bytes have the digest blake3:{digest.hexdigest()}")
 

@@ -54,3 +54,5 @@ class DataObjectsConformance:
         index.remove(P, [*seen, "files/md5/00/none"])
         assert index.list(P, "files/md5/0", "", 10) == []
         assert len(index.list(P, "", "", 1000)) == 600 - len(seen)
+        assert P in index.projects()
+        assert "of nobody" not in index.projects()

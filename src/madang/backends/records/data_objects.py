@@ -51,6 +51,10 @@ class SqlDataObjects:
             )
         return []
 
+    def projects(self) -> Sequence[str]:
+        """Projects by name."""
+        return [str(row[0]) for row in self._db.rows("data_projects")]
+
     def list(self, project: str, prefix: str, after: str, limit: int) -> list[DataObject]:
         """Objects by key."""
         rows = self._db.rows(

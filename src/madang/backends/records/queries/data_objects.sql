@@ -13,3 +13,6 @@ WHERE project = :project AND key > :after AND key >= :first AND key < :last ORDE
 
 -- name: remove_data_objects
 DELETE FROM data_objects WHERE project = :project AND key = ANY(:keys);
+
+-- name: data_projects
+SELECT DISTINCT project FROM data_objects ORDER BY project;
