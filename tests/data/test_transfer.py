@@ -139,6 +139,27 @@ def test_wrong_bytes_in_the_cache_are_not_sent(tracked_repo: Repository) -> None
     assert not path.exists()
 
 
+def test_a_damaged_listing_holds_nothing_up(tracked_repo: Repository) -> None:
+    """In the cache: the rest is sent, with the files that the remote's listing names; a fetch brings it again."""
+    listing = next(out.md5 for out in tracked(tracked_repo) if out.is_dir) or ""
+    store = Counting()
+    send(tracked_repo, store)
+    for key in ("s", "74b87337454200d4d33f80c4663dc5e5"):
+        name = next(out.md5 for out in tracked(tracked_repo) if not out.is_dir) if key == "s" else key
+        store.delete(layout.key_of(name or ""))
+    path = Path(tracked_repo.cache.path(listing))
+    path.chmod(0o644)
+    path.write_bytes(b"[]")
+    moved = send(tracked_repo, store)
+    assert (moved.files, moved.missing, moved.damaged) == (2, [], [])
+    assert receive(tracked_repo, store).files == 1
+    assert send(tracked_repo, store).files == 0
+    path.unlink()
+    store.delete(layout.key_of(listing))
+    assert send(tracked_repo, store).missing == [listing]
+    assert receive(tracked_repo, store, "d").missing == [listing]
+
+
 def test_a_remote_that_stops_half_way(tracked_repo: Repository) -> None:
     """A push goes on where it was stopped, and never leaves a listing without its files."""
     for count in range(5):

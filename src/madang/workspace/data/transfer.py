@@ -58,7 +58,7 @@ class Wanted:
 
     files: set[str] = field(default_factory=set)
     listings: set[str] = field(default_factory=set)
-    lost: list[str] = field(default_factory=list)  # listings that the cache lacks
+    lost: list[str] = field(default_factory=list)  # listings that the cache lacks, or has in no usable state
 
 
 def jobs_of(repository: Repository, targets: Iterable[Target], name: str | None, *, pushing: bool = False) -> list[Job]:
@@ -117,7 +117,7 @@ def wanted_of(cache: Cache, targets: Iterable[Target]) -> Wanted:
             continue
         try:
             files = cache.listing(name)
-        except NotFound:
+        except (NotFound, CorruptData):
             wanted.lost.append(name)
             continue
         wanted.listings.add(name)
@@ -156,7 +156,11 @@ def push(
 def _push_to(side: RemoteObjects, targets: Sequence[Target], moved: Moved, meter: progress.Meter) -> None:
     cache = side.cache
     wanted = wanted_of(cache, targets)
-    moved.missing.extend(wanted.lost)
+    for name in wanted.lost:  # what is in such a folder may be here all the same, and the remote may know it
+        inside = side.listing(name)
+        wanted.files.update(inside.values())
+        if not inside:
+            moved.missing.append(name)
     names = wanted.files | wanted.listings
     found = cache.look(names)
     there = side.sizes(names)
@@ -202,7 +206,9 @@ def fetch(
             try:
                 lists = {target.out.md5 for target in job.targets if target.out.md5 and target.out.is_dir}
                 _bring(side, lists, moved, meter)
-                _bring(side, wanted_of(cache, job.targets).files, moved, meter)
+                wanted = wanted_of(cache, job.targets)
+                moved.damaged.extend(name for name in wanted.lost if name not in moved.missing + moved.damaged)
+                _bring(side, wanted.files, moved, meter)
             finally:
                 side.store.close()
     return moved
