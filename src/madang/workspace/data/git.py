@@ -11,6 +11,7 @@ from typing import NamedTuple
 from madang.errors import NotFound, StorageError
 
 _ARGUMENTS = 500  # paths given to one program
+_SMALL, _KEPT = 1 << 16, 1 << 26  # bytes of objects that are kept, and of all of them
 NOT_PASSED_ON = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"))
 """Variables by which git tells its hooks where they are."""
 
@@ -186,6 +187,8 @@ class GitObjects:
         self._lock = threading.Lock()
         self._program: subprocess.Popen[bytes] | None = None
         self._trees: dict[str, dict[str, GitEntry]] = {}
+        self._small: dict[str, bytes] = {}  # by name: commits share most of their files
+        self._kept = 0  # bytes in it
 
     def read(self, name: str) -> bytes:
         """Bytes of an object, by its name or any expression of git without a line break.
@@ -193,6 +196,10 @@ class GitObjects:
         Raises:
             NotFound: git has no such object.
         """
+        found = self._small.get(name)
+        return self._ask(name) if found is None else found
+
+    def _ask(self, name: str) -> bytes:
         with self._lock:
             if self._program is None or self._program.poll() is not None:
                 self._program = _start(self.root, "cat-file", "--batch")
@@ -208,6 +215,12 @@ class GitObjects:
                 )
             body = answers.read(int(head[2]))
             answers.read(1)
+            if len(body) < _SMALL and head[0] == os.fsencode(name):
+                if self._kept > _KEPT:
+                    self._small.clear()
+                    self._kept = 0
+                self._small[name] = body
+                self._kept += len(body)
         return body
 
     def tree(self, name: str) -> dict[str, GitEntry]:
