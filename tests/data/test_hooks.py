@@ -57,6 +57,14 @@ def test_hooks_work_in_git(git: Path, tmp_path: Path, madang: Tool) -> None:
     assert any((tmp_path / "store").rglob("*/*/*/*"))
 
 
+def test_a_push_without_data(git: Path, tmp_path: Path, madang: Tool) -> None:
+    """A repository without tracked data needs no remote of data to be pushed by Git."""
+    assert madang(git, "install").code == 0
+    run_git(git, "commit", "-q", "-m", "1")
+    run_git(git, "init", "-q", "--bare", str(tmp_path / "origin.git"))
+    assert run_git(git, "push", str(tmp_path / "origin.git"), "HEAD:refs/heads/x").returncode == 0
+
+
 def test_hooks_of_others_stay(git: Path, madang: Tool, dvc: Tool) -> None:
     """A hook that is not ours is never replaced, and then no other is written either; dvc's driver stays."""
     hooks = git / ".git" / "hooks"

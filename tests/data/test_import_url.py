@@ -100,6 +100,8 @@ def test_paths(pair: tuple[Path, Path], tmp_path: Path, madang: Tool, dvc: Tool)
         both(pair, madang, dvc, "import-url", *line)
     for line in (["../../ext/nope", "x"], ["../../ext/f", "f"], ["../../ext/f", "no/x"], ["../../ext/f", "../../x"]):
         both(pair, madang, dvc, "import-url", *line, code=1)
+    both(pair, madang, dvc, "move", "sub/copy", "copied")
+    both(pair, madang, dvc, "move", "nd", "sub")
     make(tmp_path / "ext", {"f": b"changed\n", "d/c": b"3"})
     both(pair, madang, dvc, "update", "f.dvc", "out.dvc")
     assert read(pair[0] / "out") == {**FOLDER, "c": b"3"}

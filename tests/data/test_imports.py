@@ -70,6 +70,8 @@ def test_import(pair: tuple[Path, Path], other: Path, madang: Tool, dvc: Tool) -
     ):
         both(pair, madang, dvc, "import", "../src 원본", *line)
     assert read(pair[0] / "dd") == DATA
+    both(pair, madang, dvc, "move", "dd", "sub/moved")
+    both(pair, madang, dvc, "move", "od", "od2")
     both(pair, madang, dvc, "import", "../src 원본", "file.csv", code=1)
     both(pair, madang, dvc, "import", "../src 원본", "gd", "-o", "no/folder", code=1)
     both(pair, madang, dvc, "import", "../src 원본", "gd", "--rev", "nothing", "-o", "x", code=1)
@@ -193,3 +195,24 @@ def test_import_of_a_plain_git_repository(pair: tuple[Path, Path], tmp_path: Pat
     make(plain, {"a/new": b"uncommitted"})
     assert madang(pair[0], "import", "../plain", "a", "-o", "b").code == 0
     assert "new" not in read(pair[0] / "b")
+
+
+def test_one_source_that_does_not_answer(pair: tuple[Path, Path], other: Path, tmp_path: Path, madang: Tool) -> None:
+    """A pull goes on with everything else, says which source failed, and fails."""
+    ours = pair[0]
+    assert madang(ours, "import", "http://127.0.0.1:1/x.git", "f", "--no-exec").code == 0
+    assert madang(ours, "import", "../src 원본", "gd", "--no-exec").code == 0
+    assert madang(ours, "import", "../src 원본", "gitfile").code == 0
+    make(ours, {"own": b"own"})
+    assert madang(ours, "add", "own").code == 0
+    (ours / "own").unlink()
+    (ours / "gitfile").unlink()
+    assert madang(ours, "remote", "add", "-d", "st", str(tmp_path / "own store")).code == 0
+    assert madang(ours, "push").code == 0
+    answer = madang(ours, "pull")
+    assert answer.code == 1
+    assert "f: The Git repository" in answer.err
+    assert (ours / "own").read_bytes() == b"own"
+    assert (ours / "gitfile").read_bytes() == b"g"
+    assert read(ours / "gd")["s/2"] == b"2"
+    assert madang(ours, "pull", "--allow-missing").code == 0

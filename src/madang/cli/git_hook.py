@@ -76,6 +76,14 @@ def pre_push(args: tuple[str, ...]) -> int:
     Examples:
       madang git-hook pre-push
     """
+    from madang.workspace.data.outs import tracked
+    from madang.workspace.data.repository import find_root
+
+    if find_root(".") is None:
+        return 0
+    with repository() as repo:
+        if not tracked(repo):
+            return 0  # without data no remote is needed
     return _run("push")
 
 

@@ -10,6 +10,7 @@ from madang.cli import output
 from madang.cli.checkout import show
 from madang.cli.data_command import TransferCommand, files, meter, relative, repository
 from madang.cli.transferring import Asked, gathered, moved, transfer_options
+from madang.errors import NotFound
 
 if TYPE_CHECKING:
     from madang.workspace.data.checkout import Report
@@ -38,11 +39,11 @@ def pull(force: bool, allow_missing: bool, **given: Any) -> None:
     with repository() as repo:
         found = gathered(repo, asked)
         shown = meter(asked.quiet or asked.as_json)
-        here = found.here
+        here, problems = found.here, list[str]()
         with copies_on_the_way(repo, here):
             done = moved(repo, found, asked, pushing=False)
             if any(target.out.md5 is None and target.out.source is not None for target in here):
-                here = _completed(repo, here, asked)
+                here, problems = _completed(repo, here, asked)
             report = checkout(repo, here, force=force, command="pull --force", meter=shown)
         if asked.as_json:
             groups = {"added": report.added, "modified": report.modified, "deleted": report.deleted}
@@ -52,12 +53,16 @@ def pull(force: bool, allow_missing: bool, **given: Any) -> None:
             show(report, quiet=asked.quiet, as_json=False)
             if not asked.quiet:
                 click.echo(_summary(done.files, report))
+        for sentence in problems:
+            output.note(f"note: {sentence}")
+        if problems and not allow_missing:
+            raise NotFound(f"pull: {len(problems)} imports could not be brought.", hint="The notes above say why.")
         if not allow_missing:
             transfer.raise_if_incomplete(done, "pull")
             raise_if_incomplete(report, repo.root)
 
 
-def _completed(repo: Repository, here: list[Target], asked: Asked) -> list[Target]:
+def _completed(repo: Repository, here: list[Target], asked: Asked) -> tuple[list[Target], list[str]]:
     """Imports that were never downloaded have no record of their bytes: these are asked of the source."""
     from madang.wiring_data import open_remote
     from madang.workspace.data.from_sources import completed

@@ -84,9 +84,16 @@ def name_of(url: str) -> str:
 
 
 def open_address(
-    url: str, open_remote: OpenRemote, *, settings: Settings | None = None, options: Mapping[str, str] | None = None
+    url: str,
+    open_remote: OpenRemote,
+    *,
+    settings: Settings | None = None,
+    options: Mapping[str, str] | None = None,
+    to_track: bool = True,
 ) -> Address:
     """The data at a URL or path; ``remote://NAME/path`` lies in a configured remote.
+
+    ``to_track`` leaves out, or refuses, what tracked data may not hold: repositories, ``.dvcignore``.
 
     Raises:
         ConfigError: no such remote, or a kind of address that is not spoken. InvalidInput: an address of nothing.
@@ -98,12 +105,12 @@ def open_address(
             raise InvalidInput(f"{url}: there are no remotes outside a repository.", hint="Name the whole address.")
         remote = settings.remote(name)
         if "://" not in remote.url:
-            return LocalAddress(os.path.join(remote.url, rest))
+            return LocalAddress(os.path.join(remote.url, rest), to_track=to_track)
         url, given = f"{remote.url.rstrip('/')}/{rest}", {**remote.options, **given}
     if url.startswith("file://"):
         url = url.removeprefix("file://")
     if "://" not in url:
-        return LocalAddress(os.path.abspath(url))
+        return LocalAddress(os.path.abspath(url), to_track=to_track)
     return StoreAddress(url, given, open_remote)
 
 
@@ -112,12 +119,15 @@ class LocalAddress:
 
     kind = "md5"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, to_track: bool = True) -> None:
         self.path = path
+        self._to_track = to_track
 
     def look(self) -> Look:
         """See `Address.look`."""
         found = self._stat()
+        if stat.S_ISDIR(found.st_mode) and not self._to_track:
+            return Look(True, dict(_everything(self.path)))
         if stat.S_ISDIR(found.st_mode):
             tree = scan_tree(self.path, self.path, Ignore())
             return Look(True, {name: tree.key(index).size for index, name in enumerate(tree.paths)})
@@ -148,6 +158,19 @@ class LocalAddress:
             raise NotFound(f"There is nothing at {self.path}.", hint="Check the path.") from None
 
 
+def _everything(top: str) -> Iterator[tuple[str, int]]:
+    """All files below a folder; links to folders are not followed, links to nothing left out."""
+    for folder, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(folder, name)
+            try:
+                found = os.stat(path)
+            except OSError:
+                continue
+            if stat.S_ISREG(found.st_mode):
+                yield os.path.relpath(path, top).replace(os.sep, "/"), found.st_size
+
+
 class StoreAddress:
     """An object, or the objects below a prefix, of a store."""
 
@@ -160,7 +183,9 @@ class StoreAddress:
         path = path.rstrip("/")
         above, _, self._key = path.rpartition("/")
         if self._is_web:
-            if not self._key or "?" in path:
+            if "?" in path:
+                raise InvalidInput(f"{url} has a query.", hint="Fetch it with another program, then madang add it.")
+            if not self._key:
                 raise InvalidInput(f"{url} does not name a file.", hint="Write http://HOST/FOLDER/FILE.")
             self._key = unquote(self._key)
         self._url = url
@@ -280,7 +305,7 @@ def listed(
     Raises:
         NotFound: nothing is there.
     """
-    address = open_address(url, open_remote, settings=settings, options=options)
+    address = open_address(url, open_remote, settings=settings, options=options, to_track=False)
     try:
         look = address.look()
     finally:

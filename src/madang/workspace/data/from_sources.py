@@ -6,13 +6,25 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from madang.errors import CorruptData, Incompatible, NotAWorkspace, NotFound, Refused, Unavailable
+from madang.errors import (
+    AccessDenied,
+    ConfigError,
+    CorruptData,
+    Incompatible,
+    NotFound,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+)
 from madang.workspace.data import opening, progress
 from madang.workspace.data.addresses import OpenRemote, open_address
 from madang.workspace.data.bringing import Bringer
 from madang.workspace.data.legacy import place_of
 from madang.workspace.data.outs import Target
 from madang.workspace.data.repository import Repository
+
+_PROBLEMS = (NotFound, Unavailable, Incompatible, Refused, CorruptData, ConfigError, Unauthenticated, AccessDenied)
+"""What one source may lack while the others are asked."""
 
 
 @dataclass(slots=True)
@@ -33,12 +45,19 @@ def completed(
     *,
     jobs: int | None = None,
     meter: progress.Meter = progress.silent,
-) -> list[Target]:
+) -> tuple[list[Target], list[str]]:
     """The targets, those of imports that were never downloaded with what their source holds, which is brought.
 
-    Their records stay as they are, as dvc leaves them. The caller holds the cache. Raises `NotFound`.
+    Their records stay as they are, as dvc leaves them. Also returns a sentence for each that could not be brought. The
+    caller holds the cache.
     """
-    return [_completed(repository, target, open_remote, jobs, meter) for target in targets]
+    found, problems = [], []
+    for target in targets:
+        try:
+            found.append(_completed(repository, target, open_remote, jobs, meter))
+        except _PROBLEMS as error:
+            problems.append(f"{repository.relative(target.out.path)}: {error.message}")
+    return found, problems
 
 
 def _completed(
@@ -90,7 +109,7 @@ def fetch_imports(
                 raise Incompatible(f"{out.dvc_file} was written by dvc 2, with a hash of its own.")
             url = opening.address_of(str(out.source["repo"]["url"]), repository.root, out.dvc_file)
             content = bringer.content(bringer.bring_import(out.source, url))
-        except (NotFound, Unavailable, Incompatible, Refused, CorruptData, NotAWorkspace) as error:
+        except _PROBLEMS as error:
             moved.missing.append(out.md5)
             moved.problems.append(f"{repository.relative(out.path)}: {error.message}")
             continue

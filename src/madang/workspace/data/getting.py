@@ -189,7 +189,7 @@ def get_url(
 ) -> int:
     """Copy a file or folder from an address; otherwise as `get`."""
     place = check_target(target, force=force)
-    address = open_address(url, open_remote, settings=settings, options=options)
+    address = open_address(url, open_remote, settings=settings, options=options, to_track=False)
     try:
         with Staging(os.path.dirname(place)) as staging:
             area = staging.new_path()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from madang.durable import write_file
-from madang.errors import InvalidInput, NotFound, Refused
+from madang.errors import Conflict, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, imports
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import addresses, gitignores, opening, placing, progress
@@ -80,7 +80,7 @@ def import_data(
                     raise NotFound(f"{path!r} is not in {url}.", hint=f"madang list {url}")
             else:
                 content = bringer.content(bringer.bring(source, path))
-    dep = {"path": path, "repo": _ordered(repo)}
+    dep = {"path": path or ".", "repo": _ordered(repo)}
     return _track(repository, place, dep, content, how, extra or {}, "import --force", meter)
 
 
@@ -170,6 +170,8 @@ def _track(
     done = Imported(place, place + dvcfile.SUFFIX, content)
     name = os.path.basename(place)
     with hold(repository, [place]):
+        if os.path.lexists(done.dvc_file) and not how.force:
+            raise Conflict(f"{done.dvc_file} was made meanwhile.", hint="Look at it, then choose another destination.")
         kept = kept_keys(done.dvc_file)
         text = imports.new(name, dep, content, {**kept, **extra}, known=how.execute)
         write_file(done.dvc_file, text.encode())

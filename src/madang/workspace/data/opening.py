@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from madang.errors import ConfigError, NotAWorkspace, NotFound
+from madang.errors import ConfigError, NotFound, Refused
 from madang.formats.dvc.config import Sections, parse, remote_name, remote_section
 from madang.formats.store import find_repository
 from madang.workspace.data import clones, git
@@ -49,7 +49,7 @@ def find(url: str, revision: str | None, *, committed: bool = False) -> Place:
 
     Raises:
         NotFound: no repository, or no such revision. Unavailable, Refused: see `clones`.
-        NotAWorkspace: ``committed``, and there is no commit.
+        Refused: ``committed``, and there is no commit.
     """
     if not clones.is_remote(url):
         if not os.path.exists(url):
@@ -138,7 +138,7 @@ def _here(folder: str, revision: str | None, committed: bool) -> Place | None:
     if revision:
         commit = _local_commit(git_root, revision, folder)
     elif committed and commit is None:
-        raise NotAWorkspace(f"{folder} has no commit that an import could name.", hint="git commit there.")
+        raise Refused(f"{folder} has no commit that an import could name.", hint="git commit there.")
     if revision or committed:
         assert commit is not None
         objects = GitObjects(git_root)
