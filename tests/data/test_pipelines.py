@@ -175,3 +175,26 @@ def test_a_hidden_path_is_not_added(root: Path, dvc: Tool, madang: Tool) -> None
         assert madang(root, "add", name).code == dvc(root, "add", name).code == 1
         assert not (root / f"{name}.dvc").exists()
     assert ".dvcignore:1:/n" in madang(root, "add", "n").err
+
+
+def test_commits_that_share_a_pipeline(repo: Repository, root: Path) -> None:
+    """The same dvc.yaml gives other stages where its values or its lock are other ones, and is shared elsewhere."""
+    make(root, {"dvc.yaml": b"stages: {s: {cmd: x, outs: ['${name}'], vars: [more.yaml]}}\n"})
+    make(root, {"params.yaml": b"name: one\n", "more.yaml": b"a: 1\n"})
+    commits = [commit(root, "one")]
+    make(root, {"other": b"o"})
+    commits.append(commit(root, "two"))
+    make(root, {"params.yaml": b"name: two\n"})
+    commits.append(commit(root, "three"))
+    make(
+        root,
+        {"dvc.lock": b"schema: '2.0'\nstages: {s: {cmd: x, outs: [{path: two, hash: md5, md5: %s}]}}\n" % (b"a" * 32)},
+    )
+    commits.append(commit(root, "four"))
+    found = [tracked(repo, tree=CommitTree(repo, name))[0] for name in (*commits, *commits)]
+    assert [(repo.relative(out.path), out.md5) for out in found] == [
+        ("one", None), ("one", None), ("two", None), ("two", "a" * 32),
+    ] * 2  # fmt: skip
+    assert found[0] is found[1]
+    (root / "params.yaml").write_text("name: three\n")
+    assert [repo.relative(out.path) for out in tracked(repo)] == ["three"]

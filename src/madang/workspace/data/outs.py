@@ -27,6 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 _MANY = 100_000  # parsed records that are kept
+_VARIANTS = 4  # of one dvc.yaml with different locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,8 @@ def survey(
         if _is_dvc_file(posixpath.basename(path)):
             here = _stages_in(repository, where, path, body)
         else:
-            pipelines.append(PipelineFile(repository, where, path, body))
-            here = list(pipelines[-1].stages())
+            pipelines.append(_pipeline(repository, where, path, body))
+            here = pipelines[-1].stages()
         known.update(out.path for stage in here for out in stage.outs)
         found.extend(here)
     by_file = sorted(pipelines, key=lambda one: one.file)
@@ -143,6 +144,18 @@ def _stages_in(repository: Repository, tree: FileTree, path: str, body: bytes) -
         kept[path, body] = stages_in(repository, tree, path, body)
     found: list[Stage] = kept[path, body]
     return found
+
+
+def _pipeline(repository: Repository, tree: FileTree, path: str, body: bytes) -> PipelineFile:
+    """A ``dvc.yaml``; commits that hold the same one, with the same lock and values, share it."""
+    kept: list[PipelineFile] = repository.parsed.setdefault((path, body), [])
+    for one in kept:
+        if one.is_same_in(tree):
+            return one
+    made = PipelineFile(repository, tree, path, body)
+    if tree.revision:
+        kept[:] = [*kept[-_VARIANTS:], made]
+    return made
 
 
 def _files(repository: Repository, tree: FileTree, start: str, known: set[str]) -> Iterator[tuple[str, bytes]]:

@@ -174,10 +174,14 @@ class PipelineFile:
     def __init__(self, repository: Repository, tree: FileTree, path: str, body: bytes) -> None:
         """``path`` is relative to the repository's root. Raises `InvalidInput` when dvc would refuse the files."""
         self.file = os.path.join(repository.root, path)
-        folder = posixpath.dirname(path)
+        self._folder = posixpath.dirname(path)
+        self._reads: dict[str, bytes | None] = {}  # what the stages depend on beside the file: path → bytes
+        self._all: list[Stage] | None = None
 
         def read(name: str) -> bytes | None:
-            return tree.read(posixpath.normpath(posixpath.join(folder, name)))
+            where = posixpath.normpath(posixpath.join(self._folder, name))
+            self._reads[where] = tree.read(where)
+            return self._reads[where]
 
         parsing = repository.settings.sections.get("parsing", {})
         style = templating.Style(parsing.get("bool", ""), parsing.get("list", ""))
@@ -186,9 +190,15 @@ class PipelineFile:
         locked = read(lockfile.FILE_NAME)
         self.lock = Lock(text_of(locked, lock_file) if locked else "", os.path.relpath(lock_file))
 
-    def stages(self) -> Iterator[Stage]:
+    def stages(self) -> list[Stage]:
         """All of them, in the order of the file. Raises `InvalidInput` for one that cannot be resolved."""
-        return map(self.stage, self.pipeline.names())
+        if self._all is None:
+            self._all = [self.stage(name) for name in self.pipeline.names()]
+        return self._all
+
+    def is_same_in(self, tree: FileTree) -> bool:
+        """Whether another tree, where the file has the same bytes, gives the same stages; known after `stages`."""
+        return self._all is not None and all(tree.read(path) == body for path, body in self._reads.items())
 
     def stage(self, name: str) -> Stage:
         """One stage. Raises `NotFound`, `InvalidInput`."""
@@ -245,6 +255,6 @@ def stages_in(repository: Repository, tree: FileTree, path: str, body: bytes) ->
         InvalidInput: dvc would refuse the file.
     """
     if posixpath.basename(path) == pipeline.FILE_NAME:
-        return list(PipelineFile(repository, tree, path, body).stages())
+        return PipelineFile(repository, tree, path, body).stages()
     where = os.path.join(repository.root, path)
     return [stage_of(where, dvcfile.parse(text_of(body, where), where))]
