@@ -58,6 +58,7 @@ class Job:
     strict: bool = True  # outputs that the command has not left are a problem; else they count only when written by it
     collect: bool = True  # numbers in metrics files become metrics
     job_type: str = ""
+    waits: bool = True  # for the follower to record code and environment, and to name the data that was read
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ def launch(
             say(problem)
         if before_end is not None:
             before_end(run, ended)
-        run.end(ended.status, exit_code=ended.exit_code, signal=ended.signal, error=failure)
-    _await_inputs(job, run)
+        run.end(ended.status, exit_code=ended.exit_code, signal=ended.signal, error=failure, wait=job.waits)
+    if job.waits:
+        _await_inputs(job, run)
     return Done(run.id, run.name, ended)
 
 

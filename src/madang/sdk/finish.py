@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from madang.formats import segment as codec
 from madang.sdk import follow
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 _FOREIGN = ("/site-packages/", "/dist-packages/", "/.venv/", "/venv/")
 
 
-def end(run: Run, outcome: dict[str, Any]) -> None:
-    """Write what is left, then the outcome, and close; then wait a while for the follower.
+_ended: list[tuple[Run, dict[str, int]]] = []  # runs whose follower is not waited for yet, with their segments' sizes
+
+
+def end(run: Run, outcome: dict[str, Any], wait: bool = True) -> None:
+    """Write what is left, then the outcome, and close; then (with ``wait``) wait a while for the follower.
 
     Raises:
         StorageError: the disk refused the end of the run; it will be shown as crashed.
@@ -33,6 +37,27 @@ def end(run: Run, outcome: dict[str, Any]) -> None:
             run.append(codec.FINISHED, {key: value for key, value in outcome.items() if value is not None})
     finally:
         written = run.close(outcome["status"])
+    if not wait:
+        _ended.append((run, written))
+        return
+    _settle(run, written)
+
+
+def settle(seconds: float = 2.0) -> None:
+    """Wait a while for the follower of runs that ended without it: for many of them together not much longer.
+
+    The follower goes on with the rest. A hub is waited for as ever.
+    """
+    until = time.monotonic() + seconds
+    while _ended:
+        run, written = _ended.pop(0)
+        if run.hub or time.monotonic() < until:
+            _settle(run, written)
+        else:
+            run.release(written)
+
+
+def _settle(run: Run, written: dict[str, int]) -> None:
     try:
         if written and not run.forked:
             follow.wait(run, written)

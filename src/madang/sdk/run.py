@@ -294,15 +294,19 @@ class Run(Core):
         exit_code: int | None = None,
         signal: int | None = None,
         error: dict[str, str] | None = None,
+        wait: bool = True,
     ) -> None:
-        """End the run with an outcome; in a child process only the child's part of it."""
+        """End the run with an outcome; in a child process only the child's part of it.
+
+        Without ``wait`` the caller has to call `finish.settle` later: until then the follower may not be done with it.
+        """
         with self._lock:
             if self._ending:
                 return
             self._ending = True
         from madang.sdk.finish import end
 
-        end(self, {"status": status, "exit_code": exit_code, "signal": signal, "error": error})
+        end(self, {"status": status, "exit_code": exit_code, "signal": signal, "error": error}, wait)
 
     def close(self, status: str) -> dict[str, int]:
         """Close the segments after the last event, and return their sizes; what is logged later is refused.

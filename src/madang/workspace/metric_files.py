@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from madang.errors import InvalidInput
+from madang.formats.dvc import parameters
+
 DEFAULT = "metrics.json"
 MAX_SIZE = 16 << 20  # bytes of one file
 _State = tuple[int, int, int]
@@ -49,7 +52,7 @@ class MetricFiles:
             name = os.path.relpath(path, self.folder)
             try:
                 parts[name] = read_metrics(path)
-            except (OSError, ValueError, RecursionError) as error:
+            except (OSError, ValueError, RecursionError, InvalidInput) as error:
                 found.problems.append(f"{name} is not a file of metrics: {error}")
         for name, values in parts.items():
             stem = os.path.splitext(name)[0]
@@ -61,18 +64,22 @@ class MetricFiles:
 
 
 def read_metrics(path: str) -> dict[str, Any]:
-    """The numbers (and truth values) of one JSON file; nested keys are joined by ``/``.
+    """The numbers (and truth values) of one file of JSON, YAML or TOML; nested keys are joined by ``/``.
 
     Raises:
-        ValueError: too large, or not a JSON object.
+        ValueError: too large, or not a JSON object. InvalidInput: not such YAML or TOML.
         OSError: it cannot be read.
     """
     if os.path.getsize(path) > MAX_SIZE:
         raise ValueError(f"it is larger than {MAX_SIZE >> 20} MiB")
-    with open(path, encoding="utf-8-sig") as file:
-        value = json.load(file)
+    if path.endswith((".yaml", ".yml", ".toml")):
+        with open(path, "rb") as body:
+            value = parameters.parse(body.read(), path)
+    else:
+        with open(path, encoding="utf-8-sig") as file:
+            value = json.load(file)
     if not isinstance(value, dict):
-        raise ValueError("it is not a JSON object")
+        raise ValueError("it holds no mapping")
     return dict(_leaves(value, ""))
 
 

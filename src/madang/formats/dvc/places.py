@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -112,11 +113,16 @@ def run_name(body: bytes) -> str:
     in place of the outputs.
     """
     try:
-        entry = _without_sizes(yamltext.load(body.decode(), "an entry of the run cache"))
-        inputs = {**entry, "outs": [out["path"] for out in entry.get("outs", ())]}
-        return f"{_sha256(inputs)}/{_sha256(entry)}"
+        return run_name_of(yamltext.load(body.decode(), "an entry of the run cache"))
     except (InvalidInput, ValueError, TypeError, KeyError, RecursionError):
         return ""
+
+
+def run_name_of(entry: Mapping[str, Any]) -> str:
+    """The same for an entry as a value. Raises TypeError, ValueError or KeyError for one that can have no name."""
+    plain = _without_sizes(entry)
+    inputs = {**plain, "outs": [out["path"] for out in plain.get("outs", ())]}
+    return f"{_sha256(inputs)}/{_sha256(plain)}"
 
 
 def _without_sizes(value: Any) -> Any:

@@ -58,12 +58,23 @@ def _parse(text: str, where: str, kind: str) -> Any:
     try:
         return YAML(typ=kind).load(text)
     except (YAMLError, ValueError, RecursionError) as error:
+        _refuse_conflict(text, where)
         first = str(error).strip().splitlines() or [type(error).__name__]
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise InvalidInput(
             f"{where} is not valid YAML{line}: {getattr(error, 'problem', None) or first[0]}."
         ) from error
+
+
+def _refuse_conflict(text: str, where: str) -> None:
+    """Say so when a file cannot be read because a merge of git's left both sides in it."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("<<<<<<< "):
+            raise InvalidInput(
+                f"{where}, line {number}: a merge of git's left a conflict here.",
+                hint=f"Take one side (git checkout --ours {where}, or --theirs); madang repro records what is right.",
+            )
 
 
 def dump(value: Any) -> str:

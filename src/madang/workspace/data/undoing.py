@@ -57,8 +57,10 @@ def folder_of(repository: Repository) -> str:
     return os.path.join(repository.private_dir, FOLDER)
 
 
-def keep(repository: Repository, paths: Sequence[str], command: str) -> str:
+def keep(repository: Repository, paths: Sequence[str], command: str, lying: Mapping[str, str] | None = None) -> str:
     """Move workspace paths (absolute, files or whole folders) aside. Returns the folder that holds them.
+
+    ``lying`` says where one of them lies just now, when it was moved already.
 
     Raises:
         OSError: the disk refused; what was not moved is where it was.
@@ -66,7 +68,7 @@ def keep(repository: Repository, paths: Sequence[str], command: str) -> str:
     relative = [repository.relative(path) for path in paths]
     folder = _begin(repository, command, {"paths": relative})
     for path, name in zip(paths, relative, strict=True):
-        _move(path, os.path.join(folder, _FILES, name))
+        _move((lying or {}).get(path, path), os.path.join(folder, _FILES, name))
     return os.path.join(folder, _FILES)
 
 

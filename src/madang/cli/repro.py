@@ -1,0 +1,143 @@
+"""`madang repro`: bring the stages of pipelines up to date."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from madang.cli import output
+from madang.cli.data_command import DataCommand, meter, repository, tell_git
+from madang.errors import MadangError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from madang.ports.executor import Executor
+    from madang.workspace.pipelines.repro import StageResult
+
+UP_TO_DATE = "Data and pipelines are up to date."
+
+
+@click.command(cls=DataCommand)
+@click.argument("targets", nargs=-1, type=click.Path())
+@click.option("-f", "--force", is_flag=True, help="Run stages whose inputs did not change, too.")
+@click.option("-i", "--interactive", is_flag=True, help="Ask before each stage.")
+@click.option("-s", "--single-item", is_flag=True, help="Only the targets, not what they depend on.")
+@click.option("-p", "--pipeline", is_flag=True, help="All of the pipelines that the targets belong to.")
+@click.option("-P", "--all-pipelines", is_flag=True, help="All pipelines of the repository.")
+@click.option("-R", "--recursive", is_flag=True, help="A folder means all stages in it.")
+@click.option("--downstream", is_flag=True, help="The targets and what depends on them.")
+@click.option("--force-downstream", is_flag=True, help="Run all that depends on a stage that ran.")
+@click.option("--pull", is_flag=True, help="Bring missing data, and results of others, from the remote.")
+@click.option("--allow-missing", is_flag=True, help="Leave out stages that only lack data.")
+@click.option("--dry", is_flag=True, help="Only print what would run.")
+@click.option("-k", "--keep-going", is_flag=True, help="After a failure go on with what does not depend on it.")
+@click.option("--ignore-errors", is_flag=True, help="After a failure go on with everything.")
+@click.option("--glob", is_flag=True, help="Targets are patterns of stage names.")
+@click.option("--no-commit", is_flag=True, help="Do not take outputs into the cache.")
+@click.option("--no-run-cache", is_flag=True, help="Run, whatever earlier runs gave.")
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Independent stages that run side by side.")
+@click.option("--json", "as_json", is_flag=True, help="Print what became of each stage as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+def repro(
+    targets: tuple[str, ...], interactive: bool, jobs: int, as_json: bool, quiet: bool, no_commit: bool,
+    no_run_cache: bool, keep_going: bool, ignore_errors: bool, **given: bool,
+) -> None:  # fmt: skip
+    """Run the stages whose inputs, command or outputs are not as recorded, in order. Each execution is a run.
+
+    What a stage gave before for the same inputs comes from the cache. The outputs of a stage that fails stay as they
+    were.
+
+    \b
+    Examples:
+      madang repro
+      madang repro train --downstream
+      madang repro -j 4 --keep-going
+      madang repro --pull --allow-missing
+    """
+    from madang.wiring_data import open_remote
+    from madang.workspace.pipelines import repro as work
+
+    on_error = "ignore" if ignore_errors else "keep-going" if keep_going else "fail"
+    options = work.Options(
+        **given, commit=not no_commit, run_cache=not no_run_cache, on_error=on_error, group=group_name()
+    )
+    silent = quiet or as_json
+    say = _nothing if silent else click.echo
+    with repository() as repo:
+        with local_executor(jobs) as executor:
+            results = work.reproduce(
+                repo,
+                targets,
+                options,
+                executor,
+                say,
+                open_remote=open_remote,
+                ask=click.confirm if interactive else None,
+                meter=meter(silent),
+            )
+        _tell(results, as_json, quiet)
+        changed = [path for result in results for path in result.git_files]
+        tell_git(repo, changed, silent)
+    failures = [result for result in results if result.status == work.FAILED]
+    for failure in failures[:-1]:
+        output.error(failure.error or MadangError(""))
+    if failures and not ignore_errors:
+        raise failures[-1].error or MadangError("A stage failed.")
+    if not silent:
+        ran = any(result.status not in (work.UNCHANGED, work.SKIPPED) for result in results)
+        click.echo("Use `madang push` to send your updates to remote storage." if ran else UP_TO_DATE)
+
+
+def _nothing(text: str) -> None:
+    return
+
+
+def group_name() -> str:
+    """The group of all runs of one reproduction."""
+    import os
+
+    return os.environ.get("MADANG_GROUP") or f"repro-{os.urandom(4).hex()}"
+
+
+@contextmanager
+def local_executor(jobs: int) -> Iterator[Executor]:
+    """Runs stages on this machine; side by side, lines of output begin with the stage's name."""
+    from madang.cli.stage_runs import execute, settle
+    from madang.workspace.pipelines.executing import InPlace, SideBySide
+
+    def show(name: str, line: bytes) -> None:
+        click.echo(f"{name} | ".encode() + line)
+
+    executor = InPlace(execute) if jobs == 1 else SideBySide(execute, jobs, show, settle)
+    try:
+        yield executor
+    finally:
+        executor.close()
+        settle()
+
+
+def _tell(results: list[StageResult], as_json: bool, quiet: bool) -> None:
+    from madang.workspace.pipelines.repro import told
+
+    for result in results:
+        if result.brought is not None:
+            output.note(told(result.brought, "failed"))
+        if result.kept and not quiet:
+            output.note(
+                f"Outputs of {result.stage.address} that were saved nowhere lie in {result.kept} (madang undo)."
+            )
+    if as_json:
+        output.data([_as_json(result) for result in results])
+
+
+def _as_json(result: StageResult) -> dict[str, Any]:
+    found: dict[str, Any] = {"stage": result.stage.address, "status": result.status}
+    if result.run:
+        found["run"] = result.run
+        found["exit_code"] = result.code
+    if result.error is not None:
+        found["error"] = result.error.message
+    return found

@@ -1,0 +1,372 @@
+"""``repro``: which stages are stale, in which order, and what becomes of each."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from madang.errors import MadangError, NotFound, StorageError
+from madang.ports.executor import Executor, Result
+from madang.workspace.data import progress
+from madang.workspace.data.comparing import DELETED, NOT_IN_CACHE, StageState, states
+from madang.workspace.data.locks import hold
+from madang.workspace.data.outs import PIPELINE, Chosen, chosen, stages
+from madang.workspace.data.repository import Repository
+from madang.workspace.data.stages import Stage, TrackedOut
+from madang.workspace.pipelines import asides, restoring, running
+from madang.workspace.pipelines.asides import Brought
+from madang.workspace.pipelines.graph import Graph
+from madang.workspace.pipelines.recording import inputs
+from madang.workspace.pipelines.restoring import OpenRemote
+from madang.workspace.pipelines.running import Execution
+
+UNCHANGED, RAN, RESTORED, PULLED, VERIFIED, FAILED, SKIPPED, WOULD_RUN = (
+    "unchanged", "ran", "restored", "pulled", "verified", "failed", "skipped", "would run",
+)  # fmt: skip
+_LOCK_WAIT = 60.0  # seconds: a stage that has run is not given up because another command works for a moment
+_INTERRUPTED = (130, 143)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is to be done with which stages; the names are those of the command's options."""
+
+    single_item: bool = False
+    force: bool = False
+    pipeline: bool = False
+    all_pipelines: bool = False
+    recursive: bool = False
+    downstream: bool = False
+    force_downstream: bool = False
+    pull: bool = False
+    allow_missing: bool = False
+    run_cache: bool = True
+    commit: bool = True
+    dry: bool = False
+    glob: bool = False
+    on_error: str = "fail"  # or "keep-going", "ignore"
+    group: str = ""  # of the runs that come of it
+
+
+@dataclass(slots=True)
+class StageResult:
+    """What became of one stage."""
+
+    stage: Stage
+    status: str
+    run: str = ""  # id of the run that its execution is
+    code: int = 0  # exit code of its command
+    error: MadangError | None = None
+    brought: Brought | None = None  # outputs that are as before, since it failed
+    kept: str = ""  # folder of what was replaced and saved nowhere
+    git_files: list[str] = field(default_factory=list)  # changed files that belong into git, absolute
+
+
+Say = Callable[[str], None]
+Ask = Callable[[str], bool]
+
+
+def reproduce(
+    repository: Repository,
+    targets: Sequence[str],
+    options: Options,
+    executor: Executor,
+    say: Say,
+    *,
+    open_remote: OpenRemote | None = None,
+    ask: Ask | None = None,
+    meter: progress.Meter = progress.silent,
+) -> list[StageResult]:
+    """Bring stages up to date. A stage that fails is in the results; so is why.
+
+    ``open_remote`` is for `Options.pull`; ``ask`` is asked before each stage.
+
+    Raises:
+        NotFound: a target that is nothing. InvalidInput: a file that cannot be read, a circle, outputs that overlap.
+        Conflict: another command holds the repository.
+    """
+    work = _Repro(repository, options, executor, say, meter)
+    work.open_remote, work.ask = open_remote, ask
+    with hold(repository):
+        for brought in asides.recover(repository):
+            say(told(brought, "was killed"))
+    if options.pull and options.run_cache and open_remote is not None:
+        restoring.fetch_runs(repository, open_remote, say)
+    work.run(work.plan(targets))
+    return work.results
+
+
+def told(brought: Brought, what: str) -> str:
+    """A sentence about outputs that were brought back."""
+    names = ", ".join(os.path.relpath(path) for path in brought.paths)
+    rest = f" What its command had made lies in {os.path.relpath(brought.kept)} (madang undo)." if brought.kept else ""
+    return f"The stage {brought.stage} {what}; as before: {names}.{rest}"
+
+
+def chosen_stages(repository: Repository, targets: Sequence[str], options: Options) -> list[Stage]:
+    """The stages that targets name; without any those of the present folder's dvc.yaml. Raises as `chosen`."""
+    names = list(targets) or [PIPELINE]
+    if not targets and not os.path.exists(PIPELINE):
+        raise NotFound(
+            f"{os.path.abspath(PIPELINE)} does not exist.",
+            hint="Go to the folder of a pipeline, name a target, or take all of them by --all-pipelines.",
+        )
+    if not options.glob:
+        return list(
+            {_key(one.stage): one.stage for one in chosen(repository, names, recursive=options.recursive)}.values()
+        )
+    found: dict[tuple[str, str], Stage] = {}
+    for name in names:
+        file, _, pattern = name.rpartition(":")
+        path = os.path.abspath(file or PIPELINE)
+        every = [one.stage for one in chosen(repository, [os.path.relpath(path)])]
+        fitting = [stage for stage in every if fnmatch.fnmatchcase(stage.name, pattern)]
+        found.update((_key(stage), stage) for stage in fitting)
+    return list(found.values())
+
+
+def _key(stage: Stage) -> tuple[str, str]:
+    return (stage.file, stage.name)
+
+
+class _Repro:
+    """One reproduction."""
+
+    open_remote: OpenRemote | None = None
+    ask: Ask | None = None
+
+    def __init__(
+        self, repository: Repository, options: Options, executor: Executor, say: Say, meter: progress.Meter
+    ) -> None:
+        self.repository = repository
+        self.options = options
+        self.executor = executor
+        self.say = say
+        self.meter = meter
+        self.results: list[StageResult] = []
+        self.graph = Graph(())
+        self.known: dict[str, TrackedOut] = {}  # by path, with what they hold after their stage ran
+        self._forced: set[int] = set()
+        self._left_out: set[int] = set()
+        self._waiting: list[int] = []
+        self._under_way: dict[str, tuple[int, Execution]] = {}
+        self._is_stopped = False
+
+    def plan(self, targets: Sequence[str]) -> list[int]:
+        """The stages that are looked at, in order."""
+        options = self.options
+        every = options.all_pipelines
+        first = [] if every else chosen_stages(self.repository, targets, options)
+        if options.single_item and not (options.pipeline or every):
+            self.graph = Graph(first)
+            order = list(range(len(first)))
+        else:
+            self.graph = Graph(stages(self.repository))
+            start = [self.graph.position(stage) for stage in first]
+            order = self.graph.ordered(self._reach(start))
+        self.known = {out.path: out for stage in self.graph.stages for out in stage.outs}
+        self._forced = set(order) if options.force else set()
+        return order
+
+    def _reach(self, start: Sequence[int]) -> set[int]:
+        if self.options.all_pipelines:
+            return set(range(len(self.graph.stages)))
+        if self.options.pipeline:
+            return self.graph.pipeline_of(start)
+        return self.graph.all_downstream(start) if self.options.downstream else self.graph.all_upstream(start)
+
+    # -- the order of things --------------------------------------------------------------------------------------
+
+    def run(self, order: Sequence[int]) -> None:
+        """Look at each stage when those that it depends on are done."""
+        self._waiting = list(order)
+        try:
+            while self._waiting or self._under_way:
+                if not self._start() and self._under_way:
+                    self._take(self.executor.wait())
+        finally:
+            if self._under_way:  # interrupted
+                self.executor.close()
+                for _, execution in self._under_way.values():
+                    running.failed(self.repository, execution, wait=_LOCK_WAIT)
+
+    def _start(self) -> bool:
+        """Look at the next stage that can be looked at; False when there is none just now."""
+        if self._is_stopped:
+            self._waiting.clear()
+        if len(self._under_way) >= self.executor.jobs:
+            return False
+        for index in self._waiting:
+            if self._is_ready(index):
+                self._waiting.remove(index)
+                self._consider(index)
+                return True
+        return False
+
+    def _is_ready(self, index: int) -> bool:
+        if self.options.single_item:
+            return not self._under_way
+        open_ones = {*self._waiting, *(one for one, _ in self._under_way.values())}
+        return open_ones.isdisjoint(self.graph.needs(index))
+
+    def _consider(self, index: int) -> None:
+        stage = self.graph.stages[index]
+        if index in self._left_out:
+            self.results.append(StageResult(stage, SKIPPED))
+            return
+        try:
+            result = self._looked_at(index, stage)
+        except MadangError as error:
+            result = StageResult(stage, FAILED, error=error)
+        except OSError as error:
+            where = f" {os.fsdecode(error.filename)!r}" if error.filename else ""
+            failure = StorageError(f"The system refused{where}: {error.strerror}.", hint="Check disk and permissions.")
+            result = StageResult(stage, FAILED, error=failure)
+        if result is not None:
+            self._done(index, result)
+
+    def _done(self, index: int, result: StageResult) -> None:
+        self.results.append(result)
+        if result.status == FAILED:
+            self._failed(index, result)
+        elif self.options.force_downstream and (result.status != UNCHANGED or index in self._forced):
+            self._forced.update(self.graph.downstream[index])
+
+    def _failed(self, index: int, result: StageResult) -> None:
+        if self.options.on_error == "fail" or result.code in _INTERRUPTED:
+            self._is_stopped = True
+        elif self.options.on_error == "keep-going":
+            dependents = self.graph.all_downstream([index]) - {index}
+            self._left_out |= dependents
+            names = ", ".join(self.graph.stages[one].address for one in sorted(dependents))
+            if names:
+                self.say(f"Left out, because {result.stage.address} failed: {names}.")
+
+    # -- one stage ------------------------------------------------------------------------------------------------
+
+    def _looked_at(self, index: int, stage: Stage) -> StageResult | None:
+        """The result of a stage, or None when its command is under way now."""
+        options, forced = self.options, index in self._forced
+        if stage.frozen and not stage.is_import:
+            self.say(f"{stage.address} is frozen. Its dependencies are not going to be reproduced.")
+        state = StageState(stage) if forced else self._state(stage)
+        if not forced:
+            if not self._is_stale(state, missing_is_fine=options.allow_missing):
+                self.say(f"{self._title(stage)} didn't change, skipping")
+                return StageResult(stage, UNCHANGED)
+            only_lacks = options.pull and not self._is_stale(state, missing_is_fine=True)
+            if only_lacks and self._pulled(stage):
+                return StageResult(stage, PULLED)
+        if self.ask is not None and not self.ask(f"Going to reproduce {stage.address}. Are you sure?"):
+            raise NotFound("Reproduction was aborted by the user.")
+        if stage.cmd is None or stage.frozen:
+            return self._verified(stage)
+        return self._executed(stage, state, forced)
+
+    def _pulled(self, stage: Stage) -> bool:
+        opened = self.open_remote
+        return opened is not None and restoring.pull(self.repository, stage, opened, self.say, self.meter)
+
+    def _title(self, stage: Stage) -> str:
+        return f"Stage '{stage.address}'" if stage.name or stage.deps else f"'{stage.address}'"
+
+    def _state(self, stage: Stage) -> StageState:
+        found = states(self.repository, [Chosen(stage)], check_updates=False, meter=self.meter)
+        return found[0] if found else StageState(stage)
+
+    def _is_stale(self, state: StageState, *, missing_is_fine: bool) -> bool:
+        """Whether a stage has to be reproduced. What is only absent may be fine."""
+        stage = state.stage
+        others = [what for what in state.other if not (stage.frozen and what == "always changed")]
+        if others:
+            return True
+        for out in state.outs.values():
+            if not (missing_is_fine and out in (NOT_IN_CACHE, DELETED)):
+                return True
+        written = {dep.path: dep for dep in stage.deps}
+        gone = [path for path in written if not os.path.lexists(path)]
+        absent = sum(value == DELETED for value in state.deps.values())
+        if not missing_is_fine or absent != len(state.deps) or absent != len(gone):
+            return bool(state.deps)
+        return any(self._differs_above(path, written[path].recorded) for path in gone)
+
+    def _differs_above(self, path: str, recorded: object) -> bool:
+        """Whether whoever makes a path made something else than what the stage has read."""
+        out = self.known.get(path)
+        return out is not None and out.md5 != getattr(recorded, "md5", None)
+
+    def _verified(self, stage: Stage) -> StageResult:
+        """Record data that no command makes, or whose command is not to run."""
+        kind = "outputs in frozen stage" if stage.frozen else "data sources in"
+        self.say(f"Verifying {kind} '{stage.address}'")
+        if self.options.dry:
+            return StageResult(stage, WOULD_RUN)
+        files = restoring.verify(self.repository, stage, self.meter)
+        return StageResult(stage, VERIFIED, git_files=files)
+
+    def _executed(self, stage: Stage, state: StageState, forced: bool) -> StageResult | None:
+        options = self.options
+        if options.pull and self.open_remote and not options.dry and not forced:
+            restoring.pull_deps(self.repository, stage, self.known, self.open_remote, self.say, self.meter)
+        read = None if options.dry and not self._is_readable(stage) else inputs(self.repository, stage, self.meter)
+        if not forced and read is not None:
+            pull = self.open_remote if options.pull else None
+            found = restoring.find(self.repository, stage, state, read, run_cache=options.run_cache, pull=pull)
+            if found is not None:
+                self.say(f"Stage '{stage.address}' is cached - skipping run, checking out outputs")
+                if options.dry:
+                    return StageResult(stage, WOULD_RUN)
+                done = restoring.restore(self.repository, stage, read, found, commit=options.commit, meter=self.meter)
+                self._note(stage, {path: made.md5 for path, made in done.made.items()})
+                return StageResult(stage, RESTORED, git_files=done.git_files, kept=done.kept)
+        self.say(f"Running stage '{stage.address}':")
+        for command in running.commands_of(stage.cmd or ""):
+            self.say(f"> {command}")
+        if options.dry or read is None:
+            return StageResult(stage, WOULD_RUN)
+        execution = running.begin(
+            self.repository,
+            stage,
+            read,
+            group=options.group,
+            commit=options.commit,
+            alone=self.executor.jobs > 1,
+            known=self.known,
+            unsaved=restoring.unsaved(self.repository, stage, self.meter),
+        )
+        self._under_way[stage.address] = (self.graph.position(stage), execution)
+        self.executor.submit(execution.task)
+        return None
+
+    def _is_readable(self, stage: Stage) -> bool:
+        return all(os.path.lexists(path) for path in (*(d.path for d in stage.deps), *(p.path for p in stage.params)))
+
+    def _take(self, result: Result) -> None:
+        """A command has ended: record it, or bring back what was before."""
+        index, execution = self._under_way.pop(result.name)
+        stage = execution.stage
+        if result.code or result.error:
+            done = running.failed(self.repository, execution, wait=_LOCK_WAIT)
+            why = result.error or f"Its command ended with the exit code {result.code}."
+            error = MadangError(f"The stage {stage.address} failed: {why}", hint=result.hint)
+            self._done(index, StageResult(stage, FAILED, result.run, result.code, error, done.brought))
+            return
+        try:
+            done = running.succeeded(self.repository, execution, result, wait=_LOCK_WAIT, meter=self.meter)
+        except MadangError as error:
+            self._done(index, StageResult(stage, FAILED, result.run, error=error))
+            return
+        if done.wrote_lock:
+            self.say(f"Updating lock file '{os.path.relpath(os.path.join(os.path.dirname(stage.file), 'dvc.lock'))}'")
+        if done.changed:
+            self.say(f"{', '.join(done.changed)} changed while {stage.address} ran: it will run again.")
+        self._note(stage, {path: made.md5 for path, made in done.made.items()})
+        self._done(index, StageResult(stage, RAN, result.run, kept=done.kept, git_files=done.git_files))
+
+    def _note(self, stage: Stage, made: dict[str, str]) -> None:
+        """Remember what outputs hold now."""
+        for out in stage.outs:
+            if out.path in made:
+                self.known[out.path] = replace(out, entry=replace(out.entry, md5=made[out.path], hash_name="md5"))
