@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
-    return value
+    return value if value is None or isinstance(value, str | int) else str(value)  # a date of a YAML file
 
 
 def width(text: str) -> int:
@@ -77,6 +77,30 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: froze
     click.echo(click.style(head, bold=True) if colours_wanted() else head)
     for row in cells:
         click.echo(line(row))
+
+
+def dvc_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, as_markdown: bool = False) -> None:
+    """Print aligned columns as dvc does: every column two wider than its header at least; also for Markdown.
+
+    Nothing is printed of an empty table, but in Markdown its head.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if not cells and not as_markdown:
+        return
+    heads = [printable(header) for header in headers]
+    widths = [max([width(head) + 2, *(width(row[at]) for row in cells)]) for at, head in enumerate(heads)]
+
+    def line(row: Sequence[str]) -> str:
+        padded = [cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True)]
+        return f"| {' | '.join(padded)} |" if as_markdown else "  ".join(padded).rstrip()
+
+    click.echo(line(heads))
+    if as_markdown:
+        click.echo(f"|{'|'.join('-' * (size + 2) for size in widths)}|")
+    for row in cells:
+        click.echo(line(row))
+    if as_markdown:
+        click.echo()
 
 
 def printable(text: str) -> str:
