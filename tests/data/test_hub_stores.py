@@ -10,11 +10,14 @@ from pathlib import Path
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from starlette.testclient import TestClient
 
 from madang.config import HubConfig
 from madang.domain.access import local
 from madang.errors import CorruptData, Refused
 from madang.formats.hub_data import SMALL
+from madang.server.app import Application
+from madang.server.security import LOOPBACK, Policy
 from madang.testing.postgres import empty_database, postgres_server
 from madang.wiring import Engine, open_hub, open_store
 
@@ -50,13 +53,19 @@ def test_data_rests_in_a_bucket(engine: Engine) -> None:
     """Many small objects and a large one come back; wrong ones leave nothing in the bucket or the index."""
     data = engine.data
     small = {key_of(body): body for body in (b"%d" % number for number in range(200))}
-    large = bytes(range(256)) * (SMALL // 64)
+    large = bytes(range(256)) * (SMALL // 16)
     assert data.put_many(ME, "p", list(small.items())) == 200
     data.put(ME, "p", key_of(large), [large[:SMALL], large[SMALL:]], len(large))
     assert dict(data.read_many(ME, "p", list(small))) == small
     file, found = data.open(ME, "p", key_of(large))
     with file:
         assert file.read() == large
+    with data.open(ME, "p", key_of(large), 5)[0] as rest:
+        assert rest.read() == large[5:]
+    application = Application(engine, Policy(LOOPBACK, open_locally=True))
+    with TestClient(application, "http://127.0.0.1") as client:
+        part = client.get(f"/dvc/p/{key_of(large)}", headers={"range": "bytes=16000000-"})
+        assert (part.status_code, part.content) == (206, large[16_000_000:])
     assert found.actor == "me"
     assert len(list(engine.blobs.list())) == 201
     with pytest.raises(CorruptData):

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import BinaryIO
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from madang.errors import InvalidInput
-from madang.http.answers import user_content
+from madang.http.answers import CHUNK, user_content
 
 
 def send_file(
-    headers: Headers, file: BinaryIO, size: int, etag: str, *, name: str, mime: str = "", sandboxed: bool = False
+    headers: Headers,
+    file: BinaryIO,
+    size: int,
+    etag: str,
+    again: Callable[[int], BinaryIO] | None = None,
+    *,
+    name: str,
+    mime: str = "",
+    sandboxed: bool = False,
 ) -> Response:
     """The bytes of an open file, which is closed in any case; ``headers`` of the request may ask for a single range.
+
+    ``again`` opens it at a position: what comes from a cloud cannot be moved in, only read up to there.
 
     Raises:
         InvalidInput: a range outside the file.
@@ -24,14 +35,26 @@ def send_file(
             file.close()
             return Response(None, 304, {"etag": etag})
         span = byte_range(headers, size, etag)
-        if span is not None:
-            file.seek(span[0])
+        if span is not None and span[0]:
+            file = _moved(file, span[0], again)
         answer = user_content(file, size, name=name, mime=mime, span=span, sandboxed=sandboxed)
         answer.headers["etag"] = etag
     except BaseException:
         file.close()
         raise
     return answer
+
+
+def _moved(file: BinaryIO, start: int, again: Callable[[int], BinaryIO] | None) -> BinaryIO:
+    if file.seekable():
+        file.seek(start)
+        return file
+    if again is not None:
+        file.close()
+        return again(start)
+    while start > 0 and (piece := file.read(min(start, CHUNK))):
+        start -= len(piece)
+    return file
 
 
 def byte_range(headers: Headers, size: int, etag: str) -> tuple[int, int] | None:

@@ -64,8 +64,8 @@ class Artifacts:
         require(who, Permission.READ, project)
         return self._held(project, check_digest(digest)) and self._blobs.stat(blob_key(digest)) is not None
 
-    def open_blob(self, who: Principal, project: str, digest: str) -> tuple[BinaryIO, int]:
-        """An open file of the bytes, which the caller closes, and their number.
+    def open_blob(self, who: Principal, project: str, digest: str, start: int = 0) -> tuple[BinaryIO, int]:
+        """An open file of the bytes from ``start`` on, which the caller closes, and the number of all of them.
 
         Raises:
             NotFound: no version or run of the project holds such a blob, or its bytes have not arrived.
@@ -80,7 +80,7 @@ class Artifacts:
                 f"Project {project!r} has no bytes with the digest {digest}.",
                 hint="They may not have been synced: run `madang sync` where they were made.",
             )
-        return self._blobs.open(found.key), found.size
+        return self._blobs.open(found.key, start=start), found.size
 
     def _held(self, project: str, digest: str) -> bool:
         return digest.startswith("blake3:") and self._records.versions.holds_blob(project, digest)

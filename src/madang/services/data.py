@@ -136,14 +136,14 @@ class Data:
         found = self._index.find(name, keys)
         return [found[key].size if key in found else None for key in keys]
 
-    def open(self, who: Principal, project: str, key: str) -> tuple[BinaryIO, DataObject]:
-        """An open file of an object's bytes, which the caller closes, and what is known of it.
+    def open(self, who: Principal, project: str, key: str, start: int = 0) -> tuple[BinaryIO, DataObject]:
+        """An open file of an object's bytes from ``start`` on, which the caller closes, and what is known of it.
 
         Raises:
             NotFound: the project has no such object.
         """
         found = self._get(who, project, key)
-        return self._blobs.open(blob_key(found.digest)), found
+        return self._blobs.open(blob_key(found.digest), start=start), found
 
     def stat(self, who: Principal, project: str, key: str) -> DataObject:
         """What is known of an object. Raises `NotFound`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 from starlette.responses import Response
 
@@ -45,9 +45,13 @@ def head(call: DataCall) -> Response:
 
 def get(call: DataCall) -> Response:
     """GET …"""
-    key = _key(call)
-    file, found = call.services.open(call.who, call.path["project"], key)
-    return send_file(call.request.headers, file, found.size, f'"{found.digest}"', name=key.rpartition("/")[2])
+    project, key = call.path["project"], _key(call)
+    file, found = call.services.open(call.who, project, key)
+
+    def again(start: int) -> BinaryIO:
+        return call.services.open(call.who, project, key, start)[0]
+
+    return send_file(call.request.headers, file, found.size, f'"{found.digest}"', again, name=key.rpartition("/")[2])
 
 
 async def put(call: DataCall) -> Response:
