@@ -54,6 +54,7 @@ def both(pair: tuple[Path, Path], madang: Tool, dvc: Tool, *line: str, code: int
 
 def test_import(pair: tuple[Path, Path], other: Path, madang: Tool, dvc: Tool) -> None:
     """Data, files of Git, parts of folders, mixed folders and outputs give the same records, objects and files."""
+    (other.parent / "extra config").write_text("[core]\n    checksum_jobs = 2\n")
     for line in (
         ["file.csv"],
         ["data", "-o", "dd", "--rev", "v1"],
@@ -66,6 +67,9 @@ def test_import(pair: tuple[Path, Path], other: Path, madang: Tool, dvc: Tool) -
         ["file.csv", "--no-exec", "-o", "noexec"],
         ["file.csv", "--no-download", "-o", "nodl"],
         ["file.csv", "--no-exec", "--remote", "store", "-o", "named"],
+        ["file.csv", "--no-exec", "--remote-config", "jobs=2", "verify=true", "-o", "options"],
+        ["file.csv", "--no-exec", "--remote", "store", "--remote-config", "jobs=2", "-o", "both"],
+        ["file.csv", "--config", "../extra config", "-o", "added"],
         [".", "-o", "whole"],
     ):
         both(pair, madang, dvc, "import", "../src 원본", *line)
@@ -104,6 +108,7 @@ def test_update(pair: tuple[Path, Path], other: Path, madang: Tool, dvc: Tool) -
     both(pair, madang, dvc, "update", "gitfile.dvc", "--no-download")
     assert json.loads(madang(pair[0], "status", "--json").out) == json.loads(dvc(pair[1], "status", "--json").out)
     assert madang(pair[0], "update", "file.csv.dvc").out == "file.csv.dvc is up to date\n"
+    assert "skipping" in dvc(pair[0], "update", "gd.dvc").out
 
 
 def test_unsaved_changes_are_not_replaced(pair: tuple[Path, Path], other: Path, madang: Tool) -> None:

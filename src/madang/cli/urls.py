@@ -60,10 +60,13 @@ def get_url(url: str, out: str | None, force: bool, jobs: int | None, quiet: boo
 @click.command("list-url", cls=DataCommand)
 @click.argument("url")
 @click.option("-R", "--recursive", is_flag=True, help="Show the files of all folders.")
+@click.option("-L", "--level", type=click.IntRange(1), help="With -R: go down so many folders only.")
 @click.option("--size", "with_size", is_flag=True, help="Show sizes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_FS_CONFIG
-def list_url(url: str, recursive: bool, with_size: bool, as_json: bool, fs_config: tuple[str, ...]) -> None:
+def list_url(
+    url: str, recursive: bool, level: int | None, with_size: bool, as_json: bool, fs_config: tuple[str, ...]
+) -> None:
     """List what stands at an address.
 
     \b
@@ -75,7 +78,8 @@ def list_url(url: str, recursive: bool, with_size: bool, as_json: bool, fs_confi
     from madang.workspace.data.addresses import listed
 
     with _settings() as settings:
-        found = listed(url, open_remote, settings=settings, options=pairs(fs_config), recursive=recursive)
+        depth = level if recursive else 1
+        found = listed(url, open_remote, settings=settings, options=pairs(fs_config), depth=depth)
     if as_json:
         output.data([{"path": path, "isdir": is_dir, "size": size} for path, is_dir, size in found])
         return

@@ -298,9 +298,11 @@ def tag_key(address: Address, look: Look) -> str:
 
 
 def listed(
-    url: str, open_remote: OpenRemote, *, settings: Settings | None, options: Mapping[str, str], recursive: bool
+    url: str, open_remote: OpenRemote, *, settings: Settings | None, options: Mapping[str, str], depth: int | None = 1
 ) -> Sequence[tuple[str, bool, int | None]]:
     """(path, is folder, bytes) of what stands at an address, by name: of a folder what it holds, of a file itself.
+
+    ``depth`` is how many folders down is looked; what lies deeper shows as its folder; None: all files.
 
     Raises:
         NotFound: nothing is there.
@@ -312,10 +314,10 @@ def listed(
         address.close()
     if not look.is_dir:
         return [(name_of(url), False, look.size)]
-    if recursive:
-        return [(name, False, size) for name, size in sorted(look.files.items())]
     found: dict[str, tuple[bool, int | None]] = {}
     for name, size in look.files.items():
-        head, slash, _ = name.partition("/")
-        found[head] = (bool(slash), None if slash else size)
+        parts = name.split("/")
+        is_deeper = depth is not None and len(parts) > depth
+        shown = "/".join(parts[:depth]) if is_deeper else name
+        found[shown] = (is_deeper, None if is_deeper else size)
     return [(name, is_dir, size) for name, (is_dir, size) in sorted(found.items())]

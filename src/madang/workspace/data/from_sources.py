@@ -11,6 +11,7 @@ from madang.errors import (
     ConfigError,
     CorruptData,
     Incompatible,
+    InvalidInput,
     NotFound,
     Refused,
     Unauthenticated,
@@ -23,7 +24,9 @@ from madang.workspace.data.legacy import place_of
 from madang.workspace.data.outs import Target
 from madang.workspace.data.repository import Repository
 
-_PROBLEMS = (NotFound, Unavailable, Incompatible, Refused, CorruptData, ConfigError, Unauthenticated, AccessDenied)
+_PROBLEMS = (
+    NotFound, Unavailable, Incompatible, InvalidInput, Refused, CorruptData, ConfigError, Unauthenticated, AccessDenied,
+)  # fmt: skip
 """What one source may lack while the others are asked."""
 
 
