@@ -272,6 +272,9 @@ def test_every_kind_of_record_counts(root: Path, madang: Tool, dvc: Tool) -> Non
         "versioned.dvc": f"outs:\n- path: versioned\n  hash: md5\n  {versions}",
     }
     make(root, {name: text.encode() for name, text in texts.items()})
+    entry = f"cmd: x\ndeps:\n- path: a\n  md5: {stage}\nouts:\n- path: b\n  md5: {lone}\n"
+    make(cache, {"runs/aa/aab/c": entry.encode()})
+    assert "entries of the run cache: 1." in madang(root, "gc", "-w", "--dry").err
     removed = collected(madang, root, "-w")["removed"]
     left = {name.replace("files/md5/", "").replace("/", "") for name in cached(root)}
     assert {stage, old, imported, versioned} <= left
@@ -310,6 +313,33 @@ def test_nobody_else_uses_the_cache_meanwhile(root: Path, tmp_path: Path) -> Non
         pass
     with collecting.alone(mine), pytest.raises(Conflict, match="is deleting objects"), hold(other, wait=0.1):
         pass
+
+
+def test_a_collection_beside_an_add(root: Path, tmp_path: Path, madang: Tool) -> None:
+    """Data that is added in another work tree of one cache while collections run is there afterwards."""
+    other, shared = tmp_path / "other", tmp_path / "shared"
+    (root / ".dvc" / "cache").rename(shared)
+    with (root / ".dvc" / "config").open("a") as file:
+        file.write(f"[cache]\n    dir = {shared}\n")
+    git(root, "worktree", "add", "-q", str(other), "HEAD")
+    shutil.copy(root / ".dvc" / "config", other / ".dvc" / "config")
+    script = (
+        "import sys, time; from madang.cli.main import run\nend = time.monotonic() + 1.5\n"
+        "while time.monotonic() < end: run(sys.argv[1:]); time.sleep(0.1)"
+    )
+    collecting_now = subprocess.Popen(
+        [sys.executable, "-c", script, "gc", "-w", "-f"], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    bodies = {f"d/{number}": b"%d" % number * 2000 for number in range(50)}
+    make(other, bodies)
+    while collecting_now.poll() is None:
+        for command in ("add", "checkout"):
+            answer = madang(other, command, "d")
+            assert answer.code == 0 or "Another" in answer.err  # it had to wait too long on a busy machine
+        make(other, {"d/changing": str(time.time_ns()).encode()})
+    assert madang(other, "add", "d").code == 0
+    shutil.rmtree(other / "d")
+    assert madang(other, "checkout", "d").code == 0
 
 
 def test_two_plans(root: Path, madang: Tool) -> None:

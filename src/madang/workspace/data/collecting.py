@@ -8,6 +8,7 @@ removed, listings before what they name, so that a process killed at any moment 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,20 +28,26 @@ from madang.workspace.data.trees import commits
 from madang.workspace.data.uses import Listings, Root, Roots
 
 _DAY = 86_400_000_000  # µs
+_RECORDED = re.compile(r"md5: ([0-9a-f]{32}(?:\.dir)?)")
 
 
 @contextmanager
 def alone(repository: Repository, projects: Sequence[str] = ()) -> Iterator[None]:
     """Hold the repository and its cache, so that nobody writes a record or relies on an object meanwhile.
 
+    The cache's lock is known to madang only; so the locks of ``projects`` and of work trees that share the cache are
+    taken as well, for the sake of dvc.
+
     Raises:
         Conflict: another command works in the repository, or (from another work tree) with the cache.
     """
     repository.check_locks_are_shared()
-    places = dict.fromkeys((repository.root, *(open_repository(path).root for path in projects)))
+    cache = os.path.realpath(repository.cache.folder)
+    others = [one for one in uses.other_work_trees(repository) if os.path.realpath(one.cache.folder) == cache]
+    places = (repository, *others, *(open_repository(path) for path in projects))
     with ExitStack() as held:
-        for root in sorted(places):
-            held.enter_context(exclusive(Repository(root).tmp_dir))
+        for folder in sorted({place.tmp_dir for place in places}):
+            held.enter_context(exclusive(folder))
         held.enter_context(emptying(repository.cache.folder))
         yield
 
@@ -230,7 +237,22 @@ def _in_order(items: Sequence[Item]) -> Iterator[Item]:
     yield from (item for item in items if not is_dir(item.name))
 
 
+def _count_runs(repository: Repository, result: Plan) -> int:
+    """Entries of the run cache that lose outputs."""
+    going = {item.name for part in result.local for item in part.items}
+    count = 0
+    for above, _, names in os.walk(os.path.join(repository.cache.folder, "runs")) if going else ():
+        for name in names:
+            with open(os.path.join(above, name), encoding="utf-8", errors="replace") as file:
+                count += not going.isdisjoint(_RECORDED.findall(file.read().partition("outs:")[2]))
+    return count
+
+
 def _warn(repository: Repository, scope: Scope, result: Plan) -> None:
+    if entries := _count_runs(repository, result):
+        result.warnings.append(
+            f"Outputs go that are named by entries of the run cache: {entries}. These stages run again."
+        )
     if result.unreadable:
         result.warnings.append(
             f"{len(result.unreadable)} folder versions of the past cannot be read (their listings are in neither cache "
