@@ -370,6 +370,15 @@ class TestWeb(ObjectsConformance):
         assert store.stat("k") == ObjectStat("k", UNKNOWN)
         assert store.read("k") == b"12345"
 
+    def test_what_may_not_be_read_is_not_there(self, server: WebServer, store: Objects) -> None:
+        """A bucket behind a web server says 403 of what it lacks; an upload that is refused so is an error."""
+        server.faults += ["403", "403", "403"]
+        assert store.stat("k") is None
+        with pytest.raises(NotFound, match="403"):
+            store.read("k")
+        with pytest.raises(AccessDenied, match="403"):
+            store.put("k", b"x")
+
     def test_certificates(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """One that nobody vouches for is refused, unless ssl_verify names it or is false."""
         monkeypatch.setattr(web, "ATTEMPTS", 1)

@@ -200,6 +200,8 @@ class WebObjects:
         if 200 <= status < 300:
             return
         answer.drain_conn()
+        if status == 403 and not without_method:  # what stands before a bucket says so of what is not there
+            raise NotFound(f"There is nothing at {url}, or it may not be read (403).")
         if status in _NO_SUCH_METHOD and without_method:
             raise Refused(f"{url} answers with status {status}. {without_method}", hint="Set method to PUT or POST.")
         raise _failure(status, url)
