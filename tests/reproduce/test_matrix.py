@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,21 @@ def test_nondeterministic(project: Project) -> None:
     assert project.madang("reproduce", run, ok=1).out.startswith("DIFFERS (first at loss, step 0: ")
 
 
+def test_chance_is_told_from_a_difference(project: Project) -> None:
+    """Repeated runs that differ among themselves are chance; those that agree and differ from the first are not."""
+    run = _train(project, "int.from_bytes(os.urandom(2))")
+    found = _reproduce(project, run, "--times", "3", ok=1)
+    assert (found["verdict"], found["repeats_itself"], len(found["runs"])) == ("DIFFERS", False, 3)
+    assert found["spread"]["loss"]["is_chance"] is True
+    run = _train(project, "(1 + bool(os.environ.get('MADANG_REPRODUCES')))")
+    found = _reproduce(project, run, "--times", "2", ok=1)
+    assert (found["verdict"], found["repeats_itself"]) == ("DIFFERS", True)
+    assert (found["spread"]["loss"]["is_chance"], found["spread"]["loss"]["is_inside"]) == (False, False)
+    assert "a difference, not chance" in project.madang("reproduce", run, "--times", "2", ok=1).out
+    run = _train(project)
+    assert _reproduce(project, run, "--times", "2")["spread"] == {}
+
+
 def test_changed_seed(project: Project) -> None:
     """A seed from outside the record that has changed makes the repetition differ."""
     project.commit({"train.py": TRAIN.replace("int(sys.argv[1])", "int(os.environ['MY_SEED'])").replace("SCALE", "1"),
@@ -135,12 +152,21 @@ def test_code_changed_after_the_start(project: Project) -> None:
 
 def test_a_file_in_git_that_changed_before_it_was_read(project: Project) -> None:
     """A committed file that somebody edits after the capture, and the run then reads, was not what is on record."""
-    wait = "import time, pathlib; time.sleep(1.5); open('settings.json').read()\n"
+    wait = "import os, time\nwhile not os.path.exists('edited'):\n    time.sleep(0.05)\nopen('settings.json').read()\n"
+    show = f"{shlex.quote(PROGRAM)} runs show $MADANG_RUN_ID --json"
+    edit = f"(until {show} | grep -q '\"captured\": {{'; do :; done; echo 2 > settings.json; touch edited)"
     code = wait + TRAIN.replace("SCALE", "1.0")
-    project.commit({"train.py": code, "settings.json": "1", "data.txt": "1", ".gitignore": IGNORED})
-    edit = "(sleep 0.8; echo 2 > settings.json) & exec python train.py 7"
-    run = project.run("--", "sh", "-c", edit)
-    assert project.madang("runs", "show", run, "--json").json["captured"]["changed"] == ["settings.json"]
+    ignored = IGNORED + "edited\n"
+    project.commit({"train.py": code, "settings.json": "1", "data.txt": "1", ".gitignore": ignored})
+    run = project.run("--", "sh", "-c", f"{edit} & exec python train.py 7")
+
+    def changed() -> Any:
+        return project.madang("runs", "show", run, "--json").json["captured"]["changed"]
+
+    deadline = time.monotonic() + 60  # the follower looks once more when the run has ended
+    while not changed() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert changed() == ["settings.json"]
     project.write({"settings.json": "1"})
     assert _reproduce(project, run, ok=None)["verdict"] != "IDENTICAL"
 

@@ -18,7 +18,8 @@ given = parser.parse_args()
 settings = json.load(open("settings.json"))
 depth = int(open("params.yaml").read().split("depth: ")[1].split()[0])
 rows = [float(row) for row in open("자료/표.csv").read().split()]
-value = helper.score(sum(rows) / len(rows), given.lr, depth) + random.Random(settings.get("random_seed", given.seed)).random() / 10
+chance = random.Random(settings.get("random_seed", given.seed))
+value = helper.score(sum(rows) / len(rows), given.lr, depth) + chance.random() / 10
 json.dump({"score": value + settings["bonus"]}, open("metrics.json", "w"))
 """
 HELPER = "def score(mean, lr, depth):\n    return mean + lr * 2 + depth\n"

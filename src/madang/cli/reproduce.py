@@ -9,7 +9,8 @@ import click
 from madang.cli import output, records
 
 if TYPE_CHECKING:
-    from madang.cli.reproducing import Outcome
+    from madang.cli.reproducing import Outcome, Several
+    from madang.domain.reproduce import Judgement
 
 CODES = {"IDENTICAL": 0, "WITHIN TOLERANCE": 0, "DIFFERS": 1, "CANNOT": 2}
 _COLOURS = {"IDENTICAL": "green", "WITHIN TOLERANCE": "green", "DIFFERS": "red", "CANNOT": "yellow"}
@@ -22,9 +23,10 @@ _COLOURS = {"IDENTICAL": "green", "WITHIN TOLERANCE": "green", "DIFFERS": "red",
     "--with-local", is_flag=True,
     help="Take files that were withheld (or are not in the record) from the original work tree as they are now.",
 )  # fmt: skip
+@click.option("--times", default=1, show_default=True, type=click.IntRange(1, 100), help="Repeat it so many times.")
 @click.option("--keep", is_flag=True, help="Leave the work tree for a look.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON; the command's output is not shown.")
-def reproduce(run: str, yes: bool, with_local: bool, keep: bool, as_json: bool) -> int:
+def reproduce(run: str, yes: bool, with_local: bool, times: int, keep: bool, as_json: bool) -> int:
     """Repeat a run in a clean checkout and say whether it is the same again.
 
     Everything that is missing is listed before anything runs. Then: a work tree at the recorded commit with the
@@ -35,11 +37,12 @@ def reproduce(run: str, yes: bool, with_local: bool, keep: bool, as_json: bool) 
     Examples:
       madang reproduce 1f3a
       madang reproduce 1f3a --yes --json
+      madang reproduce 1f3a --times 5      does it repeat itself at all?
     """
     from madang.errors import MadangError
 
     try:
-        return _reproduce(run, yes, with_local, keep, as_json)
+        return _reproduce(run, yes, with_local, times, keep, as_json)
     except MadangError as error:
         if as_json:
             output.data({"verdict": "CANNOT", "first_difference": None, "missing": [error.message], "run": None})
@@ -47,7 +50,7 @@ def reproduce(run: str, yes: bool, with_local: bool, keep: bool, as_json: bool) 
         return CODES["CANNOT"]
 
 
-def _reproduce(run: str, yes: bool, with_local: bool, keep: bool, as_json: bool) -> int:
+def _reproduce(run: str, yes: bool, with_local: bool, times: int, keep: bool, as_json: bool) -> int:
     import os
 
     from madang.cli import reproducing
@@ -58,8 +61,8 @@ def _reproduce(run: str, yes: bool, with_local: bool, keep: bool, as_json: bool)
             reproducing.describe(found, output.note)
             ask()
         options = reproducing.Options(with_local=with_local, keep=keep, quiet=as_json)
-        outcome = reproducing.reproduce(reader, found, options, _silent if as_json else output.note)
-    judgement = outcome.judgement
+        several = reproducing.reproduce_times(reader, found, times, options, _silent if as_json else output.note)
+    outcome, judgement = several.outcomes[-1], several.judgement
     if as_json:
         output.data(
             records.plain_json(
@@ -74,11 +77,15 @@ def _reproduce(run: str, yes: bool, with_local: bool, keep: bool, as_json: bool)
                     "environment": outcome.environment,
                     "notes": outcome.notes,
                     "worktree": outcome.kept or None,
+                    "runs": [one.run for one in several.outcomes if one.run],
+                    "repeats_itself": None if times == 1 else not several.is_chance,
+                    "spread": _spreads(several),
                 }
             )
         )
     else:
-        _print(outcome)
+        _print(outcome, judgement)
+        _print_spreads(several)
     return CODES[judgement.verdict]
 
 
@@ -103,8 +110,31 @@ def _json(difference: dict[str, Any] | None) -> Any:
     return json_value(difference)
 
 
-def _print(outcome: Outcome) -> None:
-    judgement = outcome.judgement
+def _spreads(several: Several) -> Any:
+    return {
+        key: {
+            "original": _json({"value": one.original})["value"],
+            "repeated": _json({"values": one.repeated})["values"],
+            "is_chance": one.is_chance,
+            "is_inside": one.is_inside,
+        }
+        for key, one in several.spreads.items()
+    }
+
+
+def _print_spreads(several: Several) -> None:
+    for key, one in several.spreads.items():
+        values = ", ".join(records.number(value) for value in one.repeated)
+        if not one.is_chance:
+            text = "each time the same: a difference, not chance"
+        elif one.is_inside:
+            text = "not the same each time; the original lies among them: chance"
+        else:
+            text = "not the same each time, and the original lies outside: more than chance"
+        click.echo(f"{key}: {records.number(one.original)} → {values} ({text})")
+
+
+def _print(outcome: Outcome, judgement: Judgement) -> None:
     for line in outcome.notes:
         output.note(f"note: {line}")
     if outcome.environment:

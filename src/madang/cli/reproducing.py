@@ -12,7 +12,7 @@ from typing import Any
 from madang import wiring
 from madang.cli import launching
 from madang.client.segments import segments_of
-from madang.domain.reproduce import Judgement, cannot
+from madang.domain.reproduce import Judgement, Spread, cannot, of_several
 from madang.domain.runs import RunRecord
 from madang.errors import MadangError, NotFound, Refused
 from madang.formats import segment as codec
@@ -47,6 +47,40 @@ class Outcome:
     environment: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     kept: str = ""  # the work tree, when it was kept
+
+
+@dataclass
+class Several:
+    """Repetitions of one run: the verdict over all of them, and where they spread."""
+
+    outcomes: list[Outcome]
+    judgement: Judgement
+    spreads: dict[str, Spread] = field(default_factory=dict)
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether the repetitions differ from each other: the run does not repeat itself, whatever was restored."""
+        return any(one.is_chance for one in self.spreads.values())
+
+
+def reproduce_times(reader: Reader, run: RunRecord, times: int, options: Options, say: Say) -> Several:
+    """Repeat a run several times, each in a clean place of its own. Raises as `reproduce`."""
+    outcomes: list[Outcome] = []
+    for number in range(times):
+        if times > 1:
+            say(f"Repetition {number + 1} of {times}")
+        outcomes.append(reproduce(reader, run, options, say))
+        if not outcomes[-1].run:
+            break  # what is missing now is missing the next time
+    made = Several(outcomes, of_several([one.judgement for one in outcomes]))
+    if times > 1:
+        own = wiring.local_reader()
+        try:
+            repeated = [own.run(one.run) for one in outcomes if one.run]
+        finally:
+            own.close()
+        made.spreads = service.spreads(run, repeated) if repeated else {}
+    return made
 
 
 def is_foreign(run: RunRecord, env: dict[str, str]) -> bool:

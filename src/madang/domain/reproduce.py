@@ -53,6 +53,34 @@ def cannot(missing: Sequence[str], not_compared: Mapping[str, Any] | None = None
     return Judgement("CANNOT", missing=list(missing), not_compared=dict(not_compared or {}))
 
 
+@values.value
+class Spread:
+    """One metric over several repetitions of a run."""
+
+    original: Any
+    repeated: list[Any]
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether the repetitions differ from each other."""
+        return any(not _equal(value, self.repeated[0]) for value in self.repeated)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the original lies among the repetitions, or as far from them as they from each other at most."""
+        numbers = [value for value in self.repeated if isinstance(value, int | float) and not math.isnan(value)]
+        if not isinstance(self.original, int | float) or not numbers:
+            return any(_equal(value, self.original) for value in self.repeated)
+        width = max(numbers) - min(numbers)
+        return min(numbers) - width <= self.original <= max(numbers) + width
+
+
+def of_several(found: Sequence[Judgement]) -> Judgement:
+    """The verdict over several repetitions: the gravest, with what it says."""
+    ranks = ("CANNOT", "DIFFERS", "WITHIN TOLERANCE", "IDENTICAL")
+    return min(found, key=lambda judgement: ranks.index(judgement.verdict))
+
+
 def not_repeatable(command: Sequence[str]) -> str:
     """Why a command line does not start the same program again: a notebook, a session, a program from a pipe."""
     if any("ipykernel" in word or "colab_kernel" in word for word in command):

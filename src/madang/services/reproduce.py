@@ -7,9 +7,10 @@ from dataclasses import field
 from typing import BinaryIO
 
 from madang.domain import reproduce as rules
+from madang.domain.compare import value_of
 from madang.domain.held import is_held
 from madang.domain.redact import MASK
-from madang.domain.reproduce import Judgement, Points, Side
+from madang.domain.reproduce import Judgement, Points, Side, Spread
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable
 from madang.errors import MadangError, NotFound
@@ -131,6 +132,13 @@ def compare(
     skipped = {**_not_compared(reader, original), "local files of unknown content": local}
     skipped["outputs outside the work tree"] = len(outside)
     return rules.judge(one, other, original.definitions, changed=changed, not_compared=skipped)
+
+
+def spreads(original: RunRecord, repetitions: Sequence[RunRecord]) -> dict[str, Spread]:
+    """The metrics that are not the same in a run and all its repetitions, volatile ones left out."""
+    keys = [key for key in original.metrics if not rules.is_volatile(key, original.definitions)]
+    found = {key: Spread(value_of(original, key), [value_of(run, key) for run in repetitions]) for key in keys}
+    return {key: one for key, one in found.items() if repr([one.original] * len(repetitions)) != repr(one.repeated)}
 
 
 def is_outside(path: str) -> bool:
