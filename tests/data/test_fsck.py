@@ -149,7 +149,11 @@ def test_records_that_cannot_be_read(tracked: Repository, root: Path, madang: To
     """Each broken record is named; the data of the others is checked all the same."""
     make(root, {"broken.dvc": b"outs: [", "p/dvc.yaml": b"stages: {a: {cmd: x, nosuch: 1}}"})
     os.unlink(tracked.cache.path(md5(b"single")))
-    assert checked(madang, root)[0] == {("record", "workspace"): 2, ("missing", "cache"): 1}
+    make(root, {"q/dvc.yaml": b"stages: {a: {cmd: x, outs: [y]}}", "q/dvc.lock": b"garbage: ["})
+    problems, found = checked(madang, root)
+    assert problems == {("record", "workspace"): 3, ("missing", "cache"): 1}
+    assert found["orphans"] == {"objects": 0, "bytes": 0}
+    assert "cannot be read" in found["notes"][0]
 
 
 def test_pipelines_and_old_data(root: Path, repo: Repository, madang: Tool, dvc: Tool) -> None:

@@ -245,6 +245,10 @@ def test_records_that_cannot_be_read(root: Path, madang: Tool) -> None:
     assert answer.code == 255
     assert git(root, "rev-parse", "HEAD")[:10] in answer.err
     assert cached(root) == before
+    (root / "d.dvc").write_text("outs: [")
+    assert madang(root, "gc", "-A", "--skip-failed", "-f").code == 255  # never those of somebody who works with them
+    assert cached(root) == before
+    (root / "d.dvc").write_text(good)
     assert len(collected(madang, root, "-A", "--skip-failed")["passed_over"]) == 1
 
 

@@ -55,13 +55,17 @@ def _show(what: str, found: Checked) -> None:
     for note in found.notes:
         output.note(note)
     read = f", {found.read} of them read ({size(found.read_size)})" if found.read else ""
-    click.echo(f"{what}: {found.objects} objects ({size(found.size)}){read}.")
+    click.echo(f"{what}: {found.objects} object{'' if found.objects == 1 else 's'} ({size(found.size)}){read}.")
     if found.orphans:
         output.note(f"{found.orphans} of them ({size(found.orphans_size)}) nothing needs: madang gc -A --dry")
     wrong = len(found.open)
     click.echo(f"{wrong} problem{'' if wrong == 1 else 's'}." if wrong else "Everything is in order.")
-    if wrong and not any(problem.repaired for problem in found.problems):
+    if any(problem.kind not in ("record", "stray", "size") for problem in found.open) and not _was_repaired(found):
         output.note("madang fsck --repair mends what can be mended.")
+
+
+def _was_repaired(found: Checked) -> bool:
+    return any(problem.repaired for problem in found.problems)
 
 
 def _as_json(found: Checked, away: Checked | None) -> dict[str, object]:

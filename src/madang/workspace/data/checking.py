@@ -295,6 +295,10 @@ def _files_at(path: str) -> Iterator[str]:
 
 def count_orphans(repository: Repository, roots: Roots, found: Checked) -> None:
     """Count what no commit, work tree, stash or run needs: no problem, but space."""
+    if roots.failed:
+        names = ", ".join(failed.label for failed in roots.failed[:3])
+        found.notes.append(f"What nothing needs is not counted: the records of {names} cannot be read.")
+        return
     listings = Listings(repository.cache)
     used = {name for root in roots.found for need in root.needs for name in listings.names(need.name)}
     for folder in (repository.cache.objects, repository.cache.folder):

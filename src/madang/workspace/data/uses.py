@@ -16,6 +16,7 @@ from madang.workspace.data.cache import Cache
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.trees import CommitTree, FileTree, GitTree
 
+_LIVE = ("workspace", "project", "worktree")
 _EXPERIMENT_PARTS = 4  # slashes in refs/exps/ab/cdef…/name
 
 
@@ -40,13 +41,14 @@ class Root:
     @property
     def is_live(self) -> bool:
         """Whether somebody works with it now: a folder on disk, not a state of the past."""
-        return self.kind in ("workspace", "project", "worktree")
+        return self.kind in _LIVE
 
 
 @dataclass(slots=True)
 class Failed:
     """A state of the records that could not be read."""
 
+    kind: str
     label: str
     error: MadangError
 
@@ -63,7 +65,7 @@ class Roots:
         try:
             self.found.append(Root(kind, label, tuple(read())))
         except MadangError as error:
-            self.failed.append(Failed(label, error))
+            self.failed.append(Failed(kind, label, error))
 
 
 def needs_of(repository: Repository, tree: FileTree | None = None) -> Iterator[Needed]:
@@ -217,14 +219,16 @@ def _links_at(path: str) -> Iterator[str]:
 
 
 def check(roots: Roots, *, skip_failed: bool) -> None:
-    """Refuse to go on with records that could not be read.
+    """Refuse to go on with records that could not be read; only those of the past may be passed over.
 
     Raises:
         the first failure, naming the state.
     """
-    if roots.failed and not skip_failed:
-        first = roots.failed[0]
-        raise type(first.error)(
-            f"The records of {first.label} cannot be read: {first.error.message}",
-            hint=first.error.hint if isinstance(first.error, NotFound) else "--skip-failed passes over them.",
-        )
+    for failed in roots.failed:
+        is_live = failed.kind in _LIVE
+        if is_live or not skip_failed:
+            hint = "Correct the file first." if is_live else "--skip-failed passes over them."
+            raise type(failed.error)(
+                f"The records of {failed.label} cannot be read: {failed.error.message}",
+                hint=failed.error.hint if isinstance(failed.error, NotFound) else hint,
+            )
