@@ -70,6 +70,7 @@ class Bench:
             "[user]\n\tname = bench\n\temail = bench@example.org\n[init]\n\tdefaultBranch = main\n"
         )
         self._folders = 0
+        self._later: list[Path] = []
 
     def say(self, text: str) -> None:
         print(f"    {text}", flush=True)
@@ -85,6 +86,19 @@ class Bench:
         """Take folders away that are no longer needed: the disk is not endless."""
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def drop_later(self, *folders: Path) -> None:
+        """The same at the end of the workload, for folders of many files.
+
+        ext4 gives no inode out again for minutes after its file was removed, and looks at each of these first: after
+        50,000 files were removed, making others is several times slower, and whoever comes next would pay for it.
+        """
+        self._later.extend(folders)
+
+    def drop_all(self) -> None:
+        """What was to be dropped later."""
+        self.drop(*self._later)
+        self._later.clear()
 
     def env(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """The same small environment for everybody."""

@@ -36,6 +36,8 @@ WORKLOADS = {
     "memory": "an idle hub",
     "small": "data: many small files",
     "large": "data: one large file",
+    "many": "data: a million files, one of them changed",
+    "s3": "data: to S3 on loopback and back",
 }
 
 
@@ -66,6 +68,7 @@ def main() -> int:
     try:
         for name in names:
             results[name] = _measure(name, bench)
+            bench.drop_all()
             _write(options, results, machine)  # after each: a run that is interrupted keeps what it has
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -97,9 +97,16 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def serving(
-    bench: Bench, argv: Sequence[str], port: int, *, cwd: Path, env: Mapping[str, str] | None = None, wait: float = 120
+    bench: Bench,
+    argv: Sequence[str],
+    port: int,
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    wait: float = 120,
+    health: str = "/health",
 ) -> Iterator[Server]:
-    """A server that is up (`GET /health` answers 200) inside the block and gone after it."""
+    """A server that is up (a GET of ``health`` answers 200) inside the block and gone after it."""
     log = cwd / f"server-{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -114,7 +121,7 @@ def serving(
     server = Server(process.pid, port, log)
     try:
         deadline = time.monotonic() + wait
-        while not _healthy(server):
+        while not _healthy(server, health):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise Failed(f"{' '.join(argv)} did not come up:\n{log.read_text()[-3000:]}")
             time.sleep(0.1)
@@ -123,9 +130,9 @@ def serving(
         _stop(process)
 
 
-def _healthy(server: Server) -> bool:
+def _healthy(server: Server, path: str) -> bool:
     try:
-        server.ask("GET", "/health")
+        server.ask("GET", path)
     except (OSError, http.client.HTTPException, Failed):
         return False
     return True

@@ -24,13 +24,16 @@ PINS: dict[str, list[str]] = {
     "aim": ["aim==3.29.1"],
     "mlflow": ["mlflow==3.17.2"],
     "dvc": ["dvc==3.67.1"],
+    "s3": [f"{ROOT}[cloud]", "dvc[s3]==3.67.1", "moto[server]==5.2.5"],  # both tools and the server they talk to
 }
+_OURS = ("madang", "s3")
 _HOSTS = {"floor": "madang", "floor_msgpack": "madang", "madang_fill": "madang", "mlflow_fill": "mlflow"}
 
 
 def measure_instead(folder: str) -> None:
     """Take madang from another checkout: of another release, or of a commit while this one is being edited."""
-    PINS["madang"] = [str(Path(folder).resolve())]
+    for name in _OURS:
+        PINS[name][0] = PINS[name][0].replace(str(ROOT), str(Path(folder).resolve()))
 
 
 def python(peer: str) -> str:
@@ -50,7 +53,7 @@ def _python(name: str) -> str:
             subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
             _pip(interpreter, *PINS[name])
         else:  # only our own source has changed
-            _pip(interpreter, "--no-deps", "--force-reinstall", *PINS[name])
+            _pip(interpreter, "--no-deps", "--force-reinstall", PINS[name][0])
         mark.write_text("\n".join(stamp))
     return str(interpreter)
 
@@ -71,12 +74,12 @@ def site_packages(peer: str) -> Path:
 
 
 def versions() -> dict[str, str]:
-    return {name: " ".join(pins) for name, pins in PINS.items() if name != "madang"}
+    return {name: " ".join(pins) for name, pins in PINS.items() if name not in _OURS}
 
 
 def _stamp(name: str) -> list[str]:
     """What an environment was made of: [interpreter and requirements, our own source]."""
-    if name != "madang":
+    if name not in _OURS:
         return [" ".join([sys.version.split()[0], *PINS[name]]), ""]
     root = Path(PINS["madang"][0])
     needs = hashlib.blake2b((root / "pyproject.toml").read_bytes()).hexdigest()
@@ -84,4 +87,4 @@ def _stamp(name: str) -> list[str]:
     for path in sorted((root / "src").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             source.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return [f"{sys.version.split()[0]} {needs}", source.hexdigest()]
+    return [" ".join([sys.version.split()[0], needs, *PINS[name][1:]]), source.hexdigest()]

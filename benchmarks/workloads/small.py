@@ -11,7 +11,7 @@ import venvs
 from harness import Bench, Failed, median, ratio
 from report import Check, Table
 
-from workloads.tools import TOOLS, digest, dvc_like, git_lfs, timed, warm
+from workloads.tools import TOOLS, away, digest, dvc_like, git_lfs, timed, warm
 
 WALK = """
 import os, sys
@@ -55,7 +55,10 @@ def _table(files: int, middle: dict[str, dict[str, float]], raw: dict[str, objec
         table.row(f"limit: {what}", seconds, "", "", "")
     if not mine:
         return table
-    table.checks.append(Check("add / (cp -r + sync)", ratio(mine["add"], limits["cp -r + sync"]), 2))
+    copying = limits["cp -r + sync"]
+    table.checks.append(Check("add / (cp -r + sync)", ratio(mine["add"], copying), 2))
+    for step in ("checkout", "push", "pull"):
+        table.checks.append(Check(f"{step} / (cp -r + sync)", ratio(mine[step], copying), 1.5))
     table.checks.append(Check("add again, no change / stat walk", ratio(mine["add again"], limits["stat walk"]), 3))
     table.checks.append(Check("status, no change / stat walk", ratio(mine["status"], limits["stat walk"]), 3))
     for step in STEPS:
@@ -85,7 +88,7 @@ def _limits(bench: Bench, source: Path) -> dict[str, float]:
         "md5sum": timed(bench, ["sh", "-c", f"find '{source}' -type f -print0 | xargs -0 md5sum > /dev/null"], target),
         "stat walk": median(timed(bench, walk, target) for _ in range(3)),
     }
-    bench.drop(target)
+    bench.drop_later(target)
     return took
 
 
@@ -102,17 +105,18 @@ def _tool(bench: Bench, tool: str, source: Path) -> dict[str, float]:
     took["add, 1 changed"] = run("add", "data")
     _replace(changed, before)
     run("add", "data")
-    shutil.rmtree(data)
+    away(bench, data)
+    warm(folder / ".dvc" / "cache")
     took["checkout"] = run("checkout")
     took["checkout again"] = run("checkout")
     _same(tool, "checkout", data, wanted)
     took["push"] = run("push")
     took["push again"] = run("push")
-    shutil.rmtree(data)
-    shutil.rmtree(folder / ".dvc" / "cache")
+    away(bench, data, folder / ".dvc" / "cache")
+    warm(remote)
     took["pull"] = run("pull")
     _same(tool, "pull", data, wanted)
-    bench.drop(folder, remote)
+    bench.drop_later(folder, remote)
     return took
 
 

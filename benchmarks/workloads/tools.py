@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import venvs
@@ -38,17 +38,29 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def dvc_like(bench: Bench, tool: str) -> tuple[Callable[..., float], Path, Path]:
-    """A new repository with a remote folder; (how to run the tool in it, the repository, the remote)."""
+def dvc_like(
+    bench: Bench, tool: str, *, peer: str = "", url: str = "", env: Mapping[str, str] | None = None
+) -> tuple[Callable[..., float], Path, Path]:
+    """A new repository with a remote (a folder unless ``url``); (how to run the tool in it, repository, remote).
+
+    ``peer`` names the environment that the tool is taken from, when it is not the tool's own.
+    """
     folder, remote = bench.folder(f"{tool}-repo"), bench.folder(f"{tool}-remote")
-    program = venvs.program(tool, tool)
-    for argv in (["git", "init", "-q"], [program, "init"], [program, "remote", "add", "-d", "store", str(remote)]):
+    program = venvs.program(peer or tool, tool)
+    add_remote = [program, "remote", "add", "-d", "store", url or str(remote)]
+    for argv in (["git", "init", "-q"], [program, "init"], add_remote):
         bench.run(argv, cwd=folder)
 
     def run(*arguments: str) -> float:
-        return timed(bench, [program, *arguments], folder)
+        return bench.run([program, *arguments], cwd=folder, env=env).wall
 
     return run, folder, remote
+
+
+def away(bench: Bench, *paths: Path) -> None:
+    """Take what the tool shall bring back out of its sight."""
+    for path in paths:
+        path.rename(bench.folder("away") / path.name)
 
 
 def git_lfs(bench: Bench, source: Path) -> dict[str, float]:
@@ -64,12 +76,12 @@ def git_lfs(bench: Bench, source: Path) -> dict[str, float]:
     took["add again"] = timed(bench, ["git", "add", "data"], folder)
     took["status"] = timed(bench, ["git", "status", "--short"], folder)
     bench.run(["git", "commit", "-q", "-m", "data"], cwd=folder)
-    shutil.rmtree(folder / "data")
+    away(bench, folder / "data")
     took["checkout"] = timed(bench, ["git", "checkout", "--", "data"], folder)
     took["push"] = timed(bench, ["git", "push", "-q", "origin", "main"], folder)
     skip = {"GIT_LFS_SKIP_SMUDGE": "1"}
     bench.run(["git", "clone", "-q", f"file://{remote}", str(clone / "r")], cwd=clone, env=skip)
     bench.run(["git", "lfs", "install", "--local"], cwd=clone / "r")
     took["pull"] = timed(bench, ["git", "lfs", "pull"], clone / "r")
-    bench.drop(folder, remote, clone)
+    bench.drop_later(folder, remote, clone)
     return took

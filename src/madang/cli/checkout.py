@@ -17,11 +17,18 @@ if TYPE_CHECKING:
 @click.argument("targets", nargs=-1, type=click.Path())
 @click.option("-f", "--force", is_flag=True, help="Replace changed files too; madang undo brings them back.")
 @click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it.")
+@click.option("--relink", is_flag=True, help="Link unchanged files anew too, as cache.type says now.")
 @click.option("--allow-missing", is_flag=True, help="Data that is not in the cache is no error.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON.")
 def checkout(
-    targets: tuple[str, ...], force: bool, recursive: bool, allow_missing: bool, quiet: bool, as_json: bool
+    targets: tuple[str, ...],
+    force: bool,
+    recursive: bool,
+    relink: bool,
+    allow_missing: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Restore data from the cache, as the .dvc files record it.
 
@@ -32,12 +39,17 @@ def checkout(
       git checkout v1 && madang checkout
       madang checkout data/train.csv
       madang checkout images/cat.png        one file of a tracked folder
+      madang config cache.type hardlink && madang checkout --relink
     """
     from madang.workspace.data.checkout import checkout as restore
     from madang.workspace.data.checkout import raise_if_incomplete
+    from madang.workspace.data.relinking import relink as link_anew
 
     with repository() as repo:
-        report = restore(repo, resolved(repo, targets, recursive), force=force, meter=meter(quiet or as_json))
+        chosen = resolved(repo, targets, recursive)
+        report = restore(repo, chosen, force=force, meter=meter(quiet or as_json))
+        if relink:
+            link_anew(repo, chosen, meter(quiet or as_json))
         show(report, quiet=quiet, as_json=as_json)
         if not allow_missing:
             raise_if_incomplete(report, repo.root)

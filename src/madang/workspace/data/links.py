@@ -6,17 +6,19 @@ import errno
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from madang.durable import Staging, unlink, write_all
 from madang.errors import Conflict, StorageError
+from madang.workspace.data.cache import Cache
 from madang.workspace.data.hashing import Hashes
 from madang.workspace.data.outs import Target
 from madang.workspace.data.parallel import each
 from madang.workspace.data.reading import CHUNK, SMALL
 from madang.workspace.data.repository import Repository
-from madang.workspace.data.state import FileKey, key_of
+from madang.workspace.data.state import SETTLED_NS, FileKey, key_of, settled
 
 _FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file
 _LARGE = 16 << 20  # bytes of a file that is worth a copy on its way
@@ -133,31 +135,55 @@ def relink_file(repository: Repository, path: str, md5: str, key: FileKey) -> No
     Raises:
         Conflict: the file is no longer the one of ``key``, whose bytes are in the cache.
     """
-    if is_shared(repository) and not _is_linked(path, repository.cache.path(md5)):
+    if is_shared(repository) and not _is_linked(repository, path, repository.cache.path(md5)):
+        trusted = _trusted(repository.cache, {md5})
         with aside_for(repository, os.path.dirname(path)) as staging:
             _replace(linker(repository), repository.cache.path(md5), path, key, staging.new_path())
+        _trust_again(repository.cache, trusted)
 
 
 def relink_tree(repository: Repository, folder: str, hashes: Hashes) -> bool:
-    """The same for every file of a folder. Returns whether files may have been replaced."""
+    """The same for every file of a folder whose MD5 is given. Returns whether files may have been replaced."""
     if not is_shared(repository):
         return False
     maker, cache = linker(repository), repository.cache
     files = [
-        (f"{folder}/{name}", cache.path(md5 or ""), key)
+        (f"{folder}/{name}", cache.path(md5), key)
         for name, md5, key in zip(hashes.tree.paths, hashes.md5s, hashes.tree.keys(), strict=True)
+        if md5 is not None
     ]
+    trusted = _trusted(cache, {md5 for md5 in hashes.md5s if md5 is not None})
 
     with aside_for(repository, folder) as staging:
 
         def relink(file: tuple[str, str, FileKey]) -> None:
             path, source, key = file
-            if not _is_linked(path, source):
+            if not _is_linked(repository, path, source):
                 _replace(maker, source, path, key, staging.new_path())
 
         for _ in each(relink, files):
             continue
+    _trust_again(cache, trusted)
     return True
+
+
+def _trusted(cache: Cache, names: set[str]) -> dict[str, FileKey]:
+    """What is known to be right before it is linked to."""
+    found = cache.look(names).keys
+    good = cache.trusted(found)
+    return {name: key for name, key in found.items() if name in good}
+
+
+def _trust_again(cache: Cache, trusted: dict[str, FileKey]) -> None:
+    """One more link moves an object's ctime, not its bytes."""
+    time.sleep(SETTLED_NS / 1e9)
+    now = time.time_ns()
+    found = cache.look(trusted).keys
+    cache.state.add_files(
+        (key, name[:32])
+        for name, key in found.items()
+        if key[:4] == trusted[name][:4] and settled(key.mtime, key.ctime, now)
+    )
 
 
 def aside_for(repository: Repository, folder: str) -> Staging:
@@ -205,7 +231,9 @@ def _makes_copies(repository: Repository, staging: Staging) -> bool:
     return False
 
 
-def _is_linked(path: str, source: str) -> bool:
+def _is_linked(repository: Repository, path: str, source: str) -> bool:
+    if (repository.settings.link_types()[0] == "symlink") != os.path.islink(path):
+        return False
     there, here = os.stat(source), os.stat(path)
     return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
 
