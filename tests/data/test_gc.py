@@ -71,6 +71,9 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if number in (1, 3):
             shutil.copytree(root / ".dvc" / "cache" / "files", folder / "store" / "files", dirs_exist_ok=True)
     git(root, "branch", "other")
+    baseline = git(root, "rev-parse", "HEAD").strip()
+    experiment = git(root, "commit-tree", "HEAD~1^{tree}", "-p", "HEAD", "-m", "an experiment").strip()
+    git(root, "update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/an-experiment", experiment)
     return folder
 
 
@@ -111,6 +114,7 @@ FORMS: list[Sequence[str]] = [
     ["--rev", "HEAD", "-n", "2"],
     ["-a", "-n", "3"],
     ["--date", "2026-02-01"],
+    ["--all-experiments"],
     ["-w", "--not-in-remote"],
     ["-A", "--not-in-remote", "-r", "r"],
     ["-w", "--cloud"],

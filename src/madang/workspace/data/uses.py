@@ -17,7 +17,7 @@ from madang.workspace.data.repository import Repository
 from madang.workspace.data.trees import CommitTree, FileTree, GitTree
 
 _LIVE = ("workspace", "project", "worktree")
-_EXPERIMENT_PARTS = 4  # slashes in refs/exps/ab/cdef…/name
+_EXPERIMENT_PARTS = 5  # refs/exps/ab/cdef…/name: the commit that it began from, and its name
 
 
 class Needed(NamedTuple):
@@ -105,12 +105,16 @@ def label_of(commit: str) -> str:
 
 
 def experiments(repository: Repository) -> list[str]:
-    """The commits of dvc's experiments."""
+    """The commits of dvc's experiments: of each those from its tip back to the commit that it began from."""
     root = repository.git_root
-    if root is None:
-        return []
-    names = (name for name in git.refs(root, "refs/exps") if name.count("/") == _EXPERIMENT_PARTS)
-    return [found for name in names if (found := git.commit(root, name)) is not None]
+    found: dict[str, None] = {}
+    for ref in git.refs(root, "refs/exps") if root is not None else ():
+        parts = ref.split("/")
+        if len(parts) == _EXPERIMENT_PARTS and root is not None:
+            line = git.first_parents(root, ref, -1)
+            baseline = parts[2] + parts[3]
+            found.update(dict.fromkeys(line[: line.index(baseline)] if baseline in line else line))
+    return list(found)
 
 
 def in_worktrees(roots: Roots, repository: Repository) -> None:
