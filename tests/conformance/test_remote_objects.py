@@ -17,11 +17,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.parse import urlencode
 
+import boto3
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from moto.server import ThreadedMotoServer
 
 from madang.backends.objects.cloud import CloudObjects
 from madang.backends.objects.opening import open_objects
@@ -403,3 +405,35 @@ class TestWeb(ObjectsConformance):
             assert server.headers[-1]["x-token"] == "secret"
             assert "x-token" not in other.headers[-1]
             sender.close()
+
+
+def test_options_of_s3(tmp_path: Path) -> None:
+    """Encryption is asked for as configured; what cannot be kept stops a put and no read; certificates are believed."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        address = "http://{}:{}".format(*server.get_host_and_port())
+        keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "us-east-1"}
+        client = boto3.client("s3", endpoint_url=address, **keys)
+        client.create_bucket(Bucket="bucket")
+        options = {"endpointurl": address, "access_key_id": "k", "secret_access_key": "s", "region": "us-east-1"}
+        cases = {"AES256": {"sse": "AES256"}, "aws:kms": {"sse": "aws:kms", "sse_kms_key_id": "key"}}
+        for wanted, more in cases.items():
+            open_objects("s3://bucket/x", options | more).put("k", b"x")
+            assert client.head_object(Bucket="bucket", Key="x/k")["ServerSideEncryption"] == wanted
+        shared = open_objects("s3://bucket/x", options | {"acl": "public-read"})
+        assert shared.read("k") == b"x"
+        with pytest.raises(ConfigError, match="acl"):
+            shared.put("k", b"y")
+        with pytest.raises(ConfigError, match="exclude"):
+            open_objects("s3://bucket/x", options | {"sse_kms_key_id": "key", "sse_customer_key": "a2V5"})
+    finally:
+        server.stop()
+    files = certificate(tmp_path)
+    with WebServer(tls=files) as secure:
+        secure.files["/bucket/x/k"] = b"over TLS"
+        for believed in (files[0], "false"):
+            there = {**options, "endpointurl": secure.address, "ssl_verify": believed}
+            assert open_objects("s3://bucket/x", there).read("k") == b"over TLS"
+    with pytest.raises(ConfigError, match="ssl_verify"):
+        open_objects("s3://bucket/x", options | {"ssl_verify": str(tmp_path / "none.pem")})

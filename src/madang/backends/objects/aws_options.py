@@ -50,6 +50,27 @@ def aws_chain(options: Mapping[str, str]) -> Any:
         ) from error
 
 
+def aws_encryption(options: Mapping[str, str]) -> dict[str, Any]:
+    """How the server encrypts what is stored: ``sse``, ``sse_kms_key_id``, ``sse_customer_key``.
+
+    Raises:
+        ConfigError: options that contradict each other.
+    """
+    config: dict[str, Any] = {}
+    key, kms = options.get("sse_customer_key"), options.get("sse_kms_key_id")
+    if key and kms:
+        raise ConfigError("sse_kms_key_id and sse_customer_key exclude each other.", hint="Remove one of them.")
+    if key:
+        if options.get("sse_customer_algorithm", "AES256") != "AES256":
+            raise ConfigError("The sse_customer_algorithm is AES256.", hint="Remove the option.")
+        return {"server_side_encryption": "sse-c", "sse_customer_key_base64": key}
+    if options.get("sse") or kms:
+        config["server_side_encryption"] = options.get("sse") or "aws:kms"
+    if kms:
+        config["sse_kms_key_id"] = kms
+    return config
+
+
 def _check_runs_nothing(path: str, option: str) -> None:
     """A repository's configuration may name such a file, and the file a program: that would run anything of anyone."""
     try:

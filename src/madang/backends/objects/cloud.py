@@ -31,8 +31,12 @@ _LIST_PAGE = 1000
 class CloudObjects:
     """An `Objects` store in a bucket, below a prefix."""
 
-    def __init__(self, store: Any, name: str, *, keeps_backslashes: bool = True) -> None:
-        """``store`` is an obstore store that starts at the prefix; ``name`` is its address, for messages."""
+    def __init__(self, store: Any, name: str, *, keeps_backslashes: bool = True, no_puts: str = "") -> None:
+        """``store`` is an obstore store that starts at the prefix; ``name`` is its address, for messages.
+
+        ``no_puts`` is why nothing may be stored, if so.
+        """
+        self._no_puts = no_puts
         self._store = store
         self.name = name
         self._keeps_backslashes = keeps_backslashes
@@ -67,6 +71,11 @@ class CloudObjects:
     def put(self, key: str, source: Source, *, if_absent: bool = False) -> bool:
         """See `Objects.put`. A large object goes up in parts and becomes visible with the last one."""
         self._checked(key)
+        if self._no_puts:
+            raise ConfigError(
+                f"{self.name}: {self._no_puts}, so nothing is stored there.",
+                hint="Use dvc push, or the bucket's policy.",
+            )
         body = Path(source) if isinstance(source, os.PathLike) else source
         if not if_absent:
             self._answered(key, lambda: obstore.put(self._store, key, body))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from madang.backends.objects.aws_options import aws_chain
+from madang.backends.objects.aws_options import aws_chain, aws_encryption
 from madang.backends.objects.azure_options import azure_config
 from madang.backends.objects.cloud import CloudObjects
 from madang.errors import ConfigError
@@ -20,6 +20,8 @@ except ImportError as _error:
         "Cloud stores need the package obstore, which is not installed.", hint="pip install 'madang[cloud]'"
     ) from _error
 
+_SILENT = 300  # seconds without a byte, also while a part goes up
+_CONNECT = 60  # seconds until a connection stands
 _RETRY = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}  # then the command may simply be repeated
 
 
@@ -33,7 +35,13 @@ def open_cloud(scheme: str, url: str, options: Mapping[str, str]) -> CloudObject
     if not bucket:
         raise ConfigError(f"The address {url} names no bucket.", hint=f"Write {scheme}://bucket/path.")
     store = {"s3": _s3, "gs": _gcs, "azure": _azure}[scheme](bucket, prefix.strip("/"), options)
-    return CloudObjects(store, url, keeps_backslashes=scheme != "azure")
+    return CloudObjects(store, url, keeps_backslashes=scheme != "azure", no_puts=_unkept(options))
+
+
+def _unkept(options: Mapping[str, str]) -> str:
+    """Why nothing may be stored: who may read what is stored would not be as the options say."""
+    named = sorted(key for key in options if key == "acl" or key.startswith("grant_"))
+    return f"The option {named[0]} cannot be kept" if named else ""
 
 
 def _is_true(text: str) -> bool:
@@ -41,10 +49,7 @@ def _is_true(text: str) -> bool:
 
 
 def _s3(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
-    config: dict[str, Any] = {}
-    client: dict[str, Any] = {"timeout": f"{options.get('read_timeout', '300')}s"}
-    if "connect_timeout" in options:
-        client["connect_timeout"] = f"{options['connect_timeout']}s"
+    config = aws_encryption(options)
     for ours, theirs in (
         ("access_key_id", "access_key_id"),
         ("secret_access_key", "secret_access_key"),
@@ -56,11 +61,7 @@ def _s3(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
             config[theirs] = options[ours]
     if endpoint := config.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL"):
         config["endpoint"] = endpoint
-        if endpoint.startswith("http://"):
-            client["allow_http"] = True
         config.setdefault("region", os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1")
-    if not _is_true(options.get("ssl_verify", "true")):
-        client["allow_invalid_certificates"] = True
     if _is_true(options.get("allow_anonymous_login", "false")):
         config["skip_signature"] = True
     credentials = None if "access_key_id" in config or config.get("skip_signature") else aws_chain(options)
@@ -68,31 +69,49 @@ def _s3(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
         bucket,
         prefix=prefix or None,
         config=config,  # type: ignore[arg-type]
-        client_options=client,  # type: ignore[arg-type]
+        client_options=_client(options, config.get("endpoint", "")),
         retry_config=_RETRY,  # type: ignore[arg-type]
         credential_provider=credentials,
     )
 
 
+def _client(options: Mapping[str, str], endpoint: str) -> Any:
+    """How requests are made: certificates, and times that bound silence, never the length of a transfer."""
+    client: dict[str, Any] = {
+        "timeout": "7d",
+        "read_timeout": f"{options.get('read_timeout', _SILENT)}s",
+        "connect_timeout": f"{options.get('connect_timeout') or options.get('connection_timeout') or _CONNECT}s",
+        "allow_http": endpoint.startswith("http://"),
+    }
+    verify = options.get("ssl_verify", "true")
+    if verify.lower() == "false":
+        client["allow_invalid_certificates"] = True
+    elif verify.lower() != "true":
+        try:
+            with open(os.path.expanduser(verify), "rb") as file:
+                client["root_certificate"] = file.read()
+        except OSError as error:
+            raise ConfigError(f"ssl_verify: {verify} cannot be read: {error.strerror}.") from error
+    return client
+
+
 def _gcs(bucket: str, prefix: str, options: Mapping[str, str]) -> Any:
     config: dict[str, Any] = {}
-    client: dict[str, Any] = {}
+    endpoint = options.get("endpointurl", "")
     if "credentialpath" in options:
         path = options["credentialpath"]
         key = _google_key(path)
         config["application_credentials" if key.get("type") == "authorized_user" else "service_account"] = path
-        client["allow_http"] = str(key.get("gcs_base_url", "")).startswith("http://")
+        endpoint = endpoint or str(key.get("gcs_base_url", ""))
     if _is_true(options.get("allow_anonymous_login", "false")):
         config["skip_signature"] = True
     if "endpointurl" in options:
-        config["base_url"] = options["endpointurl"]
-        if options["endpointurl"].startswith("http://"):
-            client["allow_http"] = True
+        config["base_url"] = endpoint
     return GCSStore(
         bucket,
         prefix=prefix or None,
         config=config,  # type: ignore[arg-type]
-        client_options=client,  # type: ignore[arg-type]
+        client_options=_client(options, endpoint),
         retry_config=_RETRY,  # type: ignore[arg-type]
     )
 
@@ -109,14 +128,10 @@ def _google_key(path: str) -> dict[str, Any]:
 
 def _azure(container: str, prefix: str, options: Mapping[str, str]) -> Any:
     config = azure_config(options)
-    client = {"allow_http": True} if str(config.get("endpoint", "")).startswith("http://") else {}
-    for ours, theirs in (("connection_timeout", "connect_timeout"), ("read_timeout", "timeout")):
-        if ours in options:
-            client[theirs] = f"{options[ours]}s"  # type: ignore[assignment]
     return AzureStore(
         container,
         prefix=prefix or None,
         config=config,  # type: ignore[arg-type]
-        client_options=client,  # type: ignore[arg-type]
+        client_options=_client(options, config.get("endpoint", "")),
         retry_config=_RETRY,  # type: ignore[arg-type]
     )
