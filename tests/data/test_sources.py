@@ -90,7 +90,7 @@ def test_get(way: str, source: Path, tmp_path: Path, madang: Tool, dvc: Tool) ->
     assert madang(ours, "get", url, "data", "--rev", "nothing").code == 1
     assert madang(ours, "get", url, "data/x", "-o", "gd").code == 0
     assert (ours / "gd" / "x").exists()
-    assert not list(ours.glob(".incoming/*"))
+    assert not (ours / ".incoming").exists()
 
 
 def test_get_replaces_only_when_asked(source: Path, tmp_path: Path, madang: Tool) -> None:
@@ -105,6 +105,18 @@ def test_get_replaces_only_when_asked(source: Path, tmp_path: Path, madang: Tool
     assert madang(tmp_path, "get", str(source), "gd", "-o", "g").code == 0
     assert madang(tmp_path, "get", str(source), "data/x", "-o", "g/1", "-f").code == 0
     assert (tmp_path / "g" / "1").read_bytes() == b"1\n"
+
+
+def test_get_in_a_repository_keeps_what_it_replaces(source: Path, root: Path, madang: Tool) -> None:
+    """In a data repository `madang undo` brings back what --force replaced; nothing else is left behind."""
+    make(root, {"file.csv": b"mine", "gd/own": b"own"})
+    for path in ("file.csv", "gd"):
+        assert madang(root, "get", str(source), path, "-f", "-q").code == 0
+    assert (root / "gd" / "3").read_bytes() == b"3"
+    assert madang(root, "undo").code == madang(root, "undo", "2").code == 0
+    assert (root / "file.csv").read_bytes() == b"mine"
+    assert read(root / "gd") == {"own": b"own"}
+    assert {path.name for path in root.iterdir()} == {".git", ".dvc", ".dvcignore", "file.csv", "gd"}
 
 
 def test_get_needs_no_cache_of_the_source(source: Path, tmp_path: Path, madang: Tool) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from madang.durable import Staging, remove_tree, sync_folder, unlink
+from madang.durable import STAGING, Staging, remove_tree, sync_folder, unlink
 from madang.errors import Conflict, InvalidInput, NotFound, StorageError
 from madang.formats.dvc import dvcfile
 from madang.formats.dvc.layout import key_of
@@ -19,6 +20,7 @@ from madang.workspace.data.foreign import Node, Source, is_record
 from madang.workspace.data.links import copy
 from madang.workspace.data.opening import Access
 from madang.workspace.data.outs import PIPELINE
+from madang.workspace.data.placing import check_names
 from madang.workspace.data.repository import Repository, find_root
 from madang.workspace.data.settings import Settings
 from madang.workspace.data.sizes import Sizes
@@ -164,7 +166,7 @@ def get(
         Conflict: something is there. NotFound, CorruptData: see `Bringer.bring`.
     """
     place = check_target(target, force=force)
-    with Staging(os.path.dirname(place)) as staging:
+    with _beside(place) as staging:
         area = staging.new_path()
         cache = Cache(f"{area}/cache", State(":memory:"), f"{area}/damaged")
         bringer = Bringer(cache, area, open_remote, jobs=jobs, meter=meter)
@@ -172,6 +174,7 @@ def get(
         with bringer.open(url, revision, access=access) as source:
             brought = bringer.bring(source, path)
         whole = f"{area}/whole"
+        check_names(place, brought.files)
         _lay_out(cache, brought.files, whole, is_dir=brought.is_dir)
         put(whole, place, "get --force" if force else "")
     return len(brought.files)
@@ -191,7 +194,7 @@ def get_url(
     place = check_target(target, force=force)
     address = open_address(url, open_remote, settings=settings, options=options, to_track=False)
     try:
-        with Staging(os.path.dirname(place)) as staging:
+        with _beside(place) as staging:
             area = staging.new_path()
             cache = Cache(f"{area}/cache", State(":memory:"), f"{area}/damaged")
             os.makedirs(area)
@@ -202,6 +205,18 @@ def get_url(
     finally:
         address.close()
     return len(taken.files)
+
+
+@contextmanager
+def _beside(place: str) -> Iterator[Staging]:
+    """A folder on the disk of ``place``, beside it, that leaves nothing behind."""
+    folder = os.path.dirname(place)
+    try:
+        with Staging(folder) as staging:
+            yield staging
+    finally:
+        with suppress(OSError):  # another process may be at work there
+            os.rmdir(os.path.join(folder, STAGING))
 
 
 def _lay_out(cache: Cache, files: Mapping[str, str], whole: str, *, is_dir: bool) -> None:

@@ -1,9 +1,9 @@
-"""Where new tracked data may be put: inside the repository, apart from everything that is tracked already."""
+"""Where data may be put: inside the repository, never in what git, dvc or somebody else keeps there."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from madang.errors import Conflict, InvalidInput, Refused
 from madang.formats.dvc import dvcfile, listing
@@ -50,6 +50,50 @@ def check_place(repository: Repository, path: str, *, force: bool = False, repla
     if os.path.lexists(path) and not force and not any(out.path == path for out in replaces):
         raise Conflict(f"{path} exists already.", hint="Choose another destination, or replace it with --force.")
     _check_records(repository, path, force, replaces)
+
+
+def check_written(repository: Repository, path: str) -> None:
+    """Refuse an absolute path that a record names and where nothing may be written: records may come from strangers.
+
+    Raises:
+        Refused: outside the repository, in a ``.git`` or ``.dvc`` folder, or led there by a link that git tracks.
+    """
+    root, above = repository.root.rstrip(os.sep), os.path.dirname(path)
+    _check_below(path, root, path)
+    real = os.path.join(os.path.realpath(above), os.path.basename(path))
+    real_root = os.path.realpath(root)
+    if real != os.path.normpath(os.path.join(real_root, os.path.relpath(path, root))):
+        if real.startswith(real_root + os.sep) or not _is_own_link(repository, above):
+            _check_below(real, real_root, path)
+
+
+def _check_below(place: str, root: str, path: str) -> None:
+    if not place.startswith(root + os.sep):
+        raise Refused(f"{path} is outside the repository {root}, so nothing is written there.", hint="Check its record.")
+    if _is_private(place[len(root) + 1 :]):
+        raise Refused(f"{path} is no place for data, so nothing is written there.", hint="Check its record.")
+
+
+def _is_own_link(repository: Repository, folder: str) -> bool:
+    """Whether the link above some data was made here: git does not know it, so it came with no commit."""
+    while not os.path.islink(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return repository.git_root is not None and not git.holding(repository.git_root, [folder])
+
+
+def check_names(folder: str, names: Iterable[str]) -> None:
+    """Refuse the names of a listing that would put files where git looks for its own.
+
+    Raises:
+        Refused: one of them does.
+    """
+    wrong = next((name for name in names if "git" in name.lower() and _is_private(name)), None)
+    if wrong is not None:
+        raise Refused(f"{folder} holds {wrong!r}, which is no name of data.", hint="Nothing of it was written.")
+
+
+def _is_private(path: str) -> bool:
+    return not {".git", ".dvc"}.isdisjoint(path.lower().split("/"))
 
 
 def _check_records(repository: Repository, path: str, force: bool, replaces: Sequence[TrackedOut]) -> None:
