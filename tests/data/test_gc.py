@@ -290,6 +290,22 @@ def test_every_kind_of_record_counts(root: Path, madang: Tool, dvc: Tool) -> Non
     assert removed[1]["names"] == [lone_old]
 
 
+@pytest.mark.parametrize("form", [["-w"], ["-a"], ["-T"], ["-A"], ["--date", "2026-01-01"], ["--rev", "HEAD"]])
+def test_a_git_that_refuses(root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch, form: list[str]) -> None:
+    """When git does not answer (a damaged repository, another owner) nothing is taken for unneeded."""
+    before = cached(root)
+    refuse = root.parent / "bin" / "git"
+    make(refuse.parent, {"git": b"#!/bin/sh\necho 'fatal: detected dubious ownership' >&2\nexit 128\n"})
+    refuse.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{refuse.parent}:{os.environ['PATH']}")
+        assert madang(root, "gc", *form, "-f").code == 255
+    assert cached(root) == before
+    shutil.rmtree(root / ".git" / "objects")
+    assert madang(root, "gc", *form, "-f").code == 255
+    assert cached(root) == before
+
+
 def test_projects_share_a_cache(root: Path, tmp_path: Path, madang: Tool) -> None:
     """What a named repository records is kept; without it the user is warned that the cache lies elsewhere."""
     shared = tmp_path / "shared"

@@ -91,9 +91,8 @@ def set_value(root: str, key: str, value: str) -> None:
 
 
 def refs(root: str, pattern: str) -> list[str]:
-    """Full names of the refs below or like ``pattern``."""
-    done = _run(root, "for-each-ref", "--format=%(refname)", pattern)
-    return os.fsdecode(done.stdout).splitlines()
+    """Full names of the refs below or like ``pattern``. Raises `StorageError` when git refuses, as those below do."""
+    return os.fsdecode(_answer(root, "for-each-ref", "--format=%(refname)", pattern)).splitlines()
 
 
 def first_parents(root: str, revision: str, count: int) -> list[str]:
@@ -101,8 +100,7 @@ def first_parents(root: str, revision: str, count: int) -> list[str]:
     if count == 0:
         return []
     limit = [] if count < 0 else [f"--max-count={count}"]
-    done = _run(root, "rev-list", "--first-parent", *limit, revision, "--")
-    return done.stdout.decode().split()
+    return _answer(root, "rev-list", "--first-parent", *limit, revision, "--").decode().split()
 
 
 def reachable(root: str, *, since: int | None = None) -> list[str]:
@@ -113,8 +111,9 @@ def reachable(root: str, *, since: int | None = None) -> list[str]:
     starts = ["--branches", "--tags", "--remotes"]
     if commit(root, "HEAD") is not None:
         starts.append("HEAD")
-    done = _run(root, "log", "--format=%H %ct", *starts, "--")
-    rows = (line.split() for line in done.stdout.decode().splitlines())
+    elif not refs(root, "refs"):
+        return []  # nothing was ever committed
+    rows = (line.split() for line in _answer(root, "log", "--format=%H %ct", *starts, "--").decode().splitlines())
     return [name for name, when in rows if since is None or int(when) >= since]
 
 
@@ -124,7 +123,7 @@ def worktrees(root: str) -> list[tuple[str, str]]:
     done = _run(root, "worktree", "list", "--porcelain", "-z")
     fields = done.stdout.split(b"\0")
     if done.returncode != 0:  # git before 2.36
-        fields = _run(root, "worktree", "list", "--porcelain").stdout.split(b"\n")
+        fields = _answer(root, "worktree", "list", "--porcelain").split(b"\n")
     for field in fields:
         key, _, value = os.fsdecode(field).partition(" ")
         if key == "worktree":
@@ -136,8 +135,11 @@ def worktrees(root: str) -> list[tuple[str, str]]:
 
 def stashes(root: str) -> list[list[str]]:
     """The commits of each stash, newest first: its work tree, its index and, if there are any, its unknown files."""
-    done = _run(root, "log", "-g", "--format=%H %P", "refs/stash", "--")
-    lines = [line.split() for line in os.fsdecode(done.stdout).splitlines()]
+    if not refs(root, "refs/stash"):
+        return []
+    lines = [
+        line.split() for line in _answer(root, "log", "-g", "--format=%H %P", "refs/stash", "--").decode().splitlines()
+    ]
     return [[line[0], *line[2:]] for line in lines if line]
 
 
@@ -259,6 +261,16 @@ def _start(root: str, *arguments: str) -> subprocess.Popen[bytes]:
         ["git", "-C", root, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env=_environment(),
     )  # fmt: skip
+
+
+def _answer(root: str, *arguments: str) -> bytes:
+    """What git prints. An error is never taken for an empty answer: what is not named there may be deleted."""
+    done = _run(root, *arguments)
+    if done.returncode != 0:
+        raise StorageError(
+            f"git {arguments[0]} failed in {root}: {os.fsdecode(done.stderr).strip()}", hint="Mend that, then repeat."
+        )
+    return done.stdout
 
 
 def _run(root: str, *arguments: str, literal: bool = True, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
