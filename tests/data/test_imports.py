@@ -10,6 +10,8 @@ import pytest
 from tests.data.helpers import Tool, make, objects, read
 from tests.data.source import DATA, git
 
+from madang.workspace.data import clones
+
 
 @pytest.fixture
 def other(source: Path, tmp_path: Path) -> Path:
@@ -221,3 +223,23 @@ def test_one_source_that_does_not_answer(pair: tuple[Path, Path], other: Path, t
     assert (ours / "gitfile").read_bytes() == b"g"
     assert read(ours / "gd")["s/2"] == b"2"
     assert madang(ours, "pull", "--allow-missing").code == 0
+
+
+def test_a_source_is_fetched_once(
+    pair: tuple[Path, Path], source: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many imports from one repository cost one fetch a command."""
+    url = f"file://{source.parent}/bare.git"
+    for name in ("gd", "gitfile", "mix/git"):
+        assert madang(pair[0], "import", url, name).code == 0
+    fetched: list[str] = []
+    real = clones._fetch
+
+    def counted(folder: str, address: str, *refs: str, must: bool = True) -> bool:
+        fetched.append(address)
+        return real(folder, address, *refs, must=must)
+
+    monkeypatch.setattr(clones, "_fetch", counted)
+    assert madang(pair[0], "status").code == 0
+    assert madang(pair[0], "update", "gd.dvc", "gitfile.dvc", "git.dvc").code == 0
+    assert fetched == [url, url]

@@ -56,6 +56,21 @@ def is_remote(url: str) -> bool:
     return bool(_SCHEME.match(url)) or (not os.path.exists(url) and bool(_SCP.match(url)))
 
 
+_fetched: set[str] | None = None
+
+
+@contextmanager
+def once() -> Iterator[None]:
+    """Meanwhile each repository is fetched only once, however many imports come from it."""
+    global _fetched
+    outer = _fetched
+    _fetched = set() if outer is None else outer
+    try:
+        yield
+    finally:
+        _fetched = outer
+
+
 def resolved(url: str, revision: str | None) -> tuple[str, str]:
     """(folder of the copy, full name of the commit) for a revision, by default the newest of the main branch.
 
@@ -66,7 +81,10 @@ def resolved(url: str, revision: str | None) -> tuple[str, str]:
     with _copy_of(url) as folder:
         if revision and _FULL.match(revision) and git.commit(folder, revision):
             return folder, revision
-        _fetch(folder, url, *_REFS)
+        if _fetched is None or url not in _fetched:
+            _fetch(folder, url, *_REFS)
+            if _fetched is not None:
+                _fetched.add(url)
         found = _commit(folder, revision or "HEAD")
         if found is None and revision:
             for more in ([revision] if _FULL.match(revision) else []) + ["+refs/exps/*:refs/exps/*"]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from madang.errors import InvalidInput
 from madang.formats.dvc import imports, parameters
-from madang.workspace.data import opening, progress
+from madang.workspace.data import clones, opening, progress
 from madang.workspace.data.hashing import current_content
 from madang.workspace.data.legacy import LegacyPlace, place_of
 from madang.workspace.data.outs import Chosen, Target, check_supported
@@ -74,10 +74,11 @@ def states(
     """
     look = _Look(repository, meter)
     found = []
-    for one in chosen:
-        state = look.stage(one, check_updates)
-        if state or state.skipped:
-            found.append(state)
+    with clones.once():
+        for one in chosen:
+            state = look.stage(one, check_updates)
+            if state or state.skipped:
+                found.append(state)
     return found
 
 

@@ -17,12 +17,13 @@ from madang.errors import (
     Unauthenticated,
     Unavailable,
 )
-from madang.workspace.data import opening, progress
+from madang.workspace.data import clones, opening, progress
 from madang.workspace.data.addresses import OpenRemote, open_address
 from madang.workspace.data.bringing import Bringer
 from madang.workspace.data.legacy import place_of
 from madang.workspace.data.outs import Target
 from madang.workspace.data.repository import Repository
+from madang.workspace.data.stages import TrackedOut
 
 _PROBLEMS = (
     NotFound, Unavailable, Incompatible, InvalidInput, Refused, CorruptData, ConfigError, Unauthenticated, AccessDenied,
@@ -55,11 +56,12 @@ def completed(
     caller holds the cache.
     """
     found, problems = [], []
-    for target in targets:
-        try:
-            found.append(_completed(repository, target, open_remote, jobs, meter))
-        except _PROBLEMS as error:
-            problems.append(f"{repository.relative(target.out.path)}: {error.message}")
+    with clones.once():
+        for target in targets:
+            try:
+                found.append(_completed(repository, target, open_remote, jobs, meter))
+            except _PROBLEMS as error:
+                problems.append(f"{repository.relative(target.out.path)}: {error.message}")
     return found, problems
 
 
@@ -103,24 +105,30 @@ def fetch_imports(
     """
     moved = FromSources()
     bringer = Bringer(repository.cache, repository.private_dir, open_remote, jobs=jobs, meter=meter)
-    for target in {(one.out.dvc_file, one.out.md5): one for one in targets if one.out.is_import}.values():
-        out = target.out
-        if out.md5 is None or out.source is None or _is_whole(place_of(repository, out), out.md5):
-            continue
-        try:
-            if out.is_legacy:
-                raise Incompatible(f"{out.dvc_file} was written by dvc 2, with a hash of its own.")
-            url = opening.address_of(str(out.source["repo"]["url"]), repository.root, out.dvc_file)
-            content = bringer.content(bringer.bring_import(out.source, url))
-        except _PROBLEMS as error:
-            moved.missing.append(out.md5)
-            moved.problems.append(f"{repository.relative(out.path)}: {error.message}")
-            continue
-        if content.md5 != out.md5:
-            moved.damaged.append(out.md5)
-            moved.problems.append(f"{repository.relative(out.path)}: its source holds other bytes than were imported.")
+    wanted = {(one.out.dvc_file, one.out.md5): one.out for one in targets if one.out.is_import}
+    with clones.once():
+        for out in wanted.values():
+            _fetch_import(repository, out, bringer, moved)
     moved.files, moved.size = bringer.files, bringer.size
     return moved
+
+
+def _fetch_import(repository: Repository, out: TrackedOut, bringer: Bringer, moved: FromSources) -> None:
+    if out.md5 is None or out.source is None or _is_whole(place_of(repository, out), out.md5):
+        return
+    name = repository.relative(out.path)
+    try:
+        if out.is_legacy:
+            raise Incompatible(f"{out.dvc_file} was written by dvc 2, with a hash of its own.")
+        url = opening.address_of(str(out.source["repo"]["url"]), repository.root, out.dvc_file)
+        content = bringer.content(bringer.bring_import(out.source, url))
+    except _PROBLEMS as error:
+        moved.missing.append(out.md5)
+        moved.problems.append(f"{name}: {error.message}")
+        return
+    if content.md5 != out.md5:
+        moved.damaged.append(out.md5)
+        moved.problems.append(f"{name}: its source holds other bytes than were imported.")
 
 
 def _is_whole(repository: Repository, name: str) -> bool:

@@ -11,7 +11,7 @@ from madang.durable import write_file
 from madang.errors import Conflict, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, imports
 from madang.formats.dvc.dvcfile import Content
-from madang.workspace.data import addresses, gitignores, opening, placing, progress
+from madang.workspace.data import addresses, clones, gitignores, opening, placing, progress
 from madang.workspace.data.addresses import OpenRemote, dep_entry, open_address, tag_key
 from madang.workspace.data.bringing import Bringer, access_of
 from madang.workspace.data.checkout import checkout
@@ -213,7 +213,8 @@ def update(
     wrong = next((stage for stage in stages if stage.source is None), None)
     if wrong is not None:
         raise InvalidInput(f"{wrong.address} is no import.", hint="madang import, or import-url, makes one.")
-    return [_update(repository, stage, open_remote, revision, how or How(), meter) for stage in stages]
+    with clones.once():
+        return [_update(repository, stage, open_remote, revision, how or How(), meter) for stage in stages]
 
 
 def _update(
