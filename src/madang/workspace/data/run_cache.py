@@ -64,7 +64,7 @@ def _there(store: Objects, keys: Iterable[str]) -> set[str]:
 
 
 def _local(cache: str) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for folder, _, names in os.walk(f"{cache}/{FOLDER}"):
         keys = (f"{folder[len(cache) + 1 :]}/{name}".replace(os.sep, "/") for name in names)
         found.update(key for key in keys if _is_entry(key))
