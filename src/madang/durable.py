@@ -172,8 +172,10 @@ def _sync_file_system(root: str) -> None:
 class Staging:
     """A folder aside in which one process prepares files of one file system, then moves them into place together."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, folder_mode: int | None = None) -> None:
+        """``folder_mode`` is that of folders that are made for final names; None: what the umask leaves."""
         self.root = root
+        self._folder_mode = folder_mode
         self._numbers = count()
         self._moves: list[tuple[str, str]] = []
         self._folders: dict[int, str] = {}
@@ -232,7 +234,7 @@ class Staging:
             return
         try:
             sync_all([aside for aside, _ in moves], self.root)
-            folders = rename_all(moves)
+            folders = rename_all(moves, self._folder_mode)
             sync_all(sorted(folders), self.root)
         except OSError as error:
             raise StorageError(
@@ -240,26 +242,36 @@ class Staging:
             ) from error
 
 
-def rename_all(moves: Iterable[tuple[str, str]]) -> set[str]:
+def rename_all(moves: Iterable[tuple[str, str]], folder_mode: int | None = None) -> set[str]:
     """Rename each (from, to), making folders on the way. Returns the folders whose names changed."""
     folders: set[str] = set()
     for aside, final in moves:
         folder = final[: final.rindex("/")]
         if folder not in folders:
-            folders |= make_folders(folder)
+            folders |= make_folders(folder, folder_mode)
         os.rename(aside, final)
     return folders
 
 
-def make_folders(folder: str) -> set[str]:
+def make_folders(folder: str, mode: int | None = None) -> set[str]:
     """Make a folder and those above it. Returns every folder to sync for its names to be durable, itself included."""
-    changed = {folder}
+    changed, made = {folder}, []
     above = folder
     while above and not os.path.isdir(above):
+        made.append(above)
         above = os.path.dirname(above)
         changed.add(above)
     os.makedirs(folder, exist_ok=True)
+    for one in made:
+        give_mode(one, mode)
     return changed
+
+
+def give_mode(path: str, mode: int | None) -> None:
+    """Set the mode of a folder that several users share; one that another user made is as that user made it."""
+    if mode is not None and os.stat(path).st_mode & 0o7777 != mode:
+        with suppress(PermissionError):
+            os.chmod(path, mode)
 
 
 def _make_locked_folder(area: str) -> tuple[str, int]:

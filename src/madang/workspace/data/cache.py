@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from blake3 import blake3
 
-from madang.durable import Staging, write_all
+from madang.durable import Staging, give_mode, write_all
 from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.layout import PREFIX
@@ -58,13 +58,14 @@ class Found:
 class Cache:
     """The objects of one repository."""
 
-    def __init__(self, folder: str, state: State, aside: str) -> None:
-        """``aside`` is the folder for objects that turned out to be wrong."""
+    def __init__(self, folder: str, state: State, aside: str, folder_mode: int | None = None) -> None:
+        """``aside`` is the folder for objects that turned out to be wrong, ``folder_mode`` that of the cache's own."""
         self.folder = folder
         self.objects = f"{folder}/{PREFIX}"
         self.state = state
         self.twins = Twins()
         self._aside = aside
+        self._folder_mode = folder_mode
 
     def path(self, name: str) -> str:
         """Where an object lies, or would lie."""
@@ -73,7 +74,10 @@ class Cache:
     def staging(self) -> Staging:
         """An area for new objects. The cache's folder is made."""
         os.makedirs(self.folder, exist_ok=True)
-        return Staging(self.folder)
+        staging = Staging(self.folder, self._folder_mode)
+        for folder in (self.folder, os.path.dirname(staging.folder)):
+            give_mode(folder, self._folder_mode)
+        return staging
 
     def look(self, names: Iterable[str]) -> Found:
         """Which objects are there, by one ``stat`` each; their bytes are not read."""

@@ -93,7 +93,7 @@ class Repository:
     def cache(self) -> Cache:
         """The objects."""
         folder = self._cache_dir or self.settings.cache_dir(self.dvc_dir)
-        return Cache(folder, self.state, os.path.join(self.private_dir, "damaged"))
+        return Cache(folder, self.state, os.path.join(self.private_dir, "damaged"), self.settings.cache_folder_mode())
 
     def check_locks_are_shared(self) -> None:
         """Refuse a repository whose users lock it in a way that madang does not."""

@@ -82,6 +82,10 @@ class Settings:
         """Kinds of links from the cache to the workspace, in the order in which they are tried."""
         return tuple(link_types(self.get("cache", "type") or "")) or DEFAULT_LINKS
 
+    def cache_folder_mode(self) -> int | None:
+        """Mode of the cache's folders when a group of users shares it (``cache.shared``), as dvc sets it."""
+        return 0o2775 if self.get("cache", "shared") == "group" else None
+
     def cache_dir(self, dvc_dir: str) -> str:
         """The cache's folder."""
         return self.get("cache", "dir") or os.path.join(dvc_dir, "cache")
