@@ -23,9 +23,8 @@ NEW_FILE = """\
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """Neighbouring rules of one file that are tried in one go."""
+    """Neighbouring rules of one kind that are tried in one go."""
 
-    base: str  # folder of the file relative to the root, "" or "a/b/"
     pattern: re.Pattern[str]
     ignores: bool
     folders_only: bool
@@ -52,24 +51,26 @@ class Ignore:
         from pathspec.patterns.gitignore.base import GitIgnorePatternError  # noqa: PLC0415 - few repositories have rules
         from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # noqa: PLC0415
 
-        base = f"{folder}/" if folder else ""
         groups: list[tuple[bool, bool, list[str]]] = []
         for line in lines:
+            rule = placed(line, folder)
             try:
-                regex, ignores = GitIgnoreSpecPattern.pattern_to_regex(line)
+                GitIgnoreSpecPattern.pattern_to_regex(line)  # dvc refuses what is wrong before it rewrites it
+                regex, ignores = GitIgnoreSpecPattern.pattern_to_regex(rule)
             except GitIgnorePatternError:
-                raise InvalidInput(f"{base}{FILE_NAME} holds a pattern that cannot be read: {line!r}.") from None
+                where = f"{folder}/{FILE_NAME}" if folder else FILE_NAME
+                raise InvalidInput(f"{where} holds a pattern that cannot be read: {line!r}.") from None
             if regex is None or ignores is None:
                 continue
             assert isinstance(regex, str)
             regex = re.sub(r"\(\?P<[^>]*>", "(?:", regex)
-            folders_only = line.endswith("/")
+            folders_only = rule.endswith("/")
             if groups and groups[-1][:2] == (ignores, folders_only):
                 groups[-1][2].append(regex)
             else:
                 groups.append((ignores, folders_only, [regex]))
         new = [
-            _Rules(base, re.compile("|".join(f"(?:{one})" for one in regexes)), ignores, folders_only)
+            _Rules(re.compile("|".join(f"(?:{one})" for one in regexes)), ignores, folders_only)
             for ignores, folders_only, regexes in groups
         ]
         return Ignore([*self._rules, *new])
@@ -80,9 +81,24 @@ class Ignore:
         The folders above it are asked by whoever walks down to it: below an ignored one nothing is seen.
         """
         for rules in reversed(self._rules):
-            if (rules.folders_only and not is_dir) or not path.startswith(rules.base):
+            if rules.folders_only and not is_dir:
                 continue
-            rest = path[len(rules.base) :]
-            if rules.pattern.match(rest) or (is_dir and rules.pattern.match(rest + "/")):
+            if rules.pattern.match(path) or (is_dir and rules.pattern.match(path + "/")):
                 return rules.ignores
         return False
+
+    def counts(self, folder: str) -> bool:
+        """Whether the file of one more folder is read: not when it is ignored itself."""
+        return not self._rules or not self.hides(f"{folder}/{FILE_NAME}" if folder else FILE_NAME, False)
+
+
+def placed(line: str, folder: str) -> str:
+    """A rule in the file of a folder as a rule of the root, in the way in which dvc rewrites it (not always git's)."""
+    if not folder:
+        return line
+    negated, rule = line.startswith("!"), line.removeprefix("!")
+    if "/" in rule[:-1] and not rule.startswith("**/"):
+        below = rule.removeprefix("/").removeprefix("\\")
+    else:
+        below = "**/" + rule.removeprefix("**/").removeprefix("\\")
+    return f"!/{folder}/{below}" if negated else f"{folder}/{below}"

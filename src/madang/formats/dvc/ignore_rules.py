@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from madang.errors import InvalidInput
+from madang.formats.dvc.ignore import placed
 
 DEFAULTS = (".hg/", ".git/", ".git", ".dvc/")
 """What is ignored everywhere."""
@@ -21,7 +22,6 @@ class Rule:
     """One line of one file."""
 
     source: str  # "file:line:pattern" as dvc shows it; ":pattern" for the defaults
-    base: str  # folder of the file relative to the root, "" or "a/b/"
     pattern: re.Pattern[str]
     ignores: bool
     folders_only: bool
@@ -42,15 +42,16 @@ def rules(lines: Sequence[str], file: str, folder: str) -> list[Rule]:
         if not line or line.startswith("#"):
             continue
         try:
-            regex, ignores = GitIgnoreSpecPattern.pattern_to_regex(line)
+            rule = placed(line, folder)
+            GitIgnoreSpecPattern.pattern_to_regex(line)  # dvc refuses what is wrong before it rewrites it
+            regex, ignores = GitIgnoreSpecPattern.pattern_to_regex(rule)
         except GitIgnorePatternError:
             raise InvalidInput(f"{file}:{number} cannot be read: {line!r}.") from None
         if regex is None or ignores is None:
             continue
         assert isinstance(regex, str)
         source = f"{file}:{number}:{line}" if file else f":{line}"
-        base = f"{folder}/" if folder else ""
-        found.append(Rule(source, base, re.compile(regex), ignores, line.endswith("/")))
+        found.append(Rule(source, re.compile(regex), ignores, rule.endswith("/")))
     return found
 
 
@@ -78,7 +79,6 @@ def _decide(known: Sequence[Rule], path: str, is_dir: bool) -> tuple[bool, list[
 
 
 def _fits(rule: Rule, path: str, is_dir: bool) -> bool:
-    if (rule.folders_only and not is_dir) or not path.startswith(rule.base):
+    if rule.folders_only and not is_dir:
         return False
-    rest = path[len(rule.base) :]
-    return bool(rule.pattern.match(rest) or (is_dir and rule.pattern.match(rest + "/")))
+    return bool(rule.pattern.match(path) or (is_dir and rule.pattern.match(path + "/")))

@@ -58,7 +58,7 @@ def _rules_of(repository: Repository, folder: str) -> list[Rule]:
     for one in sorted(nested):
         escaped = "".join(f"\\{sign}" if sign in "\\[]!*#?" else sign for sign in one)
         found += [
-            Rule(f"in sub_repo:{one}", rule.base, rule.pattern, True, True)
+            Rule(f"in sub_repo:{one}", rule.pattern, True, True)
             for rule in ignore_rules.rules([f"/{escaped}/"], "", folder)
         ]
     return found

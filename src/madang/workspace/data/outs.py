@@ -216,7 +216,7 @@ def _rules_above(tree: FileTree, folder: str) -> Ignore:
 
 
 def _with_rules_of(tree: FileTree, ignore: Ignore, folder: str) -> Ignore:
-    text = tree.read(f"{folder}/{IGNORE_FILE}" if folder else IGNORE_FILE)
+    text = tree.read(f"{folder}/{IGNORE_FILE}" if folder else IGNORE_FILE) if ignore.counts(folder) else None
     return ignore if text is None else ignore.with_file(folder, text.decode("utf-8", "surrogateescape"))
 
 

@@ -162,6 +162,8 @@ def rules_above(root: str, folder: str) -> Ignore:
 
 def with_rules_of(ignore: Ignore, root: str, folder: str) -> Ignore:
     """The rules with those of one more folder (relative to the root)."""
+    if not ignore.counts(folder):
+        return ignore
     try:
         with open(os.path.join(root, folder, FILE_NAME), encoding="utf-8", errors="surrogateescape") as file:
             text = file.read()
