@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from madang.ports.executor import Executor
-    from madang.workspace.pipelines.repro import StageResult
+    from madang.workspace.pipelines.repro import Options, StageResult
 
 UP_TO_DATE = "Data and pipelines are up to date."
 
@@ -57,17 +57,31 @@ def repro(
       madang repro -j 4 --keep-going
       madang repro --pull --allow-missing
     """
+    from madang.workspace.pipelines.repro import Options
+
+    on_error = "ignore" if ignore_errors else "keep-going" if keep_going else "fail"
+    options = Options(**given, commit=not no_commit, run_cache=not no_run_cache, on_error=on_error, group=group_name())
+    _reproduce(targets, options, jobs, interactive=interactive, as_json=as_json, quiet=quiet)
+
+
+def run_one(name: str, quiet: bool) -> None:
+    """Run one stage of the present folder's pipeline, as `stage add --run` does."""
+    from madang.workspace.pipelines.repro import Options
+
+    options = Options(single_item=True, force=True, group=group_name())
+    _reproduce((name,), options, 1, interactive=False, as_json=False, quiet=quiet)
+
+
+def _reproduce(
+    targets: tuple[str, ...], options: Options, jobs: int, *, interactive: bool, as_json: bool, quiet: bool
+) -> None:
     from madang.wiring_data import open_remote
     from madang.workspace.pipelines import repro as work
 
-    on_error = "ignore" if ignore_errors else "keep-going" if keep_going else "fail"
-    options = work.Options(
-        **given, commit=not no_commit, run_cache=not no_run_cache, on_error=on_error, group=group_name()
-    )
     silent = quiet or as_json
     say = _nothing if silent else click.echo
     with repository() as repo:
-        with local_executor(jobs) as executor:
+        with local_executor(jobs, quiet=as_json) as executor:
             results = work.reproduce(
                 repo,
                 targets,
@@ -79,13 +93,14 @@ def repro(
                 meter=meter(silent),
             )
         _tell(results, as_json, quiet)
-        changed = [path for result in results for path in result.git_files]
-        tell_git(repo, changed, silent)
-    failures = [result for result in results if result.status == work.FAILED]
+        tell_git(repo, [path for result in results for path in result.git_files], silent)
+    failures = [result.error or MadangError("A stage failed.") for result in results if result.status == work.FAILED]
     for failure in failures[:-1]:
-        output.error(failure.error or MadangError(""))
-    if failures and not ignore_errors:
-        raise failures[-1].error or MadangError("A stage failed.")
+        output.error(failure)
+    if failures and options.on_error != "ignore":
+        raise failures[-1]
+    if failures:
+        output.error(failures[-1])
     if not silent:
         ran = any(result.status not in (work.UNCHANGED, work.SKIPPED) for result in results)
         click.echo("Use `madang push` to send your updates to remote storage." if ran else UP_TO_DATE)
@@ -103,15 +118,18 @@ def group_name() -> str:
 
 
 @contextmanager
-def local_executor(jobs: int) -> Iterator[Executor]:
+def local_executor(jobs: int, *, quiet: bool = False) -> Iterator[Executor]:
     """Runs stages on this machine; side by side, lines of output begin with the stage's name."""
+    from functools import partial
+
     from madang.cli.stage_runs import execute, settle
     from madang.workspace.pipelines.executing import InPlace, SideBySide
 
     def show(name: str, line: bytes) -> None:
         click.echo(f"{name} | ".encode() + line)
 
-    executor = InPlace(execute) if jobs == 1 else SideBySide(execute, jobs, show, settle)
+    run = partial(execute, quiet=quiet)
+    executor = InPlace(run) if jobs == 1 else SideBySide(run, jobs, show, settle)
     try:
         yield executor
     finally:

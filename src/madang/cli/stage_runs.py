@@ -27,8 +27,8 @@ STAGE_TAG, OUTS_TAG = "madang.stage", "madang.outs"
 _SEVERAL = 'for one do printf "> %s\\n" "$one"; {shell} "$one" || exit; done'
 
 
-def execute(task: Task) -> Result:
-    """Run a task's commands as one run, then take its outputs into the cache."""
+def execute(task: Task, quiet: bool = False) -> Result:
+    """Run a task's commands as one run, then take its outputs into the cache. ``quiet``: show nothing."""
     work = _Work(task)
     env = {**os.environ, **task.variables}
     job = launching.Job(
@@ -43,6 +43,7 @@ def execute(task: Task) -> Result:
         job_type="stage",
         env=env,
         alone=task.alone,
+        quiet=quiet,
         waits=False,
     )
     try:
