@@ -404,6 +404,9 @@ def test_runs_keep_what_they_read(root: Path, madang: Tool) -> None:
     told = collected(madang, root, "-w")["kept"]
     assert [entry["for"] for entry in told] == ["recorded runs"]
     assert old in cached(root)
+    segment = max((root / ".git" / "madang" / "segments").glob("*/*/*.seg"), key=lambda path: path.stat().st_size)
+    segment.write_bytes(segment.read_bytes() + b"\1" * 100)
+    assert "what they used is not known" in madang(root, "gc", "-w", "--dry").err
     assert collected(madang, root, "-w", "--ignore-runs")["kept"] == []
     assert old not in cached(root)
 

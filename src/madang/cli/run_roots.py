@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from madang.cli import output
 from madang.formats import store as layout
 from madang.formats.dvc.layout import is_name
 from madang.workspace.data.uses import Needed, Root
@@ -23,25 +24,36 @@ def runs_around(folder: str) -> list[Root]:
 
 
 def roots_of_runs(folder: str) -> list[Root]:
-    """One root for each run of the store around a folder that names data by its MD5, deleted runs left out."""
+    """One root for each run of the store around a folder that names data by its MD5, deleted runs left out.
+
+    Runs that cannot be read in full, and may have used more, are told on standard error.
+    """
     from madang.domain.query import RunQuery
     from madang.wiring import local_user, open_store
 
     engine = open_store(folder, make=False)
-    found = []
+    found, damaged = [], 0
     try:
         cursor = ""
         while True:
             page = engine.search.runs(local_user(), RunQuery(None, limit=_PAGE, cursor=cursor, keys=()))
             for run in page.runs:
-                needs = tuple(dict.fromkeys(_needs(engine.search.run(local_user(), run.id))))
+                whole = engine.search.run(local_user(), run.id)
+                damaged += bool(whole.damage)
+                needs = tuple(dict.fromkeys(_needs(whole)))
                 if needs:
                     found.append(Root("run", f"run {run.id[:8]} ({run.name})", needs))
             cursor = page.next
             if not cursor:
-                return found
+                break
     finally:
         engine.close()
+    if damaged:
+        output.note(
+            f"warning: runs that cannot be read in full here: {damaged} (madang runs show RUN tells why). "
+            "For these what they used is not known."
+        )
+    return found
 
 
 def _needs(run: RunRecord) -> Iterator[Needed]:
