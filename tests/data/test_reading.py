@@ -6,12 +6,16 @@ import hashlib
 import io
 import os
 import threading
+import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
+from tests.data.helpers import make
 
 from madang.workspace.data import reading
+from madang.workspace.data.adding import add
+from madang.workspace.data.repository import Repository
 
 
 def test_a_full_disk_under_a_large_file() -> None:
@@ -65,3 +69,36 @@ def test_a_large_copy_is_what_was_hashed(tmp_path: Path) -> None:
         assert hashed.md5 == hashlib.md5(body).hexdigest()
         assert aside.read_bytes() == body
         assert sum(told) == size
+
+
+def test_what_was_read_before_a_stop_is_kept(repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An add that is stopped half-way has stored what it read; the next one reads only the others."""
+    make(root, {f"d/{number:03}": b"%d" % number for number in range(300)})
+    settle()
+    original = reading.hash_file
+    count = 0
+
+    def stopping(path: str, *rest: Any, **others: Any) -> reading.Hashed:
+        nonlocal count
+        count += 1
+        if count == 200:
+            raise KeyboardInterrupt
+        return original(path, *rest, **others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("madang.workspace.data.cache.hash_file", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            add(repo, [str(root / "d")])
+    stored = len(repo.cache.names())
+    assert stored >= 64
+    assert not (root / "d.dvc").exists()
+    count = 1000
+    monkeypatch.setattr("madang.workspace.data.cache.hash_file", stopping)
+    add(repo, [str(root / "d")])
+    assert count == 1300 - stored
+    assert len(repo.cache.names()) == 301
+
+
+def settle() -> None:
+    """Let the clock move on, so that what was just written counts as unchanged afterwards."""
+    time.sleep(0.05)

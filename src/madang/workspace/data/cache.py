@@ -244,22 +244,24 @@ class Cache:
                 raise NotFound(f"{path} vanished while it was added.", hint="Repeat the command.") from None
 
         portion, seen = _Portion(), set[str]()
-        for index, hashed in enumerate(each(take, paths)):
-            if hashed.aside is not None:
-                if hashed.md5 in seen:
-                    os.unlink(hashed.aside)
-                else:
-                    seen.add(hashed.md5)
-                    staging.add(hashed.aside, self.path(hashed.md5))
-                    portion.add(hashed)
-            on_hashed(index, hashed)
-            if portion.is_full():
-                # While this portion is moved in, the threads go on with the next; it is trusted one portion later.
-                self._trust(portion.before)
-                staging.flush()
-                portion = _Portion(before=portion.names)
-        staging.flush()
-        self.remember(portion.before + portion.names)
+        try:
+            for index, hashed in enumerate(each(take, paths)):
+                if hashed.aside is not None:
+                    if hashed.md5 in seen:
+                        os.unlink(hashed.aside)
+                    else:
+                        seen.add(hashed.md5)
+                        staging.add(hashed.aside, self.path(hashed.md5))
+                        portion.add(hashed)
+                on_hashed(index, hashed)
+                if portion.is_full():
+                    # While this portion is moved in, the threads go on with the next; it is trusted one portion later.
+                    self._trust(portion.before)
+                    staging.flush()
+                    portion = _Portion(before=portion.names)
+        finally:
+            staging.flush()  # also when a file cannot be read, or the user stops it: the next command goes on from here
+            self.remember(portion.before + portion.names)
 
     def remember(self, names: Iterable[str]) -> None:
         """Trust objects that were just written from bytes that had been hashed."""
