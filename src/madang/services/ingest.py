@@ -85,9 +85,9 @@ class Ingest:
 
     def tell_held(self, run: str, held: Held, here: Collection[str]) -> None:
         """Say on a run which segments a hub holds that are neither read nor ``here``, so that none is lost silently."""
+        marks = {item.id: where(run, item.hub) for item in held.segments if item.id not in here}
         if not marks:
             return
-        marks = {item.id: where(run, item.hub) for item in held.segments if item.id not in here}
         session = self.open(run)
         if session.new:
             session.stored.state = placeholder(run, held)
