@@ -66,7 +66,9 @@ def named(data: str) -> tuple[str, str]:
     found = _tracked(data)
     if found is None:
         if os.path.lexists(data):
-            raise NotFound(f"{data!r} is not tracked.", hint="What git tracks is part of the commit; `madang add` is for data.")
+            raise NotFound(
+                f"{data!r} is not tracked.", hint="What git tracks is part of the commit; `madang add` is for data."
+            )
         return data, ""
     repo, out = found
     path = os.path.abspath(data)

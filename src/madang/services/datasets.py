@@ -58,8 +58,8 @@ class Datasets:
         for version, runs in uses.items():
             by_version.setdefault(version, Recorded(version, at=runs[0].created_at))
         by_version.pop("", None)
-        # Commits of one second keep their order in git.
-        ordered = sorted(reversed(by_version.values()), key=lambda item: -item.at if item.at else -(1 << 62))
+        ordered = list(reversed(by_version.values()))  # commits of one second keep their order in git
+        ordered.sort(key=lambda item: -item.at if item.at else -(1 << 62))
         sizes = self._tracked.sizes(project, [_md5(item.version) for item in ordered])
         return [
             DatasetVersion(
