@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,9 @@ from madang.workspace.data.repository import DVC_DIR, Repository
 from madang.workspace.data.scan import rules_above, scan_tree
 from madang.workspace.data.state import FileKey, key_of
 from madang.workspace.data.visible import Visibility
+
+_OF_GIT = frozenset(("dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore"))  # tracked, they would be hidden from git
+_LONGEST = 255  # bytes of a name on the file systems that are in use
 
 
 @dataclass(slots=True)
@@ -74,6 +77,7 @@ def add(
         Conflict: a file changed while it was read, or another command holds the repository.
     """
     wanted = list(dict.fromkeys(_checked(repository, path) for path in paths))
+    _check_there(repository, wanted)
     _check_apart(wanted)
     visible = Visibility(repository)
     for path in wanted:
@@ -99,22 +103,45 @@ def _checked(repository: Repository, name: str) -> str:
         raise Refused(f"{path} is the repository itself, or belongs to it.", hint="Name your own data.")
     if not path.startswith(root + os.sep):
         raise Refused(f"{path} is outside the repository {root}.", hint="Copy or move it into the repository first.")
-    if not os.path.lexists(path):
-        raise NotFound(f"{path} does not exist.", hint="Check the name; nothing was added.")
     above = os.path.dirname(path)
     if os.path.realpath(above) != os.path.join(os.path.realpath(root), os.path.relpath(above, root)).removesuffix("/."):
         raise Refused(f"{path} lies behind a linked folder.", hint="Add it by its real place.")
     if os.path.islink(path) and os.path.isdir(path):
         raise Refused(f"{path} is a link to a folder.", hint="Add the folder itself, inside the repository.")
+    if os.path.basename(path) in _OF_GIT or ".git" in os.path.relpath(path, root).split(os.sep):
+        raise Refused(f"{path} is no data: it belongs to git or goes into it.", hint="Name your own data.")
     if path.endswith(dvcfile.SUFFIX) and os.path.isfile(path):
         raise Refused(f"{path} describes tracked data; it goes into git.", hint=f"madang add {path[:-4]}")
-    if os.path.isdir(os.path.join(path, DVC_DIR)):
-        raise Refused(f"{path} is a data repository of its own.", hint="Add its data from inside it.")
+    if len(os.fsencode(os.path.basename(path) + dvcfile.SUFFIX)) > _LONGEST:
+        raise InvalidInput(
+            f"The name {os.path.basename(path)!r} is too long: its record would need {len(dvcfile.SUFFIX)} bytes more.",
+            hint="Rename it, or add its folder.",
+        )
+    inner = next((folder for folder in _steps(root, path) if os.path.isdir(os.path.join(folder, DVC_DIR))), None)
+    if inner is not None:
+        raise Refused(f"{inner} is a data repository of its own.", hint="Add its data from inside it.")
     if "\n" in os.path.basename(path) or "\r" in os.path.basename(path):
         raise InvalidInput(
             f"The name {os.path.basename(path)!r} holds a line break.", hint="Rename it, or add its folder."
         )
     return path
+
+
+def _check_there(repository: Repository, paths: Sequence[str]) -> None:
+    """Every path must exist, but for what was deleted inside a tracked folder: that is a change of the folder."""
+    absent = [path for path in paths if not os.path.lexists(path)]
+    everything = tracked(repository) if absent else []
+    for path in absent:
+        owner = owner_of(path, everything)
+        if owner is None or owner.path == path or not os.path.isdir(owner.path):
+            raise NotFound(f"{path} does not exist.", hint="Check the name; nothing was added.")
+
+
+def _steps(root: str, path: str) -> Iterator[str]:
+    """The folders below the root on the way to a path, itself included."""
+    while len(path) > len(root):
+        yield path
+        path = os.path.dirname(path)
 
 
 def _check_apart(paths: Sequence[str]) -> None:
@@ -303,6 +330,10 @@ def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Wor
             _store_tree(repository, path, hashes, staging, meter)
         new = {prefix + name: md5 for name, md5 in hashes.files().items()}
         links.relink_tree(repository, path, hashes)
+    elif not os.path.lexists(path):
+        new = {}
+        if len(kept) == len(recorded):
+            raise NotFound(f"{path} does not exist, and {owner.dvc_file} knows nothing of it.", hint="Check the name.")
     else:
         new = {inside: _take_file(repository, path, meter).md5}
     files = {**kept, **new}

@@ -22,6 +22,7 @@ from madang.workspace.data.links import Linker, linker
 from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import Target, TrackedOut, check_supported
 from madang.workspace.data.parallel import apart, each
+from madang.workspace.data.placing import check_names, check_written
 from madang.workspace.data.replacing import check_unchanged, hidden, unsaved
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.scan import rules_above, scan_tree
@@ -71,7 +72,8 @@ def checkout(
     ``command`` is what `undoing` says about files that were replaced by force.
 
     Raises:
-        Refused: files that would be overwritten or removed hold bytes that are saved nowhere, and not ``force``.
+        Refused: files that would be overwritten or removed hold bytes that are saved nowhere, and not ``force``; or a
+            record names a place that is none for data.
         CorruptData: the listing of a folder is damaged; that folder was not touched.
         Conflict: another command holds the repository.
     """
@@ -81,6 +83,7 @@ def checkout(
         check_supported(target.out)
     visible = Visibility(repository)
     for target in wanted:
+        check_written(repository, target.out.path)
         visible.check(target.out.path)
     none = [one.out.path for one in cached if one.out.md5 is None and one.out.source is None]
     report = Report(unrecorded=none)
@@ -114,6 +117,7 @@ def _plan(repository: Repository, target: Target, report: Report, meter: progres
     except NotFound:
         report.missing.append(out.path)
         return None
+    check_names(out.path, recorded)
     if inside:
         part = {
             name: md5 for name, md5 in recorded.items() if name == inside or name.startswith(inside.rstrip("/") + "/")

@@ -131,10 +131,11 @@ def _fetch(folder: str, url: str, *refs: str, must: bool = True) -> bool:
     done = _git(folder, "fetch", *options, "--end-of-options", source, *refs)
     if done.returncode == 0:
         return True
-    said = os.fsdecode(done.stderr).strip().splitlines() or ["git failed"]
+    lines = os.fsdecode(done.stderr).strip().splitlines() or ["git failed"]
+    said = next((line for line in lines if line.startswith(("fatal: ", "remote: ", "ERROR: "))), lines[-1])
     if must:
         raise Unavailable(
-            f"The Git repository {url} cannot be read: {said[-1]}",
+            f"The Git repository {url} cannot be read: {said}",
             hint="Check the address and your access: git ls-remote with it must answer.",
         )
     return False

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from madang.errors import Conflict, InvalidInput, Refused
 from madang.formats.dvc import dvcfile, listing
 from madang.workspace.data import git
-from madang.workspace.data.outs import TrackedOut, outs_of, tracked
+from madang.workspace.data.outs import PIPELINE, TrackedOut, outs_of, tracked
 from madang.workspace.data.repository import Repository
 
 
@@ -41,7 +41,7 @@ def check_place(repository: Repository, path: str, *, force: bool = False, repla
         raise InvalidInput(f"The name {name!r} holds a line break.", hint="Choose another name.")
     if not path.startswith(root + os.sep) or (path + os.sep).startswith(repository.dvc_dir + os.sep):
         raise Refused(f"{path} is not a place for data of the repository {root}.", hint="Choose one inside it.")
-    if ".git" in os.path.relpath(path, root).split(os.sep) or name.endswith(dvcfile.SUFFIX):
+    if ".git" in os.path.relpath(path, root).split(os.sep) or name.endswith(dvcfile.SUFFIX) or name == PIPELINE:
         raise Refused(f"{path} cannot be the name of data.", hint="Choose another name.")
     if not os.path.isdir(above):
         raise Refused(f"The folder {above} does not exist.", hint="Make it first.")
@@ -62,14 +62,16 @@ def check_written(repository: Repository, path: str) -> None:
     _check_below(path, root, path)
     real = os.path.join(os.path.realpath(above), os.path.basename(path))
     real_root = os.path.realpath(root)
-    if real != os.path.normpath(os.path.join(real_root, os.path.relpath(path, root))):
-        if real.startswith(real_root + os.sep) or not _is_own_link(repository, above):
-            _check_below(real, real_root, path)
+    is_led = real != os.path.normpath(os.path.join(real_root, os.path.relpath(path, root)))
+    if is_led and (real.startswith(real_root + os.sep) or not _is_own_link(repository, above)):
+        _check_below(real, real_root, path)
 
 
 def _check_below(place: str, root: str, path: str) -> None:
     if not place.startswith(root + os.sep):
-        raise Refused(f"{path} is outside the repository {root}, so nothing is written there.", hint="Check its record.")
+        raise Refused(
+            f"{path} is outside the repository {root}, so nothing is written there.", hint="Check its record."
+        )
     if _is_private(place[len(root) + 1 :]):
         raise Refused(f"{path} is no place for data, so nothing is written there.", hint="Check its record.")
 
@@ -87,7 +89,9 @@ def check_names(folder: str, names: Iterable[str]) -> None:
     Raises:
         Refused: one of them does.
     """
-    wrong = next((name for name in names if "git" in name.lower() and _is_private(name)), None)
+    wrong = next(
+        (name for name in names if (".git" in name.lower() or ".dvc" in name.lower()) and _is_private(name)), None
+    )
     if wrong is not None:
         raise Refused(f"{folder} holds {wrong!r}, which is no name of data.", hint="Nothing of it was written.")
 

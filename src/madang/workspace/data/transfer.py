@@ -323,11 +323,13 @@ def _compare_with(
     repository: Repository, side: RemoteObjects, targets: Sequence[Target], result: dict[str, str]
 ) -> None:
     names: dict[str, set[str]] = {}
+    listings: set[str] = set()
     for target in targets:
         out, shown = target.out, repository.relative(target.out.path)
         assert out.md5 is not None
         names.setdefault(shown, set()).add(out.md5)
         if out.is_dir:
+            listings.add(out.md5)
             for path, md5 in _listing_anywhere(side, out.md5).items():
                 names.setdefault(os.path.join(shown, path), set()).add(md5)
     every = set().union(*names.values())
@@ -335,6 +337,8 @@ def _compare_with(
     here = side.cache.look(every).keys
     for path, objects in names.items():
         states = {_state(name, here[name].size if name in here else None, there.get(name)) for name in objects}
+        if objects <= listings:
+            states.discard("deleted")  # its files tell what is to be fetched, as with dvc
         for state in ("missing", "new", "deleted"):  # of several commits' objects the gravest is told
             if state in states:
                 result[path] = state

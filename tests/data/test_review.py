@@ -1,0 +1,134 @@
+"""What a stranger's repository and a careless user may ask for, and small things that users of dvc rely on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from hashlib import md5
+from pathlib import Path
+
+import pytest
+from tests.data.helpers import Tool, make, read
+
+from madang.errors import InvalidInput, NotFound, Refused
+from madang.workspace.data.adding import add
+from madang.workspace.data.checkout import checkout
+from madang.workspace.data.outs import resolve
+from madang.workspace.data.repository import Repository
+
+BODY = b"#!/bin/sh\n"
+
+
+def record(root: Path, name: str, path: str, digest: str = md5(BODY).hexdigest()) -> str:
+    """A record as anybody may commit it; its bytes are in the cache."""
+    (root / name).write_text(f"outs:\n- md5: {digest}\n  size: 10\n  isexec: true\n  hash: md5\n  path: {path}\n")
+    return name
+
+
+def git(root: Path, *line: str) -> None:
+    """Git in a folder."""
+    subprocess.run(["git", "-C", str(root), *line], check=True, capture_output=True)
+
+
+PLACES = [
+    "../beside/x", "/{tmp}/beside/x", ".git/hooks/post-checkout", ".GIT/hooks/x", ".dvc/config.local", "link/x", "in/x",
+    "sub/.git/config", "inner/.dvc/config", ".",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_no_record_writes_where_data_does_not_belong(repo: Repository, root: Path, tmp_path: Path, path: str) -> None:
+    """Outside the repository, in git's and dvc's folders, through committed links: refused, and nothing is written."""
+    (tmp_path / "beside").mkdir()
+    (root / "link").symlink_to(tmp_path / "beside")
+    (root / "in").symlink_to(".git/hooks")
+    git(root, "add", "link", "in")
+    make(root, {"data": BODY})
+    add(repo, ["data"])
+    before = {**read(tmp_path / "beside"), **read(root / ".git/hooks")}
+    name = record(root, "evil.dvc", path.format(tmp=str(tmp_path).lstrip("/")))
+    with pytest.raises(Refused):
+        checkout(repo, resolve(repo, [name]), force=True)
+    assert {**read(tmp_path / "beside"), **read(root / ".git/hooks")} == before
+    assert not (root / ".dvc/config.local").exists()
+
+
+def test_a_link_of_ones_own_leads_data_elsewhere(repo: Repository, root: Path, tmp_path: Path) -> None:
+    """A folder that the user linked to a larger disk, which git does not know, takes data as with dvc."""
+    (tmp_path / "large").mkdir()
+    make(root, {"data": BODY})
+    add(repo, ["data"])
+    (root / "disk").symlink_to(tmp_path / "large")
+    checkout(repo, resolve(repo, [record(root, "mine.dvc", "disk/x")]))
+    assert (tmp_path / "large/x").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("name", [".git/config", "sub/.Git/hooks/x", ".dvc/config"])
+def test_no_listing_makes_a_git_repository(repo: Repository, root: Path, name: str) -> None:
+    """A folder of tracked data never brings files that git would read as its own settings and hooks."""
+    make(root, {"data": BODY})
+    add(repo, ["data"])
+    body = json.dumps([{"md5": md5(BODY).hexdigest(), "relpath": name}]).encode()
+    digest = md5(body).hexdigest()
+    make(Path(repo.cache.objects), {f"{digest[:2]}/{digest[2:]}.dir": body})
+    record(root, "evil.dvc", "evil", digest + ".dir")
+    with pytest.raises(Refused, match="no name of data"):
+        checkout(repo, resolve(repo, ["evil.dvc"]))
+    assert not (root / "evil").exists()
+
+
+@pytest.mark.parametrize("name", ["dvc.yaml", "dvc.lock", ".gitignore", ".dvcignore", "inner/x", "n" * 252])
+def test_what_is_no_data_is_not_hidden_from_git(repo: Repository, root: Path, name: str) -> None:
+    """Pipelines, rules, another repository's data and names too long for a record are refused; nothing is written."""
+    make(root, {"inner/.dvc/config": b"", name: b""})
+    before = read(root)
+    with pytest.raises((Refused, InvalidInput)):
+        add(repo, [name])
+    assert {path for path in read(root) if "tmp" not in path} == {path for path in before if "tmp" not in path}
+
+
+def test_a_file_deleted_inside_a_tracked_folder(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
+    """Adding it takes it, or a folder of it, out of the listing, as with dvc; what was never there is an error."""
+    records: list[str] = []
+    for tool, other in ((dvc, madang), (madang, dvc)):
+        root = tmp_path / f"{len(records)}"
+        root.mkdir()
+        git(root, "init", "-q")
+        assert dvc(root, "init", "-q").code == 0
+        make(root, {"d/a": b"1", "d/s/b": b"2", "d/s/c": b"3", "d/t": b"4"})
+        assert dvc(root, "add", "d").code == 0
+        os.unlink(root / "d/a")
+        assert tool(root, "add", "d/a").code == 0
+        for name in ("b", "c"):
+            os.unlink(root / "d/s" / name)
+        os.rmdir(root / "d/s")
+        assert tool(root, "add", "d/s").code == 0
+        assert json.loads(other(root, "status", "--json").out) == {}
+        records.append((root / "d.dvc").read_text().splitlines()[1])
+    assert records[0] == records[1]
+    with pytest.raises(NotFound):
+        add(Repository(str(tmp_path / "1")), [str(tmp_path / "1/d/never")])
+
+
+def test_what_a_clone_has_to_fetch(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
+    """The status of an empty cache in the cloud names the files to fetch, as dvc does: not the folder's listing."""
+    git(tmp_path, "init", "-q")
+    assert dvc(tmp_path, "init", "-q").code == 0
+    assert dvc(tmp_path, "remote", "add", "-d", "r", str(tmp_path / "remote")).code == 0
+    make(tmp_path, {"d/a": b"1", "d/b": b"2", "f": b"3"})
+    assert dvc(tmp_path, "add", "d", "f").code == 0
+    new = madang(tmp_path, "status", "-c", "--json").out
+    assert json.loads(new) == json.loads(dvc(tmp_path, "status", "-c", "--json").out)
+    assert dvc(tmp_path, "push").code == 0
+    (tmp_path / ".dvc/cache").rename(tmp_path / "gone")
+    ours = json.loads(madang(tmp_path, "status", "-c", "--json").out)
+    assert (
+        ours == json.loads(dvc(tmp_path, "status", "-c", "--json").out) == dict.fromkeys(("d/a", "d/b", "f"), "deleted")
+    )
+
+
+def test_an_address_that_git_cannot_read(tmp_path: Path, madang: Tool) -> None:
+    """The message says what git said first, not the end of its advice."""
+    done = madang(tmp_path, "list", str(tmp_path))
+    assert "does not appear to be a git repository" in done.err
