@@ -56,13 +56,13 @@ def opened(url: str, revision: str | None, how: Access) -> Iterator[Source]:
 
     from madang.wiring_data import open_remote
     from madang.workspace.data.bringing import Bringer
-    from madang.workspace.data.cache import Cache
-    from madang.workspace.data.state import State
+    from madang.workspace.data.passing import PassingCache
 
-    with tempfile.TemporaryDirectory(prefix="madang-") as area:
-        cache = Cache(f"{area}/cache", State(":memory:"), f"{area}/damaged")
-        with Bringer(cache, area, open_remote).open(url, revision, access=how) as source:
-            yield source
+    with (
+        tempfile.TemporaryDirectory(prefix="madang-") as area,
+        Bringer(PassingCache(area), area, open_remote).open(url, revision, access=how) as source,
+    ):
+        yield source
 
 
 def human(size: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from madang.durable import STAGING, Staging, remove_tree, sync_folder, unlink
+from madang.durable import STAGING, Staging, remove_tree, sync_all, sync_folder, unlink
 from madang.errors import Conflict, InvalidInput, NotFound, StorageError
 from madang.formats.dvc import dvcfile
 from madang.formats.dvc.layout import key_of
@@ -20,11 +20,11 @@ from madang.workspace.data.foreign import Node, Source, is_record
 from madang.workspace.data.links import copy
 from madang.workspace.data.opening import Access
 from madang.workspace.data.outs import PIPELINE
+from madang.workspace.data.passing import PassingCache
 from madang.workspace.data.placing import check_names
 from madang.workspace.data.repository import Repository, find_root
 from madang.workspace.data.settings import Settings
 from madang.workspace.data.sizes import Sizes
-from madang.workspace.data.state import State
 
 _MODE = 0o666
 
@@ -168,9 +168,9 @@ def get(
     place = check_target(target, force=force)
     with _beside(place) as staging:
         area = staging.new_path()
-        cache = Cache(f"{area}/cache", State(":memory:"), f"{area}/damaged")
-        bringer = Bringer(cache, area, open_remote, jobs=jobs, meter=meter)
         os.makedirs(area)
+        cache = PassingCache(area)
+        bringer = Bringer(cache, area, open_remote, jobs=jobs, meter=meter)
         with bringer.open(url, revision, access=access) as source:
             brought = bringer.bring(source, path)
         whole = f"{area}/whole"
@@ -196,8 +196,8 @@ def get_url(
     try:
         with _beside(place) as staging:
             area = staging.new_path()
-            cache = Cache(f"{area}/cache", State(":memory:"), f"{area}/damaged")
             os.makedirs(area)
+            cache = PassingCache(area)
             taken = address.take(cache, meter)
             whole = f"{area}/whole"
             _lay_out(cache, taken.files, whole, is_dir=taken.is_dir)
@@ -220,7 +220,7 @@ def _beside(place: str) -> Iterator[Staging]:
 
 
 def _lay_out(cache: Cache, files: Mapping[str, str], whole: str, *, is_dir: bool) -> None:
-    """Make the files out of the objects of a cache that is not needed any longer."""
+    """Make the files, durably, out of the objects of a cache that is not needed any longer."""
     left = Counter(files.values())
     mask = os.umask(0)
     os.umask(mask)
@@ -235,6 +235,10 @@ def _lay_out(cache: Cache, files: Mapping[str, str], whole: str, *, is_dir: bool
         else:
             os.rename(cache.path(md5), target)
             os.chmod(target, _MODE & ~mask)
+    made = [f"{whole}/{name}" if is_dir else whole for name in files]
+    folders = {whole} if is_dir else set[str]()
+    folders.update(os.path.dirname(path) for path in made if is_dir)
+    sync_all([*made, *sorted(folders)], os.path.dirname(whole))
 
 
 def put(made: str, place: str, command: str = "") -> None:

@@ -21,6 +21,7 @@ from madang.workspace.data.checkout import checkout
 from madang.workspace.data.importing import How, Imported, kept_keys, written_address
 from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import Target, outs_of
+from madang.workspace.data.passing import PassingCache
 from madang.workspace.data.remote_objects import RemoteObjects
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.stages import Stage
@@ -52,8 +53,8 @@ def send(
     os.makedirs(repository.private_dir, exist_ok=True)
     with Staging(repository.private_dir) as area:
         folder = area.new_path()
-        cache = Cache(f"{folder}/cache", repository.state, f"{folder}/damaged")
         os.makedirs(folder)
+        cache = PassingCache(folder)
         taken = address.take(cache, meter)
         store = open_remote(config)
         try:
