@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @click.command(cls=DataCommand)
 @click.argument("targets", nargs=-1, type=click.Path())
 @click.option("-f", "--force", is_flag=True, help="Replace changed files too; madang undo brings them back.")
+@click.option("-d", "--with-deps", is_flag=True, help="Also what the stages before the named ones make.")
 @click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it.")
 @click.option("--relink", is_flag=True, help="Link unchanged files anew too, as cache.type says now.")
 @click.option("--allow-missing", is_flag=True, help="Data that is not in the cache is no error.")
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 def checkout(
     targets: tuple[str, ...],
     force: bool,
+    with_deps: bool,
     recursive: bool,
     relink: bool,
     allow_missing: bool,
@@ -46,7 +48,7 @@ def checkout(
     from madang.workspace.data.relinking import relink as link_anew
 
     with repository() as repo:
-        chosen = resolved(repo, targets, recursive)
+        chosen = resolved(repo, targets, recursive, with_deps)
         report = restore(repo, chosen, force=force, meter=meter(quiet or as_json))
         if relink:
             link_anew(repo, chosen, meter(quiet or as_json))

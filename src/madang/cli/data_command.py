@@ -138,11 +138,11 @@ def remote_listings(repo: Repository) -> Iterator[Elsewhere]:
         found.close()
 
 
-def resolved(repo: Repository, targets: tuple[str, ...], recursive: bool) -> list[Target]:
+def resolved(repo: Repository, targets: tuple[str, ...], recursive: bool, with_deps: bool = False) -> list[Target]:
     """The tracked data that the user named."""
     from madang.workspace.data.outs import resolve
 
-    return resolve(repo, targets, recursive=recursive)
+    return resolve(repo, targets, recursive=recursive, with_deps=with_deps)
 
 
 def meter(is_quiet: bool) -> Meter:

@@ -135,17 +135,13 @@ def _show_cloud(
 ) -> bool:
     from madang.wiring_data import open_remote
     from madang.workspace.data.gathering import gather
-    from madang.workspace.data.outs import resolve
     from madang.workspace.data.transfer import cloud_changes
 
-    gathered = gather(repo, targets, recursive=recursive, history=history)
-    chosen = gathered.targets
-    if with_deps:
-        chosen = [*chosen, *resolve(repo, targets, recursive=recursive, with_deps=True)]
+    gathered = gather(repo, targets, recursive=recursive, history=history, with_deps=with_deps)
     if not quiet:
         for sentence in gathered.skipped:
             output.note(f"note: {sentence}")
-    found = cloud_changes(repo, chosen, open_remote, remote)
+    found = cloud_changes(repo, gathered.targets, open_remote, remote)
     if as_json:
         output.data(found)
     elif not quiet:
