@@ -12,12 +12,10 @@ from madang.cli.data_command import DataCommand, meter, repository, tell_git
 from madang.errors import MadangError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from madang.ports.executor import Executor
+    from madang.ports.executor import Executor, Result, Task
     from madang.workspace.pipelines.repro import Options, StageResult
-
-UP_TO_DATE = "Data and pipelines are up to date."
 
 
 @click.command(cls=DataCommand)
@@ -77,6 +75,7 @@ def _reproduce(
 ) -> None:
     from madang.wiring_data import open_remote
     from madang.workspace.pipelines import repro as work
+    from madang.workspace.pipelines.unchanged import UP_TO_DATE
 
     silent = quiet or as_json
     say = _nothing if silent else click.echo
@@ -120,16 +119,23 @@ def group_name() -> str:
 @contextmanager
 def local_executor(jobs: int, *, quiet: bool = False) -> Iterator[Executor]:
     """Runs stages on this machine; side by side, lines of output begin with the stage's name."""
-    from functools import partial
-
-    from madang.cli.stage_runs import execute, settle
     from madang.workspace.pipelines.executing import InPlace, SideBySide
+
+    def execute(task: Task) -> Result:
+        from madang.cli import stage_runs  # not needed when there is nothing to do
+
+        ran.append(stage_runs.settle)
+        return stage_runs.execute(task, quiet)
+
+    def settle() -> None:
+        for step in ran[:1]:
+            step()
 
     def show(name: str, line: bytes) -> None:
         click.echo(f"{name} | ".encode() + line)
 
-    run = partial(execute, quiet=quiet)
-    executor = InPlace(run) if jobs == 1 else SideBySide(run, jobs, show, settle)
+    ran: list[Callable[[], None]] = []
+    executor = InPlace(execute) if jobs == 1 else SideBySide(execute, jobs, show, settle)
     try:
         yield executor
     finally:

@@ -26,10 +26,10 @@ def with_stage(text: str, where: str, name: str, stage: Mapping[str, Any]) -> st
 
 
 def _merged(before: Any, now: dict[str, Any]) -> Any:
-    """The new stage; of one that it replaces, comments beside what stays are kept."""
+    """The new stage; of one that it replaces, comments beside what stays, the description and ``meta`` are kept."""
     if not isinstance(before, dict):
         return now
-    for key in [key for key in before if key not in now]:
+    for key in [key for key in before if key not in now and key not in ("desc", "meta")]:
         del before[key]
     for key, value in now.items():
         if before.get(key) != value:

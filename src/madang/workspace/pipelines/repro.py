@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,12 +16,14 @@ from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import PIPELINE, Chosen, chosen, stages
 from madang.workspace.data.repository import Repository
 from madang.workspace.data.stages import Stage, TrackedOut
-from madang.workspace.pipelines import asides, restoring, running
+from madang.workspace.data.trees import WorkTree
+from madang.workspace.pipelines import asides, restoring, running, witness
 from madang.workspace.pipelines.asides import Brought
 from madang.workspace.pipelines.graph import Graph
 from madang.workspace.pipelines.recording import inputs
 from madang.workspace.pipelines.restoring import OpenRemote
 from madang.workspace.pipelines.running import Execution
+from madang.workspace.pipelines.witness import Witness
 
 UNCHANGED, RAN, RESTORED, PULLED, VERIFIED, FAILED, SKIPPED, WOULD_RUN = (
     "unchanged", "ran", "restored", "pulled", "verified", "failed", "skipped", "would run",
@@ -87,14 +90,23 @@ def reproduce(
         NotFound: a target that is nothing. InvalidInput: a file that cannot be read, a circle, outputs that overlap.
         Conflict: another command holds the repository.
     """
-    work = _Repro(repository, options, executor, say, meter)
+    began, lines = time.time_ns(), list[str]()
+
+    def heard(text: str) -> None:
+        lines.append(text)
+        say(text)
+
+    work = _Repro(repository, options, executor, heard, meter)
     work.open_remote, work.ask = open_remote, ask
     with hold(repository):
         for brought in asides.recover(repository):
             say(told(brought, "was killed"))
     if options.pull and options.run_cache and open_remote is not None:
         restoring.fetch_runs(repository, open_remote, say)
-    work.run(work.plan(targets))
+    order = work.plan(targets)
+    work.run(order)
+    if not targets and options == Options(group=options.group) and all(r.status == UNCHANGED for r in work.results):
+        witness.remember(repository, work.tree, [work.graph.stages[index] for index in order], lines, began)
     return work.results
 
 
@@ -146,6 +158,7 @@ class _Repro:
         self.say = say
         self.meter = meter
         self.results: list[StageResult] = []
+        self.tree = Witness(WorkTree(repository), repository.root)
         self.graph = Graph(())
         self.known: dict[str, TrackedOut] = {}  # by path, with what they hold after their stage ran
         self._forced: set[int] = set()
@@ -158,12 +171,18 @@ class _Repro:
         """The stages that are looked at, in order."""
         options = self.options
         every = options.all_pipelines
-        first = [] if every else chosen_stages(self.repository, targets, options)
         if options.single_item and not (options.pipeline or every):
+            first = chosen_stages(self.repository, targets, options)
             self.graph = Graph(first)
             order = list(range(len(first)))
         else:
-            self.graph = Graph(stages(self.repository))
+            known = {_key(stage): stage for stage in stages(self.repository, tree=self.tree)}
+            here = os.path.abspath(PIPELINE)
+            first = [stage for stage in known.values() if stage.file == here] if not targets and not every else []
+            if not first and not every:
+                first = chosen_stages(self.repository, targets, options)
+            known.update((_key(stage), stage) for stage in first if _key(stage) not in known)  # git ignores its file
+            self.graph = Graph(list(known.values()))
             start = [self.graph.position(stage) for stage in first]
             order = self.graph.ordered(self._reach(start))
         self.known = {out.path: out for stage in self.graph.stages for out in stage.outs}
