@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from hashlib import md5
+from hashlib import md5, sha256
 from pathlib import Path
 
 import pytest
@@ -328,3 +328,25 @@ def test_names_that_leave_their_folder(name: bytes, tmp_path: Path, madang: Tool
     left = {name: body for name, body in read(tmp_path).items() if not name.startswith("out/all/")}
     assert left == before
     assert not (out / "all" / ".git").exists()
+
+
+def test_pointers_of_git_lfs(tmp_path: Path, madang: Tool) -> None:
+    """A file that Git LFS keeps is never copied as its pointer: its bytes come from a clone here, or it is refused."""
+    folder = tmp_path / "lfs"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    body = b"large" * 1000
+    digest = sha256(body).hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(body)}\n".encode()
+    make(folder, {"model.bin": pointer, "small": b"s"})
+    git(folder, "add", "-A")
+    git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "1")
+    for url in (str(folder), f"file://{folder}"):
+        answer = madang(tmp_path, "get", url, "model.bin", "--rev", "main")
+        assert answer.code == 1
+        assert "git-lfs" in answer.err
+        assert not (tmp_path / "model.bin").exists()
+        assert madang(tmp_path, "get", url, "small", "-f").code == 0
+    make(folder / ".git" / "lfs" / "objects" / digest[:2] / digest[2:4], {digest: body})
+    assert madang(tmp_path, "get", str(folder), "model.bin", "--rev", "main").code == 0
+    assert (tmp_path / "model.bin").read_bytes() == body

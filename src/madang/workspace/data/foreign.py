@@ -6,16 +6,20 @@ stranger's: names that leave their folder are refused, its records may only spea
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
+import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from madang.errors import CorruptData, InvalidInput, NotFound
+from madang.errors import CorruptData, Incompatible, InvalidInput, NotFound
 from madang.formats.dvc import dvcfile
 from madang.formats.dvc.ignore import FILE_NAME as IGNORE_FILE
 from madang.formats.dvc.ignore import Ignore
+from madang.formats.store import find_repository
 from madang.workspace.data.cache import Cache
 from madang.workspace.data.outs import PIPELINE, TrackedOut, tracked
 from madang.workspace.data.repository import DVC_DIR, Repository
@@ -25,6 +29,8 @@ from madang.workspace.data.trees import FileTree, TreeEntry
 
 _HIDDEN = {".git", ".hg", DVC_DIR}
 _MANY = 100_000  # folders that are remembered
+_LFS = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\n")
+_LFS_MOST = 1024  # bytes of a pointer of Git LFS
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,12 +278,27 @@ class Source:
         """The bytes of a file that Git tracks, or that lies on disk.
 
         Raises:
-            NotFound: there are none.
+            NotFound: there are none. Incompatible: only a pointer of Git LFS is there.
         """
         project, inner = self.project_of(node.path)
         body = project.tree.read(inner)
         if body is None:
             raise NotFound(f"{node.path} in {self.url} cannot be read.", hint="It may be a link to nothing.")
+        pointer = _LFS.match(body) if len(body) < _LFS_MOST else None
+        return body if pointer is None else self._large(node, pointer[1].decode())
+
+    def _large(self, node: Node, digest: str) -> bytes:
+        """The bytes of a file that Git LFS keeps, when they are on this machine."""
+        body = b""
+        if self.is_here:
+            folder = os.path.join(find_repository(self._root)[1], "lfs", "objects", digest[:2], digest[2:4])
+            with suppress(OSError), open(os.path.join(folder, digest), "rb") as file:
+                body = file.read()
+        if hashlib.sha256(body).hexdigest() != digest:
+            raise Incompatible(
+                f"{node.path} in {self.url} is kept by Git LFS, and its bytes are not here.",
+                hint="Clone the repository with git-lfs (git lfs pull), and name the clone's folder.",
+            )
         return body
 
     def _ignored(self, project: Project, path: str, is_dir: bool, *, below: bool = False) -> bool:
