@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
-from madang.durable import Staging
+from madang.durable import Staging, unlink
 from madang.errors import CorruptData, NotFound, Refused
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import hashing, progress, undoing
-from madang.workspace.data.cache import Cache
 from madang.workspace.data.legacy import place_of
 from madang.workspace.data.links import Linker, linker
 from madang.workspace.data.locks import hold
@@ -251,7 +251,7 @@ def _report_written(plan: Plan, todo: dict[str, str], modified: set[str], report
 
 
 def _write(plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Advance) -> None:
-    out, repository, cache = plan.out, plan.place, plan.place.cache
+    out, repository = plan.out, plan.place
     above = os.path.dirname(out.path)
     os.makedirs(above, exist_ok=True)
     os.makedirs(repository.private_dir, exist_ok=True)
@@ -261,19 +261,33 @@ def _write(plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Ad
             whole = staging.new_path()
             os.mkdir(whole)
             asides = [f"{whole}/{name}" for name in todo]
-            plan.made = _make_files(cache, asides, todo, maker, advance)
+            try:
+                _make_files(plan, asides, todo, maker, advance)
+            except KeyboardInterrupt:
+                _show_part(plan, whole, todo)
+                raise
             os.rename(whole, out.path)
             return
         asides = [staging.new_path() for _ in todo]
-        plan.made = _make_files(cache, asides, todo, maker, advance)
+        _make_files(plan, asides, todo, maker, advance)
         for aside, name in zip(asides, todo, strict=True):
             _put(aside, out, name, plan.seen.get(name))
 
 
+def _show_part(plan: Plan, whole: str, todo: dict[str, str]) -> None:
+    """The user stopped it: what is whole goes into the workspace, and the next checkout makes the others only."""
+    for name in todo.keys() - plan.made.keys():
+        unlink(f"{whole}/{name}")
+    time.sleep(SETTLED_NS / 1e9)
+    plan.place.state.add_files((key, todo[name]) for name, key in plan.made.items())
+    os.rename(whole, plan.out.path)
+
+
 def _make_files(
-    cache: Cache, asides: Sequence[str], todo: dict[str, str], maker: Linker, advance: progress.Advance
-) -> dict[str, FileKey]:
-    """Make each file of ``todo`` at its path aside. Returns what was made, by name."""
+    plan: Plan, asides: Sequence[str], todo: dict[str, str], maker: Linker, advance: progress.Advance
+) -> None:
+    """Make each file of ``todo`` at its path aside, and note in the plan what was made."""
+    cache = plan.place.cache
     for folder in sorted({path[: path.rindex("/")] for path in asides}):
         os.makedirs(folder, exist_ok=True)
 
@@ -281,12 +295,11 @@ def _make_files(
         _, md5, aside = item
         return cache.twins.take(md5, aside) or maker.make(cache.path(md5), aside)
 
-    made = {}
     items = apart([(name, md5, aside) for (name, md5), aside in zip(todo.items(), asides, strict=True)])
-    for (name, _, _), key in zip(items, each(make, items), strict=True):
-        made[name] = key
-        advance(1)
-    return made
+    with closing(each(make, items)) as keys:
+        for (name, _, _), key in zip(items, keys, strict=True):
+            plan.made[name] = key
+            advance(1)
 
 
 def _put(aside: str, out: TrackedOut, name: str, seen: FileKey | None) -> None:

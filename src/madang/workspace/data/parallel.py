@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -36,7 +36,7 @@ def apart(items: Sequence[_T], *, chunk: int = _CHUNK) -> list[_T]:
 
 def each(
     work: Callable[[_T], _R], items: Sequence[_T], *, threads: int | None = None, chunk: int = _CHUNK
-) -> Iterator[_R]:
+) -> Generator[_R, None, None]:
     """Results of ``work`` for each item, in order. The first error of a worker is raised here; later items may be done.
 
     Only a bounded number of results waits, so a slow consumer holds the workers back.
