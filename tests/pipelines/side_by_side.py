@@ -38,7 +38,7 @@ FILES = {
     "whole.toml": b"[a]\nb = 1\nc = 'x'\n",
     "extra.yaml": b"e: {f: [1], g: true}\n",
     "train.py": b"import os\nos.makedirs('scores', exist_ok=True)\nopen('scores/cached.json','w').write('{\"acc\": 0.123456789, "
-    b"\"nested\": {\"deep\": {\"f1\": 1e-7, \"list\": [1]}, \"s\": \"text\"}, \"b\": true, \"n\": null}')\n"
+    b'"nested": {"deep": {"f1": 1e-7, "list": [1]}, "s": "text"}, "b": true, "n": null}\')\n'
     b"open('plain.json','w').write('5')\nopen('model','w').write('m')\n",
     "top.yaml": b"loss: 0.5\nsteps: 10\nnan: .nan\nempty: {}\n",
     "sub/ignored.toml": b"[x]\ny = 2\n",
