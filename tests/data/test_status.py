@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 from tests.data.helpers import Answer, Tool, make
+from tests.data.test_import_url import web
 from tests.data.test_trees import commit, git
 
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data.hashing import current_content
 from madang.workspace.data.progress import Meter
 from madang.workspace.data.repository import Repository
+
+__all__ = ["web"]  # a fixture
 
 DVC_YAML = """\
 stages:
@@ -255,3 +258,23 @@ def test_a_chain_of_many_stages_is_asked_once(root: Path, madang: Tool, monkeypa
     answer = madang(root, "status", "--json")
     assert len(json.loads(answer.out)) == 50
     assert asked.count(str(root / "big")) == 1
+
+
+def test_what_lies_at_an_address(root: Path, web: tuple[Path, str], dvc: Tool, madang: Tool) -> None:
+    """A dependency on a web server is compared by its entity tag, as in dvc; one of an unknown kind is named."""
+    folder, url = web
+    make(
+        root, {"dvc.yaml": f"stages:\n  s:\n    cmd: echo 1 > out\n    deps: [{url}/f.txt]\n    outs: [out]\n".encode()}
+    )
+    assert dvc(root, "import-url", f"{url}/f.txt", "got").code == 0
+    assert dvc(root, "repro").code == 0
+    text = (root / "got.dvc").read_text().replace("frozen: true\n", "")
+    (root / "got.dvc").write_text(text)
+    for change in (nothing, write("f.txt", b"newer"), drop("f.txt")):
+        change(folder)
+        theirs, ours = dvc(root, "status", "--json"), madang(root, "status", "--json")
+        assert (ours.code, value(ours)) == (theirs.code, value(theirs))
+    make(root, {"dvc.yaml": b"stages: {s: {cmd: x, deps: ['gdrive://x/y', 'ds://set'], outs: [out]}}\n"})
+    answer = madang(root, "status", "--json", "s")
+    assert "gdrive://x/y" in answer.err
+    assert "ds://set" in answer.err

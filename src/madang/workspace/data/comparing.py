@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from madang.errors import InvalidInput
+from madang.errors import ConfigError, Incompatible, InvalidInput
 from madang.formats.dvc import imports, parameters
 from madang.workspace.data import clones, opening, progress
 from madang.workspace.data.hashing import current_content
@@ -19,6 +19,11 @@ from madang.workspace.data.visible import Visibility
 
 MODIFIED, DELETED, NEW, NOT_IN_CACHE, UPDATE = "modified", "deleted", "new", "not in cache", "update available"
 # dvc calls a file without a record modified; "new" is for values of parameters.
+
+
+Tag = Callable[[str], str | None]
+"""What the server of an address changes when the bytes there change, empty when it has no such thing; None when
+nothing is there. Raises `ConfigError` or `Incompatible` for a kind of address that is not spoken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +68,18 @@ def states(
     chosen: Iterable[Chosen],
     *,
     check_updates: bool = True,
+    tag: Tag | None = None,
     meter: progress.Meter = progress.silent,
 ) -> list[StageState]:
     """Every stage that is not as recorded; one entry for each that was named.
 
-    ``check_updates`` says whether sources of imports are asked for newer versions. Raises as `changes`, and:
+    ``tag`` looks at dependencies that lie at an address; without it they are skipped. ``check_updates`` says whether
+    sources of imports are asked for newer versions. Raises as `changes`, and:
 
     Raises:
         Unavailable, NotFound: the source of an import cannot be asked.
     """
-    look = _Look(repository, meter)
+    look = _Look(repository, meter, tag)
     found = []
     with clones.once():
         for one in chosen:
@@ -118,8 +125,9 @@ def _of_repository(stage: Stage) -> bool:
 class _Look:
     """Looks at each path once, however many stages name it."""
 
-    def __init__(self, repository: Repository, meter: progress.Meter) -> None:
+    def __init__(self, repository: Repository, meter: progress.Meter, tag: Tag | None = None) -> None:
         self._repository = repository
+        self._tag = tag
         self._meter = meter
         self._visible = Visibility(repository)
         self._names: dict[tuple[str, bool], str | None] = {}
@@ -153,7 +161,7 @@ class _Look:
                 if check_updates and _has_update(self._repository, state.stage, dep.source["repo"]):
                     state.deps[f"{dep.written} ({dep.source['repo'].get('url')})"] = UPDATE
             elif not is_local(dep.path):
-                state.skipped.append(name)
+                self._far(state, dep, name)
             else:
                 found = self._dep(dep)
                 if found is not None:
@@ -162,6 +170,20 @@ class _Look:
             values = self._parameters(one)
             if values:
                 state.deps[shown(self._repository, one.path, one.written)] = values
+
+    def _far(self, state: StageState, dep: Dependency, name: str) -> None:
+        """Compare what lies at an address."""
+        recorded = dep.recorded.checksum if dep.recorded is not None else None
+        try:
+            present = self._tag(dep.path) if self._tag is not None else ""
+        except (ConfigError, Incompatible):
+            present = ""
+        if present is None:
+            state.deps[name] = DELETED
+        elif not present:
+            state.skipped.append(name)
+        elif present != recorded:
+            state.deps[name] = MODIFIED
 
     def out(self, out: TrackedOut) -> str | None:
         """The state of an output; None when it is as recorded."""
