@@ -132,3 +132,62 @@ def test_an_address_that_git_cannot_read(tmp_path: Path, madang: Tool) -> None:
     """The message says what git said first, not the end of its advice."""
     done = madang(tmp_path, "list", str(tmp_path))
     assert "does not appear to be a git repository" in done.err
+
+
+def test_data_that_a_commit_does_not_track_goes(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
+    """After git went back, a checkout removes data that is tracked later only, as dvc's does, and later restores it."""
+    seen = []
+    for number, tool in enumerate((dvc, madang)):
+        root = tmp_path / f"{number}"
+        root.mkdir()
+        git(root, "init", "-q", "-b", "main")
+        git(root, "config", "user.email", "a@b")
+        git(root, "config", "user.name", "a")
+        assert dvc(root, "init", "-q").code == 0
+        make(root, {"old": b"1"})
+        assert tool(root, "add", "old").code == 0
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", "1")
+        make(root, {"new": b"2", "d/s/x": b"3", "d/y": b"4"})
+        assert tool(root, "add", "new", "d").code == 0
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", "2")
+        git(root, "checkout", "-q", "HEAD~1")
+        assert tool(root, "checkout").code == 0
+        back = {name for name in read(root) if not name.startswith((".dvc", ".git"))}
+        git(root, "checkout", "-q", "main")
+        assert tool(root, "checkout").code == 0
+        seen.append((back, {name for name in read(root) if not name.startswith((".dvc", ".git"))}))
+    assert seen[0] == seen[1]
+    assert "d/s/x" not in seen[1][0]
+
+
+def test_what_is_saved_nowhere_or_ones_own_stays(root: Path, madang: Tool) -> None:
+    """Changed data, files beside it, data that was released with remove, and all when the cache is gone."""
+    make(root, {"kept": b"1", "changed": b"2", "d/x": b"3", "d/ignored": b"4", "free": b"5", "lost": b"6"})
+    (root / ".dvcignore").write_text("ignored\n")
+    assert madang(root, "add", "kept", "changed", "d", "free", "lost").code == 0
+    assert madang(root, "remove", "free.dvc").code == 0
+    for name in ("changed", "d", "lost"):
+        (root / f"{name}.dvc").unlink()
+    (root / "changed").write_bytes(b"new")
+    digest = md5(b"6").hexdigest()
+    (root / f".dvc/cache/files/md5/{digest[:2]}/{digest[2:]}").unlink()
+    done = madang(root, "checkout")
+    assert (done.code, done.out.split()) == (0, ["D", "d/"])
+    assert {name for name in read(root) if not name.startswith((".dvc", ".git"))} == {
+        "kept", "kept.dvc", "changed", "d/ignored", "free", "lost",
+    }  # fmt: skip
+    (root / "kept.dvc").unlink()
+    assert madang(root, "checkout", "--json").code == 0
+    assert not (root / "kept").exists()
+
+
+def test_a_configuration_that_is_no_text(root: Path, madang: Tool) -> None:
+    """It is named, with the exit code of a broken configuration; a value that dvc refuses is not written."""
+    assert madang(root, "config", "core.checksum_jobs", "0").code == 251
+    assert (root / ".dvc/config").read_bytes() == b""
+    (root / ".dvc/config").write_bytes(b"\xff")
+    done = madang(root, "config", "core.remote")
+    assert done.code == 251
+    assert "not UTF-8" in done.err

@@ -34,7 +34,8 @@ def checkout(
 ) -> None:
     """Restore data from the cache, as the .dvc files record it.
 
-    Files with changes that are saved nowhere are never replaced without --force.
+    Files with changes that are saved nowhere are never replaced without --force. Without targets, data that is not
+    tracked any more is removed, when the cache has all of it.
 
     \b
     Examples:
@@ -43,6 +44,7 @@ def checkout(
       madang checkout images/cat.png        one file of a tracked folder
       madang config cache.type hardlink && madang checkout --relink
     """
+    from madang.workspace.data import leftovers
     from madang.workspace.data.checkout import checkout as restore
     from madang.workspace.data.checkout import raise_if_incomplete
     from madang.workspace.data.relinking import relink as link_anew
@@ -50,6 +52,10 @@ def checkout(
     with repository() as repo:
         chosen = resolved(repo, targets, recursive, with_deps)
         report = restore(repo, chosen, force=force, meter=meter(quiet or as_json))
+        if targets:
+            leftovers.note(repo, [one.out.path for one in chosen if one.out.entry.cache])
+        else:
+            report.deleted += leftovers.clear(repo, meter(quiet or as_json))
         if relink:
             link_anew(repo, chosen, meter(quiet or as_json))
         show(report, quiet=quiet, as_json=as_json)

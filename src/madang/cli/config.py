@@ -111,6 +111,8 @@ class _Files:
                 return read(file.read(), path)
         except (FileNotFoundError, NotADirectoryError):
             return {}
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path} is not UTF-8 text.", hint="Correct the file.") from error
 
     def _origin(self, level: str) -> str:
         path = self._paths[level]

@@ -31,7 +31,7 @@ def pull(force: bool, allow_missing: bool, **given: Any) -> None:
       madang pull images -r backup
       madang pull images/cats/1.jpg
     """
-    from madang.workspace.data import transfer
+    from madang.workspace.data import leftovers, transfer
     from madang.workspace.data.checkout import checkout, raise_if_incomplete
     from madang.workspace.data.links import copies_on_the_way
 
@@ -45,6 +45,8 @@ def pull(force: bool, allow_missing: bool, **given: Any) -> None:
             if any(target.out.md5 is None and target.out.source is not None for target in here):
                 here, problems = _completed(repo, here, asked)
             report = checkout(repo, here, force=force, command="pull --force", meter=shown)
+        if not asked.targets:
+            report.deleted += leftovers.clear(repo, shown)
         if asked.as_json:
             groups = {"added": report.added, "modified": report.modified, "deleted": report.deleted}
             paths = {name: [relative(path) for path in paths] for name, paths in groups.items()}

@@ -78,6 +78,7 @@ _BOOLEANS = _words(
     " version_aware listobjects use_ssl allow_anonymous_login ask_password ask_passphrase gss_auth allow_agent",
     " protected",
 )
+_AT_LEAST_ONE = {"jobs", "checksum_jobs"}
 _COUNTS = {"jobs", "checksum_jobs", "read_timeout", "connect_timeout", "port", "timeout", "max_sessions", "replication"}
 LINK_TYPES = ("reflink", "hardlink", "symlink", "copy")
 
@@ -140,6 +141,8 @@ def _check_value(section: str, key: str, value: str, where: str) -> None:
         raise ConfigError(f"{where}: {section} {key} must be true or false, not {value!r}.")
     if key in _COUNTS and not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         raise ConfigError(f"{where}: {section} {key} must be a number, not {value!r}.")
+    if key in _AT_LEAST_ONE and (not value.isdecimal() or not int(value)):
+        raise ConfigError(f"{where}: {section} {key} must be 1 or more, not {value!r}.")
     if key == "type" and section == "cache":
         wrong = [name for name in link_types(value) if name not in LINK_TYPES]
         if wrong:

@@ -13,7 +13,7 @@ from madang.durable import Staging, write_file
 from madang.errors import Conflict, CorruptData, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
-from madang.workspace.data import git, gitignores, hashing, links, progress
+from madang.workspace.data import git, gitignores, hashing, leftovers, links, progress
 from madang.workspace.data.hashing import Hashes
 from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import TrackedOut, check_supported, outs_of, owner_of, tracked
@@ -92,6 +92,7 @@ def add(
                 _add_inside(repository, owner, path, done, meter)
             else:
                 _add_whole(repository, owner, path, done, meter)
+        leftovers.note(repository, done.contents)
     return done
 
 

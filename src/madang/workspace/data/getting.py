@@ -133,7 +133,7 @@ def check_target(target: str, *, force: bool) -> str:
     """Absolute path of where a copy may be put.
 
     Raises:
-        Conflict: something is there and not ``force``. InvalidInput: a name that means a record, no folder above it.
+        Conflict: something is there and not ``force``. InvalidInput: a name that means a record.
     """
     path = os.path.abspath(target)
     name = os.path.basename(path)
@@ -141,8 +141,6 @@ def check_target(target: str, *, force: bool) -> str:
         raise InvalidInput(f"{name} describes data.", hint="Name the data itself.")
     if os.path.lexists(path) and not force:
         raise Conflict(f"{path} exists already.", hint="Replace it with --force, or choose another name with --out.")
-    if not os.path.isdir(os.path.dirname(path)):
-        raise NotFound(f"The folder {os.path.dirname(path)} does not exist.", hint="Make it first.")
     return path
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from madang.durable import remove_tree, unlink, write_file
 from madang.errors import InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, stage_removal
-from madang.workspace.data import comparing, gitignores, undoing
+from madang.workspace.data import comparing, gitignores, leftovers, undoing
 from madang.workspace.data.locks import hold
 from madang.workspace.data.outs import PIPELINE, Target, TrackedOut, outs_of, tracked
 from madang.workspace.data.repository import Repository
@@ -57,6 +57,7 @@ def remove(repository: Repository, targets: Sequence[str], *, outs: bool = False
         else:
             for path in present:
                 unprotect(repository, path)
+        leftovers.forget(repository, paths)
         for part in parts:
             for path in part.cached:
                 removed.git_files.extend(gitignores.show(path) if repository.git_root is not None else ())
