@@ -350,3 +350,18 @@ def test_pointers_of_git_lfs(tmp_path: Path, madang: Tool) -> None:
     make(folder / ".git" / "lfs" / "objects" / digest[:2] / digest[2:4], {digest: body})
     assert madang(tmp_path, "get", str(folder), "model.bin", "--rev", "main").code == 0
     assert (tmp_path / "model.bin").read_bytes() == body
+
+
+def test_submodules_are_left_out(tmp_path: Path, madang: Tool) -> None:
+    """A commit with a submodule is listed and copied without it; nothing of it is fetched."""
+    folder = tmp_path / "with module"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    make(folder, {"a": b"a", ".gitmodules": b'[submodule "m"]\n\tpath = m\n\turl = ext::sh -c touch% mark\n'})
+    git(folder, "add", "-A")
+    git(folder, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},m")
+    git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "1")
+    for number, url in enumerate((str(folder), f"file://{folder}")):
+        assert madang(tmp_path, "list", url, "--rev", "main").out.split() == [".gitmodules", "a"]
+        assert madang(tmp_path, "get", url, ".", "-o", f"all{number}", "--rev", "main").code == 0
+        assert set(read(tmp_path / f"all{number}")) == {"a", ".gitmodules"}

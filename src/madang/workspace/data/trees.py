@@ -102,7 +102,9 @@ class GitTree:
         if found is None or not found.is_dir or found.name is None:
             return ()
         return [
-            TreeEntry(name, one.is_dir, one.is_link, one.is_exec) for name, one in self.objects.tree(found.name).items()
+            TreeEntry(name, one.is_dir, one.is_link, one.is_exec)
+            for name, one in self.objects.tree(found.name).items()
+            if one.name is not None  # the files of a submodule are elsewhere
         ]
 
     def exists(self, path: str) -> bool:
