@@ -282,4 +282,6 @@ def test_one_stage_is_put_into_a_lock_as_if_all_were_written(
 ) -> None:
     """The short way gives the very text of the full way."""
     text = lockfile.updated("", "dvc.lock", before)
-    assert lock_splicing.updated(text, "dvc.lock", name, entry) == lockfile.updated(text, "dvc.lock", {name: entry})
+    expected = lockfile.updated(text, "dvc.lock", {name: entry})
+    assert lock_splicing.updated(text, "dvc.lock", name, entry) == expected
+    assert lock_splicing.updated(text, "dvc.lock", name, entry, is_ours=True) == expected

@@ -1,8 +1,8 @@
 """Put one stage into the text of a ``dvc.lock`` without writing the rest of it anew.
 
 The full way (`lockfile.updated`) reads and writes the whole file with a parser that keeps comments, which takes longer
-than many a stage. Here only the lines of the one stage are exchanged. The result is read back: when it does not hold
-exactly what it should, the full way is taken.
+than many a stage. Here only the lines of the one stage are exchanged, in a file of the plain part of YAML that dvc
+writes. The result is read back: when it does not hold exactly what it should, the full way is taken.
 """
 
 from __future__ import annotations
@@ -16,21 +16,28 @@ from madang.formats.dvc.plainyaml import NotPlain
 _HEAD = "stages:\n"
 
 
-def updated(text: str, where: str, name: str, entry: Mapping[str, Any]) -> str:
-    """The text with this stage; all else stays as it is. Errors and an empty text as in `lockfile.updated`."""
-    return _spliced(text, name, entry) or lockfile.updated(text, where, {name: entry})
+def updated(text: str, where: str, name: str, entry: Mapping[str, Any], *, is_ours: bool = False) -> str:
+    """The text with this stage; all else stays as it is. Errors and an empty text as in `lockfile.updated`.
+
+    ``is_ours`` says that the text is the result of the call before: then only the new lines are read back.
+    """
+    return _spliced(text, name, entry, is_ours) or lockfile.updated(text, where, {name: entry})
 
 
-def _spliced(text: str, name: str, entry: Mapping[str, Any]) -> str:
+def _spliced(text: str, name: str, entry: Mapping[str, Any], is_ours: bool) -> str:
     """The new text, or nothing when it has to be made the full way."""
     start = 0 if text.startswith(_HEAD) else text.find("\n" + _HEAD) + 1
     if not text.endswith("\n") or (start == 0 and not text.startswith(_HEAD)):
         return ""
     try:
-        value = plainyaml.load(text)
         lines = _block(name, entry)
+        if plainyaml.load(_HEAD + "".join(lines)) != {"stages": {name: entry}}:
+            return ""
         before, after = _around(text, start + len(_HEAD), lines[0])
         result = before + "".join(lines) + after
+        if is_ours:
+            return result
+        value = plainyaml.load(text)
         value["stages"][name] = entry
         return result if plainyaml.load(result) == value else ""
     except (NotPlain, TypeError, KeyError):

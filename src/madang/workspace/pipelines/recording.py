@@ -113,15 +113,22 @@ def lock_of(stage: Stage) -> str:
     return os.path.join(os.path.dirname(stage.file), lockfile.FILE_NAME)
 
 
-def write_lock(stage: Stage, found: Mapping[str, Any]) -> bool:
-    """Record a stage. Returns whether the file had to be changed. Raises `InvalidInput` for a file that is no lock."""
-    path = lock_of(stage)
-    before = lock_text(path)
-    text = lock_splicing.updated(before, path, stage.name, found)
-    if text == before:
-        return False
-    write_file(path, text.encode())
-    return True
+class LockWriter:
+    """Writes stages into ``dvc.lock`` files, one after the other."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, str] = {}  # path → the text that was written last
+
+    def write(self, stage: Stage, found: Mapping[str, Any]) -> bool:
+        """Record a stage. Returns whether the file had to be changed. Raises `InvalidInput` when it is no lock."""
+        path = lock_of(stage)
+        before = lock_text(path)
+        is_ours = bool(before) and self._written.get(path) == before
+        text = lock_splicing.updated(before, path, stage.name, found, is_ours=is_ours)
+        if text != before:
+            write_file(path, text.encode())
+        self._written[path] = text
+        return text != before
 
 
 def lock_text(path: str) -> str:

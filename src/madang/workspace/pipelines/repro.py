@@ -20,7 +20,7 @@ from madang.workspace.data.trees import WorkTree
 from madang.workspace.pipelines import asides, restoring, running, witness
 from madang.workspace.pipelines.asides import Brought
 from madang.workspace.pipelines.graph import Graph
-from madang.workspace.pipelines.recording import inputs
+from madang.workspace.pipelines.recording import LockWriter, inputs
 from madang.workspace.pipelines.restoring import OpenRemote
 from madang.workspace.pipelines.running import Execution
 from madang.workspace.pipelines.witness import Witness
@@ -159,6 +159,7 @@ class _Repro:
         self.meter = meter
         self.results: list[StageResult] = []
         self.tree = Witness(WorkTree(repository), repository.root)
+        self.lock = LockWriter()
         self.graph = Graph(())
         self.known: dict[str, TrackedOut] = {}  # by path, with what they hold after their stage ran
         self._forced: set[int] = set()
@@ -337,7 +338,9 @@ class _Repro:
                 self.say(f"Stage '{stage.address}' is cached - skipping run, checking out outputs")
                 if options.dry:
                     return StageResult(stage, WOULD_RUN)
-                done = restoring.restore(self.repository, stage, read, found, commit=options.commit, meter=self.meter)
+                done = restoring.restore(
+                    self.repository, stage, read, found, self.lock, commit=options.commit, meter=self.meter
+                )
                 self._note(stage, {path: made.md5 for path, made in done.made.items()})
                 return StageResult(stage, RESTORED, git_files=done.git_files, kept=done.kept)
         self.say(f"Running stage '{stage.address}':")
@@ -373,7 +376,7 @@ class _Repro:
             self._done(index, StageResult(stage, FAILED, result.run, result.code, error, done.brought))
             return
         try:
-            done = running.succeeded(self.repository, execution, result, wait=_LOCK_WAIT, meter=self.meter)
+            done = running.succeeded(self.repository, execution, result, self.lock, wait=_LOCK_WAIT, meter=self.meter)
         except MadangError as error:
             self._done(index, StageResult(stage, FAILED, result.run, error=error))
             return

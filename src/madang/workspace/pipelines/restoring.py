@@ -22,7 +22,7 @@ from madang.workspace.data.stages import Stage, is_local
 from madang.workspace.data.unprotecting import unprotect
 from madang.workspace.pipelines import recording
 from madang.workspace.pipelines import run_cache as runs
-from madang.workspace.pipelines.recording import Inputs
+from madang.workspace.pipelines.recording import Inputs, LockWriter
 from madang.workspace.pipelines.running import Finished
 
 OpenRemote = Callable[[RemoteConfig], Objects]
@@ -111,6 +111,7 @@ def restore(
     stage: Stage,
     read: Inputs,
     targets: Sequence[Target],
+    lock: LockWriter,
     *,
     commit: bool,
     meter: progress.Meter,
@@ -129,7 +130,7 @@ def restore(
         if commit and runs.saves(stage):
             runs.save(repository, entry)
         done.git_files += recording.hide(repository, stage)
-        if recording.write_lock(stage, entry):
+        if lock.write(stage, entry):
             done.git_files.append(recording.lock_of(stage))
     return done
 

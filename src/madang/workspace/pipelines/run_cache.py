@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from madang.durable import write_file
+from madang.durable import unlink
 from madang.errors import InvalidInput
 from madang.formats.dvc import lockfile, places, yamltext
 from madang.formats.dvc.dvcfile import OutEntry
@@ -89,7 +89,17 @@ def save(repository: Repository, entry: Mapping[str, Any]) -> None:
     if os.path.exists(path) and _read(path, name) is not None:
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    write_file(path, yamltext.dump(dict(entry)).encode())
+    aside = f"{repository.private_dir}/{os.urandom(8).hex()}"
+    if os.stat(repository.private_dir).st_dev != os.stat(os.path.dirname(path)).st_dev:
+        aside = f"{path}.{os.urandom(4).hex()}"
+    # Not made durable: an entry that does not fit its name is not believed, and the next run writes it again.
+    try:
+        with open(aside, "xb") as file:
+            file.write(yamltext.dump(dict(entry)).encode())
+        os.rename(aside, path)
+    except BaseException:
+        unlink(aside)
+        raise
 
 
 def _newest_first(folder: str) -> list[str]:

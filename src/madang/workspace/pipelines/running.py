@@ -17,7 +17,7 @@ from madang.workspace.data.stages import Stage, TrackedOut, is_local
 from madang.workspace.data.unprotecting import unprotect
 from madang.workspace.pipelines import marking, recording, run_cache
 from madang.workspace.pipelines.asides import Aside, Brought
-from madang.workspace.pipelines.recording import Inputs
+from madang.workspace.pipelines.recording import Inputs, LockWriter
 
 _FLAGS = {"bash": ("--noprofile", "--norc"), "zsh": ("--no-rcs",)}  # as dvc: no start-up file changes the command
 
@@ -138,7 +138,13 @@ def _read(stage: Stage, path: str, written: str, read: Inputs, known: Mapping[st
 
 
 def succeeded(
-    repository: Repository, execution: Execution, result: Result, *, wait: float, meter: progress.Meter
+    repository: Repository,
+    execution: Execution,
+    result: Result,
+    lock: LockWriter,
+    *,
+    wait: float,
+    meter: progress.Meter,
 ) -> Finished:
     """Record a stage whose command did what it should. Raises as `hold`, or OSError: then nothing is recorded."""
     stage = execution.stage
@@ -152,7 +158,7 @@ def succeeded(
             run_cache.save(repository, entry)
         done.git_files += recording.hide(repository, stage)
         done.kept = execution.aside.settle(execution.unsaved)
-        done.wrote_lock = recording.write_lock(stage, entry)
+        done.wrote_lock = lock.write(stage, entry)
     if done.wrote_lock:
         done.git_files.append(recording.lock_of(stage))
     return done
