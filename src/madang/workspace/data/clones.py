@@ -19,6 +19,7 @@ from hashlib import blake2b
 from madang.errors import NotFound, Refused, Unavailable
 from madang.workspace.data import git
 
+_TRANSPORTS = ("file", "git", "http", "https", "ssh")
 _SCHEMES = ("file", "git", "http", "https", "ssh", "git+ssh", "ssh+git")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)\Z", re.S)
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*::")
@@ -145,7 +146,9 @@ def _git(folder: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     environment = {
         key: value for key, value in os.environ.items() if key not in git.NOT_PASSED_ON and key != "GIT_INDEX_FILE"
     }
-    environment["GIT_ALLOW_PROTOCOL"] = "file:git:http:https:ssh"
+    wanted = environment.get("GIT_ALLOW_PROTOCOL", "").split(":")  # somebody may allow even less
+    allowed = [name for name in _TRANSPORTS if wanted == [""] or name in wanted]
+    environment["GIT_ALLOW_PROTOCOL"] = ":".join(allowed) or "none"
     if not sys.stdin.isatty():
         environment["GIT_TERMINAL_PROMPT"] = "0"
         environment.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
