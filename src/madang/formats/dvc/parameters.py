@@ -6,15 +6,16 @@ dots; a part is a key of a mapping or a position in a list, and may hold ``*``, 
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from madang.errors import InvalidInput
 from madang.formats.dvc import yamltext
+
+if TYPE_CHECKING:
+    import ast
 
 DEFAULT_FILE = "params.yaml"
 
@@ -40,6 +41,8 @@ def parse(body: bytes, where: str) -> Any:
 
 
 def _json(text: str, where: str) -> Any:
+    import json  # noqa: PLC0415 - few files are JSON
+
     try:
         return json.loads(text) or {}
     except (ValueError, RecursionError) as error:
@@ -97,6 +100,8 @@ def same(value: Any, recorded: Any) -> bool:
 
 
 def _python(text: str, where: str) -> dict[str, Any]:
+    import ast  # noqa: PLC0415 - few files are Python
+
     try:
         module = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -107,6 +112,8 @@ def _python(text: str, where: str) -> dict[str, Any]:
 
 def _assignments(body: Iterable[ast.stmt], *, of_self: bool) -> dict[str, Any]:
     """Constants assigned to names, by classes; in ``__init__`` those of ``self``."""
+    import ast  # noqa: PLC0415 - loaded by now
+
     found: dict[str, Any] = {}
     for statement in body:
         if isinstance(statement, ast.Assign | ast.AnnAssign):
@@ -121,6 +128,8 @@ def _assignments(body: Iterable[ast.stmt], *, of_self: bool) -> dict[str, Any]:
 
 
 def _assigned(statement: ast.Assign | ast.AnnAssign, of_self: bool) -> tuple[str, Any] | None:
+    import ast  # noqa: PLC0415 - loaded by now
+
     target: ast.expr
     if isinstance(statement, ast.AnnAssign):
         target = statement.target

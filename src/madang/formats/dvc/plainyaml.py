@@ -9,13 +9,15 @@ holds that.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from madang.formats.dvc.plainvalues import NotPlain, flow, scalar
 
 __all__ = ["NotPlain", "load"]
 
-_ODD = re.compile("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_ODD = re.compile("[^\n -~]")
+_NOT_ALLOWED = "[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _MARKER = re.compile(r"^(?:---|\.\.\.|%)", re.M)
 _KEY = re.compile(r"([^\s#&*!|>'\"%@`{}\[\],?:-][^\n]*?|-[^\s:][^\n]*?)\s*:(?= |$)")
 _QUOTED_KEY = re.compile(r"'((?:[^']|'')*)'\s*:(?= |$)|\"([^\"\\]*)\"\s*:(?= |$)")
@@ -37,9 +39,15 @@ def load(text: str) -> Any:
     Raises:
         NotPlain: ask the full parser; the text may be right or wrong.
     """
-    if _ODD.search(text) or _MARKER.search(text):
+    if (_ODD if text.isascii() else _odd()).search(text) or _MARKER.search(text):
         raise NotPlain
     return _Reader(text).document()
+
+
+@cache
+def _odd() -> re.Pattern[str]:
+    """The signs of all of Unicode that are left to the full parser; made when a text needs it, as it takes 3 ms."""
+    return re.compile(_NOT_ALLOWED)
 
 
 class _Reader:
