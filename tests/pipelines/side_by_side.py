@@ -31,15 +31,22 @@ stages:
 """
 FILES = {
     "dvc.yaml": DVC_YAML.encode(),
-    "conf/한글.json": '{"model": {"lr": 0.1, "layers": [1, 2], "이름": "x"}, "names": {"a": {"size": 3}, "b": {"size": 4}}}'.encode(),
+    "conf/한글.json": (
+        '{"model": {"lr": 0.1, "layers": [1, 2], "이름": "x"}, "names": {"a": {"size": 3}, "b": {"size": 4}}}'.encode()
+    ),
     "hidden.toml": b"depth = 4\nspare = 1\n",
     "params.yaml": b"train: {lr: 0.1, epochs: 3, tags: [a, b]}\nother: 1\nwhen: text\nnone: null\n",
-    "params.py": b"seed = 1\nunseen = 2\nclass Opt:\n    rate = 0.5\n    def __init__(self):\n        self.x = (1, 2)\n",
+    "params.py": b"seed = 1\nunseen = 2\nclass Opt:\n    rate = 0.5\n    def __init__(self):\n        self.x = (1, 2)",
     "whole.toml": b"[a]\nb = 1\nc = 'x'\n",
     "extra.yaml": b"e: {f: [1], g: true}\n",
-    "train.py": b"import os\nos.makedirs('scores', exist_ok=True)\nopen('scores/cached.json','w').write('{\"acc\": 0.123456789, "
-    b'"nested": {"deep": {"f1": 1e-7, "list": [1]}, "s": "text"}, "b": true, "n": null}\')\n'
-    b"open('plain.json','w').write('5')\nopen('model','w').write('m')\n",
+    "train.py": b"""\
+import os
+os.makedirs('scores', exist_ok=True)
+nested = '{"deep": {"f1": 1e-7, "list": [1]}, "s": "text"}'
+open('scores/cached.json', 'w').write('{"acc": 0.123456789, "nested": ' + nested + ', "b": true, "n": null}')
+open('plain.json', 'w').write('5')
+open('model', 'w').write('m')
+""",
     "top.yaml": b"loss: 0.5\nsteps: 10\nnan: .nan\nempty: {}\n",
     "sub/ignored.toml": b"[x]\ny = 2\n",
 }
@@ -61,7 +68,8 @@ def make_repository(root: Path, dvc: Tool) -> Path:
             "params.yaml": b"train: {lr: 0.2, epochs: 3, tags: [a, c]}\nother: 2\n",
             "params.py": b"seed = 2\nclass Opt:\n    rate = 0.25\n",
             "hidden.toml": b"depth = 5\nspare = 2\n",
-            "conf/한글.json": b'{"model": {"lr": 0.3, "layers": [1, 5]}, "names": {"a": {"size": 9}, "b": {"size": 4}}}',
+            "conf/한글.json": b'{"model": {"lr": 0.3, "layers": [1, 5]}, "names": {"a": {"size": 9}, "b": {"size": 4}}}'
+            b"\n",
             "top.yaml": b"loss: 0.25\nsteps: 12\n",
             "train.py": FILES["train.py"].replace(b"0.123456789", b"0.9").replace(b"'5'", b"'7.5'"),
         },

@@ -12,10 +12,11 @@ from tests.pipelines.side_by_side import lines, make_repository, value
 
 COMMANDS = [
     "metrics show --json", "metrics show", "metrics show --md", "metrics show --md -a", "metrics show -T --json",
-    "metrics show -a -T --json", "metrics show -A --json", "metrics show -T --precision 2", "metrics show scores -R --json",
-    "metrics show sub/ignored.toml top.yaml --json", "metrics show params.yaml --json", "metrics diff --json",
-    "metrics diff v1 v2 --json", "metrics diff v1 v2 --json --all", "metrics diff v1 --md", "metrics diff v1 --no-path",
-    "metrics diff v1 v1 --md", "metrics diff nosuch", "metrics diff v1 v2 --targets scores --precision 2",
+    "metrics show -a -T --json", "metrics show -A --json", "metrics show -T --precision 2",
+    "metrics show scores -R --json", "metrics show sub/ignored.toml top.yaml --json",
+    "metrics show params.yaml --json", "metrics diff --json", "metrics diff v1 v2 --json",
+    "metrics diff v1 v2 --json --all", "metrics diff v1 --md", "metrics diff v1 --no-path", "metrics diff v1 v1 --md",
+    "metrics diff nosuch", "metrics diff v1 v2 --targets scores --precision 2",
     "metrics diff v1 v2 --targets plain.json many --json --all", "metrics diff old/branch -R --json",
 ]  # fmt: skip
 
@@ -73,6 +74,16 @@ def test_what_cannot_be_read(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
     make(root, {"dvc.yaml": b"stages: 5\n"})
     ours_all, theirs_all = madang(root, "metrics", "diff", "--json"), dvc(root, "metrics", "diff", "--json")
     assert (ours_all.code, value(ours_all.out)) == (theirs_all.code, value(theirs_all.out))
+
+
+def test_outside(root: Path, madang: Tool) -> None:
+    """A file outside of the repository is not read, whatever dvc.yaml says."""
+    make(root.parent, {"secret.json": b'{"password": 1}'})
+    make(root, {"dvc.yaml": b"metrics: [../secret.json, /etc/hostname, ..]\nplots: [../secret.json]\n"})
+    for command in ("metrics show --json", "metrics show", "plots show --json"):
+        ours = madang(root, *command.split())
+        assert "password" not in ours.out
+        assert "outside" in ours.err
 
 
 def test_without_git(tmp_path: Path, madang: Tool) -> None:

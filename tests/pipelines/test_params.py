@@ -13,9 +13,10 @@ from tests.pipelines.side_by_side import lines, make_repository, value
 from madang.workspace.pipelines.values import Values, differences, flattened
 
 COMMANDS = [
-    "params diff --json", "params diff v1 v2 --json", "params diff v1 --all --json", "params diff v1 --deps --all --json",
-    "params diff v1 v2 --md", "params diff v1", "params diff v1 v1", "params diff v1 v1 --md", "params diff v1 --no-path",
-    "params diff nosuch", "params diff --targets params.yaml extra.yaml --json", "params diff v1 v1 --all --json",
+    "params diff --json", "params diff v1 v2 --json", "params diff v1 --all --json",
+    "params diff v1 --deps --all --json", "params diff v1 v2 --md", "params diff v1", "params diff v1 v1",
+    "params diff v1 v1 --md", "params diff v1 --no-path", "params diff nosuch",
+    "params diff --targets params.yaml extra.yaml --json", "params diff v1 v1 --all --json",
     "params diff v1 --targets conf --json", "params diff old/branch --json",
 ]  # fmt: skip
 

@@ -6,6 +6,7 @@ Every text that comes from data is escaped; there is no script. Lengths are in t
 from __future__ import annotations
 
 import math
+import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def _scale(values: Sequence[float], start: float, end: float, *, margin: float =
     if low == high:
         low, high = low - (abs(low) / 2 or 1.0), high + (abs(high) / 2 or 1.0)
     room = (high / 2 - low / 2) * margin * 2
-    limit = 8e307
+    limit = sys.float_info.max
     return _Scale(max(low - room, -limit), min(high + room, limit), start, end)
 
 

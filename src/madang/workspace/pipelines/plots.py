@@ -169,7 +169,8 @@ def _definitions(state: State, targets: Sequence[str], given: dict[str, Any]) ->
         if not found or state.exists(path):
             held = found.setdefault("", {})
             for one in state.expanded(path):
-                held.setdefault(_here(state, one), {}).update(given)
+                name = _here(state, path) if os.path.isabs(target) else target.rstrip("/")  # as it was written
+                held.setdefault(f"{name}{one[len(path) :]}", {}).update(given)
     return {file: held for file, held in found.items() if held}
 
 

@@ -71,7 +71,10 @@ class State:
 
         Raises:
             NotFound: it is neither there nor in the cache. CorruptData: the cache's object is damaged.
+            InvalidInput: it is outside of the repository.
         """
+        if _is_outside(path):
+            raise InvalidInput(f"{path!r} is outside of the repository, so it is not read.")
         body = self.tree.read(path)
         if body is not None:
             return body
@@ -98,6 +101,8 @@ class State:
 
     def expanded(self, path: str) -> list[str]:
         """The files below a folder, in the order of their names; a path that is no folder stays as it is."""
+        if _is_outside(path):
+            return [path]
         try:
             return sorted(set(self._below(path))) or [path]
         except InvalidInput:
@@ -198,7 +203,11 @@ def from_here(repository: Repository, targets: Sequence[str]) -> list[str]:
     found = []
     for target in targets:
         path = repository.relative(os.path.abspath(target)).replace(os.sep, "/")
-        if path == ".." or path.startswith("../"):
+        if _is_outside(path):
             raise InvalidInput(f"{target!r} is outside of the repository {repository.root}.")
         found.append(path)
     return found
+
+
+def _is_outside(path: str) -> bool:
+    return path == ".." or path.startswith(("../", "/"))
