@@ -34,6 +34,7 @@ WORKLOADS = {
     "start": "start-up of commands",
     "size": "the base install",
     "memory": "an idle hub",
+    "repro": "pipelines: nothing to do, the cost of a stage, templates",
     "small": "data: many small files",
     "large": "data: one large file",
     "many": "data: a million files, one of them changed",
