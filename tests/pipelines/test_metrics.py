@@ -86,12 +86,12 @@ def test_outside(root: Path, madang: Tool) -> None:
         assert "outside" in ours.err
 
 
-def test_without_git(tmp_path: Path, madang: Tool) -> None:
-    """Without git the metrics of the work tree are shown, and other revisions are refused."""
-    (tmp_path / "r").mkdir()
-    assert madang(tmp_path / "r", "init", "--no-scm").code == 0
-    make(tmp_path / "r", {"m.json": b'{"a": 1}', "dvc.yaml": b"metrics: [m.json]\n"})
-    assert value(madang(tmp_path / "r", "metrics", "show", "--json").out) == {
-        "": {"data": {"m.json": {"data": {"a": 1}}}}
-    }
-    assert madang(tmp_path / "r", "metrics", "show", "-a").code == 253
+def test_without_git(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
+    """Without git the metrics of the work tree are shown, and other revisions are refused, as by dvc."""
+    root = tmp_path / "r"
+    root.mkdir()
+    assert dvc(root, "init", "--no-scm").code == 0
+    make(root, {"m.json": b'{"a": 1}', "dvc.yaml": b"metrics: [m.json]\nplots: [m.json]\n"})
+    for command in ("metrics show --json", "metrics show -a --json", "metrics diff", "params diff", "plots diff"):
+        theirs, ours = dvc(root, *command.split()), madang(root, *command.split())
+        assert (ours.code, value(ours.out)) == (theirs.code, value(theirs.out)), command

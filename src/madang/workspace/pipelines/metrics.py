@@ -29,7 +29,7 @@ def show(
     The work tree is left out when it says what the branch that is checked out says.
 
     Raises:
-        NotAWorkspace: revisions are asked for and there is no git. InvalidInput: a target outside of the repository.
+        InvalidInput: a target outside of the repository.
     """
     named = from_here(repository, targets)
     found = {
@@ -48,7 +48,7 @@ def diff(
     """What differs between two revisions (``workspace`` is the work tree). Nothing does before the first commit.
 
     Raises:
-        NotFound: an unknown revision. NotAWorkspace: there is no git. InvalidInput: a target outside.
+        NotFound: an unknown revision, or there is no git. InvalidInput: a target outside of the repository.
     """
     if not has_commits(repository):
         return {}, {}

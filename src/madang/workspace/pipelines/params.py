@@ -33,7 +33,7 @@ def diff(
     stage depends on, and these.
 
     Raises:
-        NotFound: an unknown revision. NotAWorkspace: there is no git. InvalidInput: a target outside.
+        NotFound: an unknown revision, or there is no git. InvalidInput: a target outside of the repository.
     """
     if not has_commits(repository):
         return {}, {}

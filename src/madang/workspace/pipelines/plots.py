@@ -84,7 +84,7 @@ def collect(
     Targets are files and names of plots, as regular expressions that their beginnings match.
 
     Raises:
-        NotFound: an unknown revision. NotAWorkspace: revisions are asked for and there is no git.
+        NotFound: an unknown revision, or there is no git.
     """
     failures: list[Failure] = []
     groups: dict[str, list[tuple[State, str, dict[str, Any]]]] = {}

@@ -149,7 +149,7 @@ class State:
 
 
 def state_of(repository: Repository, revision: str) -> State:
-    """The state that a user calls so: ``workspace``, or whatever git knows. Raises `NotFound`, `NotAWorkspace`."""
+    """The state that a user calls so: ``workspace``, or whatever git knows. Raises `NotFound`."""
     if revision in ("", WORKSPACE):
         return State(repository, revision, WorkTree(repository))
     return State(repository, revision, CommitTree(repository, commit_of(repository, revision)))
@@ -160,14 +160,15 @@ def states(
 ) -> Iterator[State]:
     """The work tree (named ``""`` when it is alone), then the revisions that the options mean, each commit once.
 
-    A commit with several names has all of them, joined with commas. Raises `NotAWorkspace`.
+    A commit with several names has all of them, joined with commas. Without git there is the work tree alone.
     """
     if not (branches or tags or every):
         yield state_of(repository, "")
         return
     yield state_of(repository, WORKSPACE)
-    has_commits(repository)  # or there is no git
-    root = repository.git_root or repository.root
+    root = repository.git_root
+    if root is None:
+        return
     names: list[tuple[str, str]] = [(one, one) for one in (git.reachable(root) if every else ())]
     if not every:
         kinds = [kind for kind, wanted in (("refs/heads/", branches), ("refs/tags/", tags)) if wanted]
@@ -185,7 +186,12 @@ def states(
 
 
 def has_commits(repository: Repository) -> bool:
-    """Whether there is anything to compare with. Raises `NotAWorkspace` without git."""
+    """Whether there is anything to compare with. Raises `NotFound` without git."""
+    if repository.git_root is None:
+        raise NotFound(
+            f"{repository.root} is not in a git repository (or core.no_scm is set), so it has no revisions.",
+            hint="git init, and commit the .dvc files.",
+        )
     try:
         commit_of(repository, "HEAD")
     except NotFound:
