@@ -197,7 +197,6 @@ stages:
     "wrong: missing file": _yaml("vars: [nosuch.yaml]\nstages: {s: {cmd: x}}\n"),
     "wrong: missing key": _yaml("vars: ['a.yaml:z']\nstages: {s: {cmd: x}}\n", a__yaml="x: 1\n"),
     "wrong: template in vars": _yaml("vars: [{a: '${b}'}]\nstages: {s: {cmd: x}}\n"),
-    "wrong: date": _yaml("stages: {s: {cmd: x}}\n", params__yaml="day: 2026-01-01\n"),
     "wrong: list file": _yaml("vars: [a.yaml]\nstages: {s: {cmd: x}}\n", a__yaml="- 1\n"),
     "wrong: foreach of a text": _yaml("vars: [{a: text}]\nstages: {s: {foreach: '${a}', do: {cmd: x}}}\n"),
     "wrong: foreach with more": _yaml("stages: {s: {foreach: [1], do: {cmd: x}, cmd: y}}\n"),

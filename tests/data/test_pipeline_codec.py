@@ -126,6 +126,21 @@ def test_a_wrong_stage_does_not_hide_the_others() -> None:
             pipeline.stage(name)
 
 
+def test_a_date_hurts_only_who_uses_it() -> None:
+    """A date in params.yaml stops no stage that has no use for it (in dvc it stops all); one that is used is refused."""
+    values = b"day: 2026-01-01\ndeep: {list: [1, 2026-01-01]}\nn: 3\n"
+    text = (
+        "stages:\n  a: {cmd: 'x ${n} ${deep.list[0]}'}\n  b: {cmd: 'x ${day}'}\n"
+        "  c: {foreach: '${deep}', do: {cmd: x}}\n"
+    )
+    pipeline = Pipeline(text, "dvc.yaml", lambda path: values if path == "params.yaml" else None)
+    assert pipeline.stage("a").cmd == "x 3 1"
+    with pytest.raises(InvalidInput, match=r"line 3, stages\.b\.cmd: 'day' is a date"):
+        pipeline.stage("b")
+    with pytest.raises(InvalidInput, match="'deep' is a date"):
+        pipeline.group("c")
+
+
 def test_options_of_mappings_follow_the_configuration() -> None:
     """parsing.bool and parsing.list change how a mapping becomes options."""
     context = templating.Context().with_vars([{"m": {"t": True, "f": False, "l": ["a b", 1]}}], "", lambda path: None)

@@ -48,7 +48,7 @@ class Context:
                 context = context.with_file(item, folder, read)
             else:
                 name = f"{stage}.vars[{index}]" if stage else f"vars[{index}]"
-                context = context._merged(checked(item, name), name)
+                context = context._merged(_usable(item), name)
         return context
 
     def with_file(self, item: str, folder: str, read: Read) -> Context:
@@ -72,14 +72,14 @@ class Context:
             if missing is not None:
                 raise InvalidInput(f"{path!r} holds no {missing!r}.")
             values = {key: values[key] for key in keys}
-        merged = self._merged(checked(values, path), path)
+        merged = self._merged(_usable(values), path)
         merged._files = {**self._files, path: keys if keys is None else [*(self._files.get(path) or ()), *keys]}
         return merged
 
     def with_items(self, values: Mapping[str, Any]) -> Context:
         """With the values of one turn of ``foreach`` or ``matrix``, which hide others and may not be redefined."""
         found = self._copy()
-        found.values = {**self.values, **{name: checked(value, name) for name, value in values.items()}}
+        found.values = {**self.values, **{name: _usable(value) for name, value in values.items()}}
         found._reserved = self._reserved.union(values)
         return found
 
@@ -88,6 +88,7 @@ class Context:
         value: Any = self.values
         for part in parts_of(expression):
             value = _below(value, part, expression)
+        _refuse_odd(value, expression)
         return value
 
     def file_of(self, path: Sequence[str]) -> str:
@@ -151,22 +152,23 @@ def _normal(folder: str, path: str) -> str:
     return posixpath.normpath(posixpath.join(folder, path))
 
 
-def checked(value: Any, where: str) -> Any:
-    """A value as templates see it: keys that are not text are left out.
-
-    Raises:
-        InvalidInput: a value that cannot be written into a text (a date, a set).
-    """
-    if value is None or isinstance(value, _PRIMITIVES):
-        return value
+def _usable(value: Any) -> Any:
+    """A value as templates see it: keys that are not text are left out."""
     if isinstance(value, dict):
-        return {key: checked(item, f"{where}.{key}") for key, item in value.items() if isinstance(key, str)}
-    if isinstance(value, list):
-        return [checked(item, f"{where}.{index}") for index, item in enumerate(value)]
-    raise InvalidInput(
-        f"{where} is a {type(value).__name__}, which no template can use.",
-        hint="Write it in quotes, or keep it out of the files that dvc.yaml reads.",
-    )
+        return {key: _usable(item) for key, item in value.items() if isinstance(key, str)}
+    return [_usable(item) for item in value] if isinstance(value, list) else value
+
+
+def _refuse_odd(value: Any, expression: str) -> None:
+    """A date or a set may stand in a file of values, but no template can use it."""
+    if value is None or isinstance(value, _PRIMITIVES):
+        return
+    if not isinstance(value, list | dict):
+        raise InvalidInput(
+            f"{expression!r} is a {type(value).__name__}, which no template can use.", hint="Write it in quotes."
+        )
+    for item in value.values() if isinstance(value, dict) else value:
+        _refuse_odd(item, expression)
 
 
 def _has(values: Mapping[str, Any], path: Sequence[str]) -> bool:
