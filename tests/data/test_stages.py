@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.data.helpers import Tool, make
-from tests.data.test_repro import files, ran, twin
+from tests.data.test_repro import PIPELINE, files, ran, twin
 
 from madang.formats.dvc import lock_splicing, lockfile
+from madang.workspace.pipelines import unchanged, witness
 
 ADDED: tuple[tuple[str, ...], ...] = (
     ("-n", "a", "-d", "in", "-p", "lr,n.m", "-p", "other.json:", "-p", "x.yaml:k,j", "-o", "z", "-O", "y", "cp in z"),
@@ -285,3 +286,36 @@ def test_one_stage_is_put_into_a_lock_as_if_all_were_written(
     expected = lockfile.updated(text, "dvc.lock", {name: entry})
     assert lock_splicing.updated(text, "dvc.lock", name, entry) == expected
     assert lock_splicing.updated(text, "dvc.lock", name, entry, is_ours=True) == expected
+
+
+def test_nothing_to_do_is_known_without_looking_at_the_pipelines(
+    root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short answer is that of the long way; any change of what it rests on, and any other folder, ends it."""
+    make(root, files())
+    text = PIPELINE[: PIPELINE.index("  callback:")] + PIPELINE[PIPELINE.index("  frozen:") :]
+    make(root, {"dvc.yaml": text.encode(), "elsewhere/x": b"1", ".gitignore": b"# mine\n"})
+    assert madang(root, "add", "data.csv").code == 0
+    assert madang(root, "repro").code == 0
+    assert unchanged.lines(witness.print_of) is None
+    time.sleep(2.1 if os.stat(root / "dvc.lock").st_mtime_ns % 1_000_000_000 == 0 else 0.03)
+    said = madang(root, "repro").out
+    lines = unchanged.lines(witness.print_of)
+    assert lines is not None
+    assert "\n".join([*lines, unchanged.UP_TO_DATE]) + "\n" == said
+    monkeypatch.chdir(root / "elsewhere")
+    assert unchanged.lines(witness.print_of) is None
+    monkeypatch.chdir(root)
+    memo = root / unchanged.NAME
+    body = memo.read_bytes()
+    told = json.loads(body)
+    rests_on = {os.path.relpath(path, root) for path, _ in (*told["looks"], *told["trees"])}
+    assert rests_on >= {
+        "dvc.yaml", "dvc.lock", "params.yaml", "other.json", "raw", "clean", "model-1", "m-1.json", "data.csv.dvc",
+        ".gitignore", "elsewhere", "sub", ".", ".dvc/config", ".dvc/config.local", ".dvc/cache/files/md5/00",
+    }  # fmt: skip
+    os.utime(root / "raw" / "a")
+    assert unchanged.lines(witness.print_of) is None
+    for bad in (b"", b"[]", b"{}", b'{"version": 1}', b"\xff"):
+        memo.write_bytes(bad)
+        assert unchanged.lines(witness.print_of) is None

@@ -43,18 +43,19 @@ def end(run: Run, outcome: dict[str, Any], wait: bool = True) -> None:
     _settle(run, written)
 
 
-def settle(seconds: float = 2.0) -> None:
-    """Wait a while for the follower of runs that ended without it: for many of them together not much longer.
+def settle(seconds: float = 0.25) -> None:
+    """Wait for the follower of runs that ended without it: for the first as ever, then not much longer for the others.
 
     The follower goes on with the rest. A hub is waited for as ever.
     """
-    until = time.monotonic() + seconds
+    until = 0.0
     while _ended:
         run, written = _ended.pop(0)
-        if run.hub or time.monotonic() < until:
+        if run.hub or not until or time.monotonic() < until:
             _settle(run, written)
         else:
             run.release(written)
+        until = until or time.monotonic() + seconds
 
 
 def _settle(run: Run, written: dict[str, int]) -> None:
