@@ -186,8 +186,75 @@ def test_what_is_saved_nowhere_or_ones_own_stays(root: Path, madang: Tool) -> No
 def test_a_configuration_that_is_no_text(root: Path, madang: Tool) -> None:
     """It is named, with the exit code of a broken configuration; a value that dvc refuses is not written."""
     assert madang(root, "config", "core.checksum_jobs", "0").code == 251
+    assert madang(root, "config", "cache.shared", "all").code == 251
     assert (root / ".dvc/config").read_bytes() == b""
     (root / ".dvc/config").write_bytes(b"\xff")
     done = madang(root, "config", "core.remote")
     assert done.code == 251
     assert "not UTF-8" in done.err
+
+
+FAILING = """\
+stages:
+  one:
+    cmd: exit 1
+    deps: [in]
+    outs: [out]
+    metrics:
+    - m.json:
+        cache: false
+"""
+
+
+def test_a_commit_of_stages_is_found_by_what_it_was_made_of(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
+    """Committing fills the run cache with the entries and objects that the real dvc writes, which it then uses."""
+    kept = []
+    for number, tool in enumerate((dvc, madang)):
+        root = tmp_path / f"{number}"
+        root.mkdir()
+        git(root, "init", "-q")
+        assert dvc(root, "init", "-q").code == 0
+        (root / "dvc.yaml").write_text(FAILING)
+        make(root, {"in": b"1", "out": b"2", "m.json": b"{}"})
+        assert tool(root, "commit", "-f").code == 0
+        kept.append({name: body for name, body in read(root / ".dvc/cache").items() if ".incoming" not in name})
+        os.unlink(root / "dvc.lock")
+        os.unlink(root / "out")
+        assert dvc(root, "repro", "-q").code == 0, "its command fails, so it must come from the run cache"
+        assert (root / "out").read_bytes() == b"2"
+    assert kept[0] == kept[1]
+
+
+def test_committed_data_of_dvc_2_is_kept(root: Path, dvc: Tool, madang: Tool) -> None:
+    """An output with an old record whose object is nowhere is taken into the cache, not only said to be unchanged."""
+    make(root, {"o": b"1\r\n", "dvc.yaml": b"stages:\n  one: {cmd: x, outs: [o]}\n"})
+    digest = md5(b"1\n").hexdigest()
+    (root / "dvc.lock").write_text(
+        f"schema: '2.0'\nstages:\n  one:\n    cmd: x\n    outs:\n    - path: o\n      md5: {digest}\n      size: 3\n"
+    )
+    assert madang(root, "commit", "-f").code == 0
+    assert b"1\r\n" in read(root / ".dvc/cache").values()
+    for tool in (madang, dvc):
+        assert json.loads(tool(root, "status", "--json").out) == {}
+
+
+def test_a_summary_of_a_checkout(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
+    """The option --summary counts as dvc's does; --with-deps restores what the named stages read."""
+    answers = []
+    for number, tool in enumerate((dvc, madang)):
+        root = tmp_path / f"{number}"
+        root.mkdir()
+        git(root, "init", "-q")
+        assert dvc(root, "init", "-q").code == 0
+        (root / "dvc.yaml").write_text("stages:\n  one: {cmd: cp a b, deps: [a], outs: [b]}\n")
+        make(root, {"a": b"1", "d/x": b"2"})
+        assert dvc(root, "add", "a", "d").code == 0
+        assert dvc(root, "repro", "-q").code == 0
+        (root / "a").unlink()
+        (root / "b").unlink()
+        (root / "d/x").unlink()
+        done = [tool(root, "checkout", "--summary", "-d", "one").out]
+        (root / "a").write_bytes(b"other")
+        done += [tool(root, "checkout", "--summary", "-f").out, tool(root, "checkout", "--summary").out]
+        answers.append((done, sorted(read(root / "d"))))
+    assert answers[0] == answers[1]

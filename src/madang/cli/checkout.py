@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, meter, relative, repository, resolved
+from madang.cli.data_command import DataCommand, files, meter, relative, repository, resolved
 
 if TYPE_CHECKING:
     from madang.workspace.data.checkout import Report
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it.")
 @click.option("--relink", is_flag=True, help="Link unchanged files anew too, as cache.type says now.")
 @click.option("--allow-missing", is_flag=True, help="Data that is not in the cache is no error.")
+@click.option("--summary", is_flag=True, help="Print how many, not which.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON.")
 def checkout(
@@ -29,6 +30,7 @@ def checkout(
     recursive: bool,
     relink: bool,
     allow_missing: bool,
+    summary: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -58,16 +60,19 @@ def checkout(
             report.deleted += leftovers.clear(repo, meter(quiet or as_json))
         if relink:
             link_anew(repo, chosen, meter(quiet or as_json))
-        show(report, quiet=quiet, as_json=as_json)
+        show(report, quiet=quiet, as_json=as_json, is_short=summary)
         if not allow_missing:
             raise_if_incomplete(report, repo.root)
 
 
-def show(report: Report, *, quiet: bool, as_json: bool) -> None:
+def show(report: Report, *, quiet: bool, as_json: bool, is_short: bool = False) -> None:
     """Print what a checkout did."""
     groups = {"added": report.added, "modified": report.modified, "deleted": report.deleted}
     if as_json:
         output.data({name: [relative(path) for path in paths] for name, paths in groups.items()})
+    elif is_short:
+        counts = [f"{files(count)} {name}" for name, count in report.files.items() if count]
+        click.echo(" and ".join([", ".join(counts[:-1]), *counts[-1:]] if counts[1:] else counts) or "No changes.")
     elif not quiet:
         for name, paths in groups.items():
             for path in paths:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from madang.cli import output
 from madang.cli.data_command import PlainCommand, meter, repository, tell_git
+
+if TYPE_CHECKING:
+    from madang.workspace.data.committing import Committed
+    from madang.workspace.data.repository import Repository
 
 
 @click.command(cls=PlainCommand)
@@ -43,9 +48,23 @@ def commit(
     with repository() as repo:
         meant = chosen(repo, targets, recursive=recursive, with_deps=with_deps)
         done = record(repo, meant, force=force, relink=not no_relink, ask=_confirm, meter=meter(quiet or as_json))
+        if done.entries:
+            _remember(repo, done)
         tell_git(repo, done.git_files, quiet or as_json)
     if as_json:
         output.data({"committed": done.stages})
+
+
+def _remember(repo: Repository, done: Committed) -> None:
+    """What was committed can be found by what it was made of, as after a run."""
+    from madang.workspace.data.locks import hold
+    from madang.workspace.pipelines import recording, run_cache
+
+    with hold(repo):
+        for stage, entry in done.entries:
+            if run_cache.is_kept(repo, stage) and run_cache.saves(stage):
+                recording.keep_reports(repo, stage, meter(True))
+                run_cache.save(repo, entry)
 
 
 def _confirm(question: str) -> bool:

@@ -141,6 +141,8 @@ def _check_value(section: str, key: str, value: str, where: str) -> None:
         raise ConfigError(f"{where}: {section} {key} must be true or false, not {value!r}.")
     if key in _COUNTS and not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         raise ConfigError(f"{where}: {section} {key} must be a number, not {value!r}.")
+    if (section, key) == ("cache", "shared") and value.lower() != "group":
+        raise ConfigError(f"{where}: {section} {key} can only be group, not {value!r}.")
     if key in _AT_LEAST_ONE and (not value.isdecimal() or not int(value)):
         raise ConfigError(f"{where}: {section} {key} must be 1 or more, not {value!r}.")
     if key == "type" and section == "cache":

@@ -57,6 +57,7 @@ class Report:
     unrecorded: list[str] = field(default_factory=list)  # outputs of stages that never ran: left as they are
     damaged: list[str] = field(default_factory=list)  # objects that were not what they should be, set aside
     kept: str | None = None  # folder that holds what --force replaced
+    files: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("modified", "added", "deleted"), 0))
 
 
 def checkout(
@@ -226,7 +227,7 @@ def _apply(plan: Plan, maker: Linker, report: Report, meter: progress.Meter) -> 
     todo = {name: md5 for name, md5 in plan.write.items() if md5 not in plan.absent}
     if plan.existed and not todo and plan.write and not plan.remove:
         return
-    modified = {name for name in todo if os.path.lexists(_below(out.path, name))} if plan.existed else set[str]()
+    modified = {name for name in todo if name in plan.seen or os.path.lexists(_below(out.path, name))}
     for name in plan.remove:
         _remove(out.path, name, plan.seen.get(name))
         if name:
@@ -241,12 +242,15 @@ def _apply(plan: Plan, maker: Linker, report: Report, meter: progress.Meter) -> 
 
 def _report_written(plan: Plan, todo: dict[str, str], modified: set[str], report: Report) -> None:
     path = plan.out.path
+    report.files["modified"] += len(modified)
+    report.files["added"] += len(todo) - len(modified)
+    report.files["deleted"] += len(plan.remove)
     if not plan.existed:
         if todo or plan.out.is_dir:
             report.added.append(path + os.sep if plan.out.is_dir else path)
     elif plan.out.is_dir:
         report.modified.append(path + os.sep)
-    elif modified or plan.remove:
+    elif todo or plan.remove:
         report.modified.append(path)
 
 

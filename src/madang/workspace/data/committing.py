@@ -33,6 +33,7 @@ class Committed:
 
     stages: list[str] = field(default_factory=list)  # addresses
     git_files: list[str] = field(default_factory=list)  # changed files that belong into git, absolute
+    entries: list[tuple[Stage, dict[str, Any]]] = field(default_factory=list)  # what dvc.lock says now of stages
 
 
 def commit(
@@ -129,6 +130,7 @@ class _Commit:
             lock = os.path.join(os.path.dirname(file), lockfile.FILE_NAME)
             before = _text(lock)
             entries = {stage.name: self._entry(stage) for stage in stages}
+            self._done.entries += [(stage, entries[stage.name]) for stage in stages]
             self._write(lock, before, lockfile.updated(before, lock, entries))
             return
         (stage,) = stages
@@ -166,13 +168,18 @@ class _Commit:
         entry = out.entry
         if out.is_legacy:
             present = current_content(place_of(self._repository, out), out.path, self._meter)
-            if present is not None and present.md5 == out.md5:
+            if present is not None and present.md5 == out.md5 and (not entry.cache or self._is_kept(out)):
                 return Recorded(entry.path, entry.md5, entry.size, entry.nfiles, entry.isexec, None)
         if out.path in self._contents:
             return self._contents[out.path]
         if entry.cache:
             return adding.take(self._repository, out.path, Manner(relink=self._relink), self._meter)
         return self._present(out.path)
+
+    def _is_kept(self, out: TrackedOut) -> bool:
+        """Whether data of dvc 2 is in its cache: what is not is recorded anew, with the names of dvc 3."""
+        cache, name = place_of(self._repository, out).cache, str(out.md5)
+        return cache.holds_all(name) if out.is_dir else not cache.look([name]).missing
 
     def _dep(self, dep: Dependency) -> dict[str, Any]:
         recorded = dep.recorded
