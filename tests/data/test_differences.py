@@ -112,14 +112,15 @@ def first(*changes: Change) -> Change:
     return run
 
 
-STATUS = ["data status", "data status --granular", "data status --granular --unchanged", "data status --unchanged"]
+STATUS = ["data status", "data status --granular --unchanged"]
 DIFF = ["diff --show-hash", "diff --hide-missing"]
 MODIFIED = both(write("d/one", b"other"), drop("d/same"), write("s.csv", b"id\n"), write("out/b", b"b"), drop("sub"))
 CASES: dict[str, tuple[Change, list[str], str]] = {
     "clean": (
         plainly(nothing),
         [
-            *STATUS, *DIFF, "diff HEAD~1", "diff v1 --show-hash", "diff v1 v2 --show-hash", "diff v2 v1", "diff v1 v1",
+            *STATUS, *DIFF, "data status --granular", "data status --unchanged",
+            "diff HEAD~1", "diff v1 --show-hash", "diff v1 v2 --show-hash", "diff v2 v1", "diff v1 v1",
             "diff v1 HEAD --targets d s.csv", "diff v1 v2 --targets d/sub", "diff --targets nosuch", "diff nosuch",
             "diff v1 nosuch", "diff v1 --targets gone", "diff v1 v2 --targets out.dvc", "diff HEAD workspace",
             "data status d/one", "data status d --granular --unchanged", "data status nosuch",

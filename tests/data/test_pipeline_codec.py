@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from tests.data.pipeline_cases import CASES, ask_dvc, write
@@ -127,7 +127,7 @@ def test_a_wrong_stage_does_not_hide_the_others() -> None:
 
 
 def test_a_date_hurts_only_who_uses_it() -> None:
-    """A date in params.yaml stops no stage that has no use for it (in dvc it stops all); one that is used is refused."""
+    """A date in params.yaml stops no stage that has no use for it (in dvc all of them); one that is used is refused."""
     values = b"day: 2026-01-01\ndeep: {list: [1, 2026-01-01]}\nn: 3\n"
     text = (
         "stages:\n  a: {cmd: 'x ${n} ${deep.list[0]}'}\n  b: {cmd: 'x ${day}'}\n"
@@ -327,6 +327,7 @@ _ENTRY = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(_TEXT, _ENTRY, min_size=1, max_size=4), st.dictionaries(_TEXT, _ENTRY, min_size=1, max_size=2))
 def test_a_lock_written_by_lines_is_what_the_full_writer_writes(old: dict[str, Any], new: dict[str, Any]) -> None:
     """Replacing the lines of some stages gives the very bytes of a complete round trip."""
