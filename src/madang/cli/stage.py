@@ -12,7 +12,13 @@ _WIDTH = 80
 
 @click.group()
 def stage() -> None:
-    """Write and list the stages of pipelines."""
+    """Write and list the stages of pipelines.
+
+    \b
+    Examples:
+      madang stage add -n train -d train.py -o model.pkl python train.py
+      madang stage list --all
+    """
 
 
 @stage.command(cls=DataCommand, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
