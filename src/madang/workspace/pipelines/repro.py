@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from madang.errors import MadangError, NotFound, StorageError
+from madang.errors import MadangError, NotFound, Refused, StorageError
 from madang.ports.executor import Executor, Result
 from madang.workspace.data import progress
 from madang.workspace.data.comparing import DELETED, NOT_IN_CACHE, StageState, states
@@ -280,7 +280,7 @@ class _Repro:
             if only_lacks and self._pulled(stage):
                 return StageResult(stage, PULLED)
         if self.ask is not None and not self.ask(f"Going to reproduce {stage.address}. Are you sure?"):
-            raise NotFound("Reproduction was aborted by the user.")
+            raise Refused("The reproduction was aborted by the user.", hint="What ran before is recorded.")
         if stage.cmd is None or stage.frozen:
             return self._verified(stage)
         return self._executed(stage, state, forced)
@@ -319,6 +319,12 @@ class _Repro:
 
     def _verified(self, stage: Stage) -> StageResult:
         """Record data that no command makes, or whose command is not to run."""
+        if stage.is_import and not stage.frozen and self.open_remote is not None:
+            self.say(f"Importing '{stage.address}' anew")
+            if self.options.dry:
+                return StageResult(stage, WOULD_RUN)
+            restoring.import_anew(self.repository, stage, self.open_remote, self.meter)
+            return StageResult(stage, PULLED, git_files=[stage.file])
         kind = "outputs in frozen stage" if stage.frozen else "data sources in"
         self.say(f"Verifying {kind} '{stage.address}'")
         if self.options.dry:

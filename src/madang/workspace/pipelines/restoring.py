@@ -9,7 +9,7 @@ from dataclasses import replace
 from madang.errors import ConfigError, MadangError, NotFound, Refused
 from madang.ports.executor import Write
 from madang.ports.objects import Objects
-from madang.workspace.data import committing, progress, transfer
+from madang.workspace.data import committing, importing, progress, transfer
 from madang.workspace.data.checkout import checkout, raise_if_incomplete
 from madang.workspace.data.comparing import StageState, is_cached
 from madang.workspace.data.hashing import current_content
@@ -148,6 +148,11 @@ def verify(repository: Repository, stage: Stage, meter: progress.Meter) -> list[
             hint="madang checkout, or madang pull, brings it.",
         )
     return committing.commit(repository, [Chosen(stage)], force=True, meter=meter).git_files
+
+
+def import_anew(repository: Repository, stage: Stage, open_remote: OpenRemote, meter: progress.Meter) -> None:
+    """Bring an import that is not frozen to the state of its source. Raises as `importing.update`."""
+    importing.update(repository, [stage], open_remote, meter=meter)
 
 
 def unsaved(repository: Repository, stage: Stage, meter: progress.Meter) -> list[str]:
