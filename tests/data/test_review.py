@@ -258,3 +258,31 @@ def test_a_summary_of_a_checkout(tmp_path: Path, dvc: Tool, madang: Tool) -> Non
         done += [tool(root, "checkout", "--summary", "-f").out, tool(root, "checkout", "--summary").out]
         answers.append((done, sorted(read(root / "d"))))
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "symlink"])
+def test_a_linked_program_can_be_run(tmp_path: Path, dvc: Tool, madang: Tool, kind: str) -> None:
+    """With links to the cache an added file keeps its exec bit, as with dvc, and is clean for both tools."""
+    for number, tool in enumerate((dvc, madang)):
+        root = tmp_path / f"{number}"
+        root.mkdir()
+        git(root, "init", "-q")
+        assert dvc(root, "init", "-q").code == 0
+        assert dvc(root, "config", "cache.type", kind).code == 0
+        make(root, {"run": BODY})
+        (root / "run").chmod(0o755)
+        assert tool(root, "add", "run").code == 0
+        assert (root / "run").stat().st_mode & 0o777 == 0o544
+        for other in (dvc, madang):
+            assert json.loads(other(root, "status", "--json").out) == {}
+    assert madang(tmp_path / "1", "fsck", "--read-data").code == 0
+
+
+@pytest.mark.parametrize("name", ["x.dvc", "dvc.yaml", "dvc.lock", "params.yaml"])
+def test_a_file_nested_without_end(root: Path, madang: Tool, name: str) -> None:
+    """A file that is nested too deeply is named; no stack trace."""
+    make(root, {"dvc.yaml": b"stages:\n  one: {cmd: 'x ${a}', outs: [o]}\n", "params.yaml": b"a: 1\n"})
+    (root / name).write_text("outs: " + "[" * 5000 + "]" * 5000)
+    done = madang(root, "status")
+    assert done.code != 0
+    assert name in done.err

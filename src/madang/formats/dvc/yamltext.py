@@ -20,7 +20,7 @@ def load(text: str, where: str) -> Any:
     """
     try:
         return plainyaml.load(text)
-    except plainyaml.NotPlain:
+    except (plainyaml.NotPlain, RecursionError):
         return _parse(text, where, "safe")
 
 

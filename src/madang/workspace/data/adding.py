@@ -252,7 +252,7 @@ def take_files(
         state.add_files(rows)
     if manner.relink:
         for path, md5 in md5s.items():
-            links.relink_file(repository, path, str(md5), keys[path])
+            links.relink_file(repository, path, str(md5), keys[path], is_exec=bool(found[path].st_mode & 0o111))
     return {
         path: Content(str(md5s[path]), keys[path].size, isexec=bool(one.st_mode & 0o111)) for path, one in found.items()
     }

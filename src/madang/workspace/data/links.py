@@ -129,8 +129,10 @@ def is_shared(repository: Repository) -> bool:
     return repository.settings.link_types()[0] in ("hardlink", "symlink")
 
 
-def relink_file(repository: Repository, path: str, md5: str, key: FileKey) -> None:
+def relink_file(repository: Repository, path: str, md5: str, key: FileKey, *, is_exec: bool = False) -> None:
     """After an add: replace the file by a link to its object, when links are wanted that share it.
+
+    With ``is_exec`` the object gets the exec bit, too, as with dvc: the file would lose it otherwise.
 
     Raises:
         Conflict: the file is no longer the one of ``key``, whose bytes are in the cache.
@@ -139,6 +141,8 @@ def relink_file(repository: Repository, path: str, md5: str, key: FileKey) -> No
         trusted = _trusted(repository.cache, {md5})
         with aside_for(repository, os.path.dirname(path)) as staging:
             _replace(linker(repository), repository.cache.path(md5), path, key, staging.new_path())
+        if is_exec:
+            os.chmod(path, os.stat(path).st_mode & 0o7777 | 0o100)
         _trust_again(repository.cache, trusted)
 
 

@@ -42,7 +42,7 @@ def _relink_file(place: Repository, target: Target) -> None:
     found = os.stat(out.path)
     md5 = hashing.file_md5(place.state, out.path, found)
     if md5 == out.md5 and _sound(place, {md5}):
-        links.relink_file(place, out.path, md5, key_of(found))
+        links.relink_file(place, out.path, md5, key_of(found), is_exec=bool(out.entry.isexec))
 
 
 def _relink_folder(place: Repository, target: Target, meter: progress.Meter) -> None:
