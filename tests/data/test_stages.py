@@ -225,6 +225,26 @@ def test_independent_stages_run_side_by_side(root: Path, dvc: Tool, madang: Tool
     assert json.loads(dvc(root, "status", "--json").out) == {}
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_all_that_runs_side_by_side(root: Path, madang: Tool, number: int) -> None:
+    """Every command ends, every old output is back, and the next look finds nothing left over."""
+    text = "stages:\n" + "".join(f"  s{at}: {{cmd: echo 1 > o{at}, outs: [o{at}]}}\n" for at in range(2))
+    make(root, {"dvc.yaml": text.encode()})
+    assert madang(root, "repro").code == 0
+    make(root, {"dvc.yaml": text.replace("echo 1 > o", "echo 2 > o").replace(", outs", "; sleep 60, outs").encode()})
+    child = subprocess.Popen([sys.executable, "-m", "madang", "repro", "-j", "2"], cwd=root, start_new_session=True)
+    while not all((root / name).exists() and (root / name).read_bytes() == b"2\n" for name in ("o0", "o1")):
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(number)
+    assert child.wait() == 130
+    assert [(root / name).read_bytes() for name in ("o0", "o1")] == [b"1\n", b"1\n"]
+    with pytest.raises(ProcessLookupError):
+        os.killpg(child.pid, 0)
+    make(root, {"dvc.yaml": text.encode()})
+    assert "didn't change" in madang(root, "repro").out
+
+
 def test_every_execution_is_a_run(root: Path, madang: Tool) -> None:
     """A stage's run has its name, group, parameters, metrics and what it read; a skipped stage has none."""
     text = RECORDED.replace("PYTHON", sys.executable)

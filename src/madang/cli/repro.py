@@ -119,6 +119,8 @@ def group_name() -> str:
 @contextmanager
 def local_executor(jobs: int, *, quiet: bool = False) -> Iterator[Executor]:
     """Runs stages on this machine; side by side, lines of output begin with the stage's name."""
+    import signal
+
     from madang.workspace.pipelines.executing import InPlace, SideBySide
 
     def execute(task: Task) -> Result:
@@ -136,11 +138,15 @@ def local_executor(jobs: int, *, quiet: bool = False) -> Iterator[Executor]:
 
     ran: list[Callable[[], None]] = []
     executor = InPlace(execute) if jobs == 1 else SideBySide(execute, jobs, show, settle)
+    # With one job its command gets the signals that come to us; with several all of them are ended from here.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if jobs > 1 else None
     try:
         yield executor
     finally:
         executor.close()
         settle()
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _tell(results: list[StageResult], as_json: bool, quiet: bool) -> None:

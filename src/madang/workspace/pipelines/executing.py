@@ -60,6 +60,7 @@ class SideBySide:
         self.jobs = jobs
         self._settle = settle
         self._ended_ones: list[int] = []
+        self._is_closed = False
         self._execute = execute
         self._show = show
         self._selector = selectors.DefaultSelector()
@@ -174,7 +175,9 @@ class SideBySide:
                 os.waitpid(pid, 0)
         self._children.clear()
         self._ended_ones.clear()
-        for key in list(self._selector.get_map().values()):
-            self._selector.unregister(key.fd)
-            os.close(key.fd)
-        self._selector.close()
+        if not self._is_closed:
+            for key in list(self._selector.get_map().values()):
+                self._selector.unregister(key.fd)
+                os.close(key.fd)
+            self._selector.close()
+            self._is_closed = True
