@@ -183,6 +183,19 @@ def test_what_is_saved_nowhere_or_ones_own_stays(root: Path, madang: Tool) -> No
     assert not (root / "kept").exists()
 
 
+def test_only_data_of_the_repository_goes(root: Path, tmp_path: Path, madang: Tool) -> None:
+    """What is remembered of tracked paths may have come from a stranger: nothing outside, and nothing of git's goes."""
+    make(root, {"a": BODY})
+    assert madang(root, "add", "a").code == 0
+    make(tmp_path, {"beside/x": BODY})
+    make(root, {".git/x": BODY, "b": BODY})
+    names = ["../beside/x", str(tmp_path / "beside/x"), "b/../../beside/x", ".git/x", "", ".", 5, "b"]
+    (root / ".dvc/tmp/madang/placed.json").write_text(json.dumps(names))
+    assert json.loads(madang(root, "checkout", "--json").out)["deleted"] == ["b"]
+    assert (tmp_path / "beside/x").exists()
+    assert (root / ".git/x").exists()
+
+
 def test_a_configuration_that_is_no_text(root: Path, madang: Tool) -> None:
     """It is named, with the exit code of a broken configuration; a value that dvc refuses is not written."""
     assert madang(root, "config", "core.checksum_jobs", "0").code == 251

@@ -22,6 +22,7 @@ from madang.workspace.data.scan import rules_above, scan_tree
 from madang.workspace.data.state import FileKey, key_of
 
 _FILE = "placed.json"
+_OF_OTHERS = frozenset(("", ".", "..", ".git", ".dvc"))
 
 
 def note(repository: Repository, paths: Iterable[str]) -> None:
@@ -121,7 +122,8 @@ def _read(repository: Repository) -> set[str]:
             found = json.load(file)
     except (OSError, ValueError):
         return set()  # without it nothing is removed
-    return {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
+    names = {name for name in found if isinstance(name, str)} if isinstance(found, list) else set[str]()
+    return {name for name in names if not os.path.isabs(name) and _OF_OTHERS.isdisjoint(name.split("/"))}
 
 
 def _write(repository: Repository, names: set[str]) -> None:
