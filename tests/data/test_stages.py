@@ -237,7 +237,7 @@ def test_a_signal_ends_all_that_runs_side_by_side(root: Path, madang: Tool, numb
         assert child.poll() is None
         time.sleep(0.05)
     child.send_signal(number)
-    assert child.wait() == 130
+    assert child.wait() == 252
     assert [(root / name).read_bytes() for name in ("o0", "o1")] == [b"1\n", b"1\n"]
     with pytest.raises(ProcessLookupError):
         os.killpg(child.pid, 0)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from madang.workspace.data.progress import Meter
     from madang.workspace.data.repository import Repository
 
-CONFIGURATION, NO_PROJECT, USAGE, OTHER = 251, 253, 254, 255
+CONFIGURATION, INTERRUPTED, NO_PROJECT, USAGE, OTHER = 251, 252, 253, 254, 255
 _PAIRS = ("--remote-config", "--fs-config")
 
 
 class DataCommand(click.Command):
-    """A command that exits as dvc's: 251 configuration, 253 outside a project, 254 usage, else ``failure_code``."""
+    """Exits as dvc does: 251 configuration, 252 interrupted, 253 outside a project, 254 usage, else ``failure_code``."""
 
     failure_code = OTHER
 
@@ -60,6 +60,9 @@ class DataCommand(click.Command):
         except MadangError as error:
             error.exit_code = self._code(error)
             raise
+        except (KeyboardInterrupt, click.Abort):
+            output.note("interrupted")
+            raise click.exceptions.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             raise
         except OSError as error:

@@ -77,7 +77,7 @@ ALIASES = {"rm": "remove", "mv": "move", "ls": "list", "ls-url": "list-url"}
 
 EXIT_CODES = """\
 Exit codes: 0 success · 1 failure · 2 wrong usage · 130 interrupted.
-Data commands exit as dvc does: 251 configuration, 253 outside a project, 254 usage, 255 other errors.
+Data commands exit as dvc does: 251 configuration, 252 interrupted, 253 outside a project, 254 usage, 255 other errors.
 `madang reproduce`: 0 identical or within tolerance, 1 differs, 2 cannot.
 """
 
