@@ -1,5 +1,6 @@
 # Every job has one command; CI calls the same ones. `make` alone lists them.
 PYTHON ?= python3
+JOBS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -50,7 +51,7 @@ format: $(VENV)/.linted
 test: $(VENV)/.tested
 	scripts/install-test-tools
 	$(MAKE) --no-print-directory check
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS) --dist loadfile  # most of the time a test waits for another program
 
 bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/run.py $(BENCH)

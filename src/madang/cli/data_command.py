@@ -24,7 +24,7 @@ _PAIRS = ("--remote-config", "--fs-config")
 
 
 class DataCommand(click.Command):
-    """Exits as dvc does: 251 configuration, 252 interrupted, 253 outside a project, 254 usage, else ``failure_code``."""
+    """Exits as dvc: 251 configuration, 252 interrupted, 253 outside a project, 254 usage, else ``failure_code``."""
 
     failure_code = OTHER
 
