@@ -19,6 +19,7 @@ from madang.formats.plots_templates import TEMPLATES, Spec, marks
 PLOTS, SCRIPTS, REFRESH = "{plot_divs}", "{scripts}", "{refresh_tag}"
 """What stands in a page's own template for the plots, for what goes into the head, and for nothing."""
 
+_MOST_CLASSES, _MOST_BARS = 100, 300  # in a matrix, in a chart
 _STYLE = """\
 :root{color-scheme:light dark;--bg:#f6f6f4;--card:#fff;--ink:#1c1c1e;--soft:#62626a;--rule:#e2e2df;--accent:#2b62c4;
 --s0:#7444c8;--s1:#0b8199;--s2:#cf4a12;--s3:#24834a;--s4:#1f6fc4;--s5:#99640a;--s6:#c2343f}
@@ -299,6 +300,9 @@ def _bar_charts(chart: Chart, *, is_sorted: bool) -> str:
             for name in names
         ]
         head = f"<h3>{escape(source)}</h3>" if source else ""
+        if len(lines) > _MOST_BARS:
+            head += f"<p>{_MOST_BARS} of {len(lines)} rows.</p>"
+            lines = lines[:_MOST_BARS]
         drawing = plots_svg.bars(lines, _axes(chart)) if lines else f"<p>{escape(str(x))} holds no numbers.</p>"
         parts.append(f"<div>{head}{drawing}</div>")
     key = [Series(name, (), at) for name, at in colours.items()]
@@ -310,6 +314,8 @@ def _matrices(chart: Chart, *, normalized: bool) -> str:
     known = [row for row in chart.rows if x in row and y in row]
     columns = sorted({str(row[x]) for row in known}, key=_natural)
     names = sorted({str(row[y]) for row in known}, key=_natural)
+    if max(len(columns), len(names)) > _MOST_CLASSES:
+        return f"<p>More than {_MOST_CLASSES} different values: too many for a matrix.</p>"
     counts: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
     for row in known:
         counts.setdefault((str(row["rev"]), _source(row, chart)), Counter())[str(row[y]), str(row[x])] += 1

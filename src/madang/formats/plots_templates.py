@@ -314,14 +314,14 @@ def _fill_optional(filling: _Filling, properties: Properties, revisions: list[st
         }
     )
     definitions = properties.get("anchors_y_definitions", [])
-    if len(definitions) <= 1:
+    varied = [key for key in ("filename", "field") if len({one[key] for one in definitions}) > 1]
+    if not varied:
         filling.fill_if_there({**_grouped(["rev"], properties), "pivot_field": "datum.rev"})
         filling.fill_if_there({"tooltip": _tips(properties)})
         for name in ("column", "row", "shape", "stroke_dash"):
             if _holds(filling.spec, anchor(name)):
                 filling.spec = _replaced(filling.spec, anchor(name), {})
         return []
-    varied = [key for key in ("filename", "field") if len({one[key] for one in definitions}) > 1]
     joined = _SEPARATOR.join(varied)
     domain = sorted({_SEPARATOR.join(str(one[key]) for key in varied) for one in definitions})
     pivot = f" + '{_SEPARATOR}' + ".join(f"datum.{key}" for key in ("rev", *varied))
