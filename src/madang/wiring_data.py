@@ -8,7 +8,7 @@ import sys
 from madang.backends.objects.opening import open_objects
 from madang.errors import ConfigError, MadangError
 from madang.ports.objects import Objects
-from madang.workspace.data.settings import RemoteConfig
+from madang.workspace.data.repo.settings import RemoteConfig
 
 
 def open_remote(config: RemoteConfig) -> Objects:

@@ -14,8 +14,8 @@ from hypothesis import settings
 from tests.data.helpers import Answer, Tool
 from tests.data.source import make_source
 
-from madang.workspace.data.initializing import initialize
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repo.initializing import initialize
+from madang.workspace.data.repo.repository import Repository
 
 # How long an example takes depends on who else uses the machine.
 settings.register_profile("no-deadline", deadline=None)

@@ -12,9 +12,9 @@ from tests.data.test_status import both, drop, edit, make_everything, write
 from tests.data.test_trees import commit, git
 
 from madang.errors import Refused
-from madang.workspace.data.committing import commit as record
-from madang.workspace.data.outs import chosen
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.files.committing import commit as record
+from madang.workspace.data.records.outs import chosen
+from madang.workspace.data.repo.repository import Repository
 
 
 @pytest.fixture(scope="module")

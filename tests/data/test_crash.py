@@ -11,7 +11,7 @@ import pytest
 from tests.data.helpers import Tool, make, read
 
 from madang.formats.dvc import dvcfile, listing
-from madang.workspace.data.initializing import initialize
+from madang.workspace.data.repo.initializing import initialize
 
 DATA = {"d/a": b"a" * 10, "d/b": b"b" * 3000, "d/한/c": b"", "d/한/e": b"a" * 10}
 CHANGED = {"d/a": b"A" * 10, "d/new": b"n", "d/한/e": b"E"}

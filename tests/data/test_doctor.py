@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.data.helpers import Tool
 
-from madang.workspace.data.locks import exclusive
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repo.locks import exclusive
+from madang.workspace.data.repo.repository import Repository
 
 
 def test_facts(root: Path, repo: Repository, tmp_path: Path, madang: Tool) -> None:

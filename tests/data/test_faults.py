@@ -22,12 +22,12 @@ from madang.backends.objects.local import LocalObjects
 from madang.errors import MadangError, Unavailable
 from madang.formats.dvc import listing
 from madang.ports.objects import ObjectStat, Source
-from madang.workspace.data import locks
-from madang.workspace.data.adding import add
-from madang.workspace.data.checkout import checkout
-from madang.workspace.data.outs import resolve
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.transfer import fetch, push
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.files.checkout import checkout
+from madang.workspace.data.records.outs import resolve
+from madang.workspace.data.remotes.transfer import fetch, push
+from madang.workspace.data.repo import locks
+from madang.workspace.data.repo.repository import Repository
 
 FILES = {"d/a": b"aaaa", "d/b": b"bbbb" * 100_000, "d/sub/c": b"cccc", "d/sub/d": b"aaaa", "s": b"single"}
 

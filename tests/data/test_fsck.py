@@ -15,11 +15,11 @@ import pytest
 from tests.data.helpers import Answer, Tool, make, objects, read
 
 from madang.formats.dvc import listing
-from madang.workspace.data.adding import add
-from madang.workspace.data.cache import Cache
-from madang.workspace.data.checking import share_of
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.state import key_of
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.keeping.checking import share_of
+from madang.workspace.data.objects.cache import Cache
+from madang.workspace.data.objects.state import key_of
+from madang.workspace.data.repo.repository import Repository
 
 FILES = {"d/a": b"aaaa", "d/b": b"bbbb", "d/sub/한글": b"cccc", "s": b"single"}
 

@@ -19,12 +19,13 @@ from tests.data.helpers import Tool, make, objects
 
 from madang.errors import Conflict, CorruptData
 from madang.wiring_data import open_remote
-from madang.workspace.data import collecting, undoing
-from madang.workspace.data.adding import add
-from madang.workspace.data.collection import Scope
-from madang.workspace.data.initializing import initialize
-from madang.workspace.data.locks import hold
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.files import undoing
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.keeping import collecting
+from madang.workspace.data.keeping.collection import Scope
+from madang.workspace.data.repo.initializing import initialize
+from madang.workspace.data.repo.locks import hold
+from madang.workspace.data.repo.repository import Repository
 
 VERSIONS = [{"d/a": b"a%d" % number, "d/same": b"same", "d/sub/b": b"b%d" % number} for number in range(4)]
 

@@ -12,7 +12,7 @@ import pytest
 from tests.data.helpers import NFC, Tool, make, read
 
 from madang.errors import Conflict
-from madang.workspace.data.merging import merged
+from madang.workspace.data.repo.merging import merged
 
 
 @pytest.fixture

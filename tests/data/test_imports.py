@@ -10,7 +10,7 @@ import pytest
 from tests.data.helpers import Tool, make, objects, read
 from tests.data.source import DATA, git
 
-from madang.workspace.data import clones
+from madang.workspace.data.sources import clones
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from tests.data.helpers import Tool, make, read
 
 from madang.formats.dvc import listing
-from madang.workspace.data.initializing import initialize
+from madang.workspace.data.repo.initializing import initialize
 
 DATA = {f"d/{number:02}": b"%d" % number * 600 for number in range(20)} | {
     "d/같은 것/a": b"same",

@@ -15,11 +15,11 @@ from tests.data.helpers import Tool, make, read
 from madang.errors import Refused
 from madang.formats.dvc import listing
 from madang.formats.dvc.dos2unix import Dos2UnixMD5
-from madang.workspace.data.adding import add
-from madang.workspace.data.checkout import checkout, raise_if_incomplete
-from madang.workspace.data.comparing import changes
-from madang.workspace.data.outs import resolve, tracked
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
+from madang.workspace.data.files.comparing import changes
+from madang.workspace.data.records.outs import resolve, tracked
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data_index import Repo
 
 FILES = {

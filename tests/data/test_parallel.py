@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madang.workspace.data.parallel import apart, each
+from madang.workspace.data.objects.parallel import apart, each
 
 
 @given(st.integers(0, 3000), st.integers(1, 70))

@@ -12,10 +12,10 @@ from tests.data.helpers import Tool, make
 from tests.data.test_trees import commit, git
 
 from madang.errors import NotFound, Refused
-from madang.workspace.data.adding import add
-from madang.workspace.data.outs import chosen, resolve, stages, tracked
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.trees import CommitTree
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.records.outs import chosen, resolve, stages, tracked
+from madang.workspace.data.records.trees import CommitTree
+from madang.workspace.data.repo.repository import Repository
 
 DVC_YAML = """\
 vars:

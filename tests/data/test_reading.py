@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 import pytest
 from tests.data.helpers import make
 
-from madang.workspace.data import reading
-from madang.workspace.data.adding import add
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.objects import reading
+from madang.workspace.data.repo.repository import Repository
 
 
 def test_a_full_disk_under_a_large_file() -> None:
@@ -86,14 +86,14 @@ def test_what_was_read_before_a_stop_is_kept(repo: Repository, root: Path, monke
         return original(path, *rest, **others)
 
     with monkeypatch.context() as patch:
-        patch.setattr("madang.workspace.data.cache.hash_file", stopping)
+        patch.setattr("madang.workspace.data.objects.cache.hash_file", stopping)
         with pytest.raises(KeyboardInterrupt):
             add(repo, [str(root / "d")])
     stored = len(repo.cache.names())
     assert stored >= 64
     assert not (root / "d.dvc").exists()
     count = 1000
-    monkeypatch.setattr("madang.workspace.data.cache.hash_file", stopping)
+    monkeypatch.setattr("madang.workspace.data.objects.cache.hash_file", stopping)
     add(repo, [str(root / "d")])
     assert count == 1300 - stored
     assert len(repo.cache.names()) == 301

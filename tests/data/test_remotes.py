@@ -21,10 +21,10 @@ from madang.errors import Unavailable
 from madang.ports.objects import ObjectStat
 from madang.testing.cloud_servers import ssh_server
 from madang.testing.web_server import WebServer
-from madang.workspace.data.adding import add
-from madang.workspace.data.outs import resolve
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.transfer import fetch, push
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.records.outs import resolve
+from madang.workspace.data.remotes.transfer import fetch, push
+from madang.workspace.data.repo.repository import Repository
 
 
 def commit(root: Path, message: str) -> None:

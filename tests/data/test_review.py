@@ -12,10 +12,10 @@ import pytest
 from tests.data.helpers import Tool, make, read
 
 from madang.errors import InvalidInput, NotFound, Refused
-from madang.workspace.data.adding import add
-from madang.workspace.data.checkout import checkout
-from madang.workspace.data.outs import resolve
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.files.checkout import checkout
+from madang.workspace.data.records.outs import resolve
+from madang.workspace.data.repo.repository import Repository
 
 BODY = b"#!/bin/sh\n"
 

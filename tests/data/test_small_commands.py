@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.data.helpers import NFD, Tool, make, objects, read
 
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repo.repository import Repository
 
 PIPELINE = """\
 stages:
@@ -240,7 +240,7 @@ def test_root(pair: tuple[Path, Path], tmp_path: Path, madang: Tool, dvc: Tool) 
 
 
 def test_other_names_and_common_options(pair: tuple[Path, Path], madang: Tool, dvc: Tool) -> None:
-    """dvc's short names of commands, its --cd, and -q and -v everywhere are understood."""
+    """Dvc's short names of commands, its --cd, and -q and -v everywhere are understood."""
     both(pair, madang, dvc, "--cd", "sub", "mv", "-q", "c", "d", code=0)
     both(pair, madang, dvc, "rm", "-v", "sub/d.dvc", code=0)
     assert madang(pair[0], "ls", ".", "-q").code == dvc(pair[1], "ls", ".", "-q").code == 0

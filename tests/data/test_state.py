@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from madang.formats.dvc.ignore import Ignore
-from madang.workspace.data import state as state_module
-from madang.workspace.data.scan import scan_tree
-from madang.workspace.data.state import FileKey, State
+from madang.workspace.data.objects import state as state_module
+from madang.workspace.data.objects.state import FileKey, State
+from madang.workspace.data.repo.scan import scan_tree
 
 KEYS = st.builds(
     FileKey, st.integers(1, 3), st.integers(-20, 20), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)

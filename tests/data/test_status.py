@@ -16,9 +16,9 @@ from tests.data.test_import_url import web
 from tests.data.test_trees import commit, git
 
 from madang.formats.dvc.dvcfile import Content
-from madang.workspace.data.hashing import current_content
+from madang.workspace.data.files.hashing import current_content
 from madang.workspace.data.progress import Meter
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repo.repository import Repository
 
 __all__ = ["web"]  # a fixture
 
@@ -254,7 +254,7 @@ def test_a_chain_of_many_stages_is_asked_once(root: Path, madang: Tool, monkeypa
         asked.append(path)
         return current_content(repository, path, meter)
 
-    monkeypatch.setattr("madang.workspace.data.comparing.current_content", asking)
+    monkeypatch.setattr("madang.workspace.data.files.comparing.current_content", asking)
     answer = madang(root, "status", "--json")
     assert len(json.loads(answer.out)) == 50
     assert asked.count(str(root / "big")) == 1

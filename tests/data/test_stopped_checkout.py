@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from tests.data.helpers import Tool, make, read
 
-from madang.workspace.data import links
-from madang.workspace.data.checkout import checkout
-from madang.workspace.data.outs import resolve
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.files import links
+from madang.workspace.data.files.checkout import checkout
+from madang.workspace.data.records.outs import resolve
+from madang.workspace.data.repo.repository import Repository
 
 
 @pytest.mark.parametrize("count", [40, 400])
@@ -46,7 +46,7 @@ def test_the_next_one_goes_on(
         raise AssertionError(f"{path} was read")
 
     with monkeypatch.context() as patch:
-        patch.setattr("madang.workspace.data.folding.hash_file", refuse)
+        patch.setattr("madang.workspace.data.files.folding.hash_file", refuse)
         made = -1000
         patch.setattr(links.Linker, "make", stopping)
         checkout(repo, resolve(repo, []))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from madang.errors import InvalidInput
-from madang.workspace.data.tables import Cell, TableDiff, compare, is_table
+from madang.workspace.data.changes.tables import Cell, TableDiff, compare, is_table
 
 _words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=0, max_size=4)
 _tables = st.dictionaries(st.integers(0, 30), st.tuples(_words, st.sampled_from(["0.5", "1e3", "-2"])), max_size=12)

@@ -19,11 +19,11 @@ from madang.backends.objects.local import LocalObjects
 from madang.backends.objects.memory import MemoryObjects
 from madang.errors import ConfigError, Unavailable
 from madang.formats.dvc import layout
-from madang.workspace.data.adding import add
-from madang.workspace.data.outs import resolve, tracked
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.settings import RemoteConfig
-from madang.workspace.data.transfer import Moved, cloud_changes, fetch, push
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.records.outs import resolve, tracked
+from madang.workspace.data.remotes.transfer import Moved, cloud_changes, fetch, push
+from madang.workspace.data.repo.repository import Repository
+from madang.workspace.data.repo.settings import RemoteConfig
 
 FILES = {"a": b"aaaa", "b": b"bbbb", "sub/c": b"cccc", "sub/d": b"aaaa"}
 

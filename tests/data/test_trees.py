@@ -10,11 +10,11 @@ import pytest
 from tests.data.helpers import make
 
 from madang.errors import InvalidInput, NotAWorkspace, NotFound
-from madang.workspace.data.adding import add
-from madang.workspace.data.initializing import initialize
-from madang.workspace.data.outs import resolve, tracked
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.trees import CommitTree, FileTree, WorkTree, commit_of, commits
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.records.outs import resolve, tracked
+from madang.workspace.data.records.trees import CommitTree, FileTree, WorkTree, commit_of, commits
+from madang.workspace.data.repo.initializing import initialize
+from madang.workspace.data.repo.repository import Repository
 
 
 def git(folder: Path, *args: str, when: str = "2026-11-01T12:00:00") -> str:

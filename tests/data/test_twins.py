@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from tests.data.helpers import Tool, make
 
-from madang.workspace.data import links, twins
-from madang.workspace.data.links import Linker
+from madang.workspace.data.files import links
+from madang.workspace.data.files.links import Linker
+from madang.workspace.data.objects import twins
 
 BODY = os.urandom(3 << 20)
 

@@ -12,12 +12,12 @@ from tests.data.helpers import Tool, make, read
 
 from madang.errors import Conflict, Refused
 from madang.formats.dvc.ignore import FILE_NAME
-from madang.workspace.data import checkout as checkouts
-from madang.workspace.data import undoing
-from madang.workspace.data.adding import add
-from madang.workspace.data.checkout import checkout
-from madang.workspace.data.outs import resolve
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.files import checkout as checkouts
+from madang.workspace.data.files import undoing
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.files.checkout import checkout
+from madang.workspace.data.records.outs import resolve
+from madang.workspace.data.repo.repository import Repository
 
 RECORDED = {"d/a": b"a", "d/sub/b": b"b", "s": b"single"}
 MINE = {"d/a": b"mine", "d/sub/b": b"b", "d/한글 새 것": b"new", "s": b"my own"}

@@ -16,12 +16,12 @@ from madang.errors import Conflict, CorruptData, Incompatible, MadangError, NotF
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace import data_index
-from madang.workspace.data import reading
-from madang.workspace.data.adding import add
-from madang.workspace.data.checkout import checkout, raise_if_incomplete
-from madang.workspace.data.comparing import changes
-from madang.workspace.data.outs import resolve, tracked
-from madang.workspace.data.repository import Repository, on_network
+from madang.workspace.data.files.adding import add
+from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
+from madang.workspace.data.files.comparing import changes
+from madang.workspace.data.objects import reading
+from madang.workspace.data.records.outs import resolve, tracked
+from madang.workspace.data.repo.repository import Repository, on_network
 
 
 def states(repo: Repository) -> dict[str, str]:
@@ -40,8 +40,8 @@ def forbid_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str, *rest: object, **others: object) -> None:
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr("madang.workspace.data.cache.hash_file", refuse)
-    monkeypatch.setattr("madang.workspace.data.folding.hash_file", refuse)
+    monkeypatch.setattr("madang.workspace.data.objects.cache.hash_file", refuse)
+    monkeypatch.setattr("madang.workspace.data.files.folding.hash_file", refuse)
 
 
 def damage(path: Path, body: bytes) -> None:

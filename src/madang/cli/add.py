@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from madang.formats.dvc.dvcfile import Content
-    from madang.workspace.data.repository import Repository
+    from madang.workspace.data.repo.repository import Repository
 
 
 @click.command(cls=PlainCommand)
@@ -56,8 +56,8 @@ def add(
         if out is not None or to_remote:
             _bring(repo, paths[0], out, to_remote, remote, force, notes, quiet, as_json)
             return
-        from madang.workspace.data.adding import Manner
-        from madang.workspace.data.adding import add as add_paths
+        from madang.workspace.data.files.adding import Manner
+        from madang.workspace.data.files.adding import add as add_paths
 
         chosen = _expanded(paths) if is_glob else list(paths)
         manner = Manner(not no_commit, not no_relink, notes)
@@ -84,7 +84,9 @@ def _bring(
     notes: Mapping[str, Any], quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
     from madang.wiring_data import open_remote
-    from madang.workspace.data import addresses, placing, straight
+    from madang.workspace.data.imports import straight
+    from madang.workspace.data.records import placing
+    from madang.workspace.data.sources import addresses
 
     place = placing.destination(out, addresses.name_of(source))
     shown = meter(quiet or as_json)

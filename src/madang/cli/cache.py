@@ -66,7 +66,7 @@ def migrate(dvc_files: bool, dry: bool, quiet: bool, as_json: bool) -> None:
       madang cache migrate --dry
       madang cache migrate --dvc-files
     """
-    from madang.workspace.data import migrating
+    from madang.workspace.data.files import migrating
 
     with repository() as repo:
         if dry:

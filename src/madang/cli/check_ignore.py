@@ -37,7 +37,7 @@ def check_ignore(
       madang check-ignore -d data/*
       find data | madang check-ignore --stdin
     """
-    from madang.workspace.data.ignoring import ask
+    from madang.workspace.data.repo.ignoring import ask
 
     _check(targets, details, every, non_matching, from_stdin, quiet)
     with repository() as repo:

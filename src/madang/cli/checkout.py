@@ -10,7 +10,7 @@ from madang.cli import output
 from madang.cli.data_command import DataCommand, files, meter, relative, repository, resolved
 
 if TYPE_CHECKING:
-    from madang.workspace.data.checkout import Report
+    from madang.workspace.data.files.checkout import Report
 
 
 @click.command(cls=DataCommand)
@@ -46,10 +46,10 @@ def checkout(
       madang checkout images/cat.png        one file of a tracked folder
       madang config cache.type hardlink && madang checkout --relink
     """
-    from madang.workspace.data import leftovers
-    from madang.workspace.data.checkout import checkout as restore
-    from madang.workspace.data.checkout import raise_if_incomplete
-    from madang.workspace.data.relinking import relink as link_anew
+    from madang.workspace.data.files import leftovers
+    from madang.workspace.data.files.checkout import checkout as restore
+    from madang.workspace.data.files.checkout import raise_if_incomplete
+    from madang.workspace.data.files.relinking import relink as link_anew
 
     with repository() as repo:
         chosen = resolved(repo, targets, recursive, with_deps)

@@ -11,8 +11,8 @@ from madang.cli import output
 from madang.cli.data_command import PlainCommand, meter, repository, tell_git
 
 if TYPE_CHECKING:
-    from madang.workspace.data.committing import Committed
-    from madang.workspace.data.repository import Repository
+    from madang.workspace.data.files.committing import Committed
+    from madang.workspace.data.repo.repository import Repository
 
 
 @click.command(cls=PlainCommand)
@@ -42,8 +42,8 @@ def commit(
       madang commit train data/train.csv.dvc
       madang commit --force
     """
-    from madang.workspace.data.committing import commit as record
-    from madang.workspace.data.outs import chosen
+    from madang.workspace.data.files.committing import commit as record
+    from madang.workspace.data.records.outs import chosen
 
     with repository() as repo:
         meant = chosen(repo, targets, recursive=recursive, with_deps=with_deps)
@@ -57,7 +57,7 @@ def commit(
 
 def _remember(repo: Repository, done: Committed) -> None:
     """What was committed can be found by what it was made of, as after a run."""
-    from madang.workspace.data.locks import hold
+    from madang.workspace.data.repo.locks import hold
     from madang.workspace.pipelines import recording, run_cache
 
     with hold(repo):

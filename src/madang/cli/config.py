@@ -90,8 +90,8 @@ class _Files:
     """The configuration files that a call is about."""
 
     def __init__(self, level: str | None) -> None:
-        from madang.workspace.data.repository import DVC_DIR, find_root
-        from madang.workspace.data.settings import LEVELS, files
+        from madang.workspace.data.repo.repository import DVC_DIR, find_root
+        from madang.workspace.data.repo.settings import LEVELS, files
 
         self._root = find_root(".")
         self._level = level
@@ -149,7 +149,7 @@ class _Files:
         """Set, or with None remove, one option in one file."""
         from madang.formats.dvc.config import stored
         from madang.formats.dvc.config_keys import PATH_KEYS
-        from madang.workspace.data.settings import write_option
+        from madang.workspace.data.repo.settings import write_option
 
         level = self._level or "project"
         if self._root is None and level in _IN_REPOSITORY:

@@ -29,7 +29,7 @@ def dag(
       madang dag train --mermaid
       madang dag --outs --dot | dot -Tsvg -o dag.svg
     """
-    from madang.workspace.data.outs import chosen, stages
+    from madang.workspace.data.records.outs import chosen, stages
     from madang.workspace.pipelines import boxes
     from madang.workspace.pipelines import dag as work
     from madang.workspace.pipelines.graph import Graph

@@ -14,10 +14,10 @@ from madang.cli import output, progress
 from madang.errors import ConfigError, MadangError, NotAWorkspace, StorageError
 
 if TYPE_CHECKING:
-    from madang.workspace.data.differing import Elsewhere
-    from madang.workspace.data.outs import Target
+    from madang.workspace.data.changes.differing import Elsewhere
     from madang.workspace.data.progress import Meter
-    from madang.workspace.data.repository import Repository
+    from madang.workspace.data.records.outs import Target
+    from madang.workspace.data.repo.repository import Repository
 
 CONFIGURATION, INTERRUPTED, NO_PROJECT, USAGE, OTHER = 251, 252, 253, 254, 255
 _PAIRS = ("--remote-config", "--fs-config")
@@ -115,7 +115,7 @@ class PlainCommand(DataCommand):
 @contextmanager
 def repository() -> Iterator[Repository]:
     """The data repository of the present folder."""
-    from madang.workspace.data.repository import open_repository
+    from madang.workspace.data.repo.repository import open_repository
 
     found = open_repository(".")
     collects = gc.isenabled()
@@ -132,7 +132,7 @@ def repository() -> Iterator[Repository]:
 def remote_listings(repo: Repository) -> Iterator[Elsewhere]:
     """Where listings of folders are asked for that the cache lacks: the remotes. Nothing is contacted before."""
     from madang.wiring_data import open_remote
-    from madang.workspace.data.listings import RemoteListings
+    from madang.workspace.data.remotes.listings import RemoteListings
 
     found = RemoteListings(repo, open_remote)
     try:
@@ -143,7 +143,7 @@ def remote_listings(repo: Repository) -> Iterator[Elsewhere]:
 
 def resolved(repo: Repository, targets: tuple[str, ...], recursive: bool, with_deps: bool = False) -> list[Target]:
     """The tracked data that the user named."""
-    from madang.workspace.data.outs import resolve
+    from madang.workspace.data.records.outs import resolve
 
     return resolve(repo, targets, recursive=recursive, with_deps=with_deps)
 
@@ -157,7 +157,7 @@ def tell_git(repo: Repository, changed: list[str], quiet: bool) -> None:
     """Stage files that a command wrote or removed (with core.autostage), or say how to."""
     import shlex
 
-    from madang.workspace.data import git
+    from madang.workspace.data.repo import git
 
     if not changed or repo.git_root is None:
         return

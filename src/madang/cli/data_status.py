@@ -10,8 +10,8 @@ from madang.cli import output
 from madang.cli.data_command import DataCommand, meter, remote_listings, repository
 
 if TYPE_CHECKING:
-    from madang.workspace.data.data_status import DataStatus
-    from madang.workspace.data.differing import Differences
+    from madang.workspace.data.changes.data_status import DataStatus
+    from madang.workspace.data.changes.differing import Differences
 
 _LABELS = {
     "not_in_cache": ("Not in cache", ['use "madang fetch <file>..." to download files']),
@@ -73,8 +73,8 @@ def status(
       madang data status --granular --json
       madang data status --untracked-files --not-in-remote data
     """
-    from madang.workspace.data.data_status import data_status
-    from madang.workspace.data.data_status import not_in_remote as lacking
+    from madang.workspace.data.changes.data_status import data_status
+    from madang.workspace.data.changes.data_status import not_in_remote as lacking
 
     untracked = untracked_files == "all"
     with repository() as repo, remote_listings(repo) as elsewhere:

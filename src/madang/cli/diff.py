@@ -12,8 +12,8 @@ from madang.cli.data_command import OTHER, PlainCommand, meter, remote_listings,
 from madang.errors import NotFound
 
 if TYPE_CHECKING:
-    from madang.workspace.data.differing import Entry
-    from madang.workspace.data.diffs import Diff
+    from madang.workspace.data.changes.differing import Entry
+    from madang.workspace.data.changes.diffs import Diff
 
 _STATES = ("added", "deleted", "renamed", "modified", "not in cache")
 _COLOURS = {"added": "green", "modified": "yellow", "deleted": "red", "renamed": "green", "not in cache": "yellow"}
@@ -64,7 +64,7 @@ def diff(
       madang diff v1 v2 --json
       madang diff HEAD~1 --targets data/train.csv images
     """
-    from madang.workspace.data.diffs import diff as compare
+    from madang.workspace.data.changes.diffs import diff as compare
 
     with repository() as repo, remote_listings(repo) as elsewhere:
         found = compare(repo, a_rev, b_rev, targets, elsewhere=elsewhere, meter=meter(as_json))
@@ -167,7 +167,7 @@ def _print_markdown(value: dict[str, list[dict[str, Any]]], show_hash: bool) -> 
 
 def _print_tables(found: Diff) -> None:
     """How the rows and columns of changed tables differ."""
-    from madang.workspace.data.diffs import table_changes
+    from madang.workspace.data.changes.diffs import table_changes
 
     for path, sentence in table_changes(found):
         click.echo(f"{path}: {sentence}")

@@ -26,7 +26,7 @@ def du(url: str, path: str, rev: str | None, summarize: bool, as_json: bool, **h
       madang du .
       madang du https://github.com/treeverse/example-get-started data --rev main
     """
-    from madang.workspace.data.getting import usage
+    from madang.workspace.data.imports.getting import usage
 
     with opened(url, rev, access(**how)) as source:
         found = usage(source, path, summarize=summarize)

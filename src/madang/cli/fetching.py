@@ -57,8 +57,8 @@ def _keep(paths: Sequence[str]) -> None:
     """Keep files that are about to be replaced, where there is a data repository to keep them in."""
     if not paths:
         return
-    from madang.workspace.data import undoing
-    from madang.workspace.data.repository import Repository, find_root
+    from madang.workspace.data.files import undoing
+    from madang.workspace.data.repo.repository import Repository, find_root
 
     by_root: dict[str, list[str]] = {}
     for path in paths:

@@ -12,10 +12,10 @@ from madang.cli.data_command import meter, repository
 from madang.cli.records import size
 from madang.cli.run_roots import runs_around
 from madang.wiring_data import open_remote
-from madang.workspace.data import checking, repairing
-from madang.workspace.data.checking import PROBLEMS, Checked
-from madang.workspace.data.checking_remotes import check_remote
-from madang.workspace.data.locks import hold
+from madang.workspace.data.keeping import checking, repairing
+from madang.workspace.data.keeping.checking import PROBLEMS, Checked
+from madang.workspace.data.keeping.checking_remotes import check_remote
+from madang.workspace.data.repo.locks import hold
 
 _SHOWN = 100
 

@@ -15,7 +15,7 @@ from madang.config import HubConfig
 from madang.errors import NotFound
 from madang.services.checking import StoreCheck
 from madang.wiring import open_hub, open_store
-from madang.workspace.data.checking import share_of
+from madang.workspace.data.keeping.checking import share_of
 
 _SHOWN = 100
 

@@ -10,9 +10,9 @@ from madang.cli import output
 from madang.cli.data_command import repository
 from madang.cli.records import size
 from madang.cli.run_roots import runs_around
-from madang.workspace.data import explaining
-from madang.workspace.data.checking import all_roots
-from madang.workspace.data.explaining import Why
+from madang.workspace.data.keeping import explaining
+from madang.workspace.data.keeping.checking import all_roots
+from madang.workspace.data.keeping.explaining import Why
 
 
 def explain(text: str, *, runs: bool, as_json: bool) -> int:

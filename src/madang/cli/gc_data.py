@@ -13,9 +13,9 @@ from madang.cli.records import size
 from madang.cli.run_roots import runs_around
 from madang.errors import InvalidInput
 from madang.wiring_data import open_remote
-from madang.workspace.data import collecting
-from madang.workspace.data.collection import Part, Plan, Scope
-from madang.workspace.data.uses import Root
+from madang.workspace.data.keeping import collecting
+from madang.workspace.data.keeping.collection import Part, Plan, Scope
+from madang.workspace.data.keeping.uses import Root
 
 
 def collect_data(options: Mapping[str, Any], *, dry: bool, force: bool, as_json: bool) -> int:

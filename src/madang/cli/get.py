@@ -33,7 +33,8 @@ def get(
       madang get ../other model.pt --rev v1.0 -o base.pt
     """
     from madang.wiring_data import open_remote
-    from madang.workspace.data import getting, placing
+    from madang.workspace.data.imports import getting
+    from madang.workspace.data.records import placing
 
     reach = access(**how)
     if show_url:

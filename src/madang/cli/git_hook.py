@@ -31,7 +31,7 @@ def _hook(function: Callable[..., Any]) -> Callable[..., Any]:
 def _run(*line: str) -> int:
     """Another command of ours, unless this is no data repository."""
     from madang.cli.main import run
-    from madang.workspace.data.repository import find_root
+    from madang.workspace.data.repo.repository import find_root
 
     return run(line) if find_root(".") is not None else 0
 
@@ -62,7 +62,7 @@ def post_checkout(args: tuple[str, ...]) -> int:
 
 
 def _is_in_the_middle() -> bool:
-    from madang.workspace.data import git
+    from madang.workspace.data.repo import git
 
     return any(os.path.isdir(git.path_of(os.getcwd(), name)) for name in _REBASES)
 
@@ -76,8 +76,8 @@ def pre_push(args: tuple[str, ...]) -> int:
     Examples:
       madang git-hook pre-push
     """
-    from madang.workspace.data.outs import tracked
-    from madang.workspace.data.repository import find_root
+    from madang.workspace.data.records.outs import tracked
+    from madang.workspace.data.repo.repository import find_root
 
     if find_root(".") is None:
         return 0
@@ -98,7 +98,7 @@ def merge_driver(ancestor: str, our: str, their: str) -> None:
     Examples:
       git config merge.dvc.driver 'madang git-hook merge-driver --ancestor %O --our %A --their %B'
     """
-    from madang.workspace.data.merging import merge_files
+    from madang.workspace.data.repo.merging import merge_files
 
     with repository() as repo:
         merge_files(repo, ancestor, our, their)

@@ -14,8 +14,8 @@ from madang.cli.sources import access, access_options, pairs
 from madang.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from madang.workspace.data.importing import How, Imported
-    from madang.workspace.data.repository import Repository
+    from madang.workspace.data.imports.importing import How, Imported
+    from madang.workspace.data.repo.repository import Repository
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,7 +35,7 @@ def _how_options(function: F) -> F:
 
 
 def _how(no_exec: bool, no_download: bool, force: bool, jobs: int | None) -> How:
-    from madang.workspace.data.importing import How
+    from madang.workspace.data.imports.importing import How
 
     if no_exec and no_download:
         raise InvalidInput("--no-exec and --no-download exclude each other.")
@@ -86,7 +86,7 @@ def import_(
       madang import ../other model.pt --no-download
     """
     from madang.wiring_data import open_remote
-    from madang.workspace.data.importing import import_data
+    from madang.workspace.data.imports.importing import import_data
 
     notes = extra(given)
     with repository() as repo:
@@ -118,8 +118,8 @@ def import_url(
       madang import-url /mnt/share/scan.bin --to-remote -r storage
     """
     from madang.wiring_data import open_remote
-    from madang.workspace.data.importing import import_url as import_from
-    from madang.workspace.data.straight import import_to_remote
+    from madang.workspace.data.imports.importing import import_url as import_from
+    from madang.workspace.data.imports.straight import import_to_remote
 
     how, notes = _how(no_exec, no_download, force, jobs), extra(given)
     if remote and not to_remote:

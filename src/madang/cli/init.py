@@ -34,7 +34,7 @@ def init(no_scm: bool, subdir: bool, force: bool, quiet: bool) -> None:
       madang init --no-scm
       cd sub/project && madang init --subdir
     """
-    from madang.workspace.data.initializing import initialize
+    from madang.workspace.data.repo.initializing import initialize
 
     if os.path.isdir(".dvc") and not force:
         if not quiet:

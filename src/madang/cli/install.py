@@ -23,8 +23,8 @@ def install(use_pre_commit_tool: bool, quiet: bool) -> None:
       echo '*.dvc merge=dvc' >> .gitattributes
       madang install --use-pre-commit-tool
     """
-    from madang.workspace.data.hooks import DRIVER
-    from madang.workspace.data.hooks import install as install_hooks
+    from madang.workspace.data.repo.hooks import DRIVER
+    from madang.workspace.data.repo.hooks import install as install_hooks
 
     with repository() as repo:
         done = install_hooks(repo, use_pre_commit_tool=use_pre_commit_tool)

@@ -14,9 +14,9 @@ from madang.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from madang.workspace.data.foreign import Node, Source
-    from madang.workspace.data.getting import Listed
-    from madang.workspace.data.sizes import Sizes
+    from madang.workspace.data.imports.getting import Listed
+    from madang.workspace.data.sources.foreign import Node, Source
+    from madang.workspace.data.sources.sizes import Sizes
 
 
 @click.command("list", cls=PlainCommand)
@@ -43,7 +43,7 @@ def list_(
       madang list https://github.com/treeverse/example-get-started data --rev main
       madang list git@host:team/data.git -R --dvc-only --size
     """
-    from madang.workspace.data.getting import listed
+    from madang.workspace.data.imports.getting import listed
 
     if is_tree and as_json:
         raise InvalidInput("--tree and --json exclude each other.")
@@ -88,7 +88,7 @@ def _print(rows: list[list[str]], with_size: bool) -> None:
 
 def _show_tree(source: Source, path: str, level: int | None, dvc_only: bool, with_size: bool, show_hash: bool) -> None:
     from madang.errors import NotFound
-    from madang.workspace.data.sizes import Sizes
+    from madang.workspace.data.sources.sizes import Sizes
 
     top = source.node(path)
     if top is None:
@@ -108,7 +108,7 @@ def _size(node: Node, sizes: Sizes) -> int | None:
 def _branches(
     source: Source, folder: Node, prefix: str, level: int | None, dvc_only: bool
 ) -> Iterator[tuple[Node, str]]:
-    from madang.workspace.data.getting import shown_children
+    from madang.workspace.data.imports.getting import shown_children
 
     children = shown_children(source, folder, dvc_only=dvc_only)
     for index, child in enumerate(children):

@@ -12,7 +12,7 @@ from madang.cli.main import LazyGroup
 from madang.cli.side_by_side import PRECISION, TargetsCommand, cell, encoded, from_here, print_changes, tell_errors
 
 if TYPE_CHECKING:
-    from madang.workspace.data.repository import Repository
+    from madang.workspace.data.repo.repository import Repository
     from madang.workspace.pipelines.values import Values
 
 # name → (module:attribute, one-line help)

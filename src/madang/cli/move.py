@@ -19,7 +19,7 @@ def move(source: str, target: str, quiet: bool) -> None:
       madang move train.csv data/train.csv
       madang move images photos
     """
-    from madang.workspace.data.moving import move as move_data
+    from madang.workspace.data.files.moving import move as move_data
 
     with repository() as repo:
         done = move_data(repo, source, target)

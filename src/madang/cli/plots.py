@@ -15,7 +15,7 @@ from madang.cli.side_by_side import TargetsCommand, encoded
 from madang.errors import UsageError
 
 if TYPE_CHECKING:
-    from madang.workspace.data.repository import Repository
+    from madang.workspace.data.repo.repository import Repository
     from madang.workspace.pipelines.plots import Failure, Plot
 
 # name → (module:attribute, one-line help)

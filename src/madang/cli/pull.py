@@ -13,9 +13,9 @@ from madang.cli.transferring import Asked, gathered, moved, transfer_options
 from madang.errors import NotFound
 
 if TYPE_CHECKING:
-    from madang.workspace.data.checkout import Report
-    from madang.workspace.data.outs import Target
-    from madang.workspace.data.repository import Repository
+    from madang.workspace.data.files.checkout import Report
+    from madang.workspace.data.records.outs import Target
+    from madang.workspace.data.repo.repository import Repository
 
 
 @click.command(cls=TransferCommand)
@@ -31,9 +31,10 @@ def pull(force: bool, allow_missing: bool, **given: Any) -> None:
       madang pull images -r backup
       madang pull images/cats/1.jpg
     """
-    from madang.workspace.data import leftovers, transfer
-    from madang.workspace.data.checkout import checkout, raise_if_incomplete
-    from madang.workspace.data.links import copies_on_the_way
+    from madang.workspace.data.files import leftovers
+    from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
+    from madang.workspace.data.files.links import copies_on_the_way
+    from madang.workspace.data.remotes import transfer
 
     asked = Asked(**given)
     with repository() as repo:
@@ -67,8 +68,8 @@ def pull(force: bool, allow_missing: bool, **given: Any) -> None:
 def _completed(repo: Repository, here: list[Target], asked: Asked) -> tuple[list[Target], list[str]]:
     """Imports that were never downloaded have no record of their bytes: these are asked of the source."""
     from madang.wiring_data import open_remote
-    from madang.workspace.data.from_sources import completed
-    from madang.workspace.data.locks import using
+    from madang.workspace.data.imports.from_sources import completed
+    from madang.workspace.data.repo.locks import using
 
     with using(repo.cache.folder):
         return completed(repo, here, open_remote, jobs=asked.jobs, meter=meter(asked.quiet or asked.as_json))

@@ -208,7 +208,7 @@ def remove(name: str, level: str | None) -> None:
 def _forget(dvc_dir: str, name: str, where: str) -> None:
     """Take away what later levels say of a remote that is gone: the default, and options without an address."""
     from madang.formats.dvc.config import remote_section
-    from madang.workspace.data.settings import LEVELS, Settings
+    from madang.workspace.data.repo.settings import LEVELS, Settings
 
     for level in LEVELS[LEVELS.index(where) :]:
         settings, section = Settings(dvc_dir), remote_section(name)
@@ -230,7 +230,7 @@ def rename(name: str, new: str, level: str | None) -> None:
       madang remote rename origin storage
     """
     from madang.formats.dvc.config import remote_section
-    from madang.workspace.data.settings import LEVELS
+    from madang.workspace.data.repo.settings import LEVELS
 
     where = level or "project"
     old, section = name.lower(), remote_section(name)

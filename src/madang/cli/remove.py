@@ -25,7 +25,7 @@ def remove(targets: tuple[str, ...], outs: bool, quiet: bool, as_json: bool) -> 
       madang remove train
       madang remove sub/dvc.yaml:train
     """
-    from madang.workspace.data.removing import remove as remove_targets
+    from madang.workspace.data.files.removing import remove as remove_targets
 
     with repository() as repo:
         done = remove_targets(repo, targets, outs=outs)

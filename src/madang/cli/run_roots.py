@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from madang.cli import output
 from madang.formats import store as layout
 from madang.formats.dvc.layout import is_name
-from madang.workspace.data.uses import Needed, Root
+from madang.workspace.data.keeping.uses import Needed, Root
 
 if TYPE_CHECKING:
     from madang.domain.runs import RunRecord

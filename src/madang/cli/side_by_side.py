@@ -13,7 +13,7 @@ from madang.cli.data_command import DataCommand
 
 if TYPE_CHECKING:
     from madang.errors import MadangError
-    from madang.workspace.data.repository import Repository
+    from madang.workspace.data.repo.repository import Repository
     from madang.workspace.pipelines.values import Change, Values
 
 _NOTHING = "-"

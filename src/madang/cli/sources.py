@@ -11,8 +11,8 @@ import click
 from madang.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from madang.workspace.data.foreign import Source
-    from madang.workspace.data.opening import Access
+    from madang.workspace.data.sources.foreign import Source
+    from madang.workspace.data.sources.opening import Access
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,7 +33,7 @@ def access_options(function: F) -> F:
 
 def access(config_file: str | None, remote: str | None, remote_config: tuple[str, ...]) -> Access:
     """These options as one value. Raises `InvalidInput` for one that is not KEY=VALUE."""
-    from madang.workspace.data.opening import Access
+    from madang.workspace.data.sources.opening import Access
 
     return Access(remote, pairs(remote_config), config_file)
 
@@ -55,8 +55,8 @@ def opened(url: str, revision: str | None, how: Access) -> Iterator[Source]:
     import tempfile
 
     from madang.wiring_data import open_remote
-    from madang.workspace.data.bringing import Bringer
-    from madang.workspace.data.passing import PassingCache
+    from madang.workspace.data.imports.bringing import Bringer
+    from madang.workspace.data.sources.passing import PassingCache
 
     with (
         tempfile.TemporaryDirectory(prefix="madang-") as area,

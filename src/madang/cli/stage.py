@@ -103,7 +103,7 @@ def list_(
       madang stage list
       madang stage list --all --name-only
     """
-    from madang.workspace.data.outs import stages
+    from madang.workspace.data.records.outs import stages
     from madang.workspace.pipelines.editing import describe
     from madang.workspace.pipelines.repro import Options, chosen_stages
 

@@ -13,8 +13,8 @@ from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.ports.executor import Made, Result, Task
 from madang.workspace.data import progress
-from madang.workspace.data.locks import using
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repo.locks import using
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines import recording, running
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from madang.cli.data_command import PlainCommand, meter, repository
 from madang.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from madang.workspace.data.comparing import StageState
-    from madang.workspace.data.gathering import History
-    from madang.workspace.data.repository import Repository
+    from madang.workspace.data.files.comparing import StageState
+    from madang.workspace.data.records.gathering import History
+    from madang.workspace.data.repo.repository import Repository
 
 
 @click.command(cls=PlainCommand)
@@ -52,7 +52,7 @@ def status(
       madang status train pipelines/dvc.yaml:prepare
       madang status --cloud --all-branches
     """
-    from madang.workspace.data.gathering import History
+    from madang.workspace.data.records.gathering import History
 
     history = History(all_branches, all_tags, all_commits)
     if not (cloud or remote) and (history or jobs):
@@ -74,12 +74,12 @@ def _show_local(
     as_json: bool,
     quiet: bool,
 ) -> bool:
-    from madang.workspace.data.comparing import hidden_deps, states
-    from madang.workspace.data.outs import chosen as named
+    from madang.workspace.data.files.comparing import hidden_deps, states
+    from madang.workspace.data.records.outs import chosen as named
 
     def tag(url: str) -> str | None:
         from madang.wiring_data import open_remote
-        from madang.workspace.data.addresses import open_address
+        from madang.workspace.data.sources.addresses import open_address
 
         address = open_address(url, open_remote, settings=repo.settings)
         try:
@@ -146,8 +146,8 @@ def _show_cloud(
     quiet: bool,
 ) -> bool:
     from madang.wiring_data import open_remote
-    from madang.workspace.data.gathering import gather
-    from madang.workspace.data.transfer import cloud_changes
+    from madang.workspace.data.records.gathering import gather
+    from madang.workspace.data.remotes.transfer import cloud_changes
 
     gathered = gather(repo, targets, recursive=recursive, history=history, with_deps=with_deps)
     if not quiet:

@@ -12,9 +12,9 @@ from madang.cli import output
 from madang.cli.data_command import files, meter
 
 if TYPE_CHECKING:
-    from madang.workspace.data.gathering import Gathered
-    from madang.workspace.data.repository import Repository
-    from madang.workspace.data.transfer import Moved
+    from madang.workspace.data.records.gathering import Gathered
+    from madang.workspace.data.remotes.transfer import Moved
+    from madang.workspace.data.repo.repository import Repository
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +62,7 @@ def transfer_options(what: str) -> Callable[[F], F]:
 
 def gathered(repo: Repository, asked: Asked) -> Gathered:
     """The data that is meant. Says which commits cannot be read."""
-    from madang.workspace.data.gathering import History, gather
+    from madang.workspace.data.records.gathering import History, gather
 
     history = History(asked.all_branches, asked.all_tags, asked.all_commits)
     found = gather(repo, asked.targets, recursive=asked.recursive, history=history, with_deps=asked.with_deps)
@@ -75,7 +75,7 @@ def gathered(repo: Repository, asked: Asked) -> Gathered:
 def moved(repo: Repository, found: Gathered, asked: Asked, *, pushing: bool) -> Moved:
     """Send or fetch it."""
     from madang.wiring_data import open_remote
-    from madang.workspace.data import transfer
+    from madang.workspace.data.remotes import transfer
 
     move = transfer.push if pushing else transfer.fetch
     shown = meter(asked.quiet or asked.as_json)
@@ -89,8 +89,8 @@ def moved(repo: Repository, found: Gathered, asked: Asked, *, pushing: bool) -> 
 
 def _from_sources(repo: Repository, found: Gathered, asked: Asked, done: Moved) -> None:
     from madang.wiring_data import open_remote
-    from madang.workspace.data.from_sources import fetch_imports
-    from madang.workspace.data.locks import using
+    from madang.workspace.data.imports.from_sources import fetch_imports
+    from madang.workspace.data.repo.locks import using
 
     with using(repo.cache.folder):
         shown = meter(asked.quiet or asked.as_json)
@@ -106,7 +106,7 @@ def _from_sources(repo: Repository, found: Gathered, asked: Asked, done: Moved) 
 def _move_runs(repo: Repository, asked: Asked, pushing: bool) -> int:
     from madang.errors import Refused
     from madang.wiring_data import open_remote
-    from madang.workspace.data.transfer import move_runs
+    from madang.workspace.data.remotes.transfer import move_runs
 
     try:
         return len(move_runs(repo, open_remote, pushing=pushing, remote=asked.remote, jobs=asked.jobs))
@@ -117,7 +117,7 @@ def _move_runs(repo: Repository, asked: Asked, pushing: bool) -> int:
 
 def finish(done: Moved, asked: Asked, name: str, word: str) -> None:
     """Tell what push or fetch did. Raises when something could not be moved."""
-    from madang.workspace.data.transfer import raise_if_incomplete
+    from madang.workspace.data.remotes.transfer import raise_if_incomplete
 
     if asked.as_json:
         output.data({word: done.files, "bytes": done.size, "missing": done.missing, "damaged": done.damaged})

@@ -12,7 +12,7 @@ from madang.cli.data_command import PlainCommand, files, relative, repository
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from madang.workspace.data.undoing import Kept
+    from madang.workspace.data.files.undoing import Kept
 
 
 @click.command(cls=PlainCommand)
@@ -33,7 +33,7 @@ def undo(number: int, is_list: bool, quiet: bool, as_json: bool) -> None:
       madang undo --list
       madang undo 2
     """
-    from madang.workspace.data import undoing
+    from madang.workspace.data.files import undoing
 
     with repository() as repo:
         if is_list:

@@ -20,8 +20,8 @@ def unprotect(targets: tuple[str, ...], quiet: bool) -> None:
       madang unprotect data/train.csv
       madang unprotect images
     """
-    from madang.workspace.data.locks import hold
-    from madang.workspace.data.unprotecting import unprotect as make_independent
+    from madang.workspace.data.files.unprotecting import unprotect as make_independent
+    from madang.workspace.data.repo.locks import hold
 
     with repository() as repo:
         paths = [os.path.abspath(target) for target in targets]

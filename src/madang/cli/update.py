@@ -34,10 +34,10 @@ def update(
     """
     from madang.cli.import_ import shown
     from madang.wiring_data import open_remote
-    from madang.workspace.data.importing import How
-    from madang.workspace.data.importing import update as bring
-    from madang.workspace.data.outs import chosen
-    from madang.workspace.data.straight import update_to_remote
+    from madang.workspace.data.imports.importing import How
+    from madang.workspace.data.imports.importing import update as bring
+    from madang.workspace.data.imports.straight import update_to_remote
+    from madang.workspace.data.records.outs import chosen
 
     if to_remote and no_download:
         raise InvalidInput("--to-remote and --no-download exclude each other.")

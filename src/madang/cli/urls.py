@@ -13,7 +13,7 @@ from madang.cli.data_command import DataCommand, PlainCommand, files, meter
 from madang.cli.sources import human, pairs
 
 if TYPE_CHECKING:
-    from madang.workspace.data.settings import Settings
+    from madang.workspace.data.repo.settings import Settings
 
 _FS_CONFIG = click.option(
     "--fs-config", multiple=True, metavar="KEY=VALUE", help="An option of the address; may be repeated."
@@ -23,8 +23,8 @@ _FS_CONFIG = click.option(
 @contextmanager
 def _settings() -> Iterator[Settings | None]:
     """The configuration of the repository here, when there is one: for remote:// addresses."""
-    from madang.workspace.data.repository import DVC_DIR, find_root
-    from madang.workspace.data.settings import Settings
+    from madang.workspace.data.repo.repository import DVC_DIR, find_root
+    from madang.workspace.data.repo.settings import Settings
 
     root = find_root(".")
     yield Settings(f"{root}/{DVC_DIR}") if root is not None else None
@@ -46,7 +46,9 @@ def get_url(url: str, out: str | None, force: bool, jobs: int | None, quiet: boo
       madang get-url s3://bucket/images photos
     """
     from madang.wiring_data import open_remote
-    from madang.workspace.data import addresses, getting, placing
+    from madang.workspace.data.imports import getting
+    from madang.workspace.data.records import placing
+    from madang.workspace.data.sources import addresses
 
     with _settings() as settings:
         target = placing.destination(out, addresses.name_of(url))
@@ -75,7 +77,7 @@ def list_url(
       madang list-url remote://storage/raw -R --size
     """
     from madang.wiring_data import open_remote
-    from madang.workspace.data.addresses import listed
+    from madang.workspace.data.sources.addresses import listed
 
     with _settings() as settings:
         depth = level if recursive else 1

@@ -17,7 +17,7 @@ def version(as_json: bool) -> None:
     Examples:
       madang version
     """
-    from madang.workspace.data.examining import machine
+    from madang.workspace.data.keeping.examining import machine
 
     facts = machine().facts
     if as_json:
@@ -40,8 +40,8 @@ def doctor(offline: bool, as_json: bool) -> int:
     """
     from madang.cli.data_command import repository
     from madang.wiring_data import open_remote
-    from madang.workspace.data import examining
-    from madang.workspace.data.repository import find_root
+    from madang.workspace.data.keeping import examining
+    from madang.workspace.data.repo.repository import find_root
 
     found = examining.machine()
     if find_root(".") is not None:

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from madang.errors import NotFound
-from madang.workspace.data import hashing, outs, progress
-from madang.workspace.data.checkout import Report, checkout, raise_if_incomplete
-from madang.workspace.data.legacy import place_of
-from madang.workspace.data.outs import Target, TrackedOut
-from madang.workspace.data.repository import Repository, find_root
+from madang.workspace.data import progress
+from madang.workspace.data.files import hashing
+from madang.workspace.data.files.checkout import Report, checkout, raise_if_incomplete
+from madang.workspace.data.files.legacy import place_of
+from madang.workspace.data.records import outs
+from madang.workspace.data.records.outs import Target, TrackedOut
+from madang.workspace.data.repo.repository import Repository, find_root
 
 __all__ = ["FileDigest", "MissingObject", "Repo", "TrackedOut", "find_repo"]
 

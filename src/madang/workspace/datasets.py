@@ -11,10 +11,11 @@ from typing import BinaryIO
 from madang.domain.datasets import Recorded
 from madang.errors import MadangError, NotFound
 from madang.formats.dvc import dvcfile, layout
-from madang.workspace.data import git, outs
-from madang.workspace.data.outs import TrackedOut
-from madang.workspace.data.repository import Repository, find_root
-from madang.workspace.data.trees import CommitTree
+from madang.workspace.data.records import outs
+from madang.workspace.data.records.outs import TrackedOut
+from madang.workspace.data.records.trees import CommitTree
+from madang.workspace.data.repo import git
+from madang.workspace.data.repo.repository import Repository, find_root
 
 LOCK = "dvc.lock"
 

@@ -14,7 +14,7 @@ from madang.domain.causes import Mix, Part, part_of_file
 from madang.domain.events import Environment
 from madang.domain.runs import RunRecord
 from madang.errors import StorageError
-from madang.workspace.data.links import copy
+from madang.workspace.data.files.links import copy
 
 _HIDDEN = frozenset((".git",))
 _PRIVATE = (".dvc/cache", ".dvc/tmp")

@@ -18,12 +18,13 @@ from madang.errors import CorruptData, MadangError, NotFound, Refused
 from madang.formats.dvc import layout
 from madang.ports.git import Git
 from madang.ports.objects import Objects
-from madang.workspace.data import outs, transfer
-from madang.workspace.data.checkout import checkout, raise_if_incomplete
-from madang.workspace.data.outs import Target, TrackedOut
-from madang.workspace.data.repository import Repository, find_root
-from madang.workspace.data.settings import RemoteConfig
-from madang.workspace.data.trees import CommitTree
+from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
+from madang.workspace.data.records import outs
+from madang.workspace.data.records.outs import Target, TrackedOut
+from madang.workspace.data.records.trees import CommitTree
+from madang.workspace.data.remotes import transfer
+from madang.workspace.data.repo.repository import Repository, find_root
+from madang.workspace.data.repo.settings import RemoteConfig
 
 OpenRemote = Callable[[RemoteConfig], Objects]
 

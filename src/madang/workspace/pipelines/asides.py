@@ -17,8 +17,8 @@ from typing import Any
 
 from madang.durable import abandoned, remove_tree, unlink
 from madang.errors import Refused
-from madang.workspace.data import undoing
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.files import undoing
+from madang.workspace.data.repo.repository import Repository
 
 _FOLDER, _RECORD = "stages", "record.json"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from madang.workspace.data.comparing import shown
-from madang.workspace.data.outs import Chosen
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.stages import Stage, is_local
+from madang.workspace.data.files.comparing import shown
+from madang.workspace.data.records.outs import Chosen
+from madang.workspace.data.records.stages import Stage, is_local
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.graph import Graph
 
 

@@ -12,11 +12,11 @@ from madang.durable import write_file
 from madang.errors import InvalidInput, Refused
 from madang.formats.dvc import stage_editing, yamltext
 from madang.formats.dvc.parameters import DEFAULT_FILE
-from madang.workspace.data.locks import hold
-from madang.workspace.data.outs import PIPELINE, chosen, stages
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.stages import PipelineFile, Stage
-from madang.workspace.data.trees import WorkTree
+from madang.workspace.data.records.outs import PIPELINE, chosen, stages
+from madang.workspace.data.records.stages import PipelineFile, Stage
+from madang.workspace.data.records.trees import WorkTree
+from madang.workspace.data.repo.locks import hold
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines import recording
 from madang.workspace.pipelines.graph import Graph
 

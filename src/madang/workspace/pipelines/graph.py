@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from madang.errors import InvalidInput
-from madang.workspace.data.stages import Stage, TrackedOut, is_local
+from madang.workspace.data.records.stages import Stage, TrackedOut, is_local
 
 
 class Graph:

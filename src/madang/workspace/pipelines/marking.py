@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from madang.durable import unlink
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repo.repository import Repository
 
 
 def mark(repository: Repository, stage: str, reads: Sequence[str], writes: Sequence[str]) -> None:

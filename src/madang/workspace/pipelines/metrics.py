@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from madang.formats.dvc import parameters
-from madang.workspace.data import git
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repo import git
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.states import WORKSPACE, State, from_here, has_commits, state_of, states, unique
 from madang.workspace.pipelines.values import Change, Values, differences, gather
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from madang.formats.dvc import parameters
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.metrics import Differences
 from madang.workspace.pipelines.states import State, from_here, has_commits, state_of, unique
 from madang.workspace.pipelines.values import differences, gather

@@ -13,8 +13,8 @@ from typing import Any
 from madang.errors import InvalidInput, MadangError, NotFound
 from madang.formats import plots, plots_templates
 from madang.formats.plots import Properties, Row
-from madang.workspace.data import git
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repo import git
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.states import WORKSPACE, State, from_here, has_commits, state_of
 
 Definitions = dict[str, dict[str, dict[str, Any]]]

@@ -9,8 +9,8 @@ from typing import Any
 from madang.durable import write_file
 from madang.errors import InvalidInput, NotFound
 from madang.formats import plots_editing
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.stages import PipelineFile
+from madang.workspace.data.records.stages import PipelineFile
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.plots import template
 from madang.workspace.pipelines.states import state_of
 

@@ -10,7 +10,7 @@ from madang.durable import write_file
 from madang.errors import MadangError
 from madang.formats import plots_page, plots_templates
 from madang.formats.plots_page import Chart
-from madang.workspace.data.repository import Repository
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.plots import Picture, Plot, template
 
 _LONGEST = 200  # bytes of a file name

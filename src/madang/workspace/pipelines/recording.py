@@ -12,12 +12,14 @@ from madang.errors import Incompatible, InvalidInput, NotFound, Refused
 from madang.formats.dvc import gitignore, lock_splicing, lockfile, parameters
 from madang.formats.dvc.dvcfile import Content
 from madang.ports.executor import Made, Write
-from madang.workspace.data import adding, git, gitignores, progress
-from madang.workspace.data.adding import Manner
-from madang.workspace.data.comparing import read_parameters
-from madang.workspace.data.hashing import current_content
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.stages import Stage, TrackedOut, is_local
+from madang.workspace.data import progress
+from madang.workspace.data.files import adding
+from madang.workspace.data.files.adding import Manner
+from madang.workspace.data.files.comparing import read_parameters
+from madang.workspace.data.files.hashing import current_content
+from madang.workspace.data.records.stages import Stage, TrackedOut, is_local
+from madang.workspace.data.repo import git, gitignores
+from madang.workspace.data.repo.repository import Repository
 
 
 @dataclass(slots=True)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from madang.errors import MadangError, NotFound, Refused, StorageError
 from madang.ports.executor import Executor, Result
 from madang.workspace.data import progress
-from madang.workspace.data.comparing import DELETED, NOT_IN_CACHE, StageState, states
-from madang.workspace.data.locks import hold
-from madang.workspace.data.outs import PIPELINE, Chosen, chosen, stages
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.stages import Stage, TrackedOut
-from madang.workspace.data.trees import WorkTree
+from madang.workspace.data.files.comparing import DELETED, NOT_IN_CACHE, StageState, states
+from madang.workspace.data.records.outs import PIPELINE, Chosen, chosen, stages
+from madang.workspace.data.records.stages import Stage, TrackedOut
+from madang.workspace.data.records.trees import WorkTree
+from madang.workspace.data.repo.locks import hold
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines import asides, restoring, running, witness
 from madang.workspace.pipelines.asides import Brought
 from madang.workspace.pipelines.graph import Graph

@@ -9,17 +9,20 @@ from dataclasses import replace
 from madang.errors import ConfigError, MadangError, NotFound, Refused
 from madang.ports.executor import Write
 from madang.ports.objects import Objects
-from madang.workspace.data import committing, importing, progress, transfer
-from madang.workspace.data.checkout import checkout, raise_if_incomplete
-from madang.workspace.data.comparing import StageState, is_cached
-from madang.workspace.data.hashing import current_content
-from madang.workspace.data.legacy import place_of
-from madang.workspace.data.locks import hold
-from madang.workspace.data.outs import Chosen, Target, TrackedOut
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.settings import RemoteConfig
-from madang.workspace.data.stages import Stage, is_local
-from madang.workspace.data.unprotecting import unprotect
+from madang.workspace.data import progress
+from madang.workspace.data.files import committing
+from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
+from madang.workspace.data.files.comparing import StageState, is_cached
+from madang.workspace.data.files.hashing import current_content
+from madang.workspace.data.files.legacy import place_of
+from madang.workspace.data.files.unprotecting import unprotect
+from madang.workspace.data.imports import importing
+from madang.workspace.data.records.outs import Chosen, Target, TrackedOut
+from madang.workspace.data.records.stages import Stage, is_local
+from madang.workspace.data.remotes import transfer
+from madang.workspace.data.repo.locks import hold
+from madang.workspace.data.repo.repository import Repository
+from madang.workspace.data.repo.settings import RemoteConfig
 from madang.workspace.pipelines import recording
 from madang.workspace.pipelines import run_cache as runs
 from madang.workspace.pipelines.recording import Inputs, LockWriter

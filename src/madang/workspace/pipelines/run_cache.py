@@ -12,11 +12,11 @@ from madang.errors import InvalidInput
 from madang.formats.dvc import lockfile, places, yamltext
 from madang.formats.dvc.dvcfile import OutEntry
 from madang.formats.dvc.lockfile import Lock, LockEntry
-from madang.workspace.data.comparing import is_cached
-from madang.workspace.data.outs import Target, TrackedOut
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.run_cache import FOLDER
-from madang.workspace.data.stages import Stage, is_local, placed
+from madang.workspace.data.files.comparing import is_cached
+from madang.workspace.data.records.outs import Target, TrackedOut
+from madang.workspace.data.records.stages import Stage, is_local, placed
+from madang.workspace.data.remotes.run_cache import FOLDER
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.recording import Inputs
 
 

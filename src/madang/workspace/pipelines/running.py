@@ -11,10 +11,10 @@ from madang.errors import MadangError, NotFound, Refused
 from madang.formats.dvc.parameters import DEFAULT_FILE
 from madang.ports.executor import Made, Read, Result, Task, Write
 from madang.workspace.data import progress
-from madang.workspace.data.locks import hold
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.stages import Stage, TrackedOut, is_local
-from madang.workspace.data.unprotecting import unprotect
+from madang.workspace.data.files.unprotecting import unprotect
+from madang.workspace.data.records.stages import Stage, TrackedOut, is_local
+from madang.workspace.data.repo.locks import hold
+from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines import marking, recording, run_cache
 from madang.workspace.pipelines.asides import Aside, Brought
 from madang.workspace.pipelines.recording import Inputs, LockWriter

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from madang.errors import CorruptData, InvalidInput, NotFound
-from madang.workspace.data import git
-from madang.workspace.data.legacy import place_of
-from madang.workspace.data.outs import survey
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.stages import PipelineFile, Stage, TrackedOut, is_local
-from madang.workspace.data.trees import CommitTree, FileTree, WorkTree, commit_of
+from madang.workspace.data.files.legacy import place_of
+from madang.workspace.data.records.outs import survey
+from madang.workspace.data.records.stages import PipelineFile, Stage, TrackedOut, is_local
+from madang.workspace.data.records.trees import CommitTree, FileTree, WorkTree, commit_of
+from madang.workspace.data.repo import git
+from madang.workspace.data.repo.repository import Repository
 
 WORKSPACE = "workspace"
 

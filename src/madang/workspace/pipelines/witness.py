@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from madang.errors import MadangError
 from madang.formats.store import find_repository
-from madang.workspace.data import settings
-from madang.workspace.data.repository import Repository
-from madang.workspace.data.scan import rules_above, scan_tree
-from madang.workspace.data.stages import Stage
-from madang.workspace.data.state import settled
-from madang.workspace.data.trees import FileTree, TreeEntry
+from madang.workspace.data.objects.state import settled
+from madang.workspace.data.records.stages import Stage
+from madang.workspace.data.records.trees import FileTree, TreeEntry
+from madang.workspace.data.repo import settings
+from madang.workspace.data.repo.repository import Repository
+from madang.workspace.data.repo.scan import rules_above, scan_tree
 from madang.workspace.pipelines.unchanged import NAME, VERSION, look_at
 
 

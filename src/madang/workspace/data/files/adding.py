@@ -1,0 +1,364 @@
+"""``add``: take files and folders into the cache and write what they are into ``.dvc`` files."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from madang.durable import Staging, write_file
+from madang.errors import Conflict, CorruptData, InvalidInput, NotFound, Refused
+from madang.formats.dvc import dvcfile, listing
+from madang.formats.dvc.dvcfile import Content
+from madang.workspace.data import progress
+from madang.workspace.data.files import hashing, leftovers, links
+from madang.workspace.data.files.hashing import Hashes
+from madang.workspace.data.objects.reading import Hashed
+from madang.workspace.data.objects.state import FileKey, key_of
+from madang.workspace.data.records.outs import TrackedOut, check_supported, outs_of, owner_of, tracked
+from madang.workspace.data.repo import git, gitignores
+from madang.workspace.data.repo.locks import hold
+from madang.workspace.data.repo.repository import DVC_DIR, Repository
+from madang.workspace.data.repo.scan import rules_above, scan_tree
+from madang.workspace.data.repo.visible import Visibility
+
+_OF_GIT = frozenset(("dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore"))  # tracked, they would be hidden from git
+_LONGEST = 255  # bytes of a name on the file systems that are in use
+
+
+@dataclass(slots=True)
+class Added:
+    """What an add did."""
+
+    dvc_files: list[str] = field(default_factory=list)  # written or found up to date, absolute
+    git_files: list[str] = field(default_factory=list)  # changed files that belong into git, absolute
+    contents: dict[str, Content] = field(default_factory=dict)  # by absolute path
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How data is added."""
+
+    commit: bool = True  # False: only hash it; its bytes come into the cache with ``commit``
+    relink: bool = True  # False: leave the work tree's files as they are, whatever the configured links
+    notes: Mapping[str, Any] = field(default_factory=dict)  # more keys of the record: desc, type, labels, meta
+
+
+class _Work(Added):
+    """An add in progress: small files are written aside first, in a folder that git does not see."""
+
+    def __init__(self, repository: Repository, paths: Sequence[str], aside: Staging, manner: Manner) -> None:
+        super().__init__()
+        self.aside = aside
+        self.manner = manner
+        self.in_git: set[str] = set()
+        self.ignored: set[str] = set()
+        if repository.git_root is not None:
+            self.in_git = git.holding(repository.git_root, paths)
+            self.ignored = git.ignored(repository.git_root, [*paths, *(path + dvcfile.SUFFIX for path in paths)])
+
+
+def add(
+    repository: Repository,
+    paths: Sequence[str],
+    *,
+    manner: Manner | None = None,
+    meter: progress.Meter = progress.silent,
+) -> Added:
+    """Track files or folders; a path inside a tracked folder updates that folder's entry for this path only.
+
+    The order makes any crash harmless: objects, then the ``.dvc`` file, then ``.gitignore``. The data itself is only
+    read (with link types other than copies it is replaced by links to the cache, after it is safe there).
+
+    Raises:
+        NotFound: a path, or the target of a link in it, does not exist.
+        Refused: a path that must not be tracked: outside the repository, ``.dvc`` itself, in git, behind a link.
+        Conflict: a file changed while it was read, or another command holds the repository.
+    """
+    wanted = list(dict.fromkeys(_checked(repository, path) for path in paths))
+    _check_there(repository, wanted)
+    _check_apart(wanted)
+    visible = Visibility(repository)
+    for path in wanted:
+        visible.check(path)
+    os.makedirs(repository.private_dir, exist_ok=True)
+    with hold(repository, wanted), Staging(repository.private_dir) as aside:
+        done = _Work(repository, wanted, aside, manner or Manner())
+        everything = tracked(repository)
+        for path in wanted:
+            owner = _owner(path, everything)
+            if owner is not None and owner.path != path:
+                _add_inside(repository, owner, path, done, meter)
+            else:
+                _add_whole(repository, owner, path, done, meter)
+        leftovers.note(repository, done.contents)
+    return done
+
+
+def _checked(repository: Repository, name: str) -> str:
+    path = os.path.abspath(name)
+    listing.check_text(path)
+    root = repository.root
+    if path == root or path == repository.dvc_dir or path.startswith(repository.dvc_dir + os.sep):
+        raise Refused(f"{path} is the repository itself, or belongs to it.", hint="Name your own data.")
+    if not path.startswith(root + os.sep):
+        raise Refused(f"{path} is outside the repository {root}.", hint="Copy or move it into the repository first.")
+    above = os.path.dirname(path)
+    if os.path.realpath(above) != os.path.join(os.path.realpath(root), os.path.relpath(above, root)).removesuffix("/."):
+        raise Refused(f"{path} lies behind a linked folder.", hint="Add it by its real place.")
+    if os.path.islink(path) and os.path.isdir(path):
+        raise Refused(f"{path} is a link to a folder.", hint="Add the folder itself, inside the repository.")
+    if os.path.basename(path) in _OF_GIT or ".git" in os.path.relpath(path, root).split(os.sep):
+        raise Refused(f"{path} is no data: it belongs to git or goes into it.", hint="Name your own data.")
+    if path.endswith(dvcfile.SUFFIX) and os.path.isfile(path):
+        raise Refused(f"{path} describes tracked data; it goes into git.", hint=f"madang add {path[:-4]}")
+    if len(os.fsencode(os.path.basename(path) + dvcfile.SUFFIX)) > _LONGEST:
+        raise InvalidInput(
+            f"The name {os.path.basename(path)!r} is too long: its record would need {len(dvcfile.SUFFIX)} bytes more.",
+            hint="Rename it, or add its folder.",
+        )
+    inner = next((folder for folder in _steps(root, path) if os.path.isdir(os.path.join(folder, DVC_DIR))), None)
+    if inner is not None:
+        raise Refused(f"{inner} is a data repository of its own.", hint="Add its data from inside it.")
+    if "\n" in os.path.basename(path) or "\r" in os.path.basename(path):
+        raise InvalidInput(
+            f"The name {os.path.basename(path)!r} holds a line break.", hint="Rename it, or add its folder."
+        )
+    return path
+
+
+def _check_there(repository: Repository, paths: Sequence[str]) -> None:
+    """Every path must exist, but for what was deleted inside a tracked folder: that is a change of the folder."""
+    absent = [path for path in paths if not os.path.lexists(path)]
+    everything = tracked(repository) if absent else []
+    for path in absent:
+        owner = owner_of(path, everything)
+        if owner is None or owner.path == path or not os.path.isdir(owner.path):
+            raise NotFound(f"{path} does not exist.", hint="Check the name; nothing was added.")
+
+
+def _steps(root: str, path: str) -> Iterator[str]:
+    """The folders below the root on the way to a path, itself included."""
+    while len(path) > len(root):
+        yield path
+        path = os.path.dirname(path)
+
+
+def _check_apart(paths: Sequence[str]) -> None:
+    ordered = sorted(path + os.sep for path in paths)
+    for above, below in itertools.pairwise(ordered):
+        if below.startswith(above):
+            raise Refused(f"{below[:-1]} lies in {above[:-1]}: they cannot be tracked apart.", hint="Name one of them.")
+
+
+def _owner(path: str, everything: Sequence[TrackedOut]) -> TrackedOut | None:
+    owner = owner_of(path, everything)
+    if owner is not None:
+        check_supported(owner)
+        if owner.stage:
+            raise Refused(
+                f"{owner.path} is made by the stage {owner.stage}.", hint=f"madang commit {owner.stage} records it."
+            )
+        return owner
+    below = next((out for out in everything if out.path.startswith(path + os.sep)), None)
+    if below is not None:
+        raise Refused(
+            f"{path} holds {below.path}, which is tracked on its own.", hint=f"Remove {below.dvc_file} first."
+        )
+    return None
+
+
+def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done: _Work, meter: progress.Meter) -> None:
+    if owner is not None and not owner.entry.cache:
+        raise Refused(f"{path} is kept out of the cache (cache: false in {owner.dvc_file}).", hint="Change the entry.")
+    if path in done.in_git:
+        raise Refused(
+            f"{path} is tracked by git.", hint=f"git rm -r --cached {os.path.relpath(path)} && git commit, then add it."
+        )
+    dvc_file = owner.dvc_file if owner is not None else path + dvcfile.SUFFIX
+    if owner is None and dvc_file in done.ignored:
+        raise Refused(f"git ignores {dvc_file}, so the record would be lost.", hint="Change the rule in .gitignore.")
+    content = take(repository, path, done.manner, meter)
+    _write(dvc_file, owner, content, os.path.basename(path), done)
+    done.contents[path] = content
+    if repository.git_root is not None and path not in done.ignored:
+        done.git_files.extend(gitignores.hide(path, done.aside.new_path()))
+
+
+def _write(dvc_file: str, owner: TrackedOut | None, content: Content, name: str, done: _Work) -> None:
+    done.dvc_files.append(dvc_file)
+    if owner is None:
+        if os.path.lexists(dvc_file):
+            raise Conflict(
+                f"{dvc_file} exists and tracks something else: {', '.join(out.path for out in outs_of(dvc_file))}."
+            )
+        text, before = dvcfile.new(name, content, done.manner.notes), None
+    else:
+        with open(dvc_file, encoding="utf-8") as file:
+            before = file.read()
+        entry = owner.entry
+        recorded = (entry.md5, entry.size, entry.nfiles, entry.isexec)
+        is_same = not owner.is_legacy and recorded == (content.md5, content.size, content.nfiles, content.isexec)
+        if is_same and not done.manner.notes:
+            return
+        text = dvcfile.updated(before, dvc_file, {entry.path: content}, done.manner.notes)
+    write_file(dvc_file, text.encode(), aside=done.aside.new_path())
+    done.git_files.append(dvc_file)
+
+
+def take(repository: Repository, path: str, manner: Manner, meter: progress.Meter) -> Content:
+    """Bring a file or folder into the cache; without ``commit`` only hash it. The caller holds the repository."""
+    if not manner.commit:
+        content = hashing.current_content(repository, path, meter)
+        if content is None:
+            raise NotFound(f"{path} is a link to nothing.", hint="Remove the link, or give it a target.")
+        return content
+    if os.path.isdir(path):
+        return _take_folder(repository, path, meter, relink=manner.relink)
+    return _take_file(repository, path, meter, relink=manner.relink)
+
+
+def _take_file(repository: Repository, path: str, meter: progress.Meter, *, relink: bool = True) -> Content:
+    return take_files(repository, [path], Manner(relink=relink), meter)[path]
+
+
+def take_files(
+    repository: Repository, paths: Sequence[str], manner: Manner, meter: progress.Meter
+) -> dict[str, Content]:
+    """Bring single files into the cache, all at once. The caller holds the repository. Raises as `add`."""
+    cache, state = repository.cache, repository.state
+    found = {path: os.stat(path) for path in paths}
+    odd = next((path for path, one in found.items() if not stat.S_ISREG(one.st_mode)), None)
+    if odd is not None:
+        raise InvalidInput(f"{odd} is neither a file nor a folder, so it cannot be tracked.")
+    keys = {path: key_of(one) for path, one in found.items()}
+    known = state.files(list(keys.values()))
+    md5s = {path: known.get((key.dev, key.ino)) for path, key in keys.items()}
+    there = cache.look({md5 for md5 in md5s.values() if md5 is not None})
+    lost = cache.verify(there.keys, lambda _: None).union(there.missing)
+    todo = [path for path, md5 in md5s.items() if md5 is None or md5 in lost]
+    rows: list[tuple[FileKey, str]] = []
+
+    def note(position: int, hashed: Hashed) -> None:
+        keys[todo[position]], md5s[todo[position]] = hashed.key, hashed.md5
+        if hashed.lasting:
+            rows.append((hashed.key, hashed.md5))
+
+    if todo:
+        label = f"adding {os.path.basename(todo[0])}" if len(todo) == 1 else "adding files"
+        with cache.staging() as staging, meter(sum(keys[one].size for one in todo), "B", label) as advance:
+            cache.store(staging, todo, advance, note)
+        state.add_files(rows)
+    if manner.relink:
+        for path, md5 in md5s.items():
+            links.relink_file(repository, path, str(md5), keys[path], is_exec=bool(found[path].st_mode & 0o111))
+    return {
+        path: Content(str(md5s[path]), keys[path].size, isexec=bool(one.st_mode & 0o111)) for path, one in found.items()
+    }
+
+
+def _take_folder(repository: Repository, path: str, meter: progress.Meter, *, relink: bool = True) -> Content:
+    cache, state = repository.cache, repository.state
+    tree = scan_tree(repository.root, path, rules_above(repository.root, path))
+    row = state.tree(path)
+    if row is not None and row.print == tree.fingerprint() and cache.holds_all(row.name):
+        return Content(row.name, row.size, row.nfiles)
+    hashes = hashing.known_hashes(state, tree)
+    with cache.staging() as staging:
+        _store_tree(repository, path, hashes, staging, meter)
+        content, body = hashing.tree_content(hashes)
+        cache.add_bytes(staging, content.md5, body)
+    if not relink or not links.relink_tree(repository, path, hashes):
+        hashing.remember_tree(state, path, tree, content)
+    cache.note_complete(content.md5, {md5 for md5 in hashes.md5s if md5 is not None})
+    return content
+
+
+def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: Staging, meter: progress.Meter) -> None:
+    """Bring every file of the folder into the cache; afterwards all MD5s are known."""
+    cache, tree = repository.cache, hashes.tree
+    known = {md5 for md5 in hashes.md5s if md5 is not None}
+    found = cache.look(known)
+    wrong = cache.verify(found.keys, lambda _: None)
+    absent = wrong.union(found.missing)
+    todo = [index for index, md5 in enumerate(hashes.md5s) if md5 is None or md5 in absent]
+    rows: list[tuple[FileKey, str]] = []
+
+    def note(position: int, hashed: Hashed) -> None:
+        index = todo[position]
+        if hashed.key[:4] != tree.key(index)[:4]:
+            raise Conflict(f"{folder}/{tree.paths[index]} changed while it was added.", hint="Repeat the command.")
+        hashes.md5s[index] = hashed.md5
+        if hashed.lasting:
+            rows.append((hashed.key, hashed.md5))
+
+    total = sum(tree.key(index).size for index in todo)
+    try:
+        with meter(total, "B", f"adding {os.path.basename(folder)}") as advance:
+            cache.store(staging, [f"{folder}/{tree.paths[index]}" for index in todo], advance, note)
+    finally:
+        repository.state.add_files(rows)
+
+
+def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Work, meter: progress.Meter) -> None:
+    """Update a tracked folder's entry for one file or folder inside it."""
+    if not done.manner.commit or done.manner.notes:
+        raise Refused(
+            f"{path} is part of {owner.path}: neither --no-commit nor notes can be for it alone.",
+            hint=f"madang add {os.path.relpath(owner.path)}",
+        )
+    cache, state = repository.cache, repository.state
+    # Read again: a path that was added just before may have changed it.
+    owner = next(out for out in outs_of(owner.dvc_file) if out.path == owner.path)
+    if owner.is_legacy:
+        raise Refused(
+            f"{owner.dvc_file} was written by dvc 2.", hint=f"madang add {os.path.relpath(owner.path)} converts it."
+        )
+    if owner.md5 is None or not owner.is_dir:
+        raise Refused(f"{path} is inside {owner.path}, which is tracked as one file.")
+    inside = path[len(owner.path) + 1 :]
+    recorded = cache.listing(owner.md5)
+    kept = {
+        name: md5
+        for name, md5 in recorded.items()
+        if name != inside and not name.startswith(inside + "/") and not inside.startswith(name + "/")
+    }
+    if os.path.isdir(path):
+        hashes = hashing.known_hashes(state, scan_tree(repository.root, path, rules_above(repository.root, path)))
+        prefix = inside + "/"
+        with cache.staging() as staging:
+            _store_tree(repository, path, hashes, staging, meter)
+        new = {prefix + name: md5 for name, md5 in hashes.files().items()}
+        links.relink_tree(repository, path, hashes)
+    elif not os.path.lexists(path):
+        new = {}
+        if len(kept) == len(recorded):
+            raise NotFound(f"{path} does not exist, and {owner.dvc_file} knows nothing of it.", hint="Check the name.")
+    else:
+        new = {inside: _take_file(repository, path, meter).md5}
+    files = {**kept, **new}
+    body = listing.encode(files)
+    name = listing.name_of_bytes(body)
+    with cache.staging() as staging:
+        cache.add_bytes(staging, name, body)
+    content = Content(name, _size_of(repository, owner, files), len(files))
+    _write(owner.dvc_file, owner, content, os.path.basename(owner.path), done)
+    done.contents[owner.path] = content
+
+
+def _size_of(repository: Repository, owner: TrackedOut, files: dict[str, str]) -> int:
+    """Bytes of all files of a listing, from the cache."""
+    found = repository.cache.look(set(files.values()))
+    sizes = {md5: key.size for md5, key in found.keys.items()}
+    total = 0
+    for name, md5 in files.items():
+        if md5 not in sizes:
+            raise CorruptData(
+                f"{owner.path}/{name} is recorded as {md5}, which is not in the cache.",
+                hint=f"madang fetch {os.path.relpath(owner.dvc_file)}, or add the whole folder.",
+            )
+        total += sizes[md5]
+    return total

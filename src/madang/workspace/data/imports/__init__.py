@@ -1,0 +1,1 @@
+"""Data that comes from elsewhere: listed, copied, imported, updated."""

@@ -1,0 +1,310 @@
+"""``import``, ``import-url`` and ``update``: track data that comes from elsewhere, and look there for newer bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from madang.durable import write_file
+from madang.errors import Conflict, InvalidInput, NotFound, Refused
+from madang.formats.dvc import dvcfile, imports
+from madang.formats.dvc.dvcfile import Content
+from madang.workspace.data import progress
+from madang.workspace.data.files.checkout import checkout
+from madang.workspace.data.imports.bringing import Bringer, access_of
+from madang.workspace.data.records import placing
+from madang.workspace.data.records.outs import Target, outs_of
+from madang.workspace.data.records.stages import Stage
+from madang.workspace.data.repo import gitignores
+from madang.workspace.data.repo.locks import hold
+from madang.workspace.data.repo.repository import Repository
+from madang.workspace.data.sources import addresses, clones, opening
+from madang.workspace.data.sources.addresses import OpenRemote, dep_entry, open_address, tag_key
+from madang.workspace.data.sources.opening import Access
+
+KEPT_KEYS = ("remote", "desc", "type", "labels", "meta")
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How much of an import is done."""
+
+    execute: bool = True  # False: only the record is written, the source is not asked
+    download: bool = True  # False: the source is asked, its bytes are not brought
+    force: bool = False  # replace what is in the way; it is kept for `undoing`
+    jobs: int | None = None
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import or update did; absolute paths."""
+
+    path: str
+    dvc_file: str
+    content: Content | None = None
+    is_changed: bool = True
+    git_files: list[str] = field(default_factory=list)
+    kept: str | None = None  # folder that holds what --force replaced
+
+
+def import_data(
+    repository: Repository,
+    url: str,
+    path: str,
+    out: str | None,
+    open_remote: OpenRemote,
+    *,
+    revision: str | None = None,
+    access: Access | None = None,
+    how: How | None = None,
+    extra: Mapping[str, Any] | None = None,
+    meter: progress.Meter = progress.silent,
+) -> Imported:
+    """Track a file or folder of another repository, at its present commit or that of ``revision``.
+
+    The objects come first, then the record, then the work tree. ``extra`` are more keys of the out.
+
+    Raises:
+        NotFound: no such repository, revision or path. Conflict: something is at the place and not ``force``.
+    """
+    how = how or How()
+    place = placing.destination(out, os.path.basename(os.path.normpath(path)))
+    placing.check_place(repository, place, force=how.force)
+    repo = repo_entry(url, revision, access or Access())
+    content: Content | None = None
+    if how.execute:
+        bringer = Bringer(repository.cache, repository.private_dir, open_remote, jobs=how.jobs, meter=meter)
+        with hold(repository, [place]), bringer.open(url, revision, access=access, committed=True) as source:
+            repo = {**repo, "rev_lock": source.commit}
+            if not how.download:
+                if source.node(path) is None:
+                    raise NotFound(f"{path!r} is not in {url}.", hint=f"madang list {url}")
+            else:
+                content = bringer.content(bringer.bring(source, path))
+    dep = {"path": path or ".", "repo": _ordered(repo)}
+    return _track(repository, place, dep, content, how, extra or {}, "import --force", meter)
+
+
+def repo_entry(url: str, revision: str | None, access: Access) -> dict[str, Any]:
+    """The ``repo`` of a dependency, in dvc's form."""
+    entry: dict[str, Any] = {"url": url, **({"rev": revision} if revision else {})}
+    if access.remote and access.options:
+        entry["config"] = {"core": {"remote": access.remote}, "remote": {access.remote: dict(access.options)}}
+    else:
+        if access.config:
+            entry["config"] = access.config
+        if access.remote or access.options:
+            entry["remote"] = access.remote or dict(access.options)
+    return entry
+
+
+def _ordered(repo: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: repo[key] for key in ("url", "rev", "rev_lock", "config", "remote") if repo.get(key)}
+
+
+def import_url(
+    repository: Repository,
+    url: str,
+    out: str | None,
+    open_remote: OpenRemote,
+    *,
+    how: How | None = None,
+    options: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    meter: progress.Meter = progress.silent,
+) -> Imported:
+    """Track a file or folder at an address: a path, http(s), s3, gs, azure, ssh, or ``remote://NAME/path``.
+
+    Raises:
+        NotFound: nothing is there. Conflict: something is at the place and not ``force``.
+    """
+    how = how or How()
+    given = dict(options or {})
+    place = placing.destination(out, addresses.name_of(url))
+    placing.check_place(repository, place, force=how.force)
+    written = written_address(repository, url, os.path.dirname(place))
+    address = open_address(url, open_remote, settings=repository.settings, options=given)
+    try:
+        if not how.execute:
+            return _track(
+                repository, place, dep_entry(written, address, None, None, given), None, how, extra or {},
+                "import-url --force", meter,
+            )  # fmt: skip
+        look = address.look()
+        content: Content | None = None
+        found: Content | None = None
+        if how.download or look.tag is None:
+            bringer = Bringer(repository.cache, repository.private_dir, open_remote, jobs=how.jobs, meter=meter)
+            with hold(repository, [place]):
+                taken = address.take(repository.cache, meter)
+                content = taken.content()
+                if taken.is_dir:
+                    bringer.store_listing(taken.files)
+            found, content = content, content if how.download else None
+        dep = dep_entry(written, address, look, found, given)
+    finally:
+        address.close()
+    return _track(repository, place, dep, content, how, extra or {}, "import-url --force", meter)
+
+
+def written_address(repository: Repository, url: str, folder: str) -> str:
+    """An address as a record in ``folder`` holds it: paths inside the repository, and relative ones, stay relative."""
+    if "://" in url:
+        return url
+    path = os.path.abspath(url)
+    if path.startswith(repository.root.rstrip(os.sep) + os.sep) or not os.path.isabs(url):
+        return os.path.relpath(path, folder).replace(os.sep, "/")
+    return url
+
+
+def _track(
+    repository: Repository,
+    place: str,
+    dep: Mapping[str, Any],
+    content: Content | None,
+    how: How,
+    extra: Mapping[str, Any],
+    command: str,
+    meter: progress.Meter,
+) -> Imported:
+    """Write the record of new imported data, and bring the work tree to it."""
+    done = Imported(place, place + dvcfile.SUFFIX, content)
+    name = os.path.basename(place)
+    with hold(repository, [place]):
+        if os.path.lexists(done.dvc_file) and not how.force:
+            raise Conflict(f"{done.dvc_file} was made meanwhile.", hint="Look at it, then choose another destination.")
+        kept = kept_keys(done.dvc_file)
+        text = imports.new(name, dep, content, {**kept, **extra}, known=how.execute)
+        write_file(done.dvc_file, text.encode())
+        done.git_files.append(done.dvc_file)
+        done.git_files += gitignores.protect(repository, place)
+    if content is not None:
+        report = checkout(
+            repository, [Target(out) for out in outs_of(done.dvc_file)], force=how.force, command=command, meter=meter
+        )
+        done.kept = report.kept
+    return done
+
+
+def kept_keys(dvc_file: str) -> dict[str, Any]:
+    """What people wrote about data whose record is replaced."""
+    try:
+        with open(dvc_file, encoding="utf-8") as file:
+            document = dvcfile.parse(file.read(), dvc_file).document
+    except FileNotFoundError:
+        return {}
+    return {key: document["outs"][0][key] for key in KEPT_KEYS if document["outs"][0].get(key)}
+
+
+def update(
+    repository: Repository,
+    stages: Sequence[Stage],
+    open_remote: OpenRemote,
+    *,
+    revision: str | None = None,
+    how: How | None = None,
+    meter: progress.Meter = progress.silent,
+) -> list[Imported]:
+    """Bring imports to the newest state of their sources (or to ``revision``), records and work tree.
+
+    Raises:
+        InvalidInput: a stage that is no import. Refused: changes in the work tree that are saved nowhere, and not
+        ``force``; that import stays as it was.
+    """
+    wrong = next((stage for stage in stages if stage.source is None), None)
+    if wrong is not None:
+        raise InvalidInput(f"{wrong.address} is no import.", hint="madang import, or import-url, makes one.")
+    with clones.once():
+        return [_update(repository, stage, open_remote, revision, how or How(), meter) for stage in stages]
+
+
+def _update(
+    repository: Repository, stage: Stage, open_remote: OpenRemote, revision: str | None, how: How, meter: progress.Meter
+) -> Imported:
+    source = stage.source
+    assert source is not None
+    if "repo" in source:
+        dep, content, is_changed = _newer_commit(repository, stage, source, open_remote, revision, how, meter)
+    elif revision:
+        raise InvalidInput(
+            f"{stage.address} has no revisions: it is imported from an address.", hint="Leave out --rev."
+        )
+    else:
+        dep, content, is_changed = _newer_bytes(repository, stage, source, open_remote, how, meter)
+    out = stage.outs[0]
+    done = Imported(out.path, stage.file, content, is_changed)
+    if not is_changed:
+        return done
+    with open(stage.file, encoding="utf-8") as file:
+        before = file.read()
+    with hold(repository, [out.path]):
+        after = imports.updated(before, stage.file, dep, content)
+        if after != before:
+            write_file(stage.file, after.encode())
+            done.git_files.append(stage.file)
+    if content is not None:
+        try:
+            targets = [Target(one) for one in outs_of(stage.file)]
+            report = checkout(repository, targets, force=how.force, command="update --force", meter=meter)
+        except Refused:
+            write_file(stage.file, before.encode())
+            raise
+        done.kept = report.kept
+    return done
+
+
+def _newer_commit(
+    repository: Repository,
+    stage: Stage,
+    source: Mapping[str, Any],
+    open_remote: OpenRemote,
+    revision: str | None,
+    how: How,
+    meter: progress.Meter,
+) -> tuple[dict[str, Any], Content | None, bool]:
+    repo = {**source["repo"], **({"rev": revision} if revision else {})}
+    url = opening.address_of(str(repo["url"]), repository.root, stage.file)
+    bringer = Bringer(repository.cache, repository.private_dir, open_remote, jobs=how.jobs, meter=meter)
+    with (
+        hold(repository, [stage.outs[0].path]),
+        bringer.open(url, repo.get("rev"), access=access_of(repo), committed=True) as opened,
+    ):
+        is_same = repo == source["repo"] and opened.commit == repo.get("rev_lock")
+        if is_same and (stage.outs[0].md5 is not None or not how.download):
+            return dict(source), None, False
+        content = bringer.content(bringer.bring(opened, str(source["path"]))) if how.download else None
+        repo["rev_lock"] = opened.commit
+    return {**source, "repo": _ordered(repo)}, content, True
+
+
+def _newer_bytes(
+    repository: Repository,
+    stage: Stage,
+    source: Mapping[str, Any],
+    open_remote: OpenRemote,
+    how: How,
+    meter: progress.Meter,
+) -> tuple[dict[str, Any], Content | None, bool]:
+    written = str(source["path"])
+    options = {str(key): str(value) for key, value in (source.get("fs_config") or {}).items()}
+    url = written if "://" in written else os.path.join(stage.wdir, written)
+    address = open_address(url, open_remote, settings=repository.settings, options=options)
+    try:
+        look = address.look()
+        recorded = stage.outs[0].md5
+        if look.tag is not None and look.tag == source.get(tag_key(address, look)) and (recorded or not how.download):
+            return dict(source), None, False
+        found: Content | None = None
+        if how.download or look.tag is None:
+            with hold(repository, [stage.outs[0].path]):
+                taken = address.take(repository.cache, meter)
+                found = taken.content()
+                if taken.is_dir:
+                    Bringer(repository.cache, repository.private_dir, open_remote).store_listing(taken.files)
+        dep = dep_entry(written, address, look, found, options)
+    finally:
+        address.close()
+    is_same = dep == dict(source) and (not how.download or (found is not None and found.md5 == recorded))
+    return dep, found if how.download else None, not is_same

@@ -1,0 +1,1 @@
+"""What is needed and by whom: garbage collection, checks, repairs, explanations."""

@@ -1,0 +1,206 @@
+"""Read a file once: its MD5, and meanwhile a copy of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from madang.durable import EarlyWriting, write_all
+from madang.errors import Conflict
+from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled
+from madang.workspace.data.objects.twins import Twin
+
+CHUNK = 1 << 20
+SMALL = 1 << 20  # files up to this size are read in one go
+READ_ONLY = 0o444
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_CLOEXEC
+_ALONE = 8  # chunks after which a second thread is worth its while
+_BUFFERS = 8
+
+Fill = Callable[[memoryview], int]
+"""Reads bytes into a buffer. Returns how many; 0 at the end."""
+
+Advance = Callable[[int], None]
+"""Called with the bytes read since the last call, perhaps from a thread of its own."""
+
+
+class Hashed(NamedTuple):
+    """A file that was read: its MD5, its state while it was read, and where its copy lies aside (or None)."""
+
+    md5: str
+    key: FileKey
+    aside: str | None
+    lasting: bool  # whether any later change would show in the key
+
+
+def hash_file(
+    path: str,
+    aside: str | None = None,
+    has: Callable[[str, int], bool] | None = None,
+    advance: Advance | None = None,
+) -> Hashed:
+    """MD5 of a file; with ``aside`` its bytes are copied there meanwhile, unless ``has(md5, size)`` says no need.
+
+    Raises:
+        Conflict: the file changed while it was read. FileNotFoundError: it is not there.
+    """
+    descriptor = os.open(path, _READ)
+    try:
+        before, lasting = _looked_at(descriptor)
+        if before.st_size <= SMALL:
+            md5, copied = _hash_small(descriptor, before.st_size, aside, has)
+            if advance is not None:
+                advance(before.st_size)
+        else:
+            md5 = _hash_large(descriptor, aside, advance or _nothing)
+            copied = aside is not None
+            if aside is not None and has is not None and has(md5, before.st_size):
+                os.unlink(aside)
+                copied = False
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    # ctime is not compared: it also moves when only the link count or the mode changes
+    if after.st_mtime_ns != before.st_mtime_ns or after.st_size != before.st_size:
+        raise Conflict(f"{path} changed while it was read.", hint="Repeat when nothing writes to it.")
+    return Hashed(md5, key_of(after), aside if copied else None, lasting)
+
+
+def _looked_at(descriptor: int) -> tuple[os.stat_result, bool]:
+    """A file's state before it is read, and whether any change from now on would show in it."""
+    now = time.time_ns()
+    found = os.fstat(descriptor)
+    lasting = settled(found.st_mtime_ns, found.st_ctime_ns, now)
+    if lasting or found.st_size <= SMALL:
+        return found, lasting
+    time.sleep(SETTLED_NS / 1e9)  # a large file is worth the wait: it will not have to be read again
+    now = time.time_ns()
+    found = os.fstat(descriptor)
+    return found, settled(found.st_mtime_ns, found.st_ctime_ns, now)
+
+
+def _hash_small(
+    descriptor: int, size: int, aside: str | None, has: Callable[[str, int], bool] | None
+) -> tuple[str, bool]:
+    """MD5 of a file that is read in one go, and whether it was copied."""
+    body = _read_all(descriptor, size)
+    md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    if aside is None or (has is not None and has(md5, len(body))):
+        return md5, False
+    target = create_object(aside)
+    try:
+        write_all(target, body)
+    finally:
+        os.close(target)
+    return md5, True
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    body = os.read(descriptor, size + 1)
+    if len(body) == size:
+        return body
+    parts = [body]
+    while part := os.read(descriptor, CHUNK):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _hash_large(descriptor: int, aside: str | None, advance: Advance) -> str:
+    def fill(buffer: memoryview) -> int:
+        return os.readv(descriptor, (buffer,))
+
+    if aside is None:
+        digest, buffer = hashlib.md5(usedforsecurity=False), memoryview(bytearray(CHUNK))
+        while count := fill(buffer):
+            digest.update(buffer[:count])
+            advance(count)
+        return digest.hexdigest()
+    target = create_object(aside)
+    try:
+        return write_and_hash(fill, target, advance)
+    finally:
+        os.close(target)
+
+
+def _nothing(done: int) -> None:
+    return
+
+
+def write_and_hash(fill: Fill, target: int, advance: Advance = _nothing, twin: Twin | None = None) -> str:
+    """Copy what ``fill`` reads to an open file, and to a twin. Returns its MD5.
+
+    After the first few chunks another thread reads and writes, and this one hashes: they take turns with a few buffers,
+    so that no memory is asked for in between. The disk starts to write before everything is there.
+
+    Raises:
+        OSError: the disk refused. Whatever ``fill`` raises.
+    """
+    digest = hashlib.md5(usedforsecurity=False)
+    buffer = memoryview(bytearray(CHUNK))
+    for _ in range(_ALONE):
+        count = fill(buffer)
+        if not count:
+            return digest.hexdigest()
+        write_all(target, buffer[:count])
+        if twin is not None:
+            twin.write(buffer[:count])
+        digest.update(buffer[:count])
+        advance(count)
+    copier = _Copier(fill, target, twin)
+    copier.start()
+    try:
+        while (part := copier.full.get()) is not None:
+            buffer, count = part
+            digest.update(buffer[:count])
+            copier.free.put(buffer)
+            advance(count)
+    finally:
+        copier.free.put(None)
+        copier.join()
+    if copier.failure is not None:
+        raise copier.failure
+    return digest.hexdigest()
+
+
+class _Copier(threading.Thread):
+    """Reads into free buffers and writes them to the target; each is to be hashed while it is written."""
+
+    def __init__(self, fill: Fill, target: int, twin: Twin | None) -> None:
+        super().__init__(name="copy", daemon=True)
+        self.failure: BaseException | None = None
+        self.full: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
+        self.free: SimpleQueue[memoryview | None] = SimpleQueue()
+        for _ in range(_BUFFERS):
+            self.free.put(memoryview(bytearray(CHUNK)))
+        self._fill, self._target, self._twin = fill, target, twin
+
+    def run(self) -> None:
+        early = EarlyWriting(self._target)
+        try:
+            while (buffer := self.free.get()) is not None:
+                count = self._fill(buffer)
+                if not count:
+                    break
+                self.full.put((buffer, count))
+                write_all(self._target, buffer[:count])  # a buffer that is free again is only filled by this thread
+                early.wrote(count)
+                if self._twin is not None:
+                    self._twin.write(buffer[:count])
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that hashes
+            self.failure = error
+        finally:
+            self.full.put(None)
+
+
+def create_object(path: str) -> int:
+    """Open a new file for writing that has the mode of an object, also when the umask takes some of it."""
+    descriptor = os.open(path, _CREATE, READ_ONLY)
+    if os.fstat(descriptor).st_mode & 0o777 != READ_ONLY:  # dvc trusts exactly this mode
+        os.fchmod(descriptor, READ_ONLY)
+    return descriptor

@@ -1,0 +1,1 @@
+"""Objects elsewhere: pushed, fetched, compared."""

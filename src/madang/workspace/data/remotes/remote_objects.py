@@ -1,0 +1,243 @@
+"""The objects of one cache in a remote: which are there, how they are sent and brought."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import md5 as new_md5
+from io import BufferedIOBase, RawIOBase
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from madang.durable import Staging, write_all
+from madang.errors import NotFound, Refused
+from madang.formats.dvc import listing
+from madang.formats.dvc.places import place_of
+from madang.ports.objects import UNKNOWN, ManyAtOnce, Objects
+from madang.workspace.data import progress
+from madang.workspace.data.files.legacy import LegacyCache, name_of_file
+from madang.workspace.data.objects.cache import Cache
+from madang.workspace.data.objects.parallel import each
+from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash
+from madang.workspace.data.objects.state import FileKey
+
+_FEW = 256  # up to so many objects are asked for one by one, more by listing
+_PACK = 8 << 20  # bytes of small objects that are asked for together
+_PACK_OBJECTS = 2000
+_FLUSH = 4_000  # objects that wait aside
+
+
+@dataclass(slots=True)
+class Brought:
+    """What became of the objects that were asked for."""
+
+    got: list[str] = field(default_factory=list)
+    size: int = 0  # bytes of them
+    missing: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)  # their bytes were not what their name says
+
+
+class _Arrived(NamedTuple):
+    """An object that was asked for."""
+
+    name: str
+    aside: str | None  # where its bytes lie; None: they were wrong, or there was nothing
+    size: int | None  # bytes; None: there was nothing
+
+
+class RemoteObjects:
+    """A store as the other side of a cache; objects lie there by the keys that they have below the cache's folder."""
+
+    def __init__(self, store: Objects, cache: Cache, jobs: int) -> None:
+        self.store = store
+        self.cache = cache
+        self.jobs = jobs
+        self._cut = len(cache.folder) + 1
+
+    def key(self, name: str) -> str:
+        """Where an object lies in the remote."""
+        return self.cache.path(name)[self._cut :]
+
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        """Size of each of the objects that the remote has; `UNKNOWN` where it does not tell."""
+        wanted = sorted(set(names))
+        if isinstance(self.store, ManyAtOnce):
+            by_key = {self.key(name): name for name in wanted}
+            return {by_key[key]: size for key, size in self.store.sizes(list(by_key)).items()}
+        if len(wanted) <= _FEW or not self._listing_pays(len(wanted)):
+            stats = each(lambda name: self.store.stat(self.key(name)), wanted, threads=self.jobs, chunk=1)
+            return {name: stat.size for name, stat in zip(wanted, stats, strict=True) if stat is not None}
+        asked = set(wanted)
+        folders = sorted({os.path.dirname(self.key(name)) for name in wanted})
+
+        def listed(folder: str) -> list[tuple[str, int]]:
+            places = ((place_of(stat.key), stat.size) for stat in self.store.list(folder))
+            return [(place.name, size) for place, size in places if place is not None and place.name in asked]
+
+        return {name: size for part in each(listed, folders, threads=self.jobs, chunk=1) for name, size in part}
+
+    def _listing_pays(self, count: int) -> bool:
+        """Listing costs one request a thousand objects, asking one each: estimate from one of the 256 parts."""
+        try:
+            part = sum(1 for _ in self.store.list(os.path.dirname(self.key("0" * 32))))
+        except Refused:  # a store that does not list
+            return False
+        return 256 * part / 1000 < count
+
+    def send(self, names: Sequence[str], keys: Mapping[str, FileKey], advance: progress.Advance) -> None:
+        """Send objects of the cache; they are in the remote, whole, when this returns."""
+        with self.store.batch() as batch:
+
+            def send(name: str) -> int:
+                batch.put(self.key(name), Path(self.cache.path(name)))
+                return keys[name].size
+
+            for size in each(send, names, threads=self.jobs, chunk=_chunk(len(names), self.jobs)):
+                advance(size)
+
+    def bring(self, sizes: Mapping[str, int], advance: progress.Advance) -> Brought:
+        """Bring objects into the cache, each verified; ``sizes`` are what the remote says of them."""
+        brought = Brought()
+        portions = self._portions(sizes)
+        chunk = _chunk(len(portions), self.jobs)
+        with self.cache.staging() as staging:
+
+            def receive(names: list[str]) -> list[_Arrived]:
+                return self._receive(names, sizes, staging, advance)
+
+            try:
+                for found in each(receive, portions, threads=self.jobs, chunk=chunk):
+                    for one in found:
+                        self._keep(one, staging, brought)
+                    if staging.waiting >= _FLUSH:
+                        staging.flush()
+            finally:
+                staging.flush()  # when the remote goes away half-way, what has come is kept
+        self.cache.remember(brought.got)
+        return brought
+
+    def _keep(self, arrived: _Arrived, staging: Staging, brought: Brought) -> None:
+        if arrived.aside is None:
+            (brought.missing if arrived.size is None else brought.damaged).append(arrived.name)
+            return
+        staging.add(arrived.aside, self.cache.path(arrived.name))
+        brought.got.append(arrived.name)
+        brought.size += arrived.size or 0
+
+    def _portions(self, sizes: Mapping[str, int]) -> list[list[str]]:
+        """Names that are asked for together."""
+        if not isinstance(self.store, ManyAtOnce):
+            return [[name] for name in sorted(sizes)]
+        portions: list[list[str]] = []
+        pack: list[str] = []
+        room = _PACK
+        for name in sorted(sizes):
+            if not 0 <= sizes[name] <= self.store.small:
+                portions.append([name])
+                continue
+            if pack and (sizes[name] > room or len(pack) >= _PACK_OBJECTS):
+                portions.append(pack)
+                pack, room = [], _PACK
+            pack.append(name)
+            room -= sizes[name]
+        return [*portions, pack] if pack else portions
+
+    def _receive(
+        self, names: list[str], sizes: Mapping[str, int], staging: Staging, advance: progress.Advance
+    ) -> list[_Arrived]:
+        if len(names) == 1 or not isinstance(self.store, ManyAtOnce):
+            return [self._download(name, sizes[name], staging, advance) for name in names]
+        by_key = {self.key(name): name for name in names}
+        found = {
+            by_key[key]: self._take(by_key[key], body, staging) for key, body in self.store.read_many(list(by_key))
+        }
+        advance(sum(max(0, sizes[name]) for name in names))
+        return [found.get(name, _Arrived(name, None, None)) for name in names]
+
+    def _take(self, name: str, body: bytes, staging: Staging) -> _Arrived:
+        """Bytes that came as a whole."""
+        aside = staging.new_path()
+        descriptor = create_object(aside)
+        try:
+            write_all(descriptor, body)
+        finally:
+            os.close(descriptor)
+        return self._judged(name, aside, new_md5(body, usedforsecurity=False).hexdigest(), len(body))
+
+    def _download(self, name: str, size: int, staging: Staging, advance: progress.Advance) -> _Arrived:
+        """One object, by a stream; a small one in one go."""
+        try:
+            with self.store.open(self.key(name)) as source:
+                begin = source.read(size + 1) if 0 <= size < SMALL else b""
+                if len(begin) != size:
+                    return self._stream(name, _bounded(source, size, begin), staging, advance)
+                advance(size)
+                return self._take(name, begin, staging)
+        except NotFound:
+            return _Arrived(name, None, None)
+
+    def _stream(self, name: str, fill: Fill, staging: Staging, advance: progress.Advance) -> _Arrived:
+        aside = staging.new_path()
+        descriptor = create_object(aside)
+        twin, arrived = self.cache.twins.begin(name), None
+        try:
+            md5 = write_and_hash(fill, descriptor, advance, twin)
+            arrived = self._judged(name, aside, md5, os.fstat(descriptor).st_size)
+        except NotFound:
+            os.unlink(aside)
+            raise
+        finally:
+            os.close(descriptor)
+            if twin is not None:
+                twin.end(is_good=arrived is not None and arrived.aside is not None)
+        return arrived
+
+    def _judged(self, name: str, aside: str, md5: str, count: int) -> _Arrived:
+        fits = md5 == name[:32]
+        if not fits and isinstance(self.cache, LegacyCache):
+            fits = name_of_file(aside) == name
+        if not fits:
+            os.unlink(aside)
+        return _Arrived(name, aside if fits else None, count)
+
+    def listing(self, name: str) -> dict[str, str]:
+        """A folder's listing as the remote has it; empty when it has none, or other bytes.
+
+        Raises:
+            CorruptData: its bytes are those of the name, and no listing.
+        """
+        try:
+            body = self.store.read(self.key(name))
+        except NotFound:
+            return {}
+        return listing.decode(body, name) if listing.name_of_bytes(body) == name else {}
+
+
+def _bounded(source: BinaryIO, size: int, begin: bytes) -> Fill:
+    """Reads a download, of which the beginning was read; one that goes on behind its announced end is cut: its bytes
+    are wrong in any case.
+    """
+    left = size if size != UNKNOWN else 1 << 62
+
+    def fill(buffer: memoryview) -> int:
+        nonlocal left, begin
+        if left < 0:
+            return 0
+        if begin:
+            count = len(begin)
+            buffer[:count], begin = begin, b""
+        elif isinstance(source, BufferedIOBase | RawIOBase):
+            count = source.readinto(buffer) or 0
+        else:
+            body = source.read(len(buffer))
+            count = len(body)
+            buffer[:count] = body
+        left -= count
+        return count
+
+    return fill
+
+
+def _chunk(count: int, jobs: int) -> int:
+    return max(1, min(64, count // (4 * jobs)))

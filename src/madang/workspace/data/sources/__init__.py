@@ -1,0 +1,1 @@
+"""Other people's repositories and addresses, as something to read from."""

@@ -1,0 +1,323 @@
+"""Data at an address that is no repository: a path of this machine, a web address, an object store."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import unquote
+
+from madang.errors import InvalidInput, NotFound, Refused
+from madang.formats.dvc import dvcfile, listing
+from madang.formats.dvc.dvcfile import Content
+from madang.formats.dvc.ignore import Ignore
+from madang.ports.objects import Objects, Tagged
+from madang.workspace.data import progress
+from madang.workspace.data.objects.cache import Cache
+from madang.workspace.data.objects.parallel import each
+from madang.workspace.data.objects.reading import CHUNK, Hashed, create_object, write_and_hash
+from madang.workspace.data.repo.scan import scan_tree
+from madang.workspace.data.repo.settings import RemoteConfig, Settings
+
+OpenRemote = Callable[[RemoteConfig], Objects]
+
+_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What stands at an address, without its bytes."""
+
+    is_dir: bool
+    files: Mapping[str, int]  # path below it ("" for a file itself) → bytes
+    tag: str | None = None  # what its server changes when the bytes change; of a folder all its tags, as dvc sums them
+    is_exec: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(self.files.values())
+
+
+@dataclass(slots=True)
+class Taken:
+    """Files whose bytes are in a cache now."""
+
+    is_dir: bool
+    files: dict[str, str] = field(default_factory=dict)  # path below it ("" for a file) → MD5
+    size: int = 0
+
+    def content(self) -> Content:
+        """What a record says of them. The listing of a folder is not stored by this."""
+        if not self.is_dir:
+            return Content(self.files[""], self.size)
+        name = listing.name_of_bytes(listing.encode(self.files))
+        return Content(name, self.size, len(self.files))
+
+
+class Address(Protocol):
+    """Data somewhere."""
+
+    kind: str  # the key of its tag in a record: "md5", "etag" or "checksum"
+
+    def look(self) -> Look:
+        """What stands there. Raises `NotFound`."""
+        ...
+
+    def take(self, cache: Cache, meter: progress.Meter) -> Taken:
+        """Bring its bytes into a cache. Raises `NotFound`, `Conflict`."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is open."""
+        ...
+
+
+def name_of(url: str) -> str:
+    """The name that data at an address has by itself."""
+    plain = url.partition("?")[0] if "://" in url else url
+    name = os.path.basename(os.path.normpath(plain))
+    return unquote(name) if url.startswith(("http://", "https://")) else name
+
+
+def open_address(
+    url: str,
+    open_remote: OpenRemote,
+    *,
+    settings: Settings | None = None,
+    options: Mapping[str, str] | None = None,
+    to_track: bool = True,
+) -> Address:
+    """The data at a URL or path; ``remote://NAME/path`` lies in a configured remote.
+
+    ``to_track`` leaves out, or refuses, what tracked data may not hold: repositories, ``.dvcignore``.
+
+    Raises:
+        ConfigError: no such remote, or a kind of address that is not spoken. InvalidInput: an address of nothing.
+    """
+    given = dict(options or {})
+    if url.startswith("remote://"):
+        name, _, rest = url.removeprefix("remote://").partition("/")
+        if settings is None:
+            raise InvalidInput(f"{url}: there are no remotes outside a repository.", hint="Name the whole address.")
+        remote = settings.remote(name)
+        if "://" not in remote.url:
+            return LocalAddress(os.path.join(remote.url, rest), to_track=to_track)
+        url, given = f"{remote.url.rstrip('/')}/{rest}", {**remote.options, **given}
+    if url.startswith("file://"):
+        url = url.removeprefix("file://")
+    if "://" not in url:
+        return LocalAddress(os.path.abspath(url), to_track=to_track)
+    return StoreAddress(url, given, open_remote)
+
+
+class LocalAddress:
+    """A file or folder of this machine."""
+
+    kind = "md5"
+
+    def __init__(self, path: str, *, to_track: bool = True) -> None:
+        self.path = path
+        self._to_track = to_track
+
+    def look(self) -> Look:
+        """See `Address.look`."""
+        found = self._stat()
+        if stat.S_ISDIR(found.st_mode) and not self._to_track:
+            return Look(True, dict(_everything(self.path)))
+        if stat.S_ISDIR(found.st_mode):
+            tree = scan_tree(self.path, self.path, Ignore())
+            return Look(True, {name: tree.key(index).size for index, name in enumerate(tree.paths)})
+        return Look(False, {"": found.st_size}, is_exec=bool(found.st_mode & 0o111))
+
+    def take(self, cache: Cache, meter: progress.Meter) -> Taken:
+        """See `Address.take`."""
+        look = self.look()
+        taken = Taken(look.is_dir)
+        names = list(look.files)
+        paths = [os.path.join(self.path, name) if look.is_dir else self.path for name in names]
+
+        def note(position: int, hashed: Hashed) -> None:
+            taken.files[names[position]] = hashed.md5
+            taken.size += hashed.key.size
+
+        with cache.staging() as staging, meter(look.size, "B", f"reading {name_of(self.path)}") as advance:
+            cache.store(staging, paths, advance, note)
+        return taken
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _stat(self) -> os.stat_result:
+        try:
+            return os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound(f"There is nothing at {self.path}.", hint="Check the path.") from None
+
+
+def _everything(top: str) -> Iterator[tuple[str, int]]:
+    """All files below a folder; links to folders are not followed, links to nothing left out."""
+    for folder, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(folder, name)
+            try:
+                found = os.stat(path)
+            except OSError:
+                continue
+            if stat.S_ISREG(found.st_mode):
+                yield os.path.relpath(path, top).replace(os.sep, "/"), found.st_size
+
+
+class StoreAddress:
+    """An object, or the objects below a prefix, of a store."""
+
+    def __init__(self, url: str, options: Mapping[str, str], open_remote: OpenRemote) -> None:
+        """Raises `InvalidInput` for an address without a path on a web server."""
+        scheme, _, rest = url.partition("://")
+        host, _, path = rest.partition("/")
+        self.kind = "checksum" if scheme in ("http", "https") else "etag"
+        self._is_web = scheme in ("http", "https")
+        path = path.rstrip("/")
+        above, _, self._key = path.rpartition("/")
+        if self._is_web:
+            if "?" in path:
+                raise InvalidInput(f"{url} has a query.", hint="Fetch it with another program, then madang add it.")
+            if not self._key:
+                raise InvalidInput(f"{url} does not name a file.", hint="Write http://HOST/FOLDER/FILE.")
+            self._key = unquote(self._key)
+        self._url = url
+        self._store = open_remote(RemoteConfig("given", f"{scheme}://{host}/{above}".rstrip("/"), dict(options)))
+
+    def look(self) -> Look:
+        """See `Address.look`."""
+        found = self._store.stat(self._key) if self._key else None
+        if found is not None:
+            tag = self._store.tag(self._key) if isinstance(self._store, Tagged) else None
+            return Look(False, {"": max(0, found.size)}, tag)
+        files = dict(self._listed())
+        if not files:
+            raise NotFound(f"There is nothing at {self._url}.", hint="Check the address.")
+        return Look(True, files, self._folder_tag(files))
+
+    def _folder_tag(self, files: Mapping[str, int]) -> str | None:
+        """The name of the listing that holds tags in place of MD5s; None when a file has none."""
+        if not isinstance(self._store, Tagged):
+            return None
+        try:
+            found = self._store.tags(self._key)
+        except Refused:
+            return None
+        cut = len(self._key) + 1 if self._key else 0
+        tags = {key[cut:]: tag for key, tag in found.items()}
+        if not files.keys() <= tags.keys():
+            return None
+        entries = [{"etag": tags[name], "relpath": name} for name in sorted(files)]
+        return listing.name_of_bytes(json.dumps(entries).encode())
+
+    def _listed(self) -> Iterator[tuple[str, int]]:
+        cut = len(self._key) + 1 if self._key else 0
+        try:
+            for one in self._store.list(self._key):
+                if not one.key.endswith("/"):
+                    yield one.key[cut:], one.size
+        except Refused:
+            return  # a store that does not list
+
+    def take(self, cache: Cache, meter: progress.Meter) -> Taken:
+        """See `Address.take`."""
+        look = self.look()
+        taken = Taken(look.is_dir)
+        if look.is_dir:
+            listing.decode(
+                listing.encode(dict.fromkeys(look.files, "0" * 32)), f"of {self._url}"
+            )  # names are a stranger's
+        names = list(look.files)
+        with cache.staging() as staging, meter(look.size, "B", f"fetching {self._url}") as advance:
+
+            def receive(name: str) -> tuple[str, str, int]:
+                aside = staging.new_path()
+                descriptor = create_object(aside)
+                try:
+                    key = f"{self._key}/{name}" if name and self._key else name or self._key
+                    with self._store.open(key) as source:
+                        md5 = write_and_hash(_filling(source), descriptor, advance)
+                    return aside, md5, os.fstat(descriptor).st_size
+                finally:
+                    os.close(descriptor)
+
+            for name, (aside, md5, size) in zip(names, each(receive, names, threads=_THREADS, chunk=1), strict=True):
+                staging.add(aside, cache.path(md5))
+                taken.files[name] = md5
+                taken.size += size
+        cache.remember(set(taken.files.values()))
+        return taken
+
+    def close(self) -> None:
+        """See `Address.close`."""
+        self._store.close()
+
+
+def _filling(source: BinaryIO) -> Callable[[memoryview], int]:
+    def fill(buffer: memoryview) -> int:
+        body = source.read(min(len(buffer), CHUNK))
+        buffer[: len(body)] = body
+        return len(body)
+
+    return fill
+
+
+def dep_entry(
+    written: str, address: Address, look: Look | None, content: Content | None, options: Mapping[str, str]
+) -> dict[str, Any]:
+    """The entry of ``deps`` for data at an address, in dvc's order of keys.
+
+    Without ``look`` nothing is said of its state. ``content`` is what was found there when it was read.
+    """
+    entry: dict[str, Any] = {}
+    if look is not None and look.tag is not None:
+        entry = {tag_key(address, look): look.tag, "size": look.size}
+        if look.is_dir:
+            entry["nfiles"] = len(look.files)
+    elif look is not None and content is not None:
+        entry = {key: value for key, value in dvcfile.written(content).items() if key != "hash"}
+        if look.is_exec:
+            entry["isexec"] = True
+    entry["hash"] = "md5"
+    entry["path"] = written
+    if options:
+        entry["fs_config"] = dict(options)
+    return entry
+
+
+def tag_key(address: Address, look: Look) -> str:
+    """Under which key a record holds the tag of what stands at an address."""
+    return "md5" if look.is_dir else address.kind
+
+
+def listed(
+    url: str, open_remote: OpenRemote, *, settings: Settings | None, options: Mapping[str, str], depth: int | None = 1
+) -> Sequence[tuple[str, bool, int | None]]:
+    """(path, is folder, bytes) of what stands at an address, by name: of a folder what it holds, of a file itself.
+
+    ``depth`` is how many folders down is looked; what lies deeper shows as its folder; None: all files.
+
+    Raises:
+        NotFound: nothing is there.
+    """
+    address = open_address(url, open_remote, settings=settings, options=options, to_track=False)
+    try:
+        look = address.look()
+    finally:
+        address.close()
+    if not look.is_dir:
+        return [(name_of(url), False, look.size)]
+    found: dict[str, tuple[bool, int | None]] = {}
+    for name, size in look.files.items():
+        parts = name.split("/")
+        is_deeper = depth is not None and len(parts) > depth
+        shown = "/".join(parts[:depth]) if is_deeper else name
+        found[shown] = (is_deeper, None if is_deeper else size)
+    return [(name, is_dir, size) for name, (is_dir, size) in sorted(found.items())]
