@@ -7,9 +7,10 @@ not change (descriptions, labels, metadata, remotes).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import value
 from madang.errors import Incompatible, InvalidInput
 from madang.formats.dvc import listing, yamltext
 from madang.formats.dvc.layout import check_name
@@ -55,7 +56,7 @@ _OUT_KEYS = {
 _CONTENT_KEYS = ("md5", "size", "nfiles", "isexec", "hash")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Content:
     """What a tracked path holds: the part of an entry that changes when the data does."""
 
@@ -70,7 +71,7 @@ class Content:
         return self.md5.endswith(".dir")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OutEntry:
     """One tracked path of a ``.dvc`` file."""
 
@@ -93,7 +94,7 @@ class OutEntry:
         return bool(self.files)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DvcFile:
     """A parsed ``.dvc`` file."""
 
@@ -200,8 +201,7 @@ def updated(text: str, where: str, contents: Mapping[str, Content], notes: Mappi
                 entry.pop(key, None)
             elif entry.get(key) != values[key] or key not in entry:
                 entry[key] = values[key]
-        for key, value in (notes or {}).items():
-            entry[key] = value
+        entry.update(notes or {})
     if left:
         raise InvalidInput(f"{where} does not track {next(iter(left))!r}.")
     return yamltext.dump(document)

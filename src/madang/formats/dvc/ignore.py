@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from madang.domain.values import value
 from madang.errors import InvalidInput
 
 FILE_NAME = ".dvcignore"
@@ -21,7 +21,7 @@ NEW_FILE = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Rules:
     """Neighbouring rules of one kind that are tried in one go."""
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
+from madang.domain.values import value
 from madang.errors import InvalidInput
 from madang.formats.dvc.ignore import placed
 
@@ -17,7 +17,7 @@ DEFAULTS = (".hg/", ".git/", ".git", ".dvc/")
 """What is ignored everywhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rule:
     """One line of one file."""
 

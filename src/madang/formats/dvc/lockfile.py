@@ -6,9 +6,10 @@ Source of the format: docs/formats/dvc.md. An update keeps comments and the orde
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import value
 from madang.errors import InvalidInput
 from madang.formats.dvc import listing, plainyaml, schema, yamltext
 from madang.formats.dvc.dvcfile import Content
@@ -20,7 +21,7 @@ FILE_NAME = "dvc.lock"
 SCHEMA = "2.0"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recorded:
     """A dependency or output as it was after the run."""
 
@@ -34,7 +35,7 @@ class Recorded:
     files: tuple[CloudFile, ...] = ()  # in a version-aware remote, named one by one
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LockEntry:
     """One stage."""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import itertools
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
+from madang.domain.values import value
 from madang.errors import InvalidInput, NotFound
 from madang.formats.dvc import parameters, schema, templating, yamltext
 from madang.formats.dvc.templating import Context, Read, Style
@@ -21,7 +22,7 @@ FILE_NAME = "dvc.yaml"
 JOIN = "@"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PipelineOut:
     """An output of a stage, as written."""
 
@@ -38,7 +39,7 @@ class PipelineOut:
     plot: Mapping[str, Any] = field(default_factory=dict)  # template, x, y, labels, title
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StageEntry:
     """A stage with everything resolved."""
 

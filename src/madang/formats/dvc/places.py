@@ -10,9 +10,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from madang.domain.values import value
 from madang.errors import CorruptData, InvalidInput
 from madang.formats.dvc import yamltext
 from madang.formats.dvc.dos2unix import Dos2UnixMD5
@@ -26,7 +26,7 @@ _KEY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Place:
     """What a key stands for: an object's name, or the two digests of a run cache's entry joined by ``/``."""
 

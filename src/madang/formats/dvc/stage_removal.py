@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from madang.domain.values import value
 from madang.errors import InvalidInput
 from madang.formats.dvc import yamltext
 
 _OUT_KINDS = ("outs", "metrics", "plots")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WrittenOut:
     """One output as it stands in a stage, before any template is resolved."""
 
@@ -20,7 +20,7 @@ class WrittenOut:
     cache: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WrittenStage:
     """One stage as it stands in the file."""
 

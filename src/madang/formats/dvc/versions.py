@@ -14,15 +14,16 @@ An entry of a single file has ``cloud``; that of a folder has ``files`` in place
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import value
 from madang.errors import CorruptData, InvalidInput
 from madang.formats.dvc import listing
 from madang.formats.dvc.layout import check_name
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CloudFile:
     """One file of an entry."""
 

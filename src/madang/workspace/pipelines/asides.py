@@ -12,9 +12,9 @@ import fcntl
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from madang.domain.values import value
 from madang.durable import abandoned, remove_tree, unlink
 from madang.errors import Refused
 from madang.workspace.data.files import undoing
@@ -23,7 +23,7 @@ from madang.workspace.data.repo.repository import Repository
 _FOLDER, _RECORD = "stages", "record.json"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Brought:
     """What became of an execution that did not succeed."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable
 from madang.workspace.pipelines.dag import Drawing
 
 Width = Callable[[str], int]
@@ -14,7 +15,7 @@ _HIGH = 3  # lines of a box, and between layers
 _SWEEPS = 4
 
 
-@dataclass(slots=True)
+@mutable
 class _Layers:
     """Nodes in layers. A line that passes a layer has a node without a name there."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable
 from madang.workspace.data.files.comparing import shown
 from madang.workspace.data.records.outs import Chosen
 from madang.workspace.data.records.stages import Stage, is_local
@@ -12,7 +13,7 @@ from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.graph import Graph
 
 
-@dataclass(slots=True)
+@mutable
 class Drawing:
     """Names, and which one comes before which."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable, value
 from madang.durable import write_file
 from madang.errors import InvalidInput, Refused
 from madang.formats.dvc import stage_editing, yamltext
@@ -23,7 +24,7 @@ from madang.workspace.pipelines.graph import Graph
 _FORBIDDEN = frozenset(string.punctuation) - set("-_")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NewOut:
     """An output of a new stage."""
 
@@ -33,7 +34,7 @@ class NewOut:
     persist: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NewStage:
     """A stage to be written."""
 
@@ -47,7 +48,7 @@ class NewStage:
     desc: str = ""
 
 
-@dataclass(slots=True)
+@mutable
 class Edited:
     """What changed."""
 

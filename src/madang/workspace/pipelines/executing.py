@@ -9,8 +9,9 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 
+from madang.domain.values import mutable
 from madang.errors import MadangError
 from madang.ports.executor import Made, Result, Task
 
@@ -43,7 +44,7 @@ class InPlace:
         """See `Executor.close`."""
 
 
-@dataclass(slots=True)
+@mutable
 class _Child:
     name: str
     pid: int

@@ -7,9 +7,10 @@ import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable, value
 from madang.errors import InvalidInput, MadangError, NotFound
 from madang.formats import plots, plots_templates
 from madang.formats.plots import Properties, Row
@@ -21,7 +22,7 @@ Definitions = dict[str, dict[str, dict[str, Any]]]
 """dvc.yaml (empty for plots of stages, and for files that the user named) → name of the plot → its properties."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Picture:
     """An image at a revision."""
 
@@ -30,7 +31,7 @@ class Picture:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Failure:
     """What could not be read: of a plot at a revision, perhaps one of its files; or (no plot) a whole revision."""
 
@@ -40,7 +41,7 @@ class Failure:
     file: str = ""
 
 
-@dataclass(slots=True)
+@mutable
 class Plot:
     """What is drawn together: the rows of all revisions, or their pictures."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable
 from madang.durable import write_file
 from madang.errors import Incompatible, InvalidInput, NotFound, Refused
 from madang.formats.dvc import gitignore, lock_splicing, lockfile, parameters
@@ -22,7 +23,7 @@ from madang.workspace.data.repo import git, gitignores
 from madang.workspace.data.repo.repository import Repository
 
 
-@dataclass(slots=True)
+@mutable
 class Inputs:
     """What a stage reads, as it is just now."""
 

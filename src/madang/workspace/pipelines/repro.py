@@ -6,8 +6,9 @@ import fnmatch
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from madang.domain.values import mutable, value
 from madang.errors import MadangError, NotFound, Refused, StorageError
 from madang.ports.executor import Executor, Result
 from madang.workspace.data import progress
@@ -32,7 +33,7 @@ _LOCK_WAIT = 60.0  # seconds: a stage that has run is not given up because anoth
 _INTERRUPTED = (130, 143)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Options:
     """What is to be done with which stages; the names are those of the command's options."""
 
@@ -53,7 +54,7 @@ class Options:
     group: str = ""  # of the runs that come of it
 
 
-@dataclass(slots=True)
+@mutable
 class StageResult:
     """What became of one stage."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable
 from madang.errors import MadangError, NotFound, Refused
 from madang.formats.dvc.parameters import DEFAULT_FILE
 from madang.ports.executor import Made, Read, Result, Task, Write
@@ -22,7 +23,7 @@ from madang.workspace.pipelines.recording import Inputs, LockWriter
 _FLAGS = {"bash": ("--noprofile", "--norc"), "zsh": ("--no-rcs",)}  # as dvc: no start-up file changes the command
 
 
-@dataclass(slots=True)
+@mutable
 class Execution:
     """A stage that is under way."""
 
@@ -33,7 +34,7 @@ class Execution:
     unsaved: Sequence[str]  # outputs whose bytes are in no object
 
 
-@dataclass(slots=True)
+@mutable
 class Finished:
     """What came of it."""
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable
 from madang.errors import MadangError
 from madang.workspace.pipelines.states import State
 
 
-@dataclass(slots=True)
+@mutable
 class Values:
     """What one revision says: values by file (relative to the repository's root), and what could not be read."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 
+from madang.domain.values import mutable
 from madang.errors import InvalidInput, NotFound
 from madang.workspace.data import progress
 from madang.workspace.data.changes.differing import Differences, Elsewhere, Entry, Present, Snapshot, compare, lacking
@@ -17,7 +18,7 @@ from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
 
 
-@dataclass(slots=True)
+@mutable
 class DataStatus:
     """Paths are relative to the repository's root, but for ``untracked``, which are as seen from the present folder."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 
+from madang.domain.values import mutable, value
 from madang.errors import CorruptData, NotFound
 from madang.workspace.data import progress
 from madang.workspace.data.files.hashing import complete_hashes, current_content, file_md5, known_hashes
@@ -18,7 +19,7 @@ from madang.workspace.data.repo.scan import rules_above, scan_tree
 from madang.workspace.data.repo.visible import Visibility
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """A tracked path, or a file in a tracked folder, in one state."""
 
@@ -37,7 +38,7 @@ Elsewhere = Callable[[TrackedOut], dict[str, str] | None]
 """Gives the files of a tracked folder whose listing the cache lacks; None when it does not know them either."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rename:
     """The same content under another path."""
 
@@ -45,7 +46,7 @@ class Rename:
     new: Entry
 
 
-@dataclass(slots=True)
+@mutable
 class Differences:
     """Sorted by path."""
 

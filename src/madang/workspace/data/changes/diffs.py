@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable
 from madang.errors import ConfigError, InvalidInput, NotFound
 from madang.workspace.data import progress
 from madang.workspace.data.changes import tables
@@ -19,7 +20,7 @@ from madang.workspace.data.repo.repository import Repository
 WORKSPACE = "workspace"
 
 
-@dataclass(slots=True)
+@mutable
 class Diff:
     """What differs, and what the older state records and the cache lacks."""
 

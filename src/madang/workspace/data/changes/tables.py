@@ -14,11 +14,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from blake3 import blake3
 
+from madang.domain.values import mutable
 from madang.errors import ConfigError, InvalidInput
 
 Row: TypeAlias = Sequence[str]
@@ -31,7 +32,7 @@ _EXAMPLES = 5
 _MOST_CHANGED = 100_000  # rows whose cells are compared
 
 
-@dataclass(slots=True)
+@mutable
 class Cell:
     """A changed value: in the row with this key, in this column."""
 
@@ -41,7 +42,7 @@ class Cell:
     new: str
 
 
-@dataclass(slots=True)
+@mutable
 class TableDiff:
     """What differs between two versions of a table."""
 
@@ -56,7 +57,7 @@ class TableDiff:
     examples: list[Cell] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@mutable
 class _Scan:
     """One version, read once: the rows as hashes over the common columns, by key and without one."""
 

@@ -6,9 +6,10 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable, value
 from madang.durable import Staging, write_file
 from madang.errors import Conflict, CorruptData, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, listing
@@ -29,7 +30,7 @@ _OF_GIT = frozenset(("dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore"))  # tra
 _LONGEST = 255  # bytes of a name on the file systems that are in use
 
 
-@dataclass(slots=True)
+@mutable
 class Added:
     """What an add did."""
 
@@ -38,7 +39,7 @@ class Added:
     contents: dict[str, Content] = field(default_factory=dict)  # by absolute path
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Manner:
     """How data is added."""
 

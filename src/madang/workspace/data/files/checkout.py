@@ -11,8 +11,9 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable
 from madang.durable import Staging, unlink
 from madang.errors import CorruptData, NotFound, Refused
 from madang.formats.dvc.dvcfile import Content
@@ -31,7 +32,7 @@ from madang.workspace.data.repo.scan import rules_above, scan_tree
 from madang.workspace.data.repo.visible import Visibility
 
 
-@dataclass(slots=True)
+@mutable
 class Plan:
     """What has to happen to one tracked path."""
 
@@ -47,7 +48,7 @@ class Plan:
     made: dict[str, FileKey] = field(default_factory=dict)  # the files that were made, as they were when made
 
 
-@dataclass(slots=True)
+@mutable
 class Report:
     """What a checkout did, by absolute path; folders end with a separator."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable
 from madang.durable import Staging, write_file
 from madang.errors import Incompatible, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, imports, lockfile, parameters
@@ -29,7 +30,7 @@ Ask = Callable[[str], bool]
 """Puts a question to the user. Returns whether the answer is yes."""
 
 
-@dataclass(slots=True)
+@mutable
 class Committed:
     """What a commit did."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable, value
 from madang.errors import ConfigError, Incompatible, InvalidInput
 from madang.formats.dvc import imports, parameters
 from madang.workspace.data import progress
@@ -27,7 +28,7 @@ Tag = Callable[[str], str | None]
 nothing is there. Raises `ConfigError` or `Incompatible` for a kind of address that is not spoken."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Change:
     """A tracked path that is not as recorded."""
 
@@ -35,7 +36,7 @@ class Change:
     state: str  # "modified" (also when nothing is recorded yet), "deleted" or "not in cache", as dvc says it
 
 
-@dataclass(slots=True)
+@mutable
 class StageState:
     """What of a stage is not as recorded; paths as they are shown from the present folder."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from madang.domain.values import mutable
 from madang.errors import NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.dvcfile import Content
@@ -18,7 +18,7 @@ from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.repo.scan import Tree, rules_above, scan_tree
 
 
-@dataclass(slots=True)
+@mutable
 class Hashes:
     """The files of a folder with their MD5s, as far as known."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable
 from madang.durable import Staging, write_file
 from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import dvcfile, layout, listing, lockfile
@@ -27,7 +28,7 @@ from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
 
 
-@dataclass(slots=True)
+@mutable
 class Migrated:
     """What was done, or would be."""
 

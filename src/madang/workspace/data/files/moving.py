@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable
 from madang.durable import unlink, write_file
 from madang.errors import NotFound, Refused
 from madang.formats.dvc import dvcfile, imports
@@ -15,7 +16,7 @@ from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
 
 
-@dataclass(slots=True)
+@mutable
 class Moved:
     """What a move did; absolute paths."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable, value
 from madang.durable import remove_tree, unlink, write_file
 from madang.errors import InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, stage_removal
@@ -19,7 +20,7 @@ from madang.workspace.data.repo.repository import Repository
 _LOCK = "dvc.lock"
 
 
-@dataclass(slots=True)
+@mutable
 class Removed:
     """What a removal did; absolute paths."""
 
@@ -29,7 +30,7 @@ class Removed:
     kept: str | None = None  # folder that holds data that was saved nowhere
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Part:
     """One thing to remove: a ``.dvc`` file (no stage), or one stage of a pipeline."""
 

@@ -13,9 +13,10 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable, value
 from madang.durable import make_folders, remove_tree, write_file
 from madang.errors import NotFound
 from madang.workspace.data.repo.locks import hold
@@ -28,7 +29,7 @@ DAYS = 30
 _RECORD, _FILES, _DONE = "record.json", "files", ".done"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Kept:
     """One entry."""
 
@@ -42,7 +43,7 @@ class Kept:
     undoes: str = ""  # the entry that was brought back when this one was made
 
 
-@dataclass(slots=True)
+@mutable
 class Undone:
     """What an undo did."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import md5 as new_md5
 
+from madang.domain.values import mutable
 from madang.errors import CorruptData, Incompatible, InvalidInput, NotFound, Refused
 from madang.formats.dvc import listing
 from madang.formats.dvc.config import remote_section
@@ -31,7 +32,7 @@ _DEEP = 8  # imports behind imports that are followed
 _FLUSH = 2_000
 
 
-@dataclass(slots=True)
+@mutable
 class Brought:
     """Files of a source whose bytes are in the cache now."""
 

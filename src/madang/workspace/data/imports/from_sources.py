@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from madang.domain.values import mutable
 from madang.errors import (
     AccessDenied,
     ConfigError,
@@ -32,7 +33,7 @@ _PROBLEMS = (
 """What one source may lack while the others are asked."""
 
 
-@dataclass(slots=True)
+@mutable
 class FromSources:
     """What was brought from the sources of imports."""
 

@@ -6,8 +6,8 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
+from madang.domain.values import value
 from madang.durable import STAGING, Staging, remove_tree, sync_all, sync_folder, unlink
 from madang.errors import Conflict, InvalidInput, NotFound, StorageError
 from madang.formats.dvc import dvcfile
@@ -30,7 +30,7 @@ from madang.workspace.data.sources.sizes import Sizes
 _MODE = 0o666
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Listed:
     """One line of a listing."""
 

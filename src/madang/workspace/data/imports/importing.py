@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable, value
 from madang.durable import write_file
 from madang.errors import Conflict, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, imports
@@ -27,7 +28,7 @@ from madang.workspace.data.sources.opening import Access
 KEPT_KEYS = ("remote", "desc", "type", "labels", "meta")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class How:
     """How much of an import is done."""
 
@@ -37,7 +38,7 @@ class How:
     jobs: int | None = None
 
 
-@dataclass(slots=True)
+@mutable
 class Imported:
     """What an import or update did; absolute paths."""
 

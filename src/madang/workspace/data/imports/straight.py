@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from madang.domain.values import value
 from madang.durable import Staging, write_file
 from madang.errors import ConfigError, InvalidInput, NotFound
 from madang.formats.dvc import dvcfile, imports, listing
@@ -32,7 +32,7 @@ from madang.workspace.data.sources.passing import PassingCache
 _THREADS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sent:
     """What went into a remote."""
 

@@ -12,8 +12,9 @@ import random
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable
 from madang.durable import STAGING, abandoned
 from madang.errors import CorruptData, InvalidInput, MadangError
 from madang.formats.dvc import dvcfile, layout, listing
@@ -47,7 +48,7 @@ PROBLEMS = {
 }
 
 
-@dataclass(slots=True)
+@mutable
 class Problem:
     """One thing that is wrong."""
 
@@ -58,7 +59,7 @@ class Problem:
     repaired: str = ""  # what was done; empty: nothing could be or was asked for
 
 
-@dataclass(slots=True)
+@mutable
 class Checked:
     """What a check found."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable, value
 from madang.workspace.data.files import undoing
 from madang.workspace.data.repo.settings import RemoteConfig
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Scope:
     """What is to be kept, by the options of dvc."""
 
@@ -27,7 +28,7 @@ class Scope:
     jobs: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Item:
     """One object that goes."""
 
@@ -37,7 +38,7 @@ class Item:
     is_freed: bool = True  # False: another name of the same file stays
 
 
-@dataclass(slots=True)
+@mutable
 class Part:
     """What goes from one store."""
 
@@ -56,7 +57,7 @@ class Part:
         return sum(item.size for item in self.items if item.is_freed)
 
 
-@dataclass(slots=True)
+@mutable
 class Kept:
     """Objects that the options alone would not keep."""
 
@@ -65,7 +66,7 @@ class Kept:
     size: int = 0
 
 
-@dataclass(slots=True)
+@mutable
 class Plan:
     """What a collection removes and what it keeps."""
 

@@ -8,8 +8,9 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable
 from madang.durable import Staging
 from madang.errors import MadangError, StorageError
 from madang.formats.dvc.config_keys import LINK_TYPES
@@ -25,7 +26,7 @@ from madang.workspace.data.repo.settings import RemoteConfig
 OpenRemote = Callable[[RemoteConfig], Objects]
 
 
-@dataclass(slots=True)
+@mutable
 class Findings:
     """Facts in the order in which they are shown, and what should be looked after."""
 

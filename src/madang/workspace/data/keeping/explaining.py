@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable, value
 from madang.errors import NotFound
 from madang.formats.dvc.layout import is_dir, is_name
 from madang.workspace.data.files.hashing import file_md5
@@ -15,7 +16,7 @@ from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Use:
     """One state of the records that needs the object."""
 
@@ -26,7 +27,7 @@ class Use:
     names: tuple[str, ...] = ()  # branches and tags at the commit
 
 
-@dataclass(slots=True)
+@mutable
 class Why:
     """Who needs one object, and where else its bytes are."""
 

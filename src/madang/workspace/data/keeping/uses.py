@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import NamedTuple
 
+from madang.domain.values import mutable, value
 from madang.errors import CorruptData, MadangError, NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.layout import is_dir
@@ -31,7 +32,7 @@ class Needed(NamedTuple):
     is_listed: bool = False  # a folder whose record names its files itself: they are needed by themselves
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Root:
     """One state of the records. What it names is in use."""
 
@@ -45,7 +46,7 @@ class Root:
         return self.kind in _LIVE
 
 
-@dataclass(slots=True)
+@mutable
 class Failed:
     """A state of the records that could not be read."""
 
@@ -54,7 +55,7 @@ class Failed:
     error: MadangError
 
 
-@dataclass(slots=True)
+@mutable
 class Roots:
     """States of the records, and those that could not be read."""
 

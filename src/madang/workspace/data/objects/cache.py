@@ -12,10 +12,11 @@ import time
 from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from blake3 import blake3
 
+from madang.domain.values import mutable
 from madang.durable import Staging, give_mode, write_all
 from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import listing
@@ -31,7 +32,7 @@ _MANY = 1_000  # for so many files the cache's folders may be listed once, inste
 _LISTED = 8  # names that are listed in the time of asking for one
 
 
-@dataclass(slots=True)
+@mutable
 class _Portion:
     """New objects that are moved into the cache together, and the names of those of the portion before."""
 
@@ -47,7 +48,7 @@ class _Portion:
         return len(self.names) >= _FLUSH_FILES or self.size >= _FLUSH_BYTES
 
 
-@dataclass(slots=True)
+@mutable
 class Found:
     """What a look for objects brought: those there with their keys, and the names of those that are not."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
+from madang.domain.values import mutable, value
 from madang.errors import InvalidInput, NotFound
 from madang.workspace.data.records.outs import Target, resolve
 from madang.workspace.data.records.trees import CommitTree, commits
 from madang.workspace.data.repo.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class History:
     """The commits that a command looks at, beside the work tree."""
 
@@ -24,7 +25,7 @@ class History:
         return self.branches or self.tags or self.every
 
 
-@dataclass(slots=True)
+@mutable
 class Gathered:
     """The targets of all trees, each content once; and what could not be read."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from madang.domain.values import value
 from madang.errors import Incompatible, InvalidInput, NotFound
 from madang.formats.dvc import dvcfile
 from madang.formats.dvc.dvcfile import DvcFile
@@ -30,7 +31,7 @@ _MANY = 100_000  # parsed records that are kept
 _VARIANTS = 4  # of one dvc.yaml with different locks
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Target:
     """A tracked path, or one path inside it (relative to it; empty: all of it)."""
 

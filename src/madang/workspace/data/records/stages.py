@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import value
 from madang.errors import InvalidInput
 from madang.formats.dvc import dvcfile, lockfile, pipeline, templating
 from madang.formats.dvc.dvcfile import DvcFile, OutEntry
@@ -17,7 +18,7 @@ from madang.workspace.data.records.trees import FileTree
 from madang.workspace.data.repo.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TrackedOut:
     """One tracked path."""
 
@@ -54,7 +55,7 @@ class TrackedOut:
         return self.entry.nfiles
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Dependency:
     """A file or folder that a stage reads, or where imported data comes from."""
 
@@ -64,7 +65,7 @@ class Dependency:
     source: Mapping[str, Any] | None = None  # an import: the entry as it stands in the file
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parameters:
     """Values of one file that a stage depends on."""
 
@@ -74,7 +75,7 @@ class Parameters:
     recorded: Mapping[str, Any] | None  # None: the stage never ran
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stage:
     """What makes tracked data: a command of a pipeline, an import, or (without dependencies) a person."""
 

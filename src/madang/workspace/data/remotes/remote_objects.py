@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import md5 as new_md5
 from io import BufferedIOBase, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from madang.domain.values import mutable
 from madang.durable import Staging, write_all
 from madang.errors import NotFound, Refused
 from madang.formats.dvc import listing
@@ -28,7 +29,7 @@ _PACK_OBJECTS = 2000
 _FLUSH = 4_000  # objects that wait aside
 
 
-@dataclass(slots=True)
+@mutable
 class Brought:
     """What became of the objects that were asked for."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast
 
+from madang.domain.values import mutable
 from madang.errors import CorruptData, Incompatible, NotFound
 from madang.formats.dvc import layout
 from madang.ports.objects import UNKNOWN, Objects
@@ -33,7 +34,7 @@ _THREADS = 16  # requests to a remote at once
 _PORTION = 20_000  # objects that become visible in a remote together
 
 
-@dataclass(slots=True)
+@mutable
 class Moved:
     """What a push or fetch did."""
 
@@ -43,7 +44,7 @@ class Moved:
     damaged: list[str] = field(default_factory=list)  # objects that were not what their name says
 
 
-@dataclass(slots=True)
+@mutable
 class Job:
     """Targets whose objects lie in one remote in one layout."""
 
@@ -52,7 +53,7 @@ class Job:
     targets: list[Target] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@mutable
 class Wanted:
     """The objects of some targets."""
 

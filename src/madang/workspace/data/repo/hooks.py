@@ -6,9 +6,10 @@ A hook or driver of somebody else, dvc's too, is never replaced.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable
 from madang.durable import write_file
 from madang.errors import Conflict, InvalidInput, NotAWorkspace
 from madang.formats.dvc import yamltext
@@ -21,7 +22,7 @@ _DRIVER_KEY = "merge.dvc.driver"
 _PRE_COMMIT_FILE = ".pre-commit-config.yaml"
 
 
-@dataclass(slots=True)
+@mutable
 class Installed:
     """What an install did."""
 

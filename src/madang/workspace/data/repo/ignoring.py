@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
+from madang.domain.values import value
 from madang.formats.dvc import ignore_rules
 from madang.formats.dvc.ignore import FILE_NAME
 from madang.formats.dvc.ignore_rules import Rule
 from madang.workspace.data.repo.repository import DVC_DIR, Repository
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """What was found about one path."""
 

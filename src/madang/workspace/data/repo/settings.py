@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import value
 from madang.durable import scratch, write_file
 from madang.errors import ConfigError
 from madang.formats.dvc import config
@@ -18,7 +19,7 @@ _REFERENCE = "remote://"
 DEFAULT_LINKS = ("reflink", "copy")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RemoteConfig:
     """A remote as configured: its address and options, by DVC's names."""
 
@@ -147,8 +148,8 @@ class Settings:
         """Set (or with None remove) ``(section, key, value)`` in one file, all or nothing. Returns the file's path."""
         path = self._files[level]
         text = _read(path)
-        for section, key, value in changes:
-            text = config.with_value(text, path, section, key, value)
+        for section, key, wanted in changes:
+            text = config.with_value(text, path, section, key, wanted)
         return self._store(path, text)
 
     def drop_section(self, level: str, section: str) -> str:

@@ -6,10 +6,11 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import unquote
 
+from madang.domain.values import mutable, value
 from madang.errors import InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
@@ -27,7 +28,7 @@ OpenRemote = Callable[[RemoteConfig], Objects]
 _THREADS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Look:
     """What stands at an address, without its bytes."""
 
@@ -42,7 +43,7 @@ class Look:
         return sum(self.files.values())
 
 
-@dataclass(slots=True)
+@mutable
 class Taken:
     """Files whose bytes are in a cache now."""
 

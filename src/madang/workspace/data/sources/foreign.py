@@ -12,9 +12,9 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 
+from madang.domain.values import value
 from madang.errors import CorruptData, Incompatible, InvalidInput, NotFound
 from madang.formats.dvc import dvcfile
 from madang.formats.dvc.ignore import FILE_NAME as IGNORE_FILE
@@ -33,7 +33,7 @@ _LFS = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid
 _LFS_MOST = 1024  # bytes of a pointer of Git LFS
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Node:
     """A file or folder of a source."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import value
 from madang.errors import ConfigError, NotFound, Refused
 from madang.formats.dvc.config import Sections, parse, remote_name, remote_section
 from madang.formats.store import find_repository
@@ -21,7 +22,7 @@ from madang.workspace.data.sources.foreign import MakeTree
 _RECEIVES_TOKENS = ("gs://", "azure://")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Access:
     """How the source's remotes are reached, where that differs from what the source says."""
 
@@ -31,7 +32,7 @@ class Access:
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # configuration that is added
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Place:
     """Where a source lies and how its files are read."""
 
