@@ -296,7 +296,11 @@ def clear_abandoned(area: str) -> None:
 
 def _remove_staging(folder: str) -> None:
     """Remove a staging folder, its lock last: what is left when this is interrupted is seen as abandoned again."""
-    for entry in list(os.scandir(folder)):
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return  # its owner was faster
+    for entry in entries:
         if entry.name != "lock":
             remove_tree(entry.path) if entry.is_dir(follow_symlinks=False) else unlink(entry.path)
     remove_tree(folder)

@@ -160,7 +160,7 @@ def test_history_is_moved(history: Path, madang: Tool, dvc: Tool) -> None:
     assert good(madang(history, "fetch", "-A", "only2")).out == "1 file fetched\n"
     assert madang(history, "fetch", "only2").code == 1
     assert madang(history, "fetch", "-A", "never was").code == 1
-    assert good(madang(history, "pull", "-A")).out == "8 files fetched\n"
+    assert good(madang(history, "pull", "-A")).out == "D\tonly2\n8 files fetched and 1 file deleted\n"
     assert {name for name in objects(cache) if "files" in name} == set(objects(store))
     good(dvc(history, "fetch", "-A"))
     subprocess.run(["git", "-C", str(history), "checkout", "-q", "one"], check=True)

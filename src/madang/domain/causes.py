@@ -53,6 +53,11 @@ class Cause:
         return any(change.is_used for change in self.changes)
 
 
+def is_program(path: str) -> bool:
+    """Whether a file's name says that it is code."""
+    return path.lower().endswith(_PROGRAMS)
+
+
 def is_seed(name: str) -> bool:
     """Whether a parameter, option or variable of this name is a seed."""
     return name in _SEED_VARIABLES or _SEED.search(name.lstrip("-").replace("-", "_")) is not None

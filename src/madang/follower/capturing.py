@@ -10,6 +10,7 @@ from blake3 import blake3
 
 from madang.backends.git.program import GitProgram
 from madang.backends.objects.local import LocalObjects
+from madang.domain.causes import is_program
 from madang.domain.events import Started
 from madang.follower.system import environment_of
 from madang.formats import segment as codec
@@ -48,7 +49,10 @@ def of_process(
 
     git = GitProgram(root) if started.root else None
     found = capture.capture_code(git, root, put, entry=entry, without=written)
-    changed = set(capture.changed_since(root, found.paths, since))
+    # A file that Git does not know and that is no program may be something that the run has just written itself;
+    # one that it reads is seen when it is opened.
+    outputs = {item.path for item in found.code.untracked if item.path != entry and not is_program(item.path)}
+    changed = set(capture.changed_since(root, set(found.paths) - outputs, since))
     ended = time.time_ns() // 1000
     writer.append(codec.CODE, asdict(found.code))
     variables = environment_of(pid)
