@@ -131,7 +131,7 @@ def test_promotion_says_what_it_replaces_and_stays_in_the_history(few: Visitor) 
     page.get_by_role("button", name="Promote v2").click()
     expect(page.get_by_role("dialog")).to_contain_text("Production now points at v1. It will point at v2.")
     page.get_by_role("dialog").get_by_role("button", name="Promote").click()
-    expect(page.locator(".timeline-bar")).to_have_count(2)
+    expect(page.locator(".timeline-bar.production")).to_have_count(2)
     expect(page.get_by_role("row", name=re.compile("nothing → v1.*first release"))).to_be_visible()
 
 
