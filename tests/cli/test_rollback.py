@@ -162,6 +162,7 @@ def test_releases(history: tuple[Project, list[str]]) -> None:
 def test_unknown_targets(history: tuple[Project, list[str]]) -> None:
     """A name that is no run, tag, release, date or commit is told; a time before the first commit too."""
     project, _ = history
+    assert "--yes" in project.madang("rollback", "v1.0", "--json", ok=None).err
     for target in ("nope", "2001-01-01", "2026-13-99", "--", "HEAD~50"):
         project.madang("rollback", "--yes", "--", target, ok=1)
     assert _state(project) == NEW

@@ -50,7 +50,7 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
       madang rollback 1f3a
       madang rollback "2026-11-01 18:00" --yes
     """
-    from madang.errors import NotAWorkspace, NotFound
+    from madang.errors import NotAWorkspace, NotFound, Refused
     from madang.formats.store import ensure, find_store
     from madang.services import pointing
     from madang.wiring import git as open_git
@@ -71,9 +71,11 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
         moves = pointing.moves_to(reader, goal.pointers)
         done = False
         if not plan.missing and not dry and (plan.code or plan.data or moves):
+            if as_json and not yes:
+                raise Refused("Nobody can be asked where JSON is read.", hint="Look with --dry, then add --yes.")
             if not as_json:
                 _print(goal, plan, moves)
-            if not yes and not as_json:
+            if not yes:
                 click.confirm("Go back?", abort=True, err=True)
             _apply(work.Rollback(git, places.store, plan), reader, moves, goal)
             done = True

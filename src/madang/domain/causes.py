@@ -9,6 +9,7 @@ from dataclasses import field
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
+from madang.domain.compare import data_read
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable, value
 
@@ -70,7 +71,7 @@ def causes(before: RunRecord, after: RunRecord, files: Mapping[str, tuple[str, s
         part = part_of_file(path, (before, after))
         if part is not None:
             found[part].changes.append(Change(path, old or None, new or None, _is_used(path, (before, after))))
-    found["data"].changes += _rows(_data(before), _data(after))
+    found["data"].changes += _rows(data_read(before), data_read(after))
     for change in [*_rows(before.config, after.config), *_rows(_options(before), _options(after))]:
         found["seed" if is_seed(change.what) else "params"].changes.append(change)
     found["seed"].changes += _rows(before.seeds, after.seeds)
@@ -110,13 +111,6 @@ def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
         for key in sorted(before.keys() | after.keys())
         if not same(before.get(key), after.get(key))
     ]
-
-
-def _data(run: RunRecord) -> dict[str, Any]:
-    found: dict[str, Any] = {item.path: item.digest for item in run.inputs}
-    for use in run.uses:
-        found.setdefault(use.path or use.ref, use.digest or use.version)
-    return found
 
 
 def options(command: Sequence[str]) -> dict[str, str]:

@@ -42,7 +42,7 @@ def compare(runs: Sequence[RunRecord], *, everything: bool = False) -> Compariso
     parts: dict[str, Callable[[RunRecord], Mapping[str, Any]]] = {
         "config": lambda run: run.config,
         "code": _code,
-        "data": _data,
+        "data": data_read,
         "environment": _environment,
     }
     for name, values_of in parts.items():
@@ -117,7 +117,8 @@ def _code(run: RunRecord) -> dict[str, Any]:
     return found
 
 
-def _data(run: RunRecord) -> dict[str, Any]:
+def data_read(run: RunRecord) -> dict[str, Any]:
+    """What a run read of data: digest by path, or the version of an artifact by its name."""
     found: dict[str, Any] = {item.path: item.digest for item in run.inputs}
     for use in run.uses:
         found.setdefault(use.path or use.ref, use.digest or use.version)

@@ -13,6 +13,7 @@ from madang.durable import write_file
 from madang.errors import InvalidInput, Refused
 from madang.formats.dvc import stage_editing, yamltext
 from madang.formats.dvc.parameters import DEFAULT_FILE
+from madang.workspace.data.files.committing import record_text
 from madang.workspace.data.records.outs import PIPELINE, chosen, stages
 from madang.workspace.data.records.stages import PipelineFile, Stage
 from madang.workspace.data.records.trees import WorkTree
@@ -70,7 +71,7 @@ def add_stage(repository: Repository, new: NewStage, *, force: bool) -> Edited:
     path = os.path.abspath(PIPELINE)
     done = Edited(path)
     with hold(repository):
-        before = _text(path)
+        before = record_text(path)
         present = yamltext.load(before, PIPELINE) if before.strip() else {}
         if new.name in ((present or {}).get("stages") or {}) and not force:
             raise Refused(f"{PIPELINE} has a stage {new.name!r} already.", hint="--force replaces it.")
@@ -145,22 +146,12 @@ def set_frozen(repository: Repository, targets: Sequence[str], *, frozen: bool) 
     with hold(repository):
         for one in chosen(repository, targets):
             file = one.stage.file
-            before = _text(file)
+            before = record_text(file)
             text = stage_editing.with_frozen(before, os.path.relpath(file), one.stage.name, frozen=frozen)
             if text != before:
                 write_file(file, text.encode())
                 changed[file] = None
     return list(changed)
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is not UTF-8 text.") from None
 
 
 def describe(stage: Stage, flags: Mapping[str, Any] | None = None) -> str:

@@ -131,13 +131,13 @@ class _Commit:
         """Record the stages of one file."""
         if stages[0].name:
             lock = os.path.join(os.path.dirname(file), lockfile.FILE_NAME)
-            before = _text(lock)
+            before = record_text(lock)
             entries = {stage.name: self._entry(stage) for stage in stages}
             self._done.entries += [(stage, entries[stage.name]) for stage in stages]
             self._write(lock, before, lockfile.updated(before, lock, entries))
             return
         (stage,) = stages
-        before = _text(file)
+        before = record_text(file)
         contents = {out.entry.path: self._content(out) for out in stage.outs}
         new = {path: content for path, content in contents.items() if isinstance(content, Content)}
         if stage.source is not None and new:
@@ -230,7 +230,8 @@ def _kept(path: str, recorded: Recorded) -> dict[str, Any]:
     return found
 
 
-def _text(path: str) -> str:
+def record_text(path: str) -> str:
+    """What a record holds; empty when there is none. Raises `InvalidInput` when it is not UTF-8."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
