@@ -31,6 +31,7 @@ from madang.errors import (
     Unavailable,
 )
 from madang.formats import wire
+from madang.formats.learning import learnt
 from madang.version import __version__
 
 T = TypeVar("T")
@@ -341,7 +342,7 @@ def proxy_for(address: str) -> str:
 
 def _told(data: bytes) -> _Error:
     try:
-        return msgspec.json.decode(data, type=_ErrorBody).error
+        return msgspec.json.decode(data, type=learnt(_ErrorBody)).error
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError):
         return _Error()
 

@@ -18,6 +18,7 @@ import msgspec
 from madang.domain.values import mutable, value
 from madang.errors import CorruptData
 from madang.formats.journal import from_json
+from madang.formats.learning import learnt
 from madang.formats.segment import to_json
 from madang.formats.zstd import compress, decompress
 
@@ -224,7 +225,7 @@ class Chunk:
         data = decompress(head)
         stop = 4 + int.from_bytes(data[:4], "little")
         try:
-            self._directory = msgspec.msgpack.decode(data[4:stop], type=_Directory)
+            self._directory = msgspec.msgpack.decode(data[4:stop], type=learnt(_Directory))
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise _corrupt(error) from error
         self._fetch = fetch

@@ -6,6 +6,7 @@ import msgspec
 
 from madang.domain.held import Held
 from madang.formats import store as layout
+from madang.formats.learning import learnt
 
 
 def held_path(store: str, run: str) -> str:
@@ -22,6 +23,6 @@ def read_held(store: str, run: str) -> Held | None:
     """The note of a run; None when there is none, or it cannot be read."""
     try:
         with open(held_path(store, run), "rb") as file:
-            return msgspec.json.decode(file.read(), type=Held)
+            return msgspec.json.decode(file.read(), type=learnt(Held))
     except (OSError, msgspec.DecodeError):
         return None

@@ -14,6 +14,7 @@ from madang.domain import events
 from madang.domain.events import Event, Stamp
 from madang.domain.values import mutable
 from madang.formats import segment as codec
+from madang.formats.learning import learnt
 
 _HEAD = struct.Struct("<II")
 _METRICS_HEAD = struct.Struct("<xqqI")
@@ -143,7 +144,7 @@ def decode_event(payload: bytes, segment: str, sequence: int) -> tuple[Stamp, Ev
         known = _TYPES.get(kind)
         if known is None:
             return stamp, events.Unread(kind)
-        return stamp, msgspec.convert(from_json(body), known)
+        return stamp, msgspec.convert(from_json(body), learnt(known))
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError):
         return Stamp(0, segment, sequence), events.Unread(kind)
 

@@ -18,6 +18,7 @@ from madang.domain.runs import Overrides
 from madang.domain.values import mutable
 from madang.errors import CorruptData
 from madang.formats.journal import from_json
+from madang.formats.learning import learnt
 from madang.formats.segment import to_json
 from madang.formats.state_dictionary import STATE_DICTIONARY
 from madang.formats.zstd import Dictionary
@@ -53,8 +54,8 @@ def _decode(data: bytes, kind: Any) -> Any:
     try:
         body = memoryview(data)[1:]
         if data[:1] == _PLAIN:
-            return msgspec.msgpack.decode(body, type=kind)
-        return msgspec.convert(from_json(msgspec.msgpack.decode(body)), kind)
+            return msgspec.msgpack.decode(body, type=learnt(kind))
+        return msgspec.convert(from_json(msgspec.msgpack.decode(body)), learnt(kind))
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise CorruptData(
             f"The stored state of a run cannot be read: {error}.",

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from madang.errors import InvalidInput
+from madang.formats.learning import learnt
 
 JSON = "application/json"
 MSGPACK = "application/x-msgpack"
@@ -102,8 +103,8 @@ def decode(data: bytes, kind: type[T], binary: bool = False) -> T:
     """
     try:
         if binary:
-            return msgspec.msgpack.decode(data, type=kind, ext_hook=_extension)
-        return msgspec.json.decode(data, type=kind)
+            return msgspec.msgpack.decode(data, type=learnt(kind), ext_hook=_extension)
+        return msgspec.json.decode(data, type=learnt(kind))
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError, ValueError) as error:
         what = "MessagePack" if binary else "JSON"
         raise InvalidInput(f"The {what} body cannot be read: {error}.") from error

@@ -16,6 +16,7 @@ from madang.errors import Conflict
 from madang.formats import packed
 from madang.formats import store as layout
 from madang.formats.held import read_held
+from madang.formats.learning import learnt
 from madang.ports.segments import SegmentFile, Shelves
 
 _SETTLED = 2_000_000_000  # ns after which a folder's time of change can be trusted: file systems have coarse clocks
@@ -265,6 +266,6 @@ def _is_id(name: str) -> bool:
 
 def _read_state(state: bytes) -> _State:
     try:
-        return msgspec.msgpack.decode(state, type=_State)
+        return msgspec.msgpack.decode(state, type=learnt(_State))
     except msgspec.MsgspecError:
         return _State()
