@@ -22,7 +22,7 @@ from madang.wiring_data import open_remote
 from madang.workspace.data.files import undoing
 from madang.workspace.data.files.adding import add
 from madang.workspace.data.keeping import collecting
-from madang.workspace.data.keeping.collection import Scope
+from madang.workspace.data.keeping.collecting_values import Scope
 from madang.workspace.data.repo.initializing import initialize
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository

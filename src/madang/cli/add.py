@@ -84,18 +84,16 @@ def _bring(
     notes: Mapping[str, Any], quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
     from madang.wiring_data import open_remote
-    from madang.workspace.data.imports import straight
+    from madang.workspace.data.imports.to_remote import add_copy, add_to_remote
     from madang.workspace.data.records import placing
     from madang.workspace.data.sources import addresses
 
     place = placing.destination(out, addresses.name_of(source))
     shown = meter(quiet or as_json)
     if to_remote:
-        done = straight.add_to_remote(
-            repo, source, place, open_remote, remote=remote, force=force, extra=notes, meter=shown
-        )
+        done = add_to_remote(repo, source, place, open_remote, remote=remote, force=force, extra=notes, meter=shown)
     else:
-        done = straight.add_copy(repo, source, place, open_remote, force=force, extra=notes, meter=shown)
+        done = add_copy(repo, source, place, open_remote, force=force, extra=notes, meter=shown)
     if done.kept and not quiet:
         output.note(f"What was there is kept in {relative(done.kept)}; madang undo brings it back.")
     tell_git(repo, done.git_files, quiet)

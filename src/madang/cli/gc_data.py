@@ -14,7 +14,7 @@ from madang.cli.run_roots import runs_around
 from madang.errors import InvalidInput
 from madang.wiring_data import open_remote
 from madang.workspace.data.keeping import collecting
-from madang.workspace.data.keeping.collection import Part, Plan, Scope
+from madang.workspace.data.keeping.collecting_values import Part, Plan, Scope
 from madang.workspace.data.keeping.uses import Root
 
 

@@ -119,7 +119,7 @@ def import_url(
     """
     from madang.wiring_data import open_remote
     from madang.workspace.data.imports.importing import import_url as import_from
-    from madang.workspace.data.imports.straight import import_to_remote
+    from madang.workspace.data.imports.to_remote import import_to_remote
 
     how, notes = _how(no_exec, no_download, force, jobs), extra(given)
     if remote and not to_remote:

@@ -36,7 +36,7 @@ def update(
     from madang.wiring_data import open_remote
     from madang.workspace.data.imports.importing import How
     from madang.workspace.data.imports.importing import update as bring
-    from madang.workspace.data.imports.straight import update_to_remote
+    from madang.workspace.data.imports.to_remote import update_to_remote
     from madang.workspace.data.records.outs import chosen
 
     if to_remote and no_download:

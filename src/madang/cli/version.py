@@ -17,7 +17,7 @@ def version(as_json: bool) -> None:
     Examples:
       madang version
     """
-    from madang.workspace.data.keeping.examining import machine
+    from madang.workspace.data.keeping.doctor import machine
 
     facts = machine().facts
     if as_json:
@@ -40,15 +40,15 @@ def doctor(offline: bool, as_json: bool) -> int:
     """
     from madang.cli.data_command import repository
     from madang.wiring_data import open_remote
-    from madang.workspace.data.keeping import examining
+    from madang.workspace.data.keeping import doctor
     from madang.workspace.data.repo.repository import find_root
 
-    found = examining.machine()
+    found = doctor.machine()
     if find_root(".") is not None:
         with repository() as repo:
-            examining.repository(repo, found)
+            doctor.repository(repo, found)
             if not offline:
-                examining.remotes(repo, open_remote, found)
+                doctor.remotes(repo, open_remote, found)
     if as_json:
         output.data({"facts": found.facts, "problems": found.problems})
     else:

@@ -299,7 +299,7 @@ def _make_files(
 
     def make(item: tuple[str, str, str]) -> FileKey:
         _, md5, aside = item
-        return cache.twins.take(md5, aside) or maker.make(cache.path(md5), aside)
+        return cache.early_copies.take(md5, aside) or maker.make(cache.path(md5), aside)
 
     items = apart([(name, md5, aside) for (name, md5), aside in zip(todo.items(), asides, strict=True)])
     with closing(each(make, items)) as keys:

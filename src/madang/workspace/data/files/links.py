@@ -213,11 +213,11 @@ def copies_on_the_way(repository: Repository, targets: Iterable[Target]) -> Iter
     with Staging(repository.private_dir) as staging:
         if _makes_copies(repository, staging):
             for out in large:
-                cache.twins.want(out.md5 or "", staging.new_path())
+                cache.early_copies.want(out.md5 or "", staging.new_path())
         try:
             yield
         finally:
-            cache.twins.forget()
+            cache.early_copies.forget()
 
 
 def _makes_copies(repository: Repository, staging: Staging) -> bool:

@@ -20,7 +20,7 @@ from madang.formats.dvc.layout import PREFIX, is_dir, is_name
 from madang.workspace.data.files import undoing
 from madang.workspace.data.keeping import uses
 from madang.workspace.data.keeping.collecting_remotes import THREADS, Remotes, held, unused
-from madang.workspace.data.keeping.collection import Item, Kept, Part, Plan, Scope
+from madang.workspace.data.keeping.collecting_values import Item, Kept, Part, Plan, Scope
 from madang.workspace.data.keeping.uses import Listings, Root, Roots
 from madang.workspace.data.objects.parallel import each
 from madang.workspace.data.records.trees import commits

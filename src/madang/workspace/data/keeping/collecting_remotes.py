@@ -8,7 +8,7 @@ from madang.errors import Incompatible, MadangError
 from madang.formats.dvc.layout import key_of
 from madang.formats.dvc.places import place_of
 from madang.ports.objects import Objects
-from madang.workspace.data.keeping.collection import Item, Part, Scope
+from madang.workspace.data.keeping.collecting_values import Item, Part, Scope
 from madang.workspace.data.keeping.uses import Listings, Root
 from madang.workspace.data.remotes.remote_objects import RemoteObjects
 from madang.workspace.data.remotes.transfer import OpenRemote

@@ -21,10 +21,10 @@ from madang.durable import Staging, give_mode, write_all
 from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.layout import PREFIX
+from madang.workspace.data.objects.early_copies import EarlyCopies
 from madang.workspace.data.objects.parallel import each
 from madang.workspace.data.objects.reading import Hashed, create_object, hash_file
 from madang.workspace.data.objects.state import SETTLED_NS, FileKey, State, key_of, settled
-from madang.workspace.data.objects.twins import Twins
 
 _FLUSH_FILES = 4_000
 _FLUSH_BYTES = 1 << 30
@@ -64,7 +64,7 @@ class Cache:
         self.folder = folder
         self.objects = f"{folder}/{PREFIX}"
         self.state = state
-        self.twins = Twins()
+        self.early_copies = EarlyCopies()
         self._aside = aside
         self._folder_mode = folder_mode
 

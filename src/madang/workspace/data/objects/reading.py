@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from madang.durable import EarlyWriting, write_all
 from madang.errors import Conflict
+from madang.workspace.data.objects.early_copies import EarlyCopy
 from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled
-from madang.workspace.data.objects.twins import Twin
 
 CHUNK = 1 << 20
 SMALL = 1 << 20  # files up to this size are read in one go
@@ -132,8 +132,8 @@ def _nothing(done: int) -> None:
     return
 
 
-def write_and_hash(fill: Fill, target: int, advance: Advance = _nothing, twin: Twin | None = None) -> str:
-    """Copy what ``fill`` reads to an open file, and to a twin. Returns its MD5.
+def write_and_hash(fill: Fill, target: int, advance: Advance = _nothing, early: EarlyCopy | None = None) -> str:
+    """Copy what ``fill`` reads to an open file, and to an early copy. Returns its MD5.
 
     After the first few chunks another thread reads and writes, and this one hashes: they take turns with a few buffers,
     so that no memory is asked for in between. The disk starts to write before everything is there.
@@ -148,11 +148,11 @@ def write_and_hash(fill: Fill, target: int, advance: Advance = _nothing, twin: T
         if not count:
             return digest.hexdigest()
         write_all(target, buffer[:count])
-        if twin is not None:
-            twin.write(buffer[:count])
+        if early is not None:
+            early.write(buffer[:count])
         digest.update(buffer[:count])
         advance(count)
-    copier = _Copier(fill, target, twin)
+    copier = _Copier(fill, target, early)
     copier.start()
     try:
         while (part := copier.full.get()) is not None:
@@ -171,14 +171,14 @@ def write_and_hash(fill: Fill, target: int, advance: Advance = _nothing, twin: T
 class _Copier(threading.Thread):
     """Reads into free buffers and writes them to the target; each is to be hashed while it is written."""
 
-    def __init__(self, fill: Fill, target: int, twin: Twin | None) -> None:
+    def __init__(self, fill: Fill, target: int, early: EarlyCopy | None) -> None:
         super().__init__(name="copy", daemon=True)
         self.failure: BaseException | None = None
         self.full: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
         self.free: SimpleQueue[memoryview | None] = SimpleQueue()
         for _ in range(_BUFFERS):
             self.free.put(memoryview(bytearray(CHUNK)))
-        self._fill, self._target, self._twin = fill, target, twin
+        self._fill, self._target, self._early = fill, target, early
 
     def run(self) -> None:
         early = EarlyWriting(self._target)
@@ -190,8 +190,8 @@ class _Copier(threading.Thread):
                 self.full.put((buffer, count))
                 write_all(self._target, buffer[:count])  # a buffer that is free again is only filled by this thread
                 early.wrote(count)
-                if self._twin is not None:
-                    self._twin.write(buffer[:count])
+                if self._early is not None:
+                    self._early.write(buffer[:count])
         except BaseException as error:  # noqa: BLE001 - raised again by the thread that hashes
             self.failure = error
         finally:

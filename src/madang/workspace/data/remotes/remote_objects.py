@@ -181,17 +181,17 @@ class RemoteObjects:
     def _stream(self, name: str, fill: Fill, staging: Staging, advance: progress.Advance) -> _Arrived:
         aside = staging.new_path()
         descriptor = create_object(aside)
-        twin, arrived = self.cache.twins.begin(name), None
+        early, arrived = self.cache.early_copies.begin(name), None
         try:
-            md5 = write_and_hash(fill, descriptor, advance, twin)
+            md5 = write_and_hash(fill, descriptor, advance, early)
             arrived = self._judged(name, aside, md5, os.fstat(descriptor).st_size)
         except NotFound:
             os.unlink(aside)
             raise
         finally:
             os.close(descriptor)
-            if twin is not None:
-                twin.end(is_good=arrived is not None and arrived.aside is not None)
+            if early is not None:
+                early.end(is_good=arrived is not None and arrived.aside is not None)
         return arrived
 
     def _judged(self, name: str, aside: str, md5: str, count: int) -> _Arrived:

@@ -12,7 +12,7 @@ from tests.data.helpers import Tool, make
 
 from madang.workspace.data.files import links
 from madang.workspace.data.files.links import Linker
-from madang.workspace.data.objects import twins
+from madang.workspace.data.objects import early_copies
 
 BODY = os.urandom(3 << 20)
 
@@ -70,7 +70,7 @@ def test_without_room_for_the_second_copy(pulling: Path, madang: Tool, monkeypat
     def refuse(descriptor: int, body: bytes | memoryview) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(twins, "write_all", refuse)
+    monkeypatch.setattr(early_copies, "write_all", refuse)
     assert madang(pulling, "pull").code == 0
     assert hashlib.md5((pulling / "large").read_bytes()).digest() == hashlib.md5(BODY).digest()
     assert not left_aside(pulling)

@@ -12,7 +12,7 @@ from madang.durable import unlink, write_all
 from madang.workspace.data.objects.state import FileKey, key_of
 
 
-class Twin:
+class EarlyCopy:
     """A copy that is being made."""
 
     def __init__(self, path: str) -> None:
@@ -36,35 +36,35 @@ class Twin:
             unlink(self.path)
 
 
-class Twins:
+class EarlyCopies:
     """The copies that are wanted and those that were made, by the name of the object."""
 
     def __init__(self) -> None:
         self._wanted: dict[str, str] = {}
-        self._made: dict[str, Twin] = {}
+        self._made: dict[str, EarlyCopy] = {}
 
     def want(self, name: str, path: str) -> None:
         """If this object comes, a copy is wanted at this path aside."""
         self._wanted[name] = path
 
-    def begin(self, name: str) -> Twin | None:
+    def begin(self, name: str) -> EarlyCopy | None:
         """The copy to be made while the object comes, if one is wanted."""
         path = self._wanted.pop(name, None)
         if path is None:
             return None
         try:
-            self._made[name] = Twin(path)
+            self._made[name] = EarlyCopy(path)
         except OSError:
             return None
         return self._made[name]
 
     def take(self, name: str, target: str) -> FileKey | None:
         """Move a copy to where it is wanted. Returns what it is now, or None when there is none."""
-        twin = self._made.pop(name, None)
-        if twin is None or not twin.is_whole:
+        early = self._made.pop(name, None)
+        if early is None or not early.is_whole:
             return None
         try:
-            os.rename(twin.path, target)
+            os.rename(early.path, target)
         except OSError:
             return None
         return key_of(os.stat(target))
