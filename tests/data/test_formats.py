@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from madang.errors import ConfigError, CorruptData, InvalidInput
-from madang.formats.dvc import config, dvcfile, gitignore, layout, listing
+from madang.formats.dvc import config, dvcfile, gitignore, layout, listing, yamltext
 from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.ignore import Ignore
 
@@ -311,3 +311,29 @@ def test_levels_and_paths(tmp_path: Path) -> None:
     assert config.stored("../store", "/r/.dvc", "/r/sub") == "../store"
     assert config.stored("store", "/r/.dvc", "/r") == "../store"
     assert config.stored("s3://b/x", "/r/.dvc", "/r") == "s3://b/x"
+
+
+BOMBS = {
+    "lists": "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)),
+    "merges": "a0: &a0 {k: v}\n"
+    + "".join(f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)),
+    "itself": "a: &a [*a]\n",
+}
+
+
+@pytest.mark.parametrize("kind", sorted(BOMBS))
+def test_aliases_are_bounded(kind: str) -> None:
+    """A small text whose aliases stand for billions of values is refused by its name, before it is expanded."""
+    for read in (yamltext.load, yamltext.load_for_update):
+        with pytest.raises(InvalidInput, match=r"params\.yaml: its aliases"):
+            read(BOMBS[kind], "params.yaml")
+
+
+def test_aliases_in_moderation_are_read() -> None:
+    """Anchors, aliases and merges mean what they mean to dvc."""
+    assert yamltext.load("a: &a {x: 1}\nb:\n  <<: *a\n  y: 2\nc: [*a, *a]\n", "") == {
+        "a": {"x": 1},
+        "b": {"x": 1, "y": 2},
+        "c": [{"x": 1}, {"x": 1}],
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +11,15 @@ from madang.errors import InvalidInput
 from madang.formats.dvc import plainyaml
 
 _BREAKS = frozenset("\x85\u2028\u2029")  # ruamel writes them plain and then reads a blank
+_ALIAS = re.compile(r"(?:^|[\s\[{,])\*\w", re.M)
+_MOST_VALUES = 1_000_000  # that aliases may make of a document
 
 
 def load(text: str, where: str) -> Any:
     """Plain values of a document; ``where`` names the file in messages.
 
     Raises:
-        InvalidInput: not YAML, or a key comes twice.
+        InvalidInput: not YAML, a key comes twice, or aliases that stand for more than a million values.
     """
     try:
         return plainyaml.load(text)
@@ -56,6 +59,8 @@ def _parse(text: str, where: str, kind: str) -> Any:
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
 
     try:
+        if _ALIAS.search(text):
+            _bound_aliases(YAML(typ="safe", pure=True).compose(text), where)
         return YAML(typ=kind).load(text)
     except (YAMLError, ValueError, RecursionError) as error:
         _refuse_conflict(text, where)
@@ -65,6 +70,28 @@ def _parse(text: str, where: str, kind: str) -> Any:
         raise InvalidInput(
             f"{where} is not valid YAML{line}: {getattr(error, 'problem', None) or first[0]}."
         ) from error
+
+
+def _bound_aliases(top: Any, where: str) -> None:
+    """Refuse a document that is small as a text and without bounds as a value (a "billion laughs").
+
+    Raises:
+        InvalidInput: its nodes, each counted wherever an alias repeats it, are too many; or one holds itself.
+    """
+    counts: dict[int, float] = {}
+
+    def count(node: Any) -> float:
+        if id(node) not in counts:
+            counts[id(node)] = float("inf")  # until it is known: one that holds itself has no end
+            inner = node.value if isinstance(node.value, list) else ()
+            parts = (part for item in inner for part in (item if isinstance(item, tuple) else (item,)))
+            counts[id(node)] = 1 + sum(map(count, parts))
+        return counts[id(node)]
+
+    if top is not None and count(top) > _MOST_VALUES:
+        raise InvalidInput(
+            f"{where}: its aliases (*name) stand for more than {_MOST_VALUES:,} values.", hint="Write fewer of them."
+        )
 
 
 def _refuse_conflict(text: str, where: str) -> None:
