@@ -32,6 +32,8 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.datasets import Datasets
     from madang.services.lineage import Lineage
     from madang.services.packing import Packing
+    from madang.services.pipelines import Pipelines
+    from madang.services.projects import Projects
     from madang.services.registry import Registry
 
 
@@ -85,11 +87,25 @@ class Engine:
         return Datasets(self.records, self.tracking, PushedData(self.records.data_objects, self.blobs))
 
     @cached_property
+    def pipelines(self) -> Pipelines:
+        """Reproductions."""
+        from madang.services.pipelines import Pipelines
+
+        return Pipelines(self.search)
+
+    @cached_property
     def packing(self) -> Packing:
         """Compressing the segments of runs that have ended."""
         from madang.services.packing import Packing
 
         return Packing(self.records, self.tracking, self.files)
+
+    @cached_property
+    def projects(self) -> Projects:
+        """Numbers, titles and tags of projects."""
+        from madang.services.projects import Projects
+
+        return Projects(self.records, self.records.projects, self.tracking)
 
     @cached_property
     def registry(self) -> Registry:

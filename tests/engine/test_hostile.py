@@ -57,6 +57,8 @@ EVENTS: list[tuple[int, Any]] = [
     (codec.FINISHED, {"t": -(2**61), "status": "failed", "exit_code": 2**70, "signal": -(2**70)}),
     (codec.OUTPUTS, {"t": 6, "items": [{"path": N, "digest": N, "size": 2**62}]}),
     (codec.VERDICT, {"t": 6, "of": N, "verdict": N, "missing": [N], "compared": {N: 1}, "not_compared": {N: N}}),
+    (codec.PIPELINE, {"t": 6, "plan": [{"name": N, "kind": N, "needs": [N, N]}], "ended_at": BIG}),
+    (codec.PIPELINE, {"t": 6, "found": [{"name": N, "status": N, "at": -BIG, "outs": [{"path": N, "digest": N}]}]}),
     (codec.KEYS, {"t": 6, "id": 0, "names": [N, LONG, "", "twice", "twice"], "types": "dq?vv"}),
     (codec.HEADER, []),
     (codec.STARTED, None),

@@ -87,6 +87,7 @@ def full() -> RunRecord:
         environment=events.Environment("3.11", packages=[("numpy", "2.0", "pypi")]),
         forked_from=events.ForkedFrom("b" * 32, 3), alerts=[events.Alert("t")], seeds={"numpy": 2**70},
         verdict=events.Verdict("b" * 32, "DIFFERS", {"x": math.nan}),
+        pipeline=events.Pipeline([events.PlannedStage("s", needs=["r"])], [events.StageFound("r", "unchanged")], 3),
         segments=[SegmentInfo("s", "process", "h", 1, 0, 1, 2, True)],
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from tests.server.people import ADMIN, bearer
 
 from madang.domain.access import Permission
 from madang.domain.commands import CreateRun, Log
+from madang.domain.pipelines import STAGE_TAG
 from madang.domain.versions import Entry
 from madang.edges.native.openapi import describe
 from madang.errors import ConfigError
@@ -35,7 +36,8 @@ def filled(engine: Engine) -> dict[str, str]:
     """A run, a version and a blob in the project `mine`; values for every path parameter."""
     data = CANARY.encode()
     blob = engine.artifacts.put_blob(ADMIN, "mine", [data])
-    run = engine.tracking.create(ADMIN, "mine", CreateRun(name=CANARY, config={"secret": CANARY}))
+    stage = CreateRun(name=CANARY, config={"secret": CANARY}, group=CANARY, tags={STAGE_TAG: CANARY})
+    run = engine.tracking.create(ADMIN, "mine", stage)
     engine.tracking.log(ADMIN, run.id, Log({CANARY: 1.0}, console=[CANARY]))
     engine.artifacts.create(ADMIN, "mine", CANARY, "model", [Entry("f.txt", blob.digest, blob.size)])
     engine.tracking.create(ADMIN, "theirs", CreateRun(name="other"))
@@ -49,7 +51,7 @@ def filled(engine: Engine) -> dict[str, str]:
     return {
         "project": "mine", "run": run.id, "name": CANARY, "ref": "v1", "alias": "best", "digest": blob.digest,
         "segment": run.segments[0].id, "path...": "f.txt", "id": "0" * 16, "head": head, "rest": rest,
-        "prefix": inputs[:2], "inputs": inputs, "entry": value,
+        "prefix": inputs[:2], "inputs": inputs, "entry": value, "group": CANARY,
     }  # fmt: skip
 
 

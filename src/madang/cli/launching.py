@@ -58,6 +58,7 @@ class Job:
     strict: bool = True  # outputs that the command has not left are a problem; else they count only when written by it
     collect: bool = True  # numbers in metrics files become metrics
     job_type: str = ""
+    facts: Sequence[tuple[int, Mapping[str, Any]]] = ()  # more events for its beginning
     waits: bool = True  # for the follower to record code and environment, and to name the data that was read
 
 
@@ -129,14 +130,7 @@ def _begin(job: Job, program: str) -> Run:
     nested = "MADANG_LAUNCHED" in env
     run_id = check_id(given) if given and not nested else os.urandom(16).hex()
     os.makedirs(layout.run_dir(job.places.store, run_id), exist_ok=True)
-    header = {
-        "run": run_id,
-        "project": project_name(job.project or env.get("MADANG_PROJECT", ""), job.places.root or job.folder),
-        "writer": "launcher",
-        "host": os.uname().nodename,
-        "user": user_name(env),
-        "version": __version__,
-    }
+    header = {"run": run_id, **writer_of(job.places, env, job.project, job.folder), "writer": "launcher"}
     offline = env.get("MADANG_MODE") == "offline"
     hub = "" if offline else env.get("MADANG_HUB", "")
     run = Run(header, redact.text(job.name) or new_name(run_id), job.places, "offline" if offline else "online", hub)
@@ -162,12 +156,24 @@ def _begin(job: Job, program: str) -> Run:
     }
     if tags:
         run.set_tags(tags)
+    for kind, body in job.facts:
+        run.append(kind, body)
     if hub or offline:
         mark = "hub" if hub else "offline"
         with open(f"{layout.run_dir(job.places.store, run_id)}/{mark}", "w", encoding="utf-8") as file:
             file.write(hub and hub + "\n")
     follow.start(run)
     return run
+
+
+def writer_of(places: StorePaths, env: Mapping[str, str], project: str = "", folder: str = "") -> dict[str, str]:
+    """What the header of a segment says of who writes it."""
+    return {
+        "project": project_name(project or env.get("MADANG_PROJECT", ""), places.root or folder),
+        "host": os.uname().nodename,
+        "user": user_name(env),
+        "version": __version__,
+    }
 
 
 def _interpreter(job: Job, program: str) -> str:

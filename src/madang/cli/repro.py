@@ -14,6 +14,7 @@ from madang.errors import MadangError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from madang.domain.events import Pipeline
     from madang.ports.executor import Executor, Result, Task
     from madang.workspace.pipelines.repro import Options, StageResult
 
@@ -89,6 +90,7 @@ def _reproduce(
                 say,
                 open_remote=open_remote,
                 ask=click.confirm if interactive else None,
+                tell=tell,
                 meter=meter(silent),
             )
         _tell(results, as_json, quiet)
@@ -103,6 +105,13 @@ def _reproduce(
     if not silent:
         ran = any(result.status not in (work.UNCHANGED, work.SKIPPED) for result in results)
         click.echo("Use `madang push` to send your updates to remote storage." if ran else UP_TO_DATE)
+
+
+def tell(run: str, news: Pipeline) -> None:
+    """Record with the last run what became of the stages after it."""
+    from madang.cli import stage_runs
+
+    stage_runs.tell(run, news)
 
 
 def _nothing(text: str) -> None:

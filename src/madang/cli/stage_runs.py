@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from madang.cli import launching, output
+from madang.domain.pipelines import OUTS_TAG, STAGE_TAG
 from madang.errors import MadangError
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.ports.executor import Made, Result, Task
+from madang.sdk.core import Core
 from madang.workspace.data import progress
 from madang.workspace.data.repo.locks import using
 from madang.workspace.data.repo.repository import Repository
@@ -20,10 +23,10 @@ from madang.workspace.pipelines import recording, running
 if TYPE_CHECKING:
     from typing import Any
 
+    from madang.domain.events import Pipeline
     from madang.sdk.run import Run
     from madang.workspace.process import Ended
 
-STAGE_TAG, OUTS_TAG = "madang.stage", "madang.outs"
 _SEVERAL = 'for one do printf "> %s\\n" "$one"; {shell} "$one" || exit; done'
 
 
@@ -45,12 +48,21 @@ def execute(task: Task, quiet: bool = False) -> Result:
         alone=task.alone,
         quiet=quiet,
         waits=False,
+        facts=[(codec.PIPELINE, asdict(task.news))] if task.news is not None else (),
     )
     try:
         done = launching.launch(job, lambda text: output.note(f"madang: {text}"), work.began, work.before_end)
     except MadangError as error:
         return Result(task.name, 1, work.run, error=error.message, hint=error.hint)
     return Result(task.name, done.ended.code, work.run, work.made, work.error, work.hint)
+
+
+def tell(run: str, news: Pipeline) -> None:
+    """Add to a stage's run, which may be over, what a reproduction knew in the end."""
+    places = layout.find_store()
+    writer = Core({"run": run, **launching.writer_of(places, os.environ), "writer": "signal"}, places)
+    writer.append(codec.PIPELINE, asdict(news))
+    writer.shut()
 
 
 def settle() -> None:

@@ -337,6 +337,66 @@ class Verdict:
 
 
 @value
+class PlannedStage:
+    """A stage that a reproduction looks at. Paths are relative to the work tree's root."""
+
+    name: str
+    kind: str = "stage"  # or "data": nothing runs, it is only checked
+    needs: list[str] = field(default_factory=list)  # names of the stages that go before it
+    reads: list[str] = field(default_factory=list)
+    writes: list[str] = field(default_factory=list)
+
+
+@value
+class StageFound:
+    """What became of a stage without a run."""
+
+    name: str
+    status: str  # "unchanged", "restored", "pulled", "verified", "skipped" or "failed"
+    at: int = 0  # µs UTC
+    error: str = ""
+    outs: list[FileRef] = field(default_factory=list)  # what it made when it ran last
+
+
+@value
+class Pipeline:
+    """What was known of the reproduction that this run is part of. All runs of the group together tell all of it."""
+
+    plan: list[PlannedStage] = field(default_factory=list)
+    found: list[StageFound] = field(default_factory=list)
+    ended_at: int = 0  # µs UTC; 0 while it goes on, as far as this run knows
+
+
+@value
+class Status:
+    """Where a run stands and when it ended, as the client of an edge says."""
+
+    status: str = ""  # "scheduled", "running", "finished", "failed" or "killed"
+    ended_at: int = 0  # µs UTC
+
+
+@value
+class Dataset:
+    """A data set that the run says it read; the texts are its client's."""
+
+    name: str
+    digest: str
+    source_type: str = ""
+    source: str = ""
+    schema: str = ""
+    profile: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@value
+class Linked:
+    """Models that the run read and made, by the ids that a client of an edge has for them; outputs with their step."""
+
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[tuple[str, int]] = field(default_factory=list)
+
+
+@value
 class Unread:
     """An event of a kind (or shape) that this release does not know."""
 
@@ -346,5 +406,5 @@ class Unread:
 Event: TypeAlias = (
     Header | Keys | Started | Resumed | Config | Removed | Summary | DefineMetric | Tags | Described | Console | File
     | VersionWritten | Use | Opened | Inputs | Code | Environment | Imports | Captured | Rewound | ForkedFrom
-    | Heartbeat | Alert | Finished | Outputs | Verdict | Unread
+    | Heartbeat | Alert | Finished | Outputs | Verdict | Pipeline | Status | Dataset | Linked | Unread
 )  # fmt: skip

@@ -54,6 +54,12 @@ class RunState:
     forked_from: tuple[Stamp, events.ForkedFrom] | None = None
     alerts: list[tuple[Stamp, events.Alert]] = field(default_factory=list)
     verdict: tuple[Stamp, events.Verdict] | None = None
+    plan: dict[str, tuple[Stamp, events.PlannedStage]] = field(default_factory=dict)
+    found: dict[str, tuple[Stamp, events.StageFound]] = field(default_factory=dict)
+    pipeline_ended: int = 0  # µs UTC
+    datasets: dict[str, tuple[Stamp, events.Dataset]] = field(default_factory=dict)  # by name and digest
+    linked_inputs: dict[str, Stamped] = field(default_factory=dict)
+    linked_outputs: dict[str, Stamped] = field(default_factory=dict)  # (stamp, step) by id
     segments: dict[str, SegmentState] = field(default_factory=dict)
     claims: dict[str, list[tuple[Stamp, str, events.Finished]]] = field(default_factory=dict)  # outcomes told by others
     unread: int = 0  # events that this release could not read
@@ -128,6 +134,9 @@ def _removed(state: RunState, stamp: Stamp, event: events.Removed) -> None:
     if event.what in ("config", "tags", "summary"):
         for key in event.keys:
             _put(getattr(state, event.what), key, stamp, ())
+    elif event.what == "files":
+        for path in event.keys:
+            _put(state.files, path, stamp, events.File(path, "", 0))
 
 
 def _define(state: RunState, stamp: Stamp, event: events.DefineMetric) -> None:
@@ -174,6 +183,14 @@ def _outputs(state: RunState, stamp: Stamp, event: events.Outputs) -> None:
         _put(state.outputs, item.path, stamp, item)
 
 
+def _pipeline(state: RunState, stamp: Stamp, event: events.Pipeline) -> None:
+    for stage in event.plan:
+        _put(state.plan, stage.name, stamp, stage)
+    for found in event.found:
+        _put(state.found, found.name, stamp, found)
+    state.pipeline_ended = max(state.pipeline_ended, event.ended_at)
+
+
 def _imports(state: RunState, stamp: Stamp, event: events.Imports) -> None:
     for path, modified in event.files:
         state.imports[path] = max(state.imports.get(path, 0), modified)
@@ -193,6 +210,27 @@ def _finished(state: RunState, stamp: Stamp, event: events.Finished) -> None:
     if claim not in claims:
         claims.append(claim)
         claims.sort(key=lambda item: item[0])
+
+
+def _status(state: RunState, stamp: Stamp, event: events.Status) -> None:
+    for name in ("status", "ended_at"):
+        if getattr(event, name):
+            _put(state.scalars, name, stamp, getattr(event, name))
+    if event.status:
+        claims = [claim for claim in state.claims.get(stamp.segment, []) if claim[1]]
+        ends = event.status in _SEVERITY
+        state.claims[stamp.segment] = [(stamp, "", events.Finished(event.status)), *claims] if ends else claims
+
+
+def _dataset(state: RunState, stamp: Stamp, event: events.Dataset) -> None:
+    _put(state.datasets, f"{event.name}\n{event.digest}", stamp, event)
+
+
+def _linked(state: RunState, stamp: Stamp, event: events.Linked) -> None:
+    for model in event.inputs:
+        _put(state.linked_inputs, model, stamp, 0)
+    for model, step in event.outputs:
+        _put(state.linked_outputs, model, stamp, step)
 
 
 def _unread(state: RunState, stamp: Stamp, event: events.Unread) -> None:
@@ -222,6 +260,10 @@ _HANDLERS: dict[type, Any] = {
     events.Captured: _single("captured"),
     events.ForkedFrom: _single("forked_from"),
     events.Verdict: _single("verdict"),
+    events.Pipeline: _pipeline,
+    events.Status: _status,
+    events.Dataset: _dataset,
+    events.Linked: _linked,
     events.Rewound: _rewound,
     events.Finished: _finished,
     events.Unread: _unread,
@@ -273,8 +315,12 @@ def outcome(state: RunState) -> Outcome:
     known = [end for end in ends if end is not None]
     if not state.segments:
         return Outcome("crashed")  # no writer of it can be read
+    stated = deciders == {"edge"}
     if not deciding or len(known) < len(ends):
-        return Outcome()
+        is_scheduled = stated and state.scalars.get("status", ((), ""))[1] == "scheduled"
+        return Outcome("scheduled" if is_scheduled else "running")
     _, worst = max(known, key=lambda end: (_SEVERITY[end[1].status], -end[0].time))
     ended = max(end[0].time for end in known)
+    if stated and "ended_at" in state.scalars:
+        ended = state.scalars["ended_at"][1]
     return Outcome(worst.status, ended, worst.exit_code, worst.signal, worst.error)

@@ -115,6 +115,10 @@ class RunRecord:
     forked_from: events.ForkedFrom | None = None
     alerts: list[events.Alert] = field(default_factory=list)
     verdict: events.Verdict | None = None
+    pipeline: events.Pipeline | None = None
+    datasets: list[events.Dataset] = field(default_factory=list)
+    linked_inputs: list[str] = field(default_factory=list)
+    linked_outputs: dict[str, int] = field(default_factory=dict)
     segments: list[SegmentInfo] = field(default_factory=list)
     unread: int = 0
     damage: list[str] = field(default_factory=list)  # segments with bytes that could not be read, and why
@@ -151,7 +155,7 @@ def record(state: RunState, overrides: Overrides, metrics: Mapping[str, MetricSu
         summary={key: value[0] for key, (_, value) in state.summary.items() if value},
         metrics=dict(metrics or {}),
         definitions={key: item for key, (_, item) in state.definitions.items()},
-        files=[item for _, item in sorted(state.files.values(), key=lambda pair: pair[1].path)],
+        files=[item for _, item in sorted(state.files.values(), key=lambda pair: pair[1].path) if item.digest],
         uses=[item for _, item in state.uses],
         opened=dict(state.opened),
         inputs=[item for _, item in sorted(state.inputs.values(), key=lambda pair: pair[1].path)],
@@ -163,6 +167,10 @@ def record(state: RunState, overrides: Overrides, metrics: Mapping[str, MetricSu
         forked_from=state.forked_from[1] if state.forked_from else None,
         alerts=[item for _, item in state.alerts],
         verdict=state.verdict[1] if state.verdict else None,
+        pipeline=_pipeline(state),
+        datasets=[item for _, item in sorted(state.datasets.values(), key=lambda pair: pair[0])],
+        linked_inputs=list(state.linked_inputs),
+        linked_outputs={model: step for model, (_, step) in state.linked_outputs.items()},
         segments=[
             _segment_info(state, segment, info)
             for segment, info in sorted(state.segments.items(), key=lambda item: (item[1].began, item[0]))
@@ -176,6 +184,13 @@ def record(state: RunState, overrides: Overrides, metrics: Mapping[str, MetricSu
         name: getattr(overrides, name) for name in ("name", "notes", "group") if getattr(overrides, name) is not None
     }
     return replace(made, **changed) if changed else made
+
+
+def _pipeline(state: RunState) -> events.Pipeline | None:
+    if not (state.plan or state.found or state.pipeline_ended):
+        return None
+    plan, found = [item for _, item in state.plan.values()], [item for _, item in state.found.values()]
+    return events.Pipeline(plan, found, state.pipeline_ended)
 
 
 def _owner(state: RunState) -> dict[str, str]:

@@ -47,6 +47,10 @@ _TYPES: dict[int, type] = {
     codec.FINISHED: events.Finished,
     codec.OUTPUTS: events.Outputs,
     codec.VERDICT: events.Verdict,
+    codec.PIPELINE: events.Pipeline,
+    codec.STATUS: events.Status,
+    codec.DATASET: events.Dataset,
+    codec.LINKED: events.Linked,
 }
 
 _FAR = 1 << 62  # µs; a time beyond is no time

@@ -121,6 +121,7 @@ class Run(Struct):
     environment: events.Environment | UnsetType | None = UNSET
     captured: events.Captured | UnsetType | None = UNSET
     forked_from: events.ForkedFrom | UnsetType | None = UNSET
+    pipeline: events.Pipeline | UnsetType | None = UNSET
     alerts: list[events.Alert] | UnsetType = UNSET
     segments: list[SegmentInfo] | UnsetType = UNSET
     unread: int | UnsetType = UNSET
@@ -133,7 +134,7 @@ _SAME = (
 )  # fmt: skip
 _HEAVY = (
     "command", "cwd", "root", "executable", "process_started", "files", "uses", "opened", "inputs", "outputs",
-    "imports", "environment", "captured", "forked_from", "alerts", "segments", "unread",
+    "imports", "environment", "captured", "forked_from", "pipeline", "alerts", "segments", "unread",
 )  # fmt: skip
 _CODE = CodeBody.__struct_fields__
 _VERDICT = VerdictBody.__struct_fields__

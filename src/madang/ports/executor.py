@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from madang.domain.events import Pipeline
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -42,6 +44,7 @@ class Task:
     group: str = ""  # of runs
     commit: bool = True  # False: outputs are only hashed
     alone: bool = False  # other tasks run meanwhile: nobody answers on standard input
+    news: Pipeline | None = None  # what else is known of the reproduction by now; the task's run records it
 
 
 @dataclass(frozen=True, slots=True)

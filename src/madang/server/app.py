@@ -41,6 +41,7 @@ class Application:
             engine.artifacts,
             engine.registry,
             engine.datasets,
+            engine.pipelines,
             engine.access,
             self.live,
             policy.cookie,

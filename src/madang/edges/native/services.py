@@ -10,6 +10,7 @@ from madang.http.calls import Call
 from madang.services.access import Access
 from madang.services.artifacts import Artifacts
 from madang.services.datasets import Datasets
+from madang.services.pipelines import Pipelines
 from madang.services.registry import Registry
 from madang.services.search import Search
 from madang.services.tracking import Tracking
@@ -24,6 +25,7 @@ class NativeServices:
     artifacts: Artifacts
     registry: Registry
     datasets: Datasets
+    pipelines: Pipelines
     access: Access
     live: Live
     cookie: str

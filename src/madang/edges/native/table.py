@@ -9,11 +9,13 @@ from msgspec import Struct
 from madang.domain.access import Permission
 from madang.domain.datasets import DatasetTree
 from madang.domain.lineage import DataUse
+from madang.domain.pipelines import PipelineView
 from madang.domain.versions import PointerChange
-from madang.edges.native import artifacts, commands, datasets, events, openapi, people, runs, uploads
+from madang.edges.native import artifacts, commands, datasets, events, openapi, people, pipelines, runs, uploads
 from madang.formats import native
 from madang.http.routes import Param, Route, RouteTable
 from madang.ports.records import CollectionRow, MetricKey, Project
+from madang.services.pipelines import PipelinePage
 
 PREFIX = "/api/v1"
 NONE, READ, WRITE, ADMIN = Permission
@@ -188,6 +190,18 @@ def _datasets() -> list[Route]:
     ]  # fmt: skip
 
 
+def _pipelines() -> list[Route]:
+    group = "/projects/{project}/pipelines"
+    before = Param("before", "integer", help="`before` of the page before.")
+    return [
+        _route(
+            "GET", group, pipelines.pipelines, READ, "Reproductions", answer=PipelinePage,
+            query=(before, Param("limit", "integer", help=f"Up to {pipelines.MAX_PAGE}.")),
+        ),
+        _route("GET", group + "/{group}", pipelines.pipeline, READ, "A reproduction's stages", answer=PipelineView),
+    ]  # fmt: skip
+
+
 def _uploads() -> list[Route]:
     blob, segment = "/projects/{project}/blobs/{digest}", "/runs/{run}/segments/{segment}"
     return [
@@ -222,4 +236,4 @@ def _people() -> list[Route]:
 
 def table() -> RouteTable:
     """The routes of the native API."""
-    return RouteTable(PREFIX, [*_runs(), *_artifacts(), *_datasets(), *_uploads(), *_people()])
+    return RouteTable(PREFIX, [*_runs(), *_artifacts(), *_datasets(), *_pipelines(), *_uploads(), *_people()])

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 
+from madang.domain.events import Pipeline
 from madang.domain.values import mutable, value
 from madang.errors import MadangError, NotFound, Refused, StorageError
 from madang.ports.executor import Executor, Result
@@ -22,6 +23,7 @@ from madang.workspace.pipelines import asides, restoring, running, witness
 from madang.workspace.pipelines.asides import Brought
 from madang.workspace.pipelines.graph import Graph
 from madang.workspace.pipelines.recording import LockWriter, inputs
+from madang.workspace.pipelines.reporting import Report
 from madang.workspace.pipelines.restoring import OpenRemote
 from madang.workspace.pipelines.running import Execution
 from madang.workspace.pipelines.witness import Witness
@@ -70,6 +72,7 @@ class StageResult:
 
 Say = Callable[[str], None]
 Ask = Callable[[str], bool]
+Tell = Callable[[str, Pipeline], None]
 
 
 def reproduce(
@@ -81,11 +84,13 @@ def reproduce(
     *,
     open_remote: OpenRemote | None = None,
     ask: Ask | None = None,
+    tell: Tell | None = None,
     meter: progress.Meter = progress.silent,
 ) -> list[StageResult]:
     """Bring stages up to date. A stage that fails is in the results; so is why.
 
-    ``open_remote`` is for `Options.pull`; ``ask`` is asked before each stage.
+    ``open_remote`` is for `Options.pull`; ``ask`` is asked before each stage; ``tell`` gets the id of the last run with
+    what is left to record at the end, if there was a run.
 
     Raises:
         NotFound: a target that is nothing. InvalidInput: a file that cannot be read, a circle, outputs that overlap.
@@ -105,7 +110,11 @@ def reproduce(
     if options.pull and options.run_cache and open_remote is not None:
         restoring.fetch_runs(repository, open_remote, say)
     order = work.plan(targets)
-    work.run(order)
+    try:
+        work.run(order)
+    finally:
+        if tell is not None and work.report.last_run:
+            tell(work.report.last_run, work.report.rest(work.known))
     if not targets and options == Options(group=options.group) and all(r.status == UNCHANGED for r in work.results):
         witness.remember(repository, work.tree, [work.graph.stages[index] for index in order], lines, began)
     return work.results
@@ -161,6 +170,7 @@ class _Repro:
         self.results: list[StageResult] = []
         self.tree = Witness(WorkTree(repository), repository.root)
         self.lock = LockWriter()
+        self.report = Report(repository.git_root or repository.root)
         self.graph = Graph(())
         self.known: dict[str, TrackedOut] = {}  # by path, with what they hold after their stage ran
         self._forced: set[int] = set()
@@ -203,6 +213,7 @@ class _Repro:
     def run(self, order: Sequence[int]) -> None:
         """Look at each stage when those that it depends on are done."""
         self._waiting = list(order)
+        self.report.plan(self.graph, order)
         try:
             while self._waiting or self._under_way:
                 if not self._start() and self._under_way:
@@ -236,6 +247,7 @@ class _Repro:
         stage = self.graph.stages[index]
         if index in self._left_out:
             self.results.append(StageResult(stage, SKIPPED))
+            self.report.found(stage, SKIPPED, None)
             return
         try:
             result = self._looked_at(index, stage)
@@ -250,6 +262,8 @@ class _Repro:
 
     def _done(self, index: int, result: StageResult) -> None:
         self.results.append(result)
+        if not result.run:
+            self.report.found(result.stage, result.status, result.error)
         if result.status == FAILED:
             self._failed(index, result)
         elif self.options.force_downstream and (result.status != UNCHANGED or index in self._forced):
@@ -365,6 +379,7 @@ class _Repro:
             known=self.known,
             unsaved=restoring.unsaved(self.repository, stage, self.meter),
         )
+        execution.task = replace(execution.task, news=self.report.news(self.known))
         self._under_way[stage.address] = (self.graph.position(stage), execution)
         self.executor.submit(execution.task)
         return None
@@ -376,6 +391,9 @@ class _Repro:
         """A command has ended: record it, or bring back what was before."""
         index, execution = self._under_way.pop(result.name)
         stage = execution.stage
+        if not result.run:
+            self.report.take_back(execution.task.news)
+        self.report.last_run = result.run or self.report.last_run
         if result.code or result.error:
             done = running.failed(self.repository, execution, wait=_LOCK_WAIT)
             why = result.error or f"Its command ended with the exit code {result.code}."
