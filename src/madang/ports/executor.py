@@ -44,6 +44,7 @@ class Task:
     group: str = ""  # of runs
     commit: bool = True  # False: outputs are only hashed
     alone: bool = False  # other tasks run meanwhile: nobody answers on standard input
+    tags: Mapping[str, str] = field(default_factory=dict)  # of the run
     news: Pipeline | None = None  # what else is known of the reproduction by now; the task's run records it
 
 

@@ -42,6 +42,11 @@ def show(
     return found
 
 
+def of(state: State) -> Values:
+    """All metrics of one revision."""
+    return gather(state, partial(_files, named=()))
+
+
 def diff(
     repository: Repository, old: str, new: str, targets: Sequence[str] = (), *, unchanged: bool = False
 ) -> Differences:

@@ -13,9 +13,14 @@ from madang.formats.dvc import parameters
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.metrics import Differences
 from madang.workspace.pipelines.states import State, from_here, has_commits, state_of, unique
-from madang.workspace.pipelines.values import differences, gather
+from madang.workspace.pipelines.values import Values, differences, gather
 
 _NONE = object()
+
+
+def of(state: State, *, deps_only: bool = False) -> Values:
+    """All parameters of one revision, see `diff`."""
+    return gather(state, partial(_files, named=(), deps_only=deps_only))
 
 
 def diff(

@@ -16,7 +16,7 @@ from madang.formats import plots, plots_templates
 from madang.formats.plots import Properties, Row
 from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
-from madang.workspace.pipelines.states import WORKSPACE, State, from_here, has_commits, state_of
+from madang.workspace.pipelines.states import WORKSPACE, State, from_here, has_commits, state_of, unique
 
 Definitions = dict[str, dict[str, dict[str, Any]]]
 """dvc.yaml (empty for plots of stages, and for files that the user named) → name of the plot → its properties."""
@@ -111,6 +111,14 @@ def diff(
     if not has_commits(repository):
         return [], []
     return collect(repository, revisions_to_compare(repository, revisions), targets, properties)
+
+
+def sources_of(state: State) -> list[str]:
+    """The files that all plots of a revision are made from. Raises `InvalidInput`."""
+    definitions = _definitions(state, (), {})
+    return unique(
+        path for held in definitions.values() for name, one in held.items() for path in plots.sources(name, one)
+    )
 
 
 def _by_name(definitions: Definitions) -> dict[str, tuple[str, dict[str, Any]]]:
