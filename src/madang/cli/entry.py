@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+
+_SELDOM = 50_000  # objects made before cycles are looked for; the modules of a command alone make half of them
 
 
 def main() -> None:
@@ -14,9 +17,12 @@ def main() -> None:
         return
     if sys.argv[1:] == ["repro"] and _nothing_to_do():
         return
+    gc.set_threshold(_SELDOM)
     from madang.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # the interpreter would look at all of them once more at its end
+    sys.exit(code)
 
 
 def _nothing_to_do() -> bool:
