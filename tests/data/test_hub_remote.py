@@ -24,7 +24,7 @@ from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound, Unauth
 from madang.formats.dvc.places import run_name
 from madang.ports.objects import ManyAtOnce
 from madang.wiring import Engine, open_hub
-from madang.workspace.data.remotes.run_cache import fetch_runs, push_runs
+from madang.workspace.data.remotes.run_entries import fetch_runs, push_runs
 
 MADANG = [sys.executable, "-c", "from madang.cli.main import run; import sys; sys.exit(run(sys.argv[1:]))"]
 ADMIN = local("admin")

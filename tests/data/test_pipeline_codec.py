@@ -16,6 +16,7 @@ from tests.data.pipeline_cases import CASES, ask_dvc, write
 from madang.errors import InvalidInput, NotFound
 from madang.formats.dvc import lockfile, parameters, plainyaml, templating, yamltext
 from madang.formats.dvc.dvcfile import Content
+from madang.formats.dvc.lock_editing import LockText
 from madang.formats.dvc.pipeline import Pipeline, StageEntry
 
 
@@ -228,7 +229,7 @@ def test_common_files_take_the_fast_path() -> None:
     plain_cases = [name for name, case in CASES.items() if is_read_alike(case["dvc.yaml"])]
     assert len(plain_cases) > len(CASES) // 2
     long = "python train.py --with 'many options' && echo " + "word " * 40
-    lock = lockfile.updated("", "", {"s": lockfile.entry(long + "\n", [], {"p.yaml": {"a": [1, {"b": None}]}}, [])})
+    lock = LockText("", "").put({"s": lockfile.entry(long + "\n", [], {"p.yaml": {"a": [1, {"b": None}]}}, [])})
     assert is_read_alike(lock)
 
 
@@ -296,7 +297,7 @@ def test_a_lock_is_changed_only_where_it_changed() -> None:
         {"z.yaml": {"b": 1, "a": (1, 2)}, "params.yaml": {"x.y": None}},
         [],
     )
-    written = lockfile.updated(text, "dvc.lock", {"new": new})
+    written = LockText(text, "dvc.lock").put({"new": new})
     assert written.startswith(text)
     assert written[len(text) :] == (
         "  new:\n    cmd:\n    - one\n    - two\n    deps:\n    - path: b\n      hash: md5\n"
@@ -315,7 +316,7 @@ def test_a_lock_is_changed_only_where_it_changed() -> None:
     assert found is not None
     assert found.deps["b"].nfiles == 2
     assert found.params["params.yaml"] == {"x.y": None}
-    assert lockfile.updated(written, "dvc.lock", {"new": new}) == written
+    assert LockText(written, "dvc.lock").put({"new": new}) == written
 
 
 _ENTRY = st.builds(
@@ -328,13 +329,19 @@ _ENTRY = st.builds(
 
 
 @settings(max_examples=40)
-@given(st.dictionaries(_TEXT, _ENTRY, min_size=1, max_size=4), st.dictionaries(_TEXT, _ENTRY, min_size=1, max_size=2))
-def test_a_lock_written_by_lines_is_what_the_full_writer_writes(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Replacing the lines of some stages gives the very bytes of a complete round trip."""
-    text = yamltext.dump({"schema": "2.0", "stages": old})
-    document = yamltext.load_for_update(text, "dvc.lock")
-    document["stages"].update(new)
-    assert lockfile.updated(text, "dvc.lock", new) == yamltext.dump(document)
+@given(
+    st.dictionaries(_TEXT, _ENTRY, min_size=1, max_size=4),
+    st.lists(st.dictionaries(_TEXT, _ENTRY, min_size=1, max_size=2), min_size=1, max_size=3),
+)
+def test_a_lock_written_by_lines_is_what_the_full_writer_writes(
+    old: dict[str, Any], news: list[dict[str, Any]]
+) -> None:
+    """Replacing the lines of some stages, time and again, gives the very bytes of a complete round trip."""
+    lock = LockText(yamltext.dump({"schema": "2.0", "stages": old}), "dvc.lock")
+    for new in news:
+        document = yamltext.load_for_update(lock.text, "dvc.lock")
+        document["stages"].update(new)
+        assert lock.put(new) == yamltext.dump(document)
 
 
 @pytest.mark.parametrize(

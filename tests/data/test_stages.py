@@ -11,12 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.data.helpers import Tool, make
 from tests.data.test_repro import PIPELINE, files, ran, twin
 
-from madang.formats.dvc import lock_splicing, lockfile
 from madang.workspace.pipelines import unchanged, witness
 
 ADDED: tuple[tuple[str, ...], ...] = (
@@ -285,27 +282,6 @@ with madang.init() as run:
     run.log({"loss": 1.5})
 open("logged", "w").write(open("made").read())
 """
-
-_text = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=90)
-_value = st.one_of(st.integers(-9, 9), st.booleans(), st.floats(allow_nan=False), _text, st.none(), st.lists(_text))
-_entry = st.builds(
-    lambda cmd, path, params: lockfile.entry(
-        cmd, [{"path": path, "hash": "md5", "md5": "a" * 32, "size": 1}], {"params.yaml": params} if params else {}, []
-    ),
-    _text, _text, st.dictionaries(st.text("abc.", min_size=1), _value, max_size=3),
-)  # fmt: skip
-_name = st.text("abc-_@1", min_size=1, max_size=4)
-
-
-@given(st.dictionaries(_name, _entry, min_size=1, max_size=3), _name, _entry)
-def test_one_stage_is_put_into_a_lock_as_if_all_were_written(
-    before: dict[str, dict[str, object]], name: str, entry: dict[str, object]
-) -> None:
-    """The short way gives the very text of the full way."""
-    text = lockfile.updated("", "dvc.lock", before)
-    expected = lockfile.updated(text, "dvc.lock", {name: entry})
-    assert lock_splicing.updated(text, "dvc.lock", name, entry) == expected
-    assert lock_splicing.updated(text, "dvc.lock", name, entry, is_ours=True) == expected
 
 
 def test_nothing_to_do_is_known_without_looking_at_the_pipelines(

@@ -1,6 +1,6 @@
 """``dvc.lock``: what each stage of a dvc.yaml read and wrote when it last ran.
 
-Source of the format: docs/formats/dvc.md. An update keeps comments and the order of stages.
+Source of the format: docs/formats/dvc.md. `lock_editing` puts stages into its text.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from dataclasses import field
 from typing import Any
 
 from madang.domain.values import value
-from madang.errors import InvalidInput
-from madang.formats.dvc import listing, plainyaml, schema, yamltext
+from madang.formats.dvc import listing, schema, yamltext
 from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.layout import check_name
 from madang.formats.dvc.parameters import DEFAULT_FILE
@@ -125,70 +124,6 @@ def item(path: str, content: Content) -> dict[str, Any]:
     if content.isexec:
         found["isexec"] = True
     return found
-
-
-def updated(text: str, where: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
-    """The text with these stages; the others, their order and all comments stay. An empty text becomes a new file.
-
-    Raises:
-        InvalidInput: not a dvc.lock.
-    """
-    quick = _spliced(text, entries)
-    if quick is not None:
-        return quick
-    document = yamltext.load_for_update(text, where) if text.strip() else None
-    if document is None:
-        document = {"schema": SCHEMA, "stages": {}}
-    elif not isinstance(document, dict):
-        raise InvalidInput(f"{where} is no dvc.lock.")
-    if document.get("stages") is None:
-        document["stages"] = {}
-    document["stages"].update(entries)
-    return yamltext.dump(document)
-
-
-def _spliced(text: str, entries: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The same by replacing the lines of these stages only, which is fast; None when that is not sure to be right.
-
-    What the tools write is laid out alike: one mapping of stages, each name at an indentation of two.
-    """
-    try:
-        before = plainyaml.load(text)
-        stages = before["stages"]
-        if all(stages.get(name) == entry for name, entry in entries.items()):
-            return text
-        head, blocks, tail = _blocks(text)
-        for name, entry in entries.items():
-            if stages.get(name) == entry:
-                continue
-            if any("#" in line for line in blocks.get(name, ())):
-                return None  # perhaps a comment, and then where it belongs is for the full writer
-            blocks[name] = yamltext.dump({"stages": {name: entry}}).splitlines(keepends=True)[1:]
-        made = "".join((*head, *(line for lines in blocks.values() for line in lines), *tail))
-        is_right = plainyaml.load(made) == {**before, "stages": {**stages, **entries}}
-    except (plainyaml.NotPlain, KeyError, TypeError, AttributeError, ValueError):
-        return None
-    return made if is_right else None
-
-
-def _blocks(text: str) -> tuple[list[str], dict[str, list[str]], list[str]]:
-    """The lines before the stages, of each stage, and behind them. Raises `ValueError` for another layout."""
-    lines = text.splitlines(keepends=True)
-    start = lines.index("stages:\n") + 1
-    blocks: dict[str, list[str]] = {}
-    at, present = start, ""
-    while at < len(lines) and lines[at].startswith(" "):
-        line = lines[at]
-        if line[:2] != "  " or not line.endswith("\n"):
-            raise ValueError
-        if line[2] != " ":
-            ((present, value),) = plainyaml.load(line[2:]).items()
-            if value is not None or "#" in line:
-                raise ValueError
-            blocks[present] = []
-        blocks[present].append(line)
-        at += 1
-    return lines[:start], blocks, lines[at:]
 
 
 def _path(entry: Mapping[str, Any]) -> str:

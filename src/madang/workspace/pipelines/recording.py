@@ -10,8 +10,9 @@ from typing import Any
 from madang.domain.values import mutable
 from madang.durable import write_file
 from madang.errors import Incompatible, InvalidInput, NotFound, Refused
-from madang.formats.dvc import gitignore, lock_splicing, lockfile, parameters
+from madang.formats.dvc import gitignore, lockfile, parameters
 from madang.formats.dvc.dvcfile import Content
+from madang.formats.dvc.lock_editing import LockText
 from madang.ports.executor import Made, Write
 from madang.workspace.data import progress
 from madang.workspace.data.files import adding
@@ -120,18 +121,19 @@ class LockWriter:
     """Writes stages into ``dvc.lock`` files, one after the other."""
 
     def __init__(self) -> None:
-        self._written: dict[str, str] = {}  # path → the text that was written last
+        self._texts: dict[str, LockText] = {}  # by path
 
     def write(self, stage: Stage, found: Mapping[str, Any]) -> bool:
         """Record a stage. Returns whether the file had to be changed. Raises `InvalidInput` when it is no lock."""
         path = lock_of(stage)
         before = lock_text(path)
-        is_ours = bool(before) and self._written.get(path) == before
-        text = lock_splicing.updated(before, path, stage.name, found, is_ours=is_ours)
-        if text != before:
-            write_file(path, text.encode())
-        self._written[path] = text
-        return text != before
+        text = self._texts.get(path)
+        if text is None or text.text != before:  # somebody else wrote meanwhile
+            text = self._texts[path] = LockText(before, path)
+        if text.put({stage.name: found}) == before:
+            return False
+        write_file(path, text.text.encode())
+        return True
 
 
 def lock_text(path: str) -> str:

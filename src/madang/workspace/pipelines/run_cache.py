@@ -15,7 +15,7 @@ from madang.formats.dvc.lockfile import Lock, LockEntry
 from madang.workspace.data.files.comparing import is_cached
 from madang.workspace.data.records.outs import Target, TrackedOut
 from madang.workspace.data.records.stages import Stage, is_local, placed
-from madang.workspace.data.remotes.run_cache import FOLDER
+from madang.workspace.data.remotes.run_entries import FOLDER
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.recording import Inputs
 

@@ -12,6 +12,7 @@ from madang.durable import Staging, write_file
 from madang.errors import Incompatible, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, imports, lockfile, parameters
 from madang.formats.dvc.dvcfile import Content
+from madang.formats.dvc.lock_editing import LockText
 from madang.formats.dvc.lockfile import Recorded
 from madang.workspace.data import progress
 from madang.workspace.data.files import adding
@@ -134,7 +135,7 @@ class _Commit:
             before = record_text(lock)
             entries = {stage.name: self._entry(stage) for stage in stages}
             self._done.entries += [(stage, entries[stage.name]) for stage in stages]
-            self._write(lock, before, lockfile.updated(before, lock, entries))
+            self._write(lock, before, LockText(before, lock).put(entries))
             return
         (stage,) = stages
         before = record_text(file)

@@ -16,6 +16,7 @@ from madang.durable import Staging, write_file
 from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import dvcfile, layout, listing, lockfile
 from madang.formats.dvc.dvcfile import Content
+from madang.formats.dvc.lock_editing import LockText
 from madang.formats.dvc.places import place_of
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache, name_of_file
@@ -164,7 +165,7 @@ def _lock(text: str, record: str, new: Mapping[str, str], folders: Mapping[str, 
         wdir = folders.get(name, os.path.dirname(record))
         parts = {kind: [_item(item, new, wdir) for item in stage[kind]] for kind in ("deps", "outs") if stage.get(kind)}
         changed[name] = {**stage, **parts}
-    return lockfile.updated(text, record, changed)
+    return LockText(text, record).put(changed)
 
 
 def _item(item: Mapping[str, Any], new: Mapping[str, str], folder: str) -> Mapping[str, Any]:

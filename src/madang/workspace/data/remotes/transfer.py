@@ -21,7 +21,7 @@ from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import workers
 from madang.workspace.data.records.outs import Target, check_supported
 from madang.workspace.data.remotes.remote_objects import RemoteObjects
-from madang.workspace.data.remotes.run_cache import fetch_runs, push_runs
+from madang.workspace.data.remotes.run_entries import fetch_runs, push_runs
 from madang.workspace.data.remotes.versioned import NamedObjects, keeps_names, places_of, store_listings
 from madang.workspace.data.repo.locks import using
 from madang.workspace.data.repo.repository import Repository

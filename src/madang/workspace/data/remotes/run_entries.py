@@ -1,4 +1,4 @@
-"""The run cache of dvc between a cache and a remote: which inputs of a stage gave which outputs.
+"""Entries of the run cache (which inputs of a stage gave which outputs) between a cache and a remote.
 
 Its entries lie in ``runs/<k[:2]>/<k>/<v>`` on both sides; docs/formats/dvc.md says what the names are. An entry whose
 content does not fit its name is not taken, in either direction.
