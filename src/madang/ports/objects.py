@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from madang.errors import InvalidInput
 
@@ -24,8 +23,7 @@ UNKNOWN = -1
 """The size of an object whose store does not tell it (some HTTP servers)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectStat:
+class ObjectStat(NamedTuple):
     """What a store says of one object, without its bytes."""
 
     key: str

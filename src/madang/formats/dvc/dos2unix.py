@@ -6,7 +6,7 @@ them are neither printable ASCII nor LF, CR, tab, form feed or backspace; in a c
 
 from __future__ import annotations
 
-import hashlib
+from madang.formats.dvc.digest import new_md5
 
 CHUNK = 1 << 20
 _LOOK = 512
@@ -17,7 +17,7 @@ class Dos2UnixMD5:
     """Made like a hash of hashlib; bytes may come in pieces of any size."""
 
     def __init__(self) -> None:
-        self._digest = hashlib.md5(usedforsecurity=False)
+        self._digest = new_md5()
         self._held = bytearray()
 
     def update(self, data: bytes) -> None:

@@ -6,13 +6,13 @@ does not say which data it is (descriptions, sizes, ``frozen``).
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from madang.errors import InvalidInput
 from madang.formats.dvc import dvcfile, yamltext
+from madang.formats.dvc.digest import md5_of
 from madang.formats.dvc.dvcfile import Content
 
 _NOT_OF_THE_STAGE = ("md5", "meta", "desc")
@@ -25,7 +25,7 @@ def stage_md5(document: Mapping[str, Any]) -> str:
     if value.get("wdir") == ".":
         del value["wdir"]
     body = json.dumps(_without(value), sort_keys=True).encode()
-    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+    return md5_of(body)
 
 
 def _without(value: Any) -> Any:

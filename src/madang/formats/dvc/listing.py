@@ -7,12 +7,12 @@ Empty folders, sizes, modes and times are not in it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from json.encoder import encode_basestring_ascii
 
 from madang.errors import CorruptData, InvalidInput
+from madang.formats.dvc.digest import md5_of
 from madang.formats.dvc.layout import DIR_SUFFIX, check_name
 
 
@@ -47,7 +47,7 @@ def check_text(path: str) -> str:
 
 def name_of_bytes(body: bytes) -> str:
     """The object's name for the bytes of a listing."""
-    return hashlib.md5(body, usedforsecurity=False).hexdigest() + DIR_SUFFIX
+    return md5_of(body) + DIR_SUFFIX
 
 
 def decode(body: bytes, name: str) -> dict[str, str]:

@@ -6,7 +6,6 @@ named by the MD5 of the text with its line ends folded), and entries of the run 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, Literal
 from madang.domain.values import value
 from madang.errors import CorruptData, InvalidInput
 from madang.formats.dvc import yamltext
+from madang.formats.dvc.digest import new_md5, sha256_of
 from madang.formats.dvc.dos2unix import Dos2UnixMD5
 
 Kind = Literal["md5", "legacy", "run"]
@@ -70,7 +70,7 @@ class Check:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._digest = Dos2UnixMD5() if _is_folded(place) else hashlib.md5(usedforsecurity=False)
+        self._digest = Dos2UnixMD5() if _is_folded(place) else new_md5()
         self._body = bytearray()
 
     def update(self, data: bytes) -> None:
@@ -132,4 +132,4 @@ def _without_sizes(value: Any) -> Any:
 
 
 def _sha256(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return sha256_of(json.dumps(value, sort_keys=True).encode())

@@ -6,13 +6,13 @@ revision say.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from madang.errors import CorruptData, InvalidInput, NotFound
+from madang.formats.dvc.digest import md5_of
 from madang.workspace.data.files.legacy import place_of
 from madang.workspace.data.records.outs import survey
 from madang.workspace.data.records.stages import PipelineFile, Stage, TrackedOut, is_local
@@ -95,7 +95,7 @@ class State:
                 body = file.read()
         except FileNotFoundError:
             raise NotFound(f"{path!r} is not in the cache.", hint="madang fetch, when a remote has it.") from None
-        if not out.is_legacy and hashlib.md5(body, usedforsecurity=False).hexdigest() != name:
+        if not out.is_legacy and md5_of(body) != name:
             raise CorruptData(f"The object of {path!r} in the cache is damaged.", hint="madang fsck")
         return body
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
 from collections.abc import Callable
 
@@ -30,6 +29,8 @@ class LegacyCache(Cache):
 
     def saves(self, name: str, path: str) -> bool:
         """Whether the object holds the very bytes: with other line ends a file has the same hash."""
+        import filecmp  # noqa: PLC0415 - for data of dvc 2 alone
+
         return filecmp.cmp(self.path(name), path, shallow=False)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
-from hashlib import md5 as new_md5
 
 from madang.domain.values import mutable
 from madang.errors import CorruptData, Incompatible, InvalidInput, NotFound, Refused
 from madang.formats.dvc import listing
 from madang.formats.dvc.config import remote_section
+from madang.formats.dvc.digest import md5_of
 from madang.formats.dvc.dvcfile import Content
 from madang.ports.objects import Objects
 from madang.workspace.data import progress
@@ -244,7 +244,7 @@ class Bringer:
         with self.cache.staging() as staging, self._meter(len(nodes), "files", "reading") as advance:
             for node in nodes:
                 body = source.read(node)
-                name = new_md5(body, usedforsecurity=False).hexdigest()
+                name = md5_of(body)
                 if name not in names and self.cache.look([name]).missing:
                     self.cache.add_bytes(staging, name, body)
                     self.files += 1

@@ -14,8 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import field
 
-from blake3 import blake3
-
 from madang.domain.values import mutable
 from madang.durable import Staging, give_mode, write_all
 from madang.errors import CorruptData, NotFound
@@ -177,6 +175,8 @@ class Cache:
                 continue
             newest = max(newest, found.st_mtime_ns)
             numbers.extend((found.st_ino & 0x7FFFFFFFFFFFFFFF, found.st_mtime_ns))
+        from blake3 import blake3  # noqa: PLC0415 - for folders alone
+
         return blake3(numbers.tobytes()).digest() if settled(newest, newest, now) else b""
 
     def holds_all(self, name: str) -> bool:

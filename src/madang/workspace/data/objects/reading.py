@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 from madang.durable import EarlyWriting, write_all
 from madang.errors import Conflict
+from madang.formats.dvc.digest import md5_of, new_md5
 from madang.workspace.data.objects.early_copies import EarlyCopy
 from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled
 
@@ -90,7 +90,7 @@ def _hash_small(
 ) -> tuple[str, bool]:
     """MD5 of a file that is read in one go, and whether it was copied."""
     body = _read_all(descriptor, size)
-    md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    md5 = md5_of(body)
     if aside is None or (has is not None and has(md5, len(body))):
         return md5, False
     target = create_object(aside)
@@ -116,7 +116,7 @@ def _hash_large(descriptor: int, aside: str | None, advance: Advance) -> str:
         return os.readv(descriptor, (buffer,))
 
     if aside is None:
-        digest, buffer = hashlib.md5(usedforsecurity=False), memoryview(bytearray(CHUNK))
+        digest, buffer = new_md5(), memoryview(bytearray(CHUNK))
         while count := fill(buffer):
             digest.update(buffer[:count])
             advance(count)
@@ -141,7 +141,7 @@ def write_and_hash(fill: Fill, target: int, advance: Advance = _nothing, early: 
     Raises:
         OSError: the disk refused. Whatever ``fill`` raises.
     """
-    digest = hashlib.md5(usedforsecurity=False)
+    digest = new_md5()
     buffer = memoryview(bytearray(CHUNK))
     for _ in range(_ALONE):
         count = fill(buffer)

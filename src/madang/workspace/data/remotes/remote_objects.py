@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
-from hashlib import md5 as new_md5
 from io import BufferedIOBase, RawIOBase
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from madang.domain.values import mutable
 from madang.durable import Staging, write_all
 from madang.errors import NotFound, Refused
 from madang.formats.dvc import listing
+from madang.formats.dvc.digest import md5_of
 from madang.formats.dvc.places import place_of
 from madang.ports.objects import UNKNOWN, ManyAtOnce, Objects
 from madang.workspace.data import progress
@@ -88,6 +87,8 @@ class RemoteObjects:
 
     def send(self, names: Sequence[str], keys: Mapping[str, FileKey], advance: progress.Advance) -> None:
         """Send objects of the cache; they are in the remote, whole, when this returns."""
+        from pathlib import Path  # noqa: PLC0415 - half of what a push without anything to send would load
+
         with self.store.batch() as batch:
 
             def send(name: str) -> int:
@@ -164,7 +165,7 @@ class RemoteObjects:
             write_all(descriptor, body)
         finally:
             os.close(descriptor)
-        return self._judged(name, aside, new_md5(body, usedforsecurity=False).hexdigest(), len(body))
+        return self._judged(name, aside, md5_of(body), len(body))
 
     def _download(self, name: str, size: int, staging: Staging, advance: progress.Advance) -> _Arrived:
         """One object, by a stream; a small one in one go."""

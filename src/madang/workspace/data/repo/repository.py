@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from functools import cached_property
-from hashlib import blake2b
 from typing import Any
 
 from madang.errors import ConfigError, NotAWorkspace

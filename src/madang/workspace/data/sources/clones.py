@@ -12,9 +12,9 @@ import os
 import re
 import subprocess
 import sys
+from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 
 from madang.errors import NotFound, Refused, Unavailable
 from madang.workspace.data.repo import git
