@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from madang.domain import events
 from madang.domain.events import Event, Json
+from madang.domain.parameters import parameter_text
 from madang.domain.run_state import STATUSES, RunState, outcome
 from madang.domain.values import value
 from madang.domain.versions import check_name
@@ -36,6 +37,7 @@ class CreateRun:
     user: str = ""
     host: str = ""
     command: Sequence[str] = ()
+    facts: Sequence[Fact] = ()  # what else is known of it from the beginning
     time: int = 0
 
 
@@ -67,14 +69,23 @@ class Rewind:
 
 
 @value
+class State:
+    """What a client of another protocol says of its run, also of one that has ended. A parameter keeps its value."""
+
+    facts: Sequence[Fact]
+    time: int = 0
+
+
+@value
 class Points:
-    """One row of metrics that was decided on."""
+    """One row of metrics that was decided on. ``time`` is µs UTC; None: that of the command."""
 
     values: dict[str, Any]
     step: int
+    time: int | None = None
 
 
-Command: TypeAlias = CreateRun | Log | Rewind
+Command: TypeAlias = CreateRun | Log | Rewind | State
 Fact: TypeAlias = Event | Points
 
 
@@ -93,6 +104,8 @@ def decide(command: Command, state: RunState | None, *, next_step: int = 0, next
         raise Conflict("There is no such run to log to.", hint="Create it first.")
     if isinstance(command, Rewind):
         return [events.Rewound(_step(command.step))]
+    if isinstance(command, State):
+        return _stated(command, state)
     return _log(command, state, next_step, next_line)
 
 
@@ -111,7 +124,33 @@ def _create(command: CreateRun, state: RunState | None) -> list[Fact]:
             command=list(command.command),
         )
     ]
-    return facts + _sets(command.config, command.tags, {})
+    return [*facts, *_sets(command.config, command.tags, {}), *command.facts]
+
+
+def _stated(command: State, state: RunState) -> list[Fact]:
+    facts: list[Fact] = []
+    for fact in command.facts:
+        if isinstance(fact, events.Config):
+            fact = events.Config(_new_parameters(fact.set, state))
+            if not fact.set:
+                continue
+        facts.append(fact)
+    return facts
+
+
+def _new_parameters(given: Mapping[str, Json], state: RunState) -> dict[str, Json]:
+    new = {}
+    for key, item in given.items():
+        known = state.config.get(key, ((), ()))[1]
+        if not known:
+            new[_key(key)] = item
+        elif parameter_text(known[0]) != parameter_text(item):
+            raise InvalidInput(
+                f"Changing param values is not allowed. Param with key={key!r} was already logged with "
+                f"value={parameter_text(known[0])!r} for run ID={state.run!r}. "
+                f"Attempted logging new value {parameter_text(item)!r}."
+            )
+    return new
 
 
 def _log(command: Log, state: RunState, next_step: int, next_line: int) -> list[Fact]:

@@ -9,6 +9,7 @@ from madang.domain import events, values
 from madang.domain.events import Event, Stamp
 
 PRIMARY = frozenset({"process", "resume", "rank"})
+_FAR = 1 << 62  # µs; no time is beyond
 _NEVER = 1 << 63  # the place of a header without a time, after all others
 _SEVERITY = {"finished": 0, "crashed": 1, "failed": 2, "killed": 3}
 STATUSES = ("running", *_SEVERITY)
@@ -213,10 +214,10 @@ def _finished(state: RunState, stamp: Stamp, event: events.Finished) -> None:
 
 
 def _status(state: RunState, stamp: Stamp, event: events.Status) -> None:
-    for name in ("status", "ended_at"):
-        if getattr(event, name):
-            _put(state.scalars, name, stamp, getattr(event, name))
+    if 0 < event.ended_at < _FAR:
+        _put(state.scalars, "ended_at", stamp, event.ended_at)
     if event.status:
+        _put(state.scalars, "status", stamp, event.status)
         claims = [claim for claim in state.claims.get(stamp.segment, []) if claim[1]]
         ends = event.status in _SEVERITY
         state.claims[stamp.segment] = [(stamp, "", events.Finished(event.status)), *claims] if ends else claims

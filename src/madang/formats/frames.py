@@ -36,7 +36,7 @@ class FrameBuilder:
     def add(self, fact: Fact, at: int) -> None:
         """One fact, at a time in µs UTC."""
         if isinstance(fact, Points):
-            self._points(fact, at)
+            self._points(fact, at if fact.time is None else fact.time)
         else:
             self._json(kind_of_event(fact), {"t": at, **_body(fact)})
 

@@ -6,7 +6,7 @@ import errno
 import os
 import time
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from madang.domain import events
 from madang.domain.access import Permission, Principal, require
-from madang.domain.commands import Command, CreateRun, Fact, Log, Points, Rewind, decide
+from madang.domain.commands import Command, CreateRun, Fact, Log, Rewind, State, decide
 from madang.domain.ids import check_id, is_id, new_id
 from madang.domain.run_state import PRIMARY, outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
@@ -25,6 +25,7 @@ from madang.formats.journal import Position, read_frames
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFile, SegmentFiles
 from madang.services.rows import JSON, Encode, RunRows
+from madang.services.stating import make_way, unknown
 
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
     from madang.services.history import History
@@ -312,7 +313,8 @@ class Tracking:
         """
         run = check_id(command.id) if command.id else new_id()
         require(who, Permission.WRITE, project, {run, command.parent})
-        return self._command(who, project, run, replace(command, id=run, user=command.user or who.name))
+        stored = self._command(who, project, run, replace(command, id=run, user=command.user or who.name))
+        return record(stored.state, stored.overrides)
 
     def log(self, who: Principal, run: str, command: Log | Rewind) -> RunRecord:
         """Add to a run that has not ended.
@@ -322,32 +324,65 @@ class Tracking:
             Conflict: it has ended.
             InvalidInput: a key, step or status makes no sense.
         """
-        self.catch_up([run])
-        stored = self._known(who, run, Permission.WRITE)
-        return self._command(who, stored.state.project, run, command)
+        stored = self._command(who, "", run, command)
+        return record(stored.state, stored.overrides)
 
-    def _command(self, who: Principal, project: str, run: str, command: Command) -> RunRecord:
+    def state(self, who: Principal, run: str, facts: Sequence[Fact]) -> None:
+        """Add what the client of another protocol says of its run, also of one that has ended.
+
+        A point that the run has already (key, step, time and value) is passed over. What was changed from outside
+        before gives way to what is said now.
+
+        Raises:
+            NotFound: no such run.
+            InvalidInput: it is deleted, or a parameter has another value already.
+        """
+        self._command(who, "", run, State(facts))
+
+    def _command(self, who: Principal, project: str, run: str, command: Command) -> StoredRun:
+        """Decide and write; ``project`` is that of a run to be made, and empty for one that is there."""
+        self.catch_up([run] if not project else [])
         with self._records.transaction():
             session = self._ingest.open(run)
-            if not session.new:
-                _refuse_taken(who, project, session.stored)
+            stored = session.stored
+            project = self._place_of(who, project, run, session, command)
             row = self._ingest.row(session, self._edge_segment(run))
+            if isinstance(command, State):
+                command = State(unknown(self._records, self.history, stored, command.facts))
+                make_way(self._records, who, stored, command.facts)
             step, line = self._next(session, row, command)
-            state = None if session.new else session.stored.state
-            facts = decide(command, state, next_step=step, next_line=line)
-            keysets = self.history.keysets(row, row.sequence) if row.number else {}
-            builder = FrameBuilder(row.sequence, row.chain, keysets)
-            at = command.time or time.time_ns() // 1000
-            if not row.offset:
-                builder.add(_header(command, run, row.id, project, who), at)
-            for fact in facts:
-                builder.add(fact, at)
-            data = builder.data
+            facts = decide(command, None if session.new else stored.state, next_step=step, next_line=line)
+            if not facts:
+                return stored
+            data = self._frames(row, facts, _header(command, run, row.id, project, who), command.time)
             if self._files is not None:
                 self._files.append(run, row.id, row.offset, data)
             taken = self._ingest.take(session, row, data)
-            self._store(session, [(taken, _ends(facts))], b"" if self._files else data)
-            return record(session.stored.state, session.stored.overrides)
+            self._store(session, [(taken, outcome_of_segment(stored.state, row.id) is not None)], data)
+            return stored
+
+    def _place_of(self, who: Principal, project: str, run: str, session: RunSession, command: Command) -> str:
+        """The project of the run that a command is for, after it was found that the caller may."""
+        if project:
+            if not session.new:
+                _refuse_taken(who, project, session.stored)
+            return project
+        if session.new:
+            raise _no_run(run)
+        self._allow(who, run, session.stored, Permission.WRITE)
+        if isinstance(command, State) and session.stored.overrides.deleted_at:
+            raise InvalidInput(f"The run {run} must be in the 'active' state. Current state is deleted.")
+        return session.stored.state.project
+
+    def _frames(self, row: SegmentRow, facts: Sequence[Fact], header: events.Header, at: int) -> bytes:
+        keysets = self.history.keysets(row, row.sequence) if row.number else {}
+        builder = FrameBuilder(row.sequence, row.chain, keysets)
+        now = time.time_ns() // 1000
+        if not row.offset:
+            builder.add(header, at or now)
+        for fact in facts:
+            builder.add(fact, min(at, now) or now)  # a client's clock ahead must not outdo what is said later
+        return builder.data
 
     def _next(self, session: RunSession, row: SegmentRow, command: Command) -> tuple[int, int]:
         """The step and the console line that come next."""
@@ -422,10 +457,6 @@ def _header(command: Command, run: str, segment: str, project: str, who: Princip
     if isinstance(command, CreateRun):
         return events.Header(run, segment, project, "edge", host=command.host, user=command.user)
     return events.Header(run, segment, project, "edge", user=who.name)
-
-
-def _ends(facts: list[Fact]) -> bool:
-    return any(not isinstance(fact, Points) and isinstance(fact, events.Finished) for fact in facts)
 
 
 def _beyond(row: SegmentRow, offset: int, chain: str, data: bytes) -> bytes:

@@ -9,6 +9,7 @@ from madang.backends.records.data_objects import SqlDataObjects
 from madang.backends.records.database import Database
 from madang.backends.records.journaled import ChangeLog, JournaledRuns, JournaledVersions, replay
 from madang.backends.records.names import Names
+from madang.backends.records.projects import SqlProjects
 from madang.backends.records.runs import SqlRuns
 from madang.backends.records.segments import SqlHistory, SqlSegments
 from madang.backends.records.settings import SqlSettings, SqlTokens
@@ -29,6 +30,7 @@ class SqlRecords:
         self.segments = SqlSegments(database, names)
         self.history = SqlHistory(database)
         self.versions = JournaledVersions(database, self._log) if self._log else SqlVersions(database)
+        self.projects = SqlProjects(database, self._log)
         self.data_objects = SqlDataObjects(database)
         self.tokens = SqlTokens(database)
         self.settings = SqlSettings(database)

@@ -15,9 +15,11 @@ import msgspec
 
 from madang.backends.records.database import Database
 from madang.backends.records.names import Names
+from madang.backends.records.projects import SqlProjects
 from madang.backends.records.runs import SqlRuns
 from madang.backends.records.settings import SqlSettings
 from madang.backends.records.versions import SqlVersions
+from madang.domain.projects import RegisteredProject
 from madang.domain.runs import RunChange
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.errors import MadangError
@@ -205,6 +207,7 @@ class _Redo:
     def __init__(self, database: Database) -> None:
         self._runs = SqlRuns(database, Names(database))
         self._versions = SqlVersions(database)
+        self._projects = SqlProjects(database)
 
     def do_version(self, body: dict[str, Any]) -> None:
         record = body["record"]
@@ -231,6 +234,9 @@ class _Redo:
 
     def do_project(self, body: dict[str, Any]) -> None:
         self._runs.describe_project(**body)
+
+    def do_registered(self, body: dict[str, Any]) -> None:
+        self._projects.put(RegisteredProject(**body))
 
 
 def _forgiving(redo: Callable[[dict[str, Any]], None], body: Any) -> None:

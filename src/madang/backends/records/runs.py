@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from madang.backends.records.names import Names
 from madang.backends.records.search import Compiled, compile_search, is_prefix
 from madang.domain import events
 from madang.domain.lineage import DataUse, data_of
+from madang.domain.parameters import parameter_text
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.formats.state import (
@@ -242,7 +242,7 @@ class SqlRuns(SqlMetrics):
 
 
 def _params(made: RunRecord | None) -> dict[str, str]:
-    return {key: parameter_text(value)[:_LONGEST] for key, value in made.config.items()} if made else {}
+    return {key: parameter_text(value)[:_LONGEST].replace("\x00", "␀") for key, value in made.config.items()} if made else {}
 
 
 def _tags(made: RunRecord | None) -> dict[str, str]:
@@ -251,15 +251,6 @@ def _tags(made: RunRecord | None) -> dict[str, str]:
 
 def _data(made: RunRecord) -> dict[str, str]:
     return {name: version.replace("\x00", "␀") for name, version in data_of(made).items()}
-
-
-def parameter_text(value: Any) -> str:
-    """How a search sees a parameter: as Python writes a number or bool, a text as it is, the rest as JSON."""
-    if isinstance(value, str):
-        return value.replace("\x00", "␀")
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
 
 
 def parameter_number(text: str) -> float | None:

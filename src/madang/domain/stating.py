@@ -1,0 +1,57 @@
+"""What a run's own client says, against what is known already: points that are there, changes from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from madang.domain import events
+from madang.domain.commands import Fact, Points
+from madang.domain.runs import Overrides, RunChange
+
+Places = set[tuple[int, int | None, str]]  # step, time in µs UTC, the value as Python writes it
+
+
+def doubtful(facts: Sequence[Fact], ends: Mapping[str, tuple[int, int]]) -> dict[str, list[int]]:
+    """The steps, by key, of points that are not newer than the last known one, ``ends`` (step, time)."""
+    found: dict[str, list[int]] = {}
+    for fact in facts:
+        if isinstance(fact, Points):
+            for key in fact.values:
+                if key in ends and (fact.step, fact.time or 0) <= ends[key]:
+                    found.setdefault(key, []).append(fact.step)
+    return found
+
+
+def unlike(facts: Sequence[Fact], there: Mapping[str, Places]) -> list[Fact]:
+    """The facts without points that are ``there``, and each point once."""
+    seen: dict[str, Places] = {key: set(places) for key, places in there.items()}
+    kept: list[Fact] = []
+    for fact in facts:
+        if isinstance(fact, Points):
+            values = {}
+            for key, value in fact.values.items():
+                places, place = seen.setdefault(key, set()), (fact.step, fact.time, repr(value))
+                if place not in places:
+                    places.add(place)
+                    values[key] = value
+            if not values:
+                continue
+            fact = fact if len(values) == len(fact.values) else Points(values, fact.step, fact.time)
+        kept.append(fact)
+    return kept
+
+
+def overruled(overrides: Overrides, facts: Sequence[Fact]) -> RunChange | None:
+    """The change that makes way for what is said now; None where nothing stands in the way."""
+    name, tags, removed = None, {}, []
+    for fact in facts:
+        if isinstance(fact, events.Described) and overrides.name is not None:
+            name = fact.name if fact.name is not None else name
+        elif isinstance(fact, events.Tags):
+            touched = overrides.tags.keys() | set(overrides.tags_removed)
+            tags.update({key: text for key, text in fact.set.items() if key in touched})
+        elif isinstance(fact, events.Removed) and fact.what == "tags":
+            removed += [key for key in fact.keys if key in overrides.tags]
+    if name is None and not tags and not removed:
+        return None
+    return RunChange(name=name, tags=tags or None, tags_removed=tuple(removed))

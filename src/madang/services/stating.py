@@ -1,0 +1,39 @@
+"""What a run's own client says, against what the records have: points that are there, changes from outside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from madang.domain.access import Principal
+from madang.domain.commands import Fact, Points
+from madang.domain.stating import Places, doubtful, overruled, unlike
+from madang.ports.records import Records, StoredRun
+
+if TYPE_CHECKING:
+    from madang.services.history import History
+
+
+def unknown(records: Records, history: History, stored: StoredRun, facts: Sequence[Fact]) -> list[Fact]:
+    """The facts without the points that the run has. Only points that are not newer than the last are looked for."""
+    keys = {key for fact in facts if isinstance(fact, Points) for key in fact.values}
+    if not keys:
+        return list(facts)
+    known = records.runs.metrics([stored.number], keys, 1 << 40)[stored.number]
+    ends = {key: item.last_at[:2] for key, item in known.items()}
+    there: dict[str, Places] = {}
+    for key, steps in doubtful(facts, ends).items():
+        series = history.series(stored, [key], min(steps), max(steps)).get(key)
+        if series is not None:
+            there[key] = set(zip(series.steps, series.times, map(repr, series.values), strict=True))
+    return unlike(facts, there)
+
+
+def make_way(records: Records, who: Principal, stored: StoredRun, facts: Sequence[Fact]) -> None:
+    """Take back the changes from outside that the run's own client overrules."""
+    change = overruled(stored.overrides, facts)
+    if change is not None:
+        now = time.time_ns() // 1000
+        stored.overrides.fold(change, now)
+        records.runs.add_change(stored.state.run, change, who.name, now, stored.overrides.revision)
