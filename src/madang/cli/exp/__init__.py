@@ -1,0 +1,1 @@
+"""`madang exp` and `madang queue`."""

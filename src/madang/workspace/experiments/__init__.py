@@ -1,0 +1,1 @@
+"""Experiments: variants of a commit, kept in the refs of git where DVC keeps them."""

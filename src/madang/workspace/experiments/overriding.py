@@ -1,0 +1,53 @@
+"""Parameter files with other values: what `--set-param` asks for, in the work tree or beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from madang.durable import write_file
+from madang.errors import InvalidInput, NotFound
+from madang.formats.dvc.overrides import Override
+from madang.formats.dvc.parameters_editing import edited
+from madang.workspace.data.repo.repository import Repository
+
+
+def files(overrides: Sequence[Override]) -> dict[str, bytes]:
+    """The files that overrides change, by absolute path, as they are to be. Nothing is written.
+
+    Raises:
+        NotFound: there is no such file. InvalidInput: it has no such parameter, or cannot be changed in this way.
+    """
+    by_file: dict[str, list[Override]] = {}
+    for one in overrides:
+        by_file.setdefault(one.file, []).append(one)
+    return {os.path.abspath(file): edited(_read(file), file, found) for file, found in by_file.items()}
+
+
+def _read(file: str) -> bytes:
+    try:
+        with open(file, "rb") as opened:
+            return opened.read()
+    except FileNotFoundError:
+        raise NotFound(
+            f"There is no parameter file {file}.", hint="Make it, or name another: FILE:KEY=VALUE."
+        ) from None
+    except IsADirectoryError:
+        raise InvalidInput(f"{file} is a folder, not a parameter file.") from None
+
+
+def write(overrides: Sequence[Override]) -> list[str]:
+    """Change the files in the work tree; returns their absolute paths. Raises as `files`; then nothing is changed."""
+    made = files(overrides)
+    for path, body in made.items():
+        write_file(path, body)
+    return list(made)
+
+
+def inside(repository: Repository, made: Mapping[str, bytes], root: str) -> dict[str, bytes]:
+    """Changed files by their path in the work tree of git. Raises `InvalidInput` for one outside of it."""
+    found = {os.path.relpath(path, root): body for path, body in made.items()}
+    for path in found:
+        if path.startswith("../"):
+            raise InvalidInput(f"The parameter file {path} is outside of {root}.")
+    return found
