@@ -416,7 +416,7 @@ def test_environment_differences(project: Project) -> None:
     project.env["PYTHONPATH"] = str(site)
     other = project.run("--out", "model.bin", "--", "python", "train.py", "7")
     shutil.rmtree(site)
-    assert _reproduce(project, other)["environment"] == ["extra-thing: 1.5 → absent"]
+    assert _reproduce(project, other, "--env", "current")["environment"] == ["extra-thing: 1.5 → absent"]
 
 
 def test_outputs_that_the_repetition_has_not_written(project: Project) -> None:

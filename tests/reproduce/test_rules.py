@@ -18,7 +18,7 @@ from madang.domain import events
 from madang.domain.events import DefineMetric
 from madang.domain.reproduce import Points, Side, judge, not_repeatable
 from madang.domain.runs import RunRecord
-from madang.workspace.reproduce import import_roots
+from madang.workspace.reproduction.command import import_roots
 
 _numbers = st.floats() | st.integers() | st.booleans() | st.sampled_from([0.0, -0.0, 1.0, 1.0000001, 1, True, "a"])
 _points = st.lists(_numbers, max_size=4).map(lambda values: Points(range(len(values)), values))

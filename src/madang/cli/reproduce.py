@@ -11,6 +11,7 @@ from madang.cli import output, records
 if TYPE_CHECKING:
     from madang.cli.reproducing import Outcome, Several
     from madang.domain.reproduce import Judgement
+    from madang.workspace.environments.choosing import Mode
 
 CODES = {"IDENTICAL": 0, "WITHIN TOLERANCE": 0, "DIFFERS": 1, "CANNOT": 2}
 _COLOURS = {"IDENTICAL": "green", "WITHIN TOLERANCE": "green", "DIFFERS": "red", "CANNOT": "yellow"}
@@ -23,10 +24,15 @@ _COLOURS = {"IDENTICAL": "green", "WITHIN TOLERANCE": "green", "DIFFERS": "red",
     "--with-local", is_flag=True,
     help="Take files that were withheld (or are not in the record) from the original work tree as they are now.",
 )  # fmt: skip
+@click.option(
+    "--env", "environment", type=click.Choice(["auto", "rebuilt", "current"]), default="auto", show_default=True,
+    help="Which packages: the present ones if they are as recorded, else rebuilt; always rebuilt from where they came; "
+    "or the present ones whatever differs.",
+)  # fmt: skip
 @click.option("--times", default=1, show_default=True, type=click.IntRange(1, 100), help="Repeat it so many times.")
 @click.option("--keep", is_flag=True, help="Leave the work tree for a look.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON; the command's output is not shown.")
-def reproduce(run: str, yes: bool, with_local: bool, times: int, keep: bool, as_json: bool) -> int:
+def reproduce(run: str, yes: bool, with_local: bool, environment: Mode, times: int, keep: bool, as_json: bool) -> int:
     """Repeat a run in a clean checkout and say whether it is the same again.
 
     Everything that is missing is listed before anything runs. Then: a work tree at the recorded commit with the
@@ -42,7 +48,7 @@ def reproduce(run: str, yes: bool, with_local: bool, times: int, keep: bool, as_
     from madang.errors import MadangError
 
     try:
-        return _reproduce(run, yes, with_local, times, keep, as_json)
+        return _reproduce(run, yes, with_local, environment, times, keep, as_json)
     except MadangError as error:
         if as_json:
             output.data({"verdict": "CANNOT", "first_difference": None, "missing": [error.message], "run": None})
@@ -50,7 +56,7 @@ def reproduce(run: str, yes: bool, with_local: bool, times: int, keep: bool, as_
         return CODES["CANNOT"]
 
 
-def _reproduce(run: str, yes: bool, with_local: bool, times: int, keep: bool, as_json: bool) -> int:
+def _reproduce(run: str, yes: bool, with_local: bool, environment: Mode, times: int, keep: bool, as_json: bool) -> int:
     import os
 
     from madang.cli import reproducing
@@ -60,7 +66,7 @@ def _reproduce(run: str, yes: bool, with_local: bool, times: int, keep: bool, as
         if reproducing.is_foreign(found, dict(os.environ)) and not yes:
             reproducing.describe(found, output.note)
             ask()
-        options = reproducing.Options(with_local=with_local, keep=keep, quiet=as_json)
+        options = reproducing.Options(with_local=with_local, keep=keep, quiet=as_json, env=environment)
         several = reproducing.reproduce_times(reader, found, times, options, _silent if as_json else output.note)
     outcome, judgement = several.outcomes[-1], several.judgement
     if as_json:

@@ -21,9 +21,13 @@ from madang.ports.reader import Reader
 from madang.sdk.init import user_name
 from madang.sdk.run import Run
 from madang.services import reproduce as service
-from madang.workspace import environment, volatile
-from madang.workspace.process import Ended
-from madang.workspace.reproduce import Place, Workspace, command_of, environment_of, inside
+from madang.wiring_data import open_remote
+from madang.workspace import volatile
+from madang.workspace.environments.building import Environments, kept_in
+from madang.workspace.environments.choosing import Chosen, Mode, choose
+from madang.workspace.process import Ended, find_program
+from madang.workspace.reproduction.command import command_of, environment_of, inside
+from madang.workspace.reproduction.place import Place, Workspace
 
 Say = Callable[[str], None]
 MAX_LISTED = 50
@@ -36,6 +40,7 @@ class Options:
     with_local: bool = False
     keep: bool = False
     quiet: bool = False
+    env: Mode = "auto"
 
 
 @dataclass
@@ -118,20 +123,21 @@ def reproduce(reader: Reader, run: RunRecord, options: Options, say: Say) -> Out
     git = wiring.git(places.root) if places.root else None
     say("Looking for what is missing…")
     flight = service.check_record(run, reader, git, with_local=options.with_local)
-    if flight.missing or git is None:
-        data = Workspace(git, places.git_common_dir, places.store).missing_data(run) if git is not None else []
-        return Outcome(cannot([*flight.missing, *data]), notes=flight.notes)
-    workspace = Workspace(git, places.git_common_dir, places.store)
+    if git is None:
+        return Outcome(cannot(flight.missing), notes=flight.notes)
+    workspace = Workspace(git, places.git_common_dir, places.store, open_remote)
+    if flight.missing:
+        chosen = _choose(run, run.root, options, say)
+        missing = [*flight.missing, *workspace.missing_data(run), *chosen.missing]
+        return Outcome(cannot(missing), environment=chosen.differences, notes=flight.notes)
     say("Making a clean work tree…")
     try:
         place = workspace.prepare(run, reader, with_local=options.with_local)
     except MadangError as error:
         return Outcome(service.refusal(error), notes=flight.notes)
     try:
-        if place.missing:
-            return Outcome(cannot(place.missing), notes=flight.notes)
-        outcome = _repeat(reader, run, place, places, options, say)
-        outcome.notes += flight.notes
+        outcome = _in_place(reader, run, place, places, options, say)
+        outcome.notes = [*flight.notes, *outcome.notes]
     finally:
         (workspace.keep if options.keep else workspace.remove)(place)
     if options.keep:
@@ -139,37 +145,61 @@ def reproduce(reader: Reader, run: RunRecord, options: Options, say: Say) -> Out
     return outcome
 
 
-def _repeat(
+def _in_place(
     reader: Reader, run: RunRecord, place: Place, places: layout.StorePaths, options: Options, say: Say
 ) -> Outcome:
-    command, folder, note = command_of(run, place.root)
-    env = environment_of(run, os.environ, place.root)
-    differences = _environment(run, command, env)
-    notes = [note] if note else []
+    """Find what the work tree, the environment and the command lack; with nothing missing, repeat the run."""
+    chosen = _choose(run, place.root, options, say)
+    command, folder = command_of(run, place.root, chosen.python)
+    env = environment_of(run, os.environ, place.root, chosen.python)
+    missing = [*place.missing, *chosen.missing]
+    if not chosen.missing:
+        missing += _no_program(command, folder, env)
+    if missing:
+        return Outcome(cannot(missing), environment=chosen.differences, notes=chosen.notes)
+    try:
+        job = _contained(run, _job(run, place, places, command, folder, env, quiet=options.quiet), place.root)
+    except Refused as error:
+        return Outcome(service.refusal(error), environment=chosen.differences, notes=chosen.notes)
+    outcome = _repeat(reader, run, place, chosen, job, say)
+    outcome.environment, outcome.notes = chosen.differences, chosen.notes
+    return outcome
+
+
+def _choose(run: RunRecord, root: str, options: Options, say: Say) -> Chosen:
+    env = environment_of(run, os.environ, root)
+    try:
+        return choose(run, env, options.env, Environments(kept_in(os.environ), say))
+    except MadangError as error:
+        return Chosen(missing=[error.message])
+
+
+def _no_program(command: list[str], folder: str, env: dict[str, str]) -> list[str]:
+    try:
+        find_program(command[0], folder, env.get("PATH"))
+    except (NotFound, Refused) as error:
+        return [f"the command: {error.message}"]
+    return []
+
+
+def _repeat(reader: Reader, run: RunRecord, place: Place, chosen: Chosen, job: launching.Job, say: Say) -> Outcome:
     say(f"Running {shlex.join(run.command)}")
     verdicts: list[Judgement] = []
 
     def judge(repetition: Run, ended: Ended) -> None:
         """Compare while the repetition can still be written to, so that the verdict goes where the run goes."""
-        own = wiring.local_reader(store=places.store)
+        own = wiring.local_reader(store=job.places.store)
         try:
             again = replace(own.run(repetition.id), status=ended.status, exit_code=ended.exit_code, signal=ended.signal)
             found = _judge(reader, run, own, again, len(place.local))
         finally:
             own.close()
-        found = replace(found, compared={**found.compared, "environment differences": len(differences)})
+        found = replace(found, compared={**found.compared, "environment differences": len(chosen.differences)})
         verdicts.append(found)
         repetition.append(codec.VERDICT, {"of": run.id, **asdict(found)})
 
-    try:
-        job = _contained(run, _job(run, place, places, command, folder, env, quiet=options.quiet), place.root)
-    except Refused as error:
-        return Outcome(service.refusal(error), environment=differences, notes=notes)
-    try:
-        done = launching.launch(job, say, lambda *_: None, judge)
-    except NotFound as error:
-        return Outcome(cannot([error.message]), environment=differences, notes=notes)
-    return Outcome(verdicts[0], done.run, differences, notes)
+    done = launching.launch(job, say, lambda *_: None, judge)
+    return Outcome(verdicts[0], done.run)
 
 
 def _contained(run: RunRecord, job: launching.Job, root: str) -> launching.Job:
@@ -190,15 +220,6 @@ def _judge(reader: Reader, run: RunRecord, own: Reader, again: RunRecord, local:
         return service.compare(reader, run, own, again, volatile.digest, local=local)
     except MadangError as error:
         return service.refusal(error)
-
-
-def _environment(run: RunRecord, command: list[str], env: dict[str, str]) -> list[str]:
-    """How the interpreter that will be used differs from the recorded environment."""
-    executable = run.executable if run.executable and command[0] == run.executable else ""
-    if not executable:
-        return [] if run.environment is None or not run.executable else ["the interpreter of the run is gone"]
-    now = environment.capture(executable, env)
-    return service.environment_differences(run, now.python, now.packages)
 
 
 def _job(

@@ -12,6 +12,7 @@ from madang import wiring
 from madang.cli import launching
 from madang.cli.reproducing import tagged_list
 from madang.domain.causes import DECISIVE, PARTS, Measured, Mix, Part, Shares, close, share
+from madang.domain.environments import differences, lock_of
 from madang.domain.query import AllOf, Compare, Field, RunQuery
 from madang.domain.runs import RunRecord
 from madang.errors import MadangError, NotFound, Refused
@@ -22,7 +23,8 @@ from madang.services import why
 from madang.services.why import VARIANT, Explanation
 from madang.workspace import environment
 from madang.workspace.mixing import Mixture
-from madang.workspace.reproduce import Place, Workspace, command_of, environment_of
+from madang.workspace.reproduction.command import command_of, environment_of
+from madang.workspace.reproduction.place import Place, Workspace
 
 Say = Callable[[str], None]
 _HERE = frozenset(("environment", "hardware"))  # parts that one machine has only one of
@@ -114,7 +116,7 @@ def _is_rebuilt(run: RunRecord) -> bool:
     if not run.executable or not os.access(run.executable, os.X_OK):
         return False
     now = environment.capture(run.executable, dict(os.environ))
-    return not reproduction.environment_differences(run, now.python, now.packages)
+    return run.environment is not None and not differences(lock_of(run.environment), now.python, now.packages)
 
 
 def _add_machine(result: Rerun, pair: Pair, found: Explanation, parts: Sequence[Part]) -> None:
@@ -188,8 +190,9 @@ class _Bench:
         tree = os.path.basename(self._mixture.roots[0])
         root = os.path.join(self._folder, "variants", os.urandom(4).hex(), tree)
         record = self._mixture.make(mix, root)
-        command, folder, _ = command_of(record, root)
-        env = environment_of(record, os.environ, root)
+        python = record.executable if os.access(record.executable, os.X_OK) else ""
+        command, folder = command_of(record, root, python)
+        env = environment_of(record, os.environ, root, python)
         title = f"{', '.join(sorted(mix)) or 'nothing'} of {self._pair.after.name or self._pair.after.id[:8]}"
         self._say(f"Running with {title}: {shlex.join(record.command)}")
         job = launching.Job(

@@ -188,21 +188,6 @@ def _not_compared(reader: Reader, run: RunRecord) -> dict[str, int]:
     return {"console lines": lines, "media files": media, "files that were not captured": skipped}
 
 
-def environment_differences(run: RunRecord, python: str, packages: Sequence[tuple[str, str, str]]) -> list[str]:
-    """How the environment at hand differs from the recorded one: Python, and packages one by one."""
-    recorded = run.environment
-    if recorded is None:
-        return ["the environment of the run was not recorded"]
-    found = [f"python: {recorded.python} → {python}"] if recorded.python != python else []
-    then = {name: version for name, version, _ in recorded.packages}
-    now = {name: version for name, version, _ in packages}
-    return found + [
-        f"{name}: {then.get(name) or 'absent'} → {now.get(name) or 'absent'}"
-        for name in sorted(then.keys() | now.keys())
-        if then.get(name) != now.get(name)
-    ]
-
-
 def refusal(error: MadangError) -> Judgement:
     """An error while preparing, as the verdict CANNOT."""
     return rules.cannot([error.message])

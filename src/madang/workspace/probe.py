@@ -28,20 +28,45 @@ def packages(paths: list[str]) -> list[list[str]]:
     projects"), which saves opening hundreds of files. Origin: ``index``, ``conda``, the address of a direct
     installation (PEP 610), with the commit for a repository, or ``editable`` and the folder.
     """
-    conda = os.path.isdir(os.path.join(sys.prefix, "conda-meta"))
-    found: dict[str, list[str]] = {}
+    found = {name: item for name, (item, _) in _distributions(paths).items()}
+    for item in _conda_packages() if _is_conda() else []:
+        found.setdefault(item[0], item)
+    return [found[name] for name in sorted(found)]
+
+
+def folders(paths: list[str]) -> list[list[str]]:
+    """As `packages`, each with the path of its metadata folder behind it."""
+    return [[*item, path] for _, (item, path) in sorted(_distributions(paths).items())]
+
+
+def base_executable() -> str:
+    """The interpreter from which this one's virtual environment was made; this one outside of any."""
+    if sys.prefix == sys.base_prefix:
+        return sys.executable
+    named = str(getattr(sys, "_base_executable", ""))
+    if named and named != sys.executable:
+        return named
+    return os.path.join(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info[:2]))  # before Python 3.11
+
+
+def _is_conda() -> bool:
+    return os.path.isdir(os.path.join(sys.prefix, "conda-meta"))
+
+
+def _distributions(paths: list[str]) -> dict[str, tuple[list[str], str]]:
+    conda = _is_conda()
+    found: dict[str, tuple[list[str], str]] = {}
     for folder in paths:
         try:
             names = sorted(os.listdir(folder or "."))
         except OSError:
             continue
         for name in names:
-            item = _distribution(os.path.join(folder or ".", name), name, conda)
+            path = os.path.join(folder or ".", name)
+            item = _distribution(path, name, conda)
             if item is not None:
-                found.setdefault(item[0], item)
-    for item in _conda_packages() if conda else []:
-        found.setdefault(item[0], item)
-    return [found[name] for name in sorted(found)]
+                found.setdefault(item[0], (item, path))
+    return found
 
 
 def _conda_packages() -> list[list[str]]:
@@ -122,4 +147,8 @@ def _read(path: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(report(sys.path[1:])))
+    told = report(sys.path[1:])
+    if sys.argv[1:] == ["--folders"]:
+        told["folders"] = folders(sys.path[1:])
+        told["base"] = base_executable()
+    sys.stdout.write(json.dumps(told))

@@ -1,0 +1,192 @@
+"""A clean place in which a run can be repeated: the recorded code in a work tree of its own, and its data."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from madang.domain.runs import RunRecord
+from madang.domain.versions import check_path
+from madang.errors import MadangError, StorageError
+from madang.formats import store as layout
+from madang.ports.git import Git
+from madang.ports.reader import Reader
+from madang.workspace import data_index, lfs_objects
+from madang.workspace.data.remotes.transfer import OpenRemote
+from madang.workspace.reproduction.data import MAX_NAMED, RunData
+from madang.workspace.reproduction.files import (
+    blake3_of,
+    checked_bytes,
+    is_inside,
+    link_above,
+    no_links_above,
+    write_inside,
+)
+
+_LOCK, _KEPT_MARK = "/lock", "/kept"
+
+
+@dataclass
+class Place:
+    """A work tree for one repetition. ``missing`` is what it lacks; nothing may run while something does."""
+
+    folder: str  # of this repetition, in the store
+    root: str  # of the work tree
+    missing: list[str] = field(default_factory=list)
+    local: list[str] = field(default_factory=list)  # files taken from the original's work tree as they are now
+
+
+class Workspace:
+    """The repository in which the run is repeated, and its data."""
+
+    def __init__(self, git: Git, git_dir: str, store: str, open_remote: OpenRemote | None = None) -> None:
+        """``open_remote`` opens remotes of data; without it the cache alone is looked into."""
+        self.git = git
+        self.git_dir = git_dir  # shared by all work trees
+        self.store = store
+        self._open_remote = open_remote
+
+    def prepare(self, run: RunRecord, reader: Reader, *, with_local: bool) -> Place:
+        """Make the work tree: commit, diff, untracked files, data. What is missing is listed, all of it.
+
+        Raises:
+            Refused: the diff or a file reaches outside the tree.
+            Conflict: the diff does not fit its commit.
+            CorruptData: stored bytes do not have their digest.
+            StorageError: the disk refused.
+        """
+        code = run.code
+        assert code is not None
+        self._remove_abandoned()
+        folder = os.path.join(self.store, "reproduce", os.urandom(8).hex())
+        name = os.path.basename(self.git.root.rstrip("/"))
+        place = Place(folder, os.path.join(folder, name if name and f"/{name}" not in (_LOCK, _KEPT_MARK) else "tree"))
+        try:
+            os.makedirs(folder)
+            layout.hold(folder + _LOCK)
+            tree = self.git.add_worktree(place.root, code.commit)
+            if code.diff is not None:
+                with reader.open_blob(run.project, code.diff.digest) as file:
+                    tree.apply(checked_bytes(file, code.diff.digest, "the diff"))
+            for item in code.untracked:
+                with reader.open_blob(run.project, item.digest) as file:
+                    write_inside(place.root, item, file)
+            if with_local:
+                self._take_local(run, [item.path for item in code.withheld], place)
+            self._data(run, place)
+            self._reads(run, place, with_local=with_local)
+            _make_working_folder(run, place.root)
+        except OSError as error:
+            self.remove(place)
+            raise StorageError(f"Cannot prepare {folder}: {error.strerror} ({error.filename}).") from error
+        except BaseException:
+            self.remove(place)
+            raise
+        return place
+
+    def remove(self, place: Place) -> None:
+        """Take the work tree away."""
+        with contextlib.suppress(MadangError):
+            self.git.remove_worktree(place.root)
+        layout.release(place.folder + _LOCK)
+        shutil.rmtree(place.folder, ignore_errors=True)
+
+    def keep(self, place: Place) -> None:
+        """Leave the work tree to the user: it is not cleared away later either."""
+        layout.release(place.folder + _LOCK)
+        with open(place.folder + _KEPT_MARK, "w", encoding="ascii"):
+            pass
+
+    def _remove_abandoned(self) -> None:
+        """Take away what a killed reproduction has left."""
+        top = os.path.join(self.store, "reproduce")
+        for name in os.listdir(top) if os.path.isdir(top) else []:
+            folder = os.path.join(top, name)
+            if not layout.is_held(folder + _LOCK) and not os.path.exists(folder + _KEPT_MARK):
+                trees = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+                for root in trees or [os.path.join(folder, "tree")]:
+                    self.remove(Place(folder, root))
+
+    def missing_data(self, run: RunRecord) -> list[str]:
+        """Tracked data that the run read and that can be had from nowhere, as far as it is told without a work tree."""
+        repo = data_index.find_repo(self.git.root)
+        if repo is None:
+            return [f"{item.path} ({item.digest}): there is no data repository here" for item in run.inputs]
+        try:
+            return RunData(run, repo, self._open_remote).missing()
+        finally:
+            repo.close()
+
+    def _data(self, run: RunRecord, place: Place) -> None:
+        repo = data_index.find_repo(self.git.root)
+        if repo is None:
+            place.missing += self.missing_data(run)
+            return
+        try:
+            place.missing += RunData(run, repo, self._open_remote).restore(place.root)
+        finally:
+            repo.close()
+
+    def _reads(self, run: RunRecord, place: Place, *, with_local: bool) -> None:
+        """Files that the run opened and that are nowhere in the record: not in Git, not tracked, not captured."""
+        made = {item.path for item in run.outputs}
+        opened = {path: how for path, how in run.opened.items() if is_inside(path)}
+        lost = [
+            path
+            for path, how in opened.items()
+            if how == "r" and path not in made and not os.path.exists(os.path.join(place.root, path))
+        ]
+        modules = {
+            path
+            for path in run.imports
+            if is_inside(path)
+            and "w" not in opened.get(path, "")
+            and not os.path.exists(os.path.join(place.root, path))
+        }
+        lost += sorted(modules - set(lost))
+        for path in sorted(path for path, how in opened.items() if "r" in how):
+            if link_above(place.root, path):
+                continue  # it may lead anywhere, and Git LFS writes none below it
+            oid = lfs_objects.pointer_of(os.path.join(place.root, path))
+            if oid and not lfs_objects.restore(os.path.join(place.root, path), self.git_dir):
+                place.missing.append(f"{path} (sha256:{oid}): its Git LFS object is not here; run `git lfs fetch`")
+        if with_local:
+            self._take_local(run, lost, place)
+            lost = [path for path in lost if path not in place.local]
+        tracked = {item.path for item in run.inputs}
+        place.missing += [
+            f"{path}: the run {'imported' if path in modules else 'read'} it, "
+            "and it is neither in Git nor tracked as data"
+            for path in sorted(lost)[:MAX_NAMED]
+            if path not in tracked
+        ]
+        for use in run.uses:
+            target = os.path.join(place.root, use.path) if use.path else ""
+            if use.digest.startswith("blake3:") and os.path.isfile(target) and blake3_of(target) != use.digest:
+                place.missing.append(f"{use.path} ({use.digest}): its present bytes are others")
+
+    def _take_local(self, run: RunRecord, paths: Sequence[str], place: Place) -> None:
+        """Copy files from the original's work tree as they are now: nobody knows whether they are what it read."""
+        for path in paths:
+            source = os.path.join(run.root, check_path(path))
+            no_links_above(place.root, path)
+            target = os.path.join(place.root, path)
+            if run.root and os.path.isdir(run.root) and not os.path.lexists(source) and os.path.isfile(target):
+                os.unlink(target)  # the withheld diff may have deleted it
+                place.local.append(path)
+            if not run.root or not os.path.isfile(source) or os.path.islink(source):
+                continue
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(source, target, follow_symlinks=False)
+            place.local.append(path)
+
+
+def _make_working_folder(run: RunRecord, root: str) -> None:
+    """Git has no empty folders, and a run may have been started in one."""
+    below = os.path.relpath(run.cwd, run.root) if run.cwd and run.root else "."
+    if below != ".." and not below.startswith("../"):
+        no_links_above(root, f"{below}/.")
+        os.makedirs(os.path.join(root, below), exist_ok=True)
