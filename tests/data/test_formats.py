@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from madang.errors import ConfigError, CorruptData, InvalidInput
-from madang.formats.dvc import config, dvcfile, gitignore, layout, listing, yamltext
+from madang.formats.dvc import config, dvcfile, gitignore, layout, listing, plainconfig, yamltext
 from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.ignore import Ignore
 
@@ -278,6 +278,31 @@ def test_a_written_config_is_read_again(options: dict[str, str], name: str) -> N
         key: value for key, value in options.items() if key != "keyfile"
     }
     assert ConfigObj(text.splitlines(), interpolation=False)[section]["url"] == "ssh://host/x"
+
+
+CONFIG_PIECES = st.sampled_from(
+    ["[core]", "[cache]", "['remote \"r\"']", "[a b]", "[]", "[[x]]", "    ", " ", "remote", "url", "=", " = ", "x",
+     "값", "a b", "'", '"', "#", ",", "%", "\\", ":", "s3://b/x", "\t", "\u3000", "\r"]
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(CONFIG_PIECES, max_size=5).map("".join), max_size=6).map("\n".join))
+@example("[core]\n    remote = r\n['remote \"r\"']\n    url = s3://b/x y\n")
+def test_the_fast_reader_of_configs_reads_what_configobj_reads(text: str) -> None:
+    """What the fast reader takes, configobj takes too, and it is the same."""
+    from configobj import ConfigObj
+
+    found = plainconfig.load(text)
+    if found is not None:
+        lines = text.removesuffix("\n").split("\n") if text else []
+        assert found == ConfigObj(lines, interpolation=False, encoding=None).dict()
+
+
+def test_a_config_as_commands_write_it_is_read_fast() -> None:
+    """What `remote add` and `config` write needs no configobj."""
+    text = config.with_value("", "/r/.dvc/config", "core", "remote", "r")
+    text = config.with_value(text, "/r/.dvc/config", config.remote_section("r"), "url", "s3://b/x")
+    assert plainconfig.load(text) == {"core": {"remote": "r"}, 'remote "r"': {"url": "s3://b/x"}}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``.dvc/config`` and its siblings: INI files of four levels, read by configobj as dvc reads them.
+"""``.dvc/config`` and its siblings: INI files of four levels, read as configobj reads them for dvc.
 
 Later levels win: system < global < repository < local. Sections, keys and names of remotes are lower-cased. A path in a
 file is relative to that file's folder and is given out absolute.
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from madang.errors import ConfigError
+from madang.formats.dvc import plainconfig
 from madang.formats.dvc.config_keys import PATH_KEYS, check_section
 
 Sections = dict[str, dict[str, str]]
@@ -55,7 +56,9 @@ def read(text: str, where: str) -> Sections:
     Raises:
         ConfigError: not an INI file.
     """
-    document = _document(text, where)
+    document: Mapping[str, Any] | None = plainconfig.load(text)
+    if document is None:
+        document = _document(text, where)
     sections: Sections = {}
     for section, values in document.items():
         if not isinstance(values, Mapping):
