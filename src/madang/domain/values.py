@@ -67,8 +67,8 @@ def _made(kind: Any, hashed: Any) -> Any:
         kind.__init__ = vars(twin)["__init__"]  # two threads may both do it: it is the same
         kind.__init__(self, *values, **named)
 
-    kind.__init__, kind.__hash__, kind.__dataclass_fields__ = construct, hashed, _Fields(kind)
-    for name, method in (("__eq__", _equal), ("__repr__", _text)):
-        if name not in vars(kind):
+    kind.__init__, kind.__dataclass_fields__ = construct, _Fields(kind)
+    for name, method in (("__eq__", _equal), ("__hash__", hashed), ("__repr__", _text)):
+        if vars(kind).get(name) is None:  # Python sets no __hash__ beside an __eq__
             setattr(kind, name, method)
     return kind

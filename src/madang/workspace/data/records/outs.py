@@ -6,7 +6,6 @@ import os
 import posixpath
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from madang.domain.values import value
@@ -39,7 +38,7 @@ class Target:
     inside: str = ""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@value
 class Chosen:
     """A stage that the user named, or of which one path is meant."""
 
