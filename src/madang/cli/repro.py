@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,38 +12,63 @@ from madang.cli.data_command import DataCommand, meter, repository, tell_git
 from madang.errors import MadangError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from madang.domain.events import Pipeline
     from madang.ports.executor import Executor, Result, Task
     from madang.workspace.pipelines.repro import Options, StageResult
 
 
+F = TypeVar("F", bound="Callable[..., Any]")
+_ON_ERROR = {"keep_going": "keep-going", "ignore_errors": "ignore"}
+
+
+def stage_options(function: F) -> F:
+    """The options that say what is to be done with which stages: those of `repro` and of `exp run`."""
+    options = (
+        click.argument("targets", nargs=-1, type=click.Path()),
+        click.option("-f", "--force", is_flag=True, help="Run stages whose inputs did not change, too."),
+        click.option("-i", "--interactive", is_flag=True, help="Ask before each stage."),
+        click.option("-s", "--single-item", is_flag=True, help="Only the targets, not what they depend on."),
+        click.option("-p", "--pipeline", is_flag=True, help="All of the pipelines that the targets belong to."),
+        click.option("-P", "--all-pipelines", is_flag=True, help="All pipelines of the repository."),
+        click.option("-R", "--recursive", is_flag=True, help="A folder means all stages in it."),
+        click.option("--downstream", is_flag=True, help="The targets and what depends on them."),
+        click.option("--force-downstream", is_flag=True, help="Run all that depends on a stage that ran."),
+        click.option("--pull", is_flag=True, help="Bring missing data, and results of others, from the remote."),
+        click.option("--allow-missing", is_flag=True, help="Leave out stages that only lack data."),
+        click.option("--dry", is_flag=True, help="Only print what would run."),
+        click.option("-k", "--keep-going", is_flag=True, help="After a failure go on with what does not depend on it."),
+        click.option("--ignore-errors", is_flag=True, help="After a failure go on with everything."),
+        click.option("--glob", is_flag=True, help="Targets are patterns of stage names."),
+        click.option("--no-commit", is_flag=True, help="Do not take outputs into the cache."),
+        click.option("--no-run-cache", is_flag=True, help="Run, whatever earlier runs gave."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def options_of(given: Mapping[str, bool]) -> Options:
+    """What `stage_options` were given, but the targets and --interactive."""
+    from madang.workspace.pipelines.repro import Options
+
+    plain = {name: value for name, value in given.items() if not name.startswith("no_") and name not in _ON_ERROR}
+    return Options(
+        **plain,
+        commit=not given["no_commit"],
+        run_cache=not given["no_run_cache"],
+        on_error=next((text for name, text in reversed(_ON_ERROR.items()) if given[name]), "fail"),
+        group=group_name(),
+    )
+
+
 @click.command(cls=DataCommand)
-@click.argument("targets", nargs=-1, type=click.Path())
-@click.option("-f", "--force", is_flag=True, help="Run stages whose inputs did not change, too.")
-@click.option("-i", "--interactive", is_flag=True, help="Ask before each stage.")
-@click.option("-s", "--single-item", is_flag=True, help="Only the targets, not what they depend on.")
-@click.option("-p", "--pipeline", is_flag=True, help="All of the pipelines that the targets belong to.")
-@click.option("-P", "--all-pipelines", is_flag=True, help="All pipelines of the repository.")
-@click.option("-R", "--recursive", is_flag=True, help="A folder means all stages in it.")
-@click.option("--downstream", is_flag=True, help="The targets and what depends on them.")
-@click.option("--force-downstream", is_flag=True, help="Run all that depends on a stage that ran.")
-@click.option("--pull", is_flag=True, help="Bring missing data, and results of others, from the remote.")
-@click.option("--allow-missing", is_flag=True, help="Leave out stages that only lack data.")
-@click.option("--dry", is_flag=True, help="Only print what would run.")
-@click.option("-k", "--keep-going", is_flag=True, help="After a failure go on with what does not depend on it.")
-@click.option("--ignore-errors", is_flag=True, help="After a failure go on with everything.")
-@click.option("--glob", is_flag=True, help="Targets are patterns of stage names.")
-@click.option("--no-commit", is_flag=True, help="Do not take outputs into the cache.")
-@click.option("--no-run-cache", is_flag=True, help="Run, whatever earlier runs gave.")
+@stage_options
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Independent stages that run side by side.")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each stage as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
-def repro(
-    targets: tuple[str, ...], interactive: bool, jobs: int, as_json: bool, quiet: bool, no_commit: bool,
-    no_run_cache: bool, keep_going: bool, ignore_errors: bool, **given: bool,
-) -> None:  # fmt: skip
+def repro(targets: tuple[str, ...], interactive: bool, jobs: int, as_json: bool, quiet: bool, **given: bool) -> None:
     """Run the stages whose inputs, command or outputs are not as recorded, in order. Each execution is a run.
 
     What a stage gave before for the same inputs comes from the cache. The outputs of a stage that fails stay as they
@@ -56,11 +81,7 @@ def repro(
       madang repro -j 4 --keep-going
       madang repro --pull --allow-missing
     """
-    from madang.workspace.pipelines.repro import Options
-
-    on_error = "ignore" if ignore_errors else "keep-going" if keep_going else "fail"
-    options = Options(**given, commit=not no_commit, run_cache=not no_run_cache, on_error=on_error, group=group_name())
-    _reproduce(targets, options, jobs, interactive=interactive, as_json=as_json, quiet=quiet)
+    _reproduce(targets, options_of(given), jobs, interactive=interactive, as_json=as_json, quiet=quiet)
 
 
 def run_one(name: str, quiet: bool) -> None:

@@ -120,6 +120,11 @@ def reproduce(
     return work.results
 
 
+def is_interrupted(result: StageResult) -> bool:
+    """Whether somebody ended a stage's command."""
+    return result.code in _INTERRUPTED
+
+
 def told(brought: Brought, what: str) -> str:
     """A sentence about outputs that were brought back."""
     names = ", ".join(os.path.relpath(path) for path in brought.paths)
@@ -270,7 +275,7 @@ class _Repro:
             self._forced.update(self.graph.downstream[index])
 
     def _failed(self, index: int, result: StageResult) -> None:
-        if self.options.on_error == "fail" or result.code in _INTERRUPTED:
+        if self.options.on_error == "fail" or is_interrupted(result):
             self._is_stopped = True
         elif self.options.on_error == "keep-going":
             dependents = self.graph.all_downstream([index]) - {index}
