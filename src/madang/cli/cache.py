@@ -7,12 +7,12 @@ import os
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, files, meter, relative, repository
+from madang.cli.data_command import DataCommand, DataGroup, files, meter, relative, repository
 from madang.cli.remote import level_options
 from madang.errors import ConfigError
 
 
-@click.group()
+@click.group(cls=DataGroup)
 def cache() -> None:
     """Manage the cache of data.
 
@@ -38,19 +38,20 @@ def dir_(path: str | None, unset: bool, level: str | None) -> None:
     where = level or "project"
     if path is not None and unset:
         raise click.UsageError("Give a path, or --unset.")
-    with repository() as repo:
-        settings = repo.settings
-        if path is not None:
-            settings.write(where, [("cache", "dir", settings.stored_path(where, path, os.getcwd()))])
-        elif unset:
-            settings.write(where, [("cache", "dir", None)])
-        elif level is None:
-            click.echo(settings.cache_dir(repo.dvc_dir))
-        else:
-            found = settings.level_value(level, "cache", "dir")
-            if found is None:
-                raise ConfigError(f"The {level} configuration does not set the cache's folder.")
-            click.echo(found)
+    from madang.workspace.data.repo.repository import settings_around
+
+    settings = settings_around(".", where)
+    if path is not None:
+        settings.write(where, [("cache", "dir", settings.stored_path(where, path, os.getcwd()))])
+    elif unset:
+        settings.write(where, [("cache", "dir", None)])
+    elif level is None:
+        click.echo(settings.cache_dir(settings.dvc_dir))
+    else:
+        found = settings.level_value(level, "cache", "dir")
+        if found is None:
+            raise ConfigError(f"The {level} configuration does not set the cache's folder.")
+        click.echo(found)
 
 
 @cache.command(cls=DataCommand)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from madang.cli.data_command import DvcUsage
 from madang.cli.main import LazyGroup
 
 # name → (module:attribute, one-line help)
@@ -13,7 +14,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-@click.group(cls=LazyGroup, table=COMMANDS)
+class _DataTable(DvcUsage, LazyGroup):
+    """The commands, imported on use."""
+
+
+@click.group(cls=_DataTable, table=COMMANDS)
 def data() -> None:
     """Show what is known of tracked data.
 

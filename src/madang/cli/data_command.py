@@ -20,10 +20,37 @@ if TYPE_CHECKING:
     from madang.workspace.data.repo.repository import Repository
 
 CONFIGURATION, INTERRUPTED, NO_PROJECT, USAGE, OTHER = 251, 252, 253, 254, 255
+LEVELS = ("system", "global", "project", "local")  # of the configuration, each an option
 _PAIRS = ("--remote-config", "--fs-config")
 
 
-class DataCommand(click.Command):
+class DvcUsage(click.Command):
+    """A command, or a group of them, whose wrong usage is 254, as dvc's."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Wrong usage that is seen while the arguments are read."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            error.exit_code = USAGE  # type: ignore[misc]
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Wrong usage that is seen while the command runs."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            error.exit_code = USAGE  # type: ignore[misc]
+            raise
+
+
+class DataGroup(DvcUsage, click.Group):
+    """A group of data commands."""
+
+
+class DataCommand(DvcUsage):
     """Exits as dvc: 251 configuration, 252 interrupted, 253 outside a project, 254 usage, else ``failure_code``."""
 
     failure_code = OTHER
@@ -37,26 +64,17 @@ class DataCommand(click.Command):
                 self.params.append(click.Option(names, count=True, hidden=True, expose_value=False))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Options of KEY=VALUE take several of them, as dvc's do."""
+        """Options of KEY=VALUE take several of them, as dvc's do; those that exclude each other are refused."""
+        typed = args[: args.index("--")] if "--" in args else args
+        levels = [f"--{level}" for level in LEVELS if f"--{level}" in typed]
+        if len(levels) > 1:
+            raise click.UsageError(f"{' and '.join(levels)} exclude each other.", ctx)
         return super().parse_args(ctx, _repeated(args))
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        """Wrong usage is 254 here."""
-        try:
-            return super().make_context(info_name, args, parent, **extra)
-        except click.UsageError as error:
-            error.exit_code = USAGE  # type: ignore[misc]
-            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Give every expected failure its exit code."""
         try:
             return super().invoke(ctx)
-        except click.UsageError as error:
-            error.exit_code = USAGE  # type: ignore[misc]
-            raise
         except MadangError as error:
             error.exit_code = self._code(error)
             raise
@@ -75,9 +93,13 @@ class DataCommand(click.Command):
             raise failure from error
 
     def _code(self, error: MadangError) -> int:
+        from madang.workspace.data.repo.scan import RulesInside
+
         if isinstance(error, ConfigError):
             return CONFIGURATION
-        return NO_PROJECT if isinstance(error, NotAWorkspace) else self.failure_code
+        if isinstance(error, NotAWorkspace):
+            return NO_PROJECT
+        return OTHER if isinstance(error, RulesInside) else self.failure_code
 
 
 def _repeated(args: list[str]) -> list[str]:
@@ -103,7 +125,9 @@ class TransferCommand(DataCommand):
     failure_code = 1
 
     def _code(self, error: MadangError) -> int:
-        return NO_PROJECT if isinstance(error, NotAWorkspace) else self.failure_code
+        from madang.workspace.data.repo.settings import NoRemote
+
+        return self.failure_code if isinstance(error, NoRemote) else super()._code(error)
 
 
 class PlainCommand(DataCommand):
@@ -114,10 +138,11 @@ class PlainCommand(DataCommand):
 
 @contextmanager
 def repository() -> Iterator[Repository]:
-    """The data repository of the present folder."""
+    """The data repository of the present folder, whose configuration can be read."""
     from madang.workspace.data.repo.repository import open_repository
 
     found = open_repository(".")
+    assert found.settings is not None
     collects = gc.isenabled()
     gc.disable()  # a short life with millions of small values: to look for cycles among them costs more than they hold
     try:

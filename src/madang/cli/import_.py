@@ -38,7 +38,7 @@ def _how(no_exec: bool, no_download: bool, force: bool, jobs: int | None) -> How
     from madang.workspace.data.imports.importing import How
 
     if no_exec and no_download:
-        raise InvalidInput("--no-exec and --no-download exclude each other.")
+        raise click.UsageError("--no-exec and --no-download exclude each other.")
     return How(not no_exec, not no_download, force, jobs)
 
 

@@ -9,14 +9,12 @@ import click
 from madang.cli import output
 from madang.cli.data_command import PlainCommand
 from madang.cli.sources import access, access_options, human, opened
+from madang.cli.tree_rows import branches, print_rows
 from madang.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from madang.workspace.data.imports.getting import Listed
     from madang.workspace.data.sources.foreign import Node, Source
-    from madang.workspace.data.sources.sizes import Sizes
 
 
 @click.command("list", cls=PlainCommand)
@@ -57,7 +55,7 @@ def list_(
         output.data([_entry(one) for one in found])
         return
     rows = [_row(one.node, one.path, one.size, with_size, show_hash) for one in found]
-    _print(rows, with_size)
+    print_rows(rows, with_size)
 
 
 def _entry(one: Listed) -> dict[str, Any]:
@@ -76,44 +74,19 @@ def _row(node: Node, name: str, size: int | None, with_size: bool, show_hash: bo
     return [*([shown] if with_size else []), *([node.md5 or "-"] if show_hash else []), output.printable(name)]
 
 
-def _print(rows: list[list[str]], with_size: bool) -> None:
-    widths = [max(output.width(row[index]) for row in rows) for index in range(len(rows[0]) - 1)] if rows else []
-    for row in rows:
-        parts = []
-        for index, cell in enumerate(row[:-1]):
-            pad = " " * (widths[index] - output.width(cell))
-            parts.append(pad + cell if with_size and index == 0 else cell + pad)
-        click.echo("  ".join([*parts, row[-1]]))
-
-
 def _show_tree(source: Source, path: str, level: int | None, dvc_only: bool, with_size: bool, show_hash: bool) -> None:
     from madang.errors import NotFound
+    from madang.workspace.data.imports.getting import shown_children
     from madang.workspace.data.sources.sizes import Sizes
+
+    def children(node: Node) -> list[Node]:
+        return shown_children(source, node, dvc_only=dvc_only) if node.is_dir else []
 
     top = source.node(path)
     if top is None:
         raise NotFound(f"{path!r} is not in {source.url}.", hint=f"madang list {source.url}")
     sizes = Sizes(source)
     rows = [_row(top, path or ".", sizes.of(top), with_size, show_hash)]
-    if level != 0 and top.is_dir:
-        for node, prefix in _branches(source, top, "", level, dvc_only):
-            rows.append(_row(node, prefix + node.name, _size(node, sizes), with_size, show_hash))
-    _print(rows, with_size)
-
-
-def _size(node: Node, sizes: Sizes) -> int | None:
-    return sizes.of(node)
-
-
-def _branches(
-    source: Source, folder: Node, prefix: str, level: int | None, dvc_only: bool
-) -> Iterator[tuple[Node, str]]:
-    from madang.workspace.data.imports.getting import shown_children
-
-    children = shown_children(source, folder, dvc_only=dvc_only)
-    for index, child in enumerate(children):
-        is_last = index == len(children) - 1
-        yield child, prefix + ("└── " if is_last else "├── ")
-        if child.is_dir and (level is None or level > 1):
-            below = prefix + ("    " if is_last else "│   ")
-            yield from _branches(source, child, below, None if level is None else level - 1, dvc_only)
+    for node, prefix in branches(top, children, level):
+        rows.append(_row(node, prefix + node.name, sizes.of(node), with_size, show_hash))
+    print_rows(rows, with_size)

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "repro": ("madang.cli.repro:repro", "Bring the stages of pipelines up to date."),
     "stage": ("madang.cli.stage:stage", "Write and list the stages of pipelines."),
     "dag": ("madang.cli.dag:dag", "Show the graph of stages."),
+    "exp": ("madang.cli.exp.group:exp", "Run, compare and share experiments."),
     "freeze": ("madang.cli.freeze:freeze", "Take stages for up to date."),
     "unfreeze": ("madang.cli.freeze:unfreeze", "Let stages be reproduced again."),
     "run": ("madang.cli.run:run", "Run any command, unchanged, and record it."),
@@ -58,6 +59,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "du": ("madang.cli.du:du", "Show how large the data of a repository is."),
     "remove": ("madang.cli.remove:remove", "Stop tracking data, or take out a stage."),
     "move": ("madang.cli.move:move", "Rename tracked data."),
+    "destroy": ("madang.cli.destroy:destroy", "Stop tracking everything; remove the cache."),
     "unprotect": ("madang.cli.unprotect:unprotect", "Make linked data writable."),
     "check-ignore": ("madang.cli.check_ignore:check_ignore", "Say which paths .dvcignore hides."),
     "config": ("madang.cli.config:config", "Read and change the configuration."),
@@ -97,7 +99,7 @@ class LazyGroup(click.Group):
         """Import and return the command, or None when there is no such name."""
         name = ALIASES.get(name, name) if self.table is COMMANDS else name
         if name not in self.table:
-            return None
+            return _of_dvc(name) if self.table is COMMANDS else None
         module, attribute = self.table[name][0].split(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
@@ -107,6 +109,12 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])
+
+
+def _of_dvc(name: str) -> click.Command | None:
+    from madang.cli import not_here
+
+    return not_here.command(name)
 
 
 def _enter(context: click.Context, option: click.Parameter, folder: str | None) -> None:
@@ -124,7 +132,7 @@ def _enter(context: click.Context, option: click.Parameter, folder: str | None) 
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(package_name="madang", message="madang %(version)s")
+@click.version_option(None, "-V", "--version", package_name="madang", message="madang %(version)s")
 @click.option(
     "--cd", metavar="FOLDER", expose_value=False, is_eager=True, callback=_enter, help="Run as if in this folder."
 )

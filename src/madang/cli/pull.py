@@ -9,7 +9,7 @@ import click
 from madang.cli import output
 from madang.cli.checkout import show
 from madang.cli.data_command import TransferCommand, files, meter, relative, repository
-from madang.cli.transferring import Asked, gathered, moved, transfer_options
+from madang.cli.transferring import Asked, expanded, gathered, glob_option, moved, transfer_options
 from madang.errors import NotFound
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 @click.command(cls=TransferCommand)
 @transfer_options("fetched")
+@glob_option
 @click.option("-f", "--force", is_flag=True, help="Replace changed files too; madang undo brings them back.")
 @click.option("--allow-missing", is_flag=True, help="Data that is nowhere is no error.")
-def pull(force: bool, allow_missing: bool, **given: Any) -> None:
+def pull(use_glob: bool, force: bool, allow_missing: bool, **given: Any) -> None:
     """Bring tracked data from a remote into the cache and the workspace.
 
     \b
@@ -36,7 +37,7 @@ def pull(force: bool, allow_missing: bool, **given: Any) -> None:
     from madang.workspace.data.files.links import copies_on_the_way
     from madang.workspace.data.remotes import transfer
 
-    asked = Asked(**given)
+    asked = Asked(**{**given, "targets": expanded(given["targets"])} if use_glob else given)
     with repository() as repo:
         found = gathered(repo, asked)
         shown = meter(asked.quiet or asked.as_json)

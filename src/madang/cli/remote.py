@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, PlainCommand, repository
+from madang.cli.data_command import LEVELS, DataCommand, DataGroup, PlainCommand
 from madang.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from madang.workspace.data.repo.settings import Settings
 
-@click.group()
+
+@click.group(cls=DataGroup)
 def remote() -> None:
     """Manage remotes, in DVC's configuration.
 
@@ -30,7 +32,7 @@ def remote() -> None:
 
 def level_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that choose one of the four files of the configuration."""
-    for name in ("system", "global", "project", "local"):
+    for name in LEVELS:
         where = {"project": ".dvc/config (default)", "local": ".dvc/config.local, which git ignores"}.get(
             name, f"the {name} file"
         )
@@ -60,23 +62,30 @@ def add(name: str, url: str, is_default: bool, force: bool, quiet: bool, project
     """
     from madang.formats.dvc.config import remote_section
 
+    if not name.strip() or not url.strip():
+        raise click.UsageError("A remote needs a name and an address.")
     where = level or "project"
-    with repository() as repo:
-        settings = repo.settings
-        section = remote_section(name)
-        url = _completed(url, project, repo.git_root or repo.root, quiet)
-        if settings.level_value(where, section, "url") and not force:
-            raise ConfigError(f"The remote {name!r} exists already.", hint="Use --force to replace it.")
-        changes: list[tuple[str, str, str | None]] = [(section, "url", settings.stored_path(where, url, os.getcwd()))]
-        changes.extend((section, key, None) for key in settings.keys_of(where, section) if key != "url")
-        if is_default:
-            changes.insert(0, ("core", "remote", name.lower()))
-        settings.write(where, changes)
+    settings = _settings(where)
+    section = remote_section(name)
+    url = _completed(url, project, quiet)
+    if settings.level_value(where, section, "url") and not force:
+        raise ConfigError(f"The remote {name!r} exists already.", hint="Use --force to replace it.")
+    changes: list[tuple[str, str, str | None]] = [(section, "url", settings.stored_path(where, url, os.getcwd()))]
+    changes.extend((section, key, None) for key in settings.keys_of(where, section) if key != "url")
+    if is_default:
+        changes.insert(0, ("core", "remote", name.lower()))
+    settings.write(where, changes)
     if is_default and not quiet:
         output.note(f"{name!r} is now the default remote.")
 
 
-def _completed(url: str, project: str, folder: str, quiet: bool) -> str:
+def _settings(level: str | None = None) -> Settings:
+    from madang.workspace.data.repo.repository import settings_around
+
+    return settings_around(".", level)
+
+
+def _completed(url: str, project: str, quiet: bool) -> str:
     """The address of the project's data when ``url`` is that of a hub; else ``url`` itself."""
     from urllib.parse import quote, urlsplit
 
@@ -84,7 +93,9 @@ def _completed(url: str, project: str, folder: str, quiet: bool) -> str:
         return url
     from madang.client.http import HubClient
     from madang.errors import MadangError
+    from madang.formats.store import find_repository
     from madang.sdk.init import project_name
+    from madang.workspace.data.repo.repository import find_root
 
     try:
         HubClient(url, token="", attempts=1).account()
@@ -93,7 +104,8 @@ def _completed(url: str, project: str, folder: str, quiet: bool) -> str:
             raise
         output.note(f"note: no hub of madang answers at {url}, so it is taken as it is. {error.message}")
         return url
-    name = project_name(project or os.environ.get("MADANG_PROJECT", ""), folder)
+    root = find_root(".") or os.getcwd()
+    name = project_name(project or os.environ.get("MADANG_PROJECT", ""), find_repository(root)[0] or root)
     whole = f"{url.rstrip('/')}/dvc/{quote(name, safe='')}"
     if not quiet:
         output.note(f"The data of project {name!r} on this hub: {whole}")
@@ -114,18 +126,17 @@ def default(context: click.Context, name: str | None, unset: bool, level: str | 
       madang remote default storage
     """
     where = level or "project"
-    with repository() as repo:
-        settings = repo.settings
-        if unset:
-            if settings.level_value(where, "core", "remote") is not None:
-                settings.write(where, [("core", "remote", None)])
-        elif name is None:
-            found = settings.default_remote() if level is None else settings.level_value(level, "core", "remote")
-            click.echo(found or "No default remote set")
-            context.exit(0 if found else 1)
-        else:
-            settings.remote(name)
-            settings.write(where, [("core", "remote", name.lower())])
+    settings = _settings(where if unset or name is not None else level)
+    if unset:
+        if settings.level_value(where, "core", "remote") is not None:
+            settings.write(where, [("core", "remote", None)])
+    elif name is None:
+        found = settings.default_remote() if level is None else settings.level_value(level, "core", "remote")
+        click.echo(found or "No default remote set")
+        context.exit(0 if found else 1)
+    else:
+        settings.remote(name)
+        settings.write(where, [("core", "remote", name.lower())])
 
 
 @remote.command(cls=DataCommand)
@@ -149,17 +160,16 @@ def modify(name: str, option: str, value: str | None, unset: bool, level: str | 
     where, key = level or "project", option.lower()
     if (value is None) != unset:
         raise click.UsageError("Give a value, or --unset.")
-    with repository() as repo:
-        settings = repo.settings
-        known = settings.remote(name)
-        section = remote_section(name)
-        if value is not None:
-            check_section(section, {**known.options, "url": known.url, key: value}, where)
-            if key in PATH_KEYS["remote"]:
-                value = settings.stored_path(where, value, os.getcwd())
-        elif settings.level_value(where, section, key) is None:
-            return  # as dvc: nothing to unset is no error
-        settings.write(where, [(section, key, value)])
+    settings = _settings(where)
+    known = settings.remote(name)
+    section = remote_section(name)
+    if value is not None:
+        check_section(section, {**known.options, "url": known.url, key: value}, where)
+        if key in PATH_KEYS["remote"]:
+            value = settings.stored_path(where, value, os.getcwd())
+    elif settings.level_value(where, section, key) is None:
+        return  # as dvc: nothing to unset is no error
+    settings.write(where, [(section, key, value)])
 
 
 @remote.command("list", cls=DataCommand)
@@ -173,15 +183,14 @@ def list_(as_json: bool, level: str | None) -> None:
       madang remote list
       madang remote list --json
     """
-    with repository() as repo:
-        settings = repo.settings
-        chosen = settings.default_remote() if level is None else settings.level_value(level, "core", "remote")
-        found = settings.remotes(level).values()
-        if as_json:
-            output.data([{"name": one.name, "url": one.url, "default": one.name == chosen} for one in found])
-            return
-        for one in found:
-            click.echo(f"{one.name}\t{one.url}" + ("\t(default)" if one.name == chosen else ""))
+    settings = _settings(level)
+    chosen = settings.default_remote() if level is None else settings.level_value(level, "core", "remote")
+    found = settings.remotes(level).values()
+    if as_json:
+        output.data([{"name": one.name, "url": one.url, "default": one.name == chosen} for one in found])
+        return
+    for one in found:
+        click.echo(f"{one.name}\t{one.url}" + ("\t(default)" if one.name == chosen else ""))
 
 
 @remote.command(cls=DataCommand)
@@ -197,18 +206,17 @@ def remove(name: str, level: str | None) -> None:
     from madang.formats.dvc.config import remote_section
 
     where = level or "project"
-    with repository() as repo:
-        settings = repo.settings
-        if not settings.holds(where, remote_section(name)):
-            raise ConfigError(f"The remote {name!r} does not exist in the {where} configuration.")
-        settings.drop_section(where, remote_section(name))
-        _forget(repo.dvc_dir, name.lower(), where)
+    settings = _settings(where)
+    if not settings.holds(where, remote_section(name)):
+        raise ConfigError(f"The remote {name!r} does not exist in the {where} configuration.")
+    settings.drop_section(where, remote_section(name))
+    _forget(settings.dvc_dir, name.lower(), where)
 
 
 def _forget(dvc_dir: str, name: str, where: str) -> None:
     """Take away what later levels say of a remote that is gone: the default, and options without an address."""
     from madang.formats.dvc.config import remote_section
-    from madang.workspace.data.repo.settings import LEVELS, Settings
+    from madang.workspace.data.repo.settings import Settings
 
     for level in LEVELS[LEVELS.index(where) :]:
         settings, section = Settings(dvc_dir), remote_section(name)
@@ -230,20 +238,16 @@ def rename(name: str, new: str, level: str | None) -> None:
       madang remote rename origin storage
     """
     from madang.formats.dvc.config import remote_section
-    from madang.workspace.data.repo.settings import LEVELS
 
     where = level or "project"
     old, section = name.lower(), remote_section(name)
-    with repository() as repo:
-        settings = repo.settings
-        if new.lower() in settings.remotes():
-            raise ConfigError(f"The remote {new!r} exists already.", hint="Choose another name.")
-        if not settings.holds(where, section):
-            raise ConfigError(f"The remote {name!r} does not exist in the {where} configuration.")
-        for one in LEVELS[
-            LEVELS.index(where) :
-        ]:  # what a later level adds to the remote, such as a password, goes along
-            if settings.holds(one, section):
-                settings.rename_section(one, section, remote_section(new))
-            if (settings.level_value(one, "core", "remote") or "").lower() == old:
-                settings.write(one, [("core", "remote", new.lower())])
+    settings = _settings(where)
+    if new.lower() in settings.remotes():
+        raise ConfigError(f"The remote {new!r} exists already.", hint="Choose another name.")
+    if not settings.holds(where, section):
+        raise ConfigError(f"The remote {name!r} does not exist in the {where} configuration.")
+    for one in LEVELS[LEVELS.index(where) :]:  # what a later level adds to it, such as a password, goes along
+        if settings.holds(one, section):
+            settings.rename_section(one, section, remote_section(new))
+        if (settings.level_value(one, "core", "remote") or "").lower() == old:
+            settings.write(one, [("core", "remote", new.lower())])

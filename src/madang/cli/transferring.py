@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,6 +58,30 @@ def transfer_options(what: str) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def glob_option(function: F) -> F:
+    """``--glob``, which dvc has for push and pull."""
+    return click.option("--glob", "use_glob", is_flag=True, help="Targets are patterns: 'images/**/*.dvc'.")(function)
+
+
+def expanded(patterns: Sequence[str]) -> tuple[str, ...]:
+    """The names that patterns fit.
+
+    Raises:
+        NotFound: a pattern that fits nothing.
+    """
+    import glob
+
+    from madang.errors import NotFound
+
+    names: list[str] = []
+    for pattern in patterns:
+        found = sorted(glob.glob(pattern, recursive=True))
+        if not found:
+            raise NotFound(f"Nothing fits the pattern {pattern!r}.")
+        names += found
+    return tuple(dict.fromkeys(names))
 
 
 def gathered(repo: Repository, asked: Asked) -> Gathered:

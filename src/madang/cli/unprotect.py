@@ -23,6 +23,8 @@ def unprotect(targets: tuple[str, ...], quiet: bool) -> None:
     from madang.workspace.data.files.unprotecting import unprotect as make_independent
     from madang.workspace.data.repo.locks import hold
 
+    if "" in targets:
+        raise click.UsageError("An empty name is the name of nothing.")
     with repository() as repo:
         paths = [os.path.abspath(target) for target in targets]
         with hold(repo, paths):

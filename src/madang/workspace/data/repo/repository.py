@@ -15,6 +15,7 @@ from madang.workspace.data.repo.git import GitObjects
 from madang.workspace.data.repo.settings import Settings
 
 DVC_DIR = ".dvc"
+_IN_REPOSITORY = ("project", "local")  # levels of the configuration whose files lie there
 
 
 def find_root(path: str) -> str | None:
@@ -39,6 +40,19 @@ def open_repository(path: str) -> Repository:
     if root is None:
         raise NotAWorkspace(f"{os.path.abspath(path)} is not inside a data repository.", hint="madang init makes one.")
     return Repository(root)
+
+
+def settings_around(folder: str, level: str | None = None) -> Settings:
+    """The configuration as it is seen from a folder. Outside of a data repository there are only the files of the
+    system and of the user.
+
+    Raises:
+        ConfigError: ``level`` is a file of a repository, and there is none; or see `Settings`.
+    """
+    root = find_root(folder)
+    if root is None and level in _IN_REPOSITORY:
+        raise ConfigError("This is not inside a data repository.", hint="madang init makes one; or use --global.")
+    return Settings(os.path.join(root or os.sep, DVC_DIR))
 
 
 class Repository:

@@ -18,6 +18,10 @@ from madang.workspace.data.objects.state import FileKey, settled, signed
 HIDDEN_FOLDERS = frozenset((".git", ".hg", ".dvc"))
 
 
+class RulesInside(InvalidInput):
+    """A ``.dvcignore`` lies inside tracked data, where its rules would change what the data is."""
+
+
 class Tree:
     """The files of a folder: relative paths, and of each device, inode, size, mtime and ctime."""
 
@@ -141,7 +145,7 @@ class _Walk:
 def _unusable(folder: str, name: str) -> InvalidInput:
     path = f"{folder}/{name}"
     if name == FILE_NAME:
-        return InvalidInput(f"{path}: a {FILE_NAME} inside tracked data is not allowed.", hint="Move it above.")
+        return RulesInside(f"{path}: a {FILE_NAME} inside tracked data is not allowed.", hint="Move it above.")
     return InvalidInput(f"{path} is neither a file nor a folder, so it cannot be tracked.", hint="Remove it.")
 
 

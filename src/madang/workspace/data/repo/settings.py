@@ -19,6 +19,10 @@ _REFERENCE = "remote://"
 DEFAULT_LINKS = ("reflink", "copy")
 
 
+class NoRemote(ConfigError):
+    """A remote is asked for that the configuration does not name; the files themselves can be read."""
+
+
 @value
 class RemoteConfig:
     """A remote as configured: its address and options, by DVC's names."""
@@ -63,6 +67,7 @@ class Settings:
         Raises:
             ConfigError: a file cannot be read or says what dvc would refuse.
         """
+        self.dvc_dir = dvc_dir
         self._files = files(dvc_dir)
         given = texts or {}
         self._levels = {
@@ -109,15 +114,15 @@ class Settings:
         """The named remote, or the default one.
 
         Raises:
-            ConfigError: there is none.
+            NoRemote: there is none.
         """
         wanted = name.lower() if name else self.default_remote()
         if wanted is None:
-            raise ConfigError("No remote is named and there is no default.", hint="madang remote add -d NAME URL")
+            raise NoRemote("No remote is named and there is no default.", hint="madang remote add -d NAME URL")
         found = self.remotes().get(wanted)
         if found is None:
             known = ", ".join(sorted(self.remotes())) or "none"
-            raise ConfigError(f"The remote {wanted!r} does not exist.", hint=f"Remotes here: {known}.")
+            raise NoRemote(f"The remote {wanted!r} does not exist.", hint=f"Remotes here: {known}.")
         return self._resolved(found, ())
 
     def _resolved(self, remote: RemoteConfig, above: tuple[str, ...]) -> RemoteConfig:

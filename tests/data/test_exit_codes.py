@@ -1,0 +1,101 @@
+"""Exit codes are those of the real dvc, also where nothing sensible was asked."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.data.helpers import Tool, make
+
+
+@pytest.fixture
+def pair(tmp_path: Path, dvc: Tool) -> tuple[Path, Path]:
+    """The same repository twice, one for each tool."""
+    roots = (tmp_path / "ours", tmp_path / "theirs")
+    for root in roots:
+        subprocess.run(["git", "init", "-q", str(root)], check=True)
+        assert dvc(root, "init", "-q").code == 0
+        make(root, {"a": b"1", "data/x": b"2"})
+        assert dvc(root, "add", "-q", "a", "data").code == 0
+    return roots
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "remote", "cache", "data", "remote bogus", "cache bogus", "data bogus",
+        "config --global --local core.remote x", "config --system --project core.remote",
+        "remote list --global --local", "import-url --no-exec --no-download /x", "push", "fetch -r nope",
+    ],
+)  # fmt: skip
+def test_wrong_usage(pair: tuple[Path, Path], madang: Tool, dvc: Tool, words: str) -> None:
+    """A group without a command, options that exclude each other, a remote that is not there: as dvc."""
+    ours, theirs = pair
+    code = madang(ours, *words.split()).code
+    if words == "fetch -r nope":
+        assert code == 1  # dvc only warns
+    else:
+        assert code == dvc(theirs, *words.split()).code
+
+
+@pytest.mark.parametrize(
+    "words", ["push", "pull", "fetch", "status", "add a", "check-ignore a", "update a.dvc", "diff"]
+)
+def test_an_unreadable_configuration(pair: tuple[Path, Path], madang: Tool, dvc: Tool, words: str) -> None:
+    """Nothing is done with a configuration that cannot be read, and every command says so by 251."""
+    for root in pair:
+        (root / ".dvc" / "config.local").write_text("[core\n")
+    ours, theirs = pair
+    assert madang(ours, *words.split()).code == dvc(theirs, *words.split()).code == 251
+
+
+@pytest.mark.parametrize("words", ["status", "add data", "commit -f"])
+def test_rules_inside_data(pair: tuple[Path, Path], madang: Tool, dvc: Tool, words: str) -> None:
+    """A .dvcignore inside tracked data is refused with 255."""
+    for root in pair:
+        (root / "data" / ".dvcignore").write_text("x\n")
+    ours, theirs = pair
+    assert madang(ours, *words.split()).code == dvc(theirs, *words.split()).code == 255
+
+
+def test_remotes_of_the_user_outside_a_repository(tmp_path: Path, madang: Tool) -> None:
+    """Remotes of the user's own configuration are managed anywhere; those of a repository need one."""
+    assert madang(tmp_path, "remote", "add", "--global", "-d", "team", "s3://bucket/path").code == 0
+    assert madang(tmp_path, "remote", "list").out == "team\ts3://bucket/path\t(default)\n"
+    assert madang(tmp_path, "remote", "modify", "--global", "team", "region", "eu-west-1").code == 0
+    assert madang(tmp_path, "remote", "rename", "--global", "team", "store").code == 0
+    assert madang(tmp_path, "remote", "default").out == "store\n"
+    assert madang(tmp_path, "remote", "add", "mine", "/x").code == 251
+    assert madang(tmp_path, "remote", "remove", "--global", "store").code == 0
+    assert madang(tmp_path, "remote", "list").out == ""
+
+
+@pytest.mark.parametrize(("name", "url"), [("", "/x"), ("x", ""), (" ", "/x")])
+def test_a_remote_has_a_name_and_an_address(pair: tuple[Path, Path], madang: Tool, name: str, url: str) -> None:
+    """A remote without a name or an address is refused, and the configuration stays as it is."""
+    config = pair[0] / ".dvc" / "config"
+    before = config.read_bytes()
+    assert madang(pair[0], "remote", "add", name, url).code == 254
+    assert config.read_bytes() == before
+
+
+def test_commands_that_are_not_here(tmp_path: Path, madang: Tool) -> None:
+    """What dvc has and madang has not is refused by its name, with another way; anything else is unknown."""
+    answer = madang(tmp_path, "import-db", "--sql", "select 1", "--help")
+    assert answer.code == 255
+    assert "no import-db" in answer.err
+    assert "madang add" in answer.err
+    assert "no ds" in madang(tmp_path, "ds", "add").err
+    assert madang(tmp_path, "nonsense").code == 2
+
+
+def test_patterns_for_pull(pair: tuple[Path, Path], madang: Tool) -> None:
+    """`pull --glob` brings what the patterns fit; one that fits nothing is an error."""
+    root = pair[0]
+    assert madang(root, "remote", "add", "-d", "r", "../store").code == 0
+    assert madang(root, "push").code == 0
+    (root / "a").unlink()
+    assert madang(root, "pull", "--glob", "?.dvc").code == 0
+    assert (root / "a").read_bytes() == b"1"
+    assert madang(root, "pull", "--glob", "nothing*").code == 1
