@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,7 @@ import pytest
 
 from madang.testing.project import Project
 
+STEP = "3"  # every so many operations: each costs a rollback
 TRAIN = "open('model.bin', 'w').write(open('자료.csv').read() + '%s')\n"
 
 
@@ -128,18 +133,49 @@ def test_changes_are_never_lost(history: tuple[Project, list[str]]) -> None:
     assert _state(project)[4] == [2]
 
 
-def test_a_killed_rollback_is_taken_back(history: tuple[Project, list[str]]) -> None:
-    """What a rollback had half done when it was killed is undone by the next one."""
+def test_a_rollback_killed_at_any_operation_is_taken_back_or_complete(
+    history: tuple[Project, list[str]], tmp_path: Path
+) -> None:
+    """After a death at any operation the next rollback finds all parts old or all new, and nothing half done."""
+    project, _ = history
+    template = tmp_path / "template"
+    template.mkdir()
+    project.root.rename(template / "repo")
+    driver = Path(__file__).parents[1] / "data" / "crash_driver.py"
+    command = [sys.executable, str(driver), str(template), str(tmp_path / "died"), "kill", "1", STEP]
+    done = subprocess.run(
+        [*command, "rollback", "v1.0", "--yes"], env=project.env, capture_output=True, text=True, check=True
+    )
+    numbers = [line.split()[0] for line in done.stdout.splitlines() if line.endswith(" 137")]
+    states = []
+    for number in numbers:
+        killed = Project(tmp_path / "died" / number / "repo", tmp_path)
+        said = killed.madang("rollback", "HEAD", "--dry", "--json", "--keep-models")
+        assert list(killed.store.glob("rollback-*")) == [], number
+        assert killed.git("status", "--porcelain") == "", (number, said.err)
+        state = _state(killed)
+        assert state in (OLD, NEW), (number, state, said.err)
+        assert killed.madang("status", "--json").json == {}, number
+        states.append((state == OLD, "interrupted" in said.err))
+    assert states[0] == (False, False)
+    assert (False, True) in states  # taken back
+    assert sorted(state for state, _ in states) == [state for state, _ in states]  # once complete, it stays so
+
+
+def test_pointers_tell_whether_a_rollback_was_complete(history: tuple[Project, list[str]]) -> None:
+    """Killed behind its last step, the pointers, a rollback stands; a note that is no note is never guessed about."""
     project, _ = history
     old = project.git("rev-parse", "HEAD").strip()
-    project.madang("rollback", "v1.0", "--yes", "--keep-models")
+    project.madang("rollback", "v1.0", "--yes")
     new = project.git("rev-parse", "HEAD").strip()
-    facts = f'{{"old": "{old}", "new": "{new}", "root": "{project.root}"}}'
-    (project.store / "rollback").write_text(facts, encoding="utf-8")
-    said = project.madang("rollback", "v2.0", "--dry", "--json")
-    assert "interrupted" in said.err
-    assert project.git("rev-parse", "HEAD").strip() == old
-    assert _state(project) == NEW
+    note = project.store / f"rollback-{hashlib.blake2b(bytes(project.root), digest_size=8).hexdigest()}"
+    facts = {"old": old, "new": new, "reason": f"rollback to release v1.0 ({new[:12]})"}
+    note.write_text(json.dumps({**facts, "moves": [["p", "점수", "production", 1, 2]]}), encoding="utf-8")
+    assert "it stands" in project.madang("rollback", "v1.0", "--dry", "--json").err
+    assert _state(project) == OLD
+    note.write_text("{", encoding="utf-8")
+    assert str(note) in project.madang("rollback", "v2.0", "--yes", ok=1).err
+    assert _state(project) == OLD
 
 
 def test_releases(history: tuple[Project, list[str]]) -> None:
@@ -153,6 +189,10 @@ def test_releases(history: tuple[Project, list[str]]) -> None:
     assert (shown["packages"], shown["note"]) != ([], "1번째") or shown["packages"]
     assert "already" in project.madang("release", "v1.0", ok=1).err
     assert "no release" in project.madang("release", "old-1", "--show", ok=1).err
+    text = project.git("tag", "-l", "--format=%(contents)", "v1.0")
+    project.git("tag", "--annotate", "--force", "-m", text, "v1.0", "HEAD")
+    for command in (("release", "v1.0", "--show"), ("rollback", "v1.0", "--yes")):
+        assert "moved" in project.madang(*command, ok=1).err
     project.madang("release", "a..b", ok=1)
     project.madang("tag", runs[0], "run-1")
     assert project.git("rev-parse", "run-1^{commit}") == project.git("rev-parse", "old-1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,79 @@ def test_a_patch_that_does_not_fit_is_a_conflict(repo: Path) -> None:
     with pytest.raises(Conflict, match=r"plain\.txt"):
         port(repo).apply(patch)
     assert (repo / "plain.txt").read_text() == "third\n"
+
+
+@pytest.fixture
+def moved(repo: Path) -> tuple[str, str]:
+    """Two commits of a branch, with a file changed, one added, one gone and one executable; HEAD is at the first."""
+    old = git(repo, "rev-parse", "HEAD")
+    for name in NAMES[:3]:
+        (repo / name).write_text("second")
+    (repo / NAMES[3]).unlink()
+    (repo / NAMES[4]).chmod(0o755)
+    (repo / "added").write_text("x")
+    (repo / "link").symlink_to("added")
+    git(repo, "add", "--all")
+    git(repo, "commit", "-q", "-m", "second")
+    new = git(repo, "rev-parse", "HEAD")
+    git(repo, "reset", "-q", "--hard", old)
+    return old, new
+
+
+def _half(repo: Path, new: str) -> None:
+    """Some files are written, the index is not."""
+    for name in (NAMES[0], "added", "link"):
+        git(repo, "checkout", "-q", new, "--", name)
+    (repo / NAMES[3]).unlink()
+    git(repo, "reset", "-q", "--mixed", "HEAD")
+
+
+def _index(repo: Path, new: str) -> None:
+    git(repo, "read-tree", "-m", "-u", "HEAD", new)
+
+
+def _branch(repo: Path, new: str) -> None:
+    """Half of the way back: files and index are old again, the branch is not."""
+    git(repo, "update-ref", "HEAD", new)
+
+
+def _whole(repo: Path, new: str) -> None:
+    git(repo, "reset", "-q", "--hard", new)
+
+
+def _nothing(repo: Path, new: str) -> None:
+    return
+
+
+@pytest.mark.parametrize("stop", [_nothing, _half, _index, _branch, _whole])
+def test_a_move_is_taken_back_wherever_it_stopped(
+    repo: Path, moved: tuple[str, str], stop: Callable[[Path, str], None]
+) -> None:
+    """Files, index and branch are at the first commit again; files of nobody's stay."""
+    old, new = moved
+    stop(repo, new)
+    (repo / "mine").write_text("mine")
+    port(repo).take_back(old, new)
+    assert git(repo, "rev-parse", "HEAD") == old
+    assert git(repo, "status", "--porcelain") == "?? mine"
+
+
+def test_a_move_is_not_taken_back_over_other_bytes(repo: Path, moved: tuple[str, str]) -> None:
+    """A file with bytes of neither commit, a locked index and a branch that went on are conflicts; all stays."""
+    old, new = moved
+    _half(repo, new)
+    (repo / NAMES[0]).write_text("by hand")
+    with pytest.raises(Conflict, match=NAMES[0]):
+        port(repo).take_back(old, new)
+    assert (repo / NAMES[0]).read_text() == "by hand"
+    assert (repo / "added").read_text() == "x"
+    (repo / ".git" / "index.lock").touch()
+    with pytest.raises(Conflict, match=r"index\.lock"):
+        port(repo).take_back(old, new)
+    (repo / ".git" / "index.lock").unlink()
+    git(repo, "commit", "-q", "--allow-empty", "-m", "went on")
+    with pytest.raises(Conflict, match="neither"):
+        port(repo).take_back(old, new)
 
 
 def test_remotes_are_told_without_credentials(repo: Path) -> None:

@@ -2,8 +2,8 @@
 
 Usage: crash_driver.py TEMPLATE TARGET MODE FIRST STEP COMMAND...; for n = FIRST, FIRST+STEP, … the folder TEMPLATE is
 copied to TARGET/n and the command runs in TARGET/n/repo until its n-th operation, where the process dies at once (MODE
-``kill``) or the disk is full (``full``). It ends with the first run that needed fewer operations. Prints n and the
-exit code of each run.
+``kill``; the start of a program counts, too) or the disk is full (``full``). It ends with the first run that needed
+fewer operations. Prints n and the exit code of each run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,8 @@ def fail_at(number: int, mode: str) -> Callable[[], int]:
 
     for name in OPERATIONS:
         setattr(os, name, wrapped(getattr(os, name)))
+    if mode == "kill":
+        subprocess.run = wrapped(subprocess.run)
     return lambda: count
 
 

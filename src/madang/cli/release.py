@@ -41,7 +41,7 @@ def release(name: str, run: str, project: str, message: str, show: bool, as_json
         raise NotAWorkspace("This is no git repository.", hint="git init")
     git = open_git(places.root)
     if show:
-        made = releases.read(git.tag_message(name), name)
+        made = releases.read(git.tag_message(name), name, git.resolve(f"refs/tags/{name}"))
     else:
         made = _made(name, run, project, message, git)
         git.add_tag(name, made.commit, releases.message(made))

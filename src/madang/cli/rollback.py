@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from madang.domain.versions import AliasMove
     from madang.ports.git import Git
     from madang.ports.reader import Reader
-    from madang.workspace.rollback import Plan
+    from madang.workspace.rollback import Plan, Rollback
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?\Z")
 _SHOWN = 10
@@ -50,11 +50,9 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
       madang rollback 1f3a
       madang rollback "2026-11-01 18:00" --yes
     """
-    from madang.errors import NotAWorkspace, NotFound, Refused
+    from madang.errors import NotAWorkspace, NotFound
     from madang.formats.store import ensure, find_store
-    from madang.services import pointing
     from madang.wiring import git as open_git
-    from madang.wiring_data import open_remote
     from madang.workspace import rollback as work
 
     places = find_store()
@@ -62,47 +60,73 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
         raise NotAWorkspace("This is no git repository.", hint="git init")
     git = open_git(places.root)
     ensure(places.store)
-    if said := work.recover(git, places.store):
-        output.note(said)
-    with records.opened_reader() as reader:
+    with work.alone(places.store), records.opened_reader() as reader:
+        _recover(git, places.store, reader)
         goal = _goal(target, reader, git, with_models=not keep_models)
-        new = git.record(goal.commit, goal.patch, goal.files, f"Roll back to {goal.title}\n")
-        plan = work.plan(git, new, open_remote)
-        moves = pointing.moves_to(reader, goal.pointers)
-        done = False
-        if not plan.missing and not dry and (plan.code or plan.data or moves):
-            if as_json and not yes:
-                raise Refused("Nobody can be asked where JSON is read.", hint="Look with --dry, then add --yes.")
-            if not as_json:
-                _print(goal, plan, moves)
-            if not yes:
-                click.confirm("Go back?", abort=True, err=True)
-            _apply(work.Rollback(git, places.store, plan), reader, moves, goal)
-            done = True
-        elif not as_json:
-            _print(goal, plan, moves)
+        state = _planned(goal, git, places.store, reader)
+        plan = state.plan
+        done = not plan.missing and not dry and bool(plan.code or plan.data or state.moves)
+        if not as_json:
+            _print(goal, plan, state.moves)
+        if done:
+            _confirm(asked=not yes, as_json=as_json)
+            _apply(state, reader)
     if as_json:
-        output.data(_json(goal, plan, moves, done))
+        output.data(_json(goal, plan, state.moves, done))
     if plan.missing:
         raise NotFound(
             f"{len(plan.missing)} things that {goal.title} needs cannot be had: {'; '.join(plan.missing[:5])}.",
             hint="Bring them into the cache or the remote first. Nothing was changed.",
         )
     if done and not as_json:
-        click.echo(f"Back at {goal.title}, as commit {new[:12]}.")
+        click.echo(f"Back at {goal.title}, as commit {plan.new[:12]}.")
 
 
-def _apply(state: Any, reader: Reader, moves: Sequence[AliasMove], goal: Goal) -> None:
+def _recover(git: Git, store: str, reader: Reader) -> None:
+    """End what a killed rollback has left half done."""
+    from madang.services import pointing
+    from madang.workspace import rollback as work
+
+    left = work.interrupted(git, store)
+    if left is not None:
+        is_pointed = pointing.are_made(reader, left.moves, left.reason)
+        output.note(work.recover(left, is_pointed=is_pointed))
+
+
+def _planned(goal: Goal, git: Git, store: str, reader: Reader) -> Rollback:
+    from madang.services import pointing
+    from madang.wiring_data import open_remote
+    from madang.workspace import rollback as work
+
+    new = git.record(goal.commit, goal.patch, goal.files, f"Roll back to {goal.title}\n")
+    plan = work.plan(git, new, open_remote)
+    moves = pointing.moves_to(reader, goal.pointers)
+    return work.Rollback(git, store, plan, moves, f"rollback to {goal.title} ({new[:12]})")
+
+
+def _confirm(*, asked: bool, as_json: bool) -> None:
+    from madang.errors import Refused
+
+    if asked and as_json:
+        raise Refused("Nobody can be asked where JSON is read.", hint="Look with --dry, then add --yes.")
+    if asked:
+        click.confirm("Go back?", abort=True, err=True)
+
+
+def _apply(state: Rollback, reader: Reader) -> None:
+    from madang.services import pointing
     from madang.wiring_data import open_remote
 
     state.fetch(open_remote)
     state.apply()
     try:
-        if moves:
-            reader.point_all(moves, reason=f"rollback to {goal.title}")
+        if state.moves:
+            reader.point_all(state.moves, reason=state.reason)
     except BaseException:
-        state.take_back()
-        raise
+        # The answer of a hub may be lost. When it cannot be asked either, the next rollback finds the note.
+        if not pointing.are_made(reader, state.moves, state.reason):
+            state.take_back()
+            raise
     state.finish()
 
 
@@ -119,7 +143,7 @@ def _goal(target: str, reader: Reader, git: Git, *, with_models: bool) -> Goal:
     if text is not None:
         commit = git.resolve(f"refs/tags/{target}")
         try:
-            release = releases.read(text, target)
+            release = releases.read(text, target, commit)
         except NotFound:
             return _at_commit(f"tag {target}", commit, reader, git, with_models)
         return Goal(f"release {target}", commit, pointers=pointing.of_release(release.models) if with_models else {})

@@ -46,11 +46,11 @@ def message(release: Release) -> str:
     return f"{_HEAD}{release.name}\n{note}\n{body}\n"
 
 
-def read(text: str, name: str) -> Release:
-    """The release that a tag's text holds.
+def read(text: str, name: str, commit: str) -> Release:
+    """The release that a tag's text holds; ``commit`` is what the tag points at.
 
     Raises:
-        NotFound: the tag is of something else. CorruptData: its text was changed.
+        NotFound: the tag is of something else. CorruptData: its text was changed, or it was moved or renamed.
     """
     if not text.startswith(_HEAD):
         raise NotFound(f"The tag {name!r} is no release.", hint=f"madang release {name} makes one.")
@@ -58,9 +58,15 @@ def read(text: str, name: str) -> Release:
         found: Any = json.loads(text[text.index("\n{") :])
         models = tuple(Model(**item) for item in found.pop("models", ()))
         data = _texts(found.pop("data", {}))
-        return Release(**{**found, "data": data, "models": models, "packages": tuple(found.get("packages", ()))})
+        release = Release(**{**found, "data": data, "models": models, "packages": tuple(found.get("packages", ()))})
     except (ValueError, TypeError, AttributeError) as error:
         raise CorruptData(f"The release {name!r} cannot be read: {error}.", hint="Fetch the tag again.") from error
+    if (release.name, release.commit) != (name, commit):
+        raise CorruptData(
+            f"The tag {name!r} at {commit[:12]} holds the release {release.name} of {release.commit[:12]}.",
+            hint="Somebody moved or renamed it: fetch the tag again.",
+        )
+    return release
 
 
 def _texts(found: Mapping[str, Any]) -> dict[str, str]:

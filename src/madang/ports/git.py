@@ -115,6 +115,14 @@ class Git(Protocol):
         """
         ...
 
+    def take_back(self, old: str, new: str) -> None:
+        """Bring work tree, index and branch to ``old``, wherever a `move` from there to ``new`` was stopped.
+
+        Raises:
+            Conflict: HEAD is at neither of them, a file has other bytes than both, or git's index is locked.
+        """
+        ...
+
     def before(self, moment: int) -> str:
         """The newest commit of the branch's own line up to a moment (µs UTC). Raises `NotFound`."""
         ...

@@ -43,6 +43,15 @@ def moves_to(reader: Reader, wanted: Mapping[tuple[str, str], Mapping[str, int]]
     return [*gone, *come]
 
 
+def are_made(reader: Reader, moves: Iterable[AliasMove], reason: str) -> bool:
+    """Whether moves were made for a reason that no others have; all of them are made or none."""
+    return any(
+        change.reason == reason and (change.alias, change.number) == (move.alias, move.number)
+        for move in moves
+        for change in reader.pointer_history(move.project, move.name)
+    )
+
+
 def at_time(reader: Reader, moment: int) -> dict[tuple[str, str], dict[str, int]]:
     """The pointers of every model at a time. A model whose first version is newer is left as it is."""
     found = {}

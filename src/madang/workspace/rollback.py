@@ -1,20 +1,23 @@
 """Code and data of a work tree back to what they were, as a new commit: nothing of the history is rewritten.
 
-The steps are written down before the first is taken (``rollback`` in the store), so that a rollback that was killed is
-taken back by the next one.
+The steps, the moves of pointers among them, are written down before the first is taken (``rollback-…`` in the store),
+so that a rollback that was killed is taken back by the next one, or found complete.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
+from madang.domain.versions import AliasMove
 from madang.durable import write_file
-from madang.errors import CorruptData, MadangError, NotFound, Refused
+from madang.errors import Conflict, CorruptData, MadangError, NotFound, Refused
 from madang.formats.dvc import layout
 from madang.ports.git import Git
 from madang.ports.objects import Objects
@@ -103,13 +106,29 @@ def _look(repository: Repository, wanted: Sequence[TrackedOut], made: Plan, open
     made.missing += [f"{path}: neither in the cache nor in the remote" for path, s in states.items() if s == "missing"]
 
 
-class Rollback:
-    """Applies a plan. Until `finish` it can be taken back."""
+@contextmanager
+def alone(store: str) -> Iterator[None]:
+    """Be the only rollback of a store. Raises `Conflict`."""
+    descriptor = os.open(os.path.join(store, "rollback.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Conflict("Another rollback is at work here.", hint="Wait for it to end, then repeat.") from None
+    finally:
+        os.close(descriptor)
 
-    def __init__(self, git: Git, store: str, made: Plan) -> None:
+
+class Rollback:
+    """Applies a plan. Until `finish` it can be taken back, also by a later process."""
+
+    def __init__(self, git: Git, store: str, made: Plan, moves: Sequence[AliasMove] = (), reason: str = "") -> None:
+        """``moves`` of pointers come after `apply`, for a ``reason`` that no other moves have."""
         self._git = git
-        self._state = os.path.join(store, "rollback")
+        self._note = _note_of(store, git.root)
         self.plan = made
+        self.moves = list(moves)
+        self.reason = reason
 
     def fetch(self, open_remote: OpenRemote) -> None:
         """Bring what only a remote has into the cache, of the present data too: it is replaced only when it is saved.
@@ -131,8 +150,9 @@ class Rollback:
         Raises:
             Conflict, Refused: something is in the way. What was done is taken back first.
         """
-        facts = {"old": self.plan.old, "new": self.plan.new, "root": self._git.root}
-        write_file(self._state, json.dumps(facts).encode())
+        moves = [[one.project, one.name, one.alias, one.number, one.expected] for one in self.moves]
+        facts = {"old": self.plan.old, "new": self.plan.new, "moves": moves, "reason": self.reason}
+        write_file(self._note, json.dumps(facts).encode())
         try:
             self._git.move(self.plan.old, self.plan.new)
         except BaseException:
@@ -145,33 +165,54 @@ class Rollback:
             raise
 
     def take_back(self) -> None:
-        """Undo `apply`. The new commit stays in git, without a branch."""
-        self._git.move(self.plan.new, self.plan.old)
+        """Undo `apply`. The new commit stays in git, without a branch. Raises as `Git.take_back`."""
+        self._git.take_back(self.plan.old, self.plan.new)
         _check_out(self._git.root)
         self.finish()
 
     def finish(self) -> None:
         """All is done: forget how to take it back."""
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._state)
+            os.unlink(self._note)
 
 
-def recover(git: Git, store: str) -> str:
-    """Take back what a killed rollback has left half done; says what was done, empty for nothing."""
+def interrupted(git: Git, store: str) -> Rollback | None:
+    """A rollback of this work tree that was killed; none when the branch has gone on since."""
+    note = _note_of(store, git.root)
     try:
-        with open(os.path.join(store, "rollback"), encoding="utf-8") as file:
+        with open(note, encoding="utf-8") as file:
             facts = json.load(file)
-        left = Plan(str(facts["old"]), str(facts["new"]))
+        moves = [AliasMove(*move) for move in facts["moves"]]
+        left = Rollback(git, store, Plan(str(facts["old"]), str(facts["new"])), moves, str(facts["reason"]))
     except FileNotFoundError:
-        return ""
+        return None
     except (ValueError, KeyError, TypeError):
-        left = Plan("", "")
-    state = Rollback(git, store, left)
-    if not left.new or git.head().commit != left.new or facts.get("root") != git.root:
-        state.finish()
-        return ""
-    state.take_back()
-    return f"A rollback to {left.new[:12]} was interrupted; {left.old[:12]} is restored."
+        raise CorruptData(
+            f"The note of an interrupted rollback, {note}, cannot be read.", hint="Move it away."
+        ) from None
+    if git.head().commit in (left.plan.old, left.plan.new):
+        return left
+    left.finish()
+    return None
+
+
+def recover(left: Rollback, *, is_pointed: bool) -> str:
+    """End a rollback that was killed: take it back or, when its last step (the pointers) was done, complete it.
+
+    Returns what was done. Raises as `Git.take_back` and `checkout`; the next call tries again.
+    """
+    old, new = left.plan.old[:12], left.plan.new[:12]
+    if not is_pointed:
+        left.take_back()
+        return f"A rollback to {new} was interrupted; {old} is restored."
+    left.finish()
+    return f"A rollback to {new} was interrupted when all was done; it stands."
+
+
+def _note_of(store: str, root: str) -> str:
+    """Where a rollback of a work tree is noted: the store is that of all work trees."""
+    name = hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
+    return os.path.join(store, f"rollback-{name}")
 
 
 def _check_out(root: str) -> None:

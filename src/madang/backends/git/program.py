@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 
 from madang.domain import redact
@@ -45,6 +46,7 @@ _QUIET = {
     "LC_ALL": "C",
     "LANGUAGE": "C",
 }
+_INDEX_WAIT = 3.0  # seconds
 _EMPTY_TREE = {40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904"}
 _EMPTY_TREE_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
 
@@ -177,6 +179,59 @@ class GitProgram:
         except StorageError:
             self._run("read-tree", "-m", "-u", new, old)
             raise
+
+    def take_back(self, old: str, new: str) -> None:
+        """See `Git.take_back`."""
+        head = self.head().commit
+        if head not in (old, new):
+            raise Conflict(f"{self.root} is at {head[:12]}, neither at {old[:12]} nor at {new[:12]}.")
+        self._await_index()
+        self._settle_files(old, new)
+        try:
+            self._run("read-tree", "-m", "-u", new, old)
+        except StorageError as error:
+            raise Conflict(f"Files of {self.root} are in the way: {error.message}", hint="Move them.") from error
+        if head == new:
+            self._run("update-ref", "-m", "madang rollback taken back", "HEAD", old, new)
+
+    def _await_index(self) -> None:
+        """Stay while a git that outlived its caller is still writing the index."""
+        path = os.path.join(self.root, os.fsdecode(self._run("rev-parse", "--git-path", "index.lock")).strip())
+        end = time.monotonic() + _INDEX_WAIT
+        while os.path.lexists(path):
+            if time.monotonic() > end:
+                raise Conflict(
+                    f"{path} is in the way: a git command is at work, or was killed.",
+                    hint="When no git is running, remove that file and repeat.",
+                )
+            time.sleep(0.05)
+
+    def _settle_files(self, old: str, new: str) -> None:
+        """Bring files that a killed `move` has written already back to what the index still says of them."""
+        sides = self.files(old), self.files(new)
+        changed = {path for path in sides[0].keys() | sides[1].keys() if sides[0].get(path) != sides[1].get(path)}
+        self._run("update-index", "-q", "--refresh", ok=(0, 1))
+        dirty = changed.intersection(_names(self._run("diff-files", "--name-only", "-z")))
+        listed = {os.fsdecode(row.partition(b"\t")[2]) for row in self._run("ls-files", "-s", "-z").split(b"\0")}
+        left = {path for path in changed - listed if os.path.lexists(os.path.join(self.root, path))}
+        for path in sorted(dirty | left):
+            if self._name_of(path) not in (sides[0].get(path), sides[1].get(path)):
+                raise Conflict(
+                    f"{path} of {self.root} is neither as in {old[:12]} nor as in {new[:12]}.",
+                    hint=f"Move it away, then repeat; git show {old[:12]}:{path} is what it was.",
+                )
+        if dirty:
+            self._run("checkout-index", "--force", "-z", "--stdin", given=b"\0".join(map(os.fsencode, sorted(dirty))))
+        for path in left:
+            os.unlink(os.path.join(self.root, path))
+
+    def _name_of(self, path: str) -> str | None:
+        """What git calls the bytes of a file of the work tree; None when there is none."""
+        whole = os.path.join(self.root, path)
+        if os.path.islink(whole):
+            target = os.fsencode(os.readlink(whole))
+            return self._run("hash-object", "--stdin", "--no-filters", given=target).decode().strip()
+        return self._run("hash-object", "--", path).decode().strip() if os.path.isfile(whole) else None
 
     def before(self, moment: int) -> str:
         """See `Git.before`."""
