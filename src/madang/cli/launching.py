@@ -8,10 +8,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from madang.domain import redact
+from madang.domain.values import mutable, value
 from madang.domain.versions import check_name
 from madang.errors import MadangError, NotFound
 from madang.formats import mlmodel
@@ -34,7 +35,7 @@ _INPUTS_WAIT = 10.0  # seconds
 _OURS = ("MADANG_RUN_ID", "MADANG_NAME", "MADANG_PROJECT", "MADANG_LAUNCHED", "MADANG_RESUME", "MADANG_GROUP")
 
 
-@dataclass
+@mutable
 class Job:
     """What to run and what to keep of it. Paths are relative to ``folder``."""
 
@@ -62,7 +63,7 @@ class Job:
     waits: bool = True  # for the follower to record code and environment, and to name the data that was read
 
 
-@dataclass(frozen=True)
+@value
 class Done:
     """The run that came of it."""
 

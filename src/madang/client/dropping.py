@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from madang.client.http import HubClient
 from madang.client.segments import SegmentFile, runs_of, segments_of
 from madang.client.upload import RunUpload
 from madang.domain.held import Held, HeldSegment
 from madang.domain.runs import RunRecord
+from madang.domain.values import value
 from madang.durable import sync_folder, unlink, write_file
 from madang.errors import CorruptData, MadangError, NotFound, Unauthenticated, Unavailable
 from madang.formats import journal, packed
@@ -21,7 +22,7 @@ from madang.ports.segments import SegmentFiles
 PIECE = 4 << 20  # bytes asked for at once
 
 
-@dataclass(frozen=True)
+@value
 class Finding:
     """Whether a run's segments may be given up. ``bytes`` is what their files take, ``reason`` why they must stay."""
 
@@ -123,7 +124,7 @@ def drop(store: str, run: RunRecord, found: Finding) -> int:
     return freed
 
 
-@dataclass(frozen=True)
+@value
 class Fetched:
     """What came back of one run."""
 

@@ -8,7 +8,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,6 +15,7 @@ import msgspec
 from blake3 import blake3
 
 from madang.client.credentials import hub_address, token_for
+from madang.domain.values import value
 from madang.errors import (
     AccessDenied,
     Conflict,
@@ -59,7 +59,7 @@ _BY_STATUS: dict[int, type[MadangError]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@value
 class Answer:
     """A hub's answer of a status below 300."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from madang.domain import events
+from madang.domain.values import mutable
 from madang.formats import journal, packed
 from madang.formats import segment as codec
 from madang.formats import store as layout
@@ -15,7 +16,7 @@ PIECE = 4 << 20  # bytes read at once; a single frame may be larger
 _WITH_BLOBS = frozenset((codec.FILE, codec.VERSION, codec.CODE, codec.OUTPUTS))
 
 
-@dataclass
+@mutable
 class Piece:
     """Some whole frames of a segment."""
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any
 
 from madang.client.dropping import missing
@@ -16,6 +16,7 @@ from madang.client.upload import RunUpload
 from madang.domain.held import HeldSegment
 from madang.domain.runs import RunRecord
 from madang.domain.series import Series
+from madang.domain.values import value
 from madang.errors import Diverged, MadangError, NotFound, Unauthenticated, Unavailable
 from madang.formats import store as layout
 from madang.ports.reader import Reader
@@ -26,10 +27,10 @@ THREADS = 4
 _CHANGEABLE = ("name", "notes", "group", "tags", "deleted_at", "archived")
 # What each store knows for itself: numbers of versions are given at commit, damage is of one disk's bytes.
 _OWN = frozenset(("versions", "damage", "metrics", "revision", *_CHANGEABLE))
-COMPARED = tuple(item.name for item in fields(RunRecord) if item.name not in _OWN)
+COMPARED = tuple(name for name in RunRecord.__annotations__ if name not in _OWN)
 
 
-@dataclass(frozen=True)
+@value
 class Sent:
     """What became of one run."""
 
@@ -98,7 +99,7 @@ def _send(hub: HubClient, store: str, run: str) -> Sent:
     )
 
 
-@dataclass(frozen=True)
+@value
 class SegmentCheck:
     """One segment here and on the hub: offsets in bytes, and the chains there."""
 
@@ -114,7 +115,7 @@ class SegmentCheck:
     hub: str = ""
 
 
-@dataclass(frozen=True)
+@value
 class Check:
     """What a comparison of one run with the hub has shown."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO
 
 from madang.client.http import Answer, HubClient
 from madang.client.segments import Piece, SegmentFile, segments_of
+from madang.domain.values import mutable
 from madang.errors import Conflict, Diverged, MadangError, NotFound, Unauthenticated, Unavailable
 from madang.formats import journal
 from madang.formats import store as layout
@@ -15,7 +16,7 @@ from madang.formats import store as layout
 ASK_FIRST = 1 << 16  # bytes from which on it pays to ask whether the hub has a blob already
 
 
-@dataclass
+@mutable
 class Progress:
     """What has been sent in the life of an uploader."""
 

@@ -11,9 +11,10 @@ import io
 import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable
 from madang.errors import InvalidInput
 from madang.formats.dvc import parameters
 
@@ -69,7 +70,7 @@ def sources(name: str, properties: Properties) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-@dataclass(slots=True)
+@mutable
 class Table:
     """The rows of one revision and what is known of them; ``properties`` is empty when there are no rows."""
 

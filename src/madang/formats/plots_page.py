@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
 from typing import Any
 from urllib.parse import quote
 
+from madang.domain.values import value
 from madang.errors import InvalidInput
 from madang.formats import plots_svg
 from madang.formats.plots import JOINED_X, JOINED_Y, Properties, Row
@@ -79,7 +80,7 @@ _PAGE = """\
 """  # noqa: E501 - the policy is one line
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Chart:
     """A plot on its way to the page. ``images``: revision and where the file lies, as seen from the page."""
 

@@ -7,9 +7,9 @@ a string is its length (u32) and its bytes.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
 
+from madang.domain.values import value
 from madang.errors import CorruptData
 
 VERSION: Final = 3
@@ -29,7 +29,7 @@ _SIZE, _OWNER, _MODE, _TIMES, _MORE = 0x1, 0x2, 0x4, 0x8, 0x80000000
 _FOLDER, _FILE, _KIND = 0o040000, 0o100000, 0o170000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attributes:
     """What a server says of a name."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from madang.domain.events import Pipeline
+from madang.domain.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Read:
     """A file or folder that a stage reads, as it is when it starts."""
 
@@ -20,7 +21,7 @@ class Read:
     tracked_by: str = ""  # absolute path of that record
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Write:
     """A file or folder that a stage makes."""
 
@@ -28,7 +29,7 @@ class Write:
     cache: bool  # whether its bytes belong into the cache
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Task:
     """One execution of one stage."""
 
@@ -48,7 +49,7 @@ class Task:
     news: Pipeline | None = None  # what else is known of the reproduction by now; the task's run records it
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Made:
     """What an output holds."""
 
@@ -58,7 +59,7 @@ class Made:
     isexec: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Result:
     """How a task ended. It succeeded when the exit code is 0 and there is no error."""
 

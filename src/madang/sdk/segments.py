@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from madang.domain import events
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import RunState, apply
+from madang.domain.values import mutable
 from madang.errors import Conflict
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.formats.journal import KeySet, Position, decode_event, keyset_of, read_frames
 
 
-@dataclass
+@mutable
 class _Segment:
     position: Position = field(default_factory=Position)
     keys: dict[int, KeySet] = field(default_factory=dict)
 
 
-@dataclass
+@mutable
 class LocalRun:
     """All that the local segments of a run say, kept up to date by `catch_up`."""
 

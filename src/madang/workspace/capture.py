@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from madang.domain import redact
 from madang.domain.events import BlobRef, Code, FileRef, Omitted
+from madang.domain.values import mutable
 from madang.errors import MadangError
 from madang.ports.git import Git, Head, TreeStatus
 
@@ -32,7 +33,7 @@ Put = Callable[[bytes], str]
 """Keeps bytes durably and returns their digest, `blake3:…`."""
 
 
-@dataclass
+@mutable
 class CapturedCode:
     """The code, and what is needed to tell later whether it is what the process ran."""
 
@@ -40,7 +41,7 @@ class CapturedCode:
     paths: list[str] = field(default_factory=list)  # tracked and captured untracked files, relative to the root
 
 
-@dataclass
+@mutable
 class _Harvest:
     """Untracked files, sorted by what became of them."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from madang.domain.values import value
 from madang.errors import NotFound
 from madang.workspace.data import progress
 from madang.workspace.data.files import hashing
@@ -18,7 +18,7 @@ from madang.workspace.data.repo.repository import Repository, find_root
 __all__ = ["FileDigest", "MissingObject", "Repo", "TrackedOut", "find_repo"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FileDigest:
     """A file at or below a tracked path: what it holds now and what is recorded for it."""
 
@@ -34,7 +34,7 @@ class FileDigest:
         return self.md5 != self.recorded
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissingObject:
     """Data that a record names and the cache does not hold."""
 

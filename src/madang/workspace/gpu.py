@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from madang.domain.values import value
 
 _DRIVER_SIGNS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/proc/driver/nvidia/version")
 _failed = False
 
 
-@dataclass(frozen=True)
+@value
 class Graphics:
     """The GPUs of this machine."""
 

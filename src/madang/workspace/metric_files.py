@@ -6,9 +6,10 @@ import glob
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from madang.domain.values import mutable
 from madang.errors import InvalidInput
 from madang.formats.dvc import parameters
 
@@ -17,7 +18,7 @@ MAX_SIZE = 16 << 20  # bytes of one file
 _State = tuple[int, int, int]
 
 
-@dataclass
+@mutable
 class FoundMetrics:
     """What was read: values by key, the files, and what was wrong with others."""
 

@@ -15,8 +15,8 @@ import subprocess
 import termios
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from madang.domain.values import value
 from madang.errors import NotFound, Refused
 
 Listener = Callable[[str, str], None]
@@ -32,7 +32,7 @@ _PASSED = tuple(
 _FROM_KERNEL = 0x80  # si_code of a signal that the terminal sent
 
 
-@dataclass(frozen=True)
+@value
 class Ended:
     """How the command ended: its exit code, or the signal that killed it."""
 
