@@ -57,12 +57,19 @@ def show(
     """
     from madang.cli.exp.columns import Style, columns_of
     from madang.workspace.experiments import table
+    from madang.workspace.experiments.queue import FAILED, QUEUED, Queue, pending
 
+    hidden = {QUEUED} if hide_queued else set()
+    hidden |= {FAILED} if hide_failed else set()
     with repository() as repo:
-        selection = table.Selection(rev, num, all_branches, all_tags, all_commits)
         rows = table.collect(
-            repo, selection, with_workspace=not hide_workspace, deps_only=param_deps, sha_only=sha
-        )  # fmt: skip
+            repo,
+            table.Selection(rev, num, all_branches, all_tags, all_commits),
+            pending=[one for one in pending(Queue(repo)) if one[1] not in hidden],
+            with_workspace=not hide_workspace,
+            deps_only=param_deps,
+            sha_only=sha,
+        )
     if as_json:
         output.data([_as_json(row) for row in rows])
         return

@@ -114,9 +114,19 @@ def checked_out(root: str, path: str, name: str) -> bytes:
     return _answer(root, "cat-file", "--filters", f"--path={path}", name)
 
 
+def tracked(root: str) -> list[str]:
+    """The files that git tracks."""
+    return [os.fsdecode(name) for name in _answer(root, "ls-files", "-z").split(b"\0") if name]
+
+
 def take(root: str, old: str, new: str) -> None:
     """Bring the index and files of a clean work tree from one tree to another. HEAD stays."""
     _answer(root, "read-tree", "-m", "-u", old, new)
+
+
+def forget_worktrees(root: str) -> None:
+    """Let git forget work trees whose folders are gone."""
+    run(root, "worktree", "prune")
 
 
 # -- refs -----------------------------------------------------------------------------------------------------------

@@ -40,8 +40,7 @@ def record(
         Conflict: there is another experiment of this name. StorageError: git refused.
     """
     root = refs.root_of(repository)
-    belonging = [*_files_of(repository, stages), *_reported(repository), *extra]
-    tree = commits.snapshot(root, extra=belonging, forced=forced)
+    tree = commits.snapshot(root, extra=[*belonging(repository, stages), *extra], forced=forced)
     made = commits.commit(root, tree, [baseline], message or f"dvc: commit experiment {_digest(stages)}")
     one = Experiment(name, baseline, made)
     try:
@@ -52,6 +51,11 @@ def record(
             raise Conflict(f"There is an experiment {name!r} of this commit.", hint="Replace it: --force.") from None
         return there
     return one
+
+
+def belonging(repository: Repository, stages: Sequence[Stage]) -> list[str]:
+    """The files (absolute) that belong to an experiment of some stages, beside what git tracks already."""
+    return [*_files_of(repository, stages), *_reported(repository)]
 
 
 def _files_of(repository: Repository, stages: Sequence[Stage]) -> Iterator[str]:

@@ -14,12 +14,11 @@ from madang.workspace.data.records.trees import commits as commits_of
 from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.experiments import commits, refs
+from madang.workspace.experiments.queue import FAILED, QUEUED, RUNNING
 from madang.workspace.experiments.refs import Experiment
 from madang.workspace.pipelines import metrics, params
 from madang.workspace.pipelines.states import WORKSPACE, State
 from madang.workspace.pipelines.values import Values
-
-QUEUED, RUNNING, FAILED, SUCCESS = "queued", "running", "failed", "success"
 
 
 @value

@@ -1,0 +1,29 @@
+"""With what the stages of experiments run here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from madang.cli.data_command import meter
+from madang.cli.repro import local_executor, tell
+
+if TYPE_CHECKING:
+    from madang.workspace.experiments.running import Means
+
+
+@contextmanager
+def means(*, quiet: bool, ask: Callable[[str], bool] | None = None) -> Iterator[Means]:
+    """This process, one stage after the other."""
+    from madang.wiring_data import open_remote
+    from madang.workspace.experiments.running import Means
+
+    with local_executor(1, quiet=quiet) as executor:
+        yield Means(executor, _silent if quiet else click.echo, open_remote, ask, tell, meter(quiet))
+
+
+def _silent(text: str) -> None:
+    return

@@ -1,0 +1,140 @@
+"""The queue at work: its workers are started here, and what they print is shown."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from madang.cli import output
+from madang.errors import MadangError
+
+if TYPE_CHECKING:
+    from madang.workspace.data.repo.repository import Repository
+    from madang.workspace.experiments.queue import Known, Queue, Task
+
+_LOOK = 0.1  # seconds between two looks
+
+
+def start_workers(repo: Repository, jobs: int) -> list[subprocess.Popen[bytes]]:
+    """Start workers, so many that ``jobs`` are at work, but no more than experiments wait."""
+    from madang.workspace.experiments.queue import QUEUED, Queue
+    from madang.workspace.experiments.workers import live_workers
+
+    queue = Queue(repo)
+    queue.stop(False)
+    waiting = sum(one.state == QUEUED for one in queue.tasks())
+    count = min(jobs - len(live_workers(queue)), waiting)
+    return [_start(repo, queue) for _ in range(count)]
+
+
+def _start(repo: Repository, queue: Queue) -> subprocess.Popen[bytes]:
+    with open(os.path.join(queue.area, "workers.log"), "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "madang", "--cd", repo.root, "queue", "worker"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # it goes on when the terminal is closed
+        )
+
+
+def work() -> None:
+    """Be a worker: run tasks until none waits."""
+    from madang.cli.data_command import repository
+    from madang.cli.exp.means import means
+    from madang.wiring import git as open_git
+    from madang.workspace.experiments import workers
+    from madang.workspace.experiments.away import run_task
+    from madang.workspace.experiments.queue import Queue
+
+    with repository() as repo:
+        queue = Queue(repo)
+        git = open_git(queue.root)
+
+        def run(task: Task) -> None:
+            with means(quiet=False) as given:
+                outcome = run_task(repo, git, queue, task, given)
+            for failure in outcome.failures if outcome is not None else ():
+                output.error(failure)
+
+        workers.work(queue, run)
+
+
+def run_queue(repo: Repository, jobs: int, *, quiet: bool) -> None:
+    """Run all that waits, show what it prints, and say what became of it.
+
+    Raises:
+        MadangError: an experiment failed.
+    """
+    from madang.workspace.experiments.queue import QUEUED, RUNNING, Queue
+
+    queue = Queue(repo)
+    wanted = {one.task.id for one in queue.tasks() if one.state in (QUEUED, RUNNING)}
+    if not wanted:
+        click.echo("No experiments in the queue.")
+        return
+    started = start_workers(repo, jobs)
+    if not quiet:
+        click.echo("Following the output of all queued experiments. Ctrl+C stops following; they go on.\n")
+    try:
+        _follow(queue, wanted, started, quiet)
+    except KeyboardInterrupt:
+        output.note("The experiments go on. To end them: madang queue kill, or madang queue stop --kill.")
+        return
+    _tell([one for one in queue.tasks() if one.task.id in wanted])
+
+
+def _follow(queue: Queue, wanted: set[str], started: Sequence[subprocess.Popen[bytes]], quiet: bool) -> None:
+    """Print the logs of tasks until all are done or no worker lives."""
+    from madang.workspace.experiments.queue import QUEUED, RUNNING
+    from madang.workspace.experiments.workers import live_workers
+
+    shown: dict[str, int] = {}
+    while True:
+        tasks = [one for one in queue.tasks() if one.task.id in wanted]
+        is_over = all(one.state not in (QUEUED, RUNNING) for one in tasks)
+        is_over = is_over or (all(one.poll() is not None for one in started) and not live_workers(queue))
+        for one in tasks if not quiet else ():
+            shown[one.task.id] = _print_from(queue.log(one.task), shown.get(one.task.id, 0), one.task.name)
+        if is_over:
+            return
+        time.sleep(_LOOK)
+
+
+def _print_from(path: str, start: int, name: str) -> int:
+    """Print the whole lines of a log behind a place; returns the place behind them."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(start)
+            body = file.read()
+    except FileNotFoundError:
+        return start
+    whole = body[: body.rfind(b"\n") + 1]
+    for line in whole.splitlines():
+        click.echo(f"{name} | ".encode() + line)
+    return start + len(whole)
+
+
+def _tell(tasks: Sequence[Known]) -> None:
+    from madang.workspace.experiments.queue import FAILED, SUCCESS
+
+    done = [one.task.name for one in tasks if one.state == SUCCESS]
+    failed = [one for one in tasks if one.state == FAILED]
+    waiting = [one.task.name for one in tasks if one.state not in (SUCCESS, FAILED)]
+    if done:
+        click.echo(f"\nRan experiment(s): {', '.join(done)}")
+        click.echo("To apply the results of one to your workspace run:\n\n\tmadang exp apply <exp>")
+    if waiting:
+        output.note(f"Not run: {', '.join(waiting)}. They wait in the queue.")
+    if failed:
+        first = failed[0]
+        raise MadangError(
+            f"{len(failed)} experiment(s) failed: {', '.join(one.task.name for one in failed)}. {first.result}",
+            hint=f"madang queue logs {first.task.name}",
+        )

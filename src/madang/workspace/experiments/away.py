@@ -1,0 +1,103 @@
+"""Experiments that run in a work tree of their own: at once, or as a task of the queue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from madang.errors import MadangError, StorageError
+from madang.ports.git import Git
+from madang.workspace.data.repo.repository import Repository
+from madang.workspace.experiments import places, running
+from madang.workspace.experiments.places import Start, standing
+from madang.workspace.experiments.queue import FAILED, SUCCESS, Queue, Task, end_processes
+from madang.workspace.experiments.running import Means, Outcome, Request
+from madang.workspace.pipelines.repro import is_interrupted
+from madang.workspace.worktrees import Worktrees
+
+
+def run_away(
+    repository: Repository, git: Git, request: Request, start: Start, means: Means, copies: Sequence[str] = ()
+) -> Outcome:
+    """Run an experiment in a work tree that is made for it and removed afterwards. Raises as `running.execute`."""
+    trees = Worktrees(git, os.path.join(places.area_of(repository), "trees"))
+    try:
+        made = trees.make(start.baseline)
+    except OSError as error:
+        raise StorageError(f"No work tree can be made: {error.strerror} ({error.filename}).") from error
+    try:
+        return _run_in(repository, made.root, request, start, means, copies, is_ready=False)
+    finally:
+        trees.remove(made)
+
+
+def run_task(repository: Repository, git: Git, queue: Queue, task: Task, means: Means) -> Outcome | None:
+    """Run a task of the queue that this process has claimed, and note what became of it.
+
+    One that was interrupted waits again, its work tree as it is; then there is no outcome.
+    """
+    request = Request(task.name, task.start.baseline, task.targets, task.options, task.message, task.force)
+    try:
+        outcome = _task_run(repository, git, queue, task, request, means)
+    except MadangError as error:
+        queue.finish(task, FAILED, error.message)
+        raise
+    except OSError as error:
+        queue.finish(task, FAILED, f"{error.strerror} ({error.filename})")
+        raise
+    except KeyboardInterrupt:
+        _interrupted(queue, task)
+        return None
+    if any(is_interrupted(result) for result in outcome.results):
+        _interrupted(queue, task)
+        return None
+    if outcome.experiment is None:
+        queue.finish(task, FAILED, " ".join(str(failure) for failure in outcome.failures) or "Nothing was run.")
+    else:
+        queue.finish(task, SUCCESS, outcome.experiment.commit)
+    return outcome
+
+
+def _interrupted(queue: Queue, task: Task) -> None:
+    if queue.is_killed(task):
+        queue.finish(task, FAILED, "It was killed.")
+    else:
+        queue.give_back(task)
+
+
+def _task_run(repository: Repository, git: Git, queue: Queue, task: Task, request: Request, means: Means) -> Outcome:
+    root, ready = queue.tree(task), queue.ready(task)
+    is_ready = os.path.exists(ready) and os.path.isdir(root)
+    end_processes(root)
+    if not is_ready:
+        queue.drop_tree(task)
+        os.makedirs(os.path.dirname(root))
+        git.add_worktree(root, task.start.baseline)
+    return _run_in(repository, root, request, task.start, means, task.copies, is_ready=is_ready, ready=ready)
+
+
+def _run_in(
+    repository: Repository,
+    root: str,
+    request: Request,
+    start: Start,
+    means: Means,
+    copies: Sequence[str],
+    *,
+    is_ready: bool,
+    ready: str = "",
+) -> Outcome:
+    """Run in a work tree; one that is not ready is furnished first, which the file ``ready`` says then."""
+    if is_ready:
+        placed = places.placed(repository, root)
+    else:
+        placed = places.furnish(repository, start, root, request.targets, request.options)
+        places.copy_paths(repository, copies, root)
+        if ready:
+            with open(ready, "w", encoding="ascii"):
+                pass
+    try:
+        with standing(os.path.join(root, start.below)):
+            return running.execute(placed, request, means)
+    finally:
+        placed.close()

@@ -1,0 +1,73 @@
+"""Work trees of git beside the user's, each in a folder of its own that tells whether somebody is at work in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+
+from madang.domain.values import value
+from madang.errors import MadangError
+from madang.formats import store as layout
+from madang.ports.git import Git
+
+_LOCK, _KEPT = "lock", "kept"
+
+
+@value
+class Worktree:
+    """A work tree, and the folder that was made for it."""
+
+    folder: str
+    root: str
+
+
+class Worktrees:
+    """The work trees of one kind."""
+
+    def __init__(self, git: Git, area: str) -> None:
+        """``area`` is the folder that their folders lie in."""
+        self._git = git
+        self._area = area
+
+    def make(self, commit: str) -> Worktree:
+        """A work tree with the files of a commit; it is ours until it is removed or kept, or this process ends.
+
+        Raises:
+            NotFound: no such commit. StorageError: git refused. OSError: the disk did.
+        """
+        self._remove_abandoned()
+        folder = os.path.join(self._area, os.urandom(8).hex())
+        name = os.path.basename(self._git.root.rstrip("/"))
+        made = Worktree(folder, os.path.join(folder, "tree" if name in ("", _LOCK, _KEPT) else name))
+        os.makedirs(folder)
+        layout.hold(os.path.join(folder, _LOCK))
+        try:
+            self._git.add_worktree(made.root, commit)
+        except BaseException:
+            self.remove(made)
+            raise
+        return made
+
+    def remove(self, made: Worktree) -> None:
+        """Take it away with all that is in it."""
+        with contextlib.suppress(MadangError):
+            self._git.remove_worktree(made.root)
+        layout.release(os.path.join(made.folder, _LOCK))
+        shutil.rmtree(made.folder, ignore_errors=True)
+
+    def keep(self, made: Worktree) -> None:
+        """Leave it: it is not cleared away later either."""
+        with open(os.path.join(made.folder, _KEPT), "w", encoding="ascii"):
+            pass
+        layout.release(os.path.join(made.folder, _LOCK))
+
+    def _remove_abandoned(self) -> None:
+        """Take away what processes that were killed have left."""
+        for name in os.listdir(self._area) if os.path.isdir(self._area) else []:
+            folder = os.path.join(self._area, name)
+            if layout.is_held(os.path.join(folder, _LOCK)) or os.path.exists(os.path.join(folder, _KEPT)):
+                continue
+            trees = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+            for root in trees or [os.path.join(folder, "tree")]:
+                self.remove(Worktree(folder, root))
