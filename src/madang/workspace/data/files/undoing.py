@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
@@ -58,16 +57,24 @@ def folder_of(repository: Repository) -> str:
     return os.path.join(repository.private_dir, FOLDER)
 
 
-def keep(repository: Repository, paths: Sequence[str], command: str, lying: Mapping[str, str] | None = None) -> str:
+def keep(
+    repository: Repository,
+    paths: Sequence[str],
+    command: str,
+    lying: Mapping[str, str] | None = None,
+    absent: Sequence[str] = (),
+) -> str:
     """Move workspace paths (absolute, files or whole folders) aside. Returns the folder that holds them.
 
-    ``lying`` says where one of them lies just now, when it was moved already.
+    ``lying`` says where one of them lies just now, when it was moved already; ``absent`` are paths where the command is
+    going to put something and nothing is now.
 
     Raises:
         OSError: the disk refused; what was not moved is where it was.
     """
     relative = [repository.relative(path) for path in paths]
-    folder = _begin(repository, command, {"paths": relative})
+    gone = [repository.relative(path) for path in absent]
+    folder = _begin(repository, command, {"paths": relative, **({"absent": gone} if gone else {})})
     for path, name in zip(paths, relative, strict=True):
         _move((lying or {}).get(path, path), os.path.join(folder, _FILES, name))
     return os.path.join(folder, _FILES)
@@ -179,6 +186,8 @@ def _move(source: str, target: str) -> None:
     except OSError:
         if not os.path.lexists(source) or _is_one_disk(source, target):
             raise
+        import shutil  # noqa: PLC0415 - across disks alone
+
         part = f"{target}.{os.urandom(3).hex()}.part"
         if os.path.isdir(source) and not os.path.islink(source):
             shutil.copytree(source, part, symlinks=True)
