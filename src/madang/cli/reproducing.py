@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -20,11 +21,14 @@ from madang.formats import store as layout
 from madang.ports.reader import Reader
 from madang.sdk.init import user_name
 from madang.sdk.run import Run
+from madang.services import evidence
 from madang.services import reproduce as service
+from madang.version import __version__
 from madang.wiring_data import open_remote
 from madang.workspace import volatile
 from madang.workspace.environments.building import Environments, kept_in
 from madang.workspace.environments.choosing import Chosen, Mode, choose
+from madang.workspace.keys import keyring
 from madang.workspace.process import Ended, find_program
 from madang.workspace.reproduction.command import command_of, environment_of, inside
 from madang.workspace.reproduction.place import Place, Workspace
@@ -192,14 +196,43 @@ def _repeat(reader: Reader, run: RunRecord, place: Place, chosen: Chosen, job: l
         try:
             again = replace(own.run(repetition.id), status=ended.status, exit_code=ended.exit_code, signal=ended.signal)
             found = _judge(reader, run, own, again, len(place.local))
+            found = replace(found, compared={**found.compared, "environment differences": len(chosen.differences)})
+            signed = _signed((reader, run), (own, again), found, _circumstances(place, chosen), say)
         finally:
             own.close()
-        found = replace(found, compared={**found.compared, "environment differences": len(chosen.differences)})
         verdicts.append(found)
-        repetition.append(codec.VERDICT, {"of": run.id, **asdict(found)})
+        repetition.append(codec.VERDICT, {"of": run.id, **asdict(found), "attestation": signed})
 
     done = launching.launch(job, say, lambda *_: None, judge)
     return Outcome(verdicts[0], done.run)
+
+
+def _signed(
+    original: tuple[Reader, RunRecord],
+    again: tuple[Reader, RunRecord],
+    found: Judgement,
+    around: evidence.Circumstances,
+    say: Say,
+) -> dict[str, Any]:
+    """The signed statement of a verdict; empty when it cannot be signed, which is said."""
+    try:
+        return evidence.attest(original, again, found, around, keyring(os.environ).own())
+    except MadangError as error:
+        say(f"The verdict is not signed: {error}")
+        return {}
+
+
+def _circumstances(place: Place, chosen: Chosen) -> evidence.Circumstances:
+    return evidence.Circumstances(
+        environment=chosen.digest,
+        is_rebuilt=chosen.is_rebuilt,
+        differences=chosen.differences,
+        local=place.local,
+        user=user_name(dict(os.environ)),
+        host=os.uname().nodename,
+        version=__version__,
+        time=time.time_ns() // 1000,
+    )
 
 
 def _contained(run: RunRecord, job: launching.Job, root: str) -> launching.Job:

@@ -127,6 +127,8 @@ def _outcome(run: RunRecord) -> None:
         click.echo("\nReproduction")
         _line("of", run.verdict.of)
         _line("verdict", run.verdict.verdict)
+        is_signed = bool(run.verdict.attestation)
+        _line("signed", f"yes; `madang verify {run.id[:8]}` checks it" if is_signed else "no")
         if run.verdict.first_difference:
             _line("first", ", ".join(f"{key} {value}" for key, value in run.verdict.first_difference.items()))
     for item in run.alerts:

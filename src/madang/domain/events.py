@@ -334,6 +334,7 @@ class Verdict:
     missing: list[str] = field(default_factory=list)
     compared: dict[str, Json] = field(default_factory=dict)
     not_compared: dict[str, Json] = field(default_factory=dict)
+    attestation: dict[str, Json] = field(default_factory=dict)  # the signed statement; docs/formats/reproduction.md
 
 
 @value

@@ -72,6 +72,7 @@ class VerdictBody(Struct):
     missing: list[str] | UnsetType = UNSET
     compared: dict[str, Any] | UnsetType = UNSET
     not_compared: dict[str, Any] | UnsetType = UNSET
+    attestation: dict[str, Any] | UnsetType = UNSET
 
 
 class Run(Struct):
