@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from madang.cli import output, records
+from madang.domain.values import mutable
 
 if TYPE_CHECKING:
     from madang.domain.versions import AliasMove
@@ -21,7 +22,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?\Z")
 _SHOWN = 10
 
 
-@dataclass
+@mutable
 class Goal:
     """Where to go back to: a commit with what was not committed, and the pointers of models."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from madang.cli import output
 from madang.cli.data_command import files, meter
+from madang.domain.values import value
 
 if TYPE_CHECKING:
     from madang.workspace.data.records.gathering import Gathered
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """The options that the three commands have in common."""
 

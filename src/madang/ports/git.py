@@ -7,11 +7,13 @@ Paths are relative to the root of the work tree, with ``/``; bytes that are no U
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from madang.domain.values import value
 
-@dataclass(frozen=True)
+
+@value
 class Head:
     """Where the work tree stands."""
 
@@ -19,7 +21,7 @@ class Head:
     branch: str = ""  # empty when detached
 
 
-@dataclass(frozen=True)
+@value
 class TreeStatus:
     """How the work tree differs from its commit."""
 

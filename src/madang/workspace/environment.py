@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import platform
@@ -156,6 +155,8 @@ def _pip_files(variables: Mapping[str, str], prefix: str) -> list[str]:
 def _pip_settings(path: str) -> list[str]:
     if not os.path.isfile(path):
         return []
+    import configparser  # noqa: PLC0415 - few users have such files
+
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read(path, encoding="utf-8")

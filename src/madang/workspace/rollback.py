@@ -13,8 +13,9 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from madang.domain.values import mutable
 from madang.domain.versions import AliasMove
 from madang.durable import write_file
 from madang.errors import Conflict, CorruptData, MadangError, NotFound, Refused
@@ -32,7 +33,7 @@ from madang.workspace.data.repo.settings import RemoteConfig
 OpenRemote = Callable[[RemoteConfig], Objects]
 
 
-@dataclass(slots=True)
+@mutable
 class Plan:
     """What a rollback changes; nothing is changed yet but that the new commit exists beside the branch."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from madang.domain import redact
 from madang.errors import (
@@ -116,7 +116,7 @@ class GitProgram:
     def files(self, commit: str, patch: bytes = b"") -> dict[str, str]:
         """See `Git.files`."""
         found = self.resolve(commit)
-        with tempfile.TemporaryDirectory(prefix="madang-files-") as folder:
+        with _folder(prefix="madang-files-") as folder:
             index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
             self._run("read-tree", found, env=index)
             if patch.strip():
@@ -142,7 +142,7 @@ class GitProgram:
         """See `Git.record`."""
         found = self.resolve(base)
         off = self._filters_off()
-        with tempfile.TemporaryDirectory(prefix="madang-record-") as folder:
+        with _folder(prefix="madang-record-") as folder:
             index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
             self._run("read-tree", found, env=index)
             if patch.strip():
@@ -285,7 +285,7 @@ class GitProgram:
         if not patch.strip():
             return
         off = self._filters_off()
-        with tempfile.TemporaryDirectory(prefix="madang-apply-") as folder:
+        with _folder(prefix="madang-apply-") as folder:
             index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
             base = self._base()
             self._run("read-tree", base, env=index)
@@ -387,6 +387,13 @@ class GitProgram:
         if "not a git repository" in said:
             return NotAWorkspace(f"{self.root} is not in a Git repository.", hint="Run `git init` there.")
         return StorageError(f"git {verb} failed in {self.root} (exit code {done.returncode}): {said[:2000]}")
+
+
+def _folder(prefix: str) -> AbstractContextManager[str]:
+    """A folder that goes again."""
+    import tempfile  # noqa: PLC0415 - for work trees and patches alone
+
+    return tempfile.TemporaryDirectory(prefix=prefix)
 
 
 def _git_folder(name: str) -> bool:

@@ -21,7 +21,7 @@ def md5_of(data: bytes | bytearray | memoryview) -> str:
 
 
 def sha256_of(data: bytes) -> str:
-    """The SHA-256 of these bytes: the name of an entry of the run cache."""
+    """The SHA-256 of these bytes: the name of an entry of the run cache, or of an object of Git LFS."""
     import hashlib  # noqa: PLC0415 - as above
 
     return hashlib.sha256(data).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
@@ -22,7 +21,7 @@ from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines import recording
 from madang.workspace.pipelines.graph import Graph
 
-_FORBIDDEN = frozenset(string.punctuation) - set("-_")
+_FORBIDDEN = frozenset(r"""!"#$%&'()*+,./:;<=>?@[\]^`{|}~""")
 
 
 @value

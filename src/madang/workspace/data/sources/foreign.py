@@ -6,7 +6,6 @@ stranger's: names that leave their folder are refused, its records may only spea
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 import re
@@ -17,6 +16,7 @@ from functools import cached_property
 from madang.domain.values import value
 from madang.errors import CorruptData, Incompatible, InvalidInput, NotFound
 from madang.formats.dvc import dvcfile
+from madang.formats.dvc.digest import sha256_of
 from madang.formats.dvc.ignore import FILE_NAME as IGNORE_FILE
 from madang.formats.dvc.ignore import Ignore
 from madang.formats.store import find_repository
@@ -294,7 +294,7 @@ class Source:
             folder = os.path.join(find_repository(self._root)[1], "lfs", "objects", digest[:2], digest[2:4])
             with suppress(OSError), open(os.path.join(folder, digest), "rb") as file:
                 body = file.read()
-        if hashlib.sha256(body).hexdigest() != digest:
+        if sha256_of(body) != digest:
             raise Incompatible(
                 f"{node.path} in {self.url} is kept by Git LFS, and its bytes are not here.",
                 hint="Clone the repository with git-lfs (git lfs pull), and name the clone's folder.",
