@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from madang import wiring
 from madang.cli import launching
 from madang.cli.reproducing import tagged_list
-from madang.domain.causes import DECISIVE, PARTS, Measured, Mix, Part, Shares, close, share
+from madang.domain.causes import DECISIVE, PARTS, Measured, Mix, Pair, Part, Shares, close, share
 from madang.domain.environments import differences, lock_of
 from madang.domain.query import AllOf, Compare, Field, RunQuery
 from madang.domain.runs import RunRecord
+from madang.domain.values import mutable
 from madang.errors import MadangError, NotFound, Refused
 from madang.formats import store as layout
 from madang.ports.reader import Reader
@@ -30,16 +31,7 @@ Say = Callable[[str], None]
 _HERE = frozenset(("environment", "hardware"))  # parts that one machine has only one of
 
 
-@dataclass
-class Pair:
-    """The two runs, and the metric in question."""
-
-    metric: str
-    before: RunRecord
-    after: RunRecord
-
-
-@dataclass
+@mutable
 class Rerun:
     """What came of it: the shares, and every variant with its values."""
 

@@ -9,8 +9,8 @@ import click
 from madang.cli import output, records
 
 if TYPE_CHECKING:
-    from madang.cli.variants import Pair, Rerun
-    from madang.domain.causes import Cause
+    from madang.cli.variants import Rerun
+    from madang.domain.causes import Cause, Pair
     from madang.ports.reader import Reader
     from madang.services.why import Explanation
 
@@ -46,9 +46,7 @@ def why(
     """
     import os
 
-    from madang.cli.variants import Pair
-    from madang.cli.variants import rerun as measured
-    from madang.domain.causes import by_elimination, close, named
+    from madang.domain.causes import Pair, by_elimination, close, named
     from madang.services import why as service
     from madang.wiring import git
 
@@ -62,6 +60,8 @@ def why(
         again: Rerun | None = None
         cause: Any = [] if close(*values) else by_elimination(found.causes)
         if rerun and not close(*values):
+            from madang.cli.variants import rerun as measured
+
             _allow(reader, pair, yes, dict(os.environ))
             again = measured(reader, pair, found, times, _silent if as_json else output.note, quiet=as_json)
             cause = named(again.shares)

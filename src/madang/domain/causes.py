@@ -30,6 +30,15 @@ _PROGRAMS = (
 
 
 @value
+class Pair:
+    """Two runs, and the metric in question."""
+
+    metric: str
+    before: RunRecord
+    after: RunRecord
+
+
+@value
 class Change:
     """One thing that differs between two runs; None where a run has nothing."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
@@ -148,6 +147,8 @@ def files_of(run: RunRecord, reader: Reader, git: Git | None) -> dict[str, str]:
 
 
 def _git_name(body: bytes, length: int) -> str:
+    import hashlib  # noqa: PLC0415 - OpenSSL, for untracked files alone
+
     kind = hashlib.sha256 if length == 64 else hashlib.sha1
     return kind(b"blob %d\0" % len(body) + body, usedforsecurity=False).hexdigest()
 
