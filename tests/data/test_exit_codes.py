@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -90,6 +91,23 @@ def test_commands_that_are_not_here(tmp_path: Path, madang: Tool) -> None:
     assert madang(tmp_path, "nonsense").code == 2
 
 
+def test_commits_that_cannot_be_read(pair: tuple[Path, Path], madang: Tool, dvc: Tool) -> None:
+    """`status --cloud` over commits of which one cannot be read answers for the others, and exits 1."""
+    for root in pair:
+        assert dvc(root, "remote", "add", "-q", "-d", "r", str(root.parent / "store")).code == 0
+        good = (root / "a.dvc").read_text()
+        for text in ("outs: 3\n", good):
+            (root / "a.dvc").write_text(text)
+            who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+            subprocess.run(["git", "-C", str(root), "add", "-A"], check=True)
+            subprocess.run(["git", "-C", str(root), *who, "commit", "-qm", "x"], check=True)
+    ours, theirs = pair
+    answer = madang(ours, "status", "-c", "-A", "--json")
+    assert answer.code == dvc(theirs, "status", "-c", "-A", "--json").code == 1
+    assert '"a": "new"' in answer.out
+    assert "passed over" in answer.err
+
+
 def test_patterns_for_pull(pair: tuple[Path, Path], madang: Tool) -> None:
     """`pull --glob` brings what the patterns fit; one that fits nothing is an error."""
     root = pair[0]
@@ -99,3 +117,25 @@ def test_patterns_for_pull(pair: tuple[Path, Path], madang: Tool) -> None:
     assert madang(root, "pull", "--glob", "?.dvc").code == 0
     assert (root / "a").read_bytes() == b"1"
     assert madang(root, "pull", "--glob", "nothing*").code == 1
+
+
+def test_all_targets_are_checked_first(pair: tuple[Path, Path], madang: Tool, dvc: Tool) -> None:
+    """When one of several paths cannot be added none is, and no line of a .gitignore changes."""
+    for root in pair:
+        make(root, {"b": b"3", "sub/.gitignore": b"*\n", "sub/c": b"4"})
+    ours, theirs = pair
+    before = (ours / ".gitignore").read_bytes()
+    assert madang(ours, "add", "b", "sub/c").code == dvc(theirs, "add", "b", "sub/c").code == 1
+    assert (ours / ".gitignore").read_bytes() == before
+    assert not (ours / "b.dvc").exists()
+
+
+def test_what_is_tracked_twice_is_not_added(pair: tuple[Path, Path], madang: Tool, dvc: Tool) -> None:
+    """A path that two records track, or of which another record tracks a part, is refused as by dvc."""
+    for root in pair:
+        (root / "other.dvc").write_bytes((root / "a.dvc").read_bytes())
+        md5 = hashlib.md5(b"2").hexdigest()
+        (root / "inner.dvc").write_text(f"outs:\n- md5: {md5}\n  size: 1\n  hash: md5\n  path: data/x\n")
+    ours, theirs = pair
+    for name in ("a", "data"):
+        assert madang(ours, "add", name).code == dvc(theirs, "add", name).code == 1

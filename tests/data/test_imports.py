@@ -113,6 +113,31 @@ def test_update(pair: tuple[Path, Path], other: Path, madang: Tool, dvc: Tool) -
     assert "skipping" in dvc(pair[0], "update", "gd.dvc").out
 
 
+def test_update_without_download(pair: tuple[Path, Path], other: Path, madang: Tool, dvc: Tool) -> None:
+    """What was brought before goes, as the record does not describe it any more; changes of one's own do not."""
+    assert other.name == "src 원본"
+    both(pair, madang, dvc, "import", "../src 원본", "file.csv", "--rev", "v1")
+    line = ("update", "file.csv.dvc", "--no-download", "--rev", "main")
+    (pair[0] / "file.csv").write_bytes(b"mine")
+    before = (pair[0] / "file.csv.dvc").read_bytes()
+    assert madang(pair[0], *line).code == 1
+    assert (pair[0] / "file.csv.dvc").read_bytes() == before
+    (pair[0] / "file.csv").unlink()
+    assert madang(pair[0], "checkout").code == 0
+    assert (madang(pair[0], *line).code, dvc(pair[1], *line).code) == (0, 0)
+    assert not (pair[0] / "file.csv").exists()
+    assert not (pair[1] / "file.csv").exists()
+    ours, theirs = ((folder / "file.csv.dvc").read_text().splitlines() for folder in pair)
+    assert ours[1:] == theirs[1:]  # the first line is an MD5 that in theirs is still of the old output
+    found = [json.loads(dvc(folder, "status", "--json").out)["file.csv.dvc"] for folder in pair]
+    assert found == [
+        [{"changed outs": {"file.csv": "deleted"}}],
+        [{"changed outs": {"file.csv": "deleted"}}, "changed checksum"],
+    ]
+    assert madang(pair[0], "pull").code == 0
+    assert (pair[0] / "file.csv").exists()
+
+
 def test_unsaved_changes_are_not_replaced(pair: tuple[Path, Path], other: Path, madang: Tool) -> None:
     """An update over a changed file is refused and leaves record and file; with --force the change is kept."""
     ours = pair[0]

@@ -93,13 +93,13 @@ class DataCommand(DvcUsage):
             raise failure from error
 
     def _code(self, error: MadangError) -> int:
-        from madang.workspace.data.repo.scan import RulesInside
+        from madang.formats.dvc.ignore import UnusableRules
 
         if isinstance(error, ConfigError):
             return CONFIGURATION
         if isinstance(error, NotAWorkspace):
             return NO_PROJECT
-        return OTHER if isinstance(error, RulesInside) else self.failure_code
+        return OTHER if isinstance(error, UnusableRules) else self.failure_code
 
 
 def _repeated(args: list[str]) -> list[str]:
@@ -125,9 +125,10 @@ class TransferCommand(DataCommand):
     failure_code = 1
 
     def _code(self, error: MadangError) -> int:
-        from madang.workspace.data.repo.settings import NoRemote
+        from madang.workspace.data.repo.settings import UnreadableConfig
 
-        return self.failure_code if isinstance(error, NoRemote) else super()._code(error)
+        is_of_remote = isinstance(error, ConfigError) and not isinstance(error, UnreadableConfig)
+        return self.failure_code if is_of_remote else super()._code(error)
 
 
 class PlainCommand(DataCommand):

@@ -150,19 +150,7 @@ def _print(value: dict[str, list[dict[str, Any]]]) -> None:
 def _print_markdown(value: dict[str, list[dict[str, Any]]], show_hash: bool) -> None:
     headers = ["Status", "Hash", "Path"] if show_hash else ["Status", "Path"]
     rows = [[state, digest, path] if show_hash else [state, path] for state, digest, path in _rows(value)]
-    widths = [max(output.width(row[at]) for row in [headers, *rows]) for at in range(len(headers))]
-    if not rows:
-        widths = [width + 2 for width in widths]
-
-    def line(cells: list[str]) -> str:
-        padded = (cell + " " * (width - output.width(cell)) for cell, width in zip(cells, widths, strict=True))
-        return f"| {' | '.join(padded)} |"
-
-    click.echo(line(headers))
-    click.echo(f"|{'|'.join('-' * (width + 2) for width in widths)}|")
-    for row in rows:
-        click.echo(line(row))
-    click.echo()
+    output.dvc_table(headers, rows, as_markdown=True)
 
 
 def _print_tables(found: Diff) -> None:

@@ -150,9 +150,6 @@ def _show_cloud(
     from madang.workspace.data.remotes.transfer import cloud_changes
 
     gathered = gather(repo, targets, recursive=recursive, history=history, with_deps=with_deps)
-    if not quiet:
-        for sentence in gathered.skipped:
-            output.note(f"note: {sentence}")
     found = cloud_changes(repo, gathered.targets, open_remote, remote)
     if as_json:
         output.data(found)
@@ -162,4 +159,8 @@ def _show_cloud(
         if not found:
             name = repo.settings.remote(remote).name
             click.echo(f"Cache and remote '{name}' are in sync.")
+    if gathered.skipped:
+        raise InvalidInput(
+            "The records of some commits cannot be read, so this is not all.", hint="; ".join(gathered.skipped)
+        )
     return bool(found)

@@ -21,6 +21,10 @@ NEW_FILE = """\
 """
 
 
+class UnusableRules(InvalidInput):
+    """A ``.dvcignore`` that cannot be read, or that lies inside tracked data and would change what the data is."""
+
+
 @value
 class _Rules:
     """Neighbouring rules of one kind that are tried in one go."""
@@ -43,7 +47,7 @@ class Ignore:
         """The rules in force below ``folder`` (relative to the root, ``""`` for the root) whose file has this text.
 
         Raises:
-            InvalidInput: a pattern that cannot be read.
+            UnusableRules: a pattern that cannot be read.
         """
         lines = [line for line in map(str.strip, text.split("\n")) if line and not line.startswith("#")]
         if not lines:
@@ -59,7 +63,7 @@ class Ignore:
                 regex, ignores = GitIgnoreSpecPattern.pattern_to_regex(rule)
             except GitIgnorePatternError:
                 where = f"{folder}/{FILE_NAME}" if folder else FILE_NAME
-                raise InvalidInput(f"{where} holds a pattern that cannot be read: {line!r}.") from None
+                raise UnusableRules(f"{where} holds a pattern that cannot be read: {line!r}.") from None
             if regex is None or ignores is None:
                 continue
             assert isinstance(regex, str)

@@ -89,8 +89,11 @@ def add(
     with hold(repository, wanted), Staging(repository.private_dir) as aside:
         done = _Work(repository, wanted, aside, manner or Manner())
         everything = tracked(repository)
-        for path in wanted:
-            owner = _owner(path, everything)
+        owners = {path: _owner(path, everything) for path in wanted}
+        for path, owner in owners.items():
+            if owner is None or owner.path == path:
+                _check_whole(owner, path, done)
+        for path, owner in owners.items():
             if owner is not None and owner.path != path:
                 _add_inside(repository, owner, path, done, meter)
             else:
@@ -163,16 +166,15 @@ def _owner(path: str, everything: Sequence[TrackedOut]) -> TrackedOut | None:
             raise Refused(
                 f"{owner.path} is made by the stage {owner.stage}.", hint=f"madang commit {owner.stage} records it."
             )
-        return owner
-    below = next((out for out in everything if out.path.startswith(path + os.sep)), None)
-    if below is not None:
-        raise Refused(
-            f"{path} holds {below.path}, which is tracked on its own.", hint=f"Remove {below.dvc_file} first."
-        )
-    return None
+    for out in everything if owner is None or owner.path == path else ():
+        if out.path.startswith(path + os.sep):
+            raise Refused(f"{path} holds {out.path}, tracked on its own.", hint=f"Remove {out.dvc_file} first.")
+        if out.path == path and owner is not None and out.dvc_file != owner.dvc_file:
+            raise Refused(f"{path} is tracked by {owner.dvc_file} and by {out.dvc_file}.", hint="Remove one of them.")
+    return owner
 
 
-def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done: _Work, meter: progress.Meter) -> None:
+def _check_whole(owner: TrackedOut | None, path: str, done: _Work) -> None:
     if owner is not None and not owner.entry.cache:
         raise Refused(f"{path} is kept out of the cache (cache: false in {owner.dvc_file}).", hint="Change the entry.")
     if path in done.in_git:
@@ -180,8 +182,12 @@ def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done
             f"{path} is tracked by git.", hint=f"git rm -r --cached {os.path.relpath(path)} && git commit, then add it."
         )
     dvc_file = owner.dvc_file if owner is not None else path + dvcfile.SUFFIX
-    if owner is None and dvc_file in done.ignored:
-        raise Refused(f"git ignores {dvc_file}, so the record would be lost.", hint="Change the rule in .gitignore.")
+    record = path + dvcfile.SUFFIX
+    if owner is None and record in done.ignored:
+        raise Refused(f"git ignores {record}, so the record would be lost.", hint="Change the rule in .gitignore.")
+
+
+def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done: _Work, meter: progress.Meter) -> None:
     content = take(repository, path, done.manner, meter)
     _write(dvc_file, owner, content, os.path.basename(path), done)
     done.contents[path] = content

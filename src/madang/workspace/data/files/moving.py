@@ -33,10 +33,13 @@ def move(repository: Repository, source: str, target: str) -> Moved:
     leaves both records and the data in one of the places, and the same command again does the rest.
 
     Raises:
-        NotFound: ``source`` is not tracked. Refused: it is inside a tracked folder or an output of a pipeline, or
-        ``target`` is no place for it. Conflict: something is at ``target``.
+        NotFound: ``source`` is not tracked, or ``target`` ends as a folder does and is none.
+        Refused: ``source`` is inside a tracked folder or an output of a pipeline, or ``target`` is no place for it.
+        Conflict: something is at ``target``.
     """
     out = _tracked(repository, os.path.abspath(source))
+    if target.endswith(os.sep) and not os.path.isdir(target):
+        raise NotFound(f"There is no folder {target}.", hint="Make it first, or leave out the last separator.")
     begun = _begun(out, os.path.abspath(target))
     path = begun or placing.destination(target, os.path.basename(out.path))
     with hold(repository, [out.path, path]):

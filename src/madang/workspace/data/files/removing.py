@@ -130,6 +130,30 @@ def _delete(repository: Repository, present: Sequence[str], parts: Sequence[_Par
             unlink(path)
 
 
+def delete_data(repository: Repository, out: TrackedOut, command: str, *, force: bool) -> str | None:
+    """Delete what lies at a tracked path, if anything. Returns the folder that keeps bytes which no object holds.
+
+    The caller holds the repository.
+
+    Raises:
+        Refused: there are such bytes, and not ``force``.
+    """
+    if not os.path.lexists(out.path):
+        return None
+    if not _is_saved(repository, out):
+        if not force:
+            raise Refused(
+                f"{repository.relative(out.path)} has changes that are saved nowhere.",
+                hint="Save them (madang add, under another name), or give --force; madang undo brings them back then.",
+            )
+        return undoing.keep(repository, [out.path], command)
+    if os.path.isdir(out.path) and not os.path.islink(out.path):
+        remove_tree(out.path)
+    else:
+        unlink(out.path)
+    return None
+
+
 def _records(repository: Repository, part: _Part) -> list[TrackedOut]:
     return tracked(repository, os.path.dirname(part.file)) if part.stage else outs_of(part.file)
 

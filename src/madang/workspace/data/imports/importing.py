@@ -14,6 +14,7 @@ from madang.formats.dvc import dvcfile, imports
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import progress
 from madang.workspace.data.files.checkout import checkout
+from madang.workspace.data.files.removing import delete_data
 from madang.workspace.data.imports.bringing import Bringer, access_of
 from madang.workspace.data.records import placing
 from madang.workspace.data.records.outs import Target, outs_of
@@ -241,6 +242,8 @@ def _update(
     with open(stage.file, encoding="utf-8") as file:
         before = file.read()
     with hold(repository, [out.path]):
+        if content is None:
+            done.kept = delete_data(repository, out, "update --force", force=how.force)
         after = imports.updated(before, stage.file, dep, content)
         if after != before:
             write_file(stage.file, after.encode())

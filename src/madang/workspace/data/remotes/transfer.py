@@ -31,7 +31,7 @@ OpenRemote = Callable[[RemoteConfig], Objects]
 """Opens the store of a configured remote. Raises `ConfigError` for a kind of address that is not spoken."""
 
 _THREADS = 16  # requests to a remote at once
-_PORTION = 20_000  # objects that become visible in a remote together
+_PORTION = 100_000  # objects that become visible in a remote together
 
 
 @mutable
@@ -122,15 +122,16 @@ def wanted_of(cache: Cache, targets: Iterable[Target]) -> Wanted:
             wanted.lost.append(name)
             continue
         wanted.listings.add(name)
-        wanted.files.update(_inside(files, inside))
+        wanted.files.update(md5 for _, md5 in _inside(files, inside))
     return wanted
 
 
-def _inside(files: dict[str, str], inside: str) -> Iterable[str]:
+def _inside(files: dict[str, str], inside: str) -> Iterable[tuple[str, str]]:
+    """(path, MD5) of the files that a target means."""
     if not inside:
-        return files.values()
+        return files.items()
     start = inside.rstrip("/") + "/"
-    return (md5 for path, md5 in files.items() if path == inside or path.startswith(start))
+    return ((path, md5) for path, md5 in files.items() if path == inside or path.startswith(start))
 
 
 def push(
@@ -331,7 +332,7 @@ def _compare_with(
         names.setdefault(shown, set()).add(out.md5)
         if out.is_dir:
             listings.add(out.md5)
-            for path, md5 in _listing_anywhere(side, out.md5).items():
+            for path, md5 in _inside(_listing_anywhere(side, out.md5), target.inside):
                 names.setdefault(os.path.join(shown, path), set()).add(md5)
     every = set().union(*names.values())
     there = side.sizes(every)

@@ -11,15 +11,11 @@ from collections.abc import Iterator
 from blake3 import blake3
 
 from madang.errors import InvalidInput, NotFound
-from madang.formats.dvc.ignore import FILE_NAME, Ignore
+from madang.formats.dvc.ignore import FILE_NAME, Ignore, UnusableRules
 from madang.formats.dvc.listing import check_text
 from madang.workspace.data.objects.state import FileKey, settled, signed
 
 HIDDEN_FOLDERS = frozenset((".git", ".hg", ".dvc"))
-
-
-class RulesInside(InvalidInput):
-    """A ``.dvcignore`` lies inside tracked data, where its rules would change what the data is."""
 
 
 class Tree:
@@ -145,7 +141,7 @@ class _Walk:
 def _unusable(folder: str, name: str) -> InvalidInput:
     path = f"{folder}/{name}"
     if name == FILE_NAME:
-        return RulesInside(f"{path}: a {FILE_NAME} inside tracked data is not allowed.", hint="Move it above.")
+        return UnusableRules(f"{path}: a {FILE_NAME} inside tracked data is not allowed.", hint="Move it above.")
     return InvalidInput(f"{path} is neither a file nor a folder, so it cannot be tracked.", hint="Remove it.")
 
 

@@ -19,8 +19,8 @@ _REFERENCE = "remote://"
 DEFAULT_LINKS = ("reflink", "copy")
 
 
-class NoRemote(ConfigError):
-    """A remote is asked for that the configuration does not name; the files themselves can be read."""
+class UnreadableConfig(ConfigError):
+    """A file of the configuration cannot be read, or says what dvc would refuse: nothing can be done here."""
 
 
 @value
@@ -65,15 +65,18 @@ class Settings:
         """``texts`` are what the files of some levels hold instead of those on disk; ``over`` wins over all of them.
 
         Raises:
-            ConfigError: a file cannot be read or says what dvc would refuse.
+            UnreadableConfig: a file cannot be read or says what dvc would refuse.
         """
         self.dvc_dir = dvc_dir
         self._files = files(dvc_dir)
         given = texts or {}
-        self._levels = {
-            level: config.parse(given[level] if level in given else _read(path), path)
-            for level, path in self._files.items()
-        }
+        try:
+            self._levels = {
+                level: config.parse(given[level] if level in given else _read(path), path)
+                for level, path in self._files.items()
+            }
+        except ConfigError as error:
+            raise UnreadableConfig(error.message, hint=error.hint) from error
         self.sections = config.merged([*(self._levels[level] for level in LEVELS), over or {}])
 
     def get(self, section: str, key: str) -> str | None:
@@ -114,15 +117,15 @@ class Settings:
         """The named remote, or the default one.
 
         Raises:
-            NoRemote: there is none.
+            ConfigError: there is none.
         """
         wanted = name.lower() if name else self.default_remote()
         if wanted is None:
-            raise NoRemote("No remote is named and there is no default.", hint="madang remote add -d NAME URL")
+            raise ConfigError("No remote is named and there is no default.", hint="madang remote add -d NAME URL")
         found = self.remotes().get(wanted)
         if found is None:
             known = ", ".join(sorted(self.remotes())) or "none"
-            raise NoRemote(f"The remote {wanted!r} does not exist.", hint=f"Remotes here: {known}.")
+            raise ConfigError(f"The remote {wanted!r} does not exist.", hint=f"Remotes here: {known}.")
         return self._resolved(found, ())
 
     def _resolved(self, remote: RemoteConfig, above: tuple[str, ...]) -> RemoteConfig:
