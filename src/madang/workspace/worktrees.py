@@ -36,7 +36,7 @@ class Worktrees:
         Raises:
             NotFound: no such commit. StorageError: git refused. OSError: the disk did.
         """
-        self._remove_abandoned()
+        self.clean()
         folder = os.path.join(self._area, os.urandom(8).hex())
         name = os.path.basename(self._git.root.rstrip("/"))
         made = Worktree(folder, os.path.join(folder, "tree" if name in ("", _LOCK, _KEPT) else name))
@@ -62,7 +62,7 @@ class Worktrees:
             pass
         layout.release(os.path.join(made.folder, _LOCK))
 
-    def _remove_abandoned(self) -> None:
+    def clean(self) -> None:
         """Take away what processes that were killed have left."""
         for name in os.listdir(self._area) if os.path.isdir(self._area) else []:
             folder = os.path.join(self._area, name)

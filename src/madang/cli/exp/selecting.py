@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from madang.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from madang.workspace.data.repo.repository import Repository
+    from madang.workspace.experiments.refs import Experiment
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,3 +30,28 @@ def selection_options(what: str) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def chosen_experiments(
+    repo: Repository,
+    names: Sequence[str],
+    rev: Sequence[str],
+    num: int,
+    every: bool,
+    remote: str = "",
+) -> list[Experiment]:
+    """The experiments that are named, or those of some commits (of the present one when nothing is said), here or in
+    a git remote.
+
+    Raises:
+        NotFound: an unknown name, revision or remote.
+    """
+    from madang.workspace.experiments import refs, table
+
+    if names and (rev or every):
+        raise InvalidInput("Experiments are named, or chosen by --rev or --all-commits, not both.")
+    if names:
+        known = refs.remote_experiments(repo, remote) if remote else None
+        return refs.named(repo, names, known)
+    commits = None if every else table.Selection(tuple(rev), num).commits(repo)
+    return refs.remote_experiments(repo, remote, commits) if remote else refs.experiments(repo, commits)

@@ -16,19 +16,24 @@ from madang.workspace.pipelines.repro import is_interrupted
 from madang.workspace.worktrees import Worktrees
 
 
+def trees(repository: Repository, git: Git) -> Worktrees:
+    """The work trees of experiments that run at once."""
+    return Worktrees(git, os.path.join(places.area_of(repository), "trees"))
+
+
 def run_away(
     repository: Repository, git: Git, request: Request, start: Start, means: Means, copies: Sequence[str] = ()
 ) -> Outcome:
     """Run an experiment in a work tree that is made for it and removed afterwards. Raises as `running.execute`."""
-    trees = Worktrees(git, os.path.join(places.area_of(repository), "trees"))
+    own = trees(repository, git)
     try:
-        made = trees.make(start.baseline)
+        made = own.make(start.baseline)
     except OSError as error:
         raise StorageError(f"No work tree can be made: {error.strerror} ({error.filename}).") from error
     try:
         return _run_in(repository, made.root, request, start, means, copies, is_ready=False)
     finally:
-        trees.remove(made)
+        own.remove(made)
 
 
 def run_task(repository: Repository, git: Git, queue: Queue, task: Task, means: Means) -> Outcome | None:

@@ -114,6 +114,11 @@ def checked_out(root: str, path: str, name: str) -> bytes:
     return _answer(root, "cat-file", "--filters", f"--path={path}", name)
 
 
+def blob(root: str, name: str) -> bytes:
+    """The bytes of an object."""
+    return _answer(root, "cat-file", "blob", name)
+
+
 def tracked(root: str) -> list[str]:
     """The files that git tracks."""
     return [os.fsdecode(name) for name in _answer(root, "ls-files", "-z").split(b"\0") if name]

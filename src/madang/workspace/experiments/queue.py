@@ -30,6 +30,7 @@ from madang.workspace.pipelines.repro import Options
 
 QUEUED, RUNNING, FAILED, SUCCESS = "queued", "running", "failed", "success"
 _REFS = "refs/madang/queue"
+_YOUNG = 3600 * 1_000_000  # µs
 _TASK, _RESULT, _LOCK, _LOG, _KILLED, _STOP = "task.json", "result.json", "lock", "log", "killed", "stop"
 
 
@@ -135,6 +136,20 @@ class Queue:
     def _claim_or_refuse(self, task: Task) -> None:
         if not layout.hold(os.path.join(self.folder(task), _LOCK)):
             raise Refused(f"The task {task.name!r} is running.", hint=f"madang queue kill {task.name}")
+
+    def clean(self) -> None:
+        """Remove what killed processes left: refs and folders without a task, work trees of tasks that are over."""
+        tasks = {one.task.id: one for one in self.tasks()}
+        for ref in commits.refs(self.root, _REFS):
+            name = ref.name.rpartition("/")[2]
+            if name not in tasks and _is_old(name):
+                commits.remove_ref(self.root, ref.name, ref.commit)
+        for name in os.listdir(self.area) if os.path.isdir(self.area) else ():
+            if name not in tasks and _is_old(name):
+                shutil.rmtree(os.path.join(self.area, name), ignore_errors=True)
+        for one in tasks.values():
+            if one.state in (SUCCESS, FAILED):
+                self.drop_tree(one.task)
 
     # -- work -------------------------------------------------------------------------------------------------------
 
@@ -243,6 +258,12 @@ def end_processes(folder: str) -> None:
             if process.cwd().startswith(folder + os.sep) or process.cwd() == folder:
                 process.kill()
                 process.wait(5)
+
+
+def _is_old(name: str) -> bool:
+    """Whether a task of this id was not put just now: such may not be complete yet."""
+    digits = name[:16]
+    return all(sign in "0123456789abcdef" for sign in digits) and int(digits, 16) < time.time_ns() // 1000 - _YOUNG
 
 
 def _held(path: str) -> bool:

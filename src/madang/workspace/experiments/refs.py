@@ -109,11 +109,21 @@ def check_name(repository: Repository, baseline: str, name: str, *, force: bool)
     Raises:
         InvalidInput: no such name is allowed. Conflict: there is one, and ``force`` is not given.
     """
-    root, ref = root_of(repository), ref_of(baseline, name)
-    if "/" in name or not commits.is_ref(root, ref):
+    check_form(repository, baseline, name)
+    if not force:
+        refuse_taken(Experiment(name, baseline, ""), experiments(repository, [baseline]))
+
+
+def check_form(repository: Repository, baseline: str, name: str) -> None:
+    """Refuse a name that git does not allow. Raises `InvalidInput`."""
+    if "/" in name or not commits.is_ref(root_of(repository), ref_of(baseline, name)):
         raise InvalidInput(f"{name!r} cannot be the name of an experiment.", hint="Such as lr-0.1.")
-    if not force and git.commit(root, ref) is not None:
-        raise Conflict(f"There is an experiment {name!r} of this commit.", hint="Replace it with --force.")
+
+
+def refuse_taken(one: Experiment, known: Iterable[Experiment]) -> None:
+    """Refuse an experiment whose ref is among the known ones. Raises `Conflict`."""
+    if any(other.ref == one.ref for other in known):
+        raise Conflict(f"There is an experiment {one.name!r} of this commit.", hint="Replace it with --force.")
 
 
 def remove(repository: Repository, chosen: Sequence[Experiment]) -> None:

@@ -79,7 +79,7 @@ def collect(
         NotFound: an unknown revision, or there is no git.
     """
     chosen = selection.commits(repository)
-    names = {} if sha_only else _names(repository)
+    names = {} if sha_only else names_of_commits(repository)
     found = [row_of(repository, WORKSPACE, deps_only=deps_only)] if with_workspace else []
     made = refs.experiments(repository, chosen)
     for commit in chosen:
@@ -159,7 +159,7 @@ def _time(repository: Repository, commit: str) -> int:
     return int(words[-2]) if len(words) > 2 and words[-2].isdigit() else 0
 
 
-def _names(repository: Repository) -> dict[str, str]:
+def names_of_commits(repository: Repository) -> dict[str, str]:
     """What commits are called: the branch that is checked out, a tag, another branch."""
     root = refs.root_of(repository)
     found = {ref.commit: ref.name.removeprefix("refs/heads/") for ref in reversed(commits.refs(root, "refs/heads"))}

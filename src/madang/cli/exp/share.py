@@ -1,0 +1,139 @@
+"""`madang exp push` and `madang exp pull`: experiments through a git remote, their data through a remote of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from madang.cli import output
+from madang.cli.data_command import TransferCommand, files, repository
+from madang.cli.exp.selecting import chosen_experiments, selection_options
+
+if TYPE_CHECKING:
+    from madang.workspace.data.remotes.transfer import Moved
+    from madang.workspace.data.repo.repository import Repository
+    from madang.workspace.experiments.refs import Experiment
+    from madang.workspace.experiments.sharing import Shared
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _options(what: str) -> Callable[[F], F]:
+    options = (
+        click.argument("git_remote"),
+        click.argument("experiments", nargs=-1),
+        selection_options(what),
+        click.option("-f", "--force", is_flag=True, help="Replace other experiments of these names."),
+        click.option("--no-cache", is_flag=True, help="Without data."),
+        click.option("-r", "--remote", help="The remote of data; otherwise the default one."),
+        click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Objects on their way at once."),
+        click.option("--run-cache/--no-run-cache", help="Also which inputs of stages gave which outputs."),
+        click.option("-q", "--quiet", is_flag=True, help="Say nothing."),
+        click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON."),
+    )
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@click.command(cls=TransferCommand)
+@_options("Send")
+def push(
+    git_remote: str, experiments: tuple[str, ...], rev: tuple[str, ...], num: int, all_commits: bool, force: bool,
+    no_cache: bool, remote: str | None, jobs: int | None, run_cache: bool, quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Send experiments, by name or those of the present commit, to a git remote, and their data to a remote of data.
+
+    \b
+    Examples:
+      madang exp push origin amber-otter
+      madang exp push origin -A --run-cache
+      madang exp push origin --no-cache
+    """
+    from madang.workspace.experiments import sharing
+
+    with repository() as repo:
+        found = chosen_experiments(repo, experiments, rev, num, all_commits)
+        shared = sharing.push(repo, git_remote, found, force=force)
+        if not (quiet or as_json):
+            _tell(shared, git_remote, "Pushed", "to")
+        _data(repo, shared, no_cache, remote, jobs, run_cache, quiet, as_json, pushing=True)
+
+
+@click.command(cls=TransferCommand)
+@_options("Bring")
+def pull(
+    git_remote: str, experiments: tuple[str, ...], rev: tuple[str, ...], num: int, all_commits: bool, force: bool,
+    no_cache: bool, remote: str | None, jobs: int | None, run_cache: bool, quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Bring experiments of a git remote, by name or those of the present commit, and their data into the cache.
+
+    \b
+    Examples:
+      madang exp pull origin amber-otter
+      madang exp pull origin -A
+    """
+    from madang.workspace.experiments import sharing
+
+    with repository() as repo:
+        found = chosen_experiments(repo, experiments, rev, num, all_commits, git_remote)
+        shared = sharing.pull(repo, git_remote, found, force=force)
+        if not (quiet or as_json):
+            _tell(shared, git_remote, "Pulled", "from")
+        _data(repo, shared, no_cache, remote, jobs, run_cache, quiet, as_json, pushing=False)
+
+
+def _tell(shared: Shared, remote: str, did: str, way: str) -> None:
+    if shared.diverged:
+        output.note(f"{_named(shared.diverged)}: the other side has another one of this name. --force replaces it.")
+    if shared.there:
+        click.echo(f"Up to date with Git remote '{remote}': {_named(shared.there)}.")
+    if shared.moved:
+        click.echo(f"{did} experiment {_named(shared.moved)} {way} Git remote '{remote}'.")
+    if not shared.whole:
+        click.echo(f"No experiments to {'push' if way == 'to' else 'pull'}.")
+
+
+def _named(found: Sequence[Experiment]) -> str:
+    return ", ".join(one.name for one in found)
+
+
+def _data(
+    repo: Repository, shared: Shared, no_cache: bool, remote: str | None, jobs: int | None, run_cache: bool,
+    quiet: bool, as_json: bool, *, pushing: bool,
+) -> None:  # fmt: skip
+    """Move the data of the experiments that both sides have now."""
+    from madang.workspace.data.remotes.transfer import Moved, raise_if_incomplete
+
+    done = Moved()
+    if shared.whole and not no_cache:
+        done = _moved(repo, shared.whole, remote, jobs, run_cache, quiet or as_json, pushing=pushing)
+    word = "pushed" if pushing else "fetched"
+    if as_json:
+        names = {kind: [one.name for one in getattr(shared, kind)] for kind in ("moved", "there", "diverged")}
+        output.data({word: names["moved"], "up_to_date": names["there"], "diverged": names["diverged"],
+                     "files": done.files})  # fmt: skip
+    elif done.files and not quiet:
+        click.echo(f"{files(done.files)} {word}.")
+    raise_if_incomplete(done, f"exp {'push' if pushing else 'pull'}")
+
+
+def _moved(
+    repo: Repository, found: Sequence[Experiment], remote: str | None, jobs: int | None, run_cache: bool,
+    quiet: bool, *, pushing: bool,
+) -> Moved:  # fmt: skip
+    from madang.cli.transferring import Asked, moved
+    from madang.workspace.data.records.gathering import Gathered
+    from madang.workspace.experiments import sharing
+
+    asked = Asked(
+        targets=(), remote=remote, jobs=jobs, recursive=False, with_deps=False, all_branches=False, all_tags=False,
+        all_commits=False, run_cache=run_cache, quiet=quiet, as_json=False,
+    )  # fmt: skip
+    return moved(repo, Gathered(targets=sharing.data_of(repo, found)), asked, pushing=pushing)
