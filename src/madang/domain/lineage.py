@@ -9,6 +9,9 @@ from typing import Literal, TypeAlias
 from madang.domain.runs import RunRecord
 from madang.domain.values import value
 
+DATASET_CONTEXT = "mlflow.data.context"
+"""The tag of a data set that says what it was read for: training, validation, …"""
+
 How: TypeAlias = Literal["declared", "opened", "wrote"]
 
 

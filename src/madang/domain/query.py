@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from madang.domain.values import value
 
-Scope: TypeAlias = Literal["metrics", "params", "tags", "data", "attributes"]
+Scope: TypeAlias = Literal["metrics", "params", "tags", "data", "datasets", "attributes"]
 Statistic: TypeAlias = Literal["last", "min", "max", "best", "mean"]
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "like", "ilike", "contains"]
 
@@ -80,10 +80,14 @@ Condition: TypeAlias = Compare | Among | Exists | AllOf | AnyOf | Negation
 
 @value
 class Order:
-    """One sort key; runs without the field come last, whichever the direction. Ties: newest first, then id."""
+    """One sort key; runs without the field come last, whichever the direction. Ties: newest first, then id.
+
+    ``as_text`` has parameters compared as texts also where they are numbers.
+    """
 
     field: Field
     descending: bool = False
+    as_text: bool = False
 
 
 @value

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from madang.domain.access import ANONYMOUS
+from madang.domain.access import ANONYMOUS, Principal
 from madang.errors import MadangError
 from madang.http import answers
 from madang.http.calls import Call, admit, read_body, read_query, wants_binary
@@ -30,7 +30,8 @@ def raw_path(scope: Scope) -> bytes:
 class Dispatcher(Generic[S]):
     """One edge as an ASGI application: a route table and the services that its handlers call.
 
-    The principal is taken from ``scope["madang.who"]``, which the server sets; without it the caller is a stranger.
+    The principal is taken from ``scope["madang.who"]``, which the server sets; without it the caller is a stranger. An
+    edge that speaks another dialect of errors, arguments or values overrides `guard`, `decoded` or `encoded`.
     """
 
     def __init__(self, table: RouteTable, services: S) -> None:
@@ -40,7 +41,7 @@ class Dispatcher(Generic[S]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        response = await guarded(lambda: self._answer(Request(scope, receive)))
+        response = await self.guard(lambda: self._answer(Request(scope, receive)))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -50,21 +51,29 @@ class Dispatcher(Generic[S]):
         scope["madang.route"] = f"{route.method} {self.table.prefix}{route.pattern}"
         who = scope.get("madang.who", ANONYMOUS)
         admit(who, route.permission)
-        query = read_query(scope["query_string"], route)
+        call = await self.decoded(request, route, path, who)
+        if inspect.iscoroutinefunction(route.handler):
+            return self._answered(await route.handler(call), call)
+        return await run_in_threadpool(lambda: self._answered(route.handler(call), call))
+
+    def _answered(self, value: Any, call: Call[S]) -> Response:
+        return value if isinstance(value, Response) else self.encoded(value, call)
+
+    async def guard(self, work: Callable[[], Awaitable[Response]]) -> Response:
+        """The answer of ``work``, or of the error it ended with."""
+        return await guarded(work)
+
+    async def decoded(self, request: Request, route: Route, path: dict[str, str], who: Principal) -> Call[S]:
+        """The call that a handler gets."""
+        query = read_query(request.scope["query_string"], route)
         call = Call(request, self.services, who, route, path, wants_binary(request), None, query)
         if route.body is not None:
             call.body = await read_body(request, route)
-        if inspect.iscoroutinefunction(route.handler):
-            return _encoded(route, await route.handler(call), call)
-        return await run_in_threadpool(_run, route, call)
+        return call
 
-
-def _run(route: Route, call: Call[Any]) -> Response:
-    return _encoded(route, route.handler(call), call)
-
-
-def _encoded(route: Route, value: Any, call: Call[Any]) -> Response:
-    return value if isinstance(value, Response) else answers.encoded(value, call.binary, route.status)
+    def encoded(self, value: Any, call: Call[S]) -> Response:
+        """What a handler gave, as an answer."""
+        return answers.encoded(value, call.binary, call.route.status)
 
 
 async def guarded(work: Callable[[], Awaitable[Response]]) -> Response:

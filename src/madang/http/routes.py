@@ -101,13 +101,17 @@ class RouteTable:
         """
         found = _find(self._root, parts, 0)
         if found is None:
-            raise NotFound("There is nothing at this path.", hint=f"{self.prefix}/openapi.json lists what there is.")
+            raise NoSuchRoute("There is nothing at this path.", hint=f"{self.prefix}/openapi.json lists what there is.")
         node, values = found
         route = node.routes.get(method) or (node.routes.get("GET") if method == "HEAD" else None)
         if route is None:
             raise MethodNotAllowed(sorted(node.routes))
         names = [part.strip("{}.") for part in pattern_parts(route.pattern) if part.startswith("{")]
         return route, dict(zip(names, values, strict=True))
+
+
+class NoSuchRoute(NotFound):
+    """The path does not exist."""
 
 
 class MethodNotAllowed(Exception):

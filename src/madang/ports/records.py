@@ -26,7 +26,7 @@ from madang.domain.values import mutable, value
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.ports.tokens import TokenRecords
 
-SEARCHED = frozenset({"params", "tags", "summary", "definitions", "data"})
+SEARCHED = frozenset({"params", "tags", "summary", "definitions", "data", "datasets"})
 
 
 @mutable

@@ -11,6 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from madang.domain.access import Permission
 from madang.edges.dvc.table import table as dvc_table
+from madang.edges.mlflow.dispatch import MlflowDispatcher
+from madang.edges.mlflow.services import MlflowServices
+from madang.edges.mlflow.table import is_ours as is_mlflow
+from madang.edges.mlflow.table import table as mlflow_table
 from madang.edges.native.live import Live
 from madang.edges.native.services import NativeServices
 from madang.edges.native.table import table
@@ -48,9 +52,13 @@ class Application:
         )
         self._native = Dispatcher(table(), services)
         self._dvc = Dispatcher(dvc_table(), engine.data)
+        self._mlflow = MlflowDispatcher(
+            mlflow_table(),
+            MlflowServices(engine.tracking, engine.search, engine.artifacts, engine.registry, engine.projects),
+        )
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)
         self._pages = Pages(engine.access, policy.cookie, ui)
-        self.tables = (self._native.table, self._own.table, self._dvc.table)
+        self.tables = (self._native.table, self._own.table, self._dvc.table, self._mlflow.table)
         self._gate: ASGIApp = Counted(Gate(self._route, engine.access, policy), self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,6 +84,8 @@ class Application:
             await self._native(scope, receive, send)
         elif _below(path, self._dvc.table.prefix):
             await self._dvc(scope, receive, send)
+        elif is_mlflow(path):
+            await self._mlflow(scope, receive, send)
         elif path in (b"/health", b"/metrics"):
             await self._own(scope, receive, send)
         else:

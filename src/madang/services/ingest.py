@@ -29,6 +29,7 @@ _TOUCHES: dict[type, str] = {
     events.DefineMetric: "definitions",
     events.Use: "data",
     events.Inputs: "data",
+    events.Dataset: "datasets",
 }
 _LARGEST = 1 << 50  # bytes
 

@@ -19,7 +19,7 @@ from madang.version import __version__
 Encode = Callable[[RunRecord], bytes]
 JSON = "json"
 """The form of rows that a hub makes in advance."""
-_KEYS_A_RUN = 200
+KEYS_A_RUN = 200  # metrics of a run that a list shows
 
 
 class RunRows:
@@ -32,7 +32,7 @@ class RunRows:
         """Runs with their metrics of these ``keys`` (None: all, up to a bound)."""
         return [made for _, made in self._loaded(numbers, keys)]
 
-    def encoded(self, found: Selected, form: str, encode: Encode) -> list[bytes]:
+    def encoded(self, found: Selected, form: str, encode: Encode, most_keys: int = KEYS_A_RUN) -> list[bytes]:
         """The rows of a page, with all metrics up to a bound. ``form`` names what ``encode`` makes."""
         written = self._records.versions.of_runs([run for _, _, run in found.runs])
         marks = {number: _mark(changed, written.get(run, ())) for number, changed, run in found.runs}
@@ -40,7 +40,7 @@ class RunRows:
         rows = {number: row.data for number, row in kept.items() if row.mark == marks[number]}
         missing = [number for number in marks if number not in rows]
         if missing:
-            made = self._made(missing, encode)
+            made = self._made(missing, encode, most_keys)
             rows.update({number: row.data for number, row in made.items()})
             with suppress(StorageError, Unavailable):  # a full disk keeps nobody from reading
                 self._records.runs.keep_rows(form, made)
@@ -50,16 +50,18 @@ class RunRows:
         """Encode the row of a run that has changed."""
         self._records.runs.keep_rows(form, self._made([number], encode))
 
-    def _made(self, numbers: Sequence[int], encode: Encode) -> dict[int, RunRow]:
+    def _made(self, numbers: Sequence[int], encode: Encode, most_keys: int = KEYS_A_RUN) -> dict[int, RunRow]:
         # Metrics that are newer than the state do no harm: the run has another revision then, and this row is not used.
         return {
             stored.number: RunRow(_mark(stored.changed, made.versions), encode(made))
-            for stored, made in self._loaded(numbers, None)
+            for stored, made in self._loaded(numbers, None, most_keys)
         }
 
-    def _loaded(self, numbers: Sequence[int], keys: Collection[str] | None) -> list[tuple[StoredRun, RunRecord]]:
+    def _loaded(
+        self, numbers: Sequence[int], keys: Collection[str] | None, most_keys: int = KEYS_A_RUN
+    ) -> list[tuple[StoredRun, RunRecord]]:
         found = self._records.runs.load(numbers)
-        metrics = self._records.runs.metrics([item.number for item in found], keys, _KEYS_A_RUN)
+        metrics = self._records.runs.metrics([item.number for item in found], keys, most_keys)
         written = self._records.versions.of_runs([item.state.run for item in found])
         return [
             (item, shown(record(item.state, item.overrides, metrics[item.number]), item, written.get(item.state.run)))

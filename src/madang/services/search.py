@@ -14,14 +14,14 @@ from madang.domain.runs import RunRecord, record
 from madang.domain.series import ConsoleLine, Series, sample
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.ports.records import MetricKey, Project, Records, Selected, StoredRun
-from madang.services.rows import Encode, RunRows, shown
+from madang.services.rows import KEYS_A_RUN, Encode, RunRows, shown
 from madang.services.tracking import Tracking
 
 if TYPE_CHECKING:
     from madang.services.history import ConsoleBySegment
 
 ProjectRecord = Project
-_MOST_RUNS = 10_000
+_MOST_RUNS = 50_000
 
 
 class Search:
@@ -48,11 +48,11 @@ class Search:
         runs = self._rows.runs([number for number, _, _ in found.runs], query.keys)
         return RunPage(runs, found.next, found.total)
 
-    def rows(self, who: Principal, query: RunQuery, form: str, encode: Encode) -> RowPage:
+    def rows(self, who: Principal, query: RunQuery, form: str, encode: Encode, most_keys: int = KEYS_A_RUN) -> RowPage:
         """As `runs`, each run encoded by ``encode``; ``form`` names what that makes. Whole rows are kept."""
         found = self._select(who, query)
         if query.keys is None:
-            return RowPage(self._rows.encoded(found, form, encode), found.next, found.total)
+            return RowPage(self._rows.encoded(found, form, encode, most_keys), found.next, found.total)
         runs = self._rows.runs([number for number, _, _ in found.runs], query.keys)
         return RowPage([encode(run) for run in runs], found.next, found.total)
 

@@ -15,7 +15,7 @@ from madang.backends.records.metrics import SqlMetrics
 from madang.backends.records.names import Names
 from madang.backends.records.search import Compiled, compile_search, is_prefix
 from madang.domain import events
-from madang.domain.lineage import DataUse, data_of
+from madang.domain.lineage import DATASET_CONTEXT, DataUse, data_of
 from madang.domain.parameters import parameter_text
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord, record
@@ -72,6 +72,8 @@ class SqlRuns(SqlMetrics):
                 self._put_tags(stored.number, before, made)
             if "data" in touched:
                 self._sync(stored.number, "data", {}, _data(made), lambda _: {})  # what was read stays read
+            if "datasets" in touched and made.datasets:
+                self._put_datasets(stored.number, made)
             if "definitions" in touched and made.definitions:
                 self.put_goals(stored)
             if "summary" in touched and (made.summary or not new):
@@ -110,6 +112,16 @@ class SqlRuns(SqlMetrics):
 
     def _put_tags(self, run: int, before: RunRecord | None, made: RunRecord) -> None:
         self._sync(run, "tag", _tags(before), _tags(made), lambda _: {})
+
+    def _put_datasets(self, run: int, made: RunRecord) -> None:
+        self._db.run("drop_datasets", run=run)
+        self._db.many(
+            "put_dataset",
+            [
+                {"run": run, "name": item.name, "digest": item.digest, "context": item.tags.get(DATASET_CONTEXT, "")}
+                for item in made.datasets
+            ],
+        )
 
     def _sync(self, run: int, noun: str, before: dict[str, str], wanted: dict[str, str], more: Any) -> None:
         gone, changed = before.keys() - wanted.keys(), [key for key in wanted if before.get(key) != wanted[key]]
@@ -242,7 +254,11 @@ class SqlRuns(SqlMetrics):
 
 
 def _params(made: RunRecord | None) -> dict[str, str]:
-    return {key: parameter_text(value)[:_LONGEST].replace("\x00", "␀") for key, value in made.config.items()} if made else {}
+    return (
+        {key: parameter_text(value)[:_LONGEST].replace("\x00", "␀") for key, value in made.config.items()}
+        if made
+        else {}
+    )
 
 
 def _tags(made: RunRecord | None) -> dict[str, str]:

@@ -34,6 +34,7 @@ _COLUMNS = {
     "started_at": "r.created_at",
     "duration": "(CASE WHEN r.ended_at > 0 THEN r.ended_at ELSE r.seen_at END - r.created_at)",
 }
+_NAMED = frozenset({"metrics", "params", "tags", "data"})  # their tables have one row for a name and run
 _NUMERIC = frozenset({"created_at", "started_at", "ended_at", "duration"})
 _STATISTICS = {
     "last": "COALESCE(f.hand, f.last)",
@@ -165,6 +166,10 @@ class _Compiler:
                 return "FALSE"
             empty = f" AND {column} <> ''" if kind == "any" and field.key not in _NUMERIC else ""
             return f"({test(column)}{empty})"
+        if field.scope == "datasets":
+            return (
+                f"EXISTS (SELECT 1 FROM run_datasets f WHERE f.run = r.number AND {test(_dataset_column(field.key))})"  # noqa: S608
+            )
         table, expression = _place(field, kind)
         name = self.number(field.key)
         return f"EXISTS (SELECT 1 FROM {table} f WHERE f.name = {name} AND f.run = r.number AND {test(expression)})"  # noqa: S608
@@ -178,7 +183,7 @@ class _Compiler:
         """
         source, joins, rest = "runs r", "", []
         for place, part in enumerate(_conjuncts(condition)):
-            if isinstance(part, Compare) and part.field.scope != "attributes":
+            if isinstance(part, Compare) and part.field.scope in _NAMED:
                 value = _fitting(part.field, part.value)
                 table, expression = _place(part.field, _kind(value))
                 test = self.compare(expression, part.op, value).replace("f.", f"c{place}.")
@@ -223,7 +228,7 @@ class _Compiler:
                 expressions = [_STATISTICS[field.statistic].replace("f.", f"{alias}.")]
                 if field.statistic == "last":
                     expressions.append(f"{alias}.words")
-            elif field.scope == "params":
+            elif field.scope == "params" and not order.as_text:
                 expressions = [f"{alias}.number", f"{alias}.value"]
             else:
                 expressions = [f"{alias}.value"]
@@ -258,6 +263,12 @@ def _place(field: Field, kind: str) -> tuple[str, str]:
     if kind == "text":  # a text has no minimum, maximum or mean
         return "metrics", "f.words" if field.statistic == "last" else "CAST(NULL AS TEXT)"
     return "metrics", _STATISTICS[field.statistic]
+
+
+def _dataset_column(key: str) -> str:
+    if key not in ("name", "digest", "context"):
+        raise InvalidInput(f"Data sets have no {key!r}.", hint="Known: name, digest, context.")
+    return f"f.{key}"
 
 
 def _conjuncts(condition: Condition) -> Iterator[Condition]:

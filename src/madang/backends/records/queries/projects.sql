@@ -27,3 +27,10 @@ updated_at = excluded.updated_at, deleted_at = excluded.deleted_at, location = e
 SELECT r.project, MIN(r.created_at) FROM runs r
 WHERE NOT EXISTS (SELECT 1 FROM projects p WHERE p.name = r.project AND p.number IS NOT NULL)
 GROUP BY r.project ORDER BY 2, 1;
+
+-- name: drop_datasets
+DELETE FROM run_datasets WHERE run = :run;
+
+-- name: put_dataset
+INSERT INTO run_datasets (run, name, digest, context) VALUES (:run, :name, :digest, :context)
+ON CONFLICT (run, name, digest) DO UPDATE SET context = excluded.context;

@@ -1,0 +1,182 @@
+"""Files of runs through the proxy: the client's `mlflow-artifacts:` addresses."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+from urllib.parse import unquote
+
+from starlette.responses import Response
+
+from madang.domain import events
+from madang.domain.runs import RunRecord
+from madang.domain.versions import check_path
+from madang.edges.mlflow import shapes
+from madang.edges.mlflow.answers import failed
+from madang.edges.mlflow.arguments import Arguments, from_query
+from madang.edges.mlflow.finding import home_of, run_of
+from madang.edges.mlflow.runs import RunId, state
+from madang.edges.mlflow.services import MlflowCall
+from madang.errors import InvalidInput, NotFound
+from madang.http.content import send_file
+from madang.http.receiving import received
+
+MAX_FILE = 1 << 44  # bytes
+_RUN = re.compile(r"(?:(?P<root>.*)/)?(?P<run>[0-9a-f]{32})/artifacts(?:/(?P<path>.+))?\Z")
+_NO_PARTS = "Multipart upload is not supported for the current artifact repository"
+_NO_ADDRESS = "Presigned download is not supported for the current artifact repository"
+
+
+class Listing(Arguments):
+    """GET mlflow-artifacts/artifacts."""
+
+    path: str = ""
+
+
+class RunListing(RunId):
+    """GET artifacts/list."""
+
+    path: str = ""
+    page_token: str = ""
+
+
+class RunFile(RunId):
+    """GET /get-artifact, POST upload-artifact."""
+
+    path: str = ""
+
+
+def safe(text: str) -> str:
+    """A path below the root of a run's files, however often it is encoded.
+
+    Raises:
+        InvalidInput: it could lead out of there.
+    """
+    plain, before = text, ""
+    while plain != before:
+        before, plain = plain, unquote(plain)
+        if plain.startswith("/") or "\\" in plain or "#" in plain or re.match(r"[A-Za-z]:", plain):
+            raise InvalidInput("Invalid path")
+        try:
+            check_path(plain)
+        except InvalidInput:
+            raise InvalidInput("Invalid path") from None
+    return text
+
+
+def _place(call: MlflowCall, text: str) -> tuple[RunRecord, str]:
+    """The run whose files an address of the proxy means, and the path among them."""
+    found = _RUN.match(safe(text))
+    if found is None:
+        raise NotFound(f"No such artifact: '{text[:200]}'")
+    return run_of(call, found["run"]), found["path"] or ""
+
+
+def children(files: Iterable[events.File], folder: str, *, below: str = "") -> list[dict[str, Any]]:
+    """The files and folders right inside a folder; their paths begin with ``below``."""
+    start = f"{folder}/" if folder else ""
+    made: dict[str, dict[str, Any]] = {}
+    for file in files:
+        if file.path.startswith(start):
+            name, deeper, _ = file.path[len(start) :].partition("/")
+            path = f"{below}/{name}" if below else name
+            made[name] = {"path": path, "is_dir": True} if deeper else {
+                "path": path, "is_dir": False, "file_size": file.size
+            }  # fmt: skip
+    return [made[name] for name in sorted(made)]
+
+
+def listing(call: MlflowCall) -> Any:
+    """GET mlflow-artifacts/artifacts."""
+    if not call.body.path:
+        return {}
+    try:
+        run, folder = _place(call, call.body.path.rstrip("/"))
+    except NotFound:
+        return {}
+    files = children(run.files, folder)
+    return {"files": files} if files else {}
+
+
+def list_of_run(call: MlflowCall) -> Any:
+    """GET artifacts/list."""
+    body: RunListing = call.body
+    folder = safe(body.path) if body.path else ""
+    run = run_of(call, body.run)
+    root = shapes.artifact_uri(run, home_of(call, run))
+    files = children(run.files, folder, below=folder)
+    return {"root_uri": root, "files": files} if files else {"root_uri": root}
+
+
+async def put(call: MlflowCall) -> Response:
+    """PUT mlflow-artifacts/artifacts/{path}: bytes are hashed as they come, then named in the run."""
+
+    def keep(pieces: Iterable[bytes], size: int | None) -> None:
+        run, path = _place(call, call.path["path"])
+        _keep(call, run, path, pieces, size)
+
+    await received(call.request, MAX_FILE, keep)
+    return Response(None, 200)
+
+
+def _keep(call: MlflowCall, run: RunRecord, path: str, pieces: Iterable[bytes], size: int | None) -> None:
+    if not path:
+        raise InvalidInput("Invalid path")
+    kept = call.services.artifacts.put_blob(call.who, run.project, pieces, size=size)
+    mime = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    state(call, run.id, [events.File(path, kept.digest, kept.size, mime)])
+
+
+def get(call: MlflowCall) -> Response:
+    """GET mlflow-artifacts/artifacts/{path}."""
+    run, path = _place(call, call.path["path"])
+    return _send(call, run, path)
+
+
+def get_of_run(call: MlflowCall) -> Response:
+    """GET /get-artifact."""
+    body: RunFile = call.body
+    return _send(call, run_of(call, body.run), safe(body.path))
+
+
+def _send(call: MlflowCall, run: RunRecord, path: str) -> Response:
+    file = next((item for item in run.files if item.path == path), None)
+    if file is None:
+        raise NotFound(f"No such artifact: '{path[:200]}'")
+
+    def opened(start: int = 0) -> BinaryIO:
+        return call.services.artifacts.open_blob(call.who, run.project, file.digest, start)[0]
+
+    name = path.rpartition("/")[2]
+    return send_file(call.request.headers, opened(), file.size, f'"{file.digest}"', opened, name=name, mime=file.mime)
+
+
+def delete(call: MlflowCall) -> None:
+    """DELETE mlflow-artifacts/artifacts/{path}: a file, or all of a folder."""
+    run, path = _place(call, call.path["path"])
+    gone = [file.path for file in run.files if not path or file.path == path or file.path.startswith(f"{path}/")]
+    if gone:
+        state(call, run.id, [events.Removed("files", gone)])
+
+
+async def upload_to_run(call: MlflowCall) -> Response:
+    """POST upload-artifact, as MLflow's page sends files."""
+    body: RunFile = from_query(call.request.scope["query_string"], RunFile)
+
+    def keep(pieces: Iterable[bytes], size: int | None) -> None:
+        _keep(call, run_of(call, body.run), safe(body.path), pieces, size)
+
+    await received(call.request, MAX_FILE, keep)
+    return Response(None, 200)
+
+
+def no_parts(call: MlflowCall) -> Response:
+    """POST mlflow-artifacts/mpu/…: the client then sends the file in one piece."""
+    return failed("NOT_IMPLEMENTED", _NO_PARTS, 501)
+
+
+def no_address(call: MlflowCall) -> Response:
+    """GET mlflow-artifacts/presigned/…: the client then reads the file through the proxy."""
+    return failed("NOT_IMPLEMENTED", _NO_ADDRESS, 501)

@@ -1,0 +1,35 @@
+"""What the client asks before it works: which release answers, and what it can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from madang.edges.mlflow.services import MlflowCall
+
+SPEAKS = "3.17.2"  # the release of MLflow whose API this is
+
+
+def version(call: MlflowCall) -> Response:
+    """GET /version."""
+    return Response(SPEAKS, media_type="text/plain")
+
+
+def server_info(call: MlflowCall) -> Any:
+    """GET server-info."""
+    return {
+        "store_type": "SqlStore",
+        "workspaces_enabled": False,
+        "trace_archival_enabled": False,
+        "multipart_uploads_enabled": False,
+        "multipart_downloads_enabled": False,
+        "presigned_upload_run_id_supported": False,
+        "presigned_upload_model_id_supported": False,
+        "features_enabled": {"gateway": False},
+    }
+
+
+def server_features(call: MlflowCall) -> Any:
+    """GET server-features, as older releases ask."""
+    return {"workspaces_enabled": False}

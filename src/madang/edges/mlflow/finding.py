@@ -1,0 +1,46 @@
+"""Experiments and runs by the ids that a client gives, with MLflow's words for those that are not there."""
+
+from __future__ import annotations
+
+from madang.domain.ids import is_id
+from madang.domain.projects import RegisteredProject
+from madang.domain.runs import RunRecord
+from madang.edges.mlflow.services import MlflowCall
+from madang.errors import InvalidInput, NotFound
+
+
+def experiment_number(text: str) -> int:
+    """The number in an experiment's id; an empty id is that of the default experiment."""
+    try:
+        return int(text or "0")
+    except ValueError:
+        raise InvalidInput(f"Invalid experiment ID '{text[:100]}'. Experiment ID must be a valid integer.") from None
+
+
+def project_of(call: MlflowCall, experiment_id: str) -> RegisteredProject:
+    """The project that an experiment's id means."""
+    number = experiment_number(experiment_id)
+    try:
+        return call.services.projects.get(call.who, number)
+    except NotFound:
+        raise NotFound(f"No Experiment with id={number} exists") from None
+
+
+def no_run(run_id: str) -> NotFound:
+    """The error for a run that is not there."""
+    return NotFound(f"Run with id={run_id[:100]} not found")
+
+
+def run_of(call: MlflowCall, run_id: str) -> RunRecord:
+    """The run with an id, deleted or not."""
+    if not is_id(run_id):
+        raise no_run(run_id)
+    try:
+        return call.services.search.run(call.who, run_id)
+    except NotFound:
+        raise no_run(run_id) from None
+
+
+def home_of(call: MlflowCall, run: RunRecord) -> RegisteredProject:
+    """The project that a run is in."""
+    return call.services.projects.named([run.project])[run.project]

@@ -1,0 +1,177 @@
+"""The points of metrics, in MLflow's order: time, step, value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any, ClassVar, NamedTuple
+
+import msgspec
+from msgspec import field
+
+from madang.domain.series import Series
+from madang.edges.mlflow.arguments import Arguments
+from madang.edges.mlflow.finding import no_run, run_of
+from madang.edges.mlflow.paging import offset_of, token_for
+from madang.edges.mlflow.runs import RunId
+from madang.edges.mlflow.services import MlflowCall
+from madang.edges.mlflow.shapes import number
+from madang.errors import InvalidInput, NotFound
+
+MOST_RUNS = 100
+MOST_POINTS, MOST_OF_INTERVAL = 25_000, 2_500
+
+
+class Point(msgspec.Struct, omit_defaults=True):
+    """A point as JSON has it; the step stands also when it is 0."""
+
+    key: str
+    value: float | str
+    timestamp: int
+    step: int
+    run_id: str = ""
+
+
+class _Place(NamedTuple):
+    at: int  # ms
+    step: int
+    value: float
+
+
+class MetricHistory(RunId):
+    """GET metrics/get-history."""
+
+    metric_key: str = ""
+    page_token: str = ""
+    max_results: int | None = None
+
+
+class BulkHistory(Arguments):
+    """GET metrics/get-history-bulk."""
+
+    run_id: list[str] = field(default_factory=list)
+    metric_key: str = ""
+    max_results: int = MOST_POINTS
+
+
+class IntervalHistory(Arguments):
+    """GET metrics/get-history-bulk-interval."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("metric_key",)
+    run_ids: list[str] = field(default_factory=list)
+    metric_key: str = ""
+    start_step: int | None = None
+    end_step: int | None = None
+    max_results: int = MOST_OF_INTERVAL
+
+
+def _series(call: MlflowCall, run: str, key: str, steps: tuple[int | None, int | None] = (None, None)) -> Series | None:
+    try:
+        found = call.services.search.history(call.who, [run], [key], min_step=steps[0], max_step=steps[1])
+    except NotFound:
+        raise no_run(run) from None
+    return found[run].get(key)
+
+
+def _places(series: Series | None) -> list[_Place]:
+    """Points by time, step and value, each once."""
+    if series is None:
+        return []
+    numbers: Iterable[tuple[int, int, Any]] = zip(series.times, series.steps, series.values, strict=True)
+    if series.kind != "float":
+        numbers = [(at, step, _float(value)) for at, step, value in numbers if isinstance(value, int | float)]
+    found = [_Place(at // 1000, step, value) for at, step, value in numbers]
+    if any(one[:2] >= other[:2] for one, other in pairwise(found)):
+        found = sorted(set(found), key=lambda place: (place.at, place.step, _orderable(place.value)))
+    return found
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _orderable(value: float) -> float:
+    return value if value == value else 0.0  # MLflow keeps a NaN as 0 with a mark
+
+
+def _points(key: str, places: Iterable[_Place], run: str = "") -> list[Point]:
+    return [Point(key, value if math.isfinite(value) else number(value), at, step, run) for at, step, value in places]
+
+
+def get_history(call: MlflowCall) -> Any:
+    """GET metrics/get-history."""
+    body: MetricHistory = call.body
+    run = body.run
+    if not body.metric_key:
+        raise InvalidInput("Missing value for required parameter 'metric_key'.")
+    if body.max_results is not None and body.max_results <= 0:
+        raise InvalidInput(
+            f"Invalid value {body.max_results} for parameter 'max_results' supplied. It must be a positive integer."
+        )
+    start = offset_of(body.page_token)
+    places = _places(_series(call, run, body.metric_key))
+    end = len(places) if body.max_results is None else start + body.max_results
+    made: dict[str, Any] = {}
+    if part := places[start:end]:
+        made["metrics"] = _points(body.metric_key, part)
+    if end < len(places):
+        made["next_page_token"] = token_for(end)
+    return made
+
+
+def get_bulk(call: MlflowCall) -> Any:
+    """GET metrics/get-history-bulk."""
+    body: BulkHistory = call.body
+    if not body.run_id:
+        raise InvalidInput("GetMetricHistoryBulk request must specify at least one run_id.")
+    _check_count("GetMetricHistoryBulk request cannot specify more than", body.run_id)
+    if not body.metric_key:
+        raise InvalidInput("GetMetricHistoryBulk request must specify a metric_key.")
+    most = min(body.max_results, MOST_POINTS)
+    found: list[Point] = []
+    for run in sorted(body.run_id):
+        if len(found) < most:
+            found += _points(body.metric_key, _places(_series(call, run, body.metric_key)), run)
+    return {"metrics": found[:most]}
+
+
+def _check_count(said: str, runs: list[str]) -> None:
+    if len(runs) > MOST_RUNS:
+        raise InvalidInput(f"{said} {MOST_RUNS} run_ids. Received {len(runs)} run_ids.")
+
+
+def get_interval(call: MlflowCall) -> Any:
+    """GET metrics/get-history-bulk-interval: points spread evenly over each run's, with the first and the last."""
+    body: IntervalHistory = call.body
+    if not body.run_ids:
+        raise InvalidInput("Missing value for required parameter 'run_ids'.")
+    _check_count("GetMetricHistoryBulkInterval request must specify at most", body.run_ids)
+    if not 1 <= body.max_results <= MOST_OF_INTERVAL:
+        raise InvalidInput(f"max_results must be between 1 and {MOST_OF_INTERVAL}.")
+    if (body.start_step is None) != (body.end_step is None):
+        raise InvalidInput("If either start step or end step are specified, both must be specified.")
+    if body.start_step is not None and body.end_step is not None and body.start_step > body.end_step:
+        raise InvalidInput(
+            "end_step must be greater than start_step. "
+            f"Found start_step={body.start_step} and end_step={body.end_step}."
+        )
+    found: list[Point] = []
+    for run in body.run_ids:
+        run_of(call, run)
+        places = _places(_series(call, run, body.metric_key, (body.start_step, body.end_step)))
+        places.sort(key=lambda place: (place.step, place.at, _orderable(place.value)))
+        found += _points(body.metric_key, _spread(places, body.max_results), run)
+    return {"metrics": found} if found else {}
+
+
+def _spread(places: list[_Place], most: int) -> list[_Place]:
+    count = len(places)
+    if count <= most:
+        return places
+    if most == 1:
+        return places[-1:]
+    return [places[round(index * (count - 1) / (most - 1))] for index in range(most)]

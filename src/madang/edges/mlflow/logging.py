@@ -1,0 +1,311 @@
+"""What a run logs: metrics, parameters, tags, data sets, links to models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import field
+
+from madang.domain import events
+from madang.domain.commands import Fact, Points
+from madang.edges.mlflow import shapes
+from madang.edges.mlflow.arguments import Arguments, missing
+from madang.edges.mlflow.checks import (
+    LONGEST_KEY,
+    LONGEST_PARAM,
+    LONGEST_TAG,
+    MOST_ENTITIES,
+    MOST_METRICS,
+    MOST_PARAMS,
+    check_count,
+    check_key,
+    check_length,
+    invalid,
+)
+from madang.edges.mlflow.experiments import Tag
+from madang.edges.mlflow.finding import no_run, run_of
+from madang.edges.mlflow.services import MlflowCall
+from madang.errors import InvalidInput, NotFound
+
+
+class Metric(msgspec.Struct):
+    """One point of a metric; ``timestamp`` is ms since 1970 UTC."""
+
+    key: str | None = None
+    value: float | None = None
+    timestamp: int | None = None
+    step: int = 0
+
+
+class LogMetric(Arguments):
+    """POST runs/log-metric."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("run_id", "key", "value", "timestamp")
+    run_id: str = ""
+    run_uuid: str = ""
+    key: str = ""
+    value: float | None = None
+    timestamp: int | None = None
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        self.run_id = self.run_id or self.run_uuid
+
+
+class LogParam(Arguments):
+    """POST runs/log-parameter, runs/set-tag and runs/delete-tag."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("run_id", "key")
+    run_id: str = ""
+    run_uuid: str = ""
+    key: str = ""
+    value: str = ""
+
+    def __post_init__(self) -> None:
+        self.run_id = self.run_id or self.run_uuid
+
+
+class LogBatch(Arguments):
+    """POST runs/log-batch."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("run_id",)
+    run_id: str = ""
+    metrics: list[Metric] = field(default_factory=list)
+    params: list[Tag] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
+
+
+class NamedDataset(msgspec.Struct):
+    """A data set."""
+
+    name: str = ""
+    digest: str = ""
+    source_type: str = ""
+    source: str = ""
+    schema: str = ""
+    profile: str = ""
+
+
+class DatasetInput(msgspec.Struct):
+    """A data set with what it was read for."""
+
+    dataset: NamedDataset = field(default_factory=NamedDataset)
+    tags: list[Tag] = field(default_factory=list)
+
+
+class ModelInput(msgspec.Struct):
+    """A model that a run read or made."""
+
+    model_id: str = ""
+    step: int = 0
+
+
+class LogInputs(Arguments):
+    """POST runs/log-inputs."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("run_id",)
+    run_id: str = ""
+    datasets: list[DatasetInput] = field(default_factory=list)
+    models: list[ModelInput] = field(default_factory=list)
+
+
+class LogOutputs(Arguments):
+    """POST runs/outputs."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("run_id",)
+    run_id: str = ""
+    models: list[ModelInput] = field(default_factory=list)
+
+
+def tag_facts(tags: Mapping[str, str]) -> list[Fact]:
+    """Tags, and what those of MLflow's own say of the run."""
+    described = events.Described(name=tags.get(shapes.NAME), notes=tags.get(shapes.NOTE))
+    facts: list[Fact] = [events.Tags(dict(tags))] if tags else []
+    return [described, *facts] if described != events.Described() else facts
+
+
+def _say(call: MlflowCall, run: str, facts: Sequence[Fact]) -> None:
+    try:
+        call.services.tracking.state(call.who, run, facts)
+    except NotFound:
+        raise no_run(run) from None
+
+
+def log_metric(call: MlflowCall) -> None:
+    """POST runs/log-metric."""
+    body: LogMetric = call.body
+    _say(call, body.run_id, rows_of([Metric(body.key, body.value, body.timestamp, body.step)], single=True))
+
+
+def rows_of(metrics: Sequence[Metric], *, single: bool = False) -> list[Fact]:
+    """Points as rows: one for what has the same time and step.
+
+    Of two values for one key at one place MLflow takes the greater one for the last, so it comes later.
+
+    Raises:
+        InvalidInput: something is missing, or a key is none.
+    """
+    rows: dict[tuple[int, int], list[dict[str, float]]] = {}
+    known: set[str] = set()
+    for index, metric in enumerate(metrics):
+        key, value, timestamp = metric.key, metric.value, metric.timestamp
+        if not key or value is None or timestamp is None or timestamp < 0 or key not in known:
+            key, value, timestamp = _checked_metric(metric, "" if single else f"metrics[{index}].")
+            known.add(key)
+        places = rows.setdefault((timestamp, metric.step), [{}])
+        for row in places:
+            if key not in row:
+                row[key] = value
+                break
+            if value < row[key]:
+                row[key], value = value, row[key]
+        else:
+            places.append({key: value})
+    return [Points(row, step, at * 1000) for (at, step), places in rows.items() for row in places]
+
+
+def _checked_metric(metric: Metric, path: str) -> tuple[str, float, int]:
+    key, value, timestamp = metric.key, metric.value, metric.timestamp
+    if not key or value is None or timestamp is None:
+        raise missing(path + ("key" if not key else "value" if value is None else "timestamp"))
+    check_key(key, path + "name")
+    check_length("Metric name", LONGEST_KEY, key)
+    if timestamp < 0:
+        raise invalid(
+            path + "timestamp",
+            timestamp,
+            f"metric '{key}' (value={value}). Timestamp must be a nonnegative long (64-bit integer) ",
+        )
+    return key, value, timestamp
+
+
+def log_param(call: MlflowCall) -> None:
+    """POST runs/log-parameter."""
+    body: LogParam = call.body
+    _say(call, body.run_id, [events.Config(_parameters([Tag(body.key, body.value)], ""))])
+
+
+def _parameters(params: Sequence[Tag], path: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    twice: list[str] = []
+    for index, item in enumerate(params):
+        place = path.format(index)
+        if not item.key:
+            raise missing(place + "key")
+        check_length("Param key", LONGEST_KEY, check_key(item.key, place + "key"))
+        if item.key in found:
+            twice.append(item.key)
+        found[item.key] = item.value[:LONGEST_PARAM]
+    if twice:
+        raise InvalidInput(
+            f"Duplicate parameter keys have been submitted: {twice}. Please ensure the request contains only one "
+            "param value per param key."
+        )
+    return found
+
+
+def _tags(tags: Sequence[Tag], path: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for index, item in enumerate(tags):
+        place = path.format(index)
+        if not item.key:
+            raise missing(place + "key")
+        check_length(place + "key", LONGEST_KEY, check_key(item.key, place + "key"))
+        found[item.key] = item.value[:LONGEST_TAG]
+    return found
+
+
+def log_batch(call: MlflowCall) -> None:
+    """POST runs/log-batch."""
+    body: LogBatch = call.body
+    facts: list[Fact] = rows_of(body.metrics)
+    params, tags = _parameters(body.params, "params[{}]."), _tags(body.tags, "tags[{}].")
+    check_count("metrics", MOST_METRICS, body.metrics)
+    check_count("params", MOST_PARAMS, body.params)
+    check_count("tags", MOST_PARAMS, body.tags)
+    total = len(body.metrics) + len(body.params) + len(body.tags)
+    check_count("metrics, params, and tags", MOST_ENTITIES, total)
+    if params:
+        facts.append(events.Config(params))
+    _say(call, body.run_id, facts + tag_facts(tags))
+
+
+def set_tag(call: MlflowCall) -> None:
+    """POST runs/set-tag."""
+    body: LogParam = call.body
+    _say(call, body.run_id, tag_facts(_tags([Tag(body.key, body.value)], "")))
+
+
+def delete_tag(call: MlflowCall) -> None:
+    """POST runs/delete-tag."""
+    body: LogParam = call.body
+    if body.key not in run_of(call, body.run_id).tags:
+        raise NotFound(f"No tag with name: {body.key} in run with id {body.run_id}")
+    _say(call, body.run_id, [events.Removed("tags", [body.key])])
+
+
+def log_inputs(call: MlflowCall) -> None:
+    """POST runs/log-inputs."""
+    body: LogInputs = call.body
+    known = {(item.name, item.digest) for item in run_of(call, body.run_id).datasets}
+    facts: list[Fact] = []
+    for index, item in enumerate(body.datasets):
+        made = _dataset(item, f"datasets[{index}].")
+        if (made.name, made.digest) not in known:  # MLflow keeps the tags that it was told first
+            known.add((made.name, made.digest))
+            facts.append(made)
+    if body.models:
+        facts.append(events.Linked(inputs=[item.model_id for item in body.models]))
+    _say(call, body.run_id, facts)
+
+
+_DATASET_LIMITS = {"name": 500, "digest": 36, "schema": 1_048_575, "source": 65_535, "profile": 16_777_215}
+
+
+def _dataset(item: DatasetInput, path: str) -> events.Dataset:
+    told = item.dataset
+    for name in ("name", "digest", "source_type", "source"):
+        if not getattr(told, name):
+            raise missing(f"{path}dataset.{name}")
+    for name, most in _DATASET_LIMITS.items():
+        check_length(f"{path}dataset.{name}", most, getattr(told, name))
+    for tag in item.tags:
+        check_length(f"{path}tags.key", 255, tag.key)
+        check_length(f"{path}tags.value", 500, tag.value)
+    tags = {tag.key: tag.value for tag in item.tags}
+    return events.Dataset(told.name, told.digest, told.source_type, told.source, told.schema, told.profile, tags)
+
+
+def log_outputs(call: MlflowCall) -> None:
+    """POST runs/outputs."""
+    body: LogOutputs = call.body
+    _say(call, body.run_id, [events.Linked(outputs=[(item.model_id, item.step) for item in body.models])])
+
+
+def log_model(call: MlflowCall) -> None:
+    """POST runs/log-model, of old clients: the models of a run are a list in a tag."""
+    body: LogModel = call.body
+    try:
+        told: Any = msgspec.json.decode(body.model_json)
+    except msgspec.DecodeError:
+        raise InvalidInput(f"Malformed model info. \n {body.model_json[:200]} \n is not valid JSON.") from None
+    lacking = [name for name in ("artifact_path", "flavors", "utc_time_created", "run_id") if name not in told]
+    if not isinstance(told, dict) or lacking:
+        raise InvalidInput(f"Model json is missing mandatory fields: {lacking}")
+    run = run_of(call, body.run_id)
+    before: Any = msgspec.json.decode(run.tags.get(_MODELS, "[]"))
+    text = msgspec.json.encode([*before, told]).decode()
+    _say(call, body.run_id, [events.Tags({_MODELS: text})])
+
+
+_MODELS = "mlflow.log-model.history"
+
+
+class LogModel(Arguments):
+    """POST runs/log-model."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("run_id", "model_json")
+    run_id: str = ""
+    model_json: str = ""

@@ -1,0 +1,38 @@
+"""Pages of lists: the token says how many came before."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import TypeVar
+
+from madang.errors import InvalidInput
+
+T = TypeVar("T")
+
+
+def offset_of(token: str) -> int:
+    """How many items came before a page."""
+    if not token:
+        return 0
+    try:
+        offset = json.loads(base64.b64decode(token, validate=True))["offset"]
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
+        offset = -1
+    if type(offset) is not int or offset < 0:
+        raise InvalidInput("Invalid page token, could not base64-decode")
+    return offset
+
+
+def token_for(offset: int) -> str:
+    """The token of the page that begins after ``offset`` items."""
+    return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
+
+
+def page(items: Sequence[T], limit: int, token: str) -> tuple[Sequence[T], str]:
+    """The items of a page, and the token of the next one."""
+    start = offset_of(token)
+    part = items[start : start + limit]
+    return part, token_for(start + limit) if start + limit < len(items) else ""

@@ -1,0 +1,194 @@
+"""MLflow's search of runs as the one query value that every dialect becomes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import cast
+
+from madang.domain.query import (
+    AllOf,
+    Among,
+    AnyOf,
+    Compare,
+    Condition,
+    Exists,
+    Field,
+    Negation,
+    Operator,
+    Order,
+    Scope,
+)
+from madang.edges.mlflow.clauses import Clause, need_number, need_text, parse, parse_order
+from madang.edges.mlflow.shapes import NAME, NOTE, PARENT, USER
+from madang.errors import InvalidInput
+
+_ENTITIES: dict[str, str] = {
+    "metric": "metrics", "metrics": "metrics", "parameter": "params", "parameters": "params", "param": "params",
+    "params": "params", "tag": "tags", "tags": "tags", "attribute": "attributes", "attr": "attributes",
+    "attributes": "attributes", "run": "attributes", "": "attributes", "dataset": "datasets", "datasets": "datasets",
+}  # fmt: skip
+_KINDS = ["metric", "parameter", "tag", "attribute", "dataset"]
+_TEXTS = {"run_id": "id", "run_name": "name", "status": "status", "user_id": "user", "artifact_uri": "id"}
+_TIMES = {"start_time": "started_at", "end_time": "ended_at"}
+_ALIASES = {"created": "start_time", "Created": "start_time", "run name": "run_name", "Run name": "run_name",
+            "Run Name": "run_name"}  # fmt: skip
+_ELSEWHERE = {PARENT: "parent", NOTE: "notes", USER: "user"}  # tags that runs of other clients have as attributes
+_ATTRIBUTE_OPERATORS = {"=", "!=", "LIKE", "ILIKE", "IN", "NOT IN"}
+_DATASET_KEYS = ("name", "digest", "context")
+_TAG_OPERATORS = {"=", "!=", "LIKE", "ILIKE"}
+_URI = re.compile(r".*/([0-9a-f]{32})/artifacts\Z")
+
+
+def condition(text: str) -> Condition:
+    """The condition that a filter means.
+
+    Raises:
+        InvalidInput: it is no filter.
+    """
+    return AllOf(tuple(_condition(clause) for clause in parse(text)))
+
+
+def _entity(name: str) -> str:
+    found = _ENTITIES.get(name)
+    if found is None:
+        raise InvalidInput(f"Invalid entity type '{name}'. Valid values are {_KINDS}")
+    return found
+
+
+def _condition(clause: Clause) -> Condition:
+    scope = _entity(clause.entity)
+    if scope == "metrics":
+        return Compare(Field("metrics", clause.key), _operator(clause), need_number(clause, "metric"))
+    if scope == "params":
+        return _texts(Field("params", clause.key), clause, "parameter")
+    if scope == "tags":
+        return _tag(clause)
+    if scope == "datasets":
+        return _dataset(clause)
+    return _attribute(clause)
+
+
+def _operator(clause: Clause) -> Operator:
+    return cast("Operator", clause.op.lower())  # `need_text` and `need_number` check it
+
+
+def _texts(field: Field, clause: Clause, what: str) -> Condition:
+    if clause.op in ("IS NULL", "IS NOT NULL"):
+        return Exists(field, negated=clause.op == "IS NULL")
+    if clause.op in ("IN", "NOT IN") and isinstance(clause.value, tuple):
+        return Among(field, clause.value, clause.op == "NOT IN")
+    value = need_text(clause, what, _TAG_OPERATORS)
+    if clause.op in ("LIKE", "ILIKE"):
+        value = value.replace("\\", "\\\\")  # MLflow's patterns have no escape
+    return Compare(field, _operator(clause), value)
+
+
+def _tag(clause: Clause) -> Condition:
+    if clause.op in ("IN", "NOT IN"):
+        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of {sorted(_TAG_OPERATORS)}")
+    own = Field("tags", clause.key)
+    made = _texts(own, clause, "tag")
+    if clause.key == NAME:
+        return _texts(Field("attributes", "name"), clause, "tag")
+    if clause.key not in _ELSEWHERE:
+        return made
+    other = Field("attributes", _ELSEWHERE[clause.key])
+    if clause.op == "IS NULL":
+        return AllOf((made, Exists(other, negated=True)))
+    return AnyOf((made, AllOf((Exists(own, negated=True), Exists(other), _texts(other, clause, "tag")))))
+
+
+def _dataset(clause: Clause) -> Condition:
+    if clause.key not in _DATASET_KEYS:
+        raise InvalidInput(f"Invalid dataset key '{clause.key}' specified. Valid keys are {_DATASET_KEYS}")
+    if clause.op in ("IS NULL", "IS NOT NULL"):
+        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of {sorted(_ATTRIBUTE_OPERATORS)}")
+    return _texts(Field("datasets", clause.key), clause, "dataset attributes")
+
+
+def _attribute(clause: Clause) -> Condition:
+    key = _ALIASES.get(clause.key, clause.key)
+    if key in _TIMES:
+        return _time(key, clause)
+    if key not in _TEXTS:
+        raise _bad_attribute(key)
+    if clause.op not in _ATTRIBUTE_OPERATORS:
+        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of {sorted(_ATTRIBUTE_OPERATORS)}")
+    if clause.op in ("IN", "NOT IN") and key != "run_id":
+        raise InvalidInput("Only ['run_id'] attributes support comparison with a list of quoted string values.")
+    if key == "status":
+        return _status(clause)
+    if key == "artifact_uri":
+        clause = _by_uri(clause)
+    return _texts(Field("attributes", _TEXTS[key]), clause, "attributes")
+
+
+def _bad_attribute(key: str) -> InvalidInput:
+    known = sorted([*_TEXTS, *_TIMES])
+    return InvalidInput(f"Invalid attribute key '{key}' specified. Valid keys are '{known}'")
+
+
+def _status(clause: Clause) -> Condition:
+    value = need_text(clause, "attributes").lower()
+    field = Field("attributes", "status")
+    made = _texts(field, clause._replace(value=value), "attributes")
+    if value != "failed":
+        return made
+    both = ("failed", "crashed")  # MLflow has one word for them
+    return Among(field, both, negated=clause.op == "!=")
+
+
+def _by_uri(clause: Clause) -> Clause:
+    found = _URI.match(need_text(clause, "attributes"))
+    if clause.op not in ("=", "!="):
+        raise InvalidInput("artifact_uri can only be compared with = and != here.")
+    return clause._replace(value=found[1] if found else "-")
+
+
+def _time(key: str, clause: Clause) -> Condition:
+    """A comparison of whole milliseconds with microseconds."""
+    value = need_number(clause, f"numeric attribute: {key}")
+    field = Field("attributes", _TIMES[key])
+    low, high = math.ceil(value) * 1000, (math.floor(value) + 1) * 1000
+    at_least, below = Compare(field, ">=", low), Compare(field, "<", high)
+    options: dict[str, Condition] = {
+        "=": AllOf((at_least, below)),
+        "!=": Negation(AllOf((at_least, below))),
+        ">": Compare(field, ">=", high),
+        ">=": at_least,
+        "<": Compare(field, "<", low),
+        "<=": below,
+    }
+    made = options[clause.op]
+    return AllOf((Compare(field, ">", 0), made)) if key == "end_time" else made
+
+
+def orders(texts: Sequence[str]) -> tuple[Order, ...]:
+    """The sort keys that order texts mean.
+
+    Raises:
+        InvalidInput: one makes no sense, or comes twice.
+    """
+    made: list[Order] = []
+    for text in texts:
+        entity, key, descending = parse_order(text)
+        scope = _entity(entity)
+        if scope == "attributes":
+            name = _ALIASES.get(key, key)
+            if name not in _TEXTS | _TIMES:
+                raise _bad_attribute(key)
+            field = Field("attributes", (_TEXTS | _TIMES)[name])
+        elif scope == "datasets":
+            raise InvalidInput("Invalid identifier type 'dataset'")
+        else:
+            field = Field(_scope(scope), key)
+        made.append(Order(field, descending, as_text=scope == "params"))
+    if len({order.field for order in made}) < len(made):
+        raise InvalidInput(f"`order_by` contains duplicate fields: {list(texts)}")
+    return tuple(made)
+
+
+def _scope(name: str) -> Scope:
+    return cast("Scope", name)

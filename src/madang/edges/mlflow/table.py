@@ -1,0 +1,97 @@
+"""All routes of the edge. MLflow's page calls the same under /ajax-api as its client under /api."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from madang.domain.access import Permission
+from madang.edges.mlflow import artifacts, experiments, features, history, logging, runs
+from madang.http.routes import Route, RouteTable
+
+NONE, READ, WRITE = Permission.NONE, Permission.READ, Permission.WRITE
+PREFIXES = ("/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/")
+PLACES = ("/version", "/get-artifact")
+_BATCH, _INPUTS = 32 << 20, 64 << 20  # bytes
+
+Handler = Callable[..., Any]
+
+
+def _calls() -> Iterator[tuple[str, str, Handler, Permission, Any, int]]:
+    """(method, path below `mlflow/`, handler, permission, arguments, limit of the body)."""
+    small = 4 << 20
+    for method, path, handler, permission, body in (
+        ("POST", "experiments/create", experiments.create, WRITE, experiments.CreateExperiment),
+        ("GET", "experiments/get", experiments.get, READ, experiments.ExperimentId),
+        ("GET", "experiments/get-by-name", experiments.get_by_name, READ, experiments.ExperimentName),
+        ("GET", "experiments/search", experiments.search, READ, experiments.SearchExperiments),
+        ("POST", "experiments/search", experiments.search, READ, experiments.SearchExperiments),
+        ("POST", "experiments/update", experiments.update, WRITE, experiments.UpdateExperiment),
+        ("POST", "experiments/delete", experiments.delete, WRITE, experiments.ExperimentId),
+        ("POST", "experiments/restore", experiments.restore, WRITE, experiments.ExperimentId),
+        ("POST", "experiments/set-experiment-tag", experiments.set_tag, WRITE, experiments.ExperimentTag),
+        ("POST", "experiments/delete-experiment-tag", experiments.delete_tag, WRITE, experiments.ExperimentTag),
+        ("POST", "runs/create", runs.create, WRITE, runs.NewRun),
+        ("GET", "runs/get", runs.get, READ, runs.RunId),
+        ("POST", "runs/update", runs.update, WRITE, runs.UpdateRun),
+        ("POST", "runs/delete", runs.delete, WRITE, runs.RunId),
+        ("POST", "runs/restore", runs.restore, WRITE, runs.RunId),
+        ("POST", "runs/search", runs.search, READ, runs.SearchRuns),
+        ("POST", "runs/log-metric", logging.log_metric, WRITE, logging.LogMetric),
+        ("POST", "runs/log-parameter", logging.log_param, WRITE, logging.LogParam),
+        ("POST", "runs/set-tag", logging.set_tag, WRITE, logging.LogParam),
+        ("POST", "runs/delete-tag", logging.delete_tag, WRITE, logging.LogParam),
+        ("POST", "runs/outputs", logging.log_outputs, WRITE, logging.LogOutputs),
+        ("POST", "runs/log-model", logging.log_model, WRITE, logging.LogModel),
+        ("GET", "metrics/get-history", history.get_history, READ, history.MetricHistory),
+        ("GET", "metrics/get-history-bulk", history.get_bulk, READ, history.BulkHistory),
+        ("GET", "metrics/get-history-bulk-interval", history.get_interval, READ, history.IntervalHistory),
+        ("GET", "artifacts/list", artifacts.list_of_run, READ, artifacts.RunListing),
+        ("GET", "server-info", features.server_info, NONE, None),
+        ("GET", "server-features", features.server_features, NONE, None),
+    ):
+        yield method, path, handler, permission, body, small
+    yield "POST", "runs/log-batch", logging.log_batch, WRITE, logging.LogBatch, _BATCH
+    yield "POST", "runs/log-inputs", logging.log_inputs, WRITE, logging.LogInputs, _INPUTS
+
+
+def _proxy() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
+    """(method, path below `mlflow-artifacts/`, handler, permission, arguments)."""
+    yield "GET", "artifacts", artifacts.listing, READ, artifacts.Listing
+    yield "GET", "artifacts/{path...}", artifacts.get, READ, None
+    yield "PUT", "artifacts/{path...}", artifacts.put, WRITE, None
+    yield "DELETE", "artifacts/{path...}", artifacts.delete, WRITE, None
+    for step in ("create", "complete", "abort"):
+        yield "POST", f"mpu/{step}/{{path...}}", artifacts.no_parts, WRITE, None
+    yield "GET", "presigned/{path...}", artifacts.no_address, READ, None
+
+
+def _routes() -> Iterator[Route]:
+    for prefix in PREFIXES:
+        for method, path, handler, permission, body, limit in _calls():
+            yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body, limit)
+        for method, path, handler, permission, body in _proxy():
+            yield _route(method, f"{prefix}mlflow-artifacts/{path}", handler, permission, body)
+        yield _route("POST", f"{prefix}mlflow/upload-artifact", artifacts.upload_to_run, WRITE, None)
+    yield _route("GET", "/version", features.version, READ, None)
+    yield _route("GET", "/get-artifact", artifacts.get_of_run, READ, artifacts.RunFile)
+
+
+def _route(
+    method: str, pattern: str, handler: Handler, permission: Permission, body: Any, limit: int = 4 << 20
+) -> Route:
+    summary = (handler.__doc__ or "").partition("\n")[0]
+    return Route(
+        method=method, pattern=pattern, handler=handler, permission=permission, summary=summary, body=body, limit=limit
+    )
+
+
+def table() -> RouteTable:
+    """All routes of the edge."""
+    return RouteTable("", _routes())
+
+
+def is_ours(path: bytes) -> bool:
+    """Whether a request's path (undecoded) belongs to this edge."""
+    text = path.decode("ascii", "replace")
+    return text.startswith(PREFIXES) or text in PLACES
