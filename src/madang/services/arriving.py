@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Protocol
 
 from madang.domain.events import BlobRef
@@ -86,6 +85,8 @@ def store_blob(
 
 def _keep(blobs: Objects, key: str, path: str) -> None:
     if not isinstance(blobs, TakesFiles) or not blobs.take(key, path):
+        from pathlib import Path  # noqa: PLC0415 - for stores that take no file over
+
         blobs.put(key, Path(path))
 
 
