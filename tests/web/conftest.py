@@ -86,6 +86,29 @@ def data_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> I
         yield _opened(browser, address)
 
 
+@pytest.fixture(scope="session")
+def pipeline_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository whose pipeline was reproduced twice."""
+    folder = tmp_path_factory.mktemp("pipelines")
+    project = Project(folder / "pipes", folder)
+    stores.reproduced(project)
+    stores.staged(project.store)
+    return project.root
+
+
+@pytest.fixture(scope="session")
+def pipeline_server(browser: Browser, pipeline_root: Path) -> Iterator[tuple[str, StorageState]]:
+    """`madang ui` over reproductions."""
+    with serving(None, pipeline_root) as address:
+        yield _opened(browser, address)
+
+
+@pytest.fixture
+def pipelines(browser: Browser, pipeline_server: tuple[str, StorageState]) -> Iterator[Visitor]:
+    """Opens pages over reproductions."""
+    yield from _visitor(browser, *pipeline_server)
+
+
 @pytest.fixture
 def data(browser: Browser, data_server: tuple[str, StorageState]) -> Iterator[Visitor]:
     """Opens pages over tracked data."""

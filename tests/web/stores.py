@@ -41,13 +41,13 @@ def coloured_run(store: Path) -> None:
     writer.close()
 
 
-def _begun(store: Path, project: str, name: str, chance: random.Random, now: int) -> codec.SegmentWriter:
+def _begun(store: Path, project: str, name: str, chance: random.Random, now: int, **more: str) -> codec.SegmentWriter:
     run, segment = f"{chance.getrandbits(128):032x}", f"{chance.getrandbits(128):032x}"
     path = layout.segment_path(str(store), run, segment)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     header = {"run": run, "project": project, "writer": "process", "host": "h", "user": "u", "version": "0"}
     writer = codec.SegmentWriter(path, segment, header, now=now)
-    writer.append(codec.STARTED, {"name": name})
+    writer.append(codec.STARTED, {"name": name, **more})
     return writer
 
 
@@ -100,6 +100,74 @@ def tracked_data(project: Project) -> None:
     project.write({"자료/a.txt": HOSTILE, "자료/new.html": f"<script>document.title = 'no'</script>{HOSTILE}"})
     project.madang("add", "자료")
     project.commit()
+
+
+PIPELINE = """\
+stages:
+  first:
+    cmd: echo "first says 하나" && cp data.csv first.txt
+    deps: [data.csv]
+    outs: [first.txt]
+  left:
+    cmd: cp first.txt left.txt && echo LEFT
+    deps: [first.txt]
+    params: [left]
+    outs: [left.txt]
+  right:
+    cmd: RIGHT
+    deps: [first.txt]
+    params: [side]
+    outs: [right.txt]
+  last:
+    cmd: cat left.txt right.txt > last.txt
+    deps: [left.txt, right.txt]
+    outs: [last.txt]
+"""
+SLOW = """\
+import os, time
+for number in range(5):
+    print(f"line {number}", flush=True)
+while not os.path.exists("gate"):
+    time.sleep(0.02)
+open("waited.txt", "w").write("x")
+"""
+
+
+def reproduced(project: Project) -> None:
+    """A pipeline that ran, and then one in which a stage failed; in ``slow`` are stages that wait for a file."""
+    project.madang("init")
+    good = PIPELINE.replace("RIGHT", "cp first.txt right.txt")
+    slow = f"stages:\n  wait:\n    cmd: {sys.executable} slow.py\n    deps: [slow.py]\n    outs: [waited.txt]\n"
+    slow += "  after:\n    cmd: cp waited.txt after.txt\n    deps: [waited.txt]\n    outs: [after.txt]\n"
+    project.write({"data.csv": "id\n1\n", "dvc.yaml": good, "params.yaml": "side: 1\nleft: 1\n"})
+    project.write({"slow/dvc.yaml": slow, "slow/slow.py": SLOW})
+    project.madang("add", "data.csv")
+    project.commit()
+    project.madang("repro", "-q")
+    project.commit()
+    bad = PIPELINE.replace("RIGHT", "echo no luck today; exit 3")
+    project.write({"dvc.yaml": bad, "params.yaml": "side: 2\nleft: 2\n"})
+    project.madang("repro", "-q", "--keep-going", ok=255)
+
+
+def staged(store: Path) -> None:
+    """A reproduction of two hundred stages that has just begun, and one whose names try to be markup."""
+    now = time.time_ns() // 1000
+    names = [f"stage-{number:03}" for number in range(200)]
+    needs = [names[max(0, number - 3) : number : 2] for number in range(200)]
+    plan = [{"name": name, "needs": need, "writes": [name]} for name, need in zip(names, needs, strict=True)]
+    _stage_run(store, names[0], "many", now, {"plan": plan})
+    odd = {"name": HOSTILE, "reads": [HOSTILE], "writes": ["out" + HOSTILE], "needs": ["fine"]}
+    found = {"name": HOSTILE, "status": "failed", "error": HOSTILE, "outs": []}
+    _stage_run(store, "fine", "hostile", now, {"plan": [{"name": "fine"}, odd], "found": [found], "ended_at": now})
+
+
+def _stage_run(store: Path, name: str, group: str, now: int, news: dict[str, object]) -> None:
+    writer = _begun(store, "wide", name, random.Random(name), now, group=group)
+    writer.append(codec.TAGS, {"set": {"madang.stage": name}})
+    writer.append(codec.PIPELINE, news)
+    writer.append(codec.FINISHED, {"status": "finished", "exit_code": 0})
+    writer.close()
 
 
 def train(folder: Path, store: Path, script: str) -> subprocess.Popen[bytes]:

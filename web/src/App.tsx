@@ -11,6 +11,8 @@ import { ArtifactsPage } from "./pages/Artifacts";
 import { ComparePage } from "./pages/Compare";
 import { DatasetPage } from "./pages/Dataset";
 import { DatasetsPage } from "./pages/Datasets";
+import { PipelinePage } from "./pages/Pipeline";
+import { PipelinesPage } from "./pages/Pipelines";
 import { ProjectsPage } from "./pages/Projects";
 import { RunPageView } from "./pages/Run";
 import { RunsPage } from "./pages/Runs";
@@ -46,6 +48,7 @@ function route(path: string[]): ReactElement {
   if (area === "p" && name) {
     if (!section) return <RunsPage key={name} project={name} />;
     if (section === "compare") return <ComparePage project={name} />;
+    if (section === "pipelines") return item ? <PipelinePage project={name} group={item} /> : <PipelinesPage project={name} />;
     if (section === "data") return <DataArea project={name} />;
     if (section === "models" || section === "artifacts")
       return item ? <ArtifactPage project={name} name={item} area={section} /> : <ArtifactsPage project={name} area={section} />;

@@ -138,6 +138,10 @@ export const api = {
   datasetFile: (project: string, version: string, path: string) =>
     withQuery(pathOf("projects", project, "data", "file"), { version, path }),
 
+  pipelines: (project: string, before: number, signal?: AbortSignal) =>
+    get<T.PipelinePage>(withQuery(pathOf("projects", project, "pipelines"), { before: before || undefined, limit: 50 }), signal),
+  pipeline: (project: string, group: string, signal?: AbortSignal) => get<T.Pipeline>(pathOf("projects", project, "pipelines", group), signal),
+
   /** The first bytes of a file, and whether they are all of it. */
   beginning: async (path: string, bytes: number, signal?: AbortSignal): Promise<{ bytes: Uint8Array; isWhole: boolean }> => {
     const response = await send("GET", path, undefined, signal, { Range: `bytes=0-${bytes - 1}` });

@@ -60,8 +60,8 @@ export function useLive(
 
 const CALM = 2000; // ms between two readings while runs log all the time
 
-/** Reads again what a page shows of a project's versions and pointers when something in the project has changed. */
-export function useProjectChanges(project: string, reload: () => void): void {
+/** Reads again what a page shows of a project when something in the project has changed, at most each `calm` ms. */
+export function useProjectChanges(project: string, reload: () => void, calm = CALM): void {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const current = useRef(reload);
   current.current = reload;
@@ -69,7 +69,7 @@ export function useProjectChanges(project: string, reload: () => void): void {
     timer.current ??= setTimeout(() => {
       timer.current = undefined;
       current.current();
-    }, CALM);
+    }, calm);
   };
   useLive({ project }, { onRuns: again });
   useEffect(() => () => clearTimeout(timer.current), []);

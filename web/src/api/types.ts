@@ -291,6 +291,40 @@ export interface DatasetTree {
   changed: number;
 }
 
+export type StageStatus = "waiting" | "running" | "ran" | "failed" | "not reached" | "unchanged" | "restored" | "pulled" | "verified" | "skipped";
+
+export interface Stage {
+  name: string;
+  kind: "stage" | "data";
+  status: StageStatus;
+  needs: string[];
+  reads: string[];
+  writes: string[];
+  run: string;
+  began: number;
+  ended: number;
+  error: string;
+  outs: FileItem[];
+}
+
+/** A reproduction; a list leaves its stages out. */
+export interface Pipeline {
+  group: string;
+  status: "running" | "failed" | "finished";
+  began: number;
+  ended: number;
+  user: string;
+  commit: string;
+  branch: string;
+  counts: Partial<Record<StageStatus, number>>;
+  stages: Stage[];
+}
+
+export interface PipelinePage {
+  pipelines: Pipeline[];
+  before: number;
+}
+
 export interface Me {
   name: string;
   level: string;

@@ -40,6 +40,9 @@ export function TopBar({ path, me }: { path: string[]; me: Me | undefined }): Re
           <Link to={to.project(project)} current={path[0] === "runs" || path[2] === undefined || path[2] === "compare"}>
             {t("runs")}
           </Link>
+          <Link to={to.pipelines(project)} current={path[2] === "pipelines"}>
+            {t("pipelines")}
+          </Link>
           <Link to={to.datasets(project)} current={path[2] === "data"}>
             {t("datasets")}
           </Link>

@@ -66,6 +66,9 @@ export const to = {
   datasets: (project: string) => `/p/${encodeURIComponent(project)}/data`,
   dataset: (project: string, name: string, version = "") =>
     `/p/${encodeURIComponent(project)}/data?${new URLSearchParams({ of: name, ...(version ? { v: version } : {}) }).toString()}`,
+  pipelines: (project: string) => `/p/${encodeURIComponent(project)}/pipelines`,
+  pipeline: (project: string, group: string, stage = "") =>
+    `/p/${encodeURIComponent(project)}/pipelines/${encodeURIComponent(group)}${stage ? `?${new URLSearchParams({ stage }).toString()}` : ""}`,
   run: (run: string, tab = "") => `/runs/${encodeURIComponent(run)}${tab ? `/${tab}` : ""}`,
   compare: (project: string, runs: readonly string[]) =>
     `/p/${encodeURIComponent(project)}/compare?runs=${runs.join(",")}`,

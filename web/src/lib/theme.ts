@@ -1,4 +1,4 @@
-/** Light, dark, or as the system says. */
+/** Light, dark, or as the system says; wide or narrow. */
 import { useSyncExternalStore } from "react";
 import { load, save } from "./storage";
 
@@ -29,6 +29,19 @@ export function setTheme(next: Theme): void {
   theme = next;
   save("theme", next);
   apply();
+}
+
+const slim = window.matchMedia("(max-width: 720px)");
+
+/** Whether the window is as narrow as a telephone. */
+export function useNarrow(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      slim.addEventListener("change", listener);
+      return () => slim.removeEventListener("change", listener);
+    },
+    () => slim.matches,
+  );
 }
 
 export const useTheme = () => useSyncExternalStore(subscribe, () => theme);

@@ -7,6 +7,7 @@ import { seriesStore } from "../charts/store";
 import { ErrorBox, IconButton, Link, Loading, StatusBadge } from "../components/basic";
 import { Icon } from "../components/Icon";
 import { toast } from "../components/overlay";
+import { mergedLines } from "../lib/console";
 import { formatAgo, formatDuration, formatTime } from "../lib/format";
 import { to } from "../lib/router";
 import { type Key, language, t } from "../messages";
@@ -30,7 +31,7 @@ export function RunPageView({ id, tab }: { id: string; tab: string }): ReactElem
   useLive(running && found.data ? { run: [found.data.id] } : null, {
     onPoints: (event) => {
       seriesStore.extend(event.run, event.series);
-      if (event.console.length) setFresh((lines) => merged(lines, event.console));
+      if (event.console.length) setFresh((lines) => mergedLines(lines, event.console));
       if (event.status !== "running" || Object.keys(event.series).length > 0) reload();
     },
     onOpen: () => {
@@ -54,15 +55,6 @@ export function RunPageView({ id, tab }: { id: string; tab: string }): ReactElem
       <Body run={run} tab={tab} fresh={fresh} />
     </main>
   );
-}
-
-const KEPT = 20_000;
-
-/** A line that is sent again replaces the one with its number (progress bars). */
-function merged(lines: readonly ConsoleLine[], added: readonly ConsoleLine[]): ConsoleLine[] {
-  const byNumber = new Map(lines.map((line) => [line.n, line]));
-  for (const line of added) byNumber.set(line.n, line);
-  return [...byNumber.values()].sort((a, b) => a.n - b.n).slice(-KEPT);
 }
 
 function Body({ run, tab, fresh }: { run: Run; tab: string; fresh: ConsoleLine[] }): ReactElement {

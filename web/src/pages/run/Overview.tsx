@@ -98,7 +98,7 @@ function FailurePanel({ run }: { run: Run }): ReactElement {
 
 const MANY = 12;
 
-function MetricsPanel({ run }: { run: Run }): ReactElement {
+export function MetricsPanel({ run }: { run: Run }): ReactElement {
   const [text, setText] = useState("");
   const all = useMemo(() => Object.keys(run.metrics).filter((key) => !key.startsWith("system/")).sort(), [run.metrics]);
   const keys = all.filter((key) => key.toLowerCase().includes(text.toLowerCase()));
@@ -146,7 +146,7 @@ function MetricsPanel({ run }: { run: Run }): ReactElement {
   );
 }
 
-function ConfigPanel({ run }: { run: Run }): ReactElement {
+export function ConfigPanel({ run }: { run: Run }): ReactElement {
   const [text, setText] = useState("");
   const count = Object.keys(run.config).length;
   const shown = Object.fromEntries(Object.entries(run.config).filter(([key]) => key.toLowerCase().includes(text.toLowerCase())));

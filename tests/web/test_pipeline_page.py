@@ -1,0 +1,124 @@
+"""The page of a reproduction: its stages as a graph and a list, and the drawer of one of them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.web.conftest import Visitor
+from tests.web.stores import HOSTILE
+
+NODE = "[data-node]"
+
+
+def _newest(page: Page) -> None:
+    """Go to the newest reproduction."""
+    page.locator(".pipeline-row").first.click()
+    expect(page.locator(NODE).first).to_be_visible()
+
+
+def test_reproductions_are_listed_with_what_became_of_their_stages(pipelines: Visitor) -> None:
+    """Newest first: the one with a failure, then the whole one."""
+    page = pipelines().open("/p/pipes/pipelines")
+    rows = page.locator(".pipeline-row")
+    expect(rows.nth(0)).to_contain_text(re.compile(r"Failed.*1 Failed.*1 Ran.*2 Up to date.*1 Skipped"))
+    expect(rows.nth(1)).to_contain_text(re.compile(r"Finished.*4 Ran"))
+
+
+def test_the_graph_shows_states_and_the_drawer_what_a_stage_printed(pipelines: Visitor) -> None:
+    """The failed stage's log, parameters, inputs and outputs are one click away; Escape goes back to its box."""
+    page = pipelines().open("/p/pipes/pipelines")
+    _newest(page)
+    expect(page.get_by_role("button", name=re.compile("^left: Ran, "))).to_be_visible()
+    expect(page.get_by_role("button", name="last: Skipped")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^right: Failed")).click()
+    drawer = page.get_by_role("complementary")
+    expect(drawer.get_by_text("no luck today")).to_be_visible()
+    drawer.get_by_role("button", name="Parameters").click()
+    expect(drawer.get_by_role("row", name=re.compile(r"side\s+2"))).to_be_visible()
+    drawer.get_by_role("button", name="Inputs & outputs").click()
+    drawer.get_by_role("button", name="first").click()
+    expect(drawer.get_by_role("heading", name="first")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+    expect(page.get_by_role("button", name="first: Up to date")).to_be_focused()
+
+
+def test_a_stage_that_did_not_run_shows_the_run_that_made_its_outputs(pipelines: Visitor) -> None:
+    """Of a stage that was up to date, the log is that of the run which made what it holds."""
+    page = pipelines().open("/p/pipes/pipelines")
+    _newest(page)
+    page.get_by_role("button", name="first: Up to date").click()
+    drawer = page.get_by_role("complementary")
+    expect(drawer).to_contain_text("command, inputs and outputs are as they were recorded")
+    expect(drawer.get_by_text("first says 하나")).to_be_visible()
+    drawer.get_by_role("link", name="Open the run that made it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("first")
+
+
+def test_arrow_keys_walk_through_the_graph(pipelines: Visitor) -> None:
+    """From a box the arrows go to the nearest one that way, and Enter opens it."""
+    page = pipelines().open("/p/pipes/pipelines")
+    _newest(page)
+    page.get_by_role("button", name="data.csv.dvc: Up to date").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("button", name="first: Up to date")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary").get_by_role("heading", name="first")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_many_stages_fit_into_any_window(pipelines: Visitor, width: int, scheme: str) -> None:
+    """Two hundred stages can be seen whole, found by name, and read as a list; nothing scrolls sideways."""
+    visit = pipelines(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = visit.open("/p/wide/pipelines/many?view=graph")
+    expect(page.locator(NODE)).to_have_count(200)
+    page.get_by_role("button", name="Show all").click()
+    for name in ("stage-000", "stage-199"):
+        expect(page.locator(f"[data-node='{name}']")).to_be_in_viewport()
+    page.get_by_role("radio", name="List").click()
+    page.get_by_role("searchbox", name="Find a stage").fill("stage-150")
+    expect(page.locator("tr", has_text="stage-150")).to_contain_text("Waiting")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert visit.overflow() <= 0
+    assert visit.errors == []
+
+
+def test_names_of_stages_are_text(pipelines: Visitor) -> None:
+    """Markup in names, paths and errors of stages is shown as it is written."""
+    visit = pipelines()
+    page = visit.open("/p/wide/pipelines")
+    page.get_by_role("link", name=re.compile("hostile")).click()
+    page.get_by_role("button", name=re.compile("^" + re.escape(HOSTILE) + ": Failed")).click()
+    drawer = page.get_by_role("complementary")
+    expect(drawer.get_by_role("heading", name=HOSTILE)).to_be_visible()
+    drawer.get_by_role("button", name="Inputs & outputs").click()
+    expect(drawer).to_contain_text(f"out{HOSTILE}")
+    assert page.locator("main img").count() == 0
+    assert visit.errors == []
+    assert visit.elsewhere == []
+
+
+def test_a_reproduction_is_live(pipelines: Visitor, pipeline_root: Path) -> None:
+    """While stages run, boxes change and lines come; the page needs no reload."""
+    visit = pipelines()
+    page = visit.open("/p/pipes/pipelines")
+    expect(page.locator(".pipeline-row").first).to_be_visible()
+    folder = pipeline_root / "slow"
+    command = [sys.executable, "-m", "madang", "repro"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        expect(page.locator(".pipeline-row").first).to_contain_text("Running")
+        _newest(page)
+        expect(page.get_by_role("button", name="after: Waiting")).to_be_visible()
+        page.get_by_role("button", name=re.compile("^wait: Running")).click()
+        expect(page.get_by_role("complementary").get_by_text("line 3", exact=True)).to_be_visible()
+        (folder / "gate").write_text("open")
+        expect(page.get_by_role("button", name=re.compile("^after: Ran"))).to_be_visible()
+        assert child.wait(timeout=60) == 0
+    expect(page.locator(".pipeline-head")).to_contain_text("Finished")
+    assert visit.errors == []
