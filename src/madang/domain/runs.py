@@ -11,6 +11,9 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import STARTED, RunState, SegmentState, outcome, outcome_of_segment
 from madang.domain.values import mutable, value
 
+LOGGED_MODEL = "logged-model"
+"""The job type of records that are no runs: models that a client of an edge is making (see `RunQuery.models`)."""
+
 
 @value
 class RunChange:

@@ -24,7 +24,7 @@ from madang.http.content import send_file
 from madang.http.receiving import received
 
 MAX_FILE = 1 << 44  # bytes
-_RUN = re.compile(r"(?:(?P<root>.*)/)?(?P<run>[0-9a-f]{32})/artifacts(?:/(?P<path>.+))?\Z")
+_RUN = re.compile(r"(?:(?P<root>.*)/)?(?P<run>(?:models/m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.+))?\Z")
 _NO_PARTS = "Multipart upload is not supported for the current artifact repository"
 _NO_ADDRESS = "Presigned download is not supported for the current artifact repository"
 
@@ -71,7 +71,7 @@ def _place(call: MlflowCall, text: str) -> tuple[RunRecord, str]:
     found = _RUN.match(safe(text))
     if found is None:
         raise NotFound(f"No such artifact: '{text[:200]}'")
-    return run_of(call, found["run"]), found["path"] or ""
+    return run_of(call, found["run"].removeprefix("models/m-")), found["path"] or ""
 
 
 def children(files: Iterable[events.File], folder: str, *, below: str = "") -> list[dict[str, Any]]:

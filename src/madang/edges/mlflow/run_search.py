@@ -60,9 +60,9 @@ def _entity(name: str) -> str:
 def _condition(clause: Clause) -> Condition:
     scope = _entity(clause.entity)
     if scope == "metrics":
-        return Compare(Field("metrics", clause.key), _operator(clause), need_number(clause, "metric"))
+        return compare_number(Field("metrics", clause.key), clause, "metric")
     if scope == "params":
-        return _texts(Field("params", clause.key), clause, "parameter")
+        return compare_text(Field("params", clause.key), clause, "parameter")
     if scope == "tags":
         return _tag(clause)
     if scope == "datasets":
@@ -70,11 +70,17 @@ def _condition(clause: Clause) -> Condition:
     return _attribute(clause)
 
 
+def compare_number(field: Field, clause: Clause, what: str) -> Condition:
+    """A comparison of a number."""
+    return Compare(field, _operator(clause), need_number(clause, what))
+
+
 def _operator(clause: Clause) -> Operator:
     return cast("Operator", clause.op.lower())  # `need_text` and `need_number` check it
 
 
-def _texts(field: Field, clause: Clause, what: str) -> Condition:
+def compare_text(field: Field, clause: Clause, what: str) -> Condition:
+    """A comparison of a text."""
     if clause.op in ("IS NULL", "IS NOT NULL"):
         return Exists(field, negated=clause.op == "IS NULL")
     if clause.op in ("IN", "NOT IN") and isinstance(clause.value, tuple):
@@ -89,15 +95,15 @@ def _tag(clause: Clause) -> Condition:
     if clause.op in ("IN", "NOT IN"):
         raise InvalidInput(f"Invalid comparator '{clause.op}' not one of {sorted(_TAG_OPERATORS)}")
     own = Field("tags", clause.key)
-    made = _texts(own, clause, "tag")
+    made = compare_text(own, clause, "tag")
     if clause.key == NAME:
-        return _texts(Field("attributes", "name"), clause, "tag")
+        return compare_text(Field("attributes", "name"), clause, "tag")
     if clause.key not in _ELSEWHERE:
         return made
     other = Field("attributes", _ELSEWHERE[clause.key])
     if clause.op == "IS NULL":
         return AllOf((made, Exists(other, negated=True)))
-    return AnyOf((made, AllOf((Exists(own, negated=True), Exists(other), _texts(other, clause, "tag")))))
+    return AnyOf((made, AllOf((Exists(own, negated=True), Exists(other), compare_text(other, clause, "tag")))))
 
 
 def _dataset(clause: Clause) -> Condition:
@@ -105,13 +111,14 @@ def _dataset(clause: Clause) -> Condition:
         raise InvalidInput(f"Invalid dataset key '{clause.key}' specified. Valid keys are {_DATASET_KEYS}")
     if clause.op in ("IS NULL", "IS NOT NULL"):
         raise InvalidInput(f"Invalid comparator '{clause.op}' not one of {sorted(_ATTRIBUTE_OPERATORS)}")
-    return _texts(Field("datasets", clause.key), clause, "dataset attributes")
+    return compare_text(Field("datasets", clause.key), clause, "dataset attributes")
 
 
 def _attribute(clause: Clause) -> Condition:
     key = _ALIASES.get(clause.key, clause.key)
     if key in _TIMES:
-        return _time(key, clause)
+        made = compare_time(_TIMES[key], clause)
+        return AllOf((Compare(Field("attributes", "ended_at"), ">", 0), made)) if key == "end_time" else made
     if key not in _TEXTS:
         raise _bad_attribute(key)
     if clause.op not in _ATTRIBUTE_OPERATORS:
@@ -122,7 +129,7 @@ def _attribute(clause: Clause) -> Condition:
         return _status(clause)
     if key == "artifact_uri":
         clause = _by_uri(clause)
-    return _texts(Field("attributes", _TEXTS[key]), clause, "attributes")
+    return compare_text(Field("attributes", _TEXTS[key]), clause, "attributes")
 
 
 def _bad_attribute(key: str) -> InvalidInput:
@@ -133,7 +140,7 @@ def _bad_attribute(key: str) -> InvalidInput:
 def _status(clause: Clause) -> Condition:
     value = need_text(clause, "attributes").lower()
     field = Field("attributes", "status")
-    made = _texts(field, clause._replace(value=value), "attributes")
+    made = compare_text(field, clause._replace(value=value), "attributes")
     if value != "failed":
         return made
     both = ("failed", "crashed")  # MLflow has one word for them
@@ -147,10 +154,10 @@ def _by_uri(clause: Clause) -> Clause:
     return clause._replace(value=found[1] if found else "-")
 
 
-def _time(key: str, clause: Clause) -> Condition:
+def compare_time(attribute: str, clause: Clause) -> Condition:
     """A comparison of whole milliseconds with microseconds."""
-    value = need_number(clause, f"numeric attribute: {key}")
-    field = Field("attributes", _TIMES[key])
+    value = need_number(clause, f"numeric attribute: {clause.key}")
+    field = Field("attributes", attribute)
     low, high = math.ceil(value) * 1000, (math.floor(value) + 1) * 1000
     at_least, below = Compare(field, ">=", low), Compare(field, "<", high)
     options: dict[str, Condition] = {
@@ -161,8 +168,7 @@ def _time(key: str, clause: Clause) -> Condition:
         "<": Compare(field, "<", low),
         "<=": below,
     }
-    made = options[clause.op]
-    return AllOf((Compare(field, ">", 0), made)) if key == "end_time" else made
+    return options[clause.op]
 
 
 def orders(texts: Sequence[str]) -> tuple[Order, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from madang.domain.access import Permission
-from madang.edges.mlflow import artifacts, experiments, features, history, logging, runs
+from madang.edges.mlflow import artifacts, experiments, features, history, logged_models, logging, runs
 from madang.http.routes import Route, RouteTable
 
 NONE, READ, WRITE = Permission.NONE, Permission.READ, Permission.WRITE
@@ -46,6 +46,15 @@ def _calls() -> Iterator[tuple[str, str, Handler, Permission, Any, int]]:
         ("GET", "metrics/get-history", history.get_history, READ, history.MetricHistory),
         ("GET", "metrics/get-history-bulk", history.get_bulk, READ, history.BulkHistory),
         ("GET", "metrics/get-history-bulk-interval", history.get_interval, READ, history.IntervalHistory),
+        ("POST", "logged-models", logged_models.create, WRITE, logged_models.NewModel),
+        ("POST", "logged-models/search", logged_models.search, READ, logged_models.SearchModels),
+        ("GET", "logged-models/{model_id}", logged_models.get, READ, logged_models.ModelQuestion),
+        ("PATCH", "logged-models/{model_id}", logged_models.finalize, WRITE, logged_models.ModelStatus),
+        ("DELETE", "logged-models/{model_id}", logged_models.delete, WRITE, None),
+        ("PATCH", "logged-models/{model_id}/tags", logged_models.set_tags, WRITE, logged_models.ModelTags),
+        ("DELETE", "logged-models/{model_id}/tags/{key...}", logged_models.delete_tag, WRITE, None),
+        ("POST", "logged-models/{model_id}/params", logged_models.log_params, WRITE, logged_models.ModelTags),
+        ("GET", "logged-models/{model_id}/artifacts/directories", logged_models.files, READ, logged_models.Folder),
         ("GET", "artifacts/list", artifacts.list_of_run, READ, artifacts.RunListing),
         ("GET", "server-info", features.server_info, NONE, None),
         ("GET", "server-features", features.server_features, NONE, None),
