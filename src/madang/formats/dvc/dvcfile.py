@@ -181,6 +181,8 @@ def updated(text: str, where: str, contents: Mapping[str, Content], notes: Mappi
         Incompatible: an entry whose files are named one by one.
     """
     parse(text, where)
+    if not notes and _says(yamltext.load(text, where), contents):
+        return text
     document = yamltext.load_for_update(text, where)
     outs: Sequence[Any] = document["outs"] if document else ()
     left = dict(contents)
@@ -205,6 +207,13 @@ def updated(text: str, where: str, contents: Mapping[str, Content], notes: Mappi
     if left:
         raise InvalidInput(f"{where} does not track {next(iter(left))!r}.")
     return yamltext.dump(document)
+
+
+def _says(document: Mapping[str, Any] | None, contents: Mapping[str, Content]) -> bool:
+    """Whether a file holds these contents already."""
+    outs: Sequence[Mapping[str, Any]] = document["outs"] if document else ()
+    said = {entry["path"]: {key: entry[key] for key in _CONTENT_KEYS if key in entry} for entry in outs}
+    return all(said.get(path) == written(content) for path, content in contents.items())
 
 
 def written(content: Content) -> dict[str, Any]:

@@ -8,8 +8,6 @@ import time
 from array import array
 from collections.abc import Iterator
 
-from blake3 import blake3
-
 from madang.errors import InvalidInput, NotFound
 from madang.formats.dvc.ignore import FILE_NAME, Ignore, UnusableRules
 from madang.formats.dvc.listing import check_text
@@ -44,6 +42,8 @@ class Tree:
 
     def fingerprint(self) -> bytes:
         """One hash over names, inodes, sizes and times: equal means that nothing was touched."""
+        from blake3 import blake3  # noqa: PLC0415 - for folders alone
+
         digest = blake3("\0".join(self.paths).encode("utf-8", "surrogateescape"))
         digest.update(self.numbers.tobytes())
         return digest.digest()
