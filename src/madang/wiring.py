@@ -28,8 +28,10 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.ports.segments import SegmentFiles
     from madang.services.access import Access
     from madang.services.artifacts import Artifacts
+    from madang.services.code_changes import CodeComparison
     from madang.services.data import Data
     from madang.services.datasets import Datasets
+    from madang.services.explaining import Explaining
     from madang.services.lineage import Lineage
     from madang.services.packing import Packing
     from madang.services.pipelines import Pipelines
@@ -92,6 +94,23 @@ class Engine:
         from madang.services.pipelines import Pipelines
 
         return Pipelines(self.search)
+
+    @cached_property
+    def code(self) -> CodeComparison:
+        """How the code of runs differs."""
+        from madang.services.code_changes import CodeComparison
+
+        return CodeComparison(self._reader, git(self.store.root) if self.store.root else None)
+
+    @cached_property
+    def explaining(self) -> Explaining:
+        """What changed a metric."""
+        from madang.services.explaining import Explaining
+
+        return Explaining(self._reader, git(self.store.root) if self.store.root else None)
+
+    def _reader(self, who: Principal) -> Reader:
+        return LocalReader(who, self)
 
     @cached_property
     def packing(self) -> Packing:

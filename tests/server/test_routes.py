@@ -44,6 +44,8 @@ def filled(engine: Engine) -> dict[str, str]:
     stage = CreateRun(name=CANARY, config={"secret": CANARY}, group=CANARY, tags={STAGE_TAG: CANARY})
     run = engine.tracking.create(ADMIN, "mine", stage)
     engine.tracking.log(ADMIN, run.id, Log({CANARY: 1.0}, console=[CANARY]))
+    other = engine.tracking.create(ADMIN, "mine", CreateRun(name="other"))
+    engine.tracking.log(ADMIN, other.id, Log({CANARY: 2.0}))
     engine.artifacts.create(ADMIN, "mine", CANARY, "model", [Entry("f.txt", blob.digest, blob.size)])
     engine.tracking.create(ADMIN, "theirs", CreateRun(name="other"))
     md5, entry = hashlib.md5(data, usedforsecurity=False).hexdigest(), f"cmd: {CANARY}\n".encode()
@@ -57,6 +59,7 @@ def filled(engine: Engine) -> dict[str, str]:
         "project": "mine", "run": run.id, "name": CANARY, "ref": "v1", "alias": "best", "digest": blob.digest,
         "segment": run.segments[0].id, "path...": "f.txt", "id": "0" * 16, "head": head, "rest": rest,
         "prefix": inputs[:2], "inputs": inputs, "entry": value, "group": CANARY,
+        "other": other.id,
     }  # fmt: skip
 
 
@@ -93,6 +96,10 @@ def ask(client: TestClient, table: RouteTable, route: Route, values: dict[str, s
     if name == "uploads_append":
         more = {"upload-offset": "0", "madang-chain": "0" * 32}
         return client.request(route.method, path + "?project=mine", headers={**headers, **more}, content=b"x" * 30)
+    if name.startswith("comparing_"):
+        path += f"?against={values['other']}" + (f"&metric={CANARY}" if name == "comparing_why" else "")
+    if name == "datasets_table":
+        path += "?version=md5:{0}&against=md5:{0}".format(values["head"] + values["rest"])
     if name in ("datasets_tree", "datasets_file"):
         path += f"?version=md5:{values['head']}{values['rest']}"
     if name == "events_events":

@@ -10,7 +10,7 @@ from madang.cli import output, records
 
 if TYPE_CHECKING:
     from madang.cli.variants import Rerun
-    from madang.domain.causes import Cause, Pair
+    from madang.domain.causes import Pair
     from madang.ports.reader import Reader
     from madang.services.why import Explanation
 
@@ -65,12 +65,25 @@ def why(
             _allow(reader, pair, yes, dict(os.environ))
             again = measured(reader, pair, found, times, _silent if as_json else output.note, quiet=as_json)
             cause = named(again.shares)
+            _remember(reader, pair, again, cause)
             for part, one in again.shares.shares.items():
                 found.causes[part].share, found.causes[part].spread = one, again.shares.spread
     if as_json:
         output.data(_json(pair, values, found, again, cause))
     else:
         _print(pair, values, found, again, cause)
+
+
+def _remember(reader: Reader, pair: Pair, again: Rerun, cause: str | list[str]) -> None:
+    """Note the result on the run; for who may only read it stays here."""
+    from madang.errors import AccessDenied
+    from madang.services.explaining import Variant, remember
+
+    variants = [Variant(sorted(mix), numbers) for mix, numbers in again.variants.items()]
+    try:
+        remember(reader, pair.after, pair.before, pair.metric, again.shares, cause, variants)
+    except AccessDenied as error:
+        again.notes.append(f"the result is not recorded: {error.message}")
 
 
 def _root() -> str:
@@ -94,12 +107,9 @@ def _allow(reader: Reader, pair: Pair, yes: bool, env: dict[str, str]) -> None:
             ask()
 
 
-def _ranked(found: Explanation) -> list[Cause]:
-    """Parts by their share, else those that changed first."""
-    return sorted(found.causes.values(), key=lambda one: (-abs(one.share or 0), not one.changed))
-
-
 def _json(pair: Pair, values: list[float], found: Explanation, again: Rerun | None, cause: Any) -> Any:
+    from madang.services.explaining import ranked
+
     return {
         "metric": pair.metric,
         "run": pair.after.id,
@@ -113,7 +123,7 @@ def _json(pair: Pair, values: list[float], found: Explanation, again: Rerun | No
                 "spread": one.spread,
                 "detail": [records.plain_json(change) for change in one.changes],
             }
-            for one in _ranked(found)
+            for one in ranked(found.causes.values())
         ],
         "cause": cause,
         "reason": again.shares.unknown if again else "",
@@ -125,9 +135,11 @@ def _json(pair: Pair, values: list[float], found: Explanation, again: Rerun | No
 
 
 def _print(pair: Pair, values: list[float], found: Explanation, again: Rerun | None, cause: Any) -> None:
+    from madang.services.explaining import ranked
+
     one, other = (f"{run.id[:8]} {run.name}" for run in (pair.before, pair.after))
     click.echo(f"{pair.metric}: {records.number(values[0])} ({one}) → {records.number(values[1])} ({other})")
-    for part in _ranked(found):
+    for part in ranked(found.causes.values()):
         used = [change for change in part.changes if change.is_used]
         share = "" if part.share is None else f"  {part.share:.0%} of the change"
         click.echo(f"\n{part.part}: " + (f"{len(used)} changed{share}" if used else "the same"))

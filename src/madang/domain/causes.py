@@ -79,7 +79,7 @@ def causes(before: RunRecord, after: RunRecord, files: Mapping[str, tuple[str, s
     for path, (old, new) in sorted(files.items()):
         part = part_of_file(path, (before, after))
         if part is not None:
-            found[part].changes.append(Change(path, old or None, new or None, _is_used(path, (before, after))))
+            found[part].changes.append(Change(path, old or None, new or None, is_used(path, (before, after))))
     found["data"].changes += _rows(data_read(before), data_read(after))
     for change in [*_rows(before.config, after.config), *_rows(_options(before), _options(after))]:
         found["seed" if is_seed(change.what) else "params"].changes.append(change)
@@ -103,7 +103,7 @@ def part_of_file(path: str, runs: Iterable[RunRecord]) -> Part | None:
     return "params" if name.endswith(_SETTINGS) else "data"
 
 
-def _is_used(path: str, runs: Sequence[RunRecord]) -> bool:
+def is_used(path: str, runs: Sequence[RunRecord]) -> bool:
     """Whether a run imported or opened a file, or was started with it; True where that was not recorded."""
     for run in runs:
         if not run.imports and not run.opened:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import BinaryIO, Protocol
 
-from madang.domain.datasets import Recorded
+from madang.domain.datasets import Recorded, TableChange
 
 
 class TrackedData(Protocol):
@@ -29,6 +29,10 @@ class TrackedData(Protocol):
 
     def sizes(self, project: str, md5s: Iterable[str]) -> dict[str, int]:
         """Bytes of those of the objects that are here."""
+        ...
+
+    def table_change(self, project: str, before: str, after: str, name: str) -> TableChange | None:
+        """How two objects differ as tables; None where they are none, are too large, or it cannot be told here."""
         ...
 
     def open(self, project: str, md5: str) -> tuple[BinaryIO, int]:

@@ -46,6 +46,8 @@ class Application:
             engine.registry,
             engine.datasets,
             engine.pipelines,
+            engine.code,
+            engine.explaining,
             engine.access,
             self.live,
             policy.cookie,

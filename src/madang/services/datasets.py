@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from madang.domain.access import Permission, Principal, require
-from madang.domain.datasets import Dataset, DatasetFile, DatasetTree, DatasetVersion, Recorded, compared
+from madang.domain.datasets import Dataset, DatasetFile, DatasetTree, DatasetVersion, Recorded, TableChange, compared
 from madang.domain.lineage import DataUse
 from madang.errors import CorruptData, InvalidInput, NotFound
 from madang.formats.dvc import layout, listing
@@ -95,6 +95,18 @@ class Datasets:
             kinds.count("~"),
         )
 
+    def table_change(self, who: Principal, project: str, version: str, against: str, path: str) -> TableChange | None:
+        """How a file of a version differs from the one before as a table; None where that cannot be told.
+
+        Raises:
+            NotFound: a listing is not here.
+        """
+        require(who, Permission.READ, project)
+        before, after = (self._tracked.listing(project, one).get(path) for one in (against, version))
+        if before is None or after is None or before == after:
+            return None
+        return self._tracked.table_change(project, before, after, path)
+
     def open(self, who: Principal, project: str, version: str, path: str) -> tuple[BinaryIO, int, str]:
         """An open file of a version, its bytes and its MD5.
 
@@ -142,6 +154,10 @@ class PushedData:
             for key, item in self._index.find(project, asked[start : start + _ASKED]).items():
                 found[keys[key]] = item.size
         return found
+
+    def table_change(self, project: str, before: str, after: str, name: str) -> TableChange | None:
+        """See `TrackedData.table_change`. Pushed objects are only kept."""
+        return None
 
     def open(self, project: str, md5: str) -> tuple[BinaryIO, int]:
         """See `TrackedData.open`."""

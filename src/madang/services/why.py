@@ -10,6 +10,7 @@ from typing import Any
 from madang.domain.causes import Cause, Change, Part, causes, is_seed, literals_explain, options, same
 from madang.domain.compare import value_of
 from madang.domain.metrics import definition_of
+from madang.domain.pipelines import STAGE_TAG
 from madang.domain.query import AllOf, Compare, Exists, Field, Order, RunQuery
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable
@@ -82,7 +83,9 @@ def _with_metric(reader: Reader, project: str, metric: str) -> Sequence[RunRecor
 
 
 def _program(run: RunRecord) -> str:
-    """What tells runs of one program from those of another: the script, else the first word of the command."""
+    """What tells runs of one program from those of another: the stage, the script, else the command's first word."""
+    if stage := run.tags.get(STAGE_TAG):
+        return f"stage {stage}"
     words = [word for word in run.command[1:] if not word.startswith("-")] if run.executable else run.command
     return words[0].rpartition("/")[2] if words else ""
 
@@ -103,8 +106,8 @@ def explain(before: RunRecord, after: RunRecord, reader: Reader, git: Git | None
         old, new = (files_of(run, reader, git) for run in (before, after))
     except NotFound as error:
         found = causes(before, after, {})
-        if _code_marks(before) != _code_marks(after):
-            found["code"].changes.append(Change("commit and changes", _code_marks(before), _code_marks(after)))
+        if code_marks(before) != code_marks(after):
+            found["code"].changes.append(Change("commit and changes", code_marks(before), code_marks(after)))
         return Explanation(found, [f"the code could not be compared file by file: {error.message}"])
     files = {
         path: (old.get(path, ""), new.get(path, ""))
@@ -117,7 +120,8 @@ def explain(before: RunRecord, after: RunRecord, reader: Reader, git: Git | None
     return made
 
 
-def _code_marks(run: RunRecord) -> list[str]:
+def code_marks(run: RunRecord) -> list[str]:
+    """What tells the code of a run from another's: the commit, and the digests of what was not committed."""
     code = run.code
     if code is None:
         return []
@@ -248,14 +252,21 @@ def _texts(
 ) -> tuple[str, str] | None:
     made = []
     for run, name in zip(runs, files.get(path, ("", "")), strict=True):
-        if not name or git is None:
+        if not name:
             return None
-        body = _untracked(run, path, reader)
         try:
-            made.append((git.blob(name) if body is None else body).decode())
+            made.append(body_of(run, path, name, reader, git).decode())
         except (NotFound, UnicodeDecodeError):
             return None
     return made[0], made[1]
+
+
+def body_of(run: RunRecord, path: str, name: str, reader: Reader, git: Git | None) -> bytes:
+    """The bytes of a source file of a run; ``name`` is what `files_of` says of it. Raises `NotFound`."""
+    body = _untracked(run, path, reader)
+    if body is None and git is None:
+        raise NotFound("this is no git repository")
+    return git.blob(name) if body is None and git is not None else body or b""
 
 
 def _untracked(run: RunRecord, path: str, reader: Reader) -> bytes | None:

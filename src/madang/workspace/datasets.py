@@ -8,9 +8,10 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import BinaryIO
 
-from madang.domain.datasets import Recorded
-from madang.errors import MadangError, NotFound
+from madang.domain.datasets import Recorded, TableChange
+from madang.errors import ConfigError, InvalidInput, MadangError, NotFound
 from madang.formats.dvc import dvcfile, layout
+from madang.workspace.data.changes import tables
 from madang.workspace.data.records import outs
 from madang.workspace.data.records.outs import TrackedOut
 from madang.workspace.data.records.trees import CommitTree
@@ -18,6 +19,7 @@ from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository, find_root
 
 LOCK = "dvc.lock"
+_LARGEST_TABLE = 64 << 20  # bytes: a page does not wait longer
 
 
 class WorkspaceData:
@@ -68,6 +70,26 @@ class WorkspaceData:
             if repository is None:
                 return {}
             return {name: key.size for name, key in repository.cache.look(set(md5s)).keys.items()}
+
+    def table_change(self, project: str, before: str, after: str, name: str) -> TableChange | None:
+        """See `TrackedData.table_change`."""
+        sizes = self.sizes(project, (before, after))
+        if not tables.is_table(name) or len(sizes) < len({before, after}) or max(sizes.values()) > _LARGEST_TABLE:
+            return None
+        with self._needed() as repository:
+            try:
+                found = tables.compare(repository.cache.path(before), repository.cache.path(after), name)
+            except (InvalidInput, ConfigError):  # not the table that its name promises, or nothing here reads it
+                return None
+        return TableChange(
+            found.rows,
+            found.columns_added,
+            found.columns_removed,
+            found.rows_added,
+            found.rows_removed,
+            found.rows_changed,
+            found.key,
+        )
 
     def open(self, project: str, md5: str) -> tuple[BinaryIO, int]:
         """See `TrackedData.open`."""

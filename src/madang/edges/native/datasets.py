@@ -44,6 +44,13 @@ def tree(call: NativeCall) -> Any:
     )
 
 
+def table(call: NativeCall) -> Any:
+    """GET /projects/{project}/data/table."""
+    return call.services.datasets.table_change(
+        call.who, call.path["project"], call.text("version"), call.text("against"), call.text("path")
+    )
+
+
 def file(call: NativeCall) -> Response:
     """GET /projects/{project}/data/file."""
     path = call.text("path")

@@ -9,7 +9,9 @@ from madang.edges.native.live import Live
 from madang.http.calls import Call
 from madang.services.access import Access
 from madang.services.artifacts import Artifacts
+from madang.services.code_changes import CodeComparison
 from madang.services.datasets import Datasets
+from madang.services.explaining import Explaining
 from madang.services.pipelines import Pipelines
 from madang.services.registry import Registry
 from madang.services.search import Search
@@ -26,6 +28,8 @@ class NativeServices:
     registry: Registry
     datasets: Datasets
     pipelines: Pipelines
+    code: CodeComparison
+    explaining: Explaining
     access: Access
     live: Live
     cookie: str

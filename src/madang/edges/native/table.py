@@ -7,14 +7,27 @@ from typing import Any
 from msgspec import Struct
 
 from madang.domain.access import Permission
-from madang.domain.datasets import DatasetTree
+from madang.domain.code_changes import CodeChanges
+from madang.domain.datasets import DatasetTree, TableChange
 from madang.domain.lineage import DataUse
 from madang.domain.pipelines import PipelineView
 from madang.domain.versions import PointerChange
-from madang.edges.native import artifacts, commands, datasets, events, openapi, people, pipelines, runs, uploads
+from madang.edges.native import (
+    artifacts,
+    commands,
+    comparing,
+    datasets,
+    events,
+    openapi,
+    people,
+    pipelines,
+    runs,
+    uploads,
+)
 from madang.formats import native
 from madang.http.routes import Param, Route, RouteTable
 from madang.ports.records import CollectionRow, MetricKey, Project
+from madang.services.explaining import WhyView
 from madang.services.pipelines import PipelinePage
 
 PREFIX = "/api/v1"
@@ -68,6 +81,7 @@ _FILTER = (
 )
 _STEPS = (Param("samples", "integer"), Param("min_step", "integer"), Param("max_step", "integer"))
 _SANDBOXED = (Param("sandboxed", "boolean", help="Show HTML in a frame without origin instead of as an attachment."),)
+_AGAINST = Param("against", help="The run to compare with.")
 _BYTES = "application/octet-stream"
 _ARTIFACT = "/projects/{project}/artifacts/{name}"
 
@@ -116,6 +130,14 @@ def _runs() -> list[Route]:
         _route(
             "GET", "/runs/{run}/console", runs.console, READ, "Console lines", answer=native.ConsoleBody,
             query=(Param("after", "integer"), Param("limit", "integer"), Param("tail", "boolean")),
+        ),
+        _route(
+            "GET", "/runs/{run}/code", comparing.code, READ, "How its code differs from another run's",
+            answer=CodeChanges, query=(_AGAINST,),
+        ),
+        _route(
+            "GET", "/runs/{run}/why", comparing.why, READ, "What changed a metric", answer=WhyView,
+            query=(Param("metric"), _AGAINST),
         ),
         _route("GET", "/runs/{run}/diff", runs.diff, READ, "The diff of the code", answer="text/plain"),
         _route(
@@ -185,6 +207,10 @@ def _datasets() -> list[Route]:
         _route(
             "GET", dataset + "/tree", datasets.tree, READ, "The files of a version, and what changed against another",
             answer=DatasetTree, query=(version[0], Param("against"), Param("limit", "integer")),
+        ),
+        _route(
+            "GET", dataset + "/table", datasets.table, READ, "How a file differs between two versions as a table",
+            answer=TableChange, query=(*version, Param("against")),
         ),
         _route("GET", dataset + "/file", datasets.file, READ, "A file of a version", answer=_BYTES, query=version),
     ]  # fmt: skip

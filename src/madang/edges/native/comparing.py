@@ -1,0 +1,32 @@
+"""What differs between two runs: their code, and what changed a metric."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from madang.edges.native.services import NativeCall
+from madang.errors import InvalidInput
+from madang.formats.wire import json_value
+
+
+def code(call: NativeCall) -> Any:
+    """GET /runs/{run}/code."""
+    return call.services.code.compare(call.who, _against(call), call.path["run"])
+
+
+def why(call: NativeCall) -> Any:
+    """GET /runs/{run}/why."""
+    metric = call.text("metric")
+    if not metric:
+        raise InvalidInput("Which metric? metric= is missing.")
+    found = call.services.explaining.explain(call.who, call.path["run"], metric, call.text("against"))
+    return call.plain(msgspec.to_builtins(found)) if call.plain is json_value else found
+
+
+def _against(call: NativeCall) -> str:
+    against = call.text("against")
+    if not against:
+        raise InvalidInput("Compared with which run? against= is missing.")
+    return against
