@@ -355,5 +355,4 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "float": _each(float),
     "bool": _each(_truth),
     "str": _each(_text),
-    "json_str": lambda value: json.dumps(value),
 }

@@ -78,7 +78,11 @@ def _steps(values: Any, override: Override, where: str) -> list[_Step]:
         raise InvalidInput(f"{where} has no parameter {override.key!r}.", hint=f"Add it: +{override.key}=…")
     if override.how == "add" and known and found is not None and not isinstance(override.value, dict | list):
         raise InvalidInput(f"{where} has {override.key!r} already.", hint=f"Change it: {override.key}=…")
-    return list(_merged(path, found, override.value))
+    steps = _merged(path, found, override.value)
+    new = [step.path for step in steps if not _is_there(values, step.path)]
+    if override.how == "change" and new:
+        raise InvalidInput(f"{where} has no parameter {'.'.join(map(str, new[0]))!r}.", hint=f"Add: +{override.key}=…")
+    return steps
 
 
 def _merged(path: tuple[Any, ...], old: Any, new: Any) -> list[_Step]:
@@ -86,6 +90,14 @@ def _merged(path: tuple[Any, ...], old: Any, new: Any) -> list[_Step]:
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return [_Step(path, new)]
     return [step for key, item in new.items() for step in _merged((*path, key), old.get(key), item)]
+
+
+def _is_there(values: Any, path: Sequence[Any]) -> bool:
+    for part in path:
+        if isinstance(values, dict) and part not in values:
+            return False
+        values = values[part]
+    return True
 
 
 def _located(values: Any, override: Override, where: str) -> tuple[tuple[Any, ...], bool]:
@@ -145,12 +157,35 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _yaml(text: str, steps: Sequence[_Step], where: str) -> str:
-    document = yamltext.load_for_update(text, where)
+    """With one value in the place of another nothing else of the text changes; else the document is written anew."""
+    spliced: str | None = text
+    for step in steps:
+        spliced = None if spliced is None else _spliced(spliced, step)
+    if spliced is not None:
+        return spliced
+    document = yamltext.load_for_update(text, where, with_quotes=True)
     if document is None:
         document = {}
     for step in steps:
         _apply(document, step)
     return yamltext.dump(document)
+
+
+def _spliced(text: str, step: _Step) -> str | None:
+    """The text with one plain value in the place of another; None when it is not as simple as that."""
+    node = yamltext.compose(text)
+    for part in step.path:
+        if isinstance(part, int) and isinstance(node.value, list):
+            node = node.value[part]
+        else:
+            node = next((item for key, item in node.value if key.value == str(part)), None)
+        if node is None or node.anchor:
+            return None
+    if step.deletes or isinstance(step.value, dict | list) or isinstance(node.value, list):
+        return None
+    new = yamltext.dump({"": step.value}).removeprefix("'': ").removeprefix("'':").rstrip("\n")
+    start, end = node.start_mark.index, node.end_mark.index
+    return None if "\n" in new or start == end else text[:start] + new + text[end:]
 
 
 def _json(text: str, steps: Sequence[_Step], where: str) -> str:

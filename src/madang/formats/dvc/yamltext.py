@@ -27,9 +27,16 @@ def load(text: str, where: str) -> Any:
         return _parse(text, where, "safe")
 
 
-def load_for_update(text: str, where: str) -> Any:
-    """A document that remembers its comments and order. Raises as `load`."""
-    return _parse(text, where, "rt")
+def load_for_update(text: str, where: str, *, with_quotes: bool = False) -> Any:
+    """A document that remembers its comments and order, and which texts are quoted when asked. Raises as `load`."""
+    return _parse(text, where, "rt", with_quotes=with_quotes)
+
+
+def compose(text: str) -> Any:
+    """The nodes of a document, with their places in the text. It has been loaded before."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 - loaded when a file is changed
+
+    return YAML(typ="rt", pure=True).compose(text)
 
 
 def line_of(text: str, keys: Sequence[str | int]) -> int:
@@ -54,14 +61,16 @@ def line_of(text: str, keys: Sequence[str | int]) -> int:
     return line
 
 
-def _parse(text: str, where: str, kind: str) -> Any:
+def _parse(text: str, where: str, kind: str, *, with_quotes: bool = False) -> Any:
     from ruamel.yaml import YAML  # noqa: PLC0415 - loaded when a file is read
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
 
     try:
         if _ALIAS.search(text):
             _bound_aliases(YAML(typ="safe", pure=True).compose(text), where)
-        return YAML(typ=kind).load(text)
+        yaml = YAML(typ=kind)
+        yaml.preserve_quotes = with_quotes
+        return yaml.load(text)
     except (YAMLError, ValueError, RecursionError) as error:
         _refuse_conflict(text, where)
         first = str(error).strip().splitlines() or [type(error).__name__]
