@@ -57,7 +57,7 @@ def checkout(
         if targets:
             leftovers.note(repo, [one.out.path for one in chosen if one.out.entry.cache])
         else:
-            report.deleted += leftovers.clear(repo, meter(quiet or as_json))
+            leftovers.clear(repo, report, meter(quiet or as_json))
         if relink:
             link_anew(repo, chosen, meter(quiet or as_json))
         show(report, quiet=quiet, as_json=as_json, is_short=summary)

@@ -48,7 +48,7 @@ def pull(use_glob: bool, force: bool, allow_missing: bool, **given: Any) -> None
                 here, problems = _completed(repo, here, asked)
             report = checkout(repo, here, force=force, command="pull --force", meter=shown)
         if not asked.targets:
-            report.deleted += leftovers.clear(repo, shown)
+            leftovers.clear(repo, report, shown)
         if asked.as_json:
             groups = {"added": report.added, "modified": report.modified, "deleted": report.deleted}
             paths = {name: [relative(path) for path in paths] for name, paths in groups.items()}

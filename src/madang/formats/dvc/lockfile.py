@@ -32,6 +32,7 @@ class Recorded:
     hash_name: str | None = "md5"  # None: written by dvc 2
     checksum: str | None = None  # of what is not a local file: its etag, checksum or version
     files: tuple[CloudFile, ...] = ()  # in a version-aware remote, named one by one
+    far: Mapping[str, Any] | None = None  # of what lies at an address, or is a data set: all that is said of it
 
 
 @value
@@ -92,6 +93,7 @@ class Lock:
             hash_name=item.get("hash"),
             checksum=None if other is None else str(other),
             files=files,
+            far={key: value for key, value in item.items() if key != "path"} if "://" in item["path"] else None,
         )
 
 
@@ -124,6 +126,11 @@ def item(path: str, content: Content) -> dict[str, Any]:
     if content.isexec:
         found["isexec"] = True
     return found
+
+
+def mark_of(item: Mapping[str, Any]) -> Any:
+    """What in an entry of something that lies elsewhere changes when its data does."""
+    return item.get("dataset") or next((item[key] for key in ("md5", "etag", "checksum") if item.get(key)), None)
 
 
 def _path(entry: Mapping[str, Any]) -> str:

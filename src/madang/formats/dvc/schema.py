@@ -116,6 +116,7 @@ PLOT_KEYS = ("template", "x", "y", "x_label", "y_label", "title", "header")
 _PLOT_FLAGS = {**_FLAGS, **dict.fromkeys(PLOT_KEYS, _text), "header": _bool}
 _OUTS = _list_of(_either(_text, _map_of(_record(_FLAGS))))
 _PLOTS = _list_of(_either(_text, _map_of(_either(_record(_PLOT_FLAGS), _list_of(_record(_PLOT_FLAGS))))))
+_DATASETS = _list_of(_record({"name": _text, "type": _text, "url": _text}, "name", open_ended=True))
 _VARS = _list_of(_either(_text, _mapping))
 _STAGE = _record(
     {
@@ -152,7 +153,7 @@ def _stage(value: Any, keys: Keys) -> None:
 
 _PIPELINE = _record(
     {
-        "datasets": _anything,
+        "datasets": _DATASETS,
         "plots": _list_of(_either(_text, _map_of(_either(_TOP_PLOT, _nothing)))),
         "stages": _map_of(_stage),
         "vars": _VARS,
@@ -183,7 +184,7 @@ _DATA = _list_of(
 _LOCK = _record(
     {
         "schema": _anything,
-        "datasets": _anything,
+        "datasets": _DATASETS,
         "stages": _map_of(
             _record(
                 {"cmd": _either(_text, _sequence), "deps": _DATA, "outs": _DATA, "params": _map_of(_map_of(_anything))},

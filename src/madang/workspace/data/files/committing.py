@@ -15,7 +15,7 @@ from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.lock_editing import LockText
 from madang.formats.dvc.lockfile import Recorded
 from madang.workspace.data import progress
-from madang.workspace.data.files import adding
+from madang.workspace.data.files import adding, leftovers
 from madang.workspace.data.files.adding import Manner
 from madang.workspace.data.files.comparing import differing, read_parameters
 from madang.workspace.data.files.hashing import current_content
@@ -81,6 +81,7 @@ def commit(
             work.file(file, stages)
     done.stages = [one.stage.address for one in chosen]
     return done
+        leftovers.note(repository, [out.path for out in outs if out.entry.cache and is_local(out.path)])
 
 
 def _is_inside(one: Chosen) -> bool:

@@ -15,6 +15,7 @@ from madang.durable import write_file
 from madang.errors import MadangError
 from madang.workspace.data import progress
 from madang.workspace.data.files import hashing
+from madang.workspace.data.files.checkout import Report
 from madang.workspace.data.files.replacing import check_unchanged, unsaved
 from madang.workspace.data.objects.state import FileKey, key_of
 from madang.workspace.data.records.outs import tracked
@@ -43,10 +44,8 @@ def forget(repository: Repository, paths: Iterable[str]) -> None:
         _write(repository, fewer)
 
 
-def clear(repository: Repository, meter: progress.Meter = progress.silent) -> list[str]:
-    """Remove what was tracked and is not any more. Returns the absolute paths; folders end with a separator.
-
-    The caller has restored everything that is tracked now.
+def clear(repository: Repository, report: Report, meter: progress.Meter = progress.silent) -> None:
+    """Remove what was tracked and is not any more, after the checkout of a ``report`` that restored all the rest.
 
     Raises:
         Conflict: a file changed just now, or another command holds the repository.
@@ -54,17 +53,15 @@ def clear(repository: Repository, meter: progress.Meter = progress.silent) -> li
     known = _read(repository)
     here = {repository.relative(out.path): out.path for out in tracked(repository) if out.entry.cache}
     gone = sorted(os.path.join(repository.root, name) for name in known - here.keys())
-    removed: list[str] = []
     if gone:
         with hold(repository, gone):
             held = git.holding(repository.git_root, gone) if repository.git_root is not None else set[str]()
             for path in gone:
                 if path not in held and not _touches(path, here.values()) and _is_in_place(repository, path):
-                    removed.extend(_remove(repository, path, meter))
+                    _remove(repository, path, report, meter)
     present = {name for name, path in here.items() if os.path.lexists(path)}
     if present != known:
         _write(repository, present)
-    return removed
 
 
 def _is_in_place(repository: Repository, path: str) -> bool:
@@ -78,20 +75,21 @@ def _touches(path: str, others: Iterable[str]) -> bool:
     return any((path + os.sep).startswith(other + os.sep) or other.startswith(path + os.sep) for other in others)
 
 
-def _remove(repository: Repository, path: str, meter: progress.Meter) -> list[str]:
+def _remove(repository: Repository, path: str, report: Report, meter: progress.Meter) -> None:
     try:
         files = _files(repository, path, meter)
     except MadangError:
-        return []  # it cannot be looked at as data, so it is none of ours
+        return  # it cannot be looked at as data, so it is none of ours
     if not files or unsaved(repository.cache, {name: md5 for name, (md5, _) in files.items()}):
-        return []
+        return
     is_dir = os.path.isdir(path)
     for name, (_, key) in files.items():
         check_unchanged(name, key)
         os.unlink(name)
     if is_dir:
         _remove_empty(path)
-    return [path + os.sep if is_dir else path]
+    report.deleted.append(path + os.sep if is_dir else path)
+    report.files["deleted"] += len(files)
 
 
 def _files(repository: Repository, path: str, meter: progress.Meter) -> dict[str, tuple[str, FileKey]]:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
 from madang.durable import Staging, unlink, write_all
 from madang.errors import Conflict, StorageError
@@ -104,10 +105,8 @@ def _copy_bytes(read: int, write: int) -> None:
 
 def _hardlink(source: str, target: str) -> FileKey:
     if os.stat(source).st_size == 0:
-        copy(source, target)  # an empty file shared by many names would only hit the limit of links
-        os.chmod(target, 0o444)
-    else:
-        os.link(source, target)
+        return copy(source, target)  # an empty file shared by many names would only hit the limit of links
+    os.link(source, target)
     return key_of(os.stat(target))
 
 
@@ -126,7 +125,30 @@ def linker(repository: Repository) -> Linker:
 
 def is_shared(repository: Repository) -> bool:
     """Whether workspace files are to be the cache's own files."""
-    return repository.settings.link_types()[0] in ("hardlink", "symlink")
+    return _first_kind(repository) in ("hardlink", "symlink")
+
+
+def _first_kind(repository: Repository) -> str:
+    """The first of the configured kinds of links, unless it is reflinks and none can be made here."""
+    types = repository.settings.link_types()
+    if types[0] != "reflink" or types[1:2] in ((), ("copy",)):
+        return types[0]
+    return types[0] if _reflinks_work(repository.cache.folder, repository.private_dir) else types[1]
+
+
+@lru_cache(maxsize=8)
+def _reflinks_work(cache: str, private_dir: str) -> bool:
+    """Whether blocks of a file in the cache can be shared with one in the workspace."""
+    for folder in (cache, private_dir):
+        os.makedirs(folder, exist_ok=True)
+    with Staging(cache) as there, Staging(private_dir) as here:
+        probe = there.new_path()
+        copy(os.devnull, probe)
+        try:
+            _reflink(probe, here.new_path())
+        except OSError:
+            return False
+    return True
 
 
 def relink_file(repository: Repository, path: str, md5: str, key: FileKey, *, is_exec: bool = False) -> None:
@@ -211,7 +233,7 @@ def copies_on_the_way(repository: Repository, targets: Iterable[Target]) -> Iter
     cache = repository.cache
     os.makedirs(repository.private_dir, exist_ok=True)
     with Staging(repository.private_dir) as staging:
-        if _makes_copies(repository, staging):
+        if _makes_copies(repository):
             for out in large:
                 cache.early_copies.want(out.md5 or "", staging.new_path())
         try:
@@ -220,23 +242,16 @@ def copies_on_the_way(repository: Repository, targets: Iterable[Target]) -> Iter
             cache.early_copies.forget()
 
 
-def _makes_copies(repository: Repository, staging: Staging) -> bool:
+def _makes_copies(repository: Repository) -> bool:
     """Whether the configured kinds of links come down to copies here."""
     types = repository.settings.link_types()
     if types[:2] != ("reflink", "copy"):
         return types[0] == "copy"
-    with repository.cache.staging() as other:
-        probe = other.new_path()
-        copy(os.devnull, probe)
-        try:
-            _reflink(probe, staging.new_path())
-        except OSError:
-            return True
-    return False
+    return not _reflinks_work(repository.cache.folder, repository.private_dir)
 
 
 def _is_linked(repository: Repository, path: str, source: str) -> bool:
-    if (repository.settings.link_types()[0] == "symlink") != os.path.islink(path):
+    if (_first_kind(repository) == "symlink") != os.path.islink(path):
         return False
     there, here = os.stat(source), os.stat(path)
     return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)

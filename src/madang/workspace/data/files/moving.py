@@ -9,6 +9,7 @@ from madang.domain.values import mutable
 from madang.durable import unlink, write_file
 from madang.errors import NotFound, Refused
 from madang.formats.dvc import dvcfile, imports
+from madang.workspace.data.files import leftovers
 from madang.workspace.data.records import placing
 from madang.workspace.data.records.outs import TrackedOut, outs_of, read_file, resolve
 from madang.workspace.data.repo import gitignores
@@ -61,6 +62,8 @@ def move(repository: Repository, source: str, target: str) -> Moved:
         if dvc_file != out.dvc_file:
             unlink(out.dvc_file)
         moved.git_files += dict.fromkeys((dvc_file, out.dvc_file))
+        leftovers.forget(repository, [out.path])
+        leftovers.note(repository, [path])
     return moved
 
 

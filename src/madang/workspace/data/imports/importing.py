@@ -13,6 +13,7 @@ from madang.errors import Conflict, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, imports
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import progress
+from madang.workspace.data.files import leftovers
 from madang.workspace.data.files.checkout import checkout
 from madang.workspace.data.files.removing import delete_data
 from madang.workspace.data.imports.bringing import Bringer, access_of
@@ -187,6 +188,7 @@ def _track(
             repository, [Target(out) for out in outs_of(done.dvc_file)], force=how.force, command=command, meter=meter
         )
         done.kept = report.kept
+        leftovers.note(repository, [place])
     return done
 
 
@@ -256,6 +258,7 @@ def _update(
             write_file(stage.file, before.encode())
             raise
         done.kept = report.kept
+        leftovers.note(repository, [out.path])
     return done
 
 

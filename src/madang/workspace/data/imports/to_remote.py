@@ -15,6 +15,7 @@ from madang.errors import ConfigError, InvalidInput, NotFound
 from madang.formats.dvc import dvcfile, imports, listing
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import progress
+from madang.workspace.data.files import leftovers
 from madang.workspace.data.files.checkout import checkout
 from madang.workspace.data.imports.importing import How, Imported, kept_keys, written_address
 from madang.workspace.data.objects.cache import Cache
@@ -147,6 +148,7 @@ def add_copy(
         address.close()
     targets = [Target(out) for out in outs_of(done.dvc_file)]
     done.kept = checkout(repository, targets, force=force, command="add --force", meter=meter).kept
+    leftovers.note(repository, [place])
     return done
 
 
