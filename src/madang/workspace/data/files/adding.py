@@ -181,13 +181,13 @@ def _check_whole(owner: TrackedOut | None, path: str, done: _Work) -> None:
         raise Refused(
             f"{path} is tracked by git.", hint=f"git rm -r --cached {os.path.relpath(path)} && git commit, then add it."
         )
-    dvc_file = owner.dvc_file if owner is not None else path + dvcfile.SUFFIX
     record = path + dvcfile.SUFFIX
     if owner is None and record in done.ignored:
         raise Refused(f"git ignores {record}, so the record would be lost.", hint="Change the rule in .gitignore.")
 
 
 def _add_whole(repository: Repository, owner: TrackedOut | None, path: str, done: _Work, meter: progress.Meter) -> None:
+    dvc_file = owner.dvc_file if owner is not None else path + dvcfile.SUFFIX
     content = take(repository, path, done.manner, meter)
     _write(dvc_file, owner, content, os.path.basename(path), done)
     done.contents[path] = content
