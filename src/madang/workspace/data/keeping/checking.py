@@ -317,6 +317,7 @@ def all_roots(repository: Repository, runs: Iterable[uses.Root] = ()) -> Roots:
     uses.in_workspace(roots, repository)
     uses.in_worktrees(roots, repository)
     uses.in_stashes(roots, repository)
+    uses.in_queue(roots, repository)
     if repository.git_root is not None:
         found = [*commits(repository, every=True), *uses.experiments(repository)]
         uses.in_commits(roots, repository, list(dict.fromkeys(found)))

@@ -167,6 +167,7 @@ def _others(repository: Repository, scope: Scope, runs: Callable[[], Sequence[Ro
     roots = Roots()
     uses.in_worktrees(roots, repository)
     uses.in_stashes(roots, repository)
+    uses.in_queue(roots, repository)
     if runs is not None:
         roots.found.extend(runs())
     uses.check(roots, skip_failed=scope.skip_failed)

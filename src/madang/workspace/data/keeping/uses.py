@@ -19,6 +19,7 @@ from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
 
 _LIVE = ("workspace", "project", "worktree")
+_QUEUE = "refs/madang/queue"
 _EXPERIMENT_PARTS = 5  # refs/exps/ab/cdef…/name: the commit that it began from, and its name
 
 
@@ -150,6 +151,13 @@ def in_stashes(roots: Roots, repository: Repository) -> None:
         for commit in commits:
             tree = GitTree(repository.git_objects, commit, "" if below == "." else below)
             roots.add("stash", f"stash@{{{number}}}", partial(needs_of, repository, tree))
+
+
+def in_queue(roots: Roots, repository: Repository) -> None:
+    """What experiments of the queue start from."""
+    root = repository.git_root
+    for ref in git.refs(root, _QUEUE) if root is not None else ():
+        in_commits(roots, repository, git.first_parents(root or "", ref, 1), "queue", "queued experiments")
 
 
 class Listings:
