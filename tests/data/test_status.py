@@ -274,7 +274,5 @@ def test_what_lies_at_an_address(root: Path, web: tuple[Path, str], dvc: Tool, m
         change(folder)
         theirs, ours = dvc(root, "status", "--json"), madang(root, "status", "--json")
         assert (ours.code, value(ours)) == (theirs.code, value(theirs))
-    make(root, {"dvc.yaml": b"stages: {s: {cmd: x, deps: ['gdrive://x/y', 'ds://set'], outs: [out]}}\n"})
-    answer = madang(root, "status", "--json", "s")
-    assert "gdrive://x/y" in answer.err
-    assert "ds://set" in answer.err
+    make(root, {"dvc.yaml": b"stages: {s: {cmd: x, deps: ['gdrive://x/y'], outs: [out]}}\n"})
+    assert "gdrive://x/y" in madang(root, "status", "--json", "s").err

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import PlainCommand, meter, repository, tell_git
+from madang.cli.data_command import PlainCommand, far, meter, repository, tell_git
 
 if TYPE_CHECKING:
     from madang.workspace.data.files.committing import Committed
@@ -47,7 +47,8 @@ def commit(
 
     with repository() as repo:
         meant = chosen(repo, targets, recursive=recursive, with_deps=with_deps)
-        done = record(repo, meant, force=force, relink=not no_relink, ask=_confirm, meter=meter(quiet or as_json))
+        shown = meter(quiet or as_json)
+        done = record(repo, meant, force=force, relink=not no_relink, ask=_confirm, far=far(repo), meter=shown)
         if done.entries:
             _remember(repo, done)
         tell_git(repo, done.git_files, quiet or as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from madang.workspace.data.changes.differing import Elsewhere
     from madang.workspace.data.progress import Meter
     from madang.workspace.data.records.outs import Target
+    from madang.workspace.data.records.stages import LookFar
     from madang.workspace.data.repo.repository import Repository
 
 CONFIGURATION, INTERRUPTED, NO_PROJECT, USAGE, OTHER = 251, 252, 253, 254, 255
@@ -165,6 +166,21 @@ def remote_listings(repo: Repository) -> Iterator[Elsewhere]:
         yield found
     finally:
         found.close()
+
+
+def far(repo: Repository) -> LookFar:
+    """Looks at dependencies of stages that lie elsewhere. Loads nothing before it is asked."""
+    made: list[LookFar] = []
+
+    def look(url: str) -> Mapping[str, Any]:
+        if not made:
+            from madang.wiring_data import open_remote
+            from madang.workspace.data.sources.far import Far
+
+            made.append(Far(repo, open_remote))
+        return made[0](url)
+
+    return look
 
 
 def resolved(repo: Repository, targets: tuple[str, ...], recursive: bool, with_deps: bool = False) -> list[Target]:

@@ -117,12 +117,14 @@ class _Work:
 
     def _input(self, root: str, index: int) -> dict[str, Any]:
         read = self.task.reads[index]
+        if "://" in read.path:
+            return {"path": read.path, "digest": read.digest, "size": read.size}
         return {
             "path": os.path.relpath(read.path, root),
-            "digest": f"md5:{read.md5}",
-            "recorded": f"md5:{read.recorded}" if read.recorded else "",
+            "digest": read.digest,
+            "recorded": read.recorded,
             "size": read.size,
             "tracked_by": os.path.relpath(read.tracked_by, root) if read.tracked_by else "",
             "out": os.path.relpath(read.path, root) if read.tracked_by else "",
-            "version": f"md5:{read.md5}" if read.tracked_by else "",
+            "version": read.digest if read.tracked_by else "",
         }

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import PlainCommand, meter, repository
-from madang.errors import InvalidInput, NotFound
+from madang.cli.data_command import PlainCommand, far, meter, repository
+from madang.errors import InvalidInput
 
 if TYPE_CHECKING:
     from madang.workspace.data.files.comparing import StageState
@@ -77,20 +77,8 @@ def _show_local(
     from madang.workspace.data.files.comparing import hidden_deps, states
     from madang.workspace.data.records.outs import chosen as named
 
-    def tag(url: str) -> str | None:
-        from madang.wiring_data import open_remote
-        from madang.workspace.data.sources.addresses import open_address
-
-        address = open_address(url, open_remote, settings=repo.settings)
-        try:
-            return address.look().tag or ""
-        except NotFound:
-            return None
-        finally:
-            address.close()
-
     chosen = named(repo, targets, recursive=recursive, with_deps=with_deps)
-    found = states(repo, chosen, check_updates=check_updates, tag=tag, meter=meter(quiet or as_json))
+    found = states(repo, chosen, check_updates=check_updates, far=far(repo), meter=meter(quiet or as_json))
     if not quiet:
         for one in chosen:
             if hidden_deps(one.stage):

@@ -12,12 +12,12 @@ from madang.domain.values import value
 
 @value
 class Read:
-    """A file or folder that a stage reads, as it is when it starts."""
+    """A file or folder that a stage reads, or data elsewhere, as it is when the stage starts."""
 
-    path: str  # absolute
-    md5: str  # ``.dir`` at its end for a folder
+    path: str  # absolute, or an address
+    digest: str  # ``md5:…`` (``.dir`` at its end for a folder); of data elsewhere ``etag:…``, ``checksum:…``, …
     size: int
-    recorded: str = ""  # MD5 in the record of whoever makes it
+    recorded: str = ""  # digest in the record of whoever makes it
     tracked_by: str = ""  # absolute path of that record
 
 

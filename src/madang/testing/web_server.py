@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,7 @@ class WebServer:
     methods: tuple[str, ...] = ("GET", "HEAD", "PUT", "POST", "DELETE")
     ranges: bool = True
     tells_size: bool = True
+    tells_tag: bool = False  # an ETag
     redirect: str = ""  # where GET and HEAD are sent on to
     tls: tuple[str, str] | None = None  # files of a certificate and its key
     address: str = ""
@@ -117,6 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if status == 206:
             self.send_header("content-range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        if self.web.tells_tag:
+            self.send_header("etag", f'"{zlib.crc32(body):x}"')
         if self.web.tells_size:
             self.send_header("content-length", str(len(body) - start))
         else:

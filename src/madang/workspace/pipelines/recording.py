@@ -17,9 +17,10 @@ from madang.ports.executor import Made, Write
 from madang.workspace.data import progress
 from madang.workspace.data.files import adding
 from madang.workspace.data.files.adding import Manner
+from madang.workspace.data.files.committing import record_text
 from madang.workspace.data.files.comparing import read_parameters
 from madang.workspace.data.files.hashing import current_content
-from madang.workspace.data.records.stages import Stage, TrackedOut, is_local
+from madang.workspace.data.records.stages import LookFar, Stage, TrackedOut, is_local
 from madang.workspace.data.repo import git, gitignores
 from madang.workspace.data.repo.repository import Repository
 
@@ -29,22 +30,26 @@ class Inputs:
     """What a stage reads, as it is just now."""
 
     deps: dict[str, Content] = field(default_factory=dict)  # by path as written
+    far: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # what lies elsewhere: as `LookFar` tells it
     params: dict[str, dict[str, Any]] = field(default_factory=dict)  # file as written → key → value
 
 
-def inputs(repository: Repository, stage: Stage, meter: progress.Meter = progress.silent) -> Inputs:
+def inputs(
+    repository: Repository, stage: Stage, far: LookFar | None = None, meter: progress.Meter = progress.silent
+) -> Inputs:
     """Look at everything that a stage reads. Unchanged files are not read.
 
     Raises:
         NotFound: a dependency or a file of parameters is not there. InvalidInput: a parameter is not there.
-        Incompatible: a dependency lies elsewhere.
+        Incompatible: a dependency lies elsewhere, and there is no ``far``; others as `LookFar`.
     """
     found = Inputs()
     for dep in stage.deps:
         if not is_local(dep.path):
-            raise Incompatible(
-                f"The stage {stage.address} reads {dep.written}, which lies elsewhere.", hint="Use dvc for this stage."
-            )
+            if far is None:
+                raise Incompatible(f"The stage {stage.address} reads {dep.written}, which lies elsewhere.")
+            found.far[dep.written] = far(dep.path)
+            continue
         content = current_content(repository, dep.path, meter)
         if content is None:
             raise NotFound(
@@ -109,6 +114,7 @@ def entry(stage: Stage, read: Inputs, made: Mapping[str, Made]) -> dict[str, Any
         one = made[out.path]
         outs.append(lockfile.item(out.entry.path, Content(one.md5, one.size, one.nfiles, one.isexec)))
     deps = [lockfile.item(path, content) for path, content in read.deps.items()]
+    deps += [{"path": path, **item} for path, item in read.far.items()]
     return lockfile.entry(stage.cmd, deps, read.params, outs)
 
 
@@ -126,7 +132,7 @@ class LockWriter:
     def write(self, stage: Stage, found: Mapping[str, Any]) -> bool:
         """Record a stage. Returns whether the file had to be changed. Raises `InvalidInput` when it is no lock."""
         path = lock_of(stage)
-        before = lock_text(path)
+        before = record_text(path)
         text = self._texts.get(path)
         if text is None or text.text != before:  # somebody else wrote meanwhile
             text = self._texts[path] = LockText(before, path)
@@ -134,17 +140,6 @@ class LockWriter:
             return False
         write_file(path, text.text.encode())
         return True
-
-
-def lock_text(path: str) -> str:
-    """What a ``dvc.lock`` holds; empty when there is none. Raises `InvalidInput` when it is not UTF-8."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is not UTF-8 text.") from None
 
 
 def hide(repository: Repository, stage: Stage) -> list[str]:

@@ -15,10 +15,11 @@ from madang.ports.executor import Executor, Result
 from madang.workspace.data import progress
 from madang.workspace.data.files.comparing import DELETED, NOT_IN_CACHE, StageState, states
 from madang.workspace.data.records.outs import PIPELINE, Chosen, chosen, stages
-from madang.workspace.data.records.stages import Stage, TrackedOut
+from madang.workspace.data.records.stages import LookFar, Stage, TrackedOut, is_local
 from madang.workspace.data.records.trees import WorkTree
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
+from madang.workspace.data.sources.far import Far
 from madang.workspace.pipelines import asides, restoring, running, witness
 from madang.workspace.pipelines.asides import Brought
 from madang.workspace.pipelines.graph import Graph
@@ -89,8 +90,8 @@ def reproduce(
 ) -> list[StageResult]:
     """Bring stages up to date. A stage that fails is in the results; so is why.
 
-    ``open_remote`` is for `Options.pull`; ``ask`` is asked before each stage; ``tell`` gets the id of the last run with
-    what is left to record at the end, if there was a run.
+    ``open_remote`` is for `Options.pull` and for dependencies that lie elsewhere; ``ask`` is asked before each stage;
+    ``tell`` gets the id of the last run with what is left to record at the end, if there was a run.
 
     Raises:
         NotFound: a target that is nothing. InvalidInput: a file that cannot be read, a circle, outputs that overlap.
@@ -103,7 +104,9 @@ def reproduce(
         say(text)
 
     work = _Repro(repository, options, executor, heard, meter)
-    work.open_remote, work.ask = open_remote, ask
+    work.ask = ask
+    if open_remote is not None:
+        work.open_remote, work.far = open_remote, Far(repository, open_remote)
     with hold(repository):
         for brought in asides.recover(repository):
             say(told(brought, "was killed"))
@@ -162,6 +165,7 @@ class _Repro:
     """One reproduction."""
 
     open_remote: OpenRemote | None = None
+    far: LookFar | None = None
     ask: Ask | None = None
 
     def __init__(
@@ -313,19 +317,19 @@ class _Repro:
         return f"Stage '{stage.address}'" if stage.name or stage.deps else f"'{stage.address}'"
 
     def _state(self, stage: Stage) -> StageState:
-        found = states(self.repository, [Chosen(stage)], check_updates=False, meter=self.meter)
+        found = states(self.repository, [Chosen(stage)], check_updates=False, far=self.far, meter=self.meter)
         return found[0] if found else StageState(stage)
 
     def _is_stale(self, state: StageState, *, missing_is_fine: bool) -> bool:
         """Whether a stage has to be reproduced. What is only absent may be fine."""
         stage = state.stage
         others = [what for what in state.other if not (stage.frozen and what == "always changed")]
-        if others:
+        if others or state.skipped:
             return True
         for out in state.outs.values():
             if not (missing_is_fine and out in (NOT_IN_CACHE, DELETED)):
                 return True
-        written = {dep.path: dep for dep in stage.deps}
+        written = {dep.path: dep for dep in stage.deps if is_local(dep.path)}
         gone = [path for path in written if not os.path.lexists(path)]
         absent = sum(value == DELETED for value in state.deps.values())
         if not missing_is_fine or absent != len(state.deps) or absent != len(gone):
@@ -349,14 +353,15 @@ class _Repro:
         self.say(f"Verifying {kind} '{stage.address}'")
         if self.options.dry:
             return StageResult(stage, WOULD_RUN)
-        files = restoring.verify(self.repository, stage, self.meter)
+        files = restoring.verify(self.repository, stage, self.far, self.meter)
         return StageResult(stage, VERIFIED, git_files=files)
 
     def _executed(self, stage: Stage, state: StageState, forced: bool) -> StageResult | None:
         options = self.options
         if options.pull and self.open_remote and not options.dry and not forced:
             restoring.pull_deps(self.repository, stage, self.known, self.open_remote, self.say, self.meter)
-        read = None if options.dry and not self._is_readable(stage) else inputs(self.repository, stage, self.meter)
+        readable = not options.dry or self._is_readable(stage)
+        read = inputs(self.repository, stage, self.far, self.meter) if readable else None
         if not forced and read is not None:
             pull = self.open_remote if options.pull else None
             found = restoring.find(self.repository, stage, state, read, run_cache=options.run_cache, pull=pull)
@@ -390,7 +395,8 @@ class _Repro:
         return None
 
     def _is_readable(self, stage: Stage) -> bool:
-        return all(os.path.lexists(path) for path in (*(d.path for d in stage.deps), *(p.path for p in stage.params)))
+        read = [*(dep.path for dep in stage.deps if is_local(dep.path)), *(one.path for one in stage.params)]
+        return all(map(os.path.lexists, read))
 
     def _take(self, result: Result) -> None:
         """A command has ended: record it, or bring back what was before."""
@@ -406,7 +412,9 @@ class _Repro:
             self._done(index, StageResult(stage, FAILED, result.run, result.code, error, done.brought))
             return
         try:
-            done = running.succeeded(self.repository, execution, result, self.lock, wait=_LOCK_WAIT, meter=self.meter)
+            done = running.succeeded(
+                self.repository, execution, result, self.lock, wait=_LOCK_WAIT, far=self.far, meter=self.meter
+            )
         except MadangError as error:
             self._done(index, StageResult(stage, FAILED, result.run, error=error))
             return

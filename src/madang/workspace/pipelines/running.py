@@ -9,11 +9,12 @@ from typing import Any
 
 from madang.domain.values import mutable
 from madang.errors import MadangError, NotFound, Refused
+from madang.formats.dvc.lockfile import mark_of
 from madang.formats.dvc.parameters import DEFAULT_FILE
 from madang.ports.executor import Made, Read, Result, Task, Write
 from madang.workspace.data import progress
 from madang.workspace.data.files.unprotecting import unprotect
-from madang.workspace.data.records.stages import Stage, TrackedOut, is_local
+from madang.workspace.data.records.stages import LookFar, Stage, TrackedOut, is_local
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines import marking, recording, run_cache
@@ -32,6 +33,7 @@ class Execution:
     task: Task
     aside: Aside
     unsaved: Sequence[str]  # outputs whose bytes are in no object
+    git_files: Sequence[str]  # files that were changed for it and belong into git
 
 
 @mutable
@@ -83,14 +85,14 @@ def begin(
         raise Refused(f"The stage {stage.address} writes to an address.", hint="Use dvc for this stage.")
     task = _task(repository, stage, read, known, group=group, commit=commit, alone=alone)
     with hold(repository, [out.path for out in local]):
-        recording.hide(repository, stage)  # also says when git tracks an output, before anything runs
+        hidden = recording.hide(repository, stage)  # also says when git tracks an output, before anything runs
         for out in local:
             if out.entry.persist and os.path.lexists(out.path):
                 unprotect(repository, out.path)
         aside = Aside(repository, stage.address, [out.path for out in local if not out.entry.persist])
         reads = [dep.path for dep in stage.deps] + [one.path for one in stage.params]
         marking.mark(repository, stage.address, reads, [out.path for out in local])
-    return Execution(stage, read, task, aside, unsaved)
+    return Execution(stage, read, task, aside, unsaved, hidden)
 
 
 def _task(
@@ -133,9 +135,14 @@ def _flat(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _read(stage: Stage, path: str, written: str, read: Inputs, known: Mapping[str, TrackedOut]) -> Read:
+    if written in read.far:
+        item = read.far[written]
+        kind = next((key for key in ("md5", "etag", "checksum") if key in item), "")
+        digest = f"{kind}:{item[kind]}" if kind else f"dataset:{item['dataset'].get('rev_lock', '')}"
+        return Read(path, digest, item.get("size", 0))
     content, out = read.deps[written], known.get(path)
-    recorded = out.md5 or "" if out is not None else ""
-    return Read(path, content.md5, content.size, recorded, out.dvc_file if out is not None else "")
+    recorded = f"md5:{out.md5}" if out is not None and out.md5 else ""
+    return Read(path, f"md5:{content.md5}", content.size, recorded, out.dvc_file if out is not None else "")
 
 
 def succeeded(
@@ -145,19 +152,19 @@ def succeeded(
     lock: LockWriter,
     *,
     wait: float,
+    far: LookFar | None,
     meter: progress.Meter,
 ) -> Finished:
     """Record a stage whose command did what it should. Raises as `hold`, or OSError: then nothing is recorded."""
     stage = execution.stage
     entry = recording.entry(stage, execution.read, result.made)
-    done = Finished(made=result.made)
+    done = Finished(made=result.made, changed=_changed(repository, execution, far, meter))
     with hold(repository, [out.path for out in stage.outs], wait):
         marking.unmark(repository, stage.address)
-        done.changed = _changed(repository, execution, meter)
         if execution.task.commit and run_cache.is_kept(repository, stage) and run_cache.saves(stage):
             recording.keep_reports(repository, stage, meter)
             run_cache.save(repository, entry)
-        done.git_files += recording.hide(repository, stage)
+        done.git_files += [*execution.git_files, *recording.hide(repository, stage)]
         done.kept = execution.aside.settle(execution.unsaved)
         done.wrote_lock = lock.write(stage, entry)
     if done.wrote_lock:
@@ -165,13 +172,15 @@ def succeeded(
     return done
 
 
-def _changed(repository: Repository, execution: Execution, meter: progress.Meter) -> list[str]:
+def _changed(repository: Repository, execution: Execution, far: LookFar | None, meter: progress.Meter) -> list[str]:
     """Dependencies that changed while the stage ran: what it made may be of either."""
+    read = execution.read
     try:
-        now = recording.inputs(repository, execution.stage, meter)
+        now = recording.inputs(repository, execution.stage, far, meter)
     except MadangError:
         return []  # one is gone: the next look says so
-    return [path for path, content in execution.read.deps.items() if now.deps[path].md5 != content.md5]
+    changed = [path for path, content in read.deps.items() if now.deps[path].md5 != content.md5]
+    return changed + [path for path, item in read.far.items() if mark_of(now.far[path]) != mark_of(item)]
 
 
 def failed(repository: Repository, execution: Execution, *, wait: float) -> Finished:

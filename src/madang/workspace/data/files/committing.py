@@ -21,7 +21,7 @@ from madang.workspace.data.files.comparing import differing, read_parameters
 from madang.workspace.data.files.hashing import current_content
 from madang.workspace.data.files.legacy import LegacyPlace, place_of
 from madang.workspace.data.records.outs import Chosen
-from madang.workspace.data.records.stages import Dependency, Parameters, Stage, TrackedOut, is_local
+from madang.workspace.data.records.stages import Dependency, LookFar, Parameters, Stage, TrackedOut, is_local
 from madang.workspace.data.repo import git, gitignores
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
@@ -47,11 +47,13 @@ def commit(
     force: bool = False,
     relink: bool = True,
     ask: Ask = lambda question: False,
+    far: LookFar | None = None,
     meter: progress.Meter = progress.silent,
 ) -> Committed:
     """Record the stages as they are. What changed is asked for first, unless ``force``.
 
-    Objects are kept before a record names them. Of a path inside a tracked folder only this path is recorded.
+    ``far`` looks at dependencies that are no files here; without it what is recorded of them stays. Objects are kept
+    before a record names them. Of a path inside a tracked folder only this path is recorded.
 
     Raises:
         Refused: something changed, and the answer was no. NotFound: an output or dependency is not there.
@@ -71,7 +73,7 @@ def commit(
     for out in outs:
         visible.check(out.path)
     with hold(repository, [out.path for out in outs]), Staging(repository.private_dir) as aside:
-        work = _Commit(repository, relink, meter, aside, done)
+        work = _Commit(repository, relink, far, meter, aside, done)
         work.hide([out for out in outs if out.entry.cache and is_local(out.path)])
         work.take([out.path for out in outs if out.entry.cache and not out.is_legacy and os.path.isfile(out.path)])
         by_file: dict[str, list[Stage]] = {}
@@ -79,9 +81,9 @@ def commit(
             by_file.setdefault(stage.file, []).append(stage)
         for file, stages in by_file.items():
             work.file(file, stages)
+        leftovers.note(repository, [out.path for out in outs if out.entry.cache and is_local(out.path)])
     done.stages = [one.stage.address for one in chosen]
     return done
-        leftovers.note(repository, [out.path for out in outs if out.entry.cache and is_local(out.path)])
 
 
 def _is_inside(one: Chosen) -> bool:
@@ -104,9 +106,16 @@ class _Commit:
     """A commit in progress."""
 
     def __init__(
-        self, repository: Repository, relink: bool, meter: progress.Meter, aside: Staging, done: Committed
+        self,
+        repository: Repository,
+        relink: bool,
+        far: LookFar | None,
+        meter: progress.Meter,
+        aside: Staging,
+        done: Committed,
     ) -> None:
         self._repository = repository
+        self._far = far
         self._relink = relink
         self._meter = meter
         self._aside = aside
@@ -189,9 +198,10 @@ class _Commit:
     def _dep(self, dep: Dependency) -> dict[str, Any]:
         recorded = dep.recorded
         if not is_local(dep.path):
-            if recorded is None:
+            item = self._far(dep.path) if self._far is not None else recorded.far if recorded is not None else None
+            if item is None:
                 raise Incompatible(f"{dep.written} lies elsewhere, so it cannot be recorded here.", hint="Use dvc.")
-            return _kept(dep.written, recorded)
+            return {"path": dep.written, **item}
         if recorded is not None and recorded.md5 is not None and recorded.hash_name is None:
             present = current_content(LegacyPlace(self._repository), dep.path, self._meter)
             if present is not None and present.md5 == recorded.md5:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any
 
 from madang.domain.values import mutable, value
-from madang.errors import ConfigError, Incompatible, InvalidInput
-from madang.formats.dvc import imports, parameters
+from madang.errors import ConfigError, Conflict, Incompatible, InvalidInput, NotFound
+from madang.formats.dvc import imports, lockfile, parameters
 from madang.workspace.data import progress
 from madang.workspace.data.files.hashing import current_content
 from madang.workspace.data.files.legacy import LegacyPlace, place_of
 from madang.workspace.data.records.outs import Chosen, Target, check_supported
-from madang.workspace.data.records.stages import Dependency, Parameters, Stage, TrackedOut, is_local
+from madang.workspace.data.records.stages import Dependency, LookFar, Parameters, Stage, TrackedOut, is_local
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.repo.visible import Visibility
 from madang.workspace.data.sources import clones, opening
@@ -22,10 +22,7 @@ from madang.workspace.data.sources import clones, opening
 MODIFIED, DELETED, NEW, NOT_IN_CACHE, UPDATE = "modified", "deleted", "new", "not in cache", "update available"
 # dvc calls a file without a record modified; "new" is for values of parameters.
 
-
-Tag = Callable[[str], str | None]
-"""What the server of an address changes when the bytes there change, empty when it has no such thing; None when
-nothing is there. Raises `ConfigError` or `Incompatible` for a kind of address that is not spoken."""
+NOT_IN_SYNC = "not in sync"  # of a data set whose definition changed since it was looked up
 
 
 @value
@@ -70,18 +67,18 @@ def states(
     chosen: Iterable[Chosen],
     *,
     check_updates: bool = True,
-    tag: Tag | None = None,
+    far: LookFar | None = None,
     meter: progress.Meter = progress.silent,
 ) -> list[StageState]:
     """Every stage that is not as recorded; one entry for each that was named.
 
-    ``tag`` looks at dependencies that lie at an address; without it they are skipped. ``check_updates`` says whether
+    ``far`` looks at dependencies that are no files here; without it they are skipped. ``check_updates`` says whether
     sources of imports are asked for newer versions. Raises as `changes`, and:
 
     Raises:
         Unavailable, NotFound: the source of an import cannot be asked.
     """
-    look = _Look(repository, meter, tag)
+    look = _Look(repository, meter, far)
     found = []
     with clones.once():
         for one in chosen:
@@ -127,9 +124,9 @@ def _of_repository(stage: Stage) -> bool:
 class _Look:
     """Looks at each path once, however many stages name it."""
 
-    def __init__(self, repository: Repository, meter: progress.Meter, tag: Tag | None = None) -> None:
+    def __init__(self, repository: Repository, meter: progress.Meter, far: LookFar | None = None) -> None:
         self._repository = repository
-        self._tag = tag
+        self._far = far
         self._meter = meter
         self._visible = Visibility(repository)
         self._names: dict[tuple[str, bool], str | None] = {}
@@ -163,7 +160,7 @@ class _Look:
                 if check_updates and _has_update(self._repository, state.stage, dep.source["repo"]):
                     state.deps[f"{dep.written} ({dep.source['repo'].get('url')})"] = UPDATE
             elif not is_local(dep.path):
-                self._far(state, dep, name)
+                self._far_dep(state, dep, name)
             else:
                 found = self._dep(dep)
                 if found is not None:
@@ -173,19 +170,25 @@ class _Look:
             if values:
                 state.deps[shown(self._repository, one.path, one.written)] = values
 
-    def _far(self, state: StageState, dep: Dependency, name: str) -> None:
-        """Compare what lies at an address."""
-        recorded = dep.recorded.checksum if dep.recorded is not None else None
-        try:
-            present = self._tag(dep.path) if self._tag is not None else ""
-        except (ConfigError, Incompatible):
-            present = ""
-        if present is None:
-            state.deps[name] = DELETED
-        elif not present:
+    def _far_dep(self, state: StageState, dep: Dependency, name: str) -> None:
+        """Compare what lies elsewhere."""
+        if self._far is None:
             state.skipped.append(name)
-        elif present != recorded:
-            state.deps[name] = MODIFIED
+            return
+        recorded = dep.recorded.far if dep.recorded is not None else None
+        try:
+            present = self._far(dep.path)
+        except NotFound:
+            state.deps[name] = DELETED
+        except Conflict:
+            state.deps[name] = NOT_IN_SYNC
+        except (ConfigError, Incompatible):
+            state.skipped.append(name)
+        else:
+            if recorded is None and "dataset" in present:
+                state.deps[name] = NEW
+            elif recorded is None or lockfile.mark_of(present) != lockfile.mark_of(recorded):
+                state.deps[name] = MODIFIED
 
     def out(self, out: TrackedOut) -> str | None:
         """The state of an output; None when it is as recorded."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -16,6 +16,15 @@ from madang.formats.dvc.lockfile import Lock, LockEntry, Recorded
 from madang.formats.dvc.pipeline import Pipeline, PipelineOut, StageEntry
 from madang.workspace.data.records.trees import FileTree
 from madang.workspace.data.repo.repository import Repository
+
+LookFar = Callable[[str], Mapping[str, Any]]
+"""Tells what ``dvc.lock`` is to say, beside the path, of a dependency that is no file here.
+
+Raises:
+    NotFound: nothing is there. ConfigError: a kind of address that is not spoken.
+    Incompatible: its server tells nothing by which a change could be seen.
+    InvalidInput: there is no such data set. Conflict: it is not in sync.
+"""
 
 
 @value
@@ -164,7 +173,7 @@ def _source(wdir: str, dep: Mapping[str, Any]) -> Dependency:
     md5 = str(dep["md5"]).lower() if dep.get("md5") else None
     recorded = Recorded(
         written, md5, dep.get("size"), dep.get("nfiles"), bool(dep.get("isexec")), dep.get("hash"),
-        None if other is None else str(other),
+        None if other is None else str(other), far=None if is_local(written) else dep,
     )  # fmt: skip
     return Dependency(written if "repo" in dep else placed(wdir, written), written, recorded, dep)
 

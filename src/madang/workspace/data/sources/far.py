@@ -1,0 +1,57 @@
+"""Dependencies of stages that are no files here: data at an address, and data sets of dvc (``ds://NAME``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from madang.errors import Conflict, Incompatible, InvalidInput
+from madang.workspace.data.records.outs import survey
+from madang.workspace.data.repo.repository import Repository
+from madang.workspace.data.sources.addresses import OpenRemote, open_address, tag_key
+
+DATASET = "ds://"
+
+
+class Far:
+    """Looks at them as they are now: a `LookFar`."""
+
+    def __init__(self, repository: Repository, open_remote: OpenRemote) -> None:
+        self._repository = repository
+        self._open_remote = open_remote
+
+    def __call__(self, url: str) -> Mapping[str, Any]:
+        """See `LookFar`."""
+        if url.startswith(DATASET):
+            return {"dataset": self._dataset(url.removeprefix(DATASET))}
+        address = open_address(url, self._open_remote, settings=self._repository.settings)
+        try:
+            look = address.look()
+        finally:
+            address.close()
+        if look.tag is None:
+            raise Incompatible(
+                f"The server of {url} tells nothing by which a change could be seen.",
+                hint="madang import-url brings it.",
+            )
+        item = {"hash": "md5", tag_key(address, look): look.tag, "size": look.size}
+        return {**item, "nfiles": len(look.files)} if look.is_dir else item
+
+    def _dataset(self, name: str) -> Mapping[str, Any]:
+        if name not in self._datasets:
+            raise InvalidInput(f"No dvc.yaml has a data set {name!r}.", hint=f"dvc dataset add {name} makes one.")
+        wanted, locked = self._datasets[name]
+        if locked is None or any(locked.get(key) != value for key, value in wanted.items()):
+            raise Conflict(f"The data set {name!r} is not as in dvc.lock.", hint=f"dvc dataset update {name}")
+        return locked
+
+    @cached_property
+    def _datasets(self) -> dict[str, tuple[Mapping[str, Any], Mapping[str, Any] | None]]:
+        """What each ``dvc.yaml`` says of its data sets, and its lock."""
+        found = {}
+        for one in survey(self._repository)[1]:
+            locked = {str(item.get("name")): item for item in one.lock.datasets()}
+            for item in one.pipeline.section("datasets"):
+                found[str(item["name"])] = (item, locked.get(str(item["name"])))
+        return found
