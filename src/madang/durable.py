@@ -11,7 +11,7 @@ import fcntl
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from threading import get_ident
@@ -21,6 +21,7 @@ from madang.errors import StorageError
 
 STAGING = ".incoming"
 _FEW = 8  # up to so many files are synced one by one; more by one call for the whole file system
+_AT_ONCE = 1 << 20  # bytes
 _EARLY = 8 << 20  # bytes after which the disk is asked to begin
 
 
@@ -95,6 +96,23 @@ def write_all(descriptor: int, body: bytes | memoryview) -> None:
     while written < len(body):
         body = memoryview(body)[written:]
         written = os.write(descriptor, body)
+
+
+def copy_bytes(source: int, target: int, wrote: Callable[[int], None] | None = None) -> None:
+    """Copy an open file, from where it is to its end, in the kernel where that can. ``wrote`` is told of large ones."""
+    size = os.fstat(source).st_size
+    if size <= _AT_ONCE:
+        body = os.read(source, size + 1)
+        write_all(target, body)
+        if len(body) == size:
+            return
+    elif hasattr(os, "copy_file_range"):
+        with suppress(OSError):  # where the kernel cannot, the next read and write find out what is wrong
+            while count := os.copy_file_range(source, target, 16 * _AT_ONCE):
+                if wrote is not None:
+                    wrote(count)
+    while body := os.read(source, _AT_ONCE):
+        write_all(target, body)
 
 
 class EarlyWriting:
@@ -178,12 +196,13 @@ class Staging:
         self._folder_mode = folder_mode
         self._numbers = count()
         self._moves: list[tuple[str, str]] = []
-        self._folders: dict[int, str] = {}
+        self._changed: set[str] = set()  # folders whose new names are not durable yet
+        self._folders: dict[tuple[int, int], str] = {}
         area = os.path.join(root, STAGING)
         os.makedirs(area, exist_ok=True)
         clear_abandoned(area)
         self.folder, self._lock = _make_locked_folder(area)
-        self._folders[get_ident()] = self.folder
+        self._folders[os.getpid(), get_ident()] = self.folder
 
     def __enter__(self) -> Staging:
         return self
@@ -193,23 +212,26 @@ class Staging:
     ) -> None:
         try:
             if kind is None:
-                self.flush()
+                self.move()
         finally:
             try:
                 _remove_staging(self.folder)
             finally:
                 os.close(self._lock)
+        if kind is None:
+            self.flush()  # all has moved: what is left is to wait for the disk
 
     def new_path(self) -> str:
-        """A path aside that does not exist yet. Safe to call from many threads.
+        """A path aside that does not exist yet. Safe to call from many threads, and from forked processes.
 
         Each has a folder of its own: in one folder the system lets only one make a file at a time.
         """
-        folder = self._folders.get(get_ident())
+        maker = os.getpid(), get_ident()
+        folder = self._folders.get(maker)
         if folder is None:
-            folder = f"{self.folder}/{next(self._numbers):x}"
+            folder = f"{self.folder}/{os.urandom(6).hex()}"
             os.mkdir(folder)
-            self._folders[get_ident()] = folder
+            self._folders[maker] = folder
         return f"{folder}/{next(self._numbers):x}"
 
     def add(self, aside: str, final: str) -> None:
@@ -221,8 +243,8 @@ class Staging:
         """Number of files that have no final name yet."""
         return len(self._moves)
 
-    def flush(self) -> None:
-        """Make what was added durable, give it its final names, make these durable.
+    def move(self) -> None:
+        """Make what was added durable and give it its final names, which become durable at the next `flush`.
 
         A final name that exists already is replaced: the caller says only what may be replaced.
 
@@ -230,12 +252,21 @@ class Staging:
             StorageError: the disk refused.
         """
         moves, self._moves = self._moves, []
-        if not moves:
-            return
-        try:
+        with self._disk():
             sync_all([aside for aside, _ in moves], self.root)
-            folders = rename_all(moves, self._folder_mode)
-            sync_all(sorted(folders), self.root)
+            self._changed |= rename_all(moves, self._folder_mode)
+
+    def flush(self) -> None:
+        """Move what was added, and make all final names durable. Raises as `move`."""
+        self.move()
+        changed, self._changed = self._changed, set()
+        with self._disk():
+            sync_all(sorted(changed), self.root)
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StorageError(
                 f"{self.root} cannot be written: {error.strerror}.", hint="Free space or permissions, then repeat."

@@ -3,6 +3,7 @@
 Usage: kill_driver.py TEMPLATE TARGET SIGNAL COUNT SEED COMMAND...; for each of COUNT numbers the folder TEMPLATE is
 copied to TARGET/number and the command runs in TARGET/number/repo until SIGNAL (``KILL`` or ``INT``) ends it, at a
 moment between its beginning and a little after its usual end. Prints the number and exit code of each run (-9: killed).
+With ``WORKERS`` in the environment even a few files are worked on by forked processes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import shutil
 import signal
 import sys
 import time
+
+from madang.workspace.data.objects import forks, parallel
 
 
 def start(folder: str, command: list[str]) -> int:
@@ -35,6 +38,8 @@ def start(folder: str, command: list[str]) -> int:
 def main() -> None:
     """See the module's text."""
     template, target, name, count, seed, *command = sys.argv[1:]
+    if "WORKERS" in os.environ:
+        parallel.MANY, forks.CHUNK = 1, 3
     os.makedirs(target)
     chance = random.Random(int(seed))
     quiet = os.open(os.path.join(target, "output"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ class Scenario:
     is_sound: bool = True  # no object is damaged before
     is_complete: bool = False  # the cache never holds a listing without its files
     is_once: bool = False  # a second time it has nothing to do, and says so by failing
+    by_workers: bool = False  # forked processes do it
 
 
 def nothing(repo: Path, madang: Tool) -> None:
@@ -129,6 +131,10 @@ SCENARIOS = {
     "undo": Scenario(["undo"], replaced, is_clean=False, is_once=True),
     "repair": Scenario(["fsck", "--repair"], damaged, is_clean=False, is_sound=False),
     "gc": Scenario(["gc", "--workspace", "--force"], garbage, is_complete=True),
+    "add by workers": Scenario(["add", "d"], unsaved, is_complete=True, by_workers=True),
+    "checkout by workers": Scenario(["checkout"], two_versions, by_workers=True),
+    "push by workers": Scenario(["push"], added, by_workers=True),
+    "pull by workers": Scenario(["pull"], pushed, by_workers=True),
 }
 
 
@@ -153,7 +159,9 @@ def test_stopped_at_any_moment(
     count = kills if signal == "KILL" else (kills + 1) // 2
     driver = Path(__file__).with_name("kill_driver.py")
     arguments = [str(template), str(runs), signal, str(count), str(len(name)), *scenario.command]
-    ended = subprocess.run([sys.executable, str(driver), *arguments], capture_output=True, check=True, text=True).stdout
+    command = [sys.executable, str(driver), *arguments]
+    environment = os.environ | ({"WORKERS": "1"} if scenario.by_workers else {})
+    ended = subprocess.run(command, capture_output=True, check=True, text=True, env=environment).stdout
     codes = {line.split()[1] for line in ended.splitlines()}
     assert codes <= ({"0", "-9"} if signal == "KILL" else {"0", "130", "252"})
     done = tree(runs / "-1" / "repo")
@@ -168,7 +176,8 @@ def test_stopped_at_any_moment(
         if not scenario.is_once or here != done:
             answer = madang(folder / "repo", *scenario.command)
             assert answer.code == 0, answer.err
-            assert not [path for path in folder.rglob(".incoming/*") if path.is_dir()]
+            assert not [path for path in folder.rglob("repo/**/.incoming/*") if path.is_dir()]
+            assert not [path for path in folder.rglob("store/.incoming/*/*") if path.is_file() and path.name != "lock"]
         assert tree(folder / "repo") == done
         assert kept <= everything(folder / "repo"), "bytes are lost by the repetition"
         if scenario.is_clean:

@@ -38,6 +38,18 @@ class Batch(Protocol):
         ...
 
 
+class AsideBatch(Batch, Protocol):
+    """A batch of files of this machine: the bytes are copied first, by anyone, and added then."""
+
+    def copy(self, path: str) -> str:
+        """Copy a file aside. Threads and forked processes may do it. Returns where the copy lies."""
+        ...
+
+    def add(self, key: str, aside: str) -> None:
+        """Take a copy as an object. Not thread-safe."""
+        ...
+
+
 class Objects(Protocol):
     """A store of objects. Every method may be called from many threads at once.
 
@@ -106,6 +118,15 @@ class ManyAtOnce(Protocol):
 
     def read_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """The bytes of small objects, in the order of the keys; those that are not there are left out."""
+        ...
+
+
+@runtime_checkable
+class Forkable(Protocol):
+    """What a store may offer besides: it has no connections, so that forked processes may use it, too."""
+
+    def aside_batch(self) -> AbstractContextManager[AsideBatch]:
+        """As `Objects.batch`."""
         ...
 
 

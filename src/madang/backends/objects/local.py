@@ -6,14 +6,15 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from typing import BinaryIO
 
-from madang.durable import STAGING, EarlyWriting, Staging, make_folders, sync_folder, unlink, write_all
+from madang.durable import STAGING, EarlyWriting, Staging, copy_bytes, make_folders, sync_folder, unlink, write_all
 from madang.errors import AccessDenied, NotFound, StorageError
-from madang.ports.objects import Batch, ObjectStat, Source, checked_key
+from madang.ports.objects import AsideBatch, Batch, ObjectStat, Source, checked_key
 
 _CHUNK = 1 << 20
+_PORTION = 4_000  # files of a batch that wait for their names
 
 
 class LocalObjects:
@@ -77,9 +78,13 @@ class LocalObjects:
             raise self.failure(error) from error
         return True
 
-    @contextmanager
-    def batch(self) -> Iterator[Batch]:
+    def batch(self) -> AbstractContextManager[Batch]:
         """See `Objects.batch`."""
+        return self.aside_batch()
+
+    @contextmanager
+    def aside_batch(self) -> Iterator[AsideBatch]:
+        """See `Forkable.aside_batch`."""
         try:
             os.makedirs(self.root, exist_ok=True)
             staging = Staging(self.root)
@@ -148,22 +153,37 @@ class _LocalBatch:
         self._lock = threading.Lock()
 
     def put(self, key: str, source: Source) -> None:
-        final = self._store.path(key)
+        """See `Batch.put`."""
+        checked_key(key)
+        aside = self._written(source)
+        with self._lock:
+            self.add(key, aside)
+
+    def copy(self, path: str) -> str:
+        """See `AsideBatch.copy`."""
+        return self._written(path)
+
+    def _written(self, source: Source | str) -> str:
         aside = self._staging.new_path()
         try:
             _write(aside, source)
         except OSError as error:
             raise self._store.failure(error) from error
-        with self._lock:
-            self._staging.add(aside, final)
+        return aside
+
+    def add(self, key: str, aside: str) -> None:
+        """See `AsideBatch.add`."""
+        self._staging.add(aside, self._store.path(key))
+        if self._staging.waiting >= _PORTION:
+            self._staging.move()
 
 
-def _write(aside: str, source: Source) -> None:
+def _write(aside: str, source: Source | str) -> None:
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         if isinstance(source, bytes):
             write_all(descriptor, source)
-        elif isinstance(source, os.PathLike):
+        elif isinstance(source, str | os.PathLike):
             _copy(source, descriptor)
         else:
             while chunk := source.read(_CHUNK):
@@ -172,20 +192,10 @@ def _write(aside: str, source: Source) -> None:
         os.close(descriptor)
 
 
-def _copy(source: os.PathLike[str], target: int) -> None:
+def _copy(source: str | os.PathLike[str], target: int) -> None:
     descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        chunk = os.read(descriptor, _CHUNK + 1)
-        write_all(target, chunk)
-        if len(chunk) <= _CHUNK:
-            return  # objects do not grow: this was all of it
-        early = EarlyWriting(target)
-        if hasattr(os, "copy_file_range"):
-            with suppress(OSError):  # where the kernel cannot, the next read and write find out what is wrong
-                while count := os.copy_file_range(descriptor, target, 16 * _CHUNK):
-                    early.wrote(count)
-        while chunk := os.read(descriptor, _CHUNK):
-            write_all(target, chunk)
+        copy_bytes(descriptor, target, EarlyWriting(target).wrote)
     finally:
         os.close(descriptor)
 

@@ -19,6 +19,7 @@ from madang.workspace.data.files import hashing, leftovers, links
 from madang.workspace.data.files.hashing import Hashes
 from madang.workspace.data.objects.reading import Hashed
 from madang.workspace.data.objects.state import FileKey, key_of
+from madang.workspace.data.objects.taking import store
 from madang.workspace.data.records.outs import TrackedOut, check_supported, outs_of, owner_of, tracked
 from madang.workspace.data.repo import git, gitignores
 from madang.workspace.data.repo.locks import hold
@@ -257,7 +258,7 @@ def take_files(
     if todo:
         label = f"adding {os.path.basename(todo[0])}" if len(todo) == 1 else "adding files"
         with cache.staging() as staging, meter(sum(keys[one].size for one in todo), "B", label) as advance:
-            cache.store(staging, todo, advance, note)
+            store(cache, staging, todo, advance, note)
         state.add_files(rows)
     if manner.relink:
         for path, md5 in md5s.items():
@@ -305,7 +306,7 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
     total = sum(tree.key(index).size for index in todo)
     try:
         with meter(total, "B", f"adding {os.path.basename(folder)}") as advance:
-            cache.store(staging, [f"{folder}/{tree.paths[index]}" for index in todo], advance, note)
+            store(cache, staging, [f"{folder}/{tree.paths[index]}" for index in todo], advance, note)
     finally:
         repository.state.add_files(rows)
 

@@ -22,7 +22,7 @@ from madang.workspace.data.files import hashing, undoing
 from madang.workspace.data.files.legacy import place_of
 from madang.workspace.data.files.links import Linker, linker
 from madang.workspace.data.files.replacing import check_unchanged, hidden, unsaved
-from madang.workspace.data.objects.parallel import apart, each
+from madang.workspace.data.objects.parallel import apart, each_file
 from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled
 from madang.workspace.data.records.outs import Target, TrackedOut, check_supported
 from madang.workspace.data.records.placing import check_names, check_written
@@ -297,15 +297,16 @@ def _make_files(
     for folder in sorted({path[: path.rindex("/")] for path in asides}):
         os.makedirs(folder, exist_ok=True)
 
-    def make(item: tuple[str, str, str]) -> FileKey:
+    def make(item: tuple[str, str, str], advance: progress.Advance) -> FileKey:
         _, md5, aside = item
-        return cache.early_copies.take(md5, aside) or maker.make(cache.path(md5), aside)
+        key = cache.early_copies.take(md5, aside) or maker.make(cache.path(md5), aside)
+        advance(1)
+        return key
 
     items = apart([(name, md5, aside) for (name, md5), aside in zip(todo.items(), asides, strict=True)])
-    with closing(each(make, items)) as keys:
+    with closing(each_file(make, items, FileKey, advance)) as keys:
         for (name, _, _), key in zip(items, keys, strict=True):
             plan.made[name] = key
-            advance(1)
 
 
 def _put(aside: str, out: TrackedOut, name: str, seen: FileKey | None) -> None:

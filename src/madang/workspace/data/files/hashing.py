@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from madang.domain.values import mutable
 from madang.errors import NotFound
@@ -11,9 +10,10 @@ from madang.formats.dvc import listing
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import progress
 from madang.workspace.data.files.folding import reader_of
-from madang.workspace.data.objects.parallel import each
+from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.reading import Hashed
 from madang.workspace.data.objects.state import FileKey, State, TreeRow, key_of
+from madang.workspace.data.progress import Advance
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.repo.scan import Tree, rules_above, scan_tree
 
@@ -39,7 +39,7 @@ def known_hashes(state: State, tree: Tree) -> Hashes:
     return Hashes(tree, state.md5s(tree.numbers))
 
 
-def complete_hashes(state: State, folder: str, hashes: Hashes, advance: Callable[[int], None]) -> None:
+def complete_hashes(state: State, folder: str, hashes: Hashes, advance: Advance) -> None:
     """Read the files whose MD5 is not known, and remember them. ``advance`` is told the bytes read.
 
     Raises:
@@ -49,14 +49,14 @@ def complete_hashes(state: State, folder: str, hashes: Hashes, advance: Callable
     read_file = reader_of(state)
     rows: list[tuple[FileKey, str]] = []
 
-    def read(index: int) -> Hashed:
+    def read(index: int, advance: Advance) -> Hashed:
         path = f"{folder}/{paths[index]}"
         try:
             return read_file(path, advance)
         except FileNotFoundError:
             raise NotFound(f"{path} vanished while it was read.", hint="Repeat the command.") from None
 
-    for index, hashed in zip(unknown, each(read, unknown), strict=True):
+    for index, hashed in zip(unknown, each_file(read, unknown, Hashed, advance), strict=True):
         hashes.md5s[index] = hashed.md5
         if hashed.lasting:
             rows.append((hashed.key, hashed.md5))

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
-from madang.durable import Staging, unlink, write_all
+from madang.durable import Staging, copy_bytes, unlink
 from madang.errors import Conflict, StorageError
 from madang.workspace.data.files.hashing import Hashes
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each
-from madang.workspace.data.objects.reading import CHUNK, SMALL
 from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled
 from madang.workspace.data.records.outs import Target
 from madang.workspace.data.repo.repository import Repository
@@ -44,9 +43,10 @@ class Linker:
             try:
                 return _MAKERS[kind](source, target)
             except OSError as error:
+                if error.errno != errno.EEXIST:
+                    unlink(target)
                 if error.errno not in _NOT_HERE or kind == "copy":
                     raise
-                unlink(target)
                 self._give_up(kind, source)
 
     def _give_up(self, kind: str, source: str) -> None:
@@ -79,28 +79,12 @@ def copy(source: str, target: str) -> FileKey:
     try:
         write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
-            _copy_bytes(read, write)
+            copy_bytes(read, write)
             return key_of(os.fstat(write))
         finally:
             os.close(write)
     finally:
         os.close(read)
-
-
-def _copy_bytes(read: int, write: int) -> None:
-    body = os.read(read, SMALL + 1)
-    write_all(write, body)
-    if len(body) <= SMALL:
-        return  # objects do not grow: this was all of it
-    if hasattr(os, "copy_file_range"):
-        try:
-            while os.copy_file_range(read, write, 64 * CHUNK):
-                continue
-        except OSError as error:
-            if error.errno not in _NOT_HERE:
-                raise
-    while body := os.read(read, CHUNK):
-        write_all(write, body)
 
 
 def _hardlink(source: str, target: str) -> FileKey:

@@ -14,6 +14,7 @@ from madang.workspace.data.keeping.uses import Listings
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.reading import READ_ONLY, hash_file
 from madang.workspace.data.objects.state import key_of
+from madang.workspace.data.objects.taking import store
 from madang.workspace.data.records import outs
 from madang.workspace.data.remotes.remote_objects import RemoteObjects
 from madang.workspace.data.remotes.transfer import OpenRemote
@@ -69,7 +70,7 @@ def _from_workspace(repository: Repository, lost: list[Problem]) -> None:
         problem = wanted.get(name)
         if problem is not None and not problem.repaired and os.path.isfile(path) and hash_file(path).md5 == name:
             with repository.cache.staging() as staging:
-                repository.cache.store(staging, [path], lambda _: None, lambda *_: None)
+                store(repository.cache, staging, [path], lambda _: None, lambda *_: None)
             problem.repaired = f"taken from {repository.relative(path)}"
 
 

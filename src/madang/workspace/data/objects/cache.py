@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import field
 
@@ -20,30 +20,13 @@ from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.layout import PREFIX
 from madang.workspace.data.objects.early_copies import EarlyCopies
-from madang.workspace.data.objects.parallel import each
+from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.reading import Hashed, create_object, hash_file
 from madang.workspace.data.objects.state import SETTLED_NS, FileKey, State, key_of, settled
+from madang.workspace.data.progress import Advance
 
-_FLUSH_FILES = 4_000
-_FLUSH_BYTES = 1 << 30
 _MANY = 1_000  # for so many files the cache's folders may be listed once, instead of asked for each
 _LISTED = 8  # names that are listed in the time of asking for one
-
-
-@mutable
-class _Portion:
-    """New objects that are moved into the cache together, and the names of those of the portion before."""
-
-    before: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, hashed: Hashed) -> None:
-        self.names.append(hashed.md5)
-        self.size += hashed.key.size
-
-    def is_full(self) -> bool:
-        return len(self.names) >= _FLUSH_FILES or self.size >= _FLUSH_BYTES
 
 
 @mutable
@@ -82,7 +65,7 @@ class Cache:
         """Which objects are there, by one ``stat`` each; their bytes are not read."""
         found = Found()
         wanted = names if isinstance(names, Collection) else list(names)
-        there = self._names_for(len(wanted))
+        there = self.names_for(len(wanted))
         for name in wanted:
             if there is not None and name not in there:
                 found.missing.append(name)
@@ -109,13 +92,13 @@ class Cache:
         rows: list[tuple[FileKey, str]] = []
         doubtful = [name for name in keys if name not in good]
 
-        def check(name: str) -> Hashed | None:
+        def check(name: str, advance: Advance) -> Hashed | None:
             try:
                 return self.read(name, advance)
             except FileNotFoundError:
                 return None
 
-        for name, hashed in zip(doubtful, each(check, doubtful), strict=True):
+        for name, hashed in zip(doubtful, each_file(check, doubtful, Hashed | None, advance), strict=True):
             if hashed is not None and hashed.md5 == name[:32]:
                 if hashed.lasting:
                     rows.append((hashed.key, hashed.md5))
@@ -199,7 +182,7 @@ class Cache:
             self._all_there(name, md5s, before)
 
     def _all_there(self, name: str, md5s: Collection[str], before: bytes) -> bool:
-        there = self._names_for(len(md5s))
+        there = self.names_for(len(md5s))
         if there is None:
             complete = all(os.path.exists(self.path(md5)) for md5 in (*md5s, name))
         else:
@@ -218,63 +201,23 @@ class Cache:
             os.close(descriptor)
         staging.add(aside, self.path(name))
 
-    def store(
-        self,
-        staging: Staging,
-        paths: Sequence[str],
-        advance: Callable[[int], None],
-        on_hashed: Callable[[int, Hashed], None],
-    ) -> None:
-        """Read files once, hashing and copying; each copy that the cache lacks is staged and, in portions, moved in.
-
-        ``on_hashed`` gets the position of each path and what was found there; ``advance`` is called by other threads.
-
-        Raises:
-            Conflict: a file changed while it was read.
-            NotFound: a file vanished.
-        """
-        there = self._names_for(len(paths))
-
-        def has(md5: str, size: int) -> bool:
-            return (there is None or md5 in there) and self._has(md5, size)
-
-        def take(path: str) -> Hashed:
-            try:
-                return hash_file(path, staging.new_path(), has, advance)
-            except FileNotFoundError:
-                raise NotFound(f"{path} vanished while it was added.", hint="Repeat the command.") from None
-
-        portion, seen = _Portion(), set[str]()
-        try:
-            for index, hashed in enumerate(each(take, paths)):
-                if hashed.aside is not None:
-                    if hashed.md5 in seen:
-                        os.unlink(hashed.aside)
-                    else:
-                        seen.add(hashed.md5)
-                        staging.add(hashed.aside, self.path(hashed.md5))
-                        portion.add(hashed)
-                on_hashed(index, hashed)
-                if portion.is_full():
-                    # While this portion is moved in, the threads go on with the next; it is trusted one portion later.
-                    self._trust(portion.before)
-                    staging.flush()
-                    portion = _Portion(before=portion.names)
-        finally:
-            staging.flush()  # also when a file cannot be read, or the user stops it: the next command goes on from here
-            self.remember(portion.before + portion.names)
-
     def remember(self, names: Iterable[str]) -> None:
         """Trust objects that were just written from bytes that had been hashed."""
         wanted = list(names)
         if wanted:
             time.sleep(SETTLED_NS / 1e9)  # until a later change would show in the clock
-        self._trust(wanted)
+        self.trust(wanted)
 
-    def _trust(self, names: Iterable[str]) -> None:
+    def trust(self, names: Iterable[str]) -> None:
+        """The same, for those that were written a while ago."""
         now = time.time_ns()
-        found = self.look(names)
-        self.state.add_files((key, name[:32]) for name, key in found.keys.items() if settled(key.mtime, key.ctime, now))
+        rows: list[tuple[FileKey, str]] = []
+        for name in names:
+            with suppress(FileNotFoundError):
+                key = key_of(os.stat(self.path(name)))
+                if settled(key.mtime, key.ctime, now):
+                    rows.append((key, name[:32]))
+        self.state.add_files(rows)
 
     def names(self) -> set[str]:
         """Names of all objects. What is written meanwhile may or may not be among them."""
@@ -284,7 +227,7 @@ class Cache:
                 found.update(f"{number:02x}{entry.name}" for entry in entries)
         return found
 
-    def _names_for(self, count: int) -> set[str] | None:
+    def names_for(self, count: int) -> set[str] | None:
         """Names of all objects, when listing them costs less than asking for so many one by one."""
         if count < _MANY:
             return None
@@ -294,7 +237,7 @@ class Cache:
             part = 0
         return self.names() if part * 256 < _LISTED * count else None
 
-    def _has(self, md5: str, size: int) -> bool:
+    def has(self, md5: str, size: int) -> bool:
         """Whether an object is there that may be believed: of the right size, and trusted or hashed now."""
         path = self.path(md5)
         try:

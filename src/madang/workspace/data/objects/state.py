@@ -78,7 +78,10 @@ def settled(mtime: int, ctime: int, now: int) -> bool:
 
 
 class State:
-    """The database of one repository. Any failure of it only costs time: the files are hashed again. Thread-safe."""
+    """The database of one repository. Any failure of it only costs time: the files are hashed again. Thread-safe.
+
+    A forked process finds nothing in it and adds nothing: SQLite allows no connection to be used on both sides.
+    """
 
     def __init__(self, path: str, *, folds: bool = False) -> None:
         """``folds`` says that the hashes are those of dvc 2, of bytes with folded line ends."""
@@ -86,6 +89,7 @@ class State:
         self.folds = folds
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.RLock()
+        self._process = os.getpid()
 
     def files(self, keys: Sequence[FileKey]) -> dict[tuple[int, int], str]:
         """MD5 by (device, inode) of those files whose row fits size and times."""
@@ -147,6 +151,8 @@ class State:
         self._ask(tell, None)
 
     def _ask(self, call: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
+        if os.getpid() != self._process:
+            return otherwise
         with self._lock:
             try:
                 if self._connection is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import field
 from io import BufferedIOBase, RawIOBase
 from typing import BinaryIO, NamedTuple
@@ -14,18 +15,18 @@ from madang.errors import NotFound, Refused
 from madang.formats.dvc import listing
 from madang.formats.dvc.digest import md5_of
 from madang.formats.dvc.places import place_of
-from madang.ports.objects import UNKNOWN, ManyAtOnce, Objects
+from madang.ports.objects import UNKNOWN, Forkable, ManyAtOnce, Objects
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache, name_of_file
 from madang.workspace.data.objects.cache import Cache
-from madang.workspace.data.objects.parallel import each
+from madang.workspace.data.objects.parallel import each, each_file
 from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash
 from madang.workspace.data.objects.state import FileKey
+from madang.workspace.data.objects.taking import Intake
 
 _FEW = 256  # up to so many objects are asked for one by one, more by listing
 _PACK = 8 << 20  # bytes of small objects that are asked for together
 _PACK_OBJECTS = 2000
-_FLUSH = 4_000  # objects that wait aside
 
 
 @mutable
@@ -87,6 +88,9 @@ class RemoteObjects:
 
     def send(self, names: Sequence[str], keys: Mapping[str, FileKey], advance: progress.Advance) -> None:
         """Send objects of the cache; they are in the remote, whole, when this returns."""
+        if isinstance(self.store, Forkable):
+            self._send_files(self.store, names, keys, advance)
+            return
         from pathlib import Path  # noqa: PLC0415 - half of what a push without anything to send would load
 
         with self.store.batch() as batch:
@@ -98,34 +102,50 @@ class RemoteObjects:
             for size in each(send, names, threads=self.jobs, chunk=_chunk(len(names), self.jobs)):
                 advance(size)
 
+    def _send_files(
+        self, store: Forkable, names: Sequence[str], keys: Mapping[str, FileKey], advance: progress.Advance
+    ) -> None:
+        with store.aside_batch() as batch:
+
+            def write(name: str, advance: progress.Advance) -> str:
+                aside = batch.copy(self.cache.path(name))
+                advance(keys[name].size)
+                return aside
+
+            with closing(each_file(write, names, str, advance)) as asides:
+                for name, aside in zip(names, asides, strict=True):
+                    batch.add(self.key(name), aside)
+
     def bring(self, sizes: Mapping[str, int], advance: progress.Advance) -> Brought:
         """Bring objects into the cache, each verified; ``sizes`` are what the remote says of them."""
         brought = Brought()
-        portions = self._portions(sizes)
-        chunk = _chunk(len(portions), self.jobs)
-        with self.cache.staging() as staging:
-
-            def receive(names: list[str]) -> list[_Arrived]:
-                return self._receive(names, sizes, staging, advance)
-
-            try:
-                for found in each(receive, portions, threads=self.jobs, chunk=chunk):
-                    for one in found:
-                        self._keep(one, staging, brought)
-                    if staging.waiting >= _FLUSH:
-                        staging.flush()
-            finally:
-                staging.flush()  # when the remote goes away half-way, what has come is kept
-        self.cache.remember(brought.got)
+        with self.cache.staging() as staging, Intake(self.cache, staging) as intake:
+            for arriving in self._arriving(sizes, staging, advance):
+                with closing(arriving):
+                    for one in arriving:
+                        _keep(one, intake, brought)
         return brought
 
-    def _keep(self, arrived: _Arrived, staging: Staging, brought: Brought) -> None:
-        if arrived.aside is None:
-            (brought.missing if arrived.size is None else brought.damaged).append(arrived.name)
-            return
-        staging.add(arrived.aside, self.cache.path(arrived.name))
-        brought.got.append(arrived.name)
-        brought.size += arrived.size or 0
+    def _arriving(
+        self, sizes: Mapping[str, int], staging: Staging, advance: progress.Advance
+    ) -> Iterator[Generator[_Arrived, None, None]]:
+        """Objects as they come. From a folder the small ones are brought by forked processes."""
+        rest = sizes
+        if isinstance(self.store, Forkable):
+            small = sorted(name for name, size in sizes.items() if 0 <= size <= SMALL)
+            rest = {name: size for name, size in sizes.items() if not 0 <= size <= SMALL}
+
+            def download(name: str, advance: progress.Advance) -> _Arrived:
+                return self._download(name, sizes[name], staging, advance)
+
+            yield each_file(download, small, _Arrived, advance)
+        portions = self._portions(rest)
+
+        def receive(names: list[str]) -> list[_Arrived]:
+            return self._receive(names, sizes, staging, advance)
+
+        found = each(receive, portions, threads=self.jobs, chunk=_chunk(len(portions), self.jobs))
+        yield (one for part in found for one in part)
 
     def _portions(self, sizes: Mapping[str, int]) -> list[list[str]]:
         """Names that are asked for together."""
@@ -214,6 +234,15 @@ class RemoteObjects:
         except NotFound:
             return {}
         return listing.decode(body, name) if listing.name_of_bytes(body) == name else {}
+
+
+def _keep(arrived: _Arrived, intake: Intake, brought: Brought) -> None:
+    if arrived.aside is None:
+        (brought.missing if arrived.size is None else brought.damaged).append(arrived.name)
+        return
+    intake.add(arrived.name, arrived.aside, arrived.size or 0)
+    brought.got.append(arrived.name)
+    brought.size += arrived.size or 0
 
 
 def _bounded(source: BinaryIO, size: int, begin: bytes) -> Fill:

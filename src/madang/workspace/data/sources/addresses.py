@@ -20,6 +20,7 @@ from madang.workspace.data import progress
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each
 from madang.workspace.data.objects.reading import CHUNK, Hashed, create_object, write_and_hash
+from madang.workspace.data.objects.taking import store
 from madang.workspace.data.repo.scan import scan_tree
 from madang.workspace.data.repo.settings import RemoteConfig, Settings
 
@@ -146,7 +147,7 @@ class LocalAddress:
             taken.size += hashed.key.size
 
         with cache.staging() as staging, meter(look.size, "B", f"reading {name_of(self.path)}") as advance:
-            cache.store(staging, paths, advance, note)
+            store(cache, staging, paths, advance, note)
         return taken
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 
 from madang.durable import Staging, rename_all
-from madang.errors import StorageError
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.state import State
 
@@ -26,14 +25,13 @@ class PassingCache(Cache):
     def remember(self, names: Iterable[str]) -> None:
         """Nothing has to be trusted later."""
 
+    def trust(self, names: Iterable[str]) -> None:
+        """The same."""
+
 
 class _Passing(Staging):
-    def flush(self) -> None:
+    def move(self) -> None:
         """Give what was added its final names."""
         moves, self._moves = self._moves, []
-        try:
+        with self._disk():
             rename_all(moves)
-        except OSError as error:
-            raise StorageError(
-                f"{self.root} cannot be written: {error.strerror}.", hint="Free space or permissions, then repeat."
-            ) from error

@@ -1,0 +1,90 @@
+"""Bring new objects into the cache: files are read once, hashed and copied aside, and moved in in portions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from types import TracebackType
+
+from madang.durable import Staging
+from madang.errors import NotFound
+from madang.workspace.data.objects.cache import Cache
+from madang.workspace.data.objects.parallel import each_file
+from madang.workspace.data.objects.reading import Hashed, hash_file
+from madang.workspace.data.progress import Advance
+
+_PORTION = 4_000  # files
+_PORTION_BYTES = 1 << 30
+
+
+class Intake:
+    """Takes finished objects that lie aside, moves them into the cache in portions, and has them trusted.
+
+    A portion is trusted when the next one was moved: until then the clock has moved on. Also when the block is left by
+    an error, or because the user stops it, what was given is moved: the next command goes on from there.
+    """
+
+    def __init__(self, cache: Cache, staging: Staging) -> None:
+        self._cache = cache
+        self._staging = staging
+        self._seen: set[str] = set()
+        self._before: list[str] = []
+        self._names: list[str] = []
+        self._size = 0
+
+    def __enter__(self) -> Intake:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._staging.flush()
+        self._cache.remember(self._before + self._names)
+
+    def add(self, name: str, aside: str, size: int) -> None:
+        """Take one object; one that came before is dropped."""
+        if name in self._seen:
+            os.unlink(aside)
+            return
+        self._seen.add(name)
+        self._staging.add(aside, self._cache.path(name))
+        self._names.append(name)
+        self._size += size
+        if len(self._names) >= _PORTION or self._size >= _PORTION_BYTES:
+            self._staging.move()
+            self._cache.trust(self._before)
+            self._before, self._names, self._size = self._names, [], 0
+
+
+def store(
+    cache: Cache,
+    staging: Staging,
+    paths: Sequence[str],
+    advance: Advance,
+    on_hashed: Callable[[int, Hashed], None],
+) -> None:
+    """Bring files into the cache; what it has already is only read.
+
+    ``on_hashed`` gets the position of each path and what was found there; ``advance`` is called by other threads.
+
+    Raises:
+        Conflict: a file changed while it was read.
+        NotFound: a file vanished.
+    """
+    there = cache.names_for(len(paths))
+
+    def has(md5: str, size: int) -> bool:
+        return (there is None or md5 in there) and cache.has(md5, size)
+
+    def take(path: str, advance: Advance) -> Hashed:
+        try:
+            return hash_file(path, staging.new_path(), has, advance)
+        except FileNotFoundError:
+            raise NotFound(f"{path} vanished while it was added.", hint="Repeat the command.") from None
+
+    with Intake(cache, staging) as intake, closing(each_file(take, paths, Hashed, advance)) as found:
+        for position, hashed in enumerate(found):
+            if hashed.aside is not None:
+                intake.add(hashed.md5, hashed.aside, hashed.key.size)
+            on_hashed(position, hashed)
