@@ -10,7 +10,7 @@ from typing import Any
 
 from madang import wiring
 from madang.cli import launching
-from madang.cli.reproducing import tagged_list
+from madang.cli.repeating import tagged_list
 from madang.domain.causes import DECISIVE, PARTS, Measured, Mix, Pair, Part, Shares, close, share
 from madang.domain.environments import differences, lock_of
 from madang.domain.query import AllOf, Compare, Field, RunQuery

@@ -16,6 +16,10 @@ Verdict: TypeAlias = Literal["IDENTICAL", "WITHIN TOLERANCE", "DIFFERS", "CANNOT
 RTOL = 1e-6  # relative bound of a metric that names none
 VOLATILE_KEYS = frozenset({"_runtime", "_timestamp", "_wandb"})
 VOLATILE_PREFIXES = ("system/",)
+VOLATILE_SUFFIXES = ("_runtime", "_per_second")  # what trainers tell of their own speed
+_SECOND = 1_000_000  # µs
+_CLOCKS = (1e6, 1e3, 1.0, 1e-3)  # µs in the units that clocks count in: s, ms, µs, ns
+MAX_DIFFERENCES = 100  # that a judgement lists
 
 
 @values.value
@@ -35,6 +39,14 @@ class Side:
     metrics: dict[str, Points] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)  # values set by hand
     outputs: dict[str, str] = field(default_factory=dict)
+    span: tuple[int, int] = (0, 0)  # beginning and end, µs since 1970 UTC; an end of 0: not yet
+
+    def is_moment(self, number: Any) -> bool:
+        """Whether a number is a point in time while the run went on: seconds, or thousandths of them, since 1970."""
+        began, ended = self.span
+        if not began or isinstance(number, bool) or not isinstance(number, int | float):
+            return False
+        return any(began - _SECOND <= number * scale <= (ended or math.inf) + _SECOND for scale in _CLOCKS)
 
 
 @values.value
@@ -46,33 +58,12 @@ class Judgement:
     missing: list[str] = field(default_factory=list)
     compared: dict[str, Any] = field(default_factory=dict)
     not_compared: dict[str, Any] = field(default_factory=dict)
+    differences: list[dict[str, Any]] = field(default_factory=list)  # the first of each metric, and of each output
 
 
 def cannot(missing: Sequence[str], not_compared: Mapping[str, Any] | None = None) -> Judgement:
     """The verdict where something is missing."""
     return Judgement("CANNOT", missing=list(missing), not_compared=dict(not_compared or {}))
-
-
-@values.value
-class Spread:
-    """One metric over several repetitions of a run."""
-
-    original: Any
-    repeated: list[Any]
-
-    @property
-    def is_chance(self) -> bool:
-        """Whether the repetitions differ from each other."""
-        return any(not _equal(value, self.repeated[0]) for value in self.repeated)
-
-    @property
-    def is_inside(self) -> bool:
-        """Whether the original lies among the repetitions, or as far from them as they from each other at most."""
-        numbers = [value for value in self.repeated if isinstance(value, int | float) and not math.isnan(value)]
-        if not isinstance(self.original, int | float) or not numbers:
-            return any(_equal(value, self.original) for value in self.repeated)
-        width = max(numbers) - min(numbers)
-        return min(numbers) - width <= self.original <= max(numbers) + width
 
 
 def of_several(found: Sequence[Judgement]) -> Judgement:
@@ -102,7 +93,8 @@ def not_repeatable(command: Sequence[str]) -> str:
 
 def is_volatile(key: str, definitions: dict[str, DefineMetric]) -> bool:
     """Whether a metric is outside the comparison: it measures the machine or the clock, or the run said so."""
-    return key in VOLATILE_KEYS or key.startswith(VOLATILE_PREFIXES) or definition_of(key, definitions).volatile
+    is_clock = key in VOLATILE_KEYS or key.startswith(VOLATILE_PREFIXES) or key.endswith(VOLATILE_SUFFIXES)
+    return is_clock or definition_of(key, definitions).volatile
 
 
 @values.mutable
@@ -152,15 +144,25 @@ def judge(
 def _verdict(tally: _Tally, changed: Sequence[str]) -> Judgement:
     counts, skipped = dict(tally.counts), dict(tally.skipped)
     numbers = counts["metrics"] + counts["summary"]
+    listed = _listed(tally)
     if tally.differences:
-        return Judgement("DIFFERS", _first(tally.differences), compared=counts, not_compared=skipped)
+        return Judgement("DIFFERS", _first(tally.differences), [], counts, skipped, listed)
     if tally.changed_outputs and not numbers:
-        return Judgement("DIFFERS", tally.changed_outputs[0], compared=counts, not_compared=skipped)
+        return Judgement("DIFFERS", tally.changed_outputs[0], [], counts, skipped, listed)
     near = _first(tally.near) if tally.near else next(iter(tally.changed_outputs), None)
     if near is None and changed:
         near = {"kind": "code", "paths": sorted(changed)[:20], "note": "changed after the original run had started"}
     verdict: Verdict = "WITHIN TOLERANCE" if near is not None else "IDENTICAL"
-    return Judgement(verdict, near, compared=counts, not_compared=skipped)
+    return Judgement(verdict, near, [], counts, skipped, listed)
+
+
+def _listed(tally: _Tally) -> list[dict[str, Any]]:
+    """The first difference of each metric, then what differs at the end; those out of bounds before the others."""
+    found: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for pairs in (tally.differences, tally.near):
+        for _, what in sorted(pairs, key=lambda pair: pair[0]):
+            found.setdefault((what["kind"], what.get("key") or what.get("path")), what)
+    return [*found.values(), *tally.changed_outputs][:MAX_DIFFERENCES]
 
 
 def _first(found: Sequence[tuple[tuple[Any, ...], dict[str, Any]]]) -> dict[str, Any]:
@@ -190,18 +192,19 @@ def _compare_metrics(original: Side, again: Side, definitions: dict[str, DefineM
             tally.skip("metrics without points")
             continue
         tally.counts["metrics"] += 1
-        _compare_points(key, points, found, definition_of(key, definitions), tally)
+        bounds = _Bounds(definition_of(key, definitions), original, again)
+        _compare_points(key, points, found, bounds, tally)
     extra = [key for key in again.metrics if key not in original.metrics and not is_volatile(key, definitions)]
     tally.skip("metrics that only the repetition has", len(extra))
 
 
-def _compare_points(key: str, one: Points, other: Points, definition: DefineMetric, tally: _Tally) -> None:
+def _compare_points(key: str, one: Points, other: Points, bounds: _Bounds, tally: _Tally) -> None:
     nothing = object()
     for place in range(max(len(one.values), len(other.values))):
         left = (one.steps[place], one.values[place]) if place < len(one.values) else (None, nothing)
         right = (other.steps[place], other.values[place]) if place < len(other.values) else (None, nothing)
         tally.counts["points"] += 1
-        if left[0] == right[0] and _equal(left[1], right[1]):
+        if left[0] == right[0] and equal(left[1], right[1]):
             continue
         step = min(step for step in (left[0], right[0]) if step is not None)
         what = {
@@ -211,7 +214,7 @@ def _compare_points(key: str, one: Points, other: Points, definition: DefineMetr
             "expected": left[1] if left[0] == step else None,
             "found": right[1] if right[0] == step else None,
         }
-        if left[0] == right[0] and _close(left[1], right[1], definition):
+        if left[0] == right[0] and bounds.hold(left[1], right[1]):
             tally.near.append(((step, key), what))
             continue
         tally.differences.append(((step, key), what))
@@ -227,9 +230,10 @@ def _compare_summary(original: Side, again: Side, definitions: dict[str, DefineM
         tally.counts["summary"] += 1
         found = again.summary.get(key)
         what = {"kind": "summary", "key": key, "expected": value, "found": found}
-        if key in again.summary and _equal(value, found):
+        if key in again.summary and equal(value, found):
             continue
-        close = key in again.summary and _close(value, found, definition_of(key, definitions))
+        bounds = _Bounds(definition_of(key, definitions), original, again)
+        close = key in again.summary and bounds.hold(value, found)
         (tally.near if close else tally.differences).append(((last, key), what))
 
 
@@ -246,17 +250,32 @@ def _compare_outputs(original: Side, again: Side, tally: _Tally) -> None:
     tally.skip("outputs that only the repetition has", sum(path not in original.outputs for path in again.outputs))
 
 
-def _equal(one: Any, other: Any) -> bool:
+def equal(one: Any, other: Any) -> bool:
     """The same value of the same type; NaN equals NaN, and 0.0 does not equal -0.0."""
     if type(one) is not type(other):
         return False
     if isinstance(one, float):
         return (one == other and math.copysign(1, one) == math.copysign(1, other)) or (one != one and other != other)
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_equal(item, other[key]) for key, item in one.items())
+        return one.keys() == other.keys() and all(equal(item, other[key]) for key, item in one.items())
     if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(_equal, one, other))
+        return len(one) == len(other) and all(map(equal, one, other))
     return bool(one == other)
+
+
+@values.value
+class _Bounds:
+    """How far one metric may be off."""
+
+    definition: DefineMetric
+    original: Side
+    again: Side
+
+    def hold(self, one: Any, other: Any) -> bool:
+        """Whether two values are close enough. A clock that was read twice tells two times, however close they are."""
+        if not _close(one, other, self.definition):
+            return False
+        return not (self.original.is_moment(one) and self.again.is_moment(other))
 
 
 def _close(one: Any, other: Any, definition: DefineMetric) -> bool:

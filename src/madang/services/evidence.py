@@ -17,12 +17,12 @@ from madang.errors import CorruptData, MadangError, NotFound
 from madang.formats import attestation
 from madang.ports.reader import Reader
 from madang.ports.signing import Signer, Verifier
-from madang.services.reproduce import side_of
+from madang.services.reproduce import Leniency, side_of
 
 Finding: TypeAlias = Literal["VALID", "UNKNOWN SIGNER", "ALTERED", "UNSIGNED", "INCOMPLETE"]
 
 _PIECE = 1 << 20
-_STATED = ("verdict", "first_difference", "missing", "compared", "not_compared")
+STATED = ("verdict", "first_difference", "missing", "compared", "not_compared")
 
 
 @value
@@ -33,6 +33,7 @@ class Circumstances:
     is_rebuilt: bool
     differences: list[str]
     local: list[str]
+    leniency: Leniency
     user: str
     host: str
     version: str
@@ -67,7 +68,7 @@ def attest(
     facts, results = facts_of(*original), results_of(*again)
     one, other = original[1], again[1]
     predicate = {
-        **{name: getattr(found, name) for name in _STATED},
+        **{name: getattr(found, name) for name in STATED},
         "original": {"run": one.id, "commit": one.code.commit if one.code else "", "facts": facts},
         "repetition": {"run": other.id, "facts": results},
         "circumstances": asdict(around),
@@ -152,7 +153,7 @@ def _check_verdict(again: RunRecord, predicate: Mapping[str, Any], found: Checke
     """Whether the record's verdict is the signed one."""
     verdict = again.verdict
     assert verdict is not None
-    for name in _STATED:
+    for name in STATED:
         if attestation.canonical(getattr(verdict, name)) != attestation.text_of(predicate.get(name)):
             found.problems.append(f"the record's {name.replace('_', ' ')} is not the one that was signed")
     if verdict.of != _part(predicate, "original").get("run"):

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import field
-from typing import BinaryIO
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import field, replace
+from fnmatch import fnmatchcase
+from typing import BinaryIO, Protocol, TypeAlias
 
 from madang.domain import reproduce as rules
 from madang.domain.compare import value_of
+from madang.domain.events import DefineMetric, FileRef
 from madang.domain.held import is_held
+from madang.domain.metrics import definition_of
+from madang.domain.pipelines import OUTS_TAG
+from madang.domain.query import Compare, Field, RunQuery
 from madang.domain.redact import MASK
-from madang.domain.reproduce import Judgement, Points, Side, Spread
+from madang.domain.reproduce import Judgement, Points, Side
 from madang.domain.runs import RunRecord
-from madang.domain.values import mutable
+from madang.domain.spread import Spread
+from madang.domain.values import mutable, value
 from madang.errors import MadangError, NotFound
 from madang.ports.git import Git
 from madang.ports.reader import Reader
@@ -110,8 +117,51 @@ def _has(reader: Reader, project: str, digest: str) -> bool:
     return True
 
 
+class DataBytes(Protocol):
+    """The bytes behind the MD5s of what stages made."""
+
+    def listing(self, digest: str) -> dict[str, str]:
+        """Digests by path of the files of a folder. Raises `NotFound`."""
+        ...
+
+    def open(self, digest: str) -> BinaryIO:
+        """Raises `NotFound`."""
+        ...
+
+
+@value
+class Leniency:
+    """What the user lets pass beyond the run's own definitions."""
+
+    ignored: tuple[str, ...] = ()  # patterns of metrics that are not compared
+    rtol: float | None = None
+    atol: float | None = None
+
+    def applied(self, keys: Iterable[str], definitions: dict[str, DefineMetric]) -> dict[str, DefineMetric]:
+        """The definitions of some metrics with this laid over."""
+        found = dict(definitions)
+        for key in keys:
+            own = definition_of(key, definitions)
+            found[key] = replace(
+                own,
+                key=key,
+                volatile=own.volatile or any(fnmatchcase(key, pattern) for pattern in self.ignored),
+                rtol=own.rtol if self.rtol is None else self.rtol,
+                atol=own.atol if self.atol is None else self.atol,
+            )
+        return found
+
+
 def compare(
-    reader: Reader, original: RunRecord, again_reader: Reader, again: RunRecord, normal: Normal, *, local: int = 0
+    reader: Reader,
+    original: RunRecord,
+    again_reader: Reader,
+    again: RunRecord,
+    normal: Normal,
+    *,
+    local: int = 0,
+    data: DataBytes | None = None,
+    leniency: Leniency | None = None,
 ) -> Judgement:
     """The verdict over a repetition, from what both runs have recorded. ``local`` counts files taken as they are now.
 
@@ -124,14 +174,29 @@ def compare(
     outside = [path for path in one.outputs if is_outside(path)]
     for path in outside:
         del one.outputs[path]
+    if data is not None:
+        _open_folders(one.outputs, other.outputs, data)
     for path in one.outputs:
         if path in other.outputs and one.outputs[path] != other.outputs[path]:
-            one.outputs[path] = _normal(reader, original.project, one.outputs[path], path, normal)
-            other.outputs[path] = _normal(again_reader, again.project, other.outputs[path], path, normal)
+            _normalize((reader, original, one), (again_reader, again, other), path, normal, data)
     changed = original.captured.changed if original.captured else ["(the capture of the code did not end)"]
     skipped = {**_not_compared(reader, original), "local files of unknown content": local}
     skipped["outputs outside the work tree"] = len(outside)
-    return rules.judge(one, other, original.definitions, changed=changed, not_compared=skipped)
+    keys = [*original.metrics, *again.metrics, *original.summary]
+    definitions = (leniency or Leniency()).applied(keys, original.definitions)
+    return rules.judge(one, other, definitions, changed=changed, not_compared=skipped)
+
+
+def _open_folders(one: dict[str, str], other: dict[str, str], data: DataBytes) -> None:
+    """Put the files of folders that differ in the place of the folders."""
+    for path in [path for path in one if one[path].endswith(".dir") and one[path] != other.get(path, one[path])]:
+        try:
+            files = [data.listing(side[path]) for side in (one, other)]
+        except NotFound:
+            continue  # the folders' own digests count
+        for side, found in zip((one, other), files, strict=True):
+            del side[path]
+            side.update((f"{path}/{inside}", digest) for inside, digest in found.items())
 
 
 def spreads(original: RunRecord, repetitions: Sequence[RunRecord]) -> dict[str, Spread]:
@@ -141,14 +206,42 @@ def spreads(original: RunRecord, repetitions: Sequence[RunRecord]) -> dict[str, 
     return {key: one for key, one in found.items() if repr([one.original] * len(repetitions)) != repr(one.repeated)}
 
 
+def unsteady(reader: Reader, repetitions: Sequence[RunRecord], normal: Normal, leniency: Leniency) -> list[str]:
+    """The metrics and outputs in which repetitions of one run differ from each other, bit for bit."""
+    exact = Leniency(leniency.ignored, 0.0, 0.0)
+    first, *others = repetitions
+    found: set[str] = set()
+    for one in others:
+        for what in compare(reader, first, reader, one, normal, leniency=exact).differences:
+            found.add(str(what.get("key") or what.get("path") or what["kind"]))
+    return sorted(found)
+
+
 def is_outside(path: str) -> bool:
     """Whether an output lies outside the work tree: the file there may still be the original's own."""
     return path.startswith(("/", "../"))
 
 
-def _normal(reader: Reader, project: str, digest: str, path: str, normal: Normal) -> str:
-    with reader.open_blob(project, digest) as file:
-        return normal(file, path)
+_Whole: TypeAlias = tuple[Reader, RunRecord, Side]
+
+
+def _normalize(one: _Whole, other: _Whole, path: str, normal: Normal, data: DataBytes | None) -> None:
+    """Put digests without volatile fields in the place of those of an output, where the bytes of both are here."""
+    found = []
+    for reader, run, side in (one, other):
+        digest = side.outputs[path]
+        if not digest.startswith("md5:"):
+            file = reader.open_blob(run.project, digest)
+        elif data is None or digest.endswith(".dir"):
+            return
+        else:
+            try:
+                file = data.open(digest)
+            except NotFound:
+                return
+        with file:
+            found.append(normal(file, path))
+    one[2].outputs[path], other[2].outputs[path] = found
 
 
 def side_of(reader: Reader, run: RunRecord) -> Side:
@@ -158,7 +251,26 @@ def side_of(reader: Reader, run: RunRecord) -> Side:
     metrics = {key: Points(item.steps, item.values) for key, item in series.items()}
     for key in run.metrics:
         metrics.setdefault(key, Points((), ()))  # volatile: only counted
-    return Side(run.status, run.exit_code, metrics, dict(run.summary), outputs_of(reader, run))
+    span = (run.created_at, run.ended_at)
+    return Side(run.status, run.exit_code, metrics, dict(run.summary), outputs_of(reader, run), span)
+
+
+def written_by_children(reader: Reader, run: RunRecord) -> set[str]:
+    """Paths that the runs wrote which a run has started: they are its own work as well."""
+    found: set[str] = set()
+    waiting, seen = [run.id], {run.id}
+    while waiting:
+        query = RunQuery(
+            (run.project,), Compare(Field("attributes", "parent"), "=", waiting.pop()), limit=1000, keys=()
+        )
+        for child in reader.runs(query).runs:
+            if child.id not in seen:
+                seen.add(child.id)
+                waiting.append(child.id)
+                whole = reader.run(child.id)
+                found.update(path for path, how in whole.opened.items() if "w" in how)
+                found.update(item.path for item in whole.outputs)
+    return found
 
 
 def outputs_of(reader: Reader, run: RunRecord) -> dict[str, str]:
@@ -168,6 +280,7 @@ def outputs_of(reader: Reader, run: RunRecord) -> dict[str, str]:
     too count once; media are compared through the metrics that point at them.
     """
     found = {item.path: item.digest for item in run.outputs}
+    found |= {item.path: item.digest for item in stage_outs(run)}
     found |= {item.path: item.digest for item in run.files if not item.path.startswith("media/")}
     kept = set(found.values())
     for ref in run.versions:
@@ -179,6 +292,15 @@ def outputs_of(reader: Reader, run: RunRecord) -> dict[str, str]:
             continue
         found |= {f"{version.name}/{entry.path}": entry.digest for entry in entries}
     return found
+
+
+def stage_outs(run: RunRecord) -> list[FileRef]:
+    """What a run that executed a stage has made, by MD5."""
+    try:
+        rows = json.loads(run.tags.get(OUTS_TAG, "[]"))
+        return [FileRef(str(row["path"]), str(row["digest"]), int(row["size"])) for row in rows]
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def _not_compared(reader: Reader, run: RunRecord) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from madang.domain.runs import RunRecord
@@ -14,6 +14,7 @@ from madang.errors import MadangError, StorageError
 from madang.formats import store as layout
 from madang.ports.git import Git
 from madang.ports.reader import Reader
+from madang.services.reproduce import written_by_children
 from madang.workspace import data_index, lfs_objects
 from madang.workspace.data.remotes.transfer import OpenRemote
 from madang.workspace.reproduction.data import MAX_NAMED, RunData
@@ -26,6 +27,7 @@ from madang.workspace.reproduction.files import (
     write_inside,
 )
 
+_NOWHERE = "it is neither in Git nor tracked as data"
 _LOCK, _KEPT_MARK = "/lock", "/kept"
 
 
@@ -77,7 +79,8 @@ class Workspace:
             if with_local:
                 self._take_local(run, [item.path for item in code.withheld], place)
             self._data(run, place)
-            self._reads(run, place, with_local=with_local)
+            own = {item.path for item in run.outputs} | written_by_children(reader, run)
+            self._reads(run, place, own, with_local=with_local)
             _make_working_folder(run, place.root)
         except OSError as error:
             self.remove(place)
@@ -130,9 +133,11 @@ class Workspace:
         finally:
             repo.close()
 
-    def _reads(self, run: RunRecord, place: Place, *, with_local: bool) -> None:
-        """Files that the run opened and that are nowhere in the record: not in Git, not tracked, not captured."""
-        made = {item.path for item in run.outputs}
+    def _reads(self, run: RunRecord, place: Place, made: Collection[str], *, with_local: bool) -> None:
+        """Files that the run opened and that are nowhere in the record: not in Git, not tracked, not captured.
+
+        ``made`` are those that it wrote itself.
+        """
         opened = {path: how for path, how in run.opened.items() if is_inside(path)}
         lost = [
             path
@@ -157,12 +162,11 @@ class Workspace:
             self._take_local(run, lost, place)
             lost = [path for path in lost if path not in place.local]
         tracked = {item.path for item in run.inputs}
-        place.missing += [
-            f"{path}: the run {'imported' if path in modules else 'read'} it, "
-            "and it is neither in Git nor tracked as data"
-            for path in sorted(lost)[:MAX_NAMED]
-            if path not in tracked
-        ]
+        submodules = [folder + "/" for folder in _submodules(place.root)]
+        for path in [path for path in sorted(lost) if path not in tracked][:MAX_NAMED]:
+            module = next((folder for folder in submodules if path.startswith(folder)), "")
+            why = f"it lies in the submodule {module[:-1]}, which is not restored" if module else _NOWHERE
+            place.missing.append(f"{path}: the run {'imported' if path in modules else 'read'} it, and {why}")
         for use in run.uses:
             target = os.path.join(place.root, use.path) if use.path else ""
             if use.digest.startswith("blake3:") and os.path.isfile(target) and blake3_of(target) != use.digest:
@@ -182,6 +186,16 @@ class Workspace:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copyfile(source, target, follow_symlinks=False)
             place.local.append(path)
+
+
+def _submodules(root: str) -> list[str]:
+    """The folders of the submodules that a work tree names."""
+    try:
+        with open(os.path.join(root, ".gitmodules"), encoding="utf-8", errors="surrogateescape") as file:
+            lines = [line.strip() for line in file]
+    except OSError:
+        return []
+    return [line.partition("=")[2].strip() for line in lines if line.replace(" ", "").startswith("path=")]
 
 
 def _make_working_folder(run: RunRecord, root: str) -> None:

@@ -1,0 +1,231 @@
+"""One repetition of a run in a clean work tree: its environment, its command, its verdict, signed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from madang import wiring
+from madang.cli import launching
+from madang.domain.pipelines import OUTS_TAG
+from madang.domain.reproduce import Judgement, cannot
+from madang.domain.runs import RunRecord
+from madang.errors import MadangError, NotFound, Refused
+from madang.formats import segment as codec
+from madang.formats import store as layout
+from madang.ports.reader import Reader
+from madang.sdk.init import user_name
+from madang.sdk.run import Run
+from madang.services import evidence
+from madang.services import reproduce as service
+from madang.services.reproduce import Leniency
+from madang.version import __version__
+from madang.workspace import volatile
+from madang.workspace.environments.building import Environments, kept_in
+from madang.workspace.environments.choosing import Chosen, Mode, choose
+from madang.workspace.keys import keyring
+from madang.workspace.process import Ended, find_program
+from madang.workspace.reproduction.command import command_of, environment_of, inside
+from madang.workspace.reproduction.place import Place
+from madang.workspace.reproduction.stages import StageData
+
+Say = Callable[[str], None]
+_NOT_PASSED_ON = ("MADANG_RUN_ID", "MADANG_LAUNCHED")
+
+
+@dataclass
+class Options:
+    """What the user chose."""
+
+    with_local: bool = False
+    keep: bool = False
+    quiet: bool = False
+    env: Mode = "auto"
+    leniency: Leniency = field(default_factory=Leniency)
+
+
+@dataclass
+class Outcome:
+    """The verdict, the repetition (none when nothing ran), and how the environment differs."""
+
+    judgement: Judgement
+    run: str = ""
+    environment: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    kept: str = ""  # the work tree, when it was kept
+
+
+def environment_for(run: RunRecord, root: str, options: Options, say: Say) -> Chosen:
+    """The environment in which a run is repeated; what cannot be had of it is listed as missing."""
+    env = environment_of(run, os.environ, root)
+    try:
+        return choose(run, env, options.env, Environments(kept_in(os.environ), say))
+    except MadangError as error:
+        return Chosen(missing=[error.message])
+
+
+class Repetition:
+    """A run that is repeated in a prepared work tree."""
+
+    def __init__(
+        self, reader: Reader, run: RunRecord, place: Place, places: layout.StorePaths, options: Options, say: Say
+    ) -> None:
+        self._reader = reader
+        self._run = run
+        self._place = place
+        self._places = places
+        self._options = options
+        self._say = say
+        self._chosen = Chosen()
+        self._stage = StageData(run, places.root, place.root)
+
+    def outcome(self) -> Outcome:
+        """Find what the work tree, the environment and the command lack; with nothing missing, repeat and judge.
+
+        Raises:
+            StorageError: the store cannot be written.
+        """
+        try:
+            return self._outcome()
+        finally:
+            self._stage.close()
+
+    def _outcome(self) -> Outcome:
+        run, root = self._run, self._place.root
+        chosen = self._chosen = environment_for(run, root, self._options, self._say)
+        command, folder = command_of(run, root, chosen.python)
+        env = environment_of(run, os.environ, root, chosen.python) | self._stage.variables()
+        missing = [*self._place.missing, *chosen.missing]
+        if not chosen.missing:
+            missing += _no_program(command, folder, env)
+        if missing:
+            return self._told(cannot(missing))
+        try:
+            job = self._contained(self._job(command, folder, env))
+        except Refused as error:
+            return self._told(service.refusal(error))
+        self._stage.clear()
+        self._say(f"Running {shlex.join(run.command)}")
+        verdicts: list[Judgement] = []
+
+        def judge(repetition: Run, ended: Ended) -> None:
+            """Compare while the repetition can still be written to, so that the verdict goes where the run goes."""
+            verdicts.append(self._judged(repetition, ended))
+
+        done = launching.launch(job, self._say, lambda *_: None, judge)
+        return self._told(verdicts[0], done.run)
+
+    def _told(self, judgement: Judgement, run: str = "") -> Outcome:
+        return Outcome(judgement, run, self._chosen.differences, self._chosen.notes)
+
+    def _judged(self, repetition: Run, ended: Ended) -> Judgement:
+        """The verdict, which is written to the repetition with its signature."""
+        made = [asdict(item) for item in self._stage.made()]
+        if made:
+            repetition.set_tags({OUTS_TAG: json.dumps(made, ensure_ascii=False)})
+        own = wiring.local_reader(store=self._places.store)
+        try:
+            again = replace(own.run(repetition.id), status=ended.status, exit_code=ended.exit_code, signal=ended.signal)
+            found = self._compared(own, again)
+            found.compared["environment differences"] = len(self._chosen.differences)
+            signed = self._signed(own, again, found)
+        finally:
+            own.close()
+        stated = {name: getattr(found, name) for name in evidence.STATED}
+        repetition.append(codec.VERDICT, {"of": self._run.id, **stated, "attestation": signed})
+        return found
+
+    def _compared(self, own: Reader, again: RunRecord) -> Judgement:
+        local, leniency = len(self._place.local), self._options.leniency
+        try:
+            return service.compare(
+                self._reader, self._run, own, again, volatile.digest, local=local, data=self._stage, leniency=leniency
+            )
+        except MadangError as error:
+            return service.refusal(error)
+
+    def _signed(self, own: Reader, again: RunRecord, found: Judgement) -> dict[str, Any]:
+        """The signed statement of a verdict; empty when it cannot be signed, which is said."""
+        try:
+            key = keyring(os.environ).own()
+            return evidence.attest((self._reader, self._run), (own, again), found, self._circumstances(), key)
+        except MadangError as error:
+            self._say(f"The verdict is not signed: {error}")
+            return {}
+
+    def _circumstances(self) -> evidence.Circumstances:
+        return evidence.Circumstances(
+            environment=self._chosen.digest,
+            is_rebuilt=self._chosen.is_rebuilt,
+            differences=self._chosen.differences,
+            local=self._place.local,
+            leniency=self._options.leniency,
+            user=user_name(dict(os.environ)),
+            host=os.uname().nodename,
+            version=__version__,
+            time=time.time_ns() // 1000,
+        )
+
+    def _contained(self, job: launching.Job) -> launching.Job:
+        """The job, if what it is to read after the command lies in the work tree: its record may be anybody's.
+
+        Raises:
+            Refused: a path of the record leads elsewhere.
+        """
+        run, root = self._run, self._place.root
+        return replace(
+            job,
+            metrics=[inside(run, path, job.folder, root) for path in job.metrics],
+            models=[(inside(run, path, job.folder, root), name) for path, name in job.models],
+        )
+
+    def _job(self, command: list[str], folder: str, env: dict[str, str]) -> launching.Job:
+        run, root = self._run, self._place.root
+        return launching.Job(
+            command=command,
+            folder=folder,
+            places=layout.StorePaths(root, self._places.git_common_dir, self._places.store),
+            project=run.project,
+            name=f"reproduce {run.name}",
+            params=dict(run.config),
+            tags={service.TAG: run.id},
+            metrics=tagged_list(run.tags.get(service.METRICS_TAG)),
+            outputs=[
+                os.path.relpath(os.path.join(root, item.path), folder)
+                for item in run.outputs
+                if not service.is_outside(item.path)
+            ],
+            models=[(path, name) for path, name in tagged_list(run.tags.get(service.MODELS_TAG))],
+            job_type="reproduction",
+            env={
+                **{name: text for name, text in env.items() if name not in _NOT_PASSED_ON},
+                "MADANG_REPRODUCES": run.id,
+            },
+            quiet=self._options.quiet,
+            alone=True,
+            collect=any(segment.writer == "launcher" for segment in run.segments),
+            strict=False,
+            versions=False,
+        )
+
+
+def _no_program(command: list[str], folder: str, env: dict[str, str]) -> list[str]:
+    try:
+        find_program(command[0], folder, env.get("PATH"))
+    except (NotFound, Refused) as error:
+        return [f"the command: {error.message}"]
+    return []
+
+
+def tagged_list(text: str | None) -> list[Any]:
+    """The list that a tag of `madang run` holds as JSON; empty for anything else."""
+    try:
+        value = json.loads(text or "[]")
+    except ValueError:
+        return []
+    return value if isinstance(value, list) else []
