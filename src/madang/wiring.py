@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.ports.git import Git
     from madang.ports.objects import Objects
     from madang.ports.reader import Reader
+    from madang.ports.records import Records
     from madang.ports.segments import SegmentFiles
     from madang.services.access import Access
     from madang.services.artifacts import Artifacts
@@ -32,11 +33,41 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.data import Data
     from madang.services.datasets import Datasets
     from madang.services.explaining import Explaining
+    from madang.services.history import History
+    from madang.services.ingest import Ingest
     from madang.services.lineage import Lineage
+    from madang.services.models import Models
     from madang.services.packing import Packing
     from madang.services.pipelines import Pipelines
     from madang.services.projects import Projects
     from madang.services.registry import Registry
+    from madang.services.rows import Encode
+
+
+class _OnDemand:
+    """See `services.catching_up.OnDemand`."""
+
+    def __init__(self, records: Records, files: SegmentFiles | None, encode: Encode | None) -> None:
+        self._records, self._files, self._encode = records, files, encode
+
+    @cached_property
+    def history(self) -> History:
+        from madang.services.history import History
+
+        return History(self._records, self._files)
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        from madang.services.ingest import Ingest
+
+        return Ingest(self._records, self.history, local=self._files is not None, encode=self._encode)
+
+
+def open_tracking(
+    records: Records, files: SegmentFiles | None = None, host: str | None = None, encode: Encode | None = None
+) -> Tracking:
+    """The writing side of runs; of a hub without ``files``. ``encode`` makes the rows of lists in advance."""
+    return Tracking(records, _OnDemand(records, files, encode), files, host)
 
 
 class Engine:
@@ -120,6 +151,13 @@ class Engine:
         return Packing(self.records, self.tracking, self.files)
 
     @cached_property
+    def models(self) -> Models:
+        """Registered models."""
+        from madang.services.models import Models
+
+        return Models(self.records, self.tracking)
+
+    @cached_property
     def projects(self) -> Projects:
         """Numbers, titles and tags of projects."""
         from madang.services.projects import Projects
@@ -182,7 +220,7 @@ def _opened(paths: StorePaths, place: str) -> Engine:
     """The engine over the index at ``place``, which has taken in all that the store holds beside its segments."""
     records = open_sqlite(place, durable=False, log=f"{paths.store}/changes.log", on_damage=_say)
     files = LocalSegments(paths.store)
-    tracking = Tracking(records, files)
+    tracking = open_tracking(records, files)
     try:
         records.replay(tracking.catch_up)
     except BaseException:
@@ -230,7 +268,7 @@ def open_hub(config: HubConfig) -> Engine:
     folder = os.path.abspath(config.store)
     layout.ensure(folder)
     records = open_postgres(config.database) if config.database else open_sqlite(f"{folder}/records.db", durable=True)
-    tracking = Tracking(records, encode=encoded_row)
+    tracking = open_tracking(records, encode=encoded_row)
     engine = Engine(StorePaths("", "", folder), records, config.blobs or f"{folder}/blobs", tracking)
     engine.blobs  # noqa: B018 - a wrong address is told now, not at the first upload
     return engine

@@ -27,7 +27,7 @@ from madang.services.lineage import Lineage
 from madang.services.registry import Registry
 from madang.services.search import Search
 from madang.services.tracking import Tracking
-from madang.wiring import Engine, open_store
+from madang.wiring import Engine, open_store, open_tracking
 
 ME = local("me")
 MINE, OTHER, CHILD, NEW = "1" * 32, "2" * 32, "3" * 32, "4" * 32
@@ -88,7 +88,7 @@ def segment(tmp_path: Path, run: str, parent: str = "", version: dict[str, Any] 
 
 def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) -> None:
     """Every method of every service that writes refuses another run, and what belongs to the whole project."""
-    hub, entry = Tracking(engine.records), blob(engine, "neu")
+    hub, entry = open_tracking(engine.records), blob(engine, "neu")
     tracking, artifacts, registry, access = engine.tracking, engine.artifacts, engine.registry, engine.access
     data = engine.data
 
@@ -154,7 +154,7 @@ def test_its_segments_move_no_alias(engine: Engine, tmp_path: Path) -> None:
     entry = blob(engine, "neu")
     version = {"name": "m-2", "entries": [["f", entry.digest, entry.size]], "aliases": ["best", "production"]}
     data = segment(tmp_path, MINE, version=version)
-    Tracking(engine.records).append(LIMITED, "p", MINE, MINE[::-1], 0, ZERO, data)
+    open_tracking(engine.records).append(LIMITED, "p", MINE, MINE[::-1], 0, ZERO, data)
     (row,) = (row for row in engine.artifacts.collections(ME, "p") if row.name == "m-2")
     assert (row.latest, row.aliases) == (2, {"best": 1})
     assert "best, production" in engine.search.run(ME, MINE).damage[0]

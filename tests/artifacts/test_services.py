@@ -19,8 +19,7 @@ from madang.domain.versions import STAGES, Entry
 from madang.errors import AccessDenied, Conflict, CorruptData, InvalidInput, NotFound, TooLarge, Unauthenticated
 from madang.formats import segment as codec
 from madang.services.artifacts import Artifacts
-from madang.services.tracking import Tracking
-from madang.wiring import Engine, open_store
+from madang.wiring import Engine, open_store, open_tracking
 
 ME = local("me")
 READER = Principal("reader", projects={"p": Permission.READ})
@@ -75,7 +74,7 @@ def test_a_digest_opens_nothing(engine: Engine) -> None:
 def test_a_segment_opens_nothing_on_a_hub(engine: Engine) -> None:
     """A run on a hub that names a digest of another project does not make its bytes readable."""
     secret = put(engine, b"secret", "p")
-    tracking = Tracking(engine.records)  # of a hub: no segment files of its own
+    tracking = open_tracking(engine.records)  # of a hub: no segment files of its own
     hub = Artifacts(engine.records, engine.blobs, tracking, engine.store.store)
     run, segment = "a" * 32, "b" * 32
     path = f"{engine.store.store}/tmp/x.seg"

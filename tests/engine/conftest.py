@@ -19,6 +19,7 @@ from madang.formats import store as layout
 from madang.services.search import Search
 from madang.services.tracking import Tracking
 from madang.testing.postgres import empty_database, postgres_server
+from madang.wiring import open_tracking
 
 ME = local("나")
 RUN = "4" * 32
@@ -52,7 +53,7 @@ def place(store: Path) -> Place:
     layout.ensure(str(store))
     records = open_sqlite(str(store / "records.db"), durable=False, log=str(store / "changes.log"))
     files = LocalSegments(str(store))
-    tracking = Tracking(records, files)
+    tracking = open_tracking(records, files)
     records.replay(tracking.catch_up)
     return Place(str(store), records, files, tracking, Search(records, tracking))
 
@@ -81,7 +82,7 @@ def hub(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         records = open_postgres(address)
     else:
         records = open_sqlite(str(tmp_path / "hub.db"), durable=True)
-    tracking = Tracking(records, None)
+    tracking = open_tracking(records, None)
     yield Place("", records, LocalSegments(str(tmp_path / "none")), tracking, Search(records, tracking))
     records.close()
 

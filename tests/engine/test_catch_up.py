@@ -21,7 +21,7 @@ from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord
 from madang.domain.series import Series
 from madang.formats import segment as codec
-from madang.services.tracking import UNREADABLE
+from madang.services.ingest import UNREADABLE
 
 STARTED = event(codec.STARTED, name="첫 실행", command=["python", "a.py"])
 FINISHED = event(codec.FINISHED, status="finished", exit_code=0)

@@ -16,9 +16,8 @@ from madang.errors import StorageError
 from madang.formats.native import encoded_row
 from madang.services.rows import JSON
 from madang.services.search import Search
-from madang.services.tracking import Tracking
 from madang.testing.written_store import WrittenStore
-from madang.wiring import open_store
+from madang.wiring import open_store, open_tracking
 
 WHO = local("mina")
 
@@ -57,7 +56,7 @@ def test_rows_are_made_once_and_anew_after_a_change(tmp_path: Path) -> None:
 def test_a_hub_makes_rows_in_advance(tmp_path: Path) -> None:
     """The row that a hub makes with each piece is the one that a reader would make, and no reader makes it."""
     records = open_sqlite(f"{tmp_path}/records.db", durable=False)
-    tracking = Tracking(records, encode=encoded_row)
+    tracking = open_tracking(records, encode=encoded_row)
     run = tracking.create(WHO, "p", CreateRun(name="one"))
     for step in range(3):
         tracking.log(WHO, run.id, Log({"loss": step / 7}, step))

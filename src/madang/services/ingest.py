@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import field, replace
 
 from madang.domain import events
@@ -19,6 +19,7 @@ from madang.formats.rows import Batch, decode
 from madang.ports.records import SEARCHED, KeySetRow, Records, SegmentRow, StoredRun
 from madang.services.history import History
 from madang.services.pointers import commit
+from madang.services.rows import JSON, Encode, RunRows
 from madang.services.sealing import SEAL_FROM, pack_pieces, seal
 from madang.services.summaries import add_rows, visible
 
@@ -32,6 +33,9 @@ _TOUCHES: dict[type, str] = {
     events.Dataset: "datasets",
 }
 _LARGEST = 1 << 50  # bytes
+
+UNREADABLE = "unreadable"
+"""The project under which runs stand whose segments are damaged from their first byte."""
 
 
 @mutable
@@ -61,8 +65,11 @@ class RunSession:
 class Ingest:
     """Applies pieces of segments to a run. Every method is called inside a transaction."""
 
-    def __init__(self, records: Records, history: History, *, local: bool) -> None:
+    def __init__(self, records: Records, history: History, *, local: bool, encode: Encode | None = None) -> None:
+        """``encode`` makes the rows of lists in advance, in the form `services.rows.JSON`."""
         self._records = records
+        self._rows = RunRows(records)
+        self._encode = encode
         self._history = history
         self._local = local  # the segments are this machine's own files, and the blobs they name lie beside them
 
@@ -139,7 +146,28 @@ class Ingest:
         elif isinstance(event, events.Rewound):
             session.rewound = True
 
-    def keep(self, session: RunSession, taken: Taken, *, ended: bool, raw: bytes = b"") -> bool:
+    def store(self, session: RunSession, pieces: Sequence[tuple[Taken, bool]], raw: bytes = b"") -> None:
+        """Keep pieces that were taken, each with whether its segment is over; on a hub also their bytes, ``raw``.
+
+        Raises:
+            Conflict: another process was faster; nothing may be kept then.
+        """
+        if not pieces:
+            return
+        state = session.stored.state
+        if not state.segments:  # no header could be read: shown as damaged, or nobody would know of the run
+            if not session.stored.damage:
+                return
+            state.project = state.project or UNREADABLE
+        self.begin(session)
+        for taken, ended in pieces:
+            if not self._keep(session, taken, ended=ended, raw=raw):
+                raise Conflict(f"Another process reads run {session.stored.state.run} at the same time.")
+        self._close(session)
+        if self._encode is not None:
+            self._rows.renew(session.stored.number, JSON, self._encode)
+
+    def _keep(self, session: RunSession, taken: Taken, *, ended: bool, raw: bytes = b"") -> bool:
         """Store the position, key sets and rows of a piece; on a hub also its bytes, ``raw``.
 
         False when another process was faster: roll back then.
@@ -211,7 +239,7 @@ class Ingest:
         """Store the run itself, so that its segments can refer to it."""
         self._records.runs.put(session.stored, session.touched)
 
-    def close(self, session: RunSession) -> None:
+    def _close(self, session: RunSession) -> None:
         """Store the summaries, after all pieces are kept."""
         runs, stored = self._records.runs, session.stored
         if session.dirty:

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from madang.domain import events
 from madang.domain.access import Permission, Principal, require
 from madang.domain.commands import Command, CreateRun, Fact, Log, Rewind, State, decide
-from madang.domain.ids import check_id, is_id, new_id
-from madang.domain.run_state import PRIMARY, outcome_of_segment
+from madang.domain.ids import check_id, new_id
+from madang.domain.run_state import outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.domain.values import value
-from madang.errors import Conflict, Diverged, InvalidInput, NotFound, StorageError
+from madang.errors import Conflict, Diverged, InvalidInput, NotFound
 from madang.formats.frames import FrameBuilder
 from madang.formats.journal import Position, read_frames
 from madang.ports.records import Records, SegmentRow, StoredRun
-from madang.ports.segments import SegmentFile, SegmentFiles
-from madang.services.rows import JSON, Encode, RunRows
+from madang.ports.segments import SegmentFiles
+from madang.services.catching_up import CatchingUp, OnDemand
 from madang.services.stating import make_way, unknown
 
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
     from madang.services.history import History
-    from madang.services.ingest import Ingest, RunSession, Taken
-
-_MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
-_HEADER = 4096  # bytes in which the header of a segment lies; a longer one only loses its place in an order
-_PIECE = 16 << 20  # bytes of one segment that one transaction takes
-_SHELVES = "shelves"  # the setting that says which folders of runs are read
-_RUNS_TOGETHER = 50  # short runs that share one transaction, for a store that is read anew
+    from madang.services.ingest import RunSession
 
 
 @value
@@ -54,187 +44,33 @@ def _position(row: SegmentRow) -> SegmentPosition:
     return SegmentPosition(row.offset, row.sequence, row.chain.hex(), row.offset, sealed)
 
 
-UNREADABLE = "unreadable"
-"""The project under which runs stand whose segments are damaged from their first byte."""
-
-
 class Tracking:
     """The writing side of runs. Thread-safe; several processes may work on one store at once.
 
     ``files`` are the segment files of a workspace; a hub has none and gets its bytes by `append`. ``host`` is this
     machine's name as runs record it (found when None): only here can it be told whether a run's writer still lives.
-    ``encode`` makes the rows of lists in advance, in the form `services.rows.JSON`.
     """
 
     def __init__(
-        self,
-        records: Records,
-        files: SegmentFiles | None = None,
-        host: str | None = None,
-        encode: Encode | None = None,
+        self, records: Records, parts: OnDemand, files: SegmentFiles | None = None, host: str | None = None
     ) -> None:
         self._records = records
-        self._rows = RunRows(records)
-        self._encode = encode
+        self._parts = parts
         self._files = files
-        self._host = os.uname().nodename if host is None else host
-        self._elsewhere: dict[tuple[str, str], int] = {}  # sizes of segments whose writer's life cannot be told here
+        self._catching_up = CatchingUp(records, files, parts, host) if files is not None else None
 
-    @cached_property
+    @property
     def history(self) -> History:
         """Points and console lines of runs."""
-        from madang.services.history import History  # noqa: PLC0415 - loaded when points are asked for
-
-        return History(self._records, self._files)
-
-    @cached_property
-    def _ingest(self) -> Ingest:
-        from madang.services.ingest import Ingest  # noqa: PLC0415 - loaded when there is something to take in
-
-        return Ingest(self._records, self.history, local=self._files is not None)
-
-    # From segment files
+        return self._parts.history
 
     def catch_up(self, runs: Collection[str] | None = None) -> None:
         """Take in what segment files (of these runs) hold and the records do not yet. Nothing happens on a hub.
 
         A writer of this host that is gone without a word gets the outcome `crashed`, once and for all.
         """
-        if self._files is None:
-            return
-        if runs is not None:
-            self._read({run: self._unread(run) for run in dict.fromkeys(runs)})
-            return
-        state = self._records.settings.get(_SHELVES) or b""
-        shelves = self._files.changed(state)
-        open_runs = dict.fromkeys(run for run, _ in self._records.segments.open())
-        self._read(
-            {run: self._unread(run) for run in [*open_runs, *(run for run in shelves.runs if run not in open_runs)]}
-        )
-        if shelves.state != state:
-            self._records.settings.set(_SHELVES, shelves.state)
-
-    def _unread(self, run: str) -> list[SegmentFile]:
-        """Segments of a run that have more than the records know, or whose writer has gone."""
-        assert self._files is not None
-        files = self._files.of_run(run) if is_id(run) else []
-        known = self._records.segments.known(run) if files else {}
-        if not known and is_id(run) and (held := self._files.held(run)) is not None:
-            with self._records.transaction():
-                read = self._records.segments.known(run)
-                self._ingest.tell_held(run, held, {*read, *(file.segment for file in files)})
-        unread = []
-        for file in files:
-            size, ended = known.get(file.segment, (-1, False))
-            silent = file.live or self._elsewhere.get((run, file.segment)) == file.size
-            if file.size > size or not (ended or silent):
-                unread.append(file)
-        return unread
-
-    def _read(self, found: dict[str, list[SegmentFile]]) -> None:
-        unread = [(run, files) for run, files in found.items() if files]
-        if len(unread) > 1:  # versions are numbered as they come in
-            unread.sort(key=lambda item: min(map(self._began, item[1])))
-        waiting = iter(unread)
-        while some := list(islice(waiting, _RUNS_TOGETHER)):
-            with self._records.transaction():
-                more = [(run, files) for run, files in some if self._catch_up_run(run, files)]
-            for run, files in more:
-                while self._catch_up_run(run, files):
-                    pass
-
-    def _began(self, file: SegmentFile) -> int:
-        assert self._files is not None
-        return self._ingest.began(self._files.read(file.run, file.segment, 0, _HEADER), file.segment)
-
-    def close_lost(self, runs: Collection[str] | None = None) -> None:
-        """State `crashed` of every writer that is gone without a word. `catch_up` does it too.
-
-        A segment is lost when nobody holds the record lock on its ``.lock`` file and nothing tells its outcome.
-        """
-        self.catch_up(runs)
-
-    def _catch_up_run(self, run: str, files: list[SegmentFile]) -> bool:
-        """One transaction of one run; True when there may be more to read."""
-        assert self._files is not None
-        more = False
-        with self._records.transaction():
-            session = self._ingest.open(run)
-            self._ingest.renew(session)
-            pieces: list[tuple[Taken, bool]] = []
-            for file in files:
-                row = self._ingest.row(session, file.segment)
-                if row.damage:
-                    continue
-                data = self._files.read(run, file.segment, row.offset, _PIECE)
-                whole = len(data) < _PIECE
-                more = more or not whole
-                taken = self._ingest.take(session, row, data)
-                over = whole and not file.live and self._over(session, file.segment)
-                if whole and not over and not file.live:
-                    self._elsewhere[run, file.segment] = file.size
-                size = row.offset + len(data)
-                if size > row.size or taken.position.damage or over > row.ended:
-                    row.size = size
-                    pieces.append((taken, over))
-            self._store(session, pieces)
-            lost = [taken.row.id for taken, over in pieces if over and self._is_lost(session, taken.row.id)]
-        stated = [self._state_lost(run, session, segment) for segment in lost]
-        files += [file for file in stated if file is not None]
-        return more or any(stated)
-
-    def _over(self, session: RunSession, segment: str) -> bool:
-        """Whether a segment that nobody holds is complete.
-
-        One that has said how it ended is; else one of this host is, unless an edge of this store writes it.
-        """
-        state = session.stored.state
-        known = state.segments.get(segment)
-        if known is None:
-            return False
-        ended = outcome_of_segment(state, segment) is not None
-        return ended or (known.header.host in ("", self._host) and known.header.writer != "edge")
-
-    def _is_lost(self, session: RunSession, segment: str) -> bool:
-        state = session.stored.state
-        writer = state.segments[segment].header.writer
-        return (writer in PRIMARY or writer == "launcher") and outcome_of_segment(state, segment) is None
-
-    def _state_lost(self, run: str, session: RunSession, segment: str) -> SegmentFile | None:
-        """A segment of its own that says so. Its id follows from the lost one's, so that it is written only once.
-
-        None where this user may not write: the store is read all the same.
-        """
-        assert self._files is not None
-        state = session.stored.state
-        own = blake2b(f"lost {run} {segment}".encode(), digest_size=16).hexdigest()
-        seen = state.segments[segment].seen
-        builder = FrameBuilder()
-        builder.add(events.Header(run, own, state.project, "follower", host=self._host), seen)
-        builder.add(events.Finished("crashed", of=segment), seen)
-        try:
-            self._files.put(run, own, builder.data)
-        except StorageError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _MAY_NOT:
-                return None
-            raise
-        return SegmentFile(run, own, len(builder.data), False)
-
-    def _store(self, session: RunSession, pieces: list[tuple[Taken, bool]], raw: bytes = b"") -> None:
-        if not pieces:
-            return
-        state = session.stored.state
-        if not state.segments:  # no header could be read: shown as damaged, or nobody would know of the run
-            if not session.stored.damage:
-                return
-            state.project = state.project or UNREADABLE
-        self._ingest.begin(session)
-        for taken, ended in pieces:
-            if not self._ingest.keep(session, taken, ended=ended, raw=raw):
-                raise Conflict(f"Another process reads run {session.stored.state.run} at the same time.")
-        self._ingest.close(session)
-        if self._encode is not None:
-            self._rows.renew(session.stored.number, JSON, self._encode)
+        if self._catching_up is not None:
+            self._catching_up.catch_up(runs)
 
     # From the network
 
@@ -284,15 +120,15 @@ class Tracking:
         check_id(segment, "segment")
         require(who, Permission.WRITE, project, {who.run})  # whose run it is is asked below
         with self._records.transaction():
-            session = self._ingest.open(run)
+            session = self._parts.ingest.open(run)
             session.may_point = not who.run
             if not session.new:
                 _refuse_taken(who, project, session.stored)
                 self._allow(who, run, session.stored, Permission.WRITE)
-            row = self._ingest.row(session, segment)
+            row = self._parts.ingest.row(session, segment)
             fresh = _beyond(row, offset, chain, data)
             if fresh:
-                taken = self._ingest.take(session, row, fresh)
+                taken = self._parts.ingest.take(session, row, fresh)
                 if taken.position.damage:
                     raise InvalidInput(f"Segment {segment} of run {run}: {taken.position.damage}.")
                 if session.stored.state.project != project:
@@ -300,7 +136,7 @@ class Tracking:
                 self._allow(who, run, session.stored, Permission.WRITE)  # of a new run only its bytes tell the parent
                 over = outcome_of_segment(session.stored.state, segment) is not None
                 if taken.position.offset > row.offset:
-                    self._store(session, [(taken, over)], fresh)
+                    self._parts.ingest.store(session, [(taken, over)], fresh)
         return _position(row)
 
     # From outside the training process
@@ -343,10 +179,10 @@ class Tracking:
         """Decide and write; ``project`` is that of a run to be made, and empty for one that is there."""
         self.catch_up([run] if not project else [])
         with self._records.transaction():
-            session = self._ingest.open(run)
+            session = self._parts.ingest.open(run)
             stored = session.stored
             project = self._place_of(who, project, run, session, command)
-            row = self._ingest.row(session, self._edge_segment(run))
+            row = self._parts.ingest.row(session, self._edge_segment(run))
             if isinstance(command, State):
                 command = State(unknown(self._records, self.history, stored, command.facts))
                 make_way(self._records, who, stored, command.facts)
@@ -357,8 +193,8 @@ class Tracking:
             data = self._frames(row, facts, _header(command, run, row.id, project, who), command.time)
             if self._files is not None:
                 self._files.append(run, row.id, row.offset, data)
-            taken = self._ingest.take(session, row, data)
-            self._store(session, [(taken, outcome_of_segment(stored.state, row.id) is not None)], data)
+            taken = self._parts.ingest.take(session, row, data)
+            self._parts.ingest.store(session, [(taken, outcome_of_segment(stored.state, row.id) is not None)], data)
             return stored
 
     def _place_of(self, who: Principal, project: str, run: str, session: RunSession, command: Command) -> str:
