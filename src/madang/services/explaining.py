@@ -15,6 +15,7 @@ from madang.domain.metrics import definition_of
 from madang.domain.runs import RunChange, RunRecord
 from madang.domain.values import value
 from madang.errors import InvalidInput
+from madang.formats.learning import learnt
 from madang.ports.git import Git
 from madang.ports.reader import Reader
 from madang.services import why
@@ -160,7 +161,7 @@ def recalled(after: RunRecord, before: RunRecord, metric: str) -> Measured | Non
     if not isinstance(found, dict):
         return None
     try:
-        return msgspec.convert(found, Measured)
+        return msgspec.convert(found, learnt(Measured))
     except msgspec.ValidationError:  # anyone may set a tag
         return None
 

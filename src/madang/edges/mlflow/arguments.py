@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from madang.errors import InvalidInput
+from madang.formats.learning import learnt
 from madang.http.calls import MAX_FIELDS
 
 _PLACE = re.compile(r" - at `\$\.?(.*)`\Z")
@@ -88,7 +89,7 @@ def _without_nulls(value: Any) -> Any:
 def converted(given: dict[str, Any], kind: type[Any]) -> Any:
     """Plain values as the arguments of a call. Raises as `from_body`."""
     try:
-        return checked(msgspec.convert(given, kind, strict=False))
+        return checked(msgspec.convert(given, learnt(kind), strict=False))
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
         path = place[1] if place else ""
