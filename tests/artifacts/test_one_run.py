@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from madang import services
+from madang.domain import events
 from madang.domain.access import Permission, Principal, local
 from madang.domain.commands import CreateRun, Log
+from madang.domain.projects import ProjectChange
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange
 from madang.domain.versions import AliasMove, Entry
@@ -24,6 +26,8 @@ from madang.services.artifacts import Artifacts
 from madang.services.data import Data
 from madang.services.datasets import Datasets
 from madang.services.lineage import Lineage
+from madang.services.models import Models
+from madang.services.projects import Projects
 from madang.services.registry import Registry
 from madang.services.search import Search
 from madang.services.tracking import Tracking
@@ -37,6 +41,8 @@ READERS = {Search, Lineage, Datasets}
 READS = (
     {(Artifacts, name) for name in ("has_blob", "open_blob", "collections", "versions", "resolve", "manifest")}
     | {(Data, name) for name in ("sizes", "open", "stat", "read_many", "list")}
+    | {(Models, name) for name in ("find", "versions", "version", "entries")}
+    | {(Projects, name) for name in ("all", "get", "find")}
     | {(Registry, "models"), (Registry, "history"), (Tracking, "segment"), (Tracking, "segment_bytes")}
 )
 
@@ -90,7 +96,9 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
     """Every method of every service that writes refuses another run, and what belongs to the whole project."""
     hub, entry = open_tracking(engine.records), blob(engine, "neu")
     tracking, artifacts, registry, access = engine.tracking, engine.artifacts, engine.registry, engine.access
-    data = engine.data
+    data, models, projects = engine.data, engine.models, engine.projects
+    number = projects.named(["p"])["p"].number
+    row, tags = models.find(ME, "m-1"), [events.Tags({"a": "b"})]
 
     def append(run: str, parent: str = "") -> Any:
         return hub.append(LIMITED, "p", run, run[::-1], 0, ZERO, segment(tmp_path, run, parent))
@@ -99,6 +107,7 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
         (Tracking, "append"): [lambda: append(MINE), lambda: append(CHILD, MINE)],
         (Tracking, "create"): [lambda: tracking.create(LIMITED, "p", CreateRun(parent=MINE))],
         (Tracking, "log"): [lambda: tracking.log(LIMITED, MINE, Log({"x": 1}))],
+        (Tracking, "state"): [lambda: tracking.state(LIMITED, MINE, tags)],
         (Tracking, "change"): [lambda: tracking.change(LIMITED, MINE, RunChange(name="n"))],
         (Artifacts, "put_blob"): [lambda: blob(engine, "mine", LIMITED)],
         (Artifacts, "create"): [lambda: artifacts.create(LIMITED, "p", "x", "model", [entry], run=MINE)],
@@ -111,6 +120,17 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
             lambda: tracking.create(LIMITED, "p", CreateRun(parent=OTHER)),
         ],
         (Tracking, "log"): [lambda: tracking.log(LIMITED, OTHER, Log({"x": 1}))],
+        (Tracking, "state"): [lambda: tracking.state(LIMITED, OTHER, tags)],
+        (Projects, "create"): [lambda: projects.create(LIMITED, "p")],
+        (Projects, "change"): [lambda: projects.change(LIMITED, number, ProjectChange(title="q"))],
+        (Models, "create"): [lambda: models.create(LIMITED, "p", "new")],
+        (Models, "edit"): [lambda: models.edit(LIMITED, row, description="d")],
+        (Models, "rename"): [lambda: models.rename(LIMITED, row, "new")],
+        (Models, "delete"): [lambda: models.delete(LIMITED, row), lambda: models.delete(LIMITED, row, 1)],
+        (Models, "add"): [lambda: models.add(LIMITED, row, [entry], run=MINE)],
+        (Models, "edit_version"): [lambda: models.edit_version(LIMITED, models.version(ME, row, 1), description="d")],
+        (Models, "move"): [lambda: models.move(LIMITED, row, 1, "production")],
+        (Models, "point"): [lambda: models.point(LIMITED, row, "best", 1)],
         (Tracking, "change"): [lambda: tracking.change(LIMITED, OTHER, RunChange(deleted=True))],
         (Artifacts, "put_blob"): [lambda: artifacts.put_blob(LIMITED, "q", [b"1"])],
         (Artifacts, "create"): [

@@ -97,4 +97,4 @@ def test_migrations_come_in_pairs() -> None:
 
 def _head(statement: str) -> str:
     words = statement.split("(")[0].split()
-    return " ".join(words[:-1] if words[0] == "ALTER" else words)  # the type of a new column has two names
+    return " ".join(words[:6] if words[0] == "ALTER" else words)  # the type of a new column has two names

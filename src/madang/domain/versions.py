@@ -44,6 +44,7 @@ class VersionRecord:
     metadata: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     actor: str = ""
+    updated_at: int = 0  # µs UTC; 0: as it was made
 
     @property
     def ref(self) -> str:

@@ -323,14 +323,20 @@ class VersionRecords(Protocol):
         ...
 
     def add(
-        self, version: VersionRecord, entries: Sequence[Entry], origin: tuple[str, int] | None = None, first: int = 1
+        self,
+        version: VersionRecord,
+        entries: Sequence[Entry],
+        origin: tuple[str, int] | None = None,
+        first: int = 1,
+        *,
+        fresh: bool = False,
     ) -> VersionRecord:
         """Commit a version under the next number of its collection (``version.number`` is passed over).
 
         A new collection is made with ``first`` as the number of its first version. Adding again with the same
         ``origin`` (run/segment, sequence) returns the version that was made of it; content that is the same as the
-        latest version's is that version. Aliases named on the version move to it, which its history says. Raises
-        `Conflict` when the collection has another type.
+        latest version's is that version, unless it is to be a ``fresh`` one. Aliases named on the version move to it,
+        which its history says. Raises `Conflict` when the collection has another type.
         """
         ...
 
@@ -371,14 +377,40 @@ class VersionRecords(Protocol):
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        at: int = 0,
     ) -> VersionRecord:
-        """Replace what is not None. Raises `NotFound`."""
+        """Replace what is not None; ``at`` (µs UTC) is shown as the time of the change. Raises `NotFound`."""
         ...
 
     def edit_collection(
-        self, project: str, name: str, *, description: str | None = None, tags: Mapping[str, str] | None = None
+        self,
+        project: str,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        at: int = 0,
     ) -> None:
         """Replace what is not None. Raises `NotFound`."""
+        ...
+
+    def named(self, name: str, type: str) -> list[str]:
+        """Projects that have a collection of this name and type, oldest collection first."""
+        ...
+
+    def make(self, project: str, name: str, type: str, at: int) -> None:
+        """Make a collection without versions. Raises `Conflict` when the name is taken."""
+        ...
+
+    def rename(self, project: str, name: str, new: str, at: int) -> None:
+        """Give a collection another name. Raises `NotFound`, `Conflict` when that is taken."""
+        ...
+
+    def drop(self, project: str, name: str, number: int | None, at: int, actor: str = "") -> None:
+        """Take a version with its aliases away, or with None the whole collection, whose name is free then.
+
+        Numbers are never given again, and the files stay. Raises `NotFound`.
+        """
         ...
 
     def point(self, change: PointerChange, expected: Any = ...) -> PointerChange:

@@ -48,6 +48,7 @@ class Application:
             engine.pipelines,
             engine.code,
             engine.explaining,
+            engine.lineage_graph,
             engine.access,
             self.live,
             policy.cookie,
@@ -56,7 +57,9 @@ class Application:
         self._dvc = Dispatcher(dvc_table(), engine.data)
         self._mlflow = MlflowDispatcher(
             mlflow_table(),
-            MlflowServices(engine.tracking, engine.search, engine.artifacts, engine.registry, engine.projects),
+            MlflowServices(
+                engine.tracking, engine.search, engine.artifacts, engine.registry, engine.projects, engine.models
+            ),
         )
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)
         self._pages = Pages(engine.access, policy.cookie, ui)

@@ -121,13 +121,19 @@ class JournaledVersions(SqlVersions):
         self._log = log
 
     def add(
-        self, version: VersionRecord, entries: Sequence[Entry], origin: tuple[str, int] | None = None, first: int = 1
+        self,
+        version: VersionRecord,
+        entries: Sequence[Entry],
+        origin: tuple[str, int] | None = None,
+        first: int = 1,
+        *,
+        fresh: bool = False,
     ) -> VersionRecord:
         """Commit a version under the next number."""
         with self._db.transaction():
             if origin is not None and self.made_of(origin) is not None:
                 return super().add(version, entries, origin, first)
-            made = super().add(version, entries, origin, first)
+            made = super().add(version, entries, origin, first, fresh=fresh)
             record = asdict(replace(made, aliases=()))  # the moves of aliases have lines of their own
             body = {"record": record, "origin": origin, "first": first}
             files = None if origin else [[item.path, item.digest, item.size] for item in entries]
@@ -143,21 +149,48 @@ class JournaledVersions(SqlVersions):
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        at: int = 0,
     ) -> VersionRecord:
         """Replace what is not None."""
-        body = {"project": project, "name": name, "number": number, "description": description}
+        body = {"project": project, "name": name, "number": number, "description": description, "at": at}
         with self._db.transaction():
-            made = super().edit(project, name, number, description=description, metadata=metadata, tags=tags)
+            made = super().edit(project, name, number, description=description, metadata=metadata, tags=tags, at=at)
             self._log.note("edit", {**body, "metadata": metadata, "tags": tags})
         return made
 
     def edit_collection(
-        self, project: str, name: str, *, description: str | None = None, tags: Mapping[str, str] | None = None
+        self,
+        project: str,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        at: int = 0,
     ) -> None:
         """Replace what is not None."""
+        body = {"project": project, "name": name, "description": description, "tags": tags, "at": at}
         with self._db.transaction():
-            super().edit_collection(project, name, description=description, tags=tags)
-            self._log.note("collection", {"project": project, "name": name, "description": description, "tags": tags})
+            super().edit_collection(project, name, description=description, tags=tags, at=at)
+            self._log.note("collection", body)
+
+    def make(self, project: str, name: str, type: str, at: int) -> None:
+        """Make a collection without versions."""
+        with self._db.transaction():
+            super().make(project, name, type, at)
+            self._log.note("made", {"project": project, "name": name, "type": type, "at": at})
+
+    def rename(self, project: str, name: str, new: str, at: int) -> None:
+        """Give a collection another name."""
+        with self._db.transaction():
+            super().rename(project, name, new, at)
+            self._log.note("renamed", {"project": project, "name": name, "new": new, "at": at})
+
+    def drop(self, project: str, name: str, number: int | None, at: int, actor: str = "") -> None:
+        """Take a version or a collection away."""
+        with self._db.transaction():
+            super().drop(project, name, number, at, actor)
+            body = {"project": project, "name": name, "number": number, "at": at, "actor": actor}
+            self._log.note("dropped", body)
 
     def point(self, change: PointerChange, expected: Any = ...) -> PointerChange:
         """Move an alias and write the history."""
@@ -179,6 +212,9 @@ def replay(database: Database, log: ChangeLog, catch_up: Callable[[], None]) -> 
         versions = SqlVersions(database)
         for body in lines:
             _forgiving(lambda said: _settle(versions, said), body.get("version"))
+            _forgiving(lambda said: versions.make(**said), body.get("made"))
+            _forgiving(lambda said: versions.rename(**said), body.get("renamed"))
+            _forgiving(lambda said: versions.drop(**said), body.get("dropped"))
     catch_up()
     with database.transaction():
         if log.place() != place:

@@ -31,6 +31,11 @@ class _Line:
     created_at: int
     description: str
     tags: dict[str, str]
+    updated_at: int = 0
+
+
+def _line(row: Row) -> _Line:
+    return _Line(row[0], row[1], row[2], row[3], row[4], row[5], _unpack(row[6]), row[7])
 
 
 class SqlVersions:
@@ -41,7 +46,7 @@ class SqlVersions:
 
     def _line(self, project: str, name: str) -> _Line | None:
         row = self._db.row("get_collection", project=project, name=name)
-        return _Line(row[0], row[1], row[2], row[3], row[4], row[5], _unpack(row[6])) if row else None
+        return _line(row) if row else None
 
     def _needed(self, project: str, name: str) -> _Line:
         line = self._line(project, name)
@@ -56,10 +61,7 @@ class SqlVersions:
             aliases.setdefault(collection, {})[alias] = int(number)
         found = []
         for row in self._db.rows("collections_of_project", project=project):
-            line, (name, count, updated) = (
-                _Line(row[0], row[1], row[2], row[3], row[4], row[5], _unpack(row[6])),
-                row[7:],
-            )
+            line, (name, count, updated) = _line(row), row[8:]
             if type is None or line.type == type:
                 found.append(
                     self._row(project, name, line, int(count), int(updated or 0), aliases.get(line.number, {}))
@@ -69,21 +71,31 @@ class SqlVersions:
     def _row(
         self, project: str, name: str, line: _Line, count: int, updated: int, aliases: dict[str, int]
     ) -> CollectionRow:
-        latest = self._db.row("get_version", collection=line.number, number=line.next - 1)
+        number = self._latest(line)
+        latest = self._db.row("get_version", collection=line.number, number=number)
         return CollectionRow(
             project,
             name,
             line.type,
             line.created_at,
             count,
-            line.next - 1 if latest else 0,
+            number,
             aliases,
-            updated or line.created_at,
+            max(updated, line.updated_at) or line.created_at,
             int(latest[2]) if latest else 0,
             line.description,
             line.tags,
             line.first,
         )
+
+    def _latest(self, line: _Line) -> int:
+        """The highest number of a version that is there; 0 without any."""
+        row = self._db.row("latest_version", collection=line.number)
+        return int(row[0]) if row and row[0] is not None else 0
+
+    def named(self, name: str, type: str) -> list[str]:
+        """Projects that have a collection of this name and type, oldest first."""
+        return [str(row[0]) for row in self._db.rows("collections_named", name=name, type=type)]
 
     def collection(self, project: str, name: str) -> CollectionRow | None:
         """One collection."""
@@ -97,15 +109,23 @@ class SqlVersions:
         return {alias: int(number) for alias, number in self._db.rows("aliases", collection=collection)}
 
     def add(
-        self, version: VersionRecord, entries: Sequence[Entry], origin: tuple[str, int] | None = None, first: int = 1
+        self,
+        version: VersionRecord,
+        entries: Sequence[Entry],
+        origin: tuple[str, int] | None = None,
+        first: int = 1,
+        *,
+        fresh: bool = False,
     ) -> VersionRecord:
         """Commit a version under the next number."""
         with self._db.transaction():
             settled = self._origin(origin)
+            if settled is not None:  # the collection may have another name by now
+                version = replace(version, project=settled[0], name=settled[1])
             line = self._line_for(version, first)
-            number = line.next - 1 if settled is None else settled
+            number = self._latest(line) if settled is None else settled[2]
             there = self._db.row("get_version", collection=line.number, number=number)
-            if settled is None and (there is None or there[1] != version.digest):
+            if settled is None and (fresh or there is None or there[1] != version.digest):
                 number, there = line.next, None
             elif settled is not None and there is not None:
                 self._put_manifest(version, entries)
@@ -139,10 +159,10 @@ class SqlVersions:
             self._db.run("add_writer", run=run, collection=line.number, number=number)
         return self._known(version.project, version.name, number)
 
-    def _origin(self, origin: tuple[str, int] | None) -> int | None:
-        """The number of the version that was made of an event."""
+    def _origin(self, origin: tuple[str, int] | None) -> tuple[str, str, int] | None:
+        """The project, name and number of the version that was made of an event."""
         row = self._db.row("version_by_origin", segment=origin[0], sequence=origin[1]) if origin else None
-        return int(row[2]) if row else None
+        return (str(row[0]), str(row[1]), int(row[2])) if row else None
 
     def made_of(self, origin: tuple[str, int]) -> VersionRecord | None:
         """The version that was made of an event, if it is there."""
@@ -238,22 +258,23 @@ class SqlVersions:
         line = self._line(project, name)
         if line is None:
             return None
+        latest = self._latest(line)
         if number is None and alias in ("", "latest"):
-            number = line.next - 1
+            number = latest
         elif number is None:
             row = self._db.row("get_alias", collection=line.number, alias=alias)
             number = int(row[0]) if row else -1
         row = self._db.row("get_version", collection=line.number, number=number)
-        return _version(project, name, line, row, self._aliases(line.number)) if row else None
+        return _version(project, name, line, row, self._aliases(line.number), latest) if row else None
 
     def versions(self, project: str, name: str) -> list[VersionRecord]:
         """All versions, newest first."""
         line = self._line(project, name)
         if line is None:
             return []
-        aliases = self._aliases(line.number)
+        aliases, latest = self._aliases(line.number), self._latest(line)
         rows = self._db.rows("versions_of_collection", collection=line.number)
-        return [_version(project, name, line, row, aliases) for row in rows]
+        return [_version(project, name, line, row, aliases, latest) for row in rows]
 
     def by_run(self, run: str) -> list[VersionRecord]:
         """Versions that a run wrote."""
@@ -292,6 +313,7 @@ class SqlVersions:
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        at: int = 0,
     ) -> VersionRecord:
         """Replace what is not None."""
         with self._db.transaction():
@@ -314,10 +336,18 @@ class SqlVersions:
                 metadata=_pack(made.metadata),
                 tags=_pack(made.tags),
             )
+            if at:
+                self._db.run("touch_version", collection=line.number, number=number, at=at)
         return made
 
     def edit_collection(
-        self, project: str, name: str, *, description: str | None = None, tags: Mapping[str, str] | None = None
+        self,
+        project: str,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        at: int = 0,
     ) -> None:
         """Replace what is not None."""
         with self._db.transaction():
@@ -329,6 +359,44 @@ class SqlVersions:
                 description=line.description if description is None else description,
                 tags=_pack(line.tags if tags is None else dict(tags)),
             )
+            if at:
+                self._db.run("touch_collection", number=line.number, at=at)
+
+    def make(self, project: str, name: str, type: str, at: int) -> None:
+        """Make a collection without versions."""
+        with self._db.transaction():
+            if self._line(project, name) is not None:
+                raise Conflict(f"There is an artifact {name!r} in project {project!r} already.")
+            self._db.row(
+                "add_collection", project=project, name=name, type=type, first=1, created_at=at, tags=_pack({})
+            )
+            self._touch(project)
+
+    def rename(self, project: str, name: str, new: str, at: int) -> None:
+        """Give a collection another name."""
+        with self._db.transaction():
+            line = self._needed(project, name)
+            if self._line(project, new) is not None:
+                raise Conflict(f"There is an artifact {new!r} in project {project!r} already.")
+            self._db.run("rename_collection", number=line.number, name=new, at=at)
+            self._touch(project)
+
+    def drop(self, project: str, name: str, number: int | None, at: int, actor: str = "") -> None:
+        """Take a version away, or with None the whole collection, whose name is free then."""
+        with self._db.transaction():
+            line = self._needed(project, name)
+            if number is None:
+                self._db.run("drop_collection", number=line.number, name=f"{name}\n{line.number}", at=at)
+            else:
+                if self._db.row("get_version", collection=line.number, number=number) is None:
+                    raise NotFound(f"There is no version v{number} of {name!r}.")
+                for alias in [alias for alias, target in self._aliases(line.number).items() if target == number]:
+                    SqlVersions.point(
+                        self, PointerChange(project, name, alias, None, None, actor, at, "version deleted")
+                    )
+                self._db.run("drop_version", collection=line.number, number=number, at=at)
+                self._db.run("touch_collection", number=line.number, at=at)
+            self._touch(project)
 
     def point(self, change: PointerChange, expected: Any = ...) -> PointerChange:
         """Move an alias and write the history."""
@@ -348,6 +416,8 @@ class SqlVersions:
                     raise NotFound(f"There is no version v{change.number} of {change.name!r}.")
                 self._db.run("put_alias", collection=line.number, alias=change.alias, number=change.number)
             self._touch(change.project)
+            for number in {before, change.number} - {None}:
+                self._db.run("touch_version", collection=line.number, number=number, at=change.at)
             made = replace(change, before=before)
             self._db.run(
                 "add_pointer_change",
@@ -376,10 +446,10 @@ def _unpack(data: bytes) -> Any:
     return from_json(msgspec.msgpack.decode(data))
 
 
-def _version(project: str, name: str, line: _Line, row: Row, aliases: dict[str, int]) -> VersionRecord:
-    number, digest, size, files, created_at, run, actor, description, metadata, tags = row
+def _version(project: str, name: str, line: _Line, row: Row, aliases: dict[str, int], latest: int) -> VersionRecord:
+    number, digest, size, files, created_at, run, actor, description, metadata, tags, updated_at = row
     named = [alias for alias, target in aliases.items() if target == number]
-    if number == line.next - 1:
+    if number == latest:
         named.append("latest")
     return VersionRecord(
         project,
@@ -396,4 +466,5 @@ def _version(project: str, name: str, line: _Line, row: Row, aliases: dict[str, 
         _unpack(metadata),
         _unpack(tags),
         actor,
+        updated_at,
     )

@@ -25,6 +25,7 @@ from madang.http.receiving import received
 
 MAX_FILE = 1 << 44  # bytes
 _RUN = re.compile(r"(?:(?P<root>.*)/)?(?P<run>(?:models/m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.+))?\Z")
+_VERSION = re.compile(r"versions/(?P<project>.+)/(?P<name>[^/]+)/v(?P<number>\d{1,18})/artifacts(?:/(?P<path>.+))?\Z")
 _NO_PARTS = "Multipart upload is not supported for the current artifact repository"
 _NO_ADDRESS = "Presigned download is not supported for the current artifact repository"
 
@@ -74,6 +75,22 @@ def _place(call: MlflowCall, text: str) -> tuple[RunRecord, str]:
     return run_of(call, found["run"].removeprefix("models/m-")), found["path"] or ""
 
 
+def _files(call: MlflowCall, text: str) -> tuple[str, list[events.File], str]:
+    """(project, files, path among them) that an address of the proxy means."""
+    found = _VERSION.match(safe(text))
+    if found is None:
+        run, path = _place(call, text)
+        return run.project, run.files, path
+    ref = f"{found['name']}:v{found['number']}"
+    entries = call.services.artifacts.manifest(call.who, found["project"], ref)
+    files = [events.File(item.path, item.digest, item.size, _mime(item.path)) for item in entries]
+    return found["project"], files, found["path"] or ""
+
+
+def _mime(path: str) -> str:
+    return mimetypes.guess_type(path)[0] or "application/octet-stream"
+
+
 def children(files: Iterable[events.File], folder: str, *, below: str = "") -> list[dict[str, Any]]:
     """The files and folders right inside a folder; their paths begin with ``below``."""
     start = f"{folder}/" if folder else ""
@@ -93,10 +110,10 @@ def listing(call: MlflowCall) -> Any:
     if not call.body.path:
         return {}
     try:
-        run, folder = _place(call, call.body.path.rstrip("/"))
+        _, found, folder = _files(call, call.body.path.rstrip("/"))
     except NotFound:
         return {}
-    files = children(run.files, folder)
+    files = children(found, folder)
     return {"files": files} if files else {}
 
 
@@ -125,29 +142,28 @@ def _keep(call: MlflowCall, run: RunRecord, path: str, pieces: Iterable[bytes], 
     if not path:
         raise InvalidInput("Invalid path")
     kept = call.services.artifacts.put_blob(call.who, run.project, pieces, size=size)
-    mime = mimetypes.guess_type(path)[0] or "application/octet-stream"
-    state(call, run.id, [events.File(path, kept.digest, kept.size, mime)])
+    state(call, run.id, [events.File(path, kept.digest, kept.size, _mime(path))])
 
 
 def get(call: MlflowCall) -> Response:
     """GET mlflow-artifacts/artifacts/{path}."""
-    run, path = _place(call, call.path["path"])
-    return _send(call, run, path)
+    return _send(call, *_files(call, call.path["path"]))
 
 
 def get_of_run(call: MlflowCall) -> Response:
     """GET /get-artifact."""
     body: RunFile = call.body
-    return _send(call, run_of(call, body.run), safe(body.path))
+    run = run_of(call, body.run)
+    return _send(call, run.project, run.files, safe(body.path))
 
 
-def _send(call: MlflowCall, run: RunRecord, path: str) -> Response:
-    file = next((item for item in run.files if item.path == path), None)
+def _send(call: MlflowCall, project: str, files: Iterable[events.File], path: str) -> Response:
+    file = next((item for item in files if item.path == path), None)
     if file is None:
         raise NotFound(f"No such artifact: '{path[:200]}'")
 
     def opened(start: int = 0) -> BinaryIO:
-        return call.services.artifacts.open_blob(call.who, run.project, file.digest, start)[0]
+        return call.services.artifacts.open_blob(call.who, project, file.digest, start)[0]
 
     name = path.rpartition("/")[2]
     return send_file(call.request.headers, opened(), file.size, f'"{file.digest}"', opened, name=name, mime=file.mime)

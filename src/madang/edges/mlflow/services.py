@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from madang.http.calls import Call
 from madang.services.artifacts import Artifacts
+from madang.services.models import Models
 from madang.services.projects import Projects
 from madang.services.registry import Registry
 from madang.services.search import Search
@@ -22,6 +23,7 @@ class MlflowServices:
     artifacts: Artifacts
     registry: Registry
     projects: Projects
+    models: Models
 
 
 MlflowCall: TypeAlias = Call[MlflowServices]

@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from madang.domain.access import Permission
-from madang.edges.mlflow import artifacts, experiments, features, history, logged_models, logging, runs
+from madang.edges.mlflow import (
+    artifacts,
+    experiments,
+    features,
+    history,
+    logged_models,
+    logging,
+    model_versions,
+    registered_models,
+    runs,
+)
 from madang.http.routes import Route, RouteTable
 
 NONE, READ, WRITE = Permission.NONE, Permission.READ, Permission.WRITE
@@ -64,6 +74,33 @@ def _calls() -> Iterator[tuple[str, str, Handler, Permission, Any, int]]:
     yield "POST", "runs/log-inputs", logging.log_inputs, WRITE, logging.LogInputs, _INPUTS
 
 
+def _registry() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
+    """(method, path below `mlflow/`, handler, permission, arguments)."""
+    models, versions = registered_models, model_versions
+    yield "POST", "registered-models/create", models.create, WRITE, models.NewModel
+    yield "GET", "registered-models/get", models.get, READ, models.ModelName
+    yield "PATCH", "registered-models/update", models.update, WRITE, models.NewModel
+    yield "POST", "registered-models/rename", models.rename, WRITE, models.Renamed
+    yield "DELETE", "registered-models/delete", models.delete, WRITE, models.ModelName
+    yield "GET", "registered-models/search", models.search, READ, models.SearchModels
+    yield "GET", "registered-models/get-latest-versions", models.latest_versions, READ, models.ModelName
+    yield "POST", "registered-models/get-latest-versions", models.latest_versions, READ, models.ModelName
+    yield "POST", "registered-models/set-tag", models.set_tag, WRITE, models.ModelTag
+    yield "DELETE", "registered-models/delete-tag", models.delete_tag, WRITE, models.ModelTag
+    yield "POST", "registered-models/alias", models.set_alias, WRITE, models.ModelAlias
+    yield "DELETE", "registered-models/alias", models.delete_alias, WRITE, models.ModelAlias
+    yield "GET", "registered-models/alias", models.get_by_alias, READ, models.ModelAlias
+    yield "POST", "model-versions/create", versions.create, WRITE, versions.NewVersion
+    yield "GET", "model-versions/get", versions.get, READ, versions.Version
+    yield "PATCH", "model-versions/update", versions.update, WRITE, versions.Version
+    yield "DELETE", "model-versions/delete", versions.delete, WRITE, versions.Version
+    yield "GET", "model-versions/search", versions.search, READ, models.SearchModels
+    yield "POST", "model-versions/transition-stage", versions.transition, WRITE, versions.Transition
+    yield "GET", "model-versions/get-download-uri", versions.download_uri, READ, versions.Version
+    yield "POST", "model-versions/set-tag", versions.set_tag, WRITE, versions.VersionTag
+    yield "DELETE", "model-versions/delete-tag", versions.delete_tag, WRITE, versions.VersionTag
+
+
 def _proxy() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     """(method, path below `mlflow-artifacts/`, handler, permission, arguments)."""
     yield "GET", "artifacts", artifacts.listing, READ, artifacts.Listing
@@ -79,6 +116,8 @@ def _routes() -> Iterator[Route]:
     for prefix in PREFIXES:
         for method, path, handler, permission, body, limit in _calls():
             yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body, limit)
+        for method, path, handler, permission, body in _registry():
+            yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body)
         for method, path, handler, permission, body in _proxy():
             yield _route(method, f"{prefix}mlflow-artifacts/{path}", handler, permission, body)
         yield _route("POST", f"{prefix}mlflow/upload-artifact", artifacts.upload_to_run, WRITE, None)

@@ -1,17 +1,37 @@
 -- Collections, versions, manifests, aliases.
 
 -- name: get_collection
-SELECT number, type, first, next, created_at, description, tags FROM collections WHERE project = :project AND name = :name;
+SELECT number, type, first, next, created_at, description, tags, updated_at FROM collections
+WHERE project = :project AND name = :name AND deleted_at = 0;
 
 -- name: collections_of_project
-SELECT c.number, c.type, c.first, c.next, c.created_at, c.description, c.tags, c.name, COUNT(v.number), MAX(v.created_at)
-FROM collections c LEFT JOIN versions v ON v.collection = c.number
-WHERE c.project = :project
-GROUP BY c.number, c.type, c.first, c.next, c.created_at, c.description, c.tags, c.name ORDER BY c.name;
+SELECT c.number, c.type, c.first, c.next, c.created_at, c.description, c.tags, c.updated_at, c.name, COUNT(v.number),
+MAX(v.created_at)
+FROM collections c LEFT JOIN versions v ON v.collection = c.number AND v.deleted_at = 0
+WHERE c.project = :project AND c.deleted_at = 0
+GROUP BY c.number, c.type, c.first, c.next, c.created_at, c.description, c.tags, c.updated_at, c.name ORDER BY c.name;
+
+-- name: collections_named
+SELECT project FROM collections WHERE name = :name AND type = :type AND deleted_at = 0 ORDER BY created_at, project;
 
 -- name: add_collection
 INSERT INTO collections (project, name, type, first, next, created_at, description, tags)
 VALUES (:project, :name, :type, :first, :first, :created_at, '', :tags) RETURNING number;
+
+-- name: touch_collection
+UPDATE collections SET updated_at = :at WHERE number = :number;
+
+-- name: rename_collection
+UPDATE collections SET name = :name, updated_at = :at WHERE number = :number;
+
+-- name: drop_collection
+UPDATE collections SET name = :name, deleted_at = :at WHERE number = :number;
+
+-- name: drop_version
+UPDATE versions SET deleted_at = :at WHERE collection = :collection AND number = :number;
+
+-- name: touch_version
+UPDATE versions SET updated_at = :at WHERE collection = :collection AND number = :number;
 
 -- name: advance_collection
 UPDATE collections SET next = :next WHERE number = :number AND next < :next;
@@ -28,19 +48,24 @@ UPDATE versions SET description = :description, metadata = :metadata, tags = :ta
 WHERE collection = :collection AND number = :number;
 
 -- name: get_version
-SELECT number, digest, size, files, created_at, run, actor, description, metadata, tags
-FROM versions WHERE collection = :collection AND number = :number;
+SELECT number, digest, size, files, created_at, run, actor, description, metadata, tags, updated_at
+FROM versions WHERE collection = :collection AND number = :number AND deleted_at = 0;
+
+-- name: latest_version
+SELECT MAX(number) FROM versions WHERE collection = :collection AND deleted_at = 0;
 
 -- name: versions_of_collection
-SELECT number, digest, size, files, created_at, run, actor, description, metadata, tags
-FROM versions WHERE collection = :collection ORDER BY number DESC;
+SELECT number, digest, size, files, created_at, run, actor, description, metadata, tags, updated_at
+FROM versions WHERE collection = :collection AND deleted_at = 0 ORDER BY number DESC;
 
 -- name: versions_of_run
 SELECT c.project, c.name, w.number FROM version_writers w JOIN collections c ON c.number = w.collection
+JOIN versions v ON v.collection = w.collection AND v.number = w.number AND v.deleted_at = 0
 WHERE w.run = :run ORDER BY c.name, w.number;
 
 -- name: versions_of_runs
 SELECT w.run, c.name, w.number FROM version_writers w JOIN collections c ON c.number = w.collection
+JOIN versions v ON v.collection = w.collection AND v.number = w.number AND v.deleted_at = 0
 WHERE w.run = ANY(:runs) ORDER BY c.name, w.number;
 
 -- name: version_by_origin

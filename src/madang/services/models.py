@@ -1,0 +1,251 @@
+"""Registered models as things of their own: made empty, renamed, taken away; versions in stages that hold several."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from madang.domain.access import Permission, Principal, require
+from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord, check_name
+from madang.errors import InvalidInput, NotFound
+from madang.formats.manifest import manifest_digest
+from madang.ports.records import CollectionRow, Records
+from madang.services.tracking import Tracking
+
+MODEL = "model"
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def stage_of(row: CollectionRow, number: int) -> str:
+    """The stage that a version is in; empty without one.
+
+    A stage is the alias of its name. Further versions of a stage hold aliases of the form ``production/3``.
+    """
+    for alias, target in row.aliases.items():
+        if target == number and alias.partition("/")[0] in STAGES:
+            return alias.partition("/")[0]
+    return ""
+
+
+class Models:
+    """Registered models, found by name alone: a name in the project asked first counts before others. Thread-safe."""
+
+    def __init__(self, records: Records, tracking: Tracking) -> None:
+        self._records = records
+        self._versions = records.versions
+        self._tracking = tracking
+
+    def find(self, who: Principal, name: str, first: str = "") -> CollectionRow:
+        """The model with a name; of several the one in the project ``first``, else the oldest.
+
+        Raises:
+            NotFound: there is none that the caller may read.
+        """
+        self._tracking.catch_up()
+        checked = check_name(name)
+        places = [place for place in self._versions.named(checked, MODEL) if who.level(place) >= Permission.READ]
+        place = first if first in places else places[0] if places else None
+        found = self._versions.collection(place, checked) if place is not None else None
+        if found is None:
+            raise NotFound(f"There is no model {name[:200]!r}.")
+        return found
+
+    def create(
+        self, who: Principal, project: str, name: str, description: str = "", tags: Mapping[str, str] | None = None
+    ) -> CollectionRow:
+        """Make a model without versions.
+
+        Raises:
+            Conflict: the project has something of this name.
+        """
+        require(who, Permission.WRITE, project)
+        checked = check_name(name)
+        with self._records.transaction():
+            self._versions.make(project, checked, MODEL, _now())
+            self._versions.edit_collection(project, checked, description=description, tags=dict(tags or {}))
+        return self._row(project, checked)
+
+    def _row(self, project: str, name: str) -> CollectionRow:
+        found = self._versions.collection(project, name)
+        if found is None:
+            raise NotFound(f"There is no model {name[:200]!r}.")
+        return found
+
+    def edit(
+        self,
+        who: Principal,
+        row: CollectionRow,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> CollectionRow:
+        """Replace what is not None."""
+        require(who, Permission.WRITE, row.project)
+        at = _now() if description is not None else 0
+        self._versions.edit_collection(row.project, row.name, description=description, tags=tags, at=at)
+        return self._row(row.project, row.name)
+
+    def rename(self, who: Principal, row: CollectionRow, new: str) -> CollectionRow:
+        """Give a model another name. Raises `Conflict` when that is taken."""
+        require(who, Permission.WRITE, row.project)
+        checked = check_name(new)
+        self._versions.rename(row.project, row.name, checked, _now())
+        return self._row(row.project, checked)
+
+    def delete(self, who: Principal, row: CollectionRow, number: int | None = None) -> None:
+        """Take a version away, or the whole model. The files stay. Raises `NotFound`."""
+        require(who, Permission.WRITE, row.project)
+        self._versions.drop(row.project, row.name, number, _now(), who.name)
+
+    def versions(self, who: Principal, row: CollectionRow) -> list[VersionRecord]:
+        """All versions, newest first."""
+        require(who, Permission.READ, row.project)
+        return self._versions.versions(row.project, row.name)
+
+    def version(self, who: Principal, row: CollectionRow, number: int) -> VersionRecord:
+        """One version. Raises `NotFound`."""
+        require(who, Permission.READ, row.project)
+        found = self._versions.get(row.project, row.name, number)
+        if found is None:
+            raise NotFound(f"There is no version v{number} of {row.name!r}.")
+        return found
+
+    def entries(self, who: Principal, version: VersionRecord) -> list[Entry]:
+        """The files of a version."""
+        require(who, Permission.READ, version.project)
+        return self._versions.entries(version.project, version.digest)
+
+    def add(
+        self,
+        who: Principal,
+        row: CollectionRow,
+        entries: Sequence[Entry],
+        *,
+        run: str = "",
+        description: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> VersionRecord:
+        """Make a new version, whatever its files are: they may also lie elsewhere.
+
+        ``entries`` name blobs that the caller has read before in any project; ``run`` counts only where they may write.
+        """
+        require(who, Permission.WRITE, row.project)
+        wrote = self._records.runs.fetch([run]) if run else []
+        signed = bool(wrote) and who.level(wrote[0].state.project) >= Permission.WRITE
+        version = VersionRecord(
+            project=row.project,
+            name=row.name,
+            type=MODEL,
+            number=0,
+            digest=manifest_digest(list(entries)),
+            size=sum(entry.size for entry in entries),
+            files=len(entries),
+            created_at=_now(),
+            run=run if signed else "",
+            description=description,
+            metadata=dict(metadata or {}),
+            tags=dict(tags or {}),
+            actor=who.name,
+        )
+        with self._records.transaction():
+            self._versions.hold_blobs(row.project, [entry.digest for entry in entries])
+            made = self._versions.add(version, entries, fresh=True)
+            self._versions.edit_collection(row.project, row.name, at=version.created_at)
+        return made
+
+    def edit_version(
+        self,
+        who: Principal,
+        version: VersionRecord,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> VersionRecord:
+        """Replace what is not None."""
+        require(who, Permission.WRITE, version.project)
+        at = _now() if description is not None else 0
+        return self._versions.edit(
+            version.project, version.name, version.number, description=description, tags=tags, at=at
+        )
+
+    def move(
+        self, who: Principal, row: CollectionRow, number: int, stage: str, *, archive: bool = False, reason: str = ""
+    ) -> VersionRecord:
+        """Bring a version to a stage (empty: to none). Others stay in theirs; with ``archive`` those of it leave it.
+
+        Raises:
+            NotFound: there is no such version.
+            InvalidInput: there is no such stage, or it cannot be archived.
+        """
+        require(who, Permission.WRITE, row.project)
+        if stage and stage not in STAGES:
+            raise InvalidInput(f"{stage[:40]!r} is not a stage.", hint=f"Stages: {', '.join(STAGES)}.")
+        with self._records.transaction():
+            self.version(who, row, number)
+            moves = _Moves(self._records, self._row(row.project, row.name), who.name, reason)
+            if archive:
+                for other in moves.in_stage(stage):
+                    if other != number:
+                        moves.bring(other, "archived")
+            moves.bring(number, stage)
+            self._versions.edit_collection(row.project, row.name, at=_now())
+        return self.version(who, row, number)
+
+    def point(self, who: Principal, row: CollectionRow, alias: str, number: int | None) -> None:
+        """Move an alias, or with None take it away."""
+        require(who, Permission.WRITE, row.project)
+        with self._records.transaction():
+            if number is not None:
+                self.version(who, row, number)
+            change = PointerChange(row.project, row.name, alias, number, None, who.name, _now())
+            self._versions.point(change)
+
+
+class _Moves:
+    """Moves of versions between stages, inside a transaction."""
+
+    def __init__(self, records: Records, row: CollectionRow, actor: str, reason: str) -> None:
+        self._records = records
+        self._row = row
+        self._actor = actor
+        self._reason = reason
+
+    def in_stage(self, stage: str) -> list[int]:
+        """The versions of a stage."""
+        return [number for alias, number in self._row.aliases.items() if alias.partition("/")[0] == stage]
+
+    def bring(self, number: int, stage: str) -> None:
+        """Take a version out of its stage and into another one, where the highest number holds the plain alias."""
+        for alias, target in list(self._row.aliases.items()):
+            if target == number and alias.partition("/")[0] in STAGES:
+                self._point(alias, None)
+                self._promote_next(alias)
+        if not stage:
+            return
+        holder = self._row.aliases.get(stage)
+        if holder is None or number > holder:
+            self._point(stage, number)
+            if holder is not None:
+                self._point(f"{stage}/{holder}", holder)
+        else:
+            self._point(f"{stage}/{number}", number)
+
+    def _promote_next(self, left: str) -> None:
+        others = [number for number in self.in_stage(left) if left in STAGES]
+        if others and left not in self._row.aliases:
+            self._point(left, max(others))
+            self._point(f"{left}/{max(others)}", None)
+
+    def _point(self, alias: str, number: int | None) -> None:
+        self._records.versions.point(
+            PointerChange(self._row.project, self._row.name, alias, number, None, self._actor, _now(), self._reason)
+        )
+        if number is None:
+            self._row.aliases.pop(alias, None)
+        else:
+            self._row.aliases[alias] = number
