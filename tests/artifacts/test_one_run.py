@@ -23,10 +23,13 @@ from madang.errors import AccessDenied, NotFound
 from madang.formats import segment as codec
 from madang.services.access import Access
 from madang.services.artifacts import Artifacts
+from madang.services.code_changes import CodeComparison
 from madang.services.data import Data
 from madang.services.datasets import Datasets
+from madang.services.explaining import Explaining
 from madang.services.lineage import Lineage
 from madang.services.models import Models
+from madang.services.pipelines import Pipelines
 from madang.services.projects import Projects
 from madang.services.registry import Registry
 from madang.services.search import Search
@@ -37,7 +40,7 @@ ME = local("me")
 MINE, OTHER, CHILD, NEW = "1" * 32, "2" * 32, "3" * 32, "4" * 32
 LIMITED = Principal("실행", projects={"p": Permission.ADMIN}, run=MINE)
 ZERO = bytes(16).hex()
-READERS = {Search, Lineage, Datasets}
+READERS = {Search, Lineage, Datasets, Pipelines, CodeComparison, Explaining}
 READS = (
     {(Artifacts, name) for name in ("has_blob", "open_blob", "collections", "versions", "resolve", "manifest")}
     | {(Data, name) for name in ("sizes", "open", "stat", "read_many", "list")}

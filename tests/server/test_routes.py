@@ -98,6 +98,8 @@ def ask(client: TestClient, table: RouteTable, route: Route, values: dict[str, s
         return client.request(route.method, path + "?project=mine", headers={**headers, **more}, content=b"x" * 30)
     if name.startswith("comparing_"):
         path += f"?against={values['other']}" + (f"&metric={CANARY}" if name == "comparing_why" else "")
+    if name == "lineage_graph":
+        path += f"?of=run:{values['run']}"
     if name == "datasets_table":
         path += "?version=md5:{0}&against=md5:{0}".format(values["head"] + values["rest"])
     if name in ("datasets_tree", "datasets_file"):

@@ -1,37 +1,15 @@
-"""What made what: the edges between runs, versions and data."""
+"""Which runs read which data, and which version of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import field
-from typing import Literal, TypeAlias
 
 from madang.domain.runs import RunRecord
 from madang.domain.values import value
 
 DATASET_CONTEXT = "mlflow.data.context"
 """The tag of a data set that says what it was read for: training, validation, …"""
-
-How: TypeAlias = Literal["declared", "opened", "wrote"]
-
-
-@value
-class Edge:
-    """One thing that a run read or wrote: a version (``name:v3``) or a path with its digest."""
-
-    run: str
-    how: How
-    ref: str
-    digest: str = ""
-    kind: Literal["version", "file"] = "file"
-
-
-@value
-class RunLineage:
-    """What a run read and wrote."""
-
-    reads: list[Edge] = field(default_factory=list)
-    writes: list[Edge] = field(default_factory=list)
 
 
 @value
@@ -55,23 +33,6 @@ class DataUse:
     version: str
 
 
-def reads_of(run: RunRecord) -> list[Edge]:
-    """Inputs of a run: what it declared, then what it opened of tracked data, then other files it only read."""
-    declared = {use.path for use in run.uses if use.path}
-    edges = [
-        Edge(run.id, "declared", use.version or use.path or use.ref, use.digest, "version" if use.version else "file")
-        for use in run.uses
-    ]
-    known = {item.path for item in run.inputs}
-    edges += [Edge(run.id, "opened", item.path, item.digest) for item in run.inputs if item.path not in declared]
-    edges += [
-        Edge(run.id, "opened", path)
-        for path, how in sorted(run.opened.items())
-        if how == "r" and path not in known and path not in declared
-    ]
-    return edges
-
-
 def data_of(run: RunRecord) -> dict[str, str]:
     """Which version of which data a run read: tracked path → digest, name of an artifact → ``v3``.
 
@@ -90,17 +51,6 @@ def data_of(run: RunRecord) -> dict[str, str]:
         elif item.digest != item.recorded or item.out not in found:
             found[item.out] = item.version if item.digest == item.recorded else f"~{item.version}"
     return found
-
-
-def writes_of(run: RunRecord) -> list[Edge]:
-    """Outputs of a run: versions, outputs it was told to keep, and other files it wrote."""
-    edges = [Edge(run.id, "wrote", ref, kind="version") for ref in run.versions]
-    edges += [Edge(run.id, "wrote", item.path, item.digest) for item in (*run.outputs,)]
-    kept = {item.path for item in run.outputs}
-    edges += [
-        Edge(run.id, "wrote", path) for path, how in sorted(run.opened.items()) if "w" in how and path not in kept
-    ]
-    return edges
 
 
 def of_version(ref: str, digest: str, written_by: Iterable[str], runs: Iterable[RunRecord]) -> VersionLineage:

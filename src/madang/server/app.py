@@ -48,7 +48,7 @@ class Application:
             engine.pipelines,
             engine.code,
             engine.explaining,
-            engine.lineage_graph,
+            engine.lineage,
             engine.access,
             self.live,
             policy.cookie,

@@ -95,8 +95,12 @@ class Datasets:
             kinds.count("~"),
         )
 
-    def table_change(self, who: Principal, project: str, version: str, against: str, path: str) -> TableChange | None:
+    def table_change(
+        self, who: Principal, project: str, version: str, against: str, path: str, name: str = ""
+    ) -> TableChange | None:
         """How a file of a version differs from the one before as a table; None where that cannot be told.
+
+        Data that is a single file has no ``path``: its ``name`` tells the format.
 
         Raises:
             NotFound: a listing is not here.
@@ -105,7 +109,7 @@ class Datasets:
         before, after = (self._tracked.listing(project, one).get(path) for one in (against, version))
         if before is None or after is None or before == after:
             return None
-        return self._tracked.table_change(project, before, after, path)
+        return self._tracked.table_change(project, before, after, path or name)
 
     def open(self, who: Principal, project: str, version: str, path: str) -> tuple[BinaryIO, int, str]:
         """An open file of a version, its bytes and its MD5.

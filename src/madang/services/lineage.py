@@ -1,53 +1,150 @@
-"""Lineage: what a run read and wrote, and what used a version."""
+"""The lineage graph around a run, some data or a version: what it was made of, and what it led to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
-from madang.domain import lineage as rules
-from madang.domain.access import Principal
-from madang.domain.lineage import RunLineage, VersionLineage
-from madang.domain.query import RunQuery
+from madang.domain import lineage_graph as rules
+from madang.domain.access import Permission, Principal, require
+from madang.domain.lineage_graph import Graph, Link, Node, Thing
+from madang.domain.pipelines import OUTS_TAG, STAGE_TAG
+from madang.domain.query import Among, Compare, Field, Order, RunQuery
 from madang.domain.runs import RunRecord
+from madang.errors import Conflict, NotFound
 from madang.services.artifacts import Artifacts
 from madang.services.search import Search
 
-_PAGE = 1000
+MAX_DEPTH = 10
+MAX_NODES = 300
+MAX_NEIGHBOURS = 30  # of one node in one direction, the newest
+_LOOKED_AT = 200  # executions of stages that may have made some data
 
 
 class Lineage:
-    """The graph of runs and versions, in both directions. Thread-safe."""
+    """Follows what was read and written, in both directions. Thread-safe."""
 
     def __init__(self, search: Search, artifacts: Artifacts) -> None:
         self._search = search
         self._artifacts = artifacts
 
-    def of_run(self, who: Principal, run: str) -> RunLineage:
-        """What a run read and wrote.
+    def around(self, who: Principal, project: str, start: str, above: int, below: int) -> Graph:
+        """What ``start`` was made of, ``above`` steps far, and what it led to, ``below`` steps far.
 
         Raises:
-            NotFound: no such run.
+            NotFound: there is no such thing. InvalidInput: ``start`` names nothing.
         """
-        found = self._search.run(who, run)
-        return RunLineage(rules.reads_of(found), rules.writes_of(found))
+        require(who, Permission.READ, project)
+        walk = _Walk(self, who, project)
+        first = walk.node(rules.parse(start))
+        if first is None:
+            raise NotFound(f"There is no {start[:200]} in project {project!r}.")
+        walk.go(first, above, up=True)
+        walk.go(first, below, up=False)
+        return Graph(walk.start, list(walk.nodes.values()), list(walk.links), walk.is_cut)
 
-    def of_version(self, who: Principal, project: str, ref: str) -> VersionLineage:
-        """The runs of the project that wrote a version, and those that used it.
+    def node(self, who: Principal, project: str, thing: Thing) -> Node | None:
+        """A thing as a node; None when it is not there."""
+        if thing.kind == "data":
+            return Node(thing.id, "data", thing.name, thing.version, thing.name)
+        try:
+            if thing.kind == "version":
+                found = self._artifacts.resolve(who, project, f"{thing.name}:{thing.version}")
+                aliases = [alias for alias in found.aliases if alias != "latest"]
+                return Node(
+                    thing.id, "version", thing.name, thing.version, found.ref, found.type, "", found.created_at, aliases
+                )
+            return _node_of(self._search.run(who, thing.name))
+        except (NotFound, Conflict):
+            return None
 
-        Raises:
-            NotFound: no such version.
-        """
-        version = self._artifacts.resolve(who, project, ref)
-        runs = list(self._runs(who, project))
-        writers = [run for run in runs if version.ref in run.versions]
-        writers.sort(key=lambda run: (run.created_at, run.id))
-        return rules.of_version(version.ref, version.digest, [run.id for run in writers], runs)
+    def neighbours(self, who: Principal, project: str, node: Node, *, up: bool) -> list[Thing | Node]:
+        """What a node was made of, or with ``up`` false what it led to; newest first where runs are many."""
+        if node.kind == "run":
+            run = self._search.run(who, node.name)
+            return [*(rules.read_by(run) if up else rules.written_by(run))]
+        if not up:
+            return self._readers(who, project, node)
+        if node.kind == "version":
+            made = self._artifacts.resolve(who, project, f"{node.name}:{node.version}").run
+            return [Thing("run", made)] if made else []
+        return [*map(_node_of, self._makers(who, project, node))]
 
-    def _runs(self, who: Principal, project: str) -> Iterator[RunRecord]:
-        cursor = ""
-        while True:
-            page = self._search.runs(who, RunQuery((project,), limit=_PAGE, cursor=cursor, deleted="all", keys=()))
-            yield from page.runs
-            cursor = page.next
-            if not cursor:
-                return
+    def _readers(self, who: Principal, project: str, node: Node) -> list[Thing | Node]:
+        readers = [
+            use.run
+            for use in reversed(self._search.data_uses(who, node.name))
+            if use.project == project and use.version.removeprefix("~") == node.version
+        ]
+        where = Among(Field("attributes", "id"), tuple(readers[:MAX_NEIGHBOURS]))
+        query = RunQuery((project,), where, limit=MAX_NEIGHBOURS, keys=(), deleted="all")
+        found = {run.id: run for run in self._search.runs(who, query).runs} if readers else {}
+        return [_node_of(found[run]) if run in found else Thing("run", run) for run in readers]
+
+    def _makers(self, who: Principal, project: str, node: Node) -> Iterable[RunRecord]:
+        where = Compare(Field("tags", OUTS_TAG), "contains", node.version)
+        order = (Order(Field("attributes", "created_at"), descending=True),)
+        found = self._search.runs(who, RunQuery((project,), where, order, limit=_LOOKED_AT, keys=())).runs
+        return [run for run in found if rules.outs_of(run).get(node.name) == node.version]
+
+
+def _node_of(run: RunRecord) -> Node:
+    return Node(
+        Thing("run", run.id).id,
+        "run",
+        run.id,
+        title=run.name,
+        status=run.status,
+        at=run.created_at,
+        stage=run.tags.get(STAGE_TAG, ""),
+    )
+
+
+class _Walk:
+    """One walk through the graph."""
+
+    def __init__(self, graph: Lineage, who: Principal, project: str) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.links: dict[Link, None] = {}
+        self.is_cut = False
+        self.start = ""
+        self._graph, self._who, self._project = graph, who, project
+
+    def node(self, thing: Thing | Node) -> Node | None:
+        """The node of a thing, once; None when it is not there or there is no more room."""
+        known = self.nodes.get(thing.id)
+        if known is not None:
+            return known
+        if len(self.nodes) >= MAX_NODES:
+            self.is_cut = True
+            return None
+        made = thing if isinstance(thing, Node) else self._graph.node(self._who, self._project, thing)
+        if made is None or (known := self.nodes.get(made.id)) is not None:  # a run may be named by part of its id
+            return known if made else None
+        self.nodes[made.id] = made
+        self.start = self.start or made.id
+        return made
+
+    def go(self, first: Node, depth: int, *, up: bool) -> None:
+        """Look at everything up to a distance in one direction."""
+        layer, seen = [first], {first.id}
+        for _ in range(depth):
+            following: list[Node] = []
+            for node in layer:
+                for other in self._beside(node, up=up):
+                    if other.id not in seen:
+                        seen.add(other.id)
+                        following.append(other)
+            layer = following
+
+    def _beside(self, node: Node, *, up: bool) -> list[Node]:
+        things = self._graph.neighbours(self._who, self._project, node, up=up)
+        found = []
+        for thing in things[:MAX_NEIGHBOURS]:
+            other = self.node(thing)
+            if other is not None and other.id != node.id:
+                found.append(other)
+                self.links[Link(other.id, node.id) if up else Link(node.id, other.id)] = None
+        count = len(found) + max(0, len(things) - MAX_NEIGHBOURS)
+        now = self.nodes[node.id]
+        self.nodes[node.id] = rules.counted(now, count if up else None, None if up else count)
+        return found

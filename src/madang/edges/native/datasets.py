@@ -47,7 +47,12 @@ def tree(call: NativeCall) -> Any:
 def table(call: NativeCall) -> Any:
     """GET /projects/{project}/data/table."""
     return call.services.datasets.table_change(
-        call.who, call.path["project"], call.text("version"), call.text("against"), call.text("path")
+        call.who,
+        call.path["project"],
+        call.text("version"),
+        call.text("against"),
+        call.text("path"),
+        call.text("name"),
     )
 
 

@@ -12,6 +12,7 @@ from madang.services.artifacts import Artifacts
 from madang.services.code_changes import CodeComparison
 from madang.services.datasets import Datasets
 from madang.services.explaining import Explaining
+from madang.services.lineage import Lineage
 from madang.services.pipelines import Pipelines
 from madang.services.registry import Registry
 from madang.services.search import Search
@@ -30,6 +31,7 @@ class NativeServices:
     pipelines: Pipelines
     code: CodeComparison
     explaining: Explaining
+    lineage: Lineage
     access: Access
     live: Live
     cookie: str

@@ -10,6 +10,7 @@ from madang.domain.access import Permission
 from madang.domain.code_changes import CodeChanges
 from madang.domain.datasets import DatasetTree, TableChange
 from madang.domain.lineage import DataUse
+from madang.domain.lineage_graph import Graph
 from madang.domain.pipelines import PipelineView
 from madang.domain.versions import PointerChange
 from madang.edges.native import (
@@ -18,6 +19,7 @@ from madang.edges.native import (
     comparing,
     datasets,
     events,
+    lineage,
     openapi,
     people,
     pipelines,
@@ -28,6 +30,7 @@ from madang.formats import native
 from madang.http.routes import Param, Route, RouteTable
 from madang.ports.records import CollectionRow, MetricKey, Project
 from madang.services.explaining import WhyView
+from madang.services.lineage import MAX_DEPTH
 from madang.services.pipelines import PipelinePage
 
 PREFIX = "/api/v1"
@@ -210,9 +213,23 @@ def _datasets() -> list[Route]:
         ),
         _route(
             "GET", dataset + "/table", datasets.table, READ, "How a file differs between two versions as a table",
-            answer=TableChange, query=(*version, Param("against")),
+            answer=TableChange, query=(*version, Param("against"), Param("name", help="Of a single file.")),
         ),
         _route("GET", dataset + "/file", datasets.file, READ, "A file of a version", answer=_BYTES, query=version),
+    ]  # fmt: skip
+
+
+def _lineage() -> list[Route]:
+    depth = f"Steps to go; up to {MAX_DEPTH}."
+    return [
+        _route(
+            "GET", "/projects/{project}/lineage", lineage.graph, READ,
+            "What something was made of, and what it led to", answer=Graph,
+            query=(
+                Param("of", help="`run:ID`, `data:PATH@DIGEST` or `version:NAME:v3`."),
+                Param("above", "integer", help=depth), Param("below", "integer", help=depth),
+            ),
+        )
     ]  # fmt: skip
 
 
@@ -262,4 +279,7 @@ def _people() -> list[Route]:
 
 def table() -> RouteTable:
     """The routes of the native API."""
-    return RouteTable(PREFIX, [*_runs(), *_artifacts(), *_datasets(), *_pipelines(), *_uploads(), *_people()])
+    return RouteTable(
+        PREFIX,
+        [*_runs(), *_artifacts(), *_datasets(), *_lineage(), *_pipelines(), *_uploads(), *_people()],
+    )
