@@ -49,8 +49,8 @@ def stage_options(function: F) -> F:
     return function
 
 
-def options_of(given: Mapping[str, bool]) -> Options:
-    """What `stage_options` were given, but the targets and --interactive."""
+def options_of(given: Mapping[str, bool], group: str) -> Options:
+    """What `stage_options` were given, but the targets and --interactive; ``group`` is that of the runs."""
     from madang.workspace.pipelines.repro import Options
 
     plain = {name: value for name, value in given.items() if not name.startswith("no_") and name not in _ON_ERROR}
@@ -59,7 +59,7 @@ def options_of(given: Mapping[str, bool]) -> Options:
         commit=not given["no_commit"],
         run_cache=not given["no_run_cache"],
         on_error=next((text for name, text in reversed(_ON_ERROR.items()) if given[name]), "fail"),
-        group=group_name(),
+        group=group,
     )
 
 
@@ -81,7 +81,7 @@ def repro(targets: tuple[str, ...], interactive: bool, jobs: int, as_json: bool,
       madang repro -j 4 --keep-going
       madang repro --pull --allow-missing
     """
-    _reproduce(targets, options_of(given), jobs, interactive=interactive, as_json=as_json, quiet=quiet)
+    _reproduce(targets, options_of(given, group_name()), jobs, interactive=interactive, as_json=as_json, quiet=quiet)
 
 
 def run_one(name: str, quiet: bool) -> None:

@@ -76,7 +76,7 @@ def run(
         if repo.settings.is_true("hydra", "enabled") and not no_hydra:
             raise Incompatible("madang does not compose configurations with Hydra.", hint="--no-hydra leaves it out.")
         asked = _Asked(
-            targets, name, overrides, message, options_of(given), copy_paths, interactive, quiet
+            targets, name, overrides, message, options_of(given, ""), copy_paths, interactive, quiet
         )  # fmt: skip
         if is_queued:
             _queue(repo, asked)

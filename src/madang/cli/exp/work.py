@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 _LOOK = 0.1  # seconds between two looks
 
 
-def start_workers(repo: Repository, jobs: int) -> list[subprocess.Popen[bytes]]:
-    """Start workers, so many that ``jobs`` are at work, but no more than experiments wait."""
+def start_workers(repo: Repository, jobs: int) -> list[int]:
+    """Start workers, so many that ``jobs`` are at work, but no more than experiments wait. Returns their ids."""
     from madang.workspace.experiments.queue import QUEUED, Queue
     from madang.workspace.experiments.workers import live_workers
 
@@ -33,15 +32,27 @@ def start_workers(repo: Repository, jobs: int) -> list[subprocess.Popen[bytes]]:
     return [_start(repo, queue) for _ in range(count)]
 
 
-def _start(repo: Repository, queue: Queue) -> subprocess.Popen[bytes]:
-    with open(os.path.join(queue.area, "workers.log"), "ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "madang", "--cd", repo.root, "queue", "worker"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # it goes on when the terminal is closed
-        )
+def _start(repo: Repository, queue: Queue) -> int:
+    """Start a worker that goes on when this process ends and the terminal is closed."""
+    log, flags = os.path.join(queue.area, "workers.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "madang", "--cd", repo.root, "queue", "worker"],
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, flags, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+
+
+def _has_ended(child: int) -> bool:
+    try:
+        return os.waitpid(child, os.WNOHANG)[0] == child
+    except ChildProcessError:
+        return True  # seen before
 
 
 def work() -> None:
@@ -90,7 +101,7 @@ def run_queue(repo: Repository, jobs: int, *, quiet: bool) -> None:
     _tell([one for one in queue.tasks() if one.task.id in wanted])
 
 
-def _follow(queue: Queue, wanted: set[str], started: Sequence[subprocess.Popen[bytes]], quiet: bool) -> None:
+def _follow(queue: Queue, wanted: set[str], started: Sequence[int], quiet: bool) -> None:
     """Print the logs of tasks until all are done or no worker lives."""
     from madang.workspace.experiments.queue import QUEUED, RUNNING
     from madang.workspace.experiments.workers import live_workers
@@ -99,7 +110,7 @@ def _follow(queue: Queue, wanted: set[str], started: Sequence[subprocess.Popen[b
     while True:
         tasks = [one for one in queue.tasks() if one.task.id in wanted]
         is_over = all(one.state not in (QUEUED, RUNNING) for one in tasks)
-        is_over = is_over or (all(one.poll() is not None for one in started) and not live_workers(queue))
+        is_over = is_over or (all(map(_has_ended, started)) and not live_workers(queue))
         for one in tasks if not quiet else ():
             shown[one.task.id] = _print_from(queue.log(one.task), shown.get(one.task.id, 0), one.task.name)
         if is_over:

@@ -76,7 +76,8 @@ def apply(repository: Repository, commit: str, *, force: bool = True, meter: pro
     commits.set_ref(root, refs.APPLIED, commit)
     again = Repository(repository.root)  # the records are others now
     try:
-        applied.data = checkout(again, resolve(again, ()), force=True, command="exp apply", meter=meter)
+        wanted = [one for one in resolve(again, ()) if one.out.md5 is not None]  # not of stages that never ran
+        applied.data = checkout(again, wanted, force=True, command="exp apply", meter=meter)
     finally:
         again.close()
     return applied

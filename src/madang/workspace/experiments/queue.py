@@ -124,7 +124,8 @@ class Queue:
     def remove(self, chosen: Sequence[Known]) -> None:
         """Take tasks out. Raises `Refused` for one that runs."""
         for one in chosen:
-            self._claim_or_refuse(one.task)
+            if one.state == RUNNING or not layout.hold(os.path.join(self.folder(one.task), _LOCK)):
+                raise Refused(f"{one.task.name!r} is running.", hint=f"madang queue kill {one.task.name}")
         for one in chosen:
             folder = self.folder(one.task)
             os.unlink(os.path.join(folder, _TASK))  # from here on it is no task
@@ -132,10 +133,6 @@ class Queue:
             layout.release(os.path.join(folder, _LOCK), remove=False)
             self.drop_tree(one.task)
             shutil.rmtree(folder, ignore_errors=True)
-
-    def _claim_or_refuse(self, task: Task) -> None:
-        if not layout.hold(os.path.join(self.folder(task), _LOCK)):
-            raise Refused(f"The task {task.name!r} is running.", hint=f"madang queue kill {task.name}")
 
     def clean(self) -> None:
         """Remove what killed processes left: refs and folders without a task, work trees of tasks that are over."""
@@ -253,11 +250,16 @@ def end_processes(folder: str) -> None:
     """End what still runs in a work tree: the command of a task outlives a worker that was killed."""
     import psutil  # noqa: PLC0415 - few commands ask for it
 
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.cwd().startswith(folder + os.sep) or process.cwd() == folder:
+    def is_in(process: psutil.Process) -> bool:
+        with suppress(psutil.Error):  # gone, dead already, or somebody else's
+            return (process.cwd() + os.sep).startswith(folder + os.sep)
+        return False
+
+    while found := [process for process in psutil.process_iter() if is_in(process)]:
+        for process in found:
+            with suppress(psutil.Error):
                 process.kill()
-                process.wait(5)
+        time.sleep(0.02)
 
 
 def _is_old(name: str) -> bool:

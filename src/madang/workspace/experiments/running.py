@@ -79,10 +79,11 @@ def run_here(repository: Repository, request: Request, overrides: Sequence[Overr
 def execute(repository: Repository, request: Request, means: Means) -> Outcome:
     """Bring the stages up to date in a work tree that is ready, and keep what came of it. Raises as `reproduce`."""
     executor = Marked(means.executor, request.name, request.baseline)
+    options = replace(request.options, group=os.environ.get("MADANG_GROUP") or request.name)
     results = repro.reproduce(
         repository,
         request.targets,
-        request.options,
+        options,
         executor,
         means.say,
         open_remote=means.open_remote,
