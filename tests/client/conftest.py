@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from madang.client import http
+from madang.client import transport
 from madang.testing.chaos_hub import ChaosHub
 from madang.testing.written_store import WrittenStore
 
@@ -21,8 +21,8 @@ def store(tmp_path: Path) -> WrittenStore:
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ChaosHub]:
     """A hub of our own, and a client that does not rest between attempts."""
-    monkeypatch.setattr(http, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(http, "MAX_PAUSE", 0.002)
+    monkeypatch.setattr(transport, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(transport, "MAX_PAUSE", 0.002)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("MADANG_TOKEN", raising=False)
     with ChaosHub() as made:

@@ -10,7 +10,8 @@ import pytest
 from blake3 import blake3
 
 from madang.client.credentials import hub_address, keep_token
-from madang.client.http import HubClient, proxy_for
+from madang.client.http import HubClient
+from madang.client.transport import proxy_for
 from madang.errors import (
     AccessDenied,
     Conflict,

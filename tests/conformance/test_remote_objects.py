@@ -29,7 +29,7 @@ from madang.backends.objects.cloud import CloudObjects
 from madang.backends.objects.opening import open_objects
 from madang.backends.objects.sftp import SftpObjects
 from madang.backends.objects.sftp_session import Session
-from madang.client import web
+from madang.client import transport
 from madang.client.web import WebObjects
 from madang.durable import STAGING
 from madang.errors import AccessDenied, ConfigError, NotFound, Refused, StorageError, Unauthenticated, Unavailable
@@ -306,8 +306,8 @@ class TestWeb(ObjectsConformance):
     @pytest.fixture
     def server(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
         """A server that is asked again without rest."""
-        monkeypatch.setattr(web, "FIRST_PAUSE", 0.001)
-        monkeypatch.setattr(web, "MAX_PAUSE", 0.002)
+        monkeypatch.setattr(transport, "FIRST_PAUSE", 0.001)
+        monkeypatch.setattr(transport, "MAX_PAUSE", 0.002)
         with WebServer() as made:
             yield made
 
@@ -383,7 +383,7 @@ class TestWeb(ObjectsConformance):
 
     def test_certificates(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """One that nobody vouches for is refused, unless ssl_verify names it or is false."""
-        monkeypatch.setattr(web, "ATTEMPTS", 1)
+        monkeypatch.setattr("madang.client.web.ATTEMPTS", 1)
         files = certificate(tmp_path)
         with WebServer(tls=files) as server:
             with pytest.raises(Unavailable, match="certificate"):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from madang.client import http
+from madang.client import transport
 from madang.client.data import ROOT, HubObjects
 from madang.client.http import HubClient
 from madang.errors import MadangError
@@ -43,7 +43,7 @@ def objects(address: str) -> HubObjects:
 
 def test_what_was_acknowledged_survives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGKILL at random moments of packs and single uploads from four threads."""
-    monkeypatch.setattr(http, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(transport, "FIRST_PAUSE", 0.001)
     chance = random.Random(7)
     acknowledged: dict[str, bytes] = {}
     for number in range(ROUNDS):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-import random
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import IO, Any, BinaryIO, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import quote, urlencode
 
 import msgspec
 from blake3 import blake3
 
 from madang.client.credentials import hub_address, token_for
+from madang.client.transport import ATTEMPTS, BUFFER, LATER, Body, Incoming, Transport, read, rest
 from madang.domain.values import value
 from madang.errors import (
     AccessDenied,
@@ -37,20 +35,11 @@ from madang.version import __version__
 T = TypeVar("T")
 API = "/api/v1"
 ADVICE = "Check the address in MADANG_HUB and that the hub runs; nothing is lost, `madang sync` sends it later."
-Body = bytes | Callable[[], IO[bytes]]
-"""What is sent: bytes, or a function that opens a file anew for every attempt."""
-
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0
-ATTEMPTS = 5
-FIRST_PAUSE = 0.4  # seconds before the second attempt; doubled each time
-MAX_PAUSE = 8.0  # seconds between two attempts, unless the hub asks for more
 MAX_ASKED_PAUSE = 30.0
-_BUFFER = 1 << 18
-POOL: dict[str, Any] = {"maxsize": 32, "blocksize": 1 << 18}  # connections kept, bytes sent at once
 MAX_ANSWER = 1 << 30  # bytes of an answer that is kept in memory
 _REPEATABLE = frozenset(("GET", "HEAD", "PUT", "DELETE", "PATCH"))  # PATCH of a segment names its offset
-_LATER = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 # Which of our errors a status means. The hub's own words are shown, they never choose the class.
 _BY_STATUS: dict[int, type[MadangError]] = {
@@ -116,12 +105,10 @@ class HubClient:
         self.address = hub_address(address)
         self.root = root
         self._advice = advice
-        self._verify = verify
         known = os.environ if env is None else env
         self._token = token_for(self.address, known) if token is None else token
         self._attempts = attempts
-        self._pool: Any = None
-        self._lock = threading.Lock()
+        self._transport = Transport(self.address, verify, f"The hub {self.address}", advice)
 
     def request(
         self,
@@ -151,8 +138,7 @@ class HubClient:
                 asked = getattr(error, "asked_pause", 0.0)  # none: it would be the same again
                 if not repeatable or attempt >= self._attempts or asked is None:
                     raise
-                pause = min(MAX_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
-                time.sleep(max(asked, pause * (0.5 + random.random() / 2)))  # noqa: S311 - spreads clients in time
+                rest(attempt, asked)
 
     def get(self, path: Sequence[str], kind: type[T], query: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> T:
         """GET a record as MessagePack."""
@@ -183,51 +169,24 @@ class HubClient:
         url = self._url(path, ())
         answer = self._open("GET", url, self._headers(headers, None), None)
         self._refuse(url, answer)
-        return io.BufferedReader(_Body(answer, url, digest), _BUFFER)
+        return io.BufferedReader(_Checked(answer, url, digest), BUFFER)
 
     def close(self) -> None:
         """Give back the connections."""
-        if self._pool is not None:
-            self._pool.clear()
+        self._transport.close()
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
-        content: Any = body() if callable(body) else body
-        try:
-            answer = self._open(method, url, headers, content)
-            self._refuse(url, answer)
-            data = self._read(url, answer)
-            return Answer(answer.status, {key.lower(): value for key, value in answer.headers.items()}, data, url)
-        finally:
-            if callable(body):
-                content.close()
+        answer = self._open(method, url, headers, body)
+        self._refuse(url, answer)
+        data = self._read(url, answer)
+        return Answer(answer.status, {key.lower(): value for key, value in answer.headers.items()}, data, url)
 
-    def _open(self, method: str, url: str, headers: Mapping[str, str], content: Any) -> Any:
-        import urllib3  # noqa: PLC0415 - the follower of a workspace without a hub does not pay for it
-
-        try:
-            return self._connections().urlopen(
-                method,
-                url,
-                headers=dict(headers),
-                body=content,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            )
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise Unavailable(
-                f"The hub {self.address} does not answer: {reason(error)}.",
-                hint=self._advice,
-            ) from error
+    def _open(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Any:
+        return self._transport.send(method, url, headers, body, (CONNECT_SECONDS, READ_SECONDS))
 
     def _read(self, url: str, answer: Any) -> bytes:
-        import urllib3  # noqa: PLC0415 - see _open
-
         try:
-            data: bytes = answer.read(MAX_ANSWER + 1)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"The answer of {url} broke off: {reason(error)}.") from error
+            data = read(answer, MAX_ANSWER + 1, url)
         finally:
             answer.release_conn()
         if len(data) > MAX_ANSWER:
@@ -253,9 +212,9 @@ class HubClient:
         kind = _BY_STATUS.get(status)
         if kind is not None:
             raise kind(message, hint=said.hint or ("Run `madang login`." if status == 401 else ""))
-        asked = _seconds(answer.headers.get("retry-after", "")) if status in _LATER else None
+        asked = _seconds(answer.headers.get("retry-after", "")) if status in LATER else None
         hint = "Try again later; nothing is lost. Why it failed stands in the log of the hub."
-        raise _unavailable(message, said.hint or (hint if status in _LATER else self._advice), asked)
+        raise _unavailable(message, said.hint or (hint if status in LATER else self._advice), asked)
 
     def _headers(self, more: Mapping[str, str] | None, size: int | None) -> dict[str, str]:
         headers = {"user-agent": f"madang/{__version__}", "accept": wire.JSON, **(more or {})}
@@ -274,70 +233,20 @@ class HubClient:
             f"{self.address}{self.root}/{'/'.join(quote(part, safe='') for part in path)}{'?' if asked else ''}{asked}"
         )
 
-    def _connections(self) -> Any:
-        with self._lock:
-            if self._pool is None:
-                self._pool = connections(self.address, self._verify)
-            return self._pool
 
-
-class _Body(io.RawIOBase):
-    """The body of an answer, whose failures are ours."""
+class _Checked(Incoming):
+    """The body of an answer that has to be that of a digest."""
 
     def __init__(self, answer: Any, url: str, digest: str) -> None:
-        self._answer = answer
-        self._url = url
+        super().__init__(answer, url)
         self._digest = digest
         self._hasher = blake3()
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        import urllib3  # noqa: PLC0415 - see HubClient._open
-
-        try:
-            data: bytes = self._answer.read(len(buffer))
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"The answer of {self._url} broke off: {reason(error)}.") from error
+    def take(self, data: bytes) -> None:
+        """Raise `CorruptData` at the end when the bytes were others."""
         self._hasher.update(data)
         if not data and self._digest.startswith("blake3:") and self._digest[7:] != self._hasher.hexdigest():
             raise CorruptData(f"{self._url} sent other bytes than those of {self._digest}.", hint="Try again.")
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._answer.close()
-        super().close()
-
-
-def connections(address: str, verify: str = "true") -> Any:
-    """Connections for requests to an address, through the proxy that the environment names for it.
-
-    ``verify`` is ``true``, ``false`` or the path of a file of certificate authorities.
-    """
-    import urllib3  # noqa: PLC0415 - see HubClient._open
-
-    options = dict(POOL)
-    if verify.lower() == "false":
-        options["cert_reqs"] = "CERT_NONE"
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    elif verify.lower() != "true":
-        options["ca_certs"] = os.path.expanduser(verify)
-    proxy = proxy_for(address)
-    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
-
-
-def proxy_for(address: str) -> str:
-    """The proxy that the environment names for an address; none for this machine itself."""
-    import urllib.request  # noqa: PLC0415 - costs more than all else here, and is for the first request only
-
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if host in ("localhost", "127.0.0.1", "::1") or urllib.request.proxy_bypass(host):
-        return ""
-    return urllib.request.getproxies().get(parts.scheme, "")
 
 
 def _told(data: bytes) -> _Error:
@@ -356,13 +265,6 @@ def _unavailable(message: str, hint: str, asked_pause: float | None) -> Unavaila
 
 def _nonsense(url: str, why: str) -> Unavailable:
     return Unavailable(f"{url} does not answer as a hub of madang does: {why}", hint="Check the address.")
-
-
-def reason(error: BaseException) -> str:
-    """The last part of what an error of the network says."""
-    inner = getattr(error, "reason", None) or error
-    text = str(inner)
-    return (text.rpartition(": ")[2] or text or type(error).__name__).rstrip(".")
 
 
 def _seconds(text: str) -> float:

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import io
 import os
-import random
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
-from madang.client.http import ATTEMPTS, FIRST_PAUSE, MAX_PAUSE, Body, connections, reason
+from madang.client.transport import ATTEMPTS, BUFFER, LATER, Body, Incoming, Transport, rest
 from madang.errors import (
     AccessDenied,
     ConfigError,
@@ -30,9 +27,7 @@ from madang.ports.objects import UNKNOWN, Batch, ObjectStat, Source, checked_key
 from madang.version import __version__
 
 SECONDS = 60.0  # for a connection, and for the next bytes, as dvc waits
-_LATER = frozenset((408, 425, 429, 500, 502, 503, 504))
 _NO_SUCH_METHOD = frozenset((405, 501))
-_BUFFER = 1 << 18
 _ADVICE = "Check the remote's url and the network, then repeat: nothing is half done."
 AskPassword = Callable[[str], str]
 
@@ -57,14 +52,12 @@ class WebObjects:
             raise ConfigError(f"The method of {url} is {self._method}.", hint="Set it to PUT or POST.")
         self._connect = float(options.get("connect_timeout", SECONDS))
         self._wait = float(options.get("read_timeout", SECONDS))
-        self._verify = options.get("ssl_verify", "true")
-        self._pool: Any = None
-        self._lock = threading.Lock()
+        self._transport = Transport(self._url, options.get("ssl_verify", "true"), "", _ADVICE)
 
     def open(self, key: str, *, start: int = 0, length: int | None = None) -> BinaryIO:
         """See `Objects.open`. A download that breaks off goes on where it was."""
         url = self._url_of(key)
-        opened = io.BufferedReader(Resumed(lambda at: self._stream(url, key, at), start), _BUFFER)
+        opened = io.BufferedReader(Resumed(lambda at: self._stream(url, key, at), start), BUFFER)
         return opened if length is None else io.BytesIO(_exactly(opened, length))
 
     def read(self, key: str) -> bytes:
@@ -138,8 +131,7 @@ class WebObjects:
 
     def close(self) -> None:
         """See `Objects.close`."""
-        if self._pool is not None:
-            self._pool.clear()
+        self._transport.close()
 
     def _stream(self, url: str, key: str, at: int) -> BinaryIO:
         headers = {"accept-encoding": "identity", **({"range": f"bytes={at}-"} if at else {})}
@@ -148,7 +140,7 @@ class WebObjects:
             answer.drain_conn()
             return io.BytesIO()
         self._refuse(answer, url, "")
-        opened = io.BufferedReader(_Answer(answer, url), _BUFFER)
+        opened = io.BufferedReader(Incoming(answer, url, _ADVICE), BUFFER)
         if at and answer.status != 206:  # the server sends all of it in any case
             _skip(opened, at)
         return opened
@@ -160,39 +152,18 @@ class WebObjects:
             attempt += 1
             try:
                 answer = self._once(method, url, headers, body)
-                if answer.status not in _LATER or attempt >= ATTEMPTS:
+                if answer.status not in LATER or attempt >= ATTEMPTS:
                     return answer
                 answer.drain_conn()
             except Unavailable:
                 if attempt >= ATTEMPTS:
                     raise
-            pause = min(MAX_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
-            time.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311 - spreads clients in time
+            rest(attempt)
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Any:
-        import urllib3  # noqa: PLC0415 - loaded when a remote of this kind is used
-
-        safe = method in ("GET", "HEAD")
-        content: Any = body() if callable(body) else body
-        try:
-            return self._connections().urlopen(
-                method,
-                url,
-                headers={"user-agent": f"madang/{__version__}", **self._headers, **headers},
-                body=content,
-                redirect=safe,
-                retries=urllib3.Retry(
-                    connect=0, read=0, status=0, other=0, redirect=5, raise_on_redirect=False,
-                    remove_headers_on_redirect=[name.lower() for name in self._headers],
-                ) if safe else False,
-                preload_content=False,
-                timeout=urllib3.Timeout(connect=self._connect, read=self._wait),
-            )  # fmt: skip
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise Unavailable(f"{url} does not answer: {reason(error)}.", hint=_ADVICE) from error
-        finally:
-            if callable(body):
-                content.close()
+        sent = {"user-agent": f"madang/{__version__}", **self._headers, **headers}
+        own = list(self._headers) if method in ("GET", "HEAD") else None
+        return self._transport.send(method, url, sent, body, (self._connect, self._wait), own)
 
     def _refuse(self, answer: Any, url: str, without_method: str) -> None:
         """Turn every status but success into an error."""
@@ -208,12 +179,6 @@ class WebObjects:
 
     def _url_of(self, key: str) -> str:
         return f"{self._url}/{quote(checked_key(key))}"
-
-    def _connections(self) -> Any:
-        with self._lock:
-            if self._pool is None:
-                self._pool = connections(self._url, self._verify)
-            return self._pool
 
 
 def _failure(status: int, url: str) -> MadangError:
@@ -296,32 +261,6 @@ class Resumed(io.RawIOBase):
         super().close()
 
 
-class _Answer(io.RawIOBase):
-    """The body of an answer, whose failures are ours."""
-
-    def __init__(self, answer: Any, url: str) -> None:
-        self._answer = answer
-        self._url = url
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        import urllib3  # noqa: PLC0415 - see WebObjects._once
-
-        try:
-            data: bytes = self._answer.read(len(buffer))
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"The answer of {self._url} broke off: {reason(error)}.", hint=_ADVICE) from error
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._answer.close()
-        super().close()
-
-
 class _Puts:
     def __init__(self, store: WebObjects) -> None:
         self._store = store
@@ -368,5 +307,5 @@ def _exactly(file: BinaryIO, length: int) -> bytes:
 
 
 def _skip(file: BinaryIO, count: int) -> None:
-    while count > 0 and (piece := file.read(min(count, _BUFFER))):
+    while count > 0 and (piece := file.read(min(count, BUFFER))):
         count -= len(piece)
