@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -73,6 +74,31 @@ def test_a_shell_script_runs_the_python_on_its_path(tmp_path: Path) -> None:
     found = environment.interpreter("", {"PATH": str(tmp_path)})
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert environment.interpreter("", {"PATH": str(tmp_path / "none")}) == {}
+
+
+def test_an_interpreter_is_asked_again_only_when_something_was_installed(tmp_path: Path) -> None:
+    """Many runs of one interpreter ask it once; what is installed or removed since, or another variable, is seen."""
+    extra, asked = tmp_path / "extra", tmp_path / "asked"
+    install(extra, "first", "1")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho >> "{asked}"\nexec "{os.path.realpath(sys.executable)}" "$@"\n')
+    python.chmod(0o755)
+    os.utime(extra, (1, 1))
+
+    def found(**variables: str) -> set[str]:
+        told = environment.interpreter(str(python), {"PYTHONPATH": str(extra), "PATH": "/bin:/usr/bin", **variables})
+        assert isinstance(told["packages"], list)
+        return {name for name, _, origin in told["packages"] if origin == "index"} & {"first", "second"}
+
+    assert found(MADANG_RUN_ID="1") == found(MADANG_RUN_ID="2") == {"first"}
+    assert asked.read_text().count("\n") == 1
+    install(extra, "second", "1")
+    assert found() == {"first", "second"}
+    shutil.rmtree(extra / "first-1.dist-info")
+    assert found() == {"second"}
+    before = asked.read_text().count("\n")
+    assert found(PYTHONHASHSEED="1") == {"second"}
+    assert asked.read_text().count("\n") == before + 1
 
 
 def test_conda_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,24 +44,21 @@ def end(run: Run, outcome: dict[str, Any], wait: bool = True) -> None:
 
 
 def settle(seconds: float = 0.25) -> None:
-    """Wait for the follower of runs that ended without it: for the first as ever, then not much longer for the others.
+    """Wait for the follower of runs that ended without it: for the first, then at most ``seconds`` for the others.
 
     The follower goes on with the rest. A hub is waited for as ever.
     """
     until = 0.0
     while _ended:
         run, written = _ended.pop(0)
-        if run.hub or not until or time.monotonic() < until:
-            _settle(run, written)
-        else:
-            run.release(written)
+        _settle(run, written, max(0.0, until - time.monotonic()) if until and not run.hub else None)
         until = until or time.monotonic() + seconds
 
 
-def _settle(run: Run, written: dict[str, int]) -> None:
+def _settle(run: Run, written: dict[str, int], limit: float | None = None) -> None:
     try:
         if written and not run.forked:
-            follow.wait(run, written)
+            follow.wait(run, written, limit)
     finally:
         run.release(written)
 

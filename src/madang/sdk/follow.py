@@ -52,14 +52,19 @@ def start(run: Run) -> None:
     _started.add(child)
 
 
-def wait(run: Run, written: dict[str, int]) -> None:
+def wait(run: Run, written: dict[str, int], limit: float | None = None) -> None:
     """Wait a while for what the follower still has to do for this run, and say what is left.
 
-    ``written`` are the segments of this process and their sizes.
+    ``written`` are the segments of this process and their sizes. With a ``limit``, in seconds, only the capture is
+    waited for, no longer than that, and nothing is said: the follower goes on.
     """
     if os.environ.get("MADANG_FOLLOWER") == "0":
         return
     folder = layout.run_dir(run.places.store, run.id)
+    if limit is not None:
+        if limit:
+            _until(lambda: os.path.exists(folder + "/captured"), limit, run)
+        return
     if not run.rank and not _until(lambda: os.path.exists(folder + "/captured"), CAPTURE_WAIT, run):
         _say(f"code and environment of the run {run.name} are not recorded; see {run.places.store}/follower.log")
     if not run.rank and "MADANG_LAUNCHED" not in os.environ and os.path.isdir(run.places.root + "/.dvc"):

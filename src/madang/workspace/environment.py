@@ -8,10 +8,12 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 
 from madang.domain import redact
 from madang.domain.events import Environment
+from madang.domain.values import value
 from madang.workspace import gpu, probe
 
 # Variables that change what a training does. Everything else stays private.
@@ -27,6 +29,9 @@ _VARIABLE_PREFIXES = (
     "RAY_", "ROCM_", "ROCR_", "SKLEARN_", "SLURM_", "TF_", "TORCH", "TRANSFORMERS_", "VECLIB_", "XLA_",
 )  # fmt: skip
 _PROBE_SECONDS = 30.0
+_REPORT_SECONDS = 60.0  # for which what an interpreter has said is believed, if nothing was installed
+_MOST_REPORTS = 20
+_OF_ONE_RUN = ("MADANG_", "DVC_")  # variables that change from run to run, and tell Python nothing
 _INJECTED = f"{os.sep}madang{os.sep}_inject"
 _MAX_VALUE = 4096  # characters of one variable
 
@@ -82,6 +87,46 @@ def interpreter(executable: str, variables: Mapping[str, str]) -> dict[str, obje
     same = os.path.abspath(executable) == os.path.abspath(sys.executable)
     if same and (variables.get("PYTHONPATH", "") == os.environ.get("PYTHONPATH", "")):
         return probe.report()
+    key = (executable, frozenset(item for item in variables.items() if not item[0].startswith(_OF_ONE_RUN)))
+    known = _reports.get(key)
+    if known is None or known.until < time.monotonic() or known.looks != _looks(known.found):
+        until, asked_at = time.monotonic() + _REPORT_SECONDS, time.time_ns()
+        found = _asked(executable, variables)
+        looks = _looks(found)
+        if not looks or any(changed >= asked_at for changed, _ in looks):
+            return found  # nothing, or something was installed meanwhile
+        known = _reports[key] = _Report(found, looks, until)
+        while len(_reports) > _MOST_REPORTS:
+            del _reports[next(iter(_reports))]
+    return known.found
+
+
+@value
+class _Report:
+    """What an interpreter has said: the runs of one reproduction ask the same one time and again."""
+
+    found: dict[str, object]
+    looks: list[tuple[int, int]]
+    until: float  # what chooses the interpreter may lie where nobody looks (a file of pyenv's)
+
+
+_reports: dict[tuple[str, frozenset[tuple[str, str]]], _Report] = {}
+
+
+def _looks(found: Mapping[str, object]) -> list[tuple[int, int]]:
+    """What tells whether something was installed or removed since."""
+    watch = found.get("watch")
+    looks = []
+    for path in watch if isinstance(watch, list) else []:
+        try:
+            facts = os.stat(str(path))
+            looks.append((facts.st_mtime_ns, facts.st_ino))
+        except OSError:
+            looks.append((0, 0))
+    return looks
+
+
+def _asked(executable: str, variables: Mapping[str, str]) -> dict[str, object]:
     try:
         done = subprocess.run(
             [executable, "-B", probe.__file__],
@@ -136,6 +181,14 @@ def indexes(variables: Mapping[str, str], prefix: str) -> list[str]:
     return list(dict.fromkeys(redact.address(_unnamed(item)) for text in named for item in text.split()))
 
 
+def is_pip_set_up(variables: Mapping[str, str], prefix: str) -> bool:
+    """Whether pip is told where to fetch packages, which uv does not read."""
+    named = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX")
+    return any(variables.get(name) for name in named) or any(
+        any(_pip_settings(path)) for path in _pip_files(variables, prefix)
+    )
+
+
 def _unnamed(index: str) -> str:
     """The address alone, where uv wants `name=address`."""
     name, sign, address = index.partition("=")
@@ -144,6 +197,8 @@ def _unnamed(index: str) -> str:
 
 def _pip_files(variables: Mapping[str, str], prefix: str) -> list[str]:
     """Where pip looks for settings, the strongest first (pip.pypa.io, "Configuration")."""
+    if variables.get("PIP_CONFIG_FILE") == os.devnull:
+        return []
     home = variables.get("HOME", "")
     config = variables.get("XDG_CONFIG_HOME", "") or home + "/.config"
     return [

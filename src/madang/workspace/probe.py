@@ -11,13 +11,15 @@ import sys
 
 
 def report(paths: list[str] | None = None) -> dict[str, object]:
-    """What this interpreter is and has installed."""
+    """What this interpreter is and has installed; ``watch`` are folders and files that change when that does."""
     search = sys.path if paths is None else paths
+    conda = [os.path.join(sys.prefix, "conda-meta")] if _is_conda() else []
     return {
         "python": ".".join(map(str, sys.version_info[:3])),
         "implementation": sys.implementation.name,
         "packages": packages(search),
         "prefix": sys.prefix,
+        "watch": [*(path for path in search if path), *conda, os.path.join(sys.prefix, "pyvenv.cfg")],
     }
 
 
