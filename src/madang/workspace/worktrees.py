@@ -20,6 +20,7 @@ class Worktree:
 
     folder: str
     root: str
+    git: Git
 
 
 class Worktrees:
@@ -39,22 +40,24 @@ class Worktrees:
         self.clean()
         folder = os.path.join(self._area, os.urandom(8).hex())
         name = os.path.basename(self._git.root.rstrip("/"))
-        made = Worktree(folder, os.path.join(folder, "tree" if name in ("", _LOCK, _KEPT) else name))
+        root = os.path.join(folder, "tree" if name in ("", _LOCK, _KEPT) else name)
         os.makedirs(folder)
         layout.hold(os.path.join(folder, _LOCK))
         try:
-            self._git.add_worktree(made.root, commit)
+            return Worktree(folder, root, self._git.add_worktree(root, commit))
         except BaseException:
-            self.remove(made)
+            self._remove(folder, root)
             raise
-        return made
 
     def remove(self, made: Worktree) -> None:
         """Take it away with all that is in it."""
+        self._remove(made.folder, made.root)
+
+    def _remove(self, folder: str, root: str) -> None:
         with contextlib.suppress(MadangError):
-            self._git.remove_worktree(made.root)
-        layout.release(os.path.join(made.folder, _LOCK))
-        shutil.rmtree(made.folder, ignore_errors=True)
+            self._git.remove_worktree(root)
+        layout.release(os.path.join(folder, _LOCK))
+        shutil.rmtree(folder, ignore_errors=True)
 
     def keep(self, made: Worktree) -> None:
         """Leave it: it is not cleared away later either."""
@@ -70,4 +73,4 @@ class Worktrees:
                 continue
             trees = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
             for root in trees or [os.path.join(folder, "tree")]:
-                self.remove(Worktree(folder, root))
+                self._remove(folder, root)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Collection, Sequence
@@ -10,8 +9,7 @@ from dataclasses import dataclass, field
 
 from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
-from madang.errors import MadangError, StorageError
-from madang.formats import store as layout
+from madang.errors import StorageError
 from madang.ports.git import Git
 from madang.ports.reader import Reader
 from madang.services.reproduce import written_by_children
@@ -26,19 +24,28 @@ from madang.workspace.reproduction.files import (
     no_links_above,
     write_inside,
 )
+from madang.workspace.worktrees import Worktree, Worktrees
 
 _NOWHERE = "it is neither in Git nor tracked as data"
-_LOCK, _KEPT_MARK = "/lock", "/kept"
 
 
 @dataclass
 class Place:
     """A work tree for one repetition. ``missing`` is what it lacks; nothing may run while something does."""
 
-    folder: str  # of this repetition, in the store
-    root: str  # of the work tree
+    tree: Worktree
     missing: list[str] = field(default_factory=list)
     local: list[str] = field(default_factory=list)  # files taken from the original's work tree as they are now
+
+    @property
+    def folder(self) -> str:
+        """Of this repetition, in the store."""
+        return self.tree.folder
+
+    @property
+    def root(self) -> str:
+        """Of the work tree."""
+        return self.tree.root
 
 
 class Workspace:
@@ -50,6 +57,7 @@ class Workspace:
         self.git_dir = git_dir  # shared by all work trees
         self.store = store
         self._open_remote = open_remote
+        self._trees = Worktrees(git, os.path.join(store, "reproduce"))
 
     def prepare(self, run: RunRecord, reader: Reader, *, with_local: bool) -> Place:
         """Make the work tree: commit, diff, untracked files, data. What is missing is listed, all of it.
@@ -62,17 +70,14 @@ class Workspace:
         """
         code = run.code
         assert code is not None
-        self._remove_abandoned()
-        folder = os.path.join(self.store, "reproduce", os.urandom(8).hex())
-        name = os.path.basename(self.git.root.rstrip("/"))
-        place = Place(folder, os.path.join(folder, name if name and f"/{name}" not in (_LOCK, _KEPT_MARK) else "tree"))
         try:
-            os.makedirs(folder)
-            layout.hold(folder + _LOCK)
-            tree = self.git.add_worktree(place.root, code.commit)
+            place = Place(self._trees.make(code.commit))
+        except OSError as error:
+            raise _refused(error) from error
+        try:
             if code.diff is not None:
                 with reader.open_blob(run.project, code.diff.digest) as file:
-                    tree.apply(checked_bytes(file, code.diff.digest, "the diff"))
+                    place.tree.git.apply(checked_bytes(file, code.diff.digest, "the diff"))
             for item in code.untracked:
                 with reader.open_blob(run.project, item.digest) as file:
                     write_inside(place.root, item, file)
@@ -84,7 +89,7 @@ class Workspace:
             _make_working_folder(run, place.root)
         except OSError as error:
             self.remove(place)
-            raise StorageError(f"Cannot prepare {folder}: {error.strerror} ({error.filename}).") from error
+            raise _refused(error) from error
         except BaseException:
             self.remove(place)
             raise
@@ -92,26 +97,11 @@ class Workspace:
 
     def remove(self, place: Place) -> None:
         """Take the work tree away."""
-        with contextlib.suppress(MadangError):
-            self.git.remove_worktree(place.root)
-        layout.release(place.folder + _LOCK)
-        shutil.rmtree(place.folder, ignore_errors=True)
+        self._trees.remove(place.tree)
 
     def keep(self, place: Place) -> None:
         """Leave the work tree to the user: it is not cleared away later either."""
-        layout.release(place.folder + _LOCK)
-        with open(place.folder + _KEPT_MARK, "w", encoding="ascii"):
-            pass
-
-    def _remove_abandoned(self) -> None:
-        """Take away what a killed reproduction has left."""
-        top = os.path.join(self.store, "reproduce")
-        for name in os.listdir(top) if os.path.isdir(top) else []:
-            folder = os.path.join(top, name)
-            if not layout.is_held(folder + _LOCK) and not os.path.exists(folder + _KEPT_MARK):
-                trees = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
-                for root in trees or [os.path.join(folder, "tree")]:
-                    self.remove(Place(folder, root))
+        self._trees.keep(place.tree)
 
     def missing_data(self, run: RunRecord) -> list[str]:
         """Tracked data that the run read and that can be had from nowhere, as far as it is told without a work tree."""
@@ -196,6 +186,10 @@ def _submodules(root: str) -> list[str]:
     except OSError:
         return []
     return [line.partition("=")[2].strip() for line in lines if line.replace(" ", "").startswith("path=")]
+
+
+def _refused(error: OSError) -> StorageError:
+    return StorageError(f"No work tree can be prepared: {error.strerror} ({error.filename}).")
 
 
 def _make_working_folder(run: RunRecord, root: str) -> None:
