@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from madang.client import large
 from madang.client.http import HubClient
 from madang.client.web import Resumed, body_of
 from madang.errors import NotFound, Unavailable
@@ -74,6 +75,13 @@ class HubObjects:
         if if_absent and self.stat(key) is not None:
             return False
         body, size = body_of(source)
+        parts = key.split("/")
+        if (
+            isinstance(source, os.PathLike)
+            and size >= large.LARGE
+            and large.send(self._hub, self.project, parts, source, size)
+        ):
+            return True
         headers = {"content-type": "application/octet-stream"}
         self._hub.request("PUT", path, headers=headers, body=body, size=size)
         return True

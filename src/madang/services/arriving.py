@@ -73,8 +73,7 @@ def store_blob(
         try:
             with os.fdopen(descriptor, "wb") as file:
                 name, count = _take(file, pieces, check, size)
-            if blobs.stat(blob_key(name)) is None:  # of two who race both store the same bytes
-                _keep(blobs, blob_key(name), path)
+            keep_file(blobs, name, path)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(path)
@@ -83,7 +82,11 @@ def store_blob(
     return BlobRef(name, count)
 
 
-def _keep(blobs: Objects, key: str, path: str) -> None:
+def keep_file(blobs: Objects, digest: str, path: str) -> None:
+    """Store a file whose BLAKE3 is ``digest`` and that nobody needs any more; it may be gone after."""
+    key = blob_key(digest)
+    if blobs.stat(key) is not None:
+        return  # of two who race both store the same bytes
     if not isinstance(blobs, TakesFiles) or not blobs.take(key, path):
         from pathlib import Path  # noqa: PLC0415 - for stores that take no file over
 

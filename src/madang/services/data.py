@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from blake3 import blake3
@@ -17,7 +19,8 @@ from madang.formats.dvc.places import Check, check_place
 from madang.ports.data_objects import DataObject, DataObjects
 from madang.ports.objects import Objects
 from madang.ports.records import Records
-from madang.services.arriving import blob_key, store_blob
+from madang.services.arriving import blob_key, keep_file, store_blob
+from madang.services.resuming import Uploads
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -60,6 +63,7 @@ class Data:
         self._index = index
         self._blobs = blobs
         self._scratch = scratch
+        self._uploads = Uploads(os.path.join(scratch, "uploads"))
         self._lock = threading.Lock()
         self._pool: Executor | None = None
 
@@ -77,6 +81,36 @@ class Data:
         check = Check(check_place(key))
         kept = store_blob(self._blobs, self._scratch, pieces, check, size)
         made = DataObject(key, kept.digest, kept.size, _now(), who.name)
+        self._note(name, [made])
+        return made
+
+    def arrived(self, who: Principal, project: str, key: str, size: int) -> int:
+        """How many bytes of an unfinished upload of ``size`` bytes by this caller are here. Raises as `append`."""
+        name = self._admitted(who, Permission.WRITE, project)
+        check_place(key)
+        return self._uploads.offset(_upload(name, key, who, size))
+
+    def append(
+        self, who: Principal, project: str, key: str, offset: int, size: int, pieces: Iterable[bytes]
+    ) -> DataObject | int:
+        """Go on with an upload of ``size`` bytes behind the ``offset`` that came. What comes stays when it breaks off.
+
+        Returns what is stored when that was all of it, else how many bytes are here now.
+
+        Raises:
+            Conflict: another number of bytes is here, or as `put`. Others as `put`; nothing is kept then.
+        """
+        name = self._admitted(who, Permission.WRITE, project)
+        place = check_place(key)
+        with self._uploads.opened(_upload(name, key, who, size), offset, size, lambda: Check(place)) as part:
+            part.take(pieces)
+            if part.offset < size:
+                return part.offset
+            digest = part.finish()
+            keep_file(self._blobs, digest, part.path)
+            with suppress(FileNotFoundError):
+                os.unlink(part.path)
+        made = DataObject(key, digest, size, _now(), who.name)
         self._note(name, [made])
         return made
 
@@ -202,6 +236,11 @@ class Data:
         name = self._admitted(who, Permission.ADMIN, project)
         _bounded(keys)
         self._index.remove(name, keys)
+
+
+def _upload(project: str, key: str, who: Principal, size: int) -> str:
+    """The name of an unfinished upload: nobody goes on with what another began."""
+    return blake3("\0".join((project, key, who.name, str(size))).encode()).hexdigest(16)
 
 
 def _bounded(keys: Sequence[str]) -> None:

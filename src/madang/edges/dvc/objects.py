@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from starlette.responses import Response
 
-from madang.errors import CorruptData, InvalidInput
+from madang.errors import CorruptData, InvalidInput, TooLarge
 from madang.formats import hub_data
 from madang.http.calls import Call
 from madang.http.content import send_file
@@ -23,7 +23,7 @@ DataCall = Call[Data]
 
 def _key(call: DataCall) -> str:
     """The key that the path spells: everything below the project."""
-    fixed = call.route.pattern.removeprefix("/{project}/").split("/")
+    fixed = call.route.pattern.removeprefix("/{project}/").removeprefix("uploads/").split("/")
     return "/".join(call.path[part.strip("{}")] if part.startswith("{") else part for part in fixed)
 
 
@@ -63,6 +63,36 @@ async def put(call: DataCall) -> Response:
             lambda pieces, size: call.services.put(call.who, call.path["project"], _key(call), pieces, size),
         )
     return Response(None, 201, {"etag": f'"{kept.digest}"', "cache-control": "no-store"})
+
+
+def arrived(call: DataCall) -> Response:
+    """HEAD uploads/…: how many bytes of an upload that was cut are here."""
+    count = call.services.arrived(call.who, call.path["project"], _key(call), _whole(call, "upload-length"))
+    return Response(None, 200, {"upload-offset": str(count), "cache-control": "no-store"})
+
+
+async def append(call: DataCall) -> Response:
+    """PATCH uploads/…: go on with an upload where it was cut; the last bytes make it an object."""
+    offset, size = _whole(call, "upload-offset"), _whole(call, "upload-length")
+    with _blamed_on_the_sender():
+        kept = await received(
+            call.request,
+            MAX_OBJECT,
+            lambda pieces, _: call.services.append(call.who, call.path["project"], _key(call), offset, size, pieces),
+        )
+    if isinstance(kept, int):
+        return Response(None, 204, {"upload-offset": str(kept), "cache-control": "no-store"})
+    headers = {"upload-offset": str(kept.size), "etag": f'"{kept.digest}"', "cache-control": "no-store"}
+    return Response(None, 201, headers)
+
+
+def _whole(call: DataCall, header: str) -> int:
+    given = call.request.headers.get(header, "")
+    if not (given.isascii() and given.isdigit() and len(given) < 19):
+        raise InvalidInput(f"The header {header} is {given[:40]!r} and not a number of bytes.")
+    if int(given) > MAX_OBJECT:
+        raise TooLarge(f"{given} bytes are more than {MAX_OBJECT}.")
+    return int(given)
 
 
 def sizes(call: DataCall) -> Any:

@@ -34,6 +34,17 @@ def _plain() -> list[Route]:
     return routes
 
 
+def _cut() -> list[Route]:
+    """Large objects whose sending may break off."""
+    routes = []
+    for place in _PLACES[:2]:
+        routes += [
+            _route("HEAD", f"/uploads{place}", objects.arrived, WRITE, "How much of an upload that was cut is here"),
+            _route("PATCH", f"/uploads{place}", objects.append, WRITE, "Go on with an upload", status=201),
+        ]
+    return routes
+
+
 def _many() -> list[Route]:
     """What madang asks for."""
     pack, keys = hub_data.Pack, hub_data.Keys
@@ -51,4 +62,4 @@ def _many() -> list[Route]:
 
 def table() -> RouteTable:
     """All routes of the edge."""
-    return RouteTable(PREFIX, [*_many(), *_plain()])
+    return RouteTable(PREFIX, [*_many(), *_cut(), *_plain()])
