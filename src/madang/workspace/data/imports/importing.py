@@ -153,7 +153,11 @@ def import_url(
 
 
 def written_address(repository: Repository, url: str, folder: str) -> str:
-    """An address as a record in ``folder`` holds it: paths inside the repository, and relative ones, stay relative."""
+    """An address as a record in ``folder`` holds it: paths inside the repository, and relative ones, stay relative.
+
+    ``file://`` is left out, as dvc does when it reads such a record.
+    """
+    url = url.removeprefix("file://")
     if "://" in url:
         return url
     path = os.path.abspath(url)
