@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from starlette.testclient import TestClient
 
 from madang.client.http import HubClient
 from madang.client.reader import HubReader
@@ -22,9 +23,11 @@ from madang.domain.series import Series
 from madang.domain.versions import Entry
 from madang.errors import Conflict, InvalidInput, MadangError, NotFound, Unauthenticated
 from madang.formats import native
-from madang.formats.wire import exact
+from madang.formats.wire import MSGPACK, decode, exact
+from madang.server.app import Application
+from madang.server.security import LOOPBACK, Policy
 from madang.testing.written_store import WrittenStore
-from madang.wiring import local_reader
+from madang.wiring import local_reader, open_store
 
 
 class Hub:
@@ -112,6 +115,28 @@ def test_all_pages_of_a_history_are_read() -> None:
     found = HubReader(cast(HubClient, Paged())).history(["r", "s"])
     values = {run: {key: item.values for key, item in table.items()} for run, table in found.items()}
     assert values == {"r": {"a": [0], "b": [1]}, "s": {"a": [2]}}
+
+
+def test_all_metrics_of_a_run_are_read(store: WrittenStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A hub gives the metrics of a wide run in pages; the reader has them all, in the same order."""
+    monkeypatch.setattr("madang.edges.native.runs.MAX_METRICS", 2)
+    run = store.run()
+    engine = open_store(store.path)
+    with TestClient(Application(engine, Policy(LOOPBACK, open_locally=True)), "http://127.0.0.1:7300") as server:
+        asked = []
+
+        def get(path: tuple[str, ...], kind: type, query: dict[str, Any] | None = None) -> Any:
+            asked.append(path)
+            answer = server.get("/api/v1/" + "/".join(path), params=query, headers={"accept": MSGPACK})
+            return decode(answer.content, kind, binary=True)
+
+        client = HubClient("http://127.0.0.1:7300")
+        monkeypatch.setattr(client, "get", get)
+        found = HubReader(client).run(run).metrics
+    engine.close()
+    with_all = local_reader(store.path).run(run).metrics
+    assert list(found) == list(with_all)
+    assert len(asked) == 1 + len(with_all) // 2 > 2
 
 
 def test_what_is_read_there_is_what_is_read_here(store: WrittenStore, shared: Hub) -> None:

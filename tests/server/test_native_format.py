@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -88,6 +89,7 @@ def full() -> RunRecord:
         forked_from=events.ForkedFrom("b" * 32, 3), alerts=[events.Alert("t")], seeds={"numpy": 2**70},
         verdict=events.Verdict("b" * 32, "DIFFERS", {"x": math.nan}),
         pipeline=events.Pipeline([events.PlannedStage("s", needs=["r"])], [events.StageFound("r", "unchanged")], 3),
+        datasets=[events.Dataset("d", "9", "local")], linked_inputs=["m-1"], linked_outputs={"m-2": 3},
         segments=[SegmentInfo("s", "process", "h", 1, 0, 1, 2, True)],
     )  # fmt: skip
 
@@ -109,11 +111,20 @@ def test_a_light_run_says_enough() -> None:
     light = json.loads(row)
     assert set(light) < set(whole)
     assert not {"files", "environment", "opened", "segments"} & set(light)
+    assert light["definitions"] == whole["definitions"]
+    assert light["uses"] == whole["uses"]
     assert light["error"]["traceback"] == ""
     assert light["metrics"]["m"]["best"] == 3
     assert light["config"] == {"x": "NaN", "n": str(2**80)}
     binary = wire.decode(wire.encode(native.light_run(record, wire.exact), binary=True), native.Run, binary=True)
     assert same(native.read_run(binary).config, record.config)
+    assert set(json.loads(wire.encode(native.light_run(RunRecord("a", "p"), wire.json_value)))) <= set(light)
+
+
+def test_every_field_of_a_run_is_on_the_wire() -> None:
+    """A field that the record gets has its place in the body, and the body has no other but two of the wire's own."""
+    names = [item.name for item in fields(RunRecord)]
+    assert sorted([*names, "duration", "more_metrics"]) == sorted(native.Run.__struct_fields__)
 
 
 def test_versions_come_back() -> None:

@@ -41,7 +41,12 @@ class HubReader:
 
     def run(self, name: str) -> RunRecord:
         """See `Reader.run`."""
-        return native.read_run(self._client.get(("runs", name), native.Run))
+        run = self._client.get(("runs", name), native.Run)
+        while run.more_metrics:
+            rest = self._client.get(("runs", run.id, "metrics"), native.MetricTable, {"cursor": run.more_metrics})
+            run.metrics.update(rest.metrics)
+            run.more_metrics = rest.next
+        return native.read_run(run)
 
     def runs(self, query: RunQuery) -> RunPage:
         """See `Reader.runs`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -76,7 +76,7 @@ class VerdictBody(Struct):
 
 
 class Run(Struct):
-    """A run. What a list leaves out is unset there."""
+    """A run: the fields of `RunRecord` by their names. What a list leaves out is unset there."""
 
     id: str
     project: str
@@ -99,6 +99,7 @@ class Run(Struct):
     tags: dict[str, str] = {}
     summary: dict[str, Any] = {}
     metrics: dict[str, Metric] = {}
+    more_metrics: str | UnsetType = UNSET  # the cursor of the rest, where not all are here
     versions: list[str] = []
     code: CodeBody | None = None
     verdict: VerdictBody | None = None
@@ -115,6 +116,9 @@ class Run(Struct):
     definitions: dict[str, Definition] | UnsetType = UNSET
     files: list[events.File] | UnsetType = UNSET
     uses: list[events.Use] | UnsetType = UNSET
+    datasets: list[events.Dataset] | UnsetType = UNSET
+    linked_inputs: list[str] | UnsetType = UNSET
+    linked_outputs: dict[str, int] | UnsetType = UNSET
     opened: dict[str, str] | UnsetType = UNSET
     inputs: list[events.InputItem] | UnsetType = UNSET
     outputs: list[events.FileRef] | UnsetType = UNSET
@@ -128,15 +132,12 @@ class Run(Struct):
     unread: int | UnsetType = UNSET
 
 
-_SAME = (
-    "id", "project", "name", "status", "created_at", "ended_at", "seen_at", "user", "host", "group", "job_type",
-    "parent", "notes", "exit_code", "signal", "error", "tags", "versions", "damage", "deleted_at", "archived",
-    "revision",
-)  # fmt: skip
-_HEAVY = (
-    "command", "cwd", "root", "executable", "process_started", "files", "uses", "opened", "inputs", "outputs",
-    "imports", "environment", "captured", "forked_from", "pipeline", "alerts", "segments", "unread",
-)  # fmt: skip
+_OWN_FORM = frozenset((
+    "code", "config", "definitions", "duration", "metrics", "more_metrics", "seeds", "summary", "verdict",
+))  # fmt: skip
+_DEFAULTS = dict(zip(reversed(Run.__struct_fields__), reversed(Run.__struct_defaults__), strict=False))
+_SAME = tuple(name for name in Run.__struct_fields__ if name not in _OWN_FORM and _DEFAULTS.get(name) is not UNSET)
+_HEAVY = tuple(name for name in Run.__struct_fields__ if name not in _OWN_FORM and _DEFAULTS.get(name) is UNSET)
 _CODE = CodeBody.__struct_fields__
 _VERDICT = VerdictBody.__struct_fields__
 
@@ -145,6 +146,8 @@ def light_run(record: RunRecord, plain: Plain) -> Run:
     """A run as a list shows it."""
     code, verdict = record.code, record.verdict
     row = _common(record, plain)
+    row.definitions = _definitions(record) or UNSET
+    row.uses = record.uses or UNSET
     row.code = CodeBody(code.commit, code.branch, code.dirty) if code else None
     row.verdict = VerdictBody(verdict.of, verdict.verdict) if verdict else None
     error = record.error
@@ -158,14 +161,15 @@ def encoded_row(record: RunRecord, binary: bool = False) -> bytes:
     return encode(light_run(record, exact if binary else json_value), binary)
 
 
-def whole_run(record: RunRecord, plain: Plain) -> Run:
-    """A run with everything that is known of it."""
+def whole_run(record: RunRecord, plain: Plain, more_metrics: str = "") -> Run:
+    """A run with everything that is known of it; of metrics what the record has, and the cursor of the rest."""
     run = _common(record, plain)
+    run.more_metrics = more_metrics or UNSET
     for name in _HEAVY:
         setattr(run, name, getattr(record, name))
     run.code = CodeBody(**{name: getattr(record.code, name) for name in _CODE}) if record.code else None
     run.seeds = plain(record.seeds)
-    run.definitions = {key: _definition(item) for key, item in record.definitions.items()}
+    run.definitions = _definitions(record)
     if record.verdict is not None:
         run.verdict = VerdictBody(**{name: plain(getattr(record.verdict, name)) for name in _VERDICT})
     return run
@@ -176,9 +180,13 @@ def _common(record: RunRecord, plain: Plain) -> Run:
     run.duration = record.duration
     run.config = plain(record.config)
     run.summary = plain(record.summary)
-    definitions = record.definitions
-    run.metrics = {key: metric(key, item, definitions, plain) for key, item in record.metrics.items()}
+    run.metrics = metrics(record, plain)
     return run
+
+
+def metrics(record: RunRecord, plain: Plain) -> dict[str, Metric]:
+    """The metrics beside a run."""
+    return {key: metric(key, item, record.definitions, plain) for key, item in record.metrics.items()}
 
 
 def metric(key: str, item: MetricSummary, definitions: dict[str, events.DefineMetric], plain: Plain) -> Metric:
@@ -202,8 +210,11 @@ def metric(key: str, item: MetricSummary, definitions: dict[str, events.DefineMe
     return made
 
 
-def _definition(item: events.DefineMetric) -> Definition:
-    return Definition(item.goal, item.summary, item.step_metric, item.volatile, item.rtol, item.atol)
+def _definitions(record: RunRecord) -> dict[str, Definition]:
+    return {
+        key: Definition(item.goal, item.summary, item.step_metric, item.volatile, item.rtol, item.atol)
+        for key, item in record.definitions.items()
+    }
 
 
 def read_run(run: Run) -> RunRecord:
@@ -215,11 +226,16 @@ def read_run(run: Run) -> RunRecord:
         **heavy,
         config=run.config,
         summary=run.summary,
-        metrics={key: _summary(item) for key, item in run.metrics.items()},
+        metrics=read_metrics(run.metrics),
         definitions={key: _defined(key, item) for key, item in definitions.items()},
         code=events.Code(**_given(run.code)) if run.code else None,
         verdict=events.Verdict(**_given(run.verdict)) if run.verdict else None,
     )
+
+
+def read_metrics(given: Mapping[str, Metric]) -> dict[str, MetricSummary]:
+    """The summaries behind metrics that came as MessagePack."""
+    return {key: _summary(item) for key, item in given.items()}
 
 
 def _summary(item: Metric) -> MetricSummary:
@@ -322,6 +338,13 @@ class Page(Struct):
     runs: list[Run]
     next: str = ""
     total: int = 0
+
+
+class MetricTable(Struct):
+    """Some metrics of one run, and the cursor of the page after."""
+
+    metrics: dict[str, Metric]
+    next: str = ""
 
 
 class RowPage(Struct):

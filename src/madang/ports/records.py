@@ -152,9 +152,12 @@ class RunRecords(Protocol):
         ...
 
     def metrics(
-        self, numbers: Sequence[int], keys: Collection[str] | None, limit: int
+        self, numbers: Sequence[int], keys: Collection[str] | None, limit: int, start: int = 0
     ) -> dict[int, dict[str, MetricSummary]]:
-        """Summaries by run number and key; at most ``limit`` keys a run, in the order in which the store met them."""
+        """Summaries by run number and key; at most ``limit`` keys a run, in the order in which the store met them.
+
+        Without ``keys`` the first ``start`` of each run are passed over.
+        """
         ...
 
     def put_metrics(self, stored: StoredRun, summaries: Mapping[str, MetricSummary], *, replace: bool = False) -> None:

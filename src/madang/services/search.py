@@ -62,17 +62,19 @@ class Search:
         self._tracking.catch_up()
         return self._records.runs.select(replace(query, projects=self._readable(who, query.projects)))
 
-    def run(self, who: Principal, text: str) -> RunRecord:
+    def run(self, who: Principal, text: str, *, metrics: int = 1 << 40, after: int = 0) -> RunRecord:
         """One run by its id, the unique beginning of it, or its unique name, with all its metrics.
+
+        With ``metrics`` at most so many of them, ``after`` those of the pages before.
 
         Raises:
             NotFound: no run that the caller may read fits.
             Conflict: several fit.
         """
         stored = self._resolve(who, text)
-        metrics = self._records.runs.metrics([stored.number], None, 1 << 40)[stored.number]
+        found = self._records.runs.metrics([stored.number], None, metrics, after)[stored.number]
         written = self._records.versions.of_runs([stored.state.run]).get(stored.state.run)
-        return shown(record(stored.state, stored.overrides, metrics), stored, written)
+        return shown(record(stored.state, stored.overrides, found), stored, written)
 
     def data_uses(self, who: Principal, data: str) -> list[DataUse]:
         """The runs that read a tracked path or an artifact, with the version each read, oldest first."""

@@ -159,7 +159,9 @@ class RunsConformance:
             assert repr(back[key]) == repr(summary_of(column, segment)), key
         some = records.runs.metrics([stored.number], ["i", "nothing"], 1000)[stored.number]
         assert set(some) == {"i"}
-        assert len(records.runs.metrics([stored.number], None, 3)[stored.number]) == 3
+        pages = [records.runs.metrics([stored.number], None, 3, start)[stored.number] for start in range(0, 12, 3)]
+        assert len(pages[0]) == 3
+        assert [key for page in pages for key in page] == list(back)
 
     def test_encoded_rows_come_back(self, records: Records) -> None:
         """An encoded row is kept for each run and form; keeping another replaces it."""

@@ -34,23 +34,23 @@ class SqlMetrics:
         self._names = names
 
     def metrics(
-        self, numbers: Sequence[int], keys: Collection[str] | None, limit: int
+        self, numbers: Sequence[int], keys: Collection[str] | None, limit: int, start: int = 0
     ) -> dict[int, dict[str, MetricSummary]]:
-        """Summaries by run number and key."""
+        """See `RunRecords.metrics`."""
         found: dict[int, dict[str, MetricSummary]] = {number: {} for number in numbers}
-        for runs, names in self._reads(numbers, keys, limit):
+        for runs, names in self._reads(numbers, keys, slice(start, start + limit)):
             for row in self._db.rows("get_named_metrics", names=names, runs=runs):
                 found[row[0]][given_name(row[1])] = _summary(row)
         return found
 
     def _reads(
-        self, numbers: Sequence[int], keys: Collection[str] | None, limit: int
+        self, numbers: Sequence[int], keys: Collection[str] | None, part: slice
     ) -> Iterator[tuple[list[int], list[int]]]:
         """(runs, names) to read together: all at once where the runs have the same names, else run by run."""
         if keys is not None:
             yield list(numbers), sorted(self._names.numbers(list(keys)).values())
             return
-        lists = {run: names[:limit] for run, names in self._listed(numbers).items()}
+        lists = {run: names[part] for run, names in self._listed(numbers).items()}
         union = set().union(*lists.values())
         if len(union) <= 2 * max(map(len, lists.values()), default=0):
             yield list(numbers), sorted(union)

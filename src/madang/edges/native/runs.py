@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from madang.domain.pages import HistoryPage
 from madang.domain.query import RunQuery
-from madang.domain.runs import RunChange
+from madang.domain.runs import RunChange, RunRecord
 from madang.edges.native.content import send_blob
 from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput, NotFound
@@ -20,7 +20,7 @@ from madang.formats import native
 from madang.services.rows import JSON
 
 MAX_PAGE = 10_000
-MAX_KEYS = 500
+MAX_METRICS = 10_000  # of one run in one answer
 MAX_LINES = 10_000
 MAX_SERIES = 20_000  # runs times keys in one request
 
@@ -63,7 +63,20 @@ def _search(call: NativeCall, names: tuple[str, ...] | None) -> native.RowPage:
 
 def run(call: NativeCall) -> Any:
     """GET /runs/{run}."""
-    return native.whole_run(call.services.search.run(call.who, call.path["run"]), call.plain)
+    found = call.services.search.run(call.who, call.path["run"], metrics=MAX_METRICS)
+    return native.whole_run(found, call.plain, _more(found, 0))
+
+
+def metrics(call: NativeCall) -> Any:
+    """GET /runs/{run}/metrics."""
+    after = call.integer("cursor", 0, 0)
+    found = call.services.search.run(call.who, call.path["run"], metrics=MAX_METRICS, after=after)
+    return native.MetricTable(native.metrics(found, call.plain), _more(found, after))
+
+
+def _more(found: RunRecord, after: int) -> str:
+    """The cursor of the metrics behind a page that is full."""
+    return str(after + len(found.metrics)) if len(found.metrics) >= MAX_METRICS else ""
 
 
 class ChangeBody(Struct, forbid_unknown_fields=True):

@@ -111,6 +111,10 @@ def _runs() -> list[Route]:
         ),
         _route("POST", "/runs/{run}/log", commands.log, WRITE, "Log to such a run", body=commands.LogBody, answer={}),
         _route("GET", "/runs/{run}", runs.run, READ, "One run with all that is known of it", answer=run),
+        _route(
+            "GET", "/runs/{run}/metrics", runs.metrics, READ, "More metrics of a run that has very many",
+            query=(Param("cursor", "integer"),), answer=native.MetricTable,
+        ),
         _route("PATCH", "/runs/{run}", runs.change, WRITE, "Change from outside", body=runs.ChangeBody, answer=run),
         _route("POST", "/runs/{run}/delete", runs.delete, WRITE, "Delete a run; it can be restored", answer=run),
         _route("POST", "/runs/{run}/restore", runs.restore, WRITE, "Bring a deleted run back", answer=run),
