@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,52 @@ def test_apply_deletes_links_and_makes_programs(project: Path, madang: Tool) -> 
     assert madang(project, "undo").code == 0
     assert (project / "plain" / "inside").read_bytes() == b"mine\n"
     assert (project / "params.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["../outside", ".git/hooks/x", ".GIT/x", "a/../../outside"])
+def test_apply_writes_into_the_work_tree_alone(project: Path, madang: Tool, name: str) -> None:
+    """A tree that a stranger made up leads nowhere else."""
+    blob = git(project, "hash-object", "-w", "train.py").strip()
+    parts, tree, kind = name.split("/"), blob, "100644 blob"
+    for part in reversed(parts):
+        made = subprocess.run(
+            ["git", "-C", str(project), "hash-object", "-w", "-t", "tree", "--literally", "--stdin"],
+            input=kind.split()[0].lstrip("0").encode() + b" " + part.encode() + b"\0" + bytes.fromhex(tree),
+            capture_output=True, check=True,
+        )  # fmt: skip
+        tree, kind = made.stdout.decode().strip(), "40000 tree"
+    commit = git(project, "commit-tree", tree, "-p", "HEAD", "-m", "evil").strip()
+    git(project, "update-ref", f"refs/exps/{commit_ref(project)}/evil", commit)
+    before = files(project)
+    answer = madang(project, "exp", "apply", "evil")
+    assert answer.code == 255
+    assert "Traceback" not in answer.err
+    assert files(project) == before
+    assert not (project.parent / "outside").exists()
+    assert not (project / ".git" / "hooks" / "x").exists()
+
+
+def commit_ref(project: Path) -> str:
+    """The part of a ref that names the present commit."""
+    head = git(project, "rev-parse", "HEAD").strip()
+    return f"{head[:2]}/{head[2:]}"
+
+
+def test_a_link_in_the_way_is_not_followed(project: Path, madang: Tool) -> None:
+    """Where an experiment has a folder and the user a link to one elsewhere, nothing is written through the link."""
+    make(project, {"sub/file.txt": b"theirs\n"})
+    assert madang(project, "exp", "save", "-n", "one", "-I", "sub/file.txt").code == 0
+    elsewhere = project.parent / "elsewhere"
+    elsewhere.mkdir()
+    (project / "sub" / "file.txt").unlink()
+    (project / "sub").rmdir()
+    (project / "sub").symlink_to(elsewhere)
+    answer = madang(project, "exp", "apply", "one")
+    assert answer.code == 0, answer.err
+    assert (project / "sub" / "file.txt").read_bytes() == b"theirs\n"
+    assert not list(elsewhere.iterdir())
+    assert madang(project, "undo").code == 0
+    assert (project / "sub").is_symlink()
 
 
 def test_a_failed_run_leaves_no_experiment(project: Path, madang: Tool) -> None:

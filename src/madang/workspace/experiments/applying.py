@@ -65,6 +65,8 @@ def apply(repository: Repository, commit: str, *, force: bool = True, meter: pro
     applied = Applied(commit)
     with hold(repository):
         changes = _changes(root, commit)
+        for change in changes:
+            _check(change.path)
         unsaved = _unsaved(root, [change.path for change in changes])
         outside = [path for path in unsaved if not _is_inside(repository, os.path.join(root, path))]
         if outside or (unsaved and not force):
@@ -92,6 +94,17 @@ def _changes(root: str, commit: str) -> list[Change]:
     return [change for change in found if change.new is not None or change.path not in ours]
 
 
+def _check(path: str) -> None:
+    """Refuse a path that a tree of a stranger may hold and that is none of the work tree.
+
+    Raises:
+        Refused: it leads out of the work tree or into ``.git``.
+    """
+    parts = path.split("/")
+    if any(part in ("", ".", "..") or part.lower().rstrip(". ") in (".git", "git~1") for part in parts):
+        raise Refused(f"The experiment has {path!r}, which is no path of a work tree.", hint="Do not trust its author.")
+
+
 def _modes(change: Change) -> list[str]:
     return [one[0] for one in (change.old, change.new) if one is not None]
 
@@ -111,19 +124,21 @@ def _keep(repository: Repository, root: str, changes: Sequence[Change]) -> str:
     """Move aside what is replaced or removed, as far as the data repository reaches; elsewhere it is as HEAD has it."""
     places = [os.path.join(root, change.path) for change in changes]
     inside = [path for path in places if _is_inside(repository, path)]
-    there = [path for path in dict.fromkeys(_in_the_way(path) for path in inside) if os.path.lexists(path)]
+    there = [path for path in dict.fromkeys(_in_the_way(root, path) for path in inside) if os.path.lexists(path)]
     new = [path for path in inside if path not in there]
     if not inside:
         return ""
     return undoing.keep(repository, there, "exp apply", absent=new)
 
 
-def _in_the_way(path: str) -> str:
-    """The path itself, or the file above it where a folder is needed."""
-    above = os.path.dirname(path)
-    while not os.path.lexists(above):
-        above = os.path.dirname(above)
-    return path if os.path.isdir(above) else above
+def _in_the_way(root: str, path: str) -> str:
+    """The path itself, or what stands above it where a folder is needed: a file, or a link to anywhere."""
+    above = root
+    for part in path[len(root) + 1 :].split("/")[:-1]:
+        above = os.path.join(above, part)
+        if os.path.islink(above) or os.path.isfile(above):
+            return above
+    return path
 
 
 def _write(root: str, change: Change, applied: Applied) -> None:
