@@ -22,6 +22,7 @@ from madang.errors import StorageError
 STAGING = ".incoming"
 _FEW = 8  # up to so many files are synced one by one; more by one call for the whole file system
 _AT_ONCE = 1 << 20  # bytes
+_FOLDER = 500  # files
 _EARLY = 8 << 20  # bytes after which the disk is asked to begin
 
 
@@ -197,12 +198,12 @@ class Staging:
         self._numbers = count()
         self._moves: list[tuple[str, str]] = []
         self._changed: set[str] = set()  # folders whose new names are not durable yet
-        self._folders: dict[tuple[int, int], str] = {}
+        self._folders: dict[tuple[int, int, int], str] = {}
         area = os.path.join(root, STAGING)
         os.makedirs(area, exist_ok=True)
         clear_abandoned(area)
         self.folder, self._lock = _make_locked_folder(area)
-        self._folders[os.getpid(), get_ident()] = self.folder
+        self._folders[os.getpid(), get_ident(), 0] = self.folder
 
     def __enter__(self) -> Staging:
         return self
@@ -224,15 +225,17 @@ class Staging:
     def new_path(self) -> str:
         """A path aside that does not exist yet. Safe to call from many threads, and from forked processes.
 
-        Each has a folder of its own: in one folder the system lets only one make a file at a time.
+        Each has a folder of its own, and after some files another one: in one folder the system lets only one at a time
+        make a file, or move one away.
         """
-        maker = os.getpid(), get_ident()
+        number = next(self._numbers)
+        maker = os.getpid(), get_ident(), number // _FOLDER
         folder = self._folders.get(maker)
         if folder is None:
             folder = f"{self.folder}/{os.urandom(6).hex()}"
             os.mkdir(folder)
             self._folders[maker] = folder
-        return f"{folder}/{next(self._numbers):x}"
+        return f"{folder}/{number:x}"
 
     def add(self, aside: str, final: str) -> None:
         """Note that a finished file aside is to get its final name at the next flush."""

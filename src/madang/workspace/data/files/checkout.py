@@ -229,7 +229,8 @@ def _apply(plan: Plan, maker: Linker, report: Report, meter: progress.Meter) -> 
     todo = {name: md5 for name, md5 in plan.write.items() if md5 not in plan.absent}
     if plan.existed and not todo and plan.write and not plan.remove:
         return
-    modified = {name for name in todo if name in plan.seen or os.path.lexists(_below(out.path, name))}
+    old = todo if plan.existed else ()
+    modified = {name for name in old if name in plan.seen or os.path.lexists(_below(out.path, name))}
     for name in plan.remove:
         _remove(out.path, name, plan.seen.get(name))
         if name:
