@@ -222,7 +222,10 @@ class _Compiler:
         for place, order in enumerate(query.order):
             field, alias = order.field, f"o{place}"
             if field.scope == "attributes":
-                keys.append((self.attribute(field.key), order.descending))
+                expression = self.attribute(field.key)
+                if field.key == "ended_at":  # 0 while it runs
+                    keys.append((f"CASE WHEN {expression} = 0 THEN 1 ELSE 0 END", False))
+                keys.append((expression, order.descending))
                 continue
             name = self.number(field.key)
             joins += f" LEFT JOIN {field.scope} {alias} ON {alias}.name = {name} AND {alias}.run = r.number"

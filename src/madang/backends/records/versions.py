@@ -10,7 +10,7 @@ import msgspec
 
 from madang.backends.records.database import Database, Row
 from madang.domain.values import value
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord
 from madang.errors import Conflict, NotFound
 from madang.formats.journal import from_json
 from madang.formats.segment import to_json
@@ -416,7 +416,7 @@ class SqlVersions:
                     raise NotFound(f"There is no version v{change.number} of {change.name!r}.")
                 self._db.run("put_alias", collection=line.number, alias=change.alias, number=change.number)
             self._touch(change.project)
-            for number in {before, change.number} - {None}:
+            for number in {before, change.number} - {None} if change.alias.partition("/")[0] in STAGES else ():
                 self._db.run("touch_version", collection=line.number, number=number, at=change.at)
             made = replace(change, before=before)
             self._db.run(

@@ -96,7 +96,7 @@ def converted(given: dict[str, Any], kind: type[Any]) -> Any:
         value = _at(given, path)
         shown = json.dumps(value, sort_keys=True, separators=(",", ":"))[:1000]
         hint = f" Hint: Value was of type '{type(value).__name__}'."
-        raise InvalidInput(f"Invalid value {shown} for parameter '{path}' supplied.{hint}{_SEE}") from error
+        raise InvalidInput(f"Invalid value {shown} for parameter '{path}' supplied: {hint}{_SEE}") from error
 
 
 def _at(value: Any, path: str) -> Any:

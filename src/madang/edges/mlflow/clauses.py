@@ -158,14 +158,14 @@ def parse(text: str) -> list[Clause]:
     found: list[Clause] = []
     if not reader.peek()[0]:
         return found
-    while True:
+    while True:  # like MLflow's reader, this one misses no AND
+        while reader.keyword("AND"):
+            pass
+        if not reader.peek()[0]:
+            return found
         found.append(reader.clause())
         if len(found) > MOST:
             raise InvalidInput(f"More than {MOST} comparisons are too many.")
-        if not reader.peek()[0]:
-            return found
-        if not reader.keyword("AND"):
-            raise reader.wrong(reader.text[reader.at :].strip())
 
 
 def parse_order(text: str) -> tuple[str, str, bool]:

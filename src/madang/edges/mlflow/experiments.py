@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from msgspec import field
 
 from madang.domain.projects import ProjectChange, RegisteredProject
+from madang.domain.query import Exists, Field, RunQuery
 from madang.edges.mlflow import shapes
 from madang.edges.mlflow.arguments import Arguments
 from madang.edges.mlflow.checks import LONGEST_EXPERIMENT, LONGEST_EXPERIMENT_TAG, LONGEST_KEY, check_key, check_length
@@ -18,6 +19,7 @@ from madang.edges.mlflow.services import MlflowCall
 from madang.errors import Conflict, InvalidInput, NotFound
 
 MOST_EXPERIMENTS = 50_000
+MOST_SEARCHED, MOST_RUNS_LOOKED_AT = 20, 1000
 View: TypeAlias = Literal["active", "deleted", "all"]
 _VIEWS: dict[str, View] = {
     "ACTIVE_ONLY": "active",
@@ -74,6 +76,12 @@ class ExperimentTag(Arguments):
     experiment_id: str = ""
     key: str = ""
     value: str = ""
+
+
+class SearchDatasets(Arguments):
+    """POST experiments/search-datasets."""
+
+    experiment_ids: list[str] = field(default_factory=list)
 
 
 class SearchExperiments(Arguments):
@@ -133,9 +141,7 @@ def search(call: MlflowCall) -> Any:
     body: SearchExperiments = call.body
     if not 0 < body.max_results <= MOST_EXPERIMENTS:
         said = "must be a positive integer" if body.max_results < 1 else f"must be at most {MOST_EXPERIMENTS}"
-        raise InvalidInput(
-            f"Invalid value for request parameter max_results. It {said}, but got value {body.max_results}"
-        )
+        raise InvalidInput(f"Invalid value {body.max_results} for parameter 'max_results' supplied. It {said}")
     view = view_of(body.view_type)
     found = [
         item
@@ -146,6 +152,25 @@ def search(call: MlflowCall) -> Any:
     part, token = page(chosen, body.max_results, body.page_token)
     made: dict[str, Any] = {"experiments": [shapes.experiment(item) for item in part]} if part else {}
     return {**made, "next_page_token": token} if token else made
+
+
+def search_datasets(call: MlflowCall) -> Any:
+    """POST experiments/search-datasets: the data sets of the newest runs of some experiments."""
+    body: SearchDatasets = call.body
+    if not 0 < len(body.experiment_ids) <= MOST_SEARCHED:
+        raise InvalidInput(f"SearchDatasets request must specify 1 to {MOST_SEARCHED} experiment_ids.")
+    projects = {item.name: item for item in (project_of(call, text) for text in body.experiment_ids)}
+    found: dict[tuple[int, str, str, str], None] = {}
+    query = RunQuery(tuple(projects), Exists(Field("datasets", "name")), limit=MOST_RUNS_LOOKED_AT, keys=())
+    for run in call.services.search.runs(call.who, query).runs:
+        for item in run.datasets:
+            number = projects[run.project].number
+            found[number, item.name, item.digest, item.tags.get(shapes.CONTEXT, "")] = None
+    made = [
+        {"experiment_id": str(number), "name": name, "digest": digest, **({"context": context} if context else {})}
+        for number, name, digest, context in found
+    ]
+    return {"dataset_summaries": made} if made else {}
 
 
 def update(call: MlflowCall) -> None:

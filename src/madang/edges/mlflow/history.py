@@ -11,7 +11,7 @@ import msgspec
 from msgspec import field
 
 from madang.domain.series import Series
-from madang.edges.mlflow.arguments import Arguments
+from madang.edges.mlflow.arguments import Arguments, missing
 from madang.edges.mlflow.finding import no_run, run_of
 from madang.edges.mlflow.paging import offset_of, token_for
 from madang.edges.mlflow.runs import RunId
@@ -107,7 +107,7 @@ def get_history(call: MlflowCall) -> Any:
     body: MetricHistory = call.body
     run = body.run
     if not body.metric_key:
-        raise InvalidInput("Missing value for required parameter 'metric_key'.")
+        raise missing("metric_key")
     if body.max_results is not None and body.max_results <= 0:
         raise InvalidInput(
             f"Invalid value {body.max_results} for parameter 'max_results' supplied. It must be a positive integer."
@@ -148,7 +148,7 @@ def get_interval(call: MlflowCall) -> Any:
     """GET metrics/get-history-bulk-interval: points spread evenly over each run's, with the first and the last."""
     body: IntervalHistory = call.body
     if not body.run_ids:
-        raise InvalidInput("Missing value for required parameter 'run_ids'.")
+        raise missing("run_ids")
     _check_count("GetMetricHistoryBulkInterval request must specify at most", body.run_ids)
     if not 1 <= body.max_results <= MOST_OF_INTERVAL:
         raise InvalidInput(f"max_results must be between 1 and {MOST_OF_INTERVAL}.")

@@ -16,7 +16,7 @@ from madang.domain.commands import CreateRun, Fact
 from madang.domain.ids import is_id, new_id
 from madang.domain.parameters import parameter_text
 from madang.domain.projects import RegisteredProject
-from madang.domain.query import RunQuery
+from madang.domain.query import AllOf, AnyOf, Compare, Condition, Field, RunQuery
 from madang.domain.runs import LOGGED_MODEL, RunChange, RunRecord
 from madang.edges.mlflow import logged_model_search, shapes
 from madang.edges.mlflow.arguments import Arguments
@@ -24,6 +24,7 @@ from madang.edges.mlflow.artifacts import children, safe
 from madang.edges.mlflow.checks import LONGEST_PARAM, invalid
 from madang.edges.mlflow.experiments import Tag, require_active
 from madang.edges.mlflow.finding import experiment_number, home_of, project_of
+from madang.edges.mlflow.logging import METRIC_ORIGIN
 from madang.edges.mlflow.names import new_name
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
@@ -130,15 +131,21 @@ def body_of(model: RunRecord, project: RegisteredProject) -> dict[str, Any]:
         "status": _STATUSES.get(model.status, "LOGGED_MODEL_UPLOAD_FAILED"),
         "model_type": model.group,
         "source_run_id": model.parent,
-        "tags": shapes.pairs(model.tags),
+        "tags": shapes.pairs({key: text for key, text in model.tags.items() if not key.startswith(METRIC_ORIGIN)}),
     }
-    metrics = [made for key, item in model.metrics.items() if (made := shapes.metric(key, item)) is not None]
     data = {
         "params": [{"key": key, "value": parameter_text(value)} for key, value in model.config.items()],
-        "metrics": [{**item, "model_id": f"m-{model.id}", "run_id": model.parent} for item in metrics],
+        "metrics": [_metric(model, made) for key, item in model.metrics.items() if (made := shapes.metric(key, item))],
     }
     made = {name: value for name, value in info.items() if value not in ("", [])}
     return {"info": made, "data": {name: items for name, items in data.items() if items}}
+
+
+def _metric(model: RunRecord, item: dict[str, Any]) -> dict[str, Any]:
+    told = model.tags.get(METRIC_ORIGIN + item["key"], "").split("\n")
+    origin = dict(zip(("run_id", "dataset_name", "dataset_digest"), told, strict=False))
+    made = {**item, "model_id": f"m-{model.id}", **origin}
+    return {name: value for name, value in made.items() if value != ""}
 
 
 def _answer(call: MlflowCall, model: RunRecord) -> Any:
@@ -227,7 +234,11 @@ def search(call: MlflowCall) -> bytes:
     body: SearchModels = call.body
     if any(not item.dataset_name for item in body.datasets):
         raise InvalidInput("`dataset_name` in the `datasets` clause must be specified.")
-    where, order = logged_model_search.condition(body.filter), logged_model_search.orders(body.order_by)
+    data = [Compare(Field("datasets", "name"), "=", item.dataset_name) for item in body.datasets]
+    where: Condition = logged_model_search.condition(body.filter)
+    if data:
+        where = AllOf((where, AnyOf(tuple(data))))
+    order = logged_model_search.orders(body.order_by)
     wanted = {experiment_number(text) for text in body.experiment_ids}
     projects = {item.name: item for item in call.services.projects.all(call.who) if item.number in wanted}
     if not projects:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import msgspec
@@ -29,6 +31,9 @@ from madang.edges.mlflow.finding import no_run, run_of
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 
+METRIC_ORIGIN = "madang.metric."  # a tag of a model's record: run, name and digest of the data set of a metric
+_RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}\Z")
+
 
 class Metric(msgspec.Struct):
     """One point of a metric; ``timestamp`` is ms since 1970 UTC."""
@@ -37,6 +42,9 @@ class Metric(msgspec.Struct):
     value: float | None = None
     timestamp: int | None = None
     step: int = 0
+    model_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
 
 
 class LogMetric(Arguments):
@@ -49,6 +57,9 @@ class LogMetric(Arguments):
     value: float | None = None
     timestamp: int | None = None
     step: int = 0
+    model_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
 
     def __post_init__(self) -> None:
         self.run_id = self.run_id or self.run_uuid
@@ -136,7 +147,31 @@ def _say(call: MlflowCall, run: str, facts: Sequence[Fact]) -> None:
 def log_metric(call: MlflowCall) -> None:
     """POST runs/log-metric."""
     body: LogMetric = call.body
-    _say(call, body.run_id, rows_of([Metric(body.key, body.value, body.timestamp, body.step)], single=True))
+    metric = Metric(
+        body.key, body.value, body.timestamp, body.step, body.model_id, body.dataset_name, body.dataset_digest
+    )
+    _say(call, body.run_id, rows_of([metric], single=True))
+    _say_of_models(call, body.run_id, [metric])
+
+
+def _say_of_models(call: MlflowCall, run: str, metrics: Sequence[Metric]) -> None:
+    """Metrics of models are metrics of their records too, with the run and the data set they were found with."""
+    of_models: dict[str, list[Metric]] = {}
+    for metric in metrics:
+        if metric.model_id:
+            of_models.setdefault(metric.model_id.removeprefix("m-"), []).append(metric)
+    for model, items in of_models.items():
+        origins = {
+            f"{METRIC_ORIGIN}{item.key}": "\n".join((run, item.dataset_name, item.dataset_digest)) for item in items
+        }
+        data = {(item.dataset_name, item.dataset_digest) for item in items if item.dataset_name}
+        facts = [
+            *rows_of(items),
+            events.Tags(origins),
+            *(events.Dataset(name, digest) for name, digest in sorted(data)),
+        ]
+        with suppress(NotFound, InvalidInput):  # a model that is gone keeps no run from logging
+            call.services.tracking.state(call.who, model, facts)
 
 
 def rows_of(metrics: Sequence[Metric], *, single: bool = False) -> list[Fact]:
@@ -220,6 +255,8 @@ def _tags(tags: Sequence[Tag], path: str) -> dict[str, str]:
 def log_batch(call: MlflowCall) -> None:
     """POST runs/log-batch."""
     body: LogBatch = call.body
+    if not _RUN_ID.match(body.run_id):
+        raise invalid("run_id", body.run_id)
     facts: list[Fact] = rows_of(body.metrics)
     params, tags = _parameters(body.params, "params[{}]."), _tags(body.tags, "tags[{}].")
     check_count("metrics", MOST_METRICS, body.metrics)
@@ -230,6 +267,7 @@ def log_batch(call: MlflowCall) -> None:
     if params:
         facts.append(events.Config(params))
     _say(call, body.run_id, facts + tag_facts(tags))
+    _say_of_models(call, body.run_id, body.metrics)
 
 
 def set_tag(call: MlflowCall) -> None:
@@ -266,9 +304,6 @@ _DATASET_LIMITS = {"name": 500, "digest": 36, "schema": 1_048_575, "source": 65_
 
 def _dataset(item: DatasetInput, path: str) -> events.Dataset:
     told = item.dataset
-    for name in ("name", "digest", "source_type", "source"):
-        if not getattr(told, name):
-            raise missing(f"{path}dataset.{name}")
     for name, most in _DATASET_LIMITS.items():
         check_length(f"{path}dataset.{name}", most, getattr(told, name))
     for tag in item.tags:

@@ -78,7 +78,7 @@ class SearchModels(Arguments):
 def check_model_name(name: str, what: str = "name") -> str:
     """A name that a model may have."""
     if not name.strip():
-        raise InvalidInput(f"Missing value for required parameter '{what}'.")
+        raise missing(what)
     if "/" in name or ":" in name:
         raise InvalidInput(f"Invalid model name '{name}'. Names cannot contain '/' or ':'.")
     return name
@@ -138,7 +138,8 @@ def version_body(row: CollectionRow, version: VersionRecord) -> dict[str, Any]:
         "tags": shapes.pairs(version.tags),
         "aliases": [alias for alias, number in aliases_of(row).items() if number == version.number],
     }
-    return {name: value for name, value in made.items() if value not in ("", [])}
+    shown = ("description", "run_id", "run_link")  # also when they are empty
+    return {name: value for name, value in made.items() if value not in ("", []) or name in shown}
 
 
 def latest_by_stage(call: MlflowCall, row: CollectionRow) -> list[dict[str, Any]]:

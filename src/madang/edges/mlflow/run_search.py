@@ -62,7 +62,7 @@ def _condition(clause: Clause) -> Condition:
     if scope == "metrics":
         return compare_number(Field("metrics", clause.key), clause, "metric")
     if scope == "params":
-        return compare_text(Field("params", clause.key), clause, "parameter")
+        return compare_text(Field("params", clause.key), _no_list(clause), "parameter")
     if scope == "tags":
         return _tag(clause)
     if scope == "datasets":
@@ -92,10 +92,8 @@ def compare_text(field: Field, clause: Clause, what: str) -> Condition:
 
 
 def _tag(clause: Clause) -> Condition:
-    if clause.op in ("IN", "NOT IN"):
-        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of {sorted(_TAG_OPERATORS)}")
     own = Field("tags", clause.key)
-    made = compare_text(own, clause, "tag")
+    made = compare_text(own, _no_list(clause), "tag")
     if clause.key == NAME:
         return compare_text(Field("attributes", "name"), clause, "tag")
     if clause.key not in _ELSEWHERE:
@@ -103,7 +101,14 @@ def _tag(clause: Clause) -> Condition:
     other = Field("attributes", _ELSEWHERE[clause.key])
     if clause.op == "IS NULL":
         return AllOf((made, Exists(other, negated=True)))
-    return AnyOf((made, AllOf((Exists(own, negated=True), Exists(other), compare_text(other, clause, "tag")))))
+    foreign = (Exists(own, negated=True), Exists(Field("tags", NAME), negated=True), Exists(other))
+    return AnyOf((made, AllOf((*foreign, compare_text(other, clause, "tag")))))
+
+
+def _no_list(clause: Clause) -> Clause:
+    if clause.op in ("IN", "NOT IN"):
+        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of {sorted(_TAG_OPERATORS)}")
+    return clause
 
 
 def _dataset(clause: Clause) -> Condition:
@@ -138,7 +143,10 @@ def _bad_attribute(key: str) -> InvalidInput:
 
 
 def _status(clause: Clause) -> Condition:
-    value = need_text(clause, "attributes").lower()
+    given = need_text(clause, "attributes")
+    if clause.op in ("=", "!=") and given != given.upper():  # no status is written so
+        return AnyOf(()) if clause.op == "=" else AllOf(())
+    value = given.lower()
     field = Field("attributes", "status")
     made = compare_text(field, clause._replace(value=value), "attributes")
     if value != "failed":

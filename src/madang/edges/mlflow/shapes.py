@@ -83,6 +83,8 @@ def run_info(run: RunRecord, project: RegisteredProject) -> dict[str, Any]:
 
 def tags(run: RunRecord) -> dict[str, str]:
     """The tags of a run, with those that MLflow's client expects where something else of the run says it."""
+    if NAME in run.tags:  # its client is one of MLflow's: it has said what it wanted to
+        return {**run.tags, NAME: run.name} | ({NOTE: run.notes} if run.notes else {})
     made = {
         PARENT: run.parent,
         NOTE: run.notes,

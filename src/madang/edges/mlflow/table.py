@@ -41,6 +41,7 @@ def _calls() -> Iterator[tuple[str, str, Handler, Permission, Any, int]]:
         ("POST", "experiments/restore", experiments.restore, WRITE, experiments.ExperimentId),
         ("POST", "experiments/set-experiment-tag", experiments.set_tag, WRITE, experiments.ExperimentTag),
         ("POST", "experiments/delete-experiment-tag", experiments.delete_tag, WRITE, experiments.ExperimentTag),
+        ("POST", "experiments/search-datasets", experiments.search_datasets, READ, experiments.SearchDatasets),
         ("POST", "runs/create", runs.create, WRITE, runs.NewRun),
         ("GET", "runs/get", runs.get, READ, runs.RunId),
         ("POST", "runs/update", runs.update, WRITE, runs.UpdateRun),
