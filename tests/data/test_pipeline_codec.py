@@ -14,10 +14,11 @@ from ruamel.yaml import YAML
 from tests.data.pipeline_cases import CASES, ask_dvc, write
 
 from madang.errors import InvalidInput, NotFound
-from madang.formats.dvc import lockfile, parameters, plainyaml, templating, yamltext
+from madang.formats.dvc import lockfile, parameters, plainwriting, plainyaml, templating, yamltext
 from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.lock_editing import LockText
 from madang.formats.dvc.pipeline import Pipeline, StageEntry
+from madang.formats.dvc.plainvalues import NotPlain
 
 
 def read_in(folder: Path) -> templating.Read:
@@ -218,6 +219,39 @@ _PIECES = (
 def test_the_fast_reader_never_reads_what_ruamel_refuses(pieces: list[str]) -> None:
     """Whatever the fast reader accepts, right or odd, ruamel accepts with the same meaning."""
     is_read_alike("".join(pieces))
+
+
+_SIGNS = "".join(chr(code) for code in range(32, 127))
+_WORD = st.one_of(
+    st.builds(lambda first, rest: (first + rest).strip(), st.sampled_from("aZ09_/$.e"), st.text(_SIGNS, max_size=30)),
+    st.from_regex(r"\A[0-9.eExob_+-]{1,8}\Z"),
+    st.text("abcdef0123456789", min_size=32, max_size=32),
+)
+_ANY = st.recursive(
+    _WORD | st.integers() | st.booleans() | st.none() | st.floats(-1e6, 1e6).map(lambda number: round(number, 3)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORD, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(_WORD, _ANY, min_size=1, max_size=3))
+def test_the_fast_writer_writes_what_ruamel_writes(value: dict[str, Any]) -> None:
+    """What it does not leave to the full writer is the same, byte by byte."""
+    try:
+        text = plainwriting.dump(value)
+    except NotPlain:
+        return
+    assert text == yamltext._dump_any(value)
+
+
+def test_records_are_written_the_fast_way() -> None:
+    """Common stages need no full writer: that takes longer than many a stage."""
+    item, out = (lockfile.item(name, Content("3ecfad755fa825f7a17c5526ec44e651", 5)) for name in ("raw.csv", "model"))
+    entry = lockfile.entry("python train.py --lr 0.1", [item], {"params.yaml": {"lr": 0.1, "on": True}}, [out])
+    assert plainwriting.dump({"stages": {"train@kr-1": entry}}).startswith("stages:\n  train@kr-1:\n    cmd: python")
+    with pytest.raises(NotPlain):
+        plainwriting.dump({"twice": [item, item]})
 
 
 def test_common_files_take_the_fast_path() -> None:

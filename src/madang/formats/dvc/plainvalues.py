@@ -48,6 +48,11 @@ def scalar(text: str) -> Any:
     raise NotPlain
 
 
+def is_text(text: str) -> bool:
+    """Whether a plain scalar is a text for certain: no number, date or word with a meaning of its own."""
+    return bool(text) and (text[0] not in _MAYBE or (text not in _WORDS and _NOT_TEXT.fullmatch(text) is None))
+
+
 def flow(text: str) -> Any:
     """A flow collection of simple scalars that takes up the text. Raises `NotPlain`."""
     tokens: list[tuple[str, Any]] = []

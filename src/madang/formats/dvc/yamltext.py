@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from madang.errors import InvalidInput
-from madang.formats.dvc import plainyaml
+from madang.formats.dvc import plainwriting, plainyaml
+from madang.formats.dvc.plainvalues import NotPlain
 
 _BREAKS = frozenset("\x85\u2028\u2029")  # ruamel writes them plain and then reads a blank
 _ALIAS = re.compile(r"(?:^|[\s\[{,])\*\w", re.M)
@@ -115,6 +116,13 @@ def _refuse_conflict(text: str, where: str) -> None:
 
 def dump(value: Any) -> str:
     """Text of a document, as dvc writes it."""
+    try:
+        return plainwriting.dump(value)
+    except NotPlain:
+        return _dump_any(value)
+
+
+def _dump_any(value: Any) -> str:
     from ruamel.yaml import YAML  # noqa: PLC0415 - loaded when a file is written
 
     yaml = YAML()

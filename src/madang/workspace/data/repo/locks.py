@@ -107,8 +107,10 @@ def exclusive(tmp_dir: str, writes: Sequence[str] = (), wait: float = WAIT_SECON
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         _take(descriptor, path, wait)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f" {os.getpid()}\n".encode(), 0)
+        owner = f" {os.getpid()}\n".encode()
+        if os.pread(descriptor, len(owner) + 1, 0) != owner:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, owner, 0)
         _check_stages(tmp_dir, writes)
         yield
     finally:
