@@ -57,6 +57,26 @@ def test_a_run_of_a_moment_is_captured(place: Place) -> None:
         stop_follower(place)
 
 
+def test_a_follower_that_sleeps_is_woken(place: Place) -> None:
+    """A run is captured at once, however seldom the follower that lives already looks by itself."""
+    commit(place)
+    script = (
+        "import sys; from madang.follower import process, __main__ as program; process.CALM = process.QUICK = 3600;"
+        "process.IDLE = 1e6; sys.exit(program.main(sys.argv[1:]))"
+    )
+    layout.ensure(place.store)
+    follower = subprocess.Popen([sys.executable, "-c", script, "--store", place.store])
+    try:
+        while not os.path.exists(layout.follower_bell(place.store)):
+            time.sleep(0.01)
+        code = "import madang\nfor _ in range(2):\n    with madang.init() as run: run.log({'x': 1})"
+        place.run(code, MADANG_FOLLOWER="1")
+        assert [len(place.events(events.Captured, run)) for run in place.runs()] == [1, 1]
+    finally:
+        follower.kill()
+        follower.wait()
+
+
 def test_data_that_was_read_is_named_at_the_end(place: Place) -> None:
     """When finish() has returned, the inputs stand on the run; who changes the data then changes nothing of it."""
     commit(place)

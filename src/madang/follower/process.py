@@ -13,6 +13,7 @@ from types import FrameType
 import psutil
 
 from madang.errors import MadangError
+from madang.follower.bell import Bell
 from madang.follower.runs import Follower
 from madang.formats import store as layout
 
@@ -49,18 +50,19 @@ def follow(store: str, run: str) -> None:
     """Look after the store's runs until there has been none for a while."""
     follower = Follower(store, say)
     follower.expect(run)
-    lock = layout.follower_lock(store)
-    _until_idle(follower, lock)
+    lock, bell = layout.follower_lock(store), Bell(layout.follower_bell(store))
+    _until_idle(follower, lock, bell)
     while not _stop and layout.keeps(lock):
         # Let the lock go, then look once more: a run that began meanwhile has seen the lock held.
         layout.release(lock, remove=False)
         if not follower.find_all() or not layout.hold(lock):
             break
-        _until_idle(follower, lock)
+        _until_idle(follower, lock, bell)
     follower.close()
+    bell.close()
 
 
-def _until_idle(follower: Follower, lock: str) -> None:
+def _until_idle(follower: Follower, lock: str, bell: Bell) -> None:
     idle_since, pack_after = time.monotonic(), min(PACK_AFTER, IDLE)
     while not _stop and layout.keeps(lock):  # a store that was made anew has, or will have, another follower
         try:
@@ -75,7 +77,7 @@ def _until_idle(follower: Follower, lock: str) -> None:
             continue
         elif time.monotonic() - idle_since >= IDLE:
             return
-        time.sleep(QUICK if follower.quick else CALM)
+        bell.sleep(QUICK if follower.quick else CALM)
 
 
 def say(text: str) -> None:

@@ -185,6 +185,11 @@ def follower_lock(store: str) -> str:
     return f"{store}/follower-{blake2b(chr(0).join(marks).encode(), digest_size=6).hexdigest()}.lock"
 
 
+def follower_bell(store: str) -> str:
+    """The named pipe into which a program writes a byte to have that follower look at once."""
+    return f"{follower_lock(store).removesuffix('.lock')}.bell"
+
+
 def aside_path(store: str) -> str:
     """A new name for a file or folder on its way into the store."""
     return os.path.join(store, "tmp", os.urandom(16).hex())

@@ -27,6 +27,7 @@ def start(run: Run) -> None:
     if os.environ.get("MADANG_FOLLOWER") == "0" or not sys.executable:
         return
     if layout.is_held(layout.follower_lock(store)):
+        _wake(store)
         return
     env = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED}
     if run.hub:
@@ -50,6 +51,20 @@ def start(run: Run) -> None:
         _say(f"cannot start the follower ({error.strerror}): the system and code of this run are not captured")
         return
     _started.add(child)
+
+
+def _wake(store: str) -> None:
+    """Have the follower look now. One that cannot be woken looks soon by itself."""
+    try:
+        bell = os.open(layout.follower_bell(store), os.O_RDWR | os.O_NONBLOCK)  # never SIGPIPE: we could read it, too
+    except OSError:
+        return
+    try:
+        os.write(bell, b"\0")
+    except OSError:
+        pass  # full: it was rung often enough
+    finally:
+        os.close(bell)
 
 
 def wait(run: Run, written: dict[str, int], limit: float | None = None) -> None:
@@ -97,6 +112,8 @@ def _until(done: Callable[[], bool], limit: float, run: Run) -> bool:
     end = time.monotonic() + limit
     pause = 0.002
     restarted = False
+    if not done():
+        _wake(run.places.store)
     while not done():
         if not _lives(run.places.store):
             if restarted:
