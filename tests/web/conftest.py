@@ -103,6 +103,35 @@ def pipeline_server(browser: Browser, pipeline_root: Path) -> Iterator[tuple[str
         yield _opened(browser, address)
 
 
+@pytest.fixture(scope="session")
+def changed_project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, tuple[str, str]]:
+    """A repository with two runs between which much has changed."""
+    folder = tmp_path_factory.mktemp("changes")
+    project = Project(folder / "changed", folder)
+    return project, stores.changed(project)
+
+
+@pytest.fixture(scope="session")
+def changed_runs(changed_project: tuple[Project, tuple[str, str]]) -> tuple[str, str]:
+    """The ids of the earlier and the later run."""
+    return changed_project[1]
+
+
+@pytest.fixture(scope="session")
+def changed_server(
+    browser: Browser, changed_project: tuple[Project, tuple[str, str]]
+) -> Iterator[tuple[str, StorageState]]:
+    """`madang ui` over them."""
+    with serving(None, changed_project[0].root) as address:
+        yield _opened(browser, address)
+
+
+@pytest.fixture
+def changed(browser: Browser, changed_server: tuple[str, StorageState]) -> Iterator[Visitor]:
+    """Opens pages over the two runs."""
+    yield from _visitor(browser, *changed_server)
+
+
 @pytest.fixture
 def pipelines(browser: Browser, pipeline_server: tuple[str, StorageState]) -> Iterator[Visitor]:
     """Opens pages over reproductions."""

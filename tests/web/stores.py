@@ -150,6 +150,50 @@ def reproduced(project: Project) -> None:
     project.madang("repro", "-q", "--keep-going", ok=255)
 
 
+SCORE = """\
+import argparse, csv, json
+import helper
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.5)
+depth = int(open("params.yaml").read().split("depth: ")[1].split()[0])
+rows = list(csv.DictReader(open("자료/표.csv")))
+value = helper.score(sum(float(row["x"]) for row in rows), parser.parse_args().lr, depth)
+json.dump({"score": value}, open("metrics.json", "w"))
+"""
+HELPER = "def score(mean, lr, depth):\n    return mean + lr * 2 + depth\n"
+MAKER = """\
+import madang
+with madang.init(project="changed", name="maker") as run:
+    open("table.csv", "w").write(open("raw.csv").read())
+    run.log_artifact("table.csv", "표", "dataset")
+with madang.init(project="changed", name="user") as run:
+    open("weights", "w").write(open(run.use("표:latest")).read())
+    run.log_artifact("weights", "모델", "model", aliases=["production"])
+"""
+
+
+def changed(project: Project) -> tuple[str, str]:
+    """Two runs between which code, data and parameters changed, with the shares measured; and a model of a table."""
+    project.madang("init")
+    project.write(
+        {"자료/표.csv": "id,x\n1,1\n2,1\n3,0\n", "자료/gone.txt": "x", "raw.csv": "a,b\n1,2\n", "maker.py": MAKER}
+    )
+    project.write({"score.py": SCORE, "helper.py": HELPER, "params.yaml": "depth: 3\nname: x\n"})
+    project.madang("add", "자료", "raw.csv")
+    project.commit({".gitignore": "metrics.json\n__pycache__/\ntable.csv\nweights\n/자료\n/raw.csv\n"})
+    first = project.run("--name", "first", "--", "python", "score.py")
+    (project.root / "자료" / "gone.txt").unlink()
+    project.write({"자료/표.csv": "id,x,새 열\n1,1,a\n2,1,b\n4,1,c\n5,1,d\n", f"자료/{HOSTILE}": "x"})
+    project.madang("add", "자료")
+    helper = "def score(mean, lr, depth):\n    scale = 2\n    return mean + lr * scale + depth\n"
+    project.commit({"helper.py": helper, "params.yaml": "depth: 4\nname: x\n", f"{HOSTILE}.py": HOSTILE})
+    project.write({"helper.py": helper + "# not committed\n"})
+    second = project.run("--name", "second", "--", "python", "score.py")
+    project.madang("why", "score", second, "--against", first, "--rerun", "--json")
+    project.run("-p", "changed", "--", "python", "maker.py")
+    return first, second
+
+
 def staged(store: Path) -> None:
     """A reproduction of two hundred stages that has just begun, and one whose names try to be markup."""
     now = time.time_ns() // 1000

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.web.conftest import Visitor
 from tests.web.stores import HOSTILE
 
-TABS = ("", "/charts", "/console", "/system", "/code", "/environment", "/data", "/media")
+TABS = ("", "/charts", "/console", "/system", "/code", "/environment", "/data", "/media", "/why", "/lineage")
 PROJECT = "/p/" + quote("와인")
 
 

@@ -11,6 +11,7 @@ import { ArtifactsPage } from "./pages/Artifacts";
 import { ComparePage } from "./pages/Compare";
 import { DatasetPage } from "./pages/Dataset";
 import { DatasetsPage } from "./pages/Datasets";
+import { LineagePage } from "./pages/Lineage";
 import { PipelinePage } from "./pages/Pipeline";
 import { PipelinesPage } from "./pages/Pipelines";
 import { ProjectsPage } from "./pages/Projects";
@@ -49,6 +50,7 @@ function route(path: string[]): ReactElement {
     if (!section) return <RunsPage key={name} project={name} />;
     if (section === "compare") return <ComparePage project={name} />;
     if (section === "pipelines") return item ? <PipelinePage project={name} group={item} /> : <PipelinesPage project={name} />;
+    if (section === "lineage") return <LineagePage project={name} />;
     if (section === "data") return <DataArea project={name} />;
     if (section === "models" || section === "artifacts")
       return item ? <ArtifactPage project={name} name={item} area={section} /> : <ArtifactsPage project={name} area={section} />;

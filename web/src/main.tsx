@@ -6,6 +6,7 @@ import "./styles/components.css";
 import "./styles/table.css";
 import "./styles/charts.css";
 import "./styles/pages.css";
+import "./styles/compare.css";
 import "./styles/graph.css";
 import { ApiError } from "./api/client";
 import { App } from "./App";

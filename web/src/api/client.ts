@@ -138,6 +138,15 @@ export const api = {
   datasetFile: (project: string, version: string, path: string) =>
     withQuery(pathOf("projects", project, "data", "file"), { version, path }),
 
+  tableChange: (project: string, query: { version: string; against: string; path: string; name: string }, signal?: AbortSignal) =>
+    get<T.TableChange | null>(withQuery(pathOf("projects", project, "data", "table"), query), signal),
+
+  codeChanges: (run: string, against: string, signal?: AbortSignal) => get<T.CodeChanges>(withQuery(pathOf("runs", run, "code"), { against }), signal),
+  why: (run: string, metric: string, against: string, signal?: AbortSignal) => get<T.Why>(withQuery(pathOf("runs", run, "why"), { metric, against }), signal),
+
+  lineage: (project: string, of: string, above: number, below: number, signal?: AbortSignal) =>
+    get<T.Lineage>(withQuery(pathOf("projects", project, "lineage"), { of, above, below }), signal),
+
   pipelines: (project: string, before: number, signal?: AbortSignal) =>
     get<T.PipelinePage>(withQuery(pathOf("projects", project, "pipelines"), { before: before || undefined, limit: 50 }), signal),
   pipeline: (project: string, group: string, signal?: AbortSignal) => get<T.Pipeline>(pathOf("projects", project, "pipelines", group), signal),

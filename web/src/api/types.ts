@@ -325,6 +325,99 @@ export interface PipelinePage {
   before: number;
 }
 
+export type Part = "code" | "data" | "params" | "environment" | "seed" | "hardware";
+
+export interface FileChange {
+  path: string;
+  change: "+" | "-" | "~";
+  part: Part | "";
+  is_used: boolean;
+  diff: string;
+  added: number;
+  removed: number;
+  note: "" | "binary" | "too long" | "not here";
+}
+
+export interface CodeChanges {
+  files: FileChange[];
+  total: number;
+  reason: string;
+}
+
+export interface TableChange {
+  rows: [number, number];
+  columns_added: string[];
+  columns_removed: string[];
+  rows_added: number;
+  rows_removed: number;
+  rows_changed: number;
+  key: string;
+}
+
+export interface WhySide {
+  run: string;
+  name: string;
+  value: WireNumber;
+  created_at: number;
+}
+
+export interface Change {
+  what: string;
+  old: Json;
+  new: Json;
+  is_used: boolean;
+}
+
+export interface WhyPart {
+  part: Part;
+  changed: boolean;
+  detail: Change[];
+  share: number | null;
+  spread: number | null;
+}
+
+/** `cause`: a part, several, "cannot be separated", or none where nothing changed. */
+export interface Why {
+  metric: string;
+  goal: string;
+  before: WhySide;
+  after: WhySide;
+  parts: WhyPart[];
+  cause: string | string[];
+  reason: string;
+  was_measured: boolean;
+  variants: { from_run: string[]; values: WireNumber[] }[];
+  notes: string[];
+}
+
+export interface LineageNode {
+  id: string;
+  kind: "run" | "data" | "version";
+  name: string;
+  version: string;
+  title: string;
+  type: string;
+  status: Status | "";
+  at: number;
+  aliases: string[];
+  stage: string;
+  /** How many neighbours there are; null where nobody has looked. */
+  above: number | null;
+  below: number | null;
+}
+
+export interface LineageLink {
+  source: string;
+  target: string;
+}
+
+export interface Lineage {
+  start: string;
+  nodes: LineageNode[];
+  links: LineageLink[];
+  is_cut: boolean;
+}
+
 export interface Me {
   name: string;
   level: string;

@@ -81,7 +81,7 @@ export function GraphView({ label, boxes, edges, direction, focus, selected, onO
   const entry = layout.places.has(current) ? current : layout.places.has(selected) ? selected : focus || boxes[0]?.id;
   const k = view?.k ?? 1;
   return (
-    <div className={k < TINY ? "graph far tiny" : k < READABLE ? "graph far" : "graph"} role="group" aria-label={label}>
+    <div className={`graph graph-${direction}${k < READABLE ? " far" : ""}${k < TINY ? " tiny" : ""}`} role="group" aria-label={label}>
       <div className="graph-frame" ref={frame} onKeyDown={onKey} {...drag}>
         {view && (
           <div className="graph-drawing" style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${k})`, width: layout.width, height: layout.height }}>

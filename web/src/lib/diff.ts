@@ -47,6 +47,12 @@ export function parseDiff(text: string): DiffFile[] {
   return files;
 }
 
+/** One file from the hunks of its diff. */
+export function fromHunks(path: string, hunks: string): DiffFile {
+  const file = parseDiff(`diff --git a/- b/-\n${hunks}`)[0];
+  return { path, added: file?.added ?? 0, removed: file?.removed ?? 0, lines: file?.lines ?? [] };
+}
+
 function pathIn(header: string): string {
   const rest = header.slice("diff --git ".length);
   const quoted = / ("b\/.*")$/.exec(rest);

@@ -69,7 +69,10 @@ export const to = {
   pipelines: (project: string) => `/p/${encodeURIComponent(project)}/pipelines`,
   pipeline: (project: string, group: string, stage = "") =>
     `/p/${encodeURIComponent(project)}/pipelines/${encodeURIComponent(group)}${stage ? `?${new URLSearchParams({ stage }).toString()}` : ""}`,
+  lineage: (project: string, of: string) => `/p/${encodeURIComponent(project)}/lineage?${new URLSearchParams({ of }).toString()}`,
   run: (run: string, tab = "") => `/runs/${encodeURIComponent(run)}${tab ? `/${tab}` : ""}`,
+  why: (run: string, metric = "", against = "") =>
+    `/runs/${encodeURIComponent(run)}/why?${new URLSearchParams({ ...(metric ? { metric } : {}), ...(against ? { against } : {}) }).toString()}`.replace(/\?$/, ""),
   compare: (project: string, runs: readonly string[]) =>
     `/p/${encodeURIComponent(project)}/compare?runs=${runs.join(",")}`,
 };

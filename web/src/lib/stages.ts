@@ -1,6 +1,11 @@
 import type { FileItem, Run } from "../api/types";
 
+/** The tag of a run that is the execution of a stage. */
+export const STAGE = "madang.stage";
 const OUTS = "madang.outs";
+
+/** Whether a tag is kept by madang for itself. */
+export const isOwnTag = (name: string) => name.startsWith("madang.");
 
 /** What the execution of a stage made; nothing for other runs. */
 export function stageOuts(run: Run): FileItem[] {

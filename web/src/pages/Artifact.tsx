@@ -4,6 +4,7 @@ import { api } from "../api/client";
 import { useProjectChanges } from "../api/events";
 import type { Version } from "../api/types";
 import { CopyButton, Empty, ErrorBox, Facts, Link, Loading, Panel, Snippet } from "../components/basic";
+import { Icon } from "../components/Icon";
 import { formatAgo, formatSize, formatTime, shortDigest } from "../lib/format";
 import { to, useParam } from "../lib/router";
 import { language, t } from "../messages";
@@ -38,6 +39,9 @@ export function ArtifactPage({ project, name, area }: { project: string; name: s
         <h1>{name}</h1>
         <span className="hint">{shown.type}</span>
         <span className="grow" />
+        <Link to={to.lineage(project, `version:${name}:v${shown.number}`)} className="button">
+          <Icon name="graph" size={14} /> {t("lineage")}
+        </Link>
         <button type="button" className="button primary" onClick={() => setPromoting(shown)}>
           {t("model.promote")} v{shown.number}
         </button>

@@ -3,6 +3,7 @@ import type { ReactElement } from "react";
 import { api } from "../api/client";
 import type { DatasetVersion } from "../api/types";
 import { CopyButton, Empty, ErrorBox, Facts, Link, Loading, Panel, Snippet, StatusBadge } from "../components/basic";
+import { Icon } from "../components/Icon";
 import { formatAgo, formatSize, formatTime, shortDigest } from "../lib/format";
 import { to, useParam } from "../lib/router";
 import { language, t } from "../messages";
@@ -25,6 +26,10 @@ export function DatasetPage({ project, name }: { project: string; name: string }
     <main className="page">
       <header className="page-head">
         <h1>{name}</h1>
+        <span className="grow" />
+        <Link to={to.lineage(project, `data:${name}@${shown.recorded.version}`)} className="button">
+          <Icon name="graph" size={14} /> {t("lineage")}
+        </Link>
       </header>
       <div className="columns">
         <div className="column">
@@ -34,7 +39,7 @@ export function DatasetPage({ project, name }: { project: string; name: string }
               <p className="panel-body hint">{t("datasets.notstored")}</p>
             </Panel>
           ) : (
-            folder && <Tree project={project} version={shown.recorded.version} before={list[at + 1]} />
+            folder && <Tree project={project} version={shown.recorded.version} against={list[at + 1]?.is_stored ? (list[at + 1]?.recorded.version ?? "") : ""} />
           )}
           {shown.is_stored && (folder ? file !== "" : true) && (
             <FilePreview key={shown.recorded.version + file} project={project} version={shown.recorded.version} path={folder ? file : ""} name={folder ? file : name} />

@@ -17,9 +17,11 @@ import { DataTab } from "./run/Data";
 import { EnvironmentTab } from "./run/Environment";
 import { MediaTab } from "./run/Media";
 import { Overview } from "./run/Overview";
+import { LineageView } from "./lineage/LineageView";
+import { WhyTab } from "./why/Why";
 import { RunCharts } from "./run/RunCharts";
 
-const TABS = ["overview", "charts", "console", "system", "code", "environment", "data", "media"] as const;
+const TABS = ["overview", "charts", "console", "system", "code", "environment", "data", "media", "why", "lineage"] as const;
 
 /** One run: what it was, what it logged, where it came from. */
 export function RunPageView({ id, tab }: { id: string; tab: string }): ReactElement {
@@ -43,9 +45,9 @@ export function RunPageView({ id, tab }: { id: string; tab: string }): ReactElem
   if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={reload} /></main>;
   const run = found.data;
   return (
-    <main className={tab === "charts" || tab === "system" || tab === "console" ? "page full" : "page"}>
+    <main className={["charts", "system", "console", "lineage"].includes(tab) ? "page full" : "page"}>
       <RunHead run={run} onChanged={reload} />
-      <nav className="tabs" aria-label={t("tab")}>
+      <nav className="tabs" aria-label={t("tab")} ref={showCurrent}>
         {TABS.map((name) => (
           <Link key={name} to={to.run(id, name === "overview" ? "" : name)} current={name === tab}>
             {t(`tab.${name}` as Key)}
@@ -55,6 +57,12 @@ export function RunPageView({ id, tab }: { id: string; tab: string }): ReactElem
       <Body run={run} tab={tab} fresh={fresh} />
     </main>
   );
+}
+
+/** Brings the current tab into view where there is no room for all. */
+function showCurrent(tabs: HTMLElement | null): void {
+  const current = tabs?.querySelector<HTMLElement>("[aria-current]");
+  if (tabs && current) tabs.scrollLeft = current.offsetLeft - (tabs.clientWidth - current.clientWidth) / 2;
 }
 
 function Body({ run, tab, fresh }: { run: Run; tab: string; fresh: ConsoleLine[] }): ReactElement {
@@ -71,6 +79,10 @@ function Body({ run, tab, fresh }: { run: Run; tab: string; fresh: ConsoleLine[]
       return <EnvironmentTab run={run} />;
     case "data":
       return <DataTab run={run} />;
+    case "lineage":
+      return <LineageView key={run.id} project={run.project} start={`run:${run.id}`} />;
+    case "why":
+      return <WhyTab run={run} />;
     case "media":
       return <MediaTab run={run} />;
     default:

@@ -5,6 +5,7 @@ import { formatAgo, formatDuration, formatNumber, formatTime, formatValue, toNum
 import { parseField } from "../lib/query";
 import { to } from "../lib/router";
 import { language } from "../messages";
+import { isOwnTag } from "../lib/stages";
 import { cellValue, delta, largerIsBetter } from "./columns";
 
 /** One value of a run, by column. */
@@ -62,7 +63,7 @@ function Delta({ change, better }: { change: number; better: boolean | null }): 
 export function TagList({ tags }: { tags: Record<string, string> }): ReactElement {
   return (
     <span className="tags">
-      {Object.entries(tags).map(([key, value]) => (
+      {Object.entries(tags).filter(([key]) => !isOwnTag(key)).map(([key, value]) => (
         <span key={key} className="tag" title={value ? `${key}: ${value}` : key}>
           {key}
           {value && <em>{value}</em>}

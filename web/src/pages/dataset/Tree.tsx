@@ -1,7 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api } from "../../api/client";
-import type { DatasetVersion } from "../../api/types";
 import { ErrorBox, Loading, Panel } from "../../components/basic";
 import { formatSize, shortDigest } from "../../lib/format";
 import { setSearch, useParam } from "../../lib/router";
@@ -9,11 +8,10 @@ import { t } from "../../messages";
 
 const SIGNS = { "+": "added", "-": "removed", "~": "changed", "": "" } as const;
 
-/** The files of a version; against the version before, what came, went and changed stands first. */
-export function Tree({ project, version, before }: { project: string; version: string; before: DatasetVersion | undefined }): ReactElement {
+/** The files of a version; against another version, what came, went and changed stands first. */
+export function Tree({ project, version, against }: { project: string; version: string; against: string }): ReactElement {
   const [limit, setLimit] = useState(500);
   const [file] = useParam("file");
-  const against = before?.is_stored ? before.recorded.version : "";
   const found = useQuery({
     queryKey: ["dataset-tree", project, version, against, limit],
     queryFn: ({ signal }) => api.datasetTree(project, version, against, limit, signal),

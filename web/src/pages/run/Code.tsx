@@ -3,8 +3,9 @@ import type { ReactElement } from "react";
 import { api } from "../../api/client";
 import type { FileItem, Omitted, Run } from "../../api/types";
 import { CopyButton, Empty, ErrorBox, Facts, Loading, Panel } from "../../components/basic";
+import { FileDiff } from "../../components/FileDiff";
 import { Icon } from "../../components/Icon";
-import { type DiffFile, parseDiff } from "../../lib/diff";
+import { parseDiff } from "../../lib/diff";
 import { formatSize, shortDigest } from "../../lib/format";
 import { t } from "../../messages";
 
@@ -38,36 +39,6 @@ export function CodeTab({ run }: { run: Run }): ReactElement {
       )}
       <OmittedPanel title={t("code.skipped")} items={code.skipped ?? []} />
     </div>
-  );
-}
-
-const SHOWN = 3000;
-
-function FileDiff({ file }: { file: DiffFile }): ReactElement {
-  return (
-    <details className="panel diff" open>
-      <summary>
-        <Icon name="file" size={14} />
-        <code>{file.path}</code>
-        <span className="grow" />
-        <span className="plus">+{file.added}</span>
-        <span className="minus">−{file.removed}</span>
-      </summary>
-      <div className="diff-body" tabIndex={0} role="region" aria-label={file.path}>
-        <table>
-          <tbody>
-            {file.lines.slice(0, SHOWN).map((line, at) => (
-              <tr key={at} className={`diff-${line.kind}`}>
-                <td className="diff-n">{line.before ?? ""}</td>
-                <td className="diff-n">{line.after ?? ""}</td>
-                <td className="diff-sign">{line.kind === "added" ? "+" : line.kind === "removed" ? "−" : ""}</td>
-                <td className="diff-text">{line.text}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </details>
   );
 }
 

@@ -5,11 +5,13 @@ import { Empty, Link, Panel } from "../../components/basic";
 import { formatSize, shortDigest } from "../../lib/format";
 import { to } from "../../lib/router";
 import { type Key, t } from "../../messages";
+import { stageOuts } from "../../lib/stages";
 import { FileTable } from "./Code";
 
 /** What went in and what came out, as it was observed and as it was declared. */
 export function DataTab({ run }: { run: Run }): ReactElement {
-  const { inputs = [], uses = [], versions = [], outputs = [], files = [], opened = {} } = run;
+  const { inputs = [], uses = [], versions = [], files = [], opened = {} } = run;
+  const outputs = [...(run.outputs ?? []), ...stageOuts(run)];
   const paths = Object.entries(opened).sort(([a], [b]) => a.localeCompare(b));
   if (inputs.length + uses.length + versions.length + outputs.length + files.length + paths.length === 0) return <Empty title={t("data.none")} />;
   return (

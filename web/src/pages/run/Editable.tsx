@@ -5,6 +5,7 @@ import type { Run, RunChange } from "../../api/types";
 import { Panel } from "../../components/basic";
 import { Icon } from "../../components/Icon";
 import { toast } from "../../components/overlay";
+import { isOwnTag } from "../../lib/stages";
 import { t } from "../../messages";
 
 /** Sends a change and shows what the server made of it; a refusal is said and nothing changes. */
@@ -71,11 +72,12 @@ export function Tags({ run }: { run: Run }): ReactElement {
     event.preventDefault();
     if (name.trim() && (await change({ tags: { [name.trim()]: "" } }))) setName("");
   };
+  const tags = Object.entries(run.tags).filter(([key]) => !isOwnTag(key));
   return (
-    <Panel title={t("run.tags")} count={Object.keys(run.tags).length}>
+    <Panel title={t("run.tags")} count={tags.length}>
       <div className="panel-body tags-edit">
         <span className="tags">
-          {Object.entries(run.tags).map(([key, value]) => (
+          {tags.map(([key, value]) => (
             <span key={key} className="tag">
               {key}
               {value && <em>{value}</em>}

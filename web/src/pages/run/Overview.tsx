@@ -5,6 +5,7 @@ import { Icon } from "../../components/Icon";
 import { formatDuration, formatNumber, formatTime, formatValue, shellWord } from "../../lib/format";
 import { to } from "../../lib/router";
 import { t } from "../../messages";
+import { STAGE } from "../../lib/stages";
 import { goalOf } from "../../table/columns";
 import { Notes, Tags } from "./Editable";
 import { VerdictPanel } from "./Verdict";
@@ -72,7 +73,7 @@ function AboutRun({ run }: { run: Run }): ReactElement {
         ["fact.host", run.host],
         ["fact.python", run.environment?.python],
         ["fact.gpus", run.environment?.gpus?.join(", ")],
-        ["fact.group", run.group],
+        ["fact.group", run.group && run.tags[STAGE] !== undefined ? <Link to={to.pipeline(run.project, run.group, run.tags[STAGE])}>{run.group}</Link> : run.group],
         ["fact.job_type", run.job_type],
         ["fact.parent", run.parent && <Link to={to.run(run.parent)}>{run.parent.slice(0, 12)}</Link>],
         ["fact.exit", run.exit_code === null || run.exit_code === 0 ? "" : String(run.exit_code)],

@@ -1,0 +1,112 @@
+import { useQuery } from "@tanstack/react-query";
+import type { ReactElement } from "react";
+import { api } from "../../api/client";
+import type { DatasetFile } from "../../api/types";
+import { describe, Link, Loading } from "../../components/basic";
+import { Icon } from "../../components/Icon";
+import { formatSize, shortDigest } from "../../lib/format";
+import type { DataVersion } from "../../lib/inputs";
+import { to } from "../../lib/router";
+import { t } from "../../messages";
+
+const SHOWN = 100;
+const TABLES = 12; // of a folder, whose rows and columns are counted
+const TABLE = /\.(csv|tsv|jsonl|ndjson|parquet)$/i;
+
+interface Props {
+  project: string;
+  path: string;
+  before: DataVersion | undefined;
+  after: DataVersion | undefined;
+}
+
+/** How one input of two runs differs: its versions, and where they are here, their files, rows and columns. */
+export function DataDiff({ project, path, before, after }: Props): ReactElement {
+  const shown = after ?? before;
+  const isFolder = Boolean(shown?.version.endsWith(".dir"));
+  const comparable = Boolean(before?.tracked && after?.tracked && before.version && after.version && before.version !== after.version);
+  return (
+    <section className="panel data-diff" aria-label={path}>
+      <header className="panel-head">
+        <Icon name={shown?.artifact ? "cube" : "database"} size={14} />
+        <h3>{shown?.tracked ? <Link to={to.dataset(project, path, shown.version)}>{path}</Link> : path}</h3>
+        <span className="hint nowrap">
+          <VersionText version={before} /> → <VersionText version={after} />
+        </span>
+      </header>
+      {comparable && before && after && (isFolder ? <FolderDiff project={project} before={before.version} after={after.version} /> : <TableNote project={project} before={before.version} after={after.version} path="" name={path} />)}
+    </section>
+  );
+}
+
+function VersionText({ version }: { version: DataVersion | undefined }): ReactElement {
+  if (!version) return <span>{t("data.notread")}</span>;
+  return (
+    <>
+      <code title={version.version}>{version.artifact ? version.version : shortDigest(version.version) || "?"}</code>
+      {version.changed && <span className="tag warn">{t("datasets.changed")}</span>}
+    </>
+  );
+}
+
+function FolderDiff({ project, before, after }: { project: string; before: string; after: string }): ReactElement {
+  const found = useQuery({
+    queryKey: ["dataset-tree", project, after, before, 1000],
+    queryFn: ({ signal }) => api.datasetTree(project, after, before, 1000, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  if (!found.data) return found.error ? <p className="panel-body hint">{describe(found.error).join(" ")}</p> : <Loading />;
+  const { files, added, removed, changed } = found.data;
+  const rows = files.filter((file) => file.change);
+  const tables = new Set(rows.filter((file) => file.change === "~" && TABLE.test(file.path)).slice(0, TABLES));
+  return (
+    <>
+      <p className="panel-body data-counts">
+        <span className="plus">+{added}</span> <span className="minus">−{removed}</span> <span className="tilde">~{changed}</span> <span className="hint">{t("data.files.of", { count: found.data.total })}</span>
+      </p>
+      <ul className="file-changes">
+        {rows.slice(0, SHOWN).map((file) => (
+          <FileRow key={file.path} file={file}>
+            {tables.has(file) && <TableNote project={project} before={before} after={after} path={file.path} name={file.path} />}
+          </FileRow>
+        ))}
+      </ul>
+      {added + removed + changed > SHOWN && <p className="panel-body hint">{t("datasets.more", { count: added + removed + changed - SHOWN })}</p>}
+    </>
+  );
+}
+
+const SIGNS = { "+": "added", "-": "removed", "~": "changed", "": "" } as const;
+
+function FileRow({ file, children }: { file: DatasetFile; children: ReactElement | false }): ReactElement {
+  return (
+    <li className={`tree-${SIGNS[file.change]}`}>
+      <span className="tree-sign">{file.change === "-" ? "−" : file.change}</span>
+      <span className="file-path">{file.path}</span>
+      <span className="hint nowrap">{file.size !== null && formatSize(file.size)}</span>
+      {children}
+    </li>
+  );
+}
+
+/** Rows and columns of a changed table, where they can be counted. */
+function TableNote({ project, before, after, path, name }: { project: string; before: string; after: string; path: string; name: string }): ReactElement | null {
+  const found = useQuery({
+    queryKey: ["table-change", project, before, after, path, name],
+    queryFn: ({ signal }) => api.tableChange(project, { version: after, against: before, path, name }, signal),
+    enabled: TABLE.test(name),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const change = found.data;
+  if (!change) return null;
+  const parts = [
+    t("data.rows", { before: change.rows[0], after: change.rows[1] }),
+    change.rows_added > 0 && t("data.rows.added", { count: change.rows_added }),
+    change.rows_removed > 0 && t("data.rows.removed", { count: change.rows_removed }),
+    change.rows_changed > 0 && t("data.rows.changed", { count: change.rows_changed }),
+    change.columns_added.length > 0 && t("data.columns.added", { names: change.columns_added.join(", ") }),
+    change.columns_removed.length > 0 && t("data.columns.removed", { names: change.columns_removed.join(", ") }),
+    change.key && t("data.rows.key", { name: change.key }),
+  ];
+  return <span className="table-note">{parts.filter(Boolean).join(" · ")}</span>;
+}
