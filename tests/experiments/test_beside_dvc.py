@@ -196,3 +196,35 @@ def test_experiments_travel_between_the_tools(project: Path, dvc: Tool, madang: 
     assert other(clone, "exp", "remove", "-g", "origin", "lr-0.5").code == 0
     assert one(project, "exp", "list", "origin", "--name-only").out.split() == ["lr-0.7"]
     assert "up to date" in one(project, "exp", "push", "origin", "lr-0.7").out.lower()
+
+
+def test_what_waits_in_the_queue_of_dvc_is_seen(project: Path, dvc: Tool, madang: Tool) -> None:
+    """`exp show` lists experiments that dvc has queued with their parameters, as dvc does."""
+    assert dvc(project, "exp", "run", "--queue", "-S", "lr=0.5", "-n", "theirs").code == 0
+    assert madang(project, "exp", "run", "--queue", "-S", "lr=0.7", "-n", "ours").code == 0
+    rows = {one[0]["name"]: (one[0], state) for one, state in _experiments(madang, project)}
+    assert rows.keys() == {"theirs", "ours"}
+    assert {state["state"] for _, state in rows.values()} == {"queued"}
+    expected = next(one[0] for one, _ in _experiments(dvc, project))
+    assert rows["theirs"][0] == expected
+
+
+def _experiments(tool: Tool, folder: Path) -> list[tuple[Any, Any]]:
+    (head,) = seen(tool, folder, "--hide-workspace")
+    return [(one["revs"], one["executor"]) for one in head["experiments"]]
+
+
+def test_an_experiment_that_was_gone_on_with(project: Path, dvc: Tool, madang: Tool) -> None:
+    """One of several commits is shown with all of them, and its data travels with all of them."""
+    assert madang(project, "exp", "run", "-S", "lr=0.5", "-n", "long").code == 0
+    head = git(project, "rev-parse", "HEAD").strip()
+    git(project, "checkout", "-q", "--detach")
+    git(project, "add", "--all")
+    git(project, "commit", "-q", "-m", "one")
+    assert madang(project, "exp", "run", "-S", "lr=0.7", "-n", "next").code == 0
+    git(project, "add", "--all")
+    git(project, "commit", "-q", "-m", "two")
+    git(project, "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/long", "HEAD")
+    git(project, "checkout", "-q", "-f", "main")
+    assert seen(madang, project) == seen(dvc, project)
+    assert len(seen(madang, project)[1]["experiments"][0]["revs"]) == 2

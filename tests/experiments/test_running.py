@@ -269,3 +269,80 @@ def test_names_are_made_up(project: Path, madang: Tool) -> None:
     assert madang(project, "exp", "list", "--name-only").out.split() == [names[0]]
     assert madang(project, "exp", "remove", "-A").code == 0
     assert madang(project, "exp", "list", "-A").out == ""
+
+
+def test_another_commit(project: Path, madang: Tool) -> None:
+    """--rev varies a commit as it is there, whatever the work tree holds, and belongs to it."""
+    old = git(project, "rev-parse", "HEAD").strip()
+    make(project, {"params.yaml": b"lr: 9\n"})
+    git(project, "commit", "-q", "-a", "-m", "other")
+    make(project, {"train.py": b"broken", "raw.txt": b"others\n"})
+    assert madang(project, "exp", "run", "--rev", "HEAD~1", "-n", "no").code == 255
+    for where in ("--temp", "--queue"):
+        answer = madang(project, "exp", "run", where, "--rev", "HEAD~1", "-S", "epochs=7", "-n", f"old{where}")
+        assert answer.code == 0, answer.err
+    assert madang(project, "exp", "run", "--run-all").code == 0
+    found = json.loads(madang(project, "exp", "list", "-A", "--json").out)
+    assert {commit: [one["name"] for one in held] for commit, held in found.items()} == {
+        old: ["old--queue", "old--temp"]
+    }
+    changes = git(project, "diff", "--stat", old, found[old][0]["commit"])
+    assert "train.py" not in changes
+    assert "raw.txt" not in changes
+
+
+def test_pushed_unasked(project: Path, madang: Tool) -> None:
+    """With exp.auto_push an experiment is in the git remote and its data in the remote, or it is told why not."""
+    hub = project.parent / "hub.git"
+    git(project, "clone", "-q", "--bare", str(project), str(hub))
+    git(project, "remote", "add", "upstream", str(hub))
+    for key, value in (("exp.auto_push", "true"), ("exp.git_remote", "upstream")):
+        assert madang(project, "config", key, value).code == 0
+    answer = madang(project, "exp", "run", "--temp", "-n", "one")
+    assert answer.code == 0, answer.err
+    assert "No remote" in answer.err
+    assert madang(project, "remote", "add", "-d", "data", str(project.parent / "data")).code == 0
+    answer = madang(project, "exp", "run", "--temp", "-S", "lr=0.5", "-n", "two")
+    assert answer.code == 0, answer.err
+    assert sorted(madang(project, "exp", "list", "upstream", "--name-only").out.split()) == ["one", "two"]
+    assert madang(project, "exp", "push", "upstream", "--json").out.count('"two"') == 1
+    assert json.loads(madang(project, "exp", "push", "upstream", "two", "--json").out)["files"] == 0
+
+
+def test_a_repository_in_a_folder_of_git(project: Path, madang: Tool) -> None:
+    """A data repository below git's root: the same, and what lies beside it is not touched."""
+    sub = project / "inner"
+    sub.mkdir()
+    assert madang(sub, "init", "--subdir").code == 0
+    make(sub, {"dvc.yaml": pipeline("one", "cp params.yaml out.txt", "params: [a]", "outs: [out.txt]")})
+    make(sub, {"params.yaml": b"a: 1\n"})
+    git(project, "add", "--all")
+    git(project, "commit", "-q", "-m", "inner")
+    for where in ([], ["--temp"], ["--queue"]):
+        value = len(where) + len("".join(where))
+        answer = madang(sub, "exp", "run", *where, "-S", f"a={value}", "-n", f"n{value}")
+        assert answer.code == 0, answer.err
+    assert madang(sub, "exp", "run", "--run-all").code == 0
+    make(project, {"train.py": b"mine\n"})
+    answer = madang(sub, "exp", "apply", "n8")
+    assert answer.code == 255
+    assert "train.py" in answer.err
+    git(project, "checkout", "-q", "train.py")
+    assert madang(sub, "exp", "apply", "n8").code == 0
+    assert (sub / "out.txt").read_bytes() == b"a: 8\n"
+
+
+def test_in_the_middle_of_a_merge(project: Path, madang: Tool) -> None:
+    """While git has conflicts no experiment is made, and it is said why."""
+    git(project, "checkout", "-q", "-b", "other")
+    make(project, {"params.yaml": b"lr: 1\n"})
+    git(project, "commit", "-q", "-a", "-m", "other")
+    git(project, "checkout", "-q", "main")
+    make(project, {"params.yaml": b"lr: 2\n"})
+    git(project, "commit", "-q", "-a", "-m", "main")
+    subprocess.run(["git", "-C", str(project), "merge", "-q", "other"], capture_output=True, check=False)
+    for command in (["run", "--temp"], ["save"], ["run", "--queue"]):
+        answer = madang(project, "exp", *command, "-n", "one")
+        assert answer.code in (1, 255)
+        assert "merge" in answer.err or "conflict" in answer.err, answer.err
+    assert not git(project, "for-each-ref", "refs/exps").strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
     from madang.formats.dvc.overrides import Override
     from madang.workspace.data.repo.repository import Repository
+    from madang.workspace.experiments.places import Start
     from madang.workspace.experiments.queue import Queue
-    from madang.workspace.experiments.running import Outcome, Request
+    from madang.workspace.experiments.running import Means, Outcome
     from madang.workspace.pipelines.repro import Options
 
 
@@ -33,6 +35,7 @@ class _Asked:
     copies: tuple[str, ...]
     interactive: bool
     quiet: bool
+    rev: str
 
 
 @click.command(cls=DataCommand)
@@ -44,12 +47,14 @@ class _Asked:
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, help="Experiments of the queue side by side.")
 @click.option("--temp", is_flag=True, help="Run in a work tree of its own; the present one stays as it is.")
 @click.option("-C", "--copy-paths", multiple=True, metavar="PATH", help="Untracked file or folder for that work tree.")
+@click.option("--rev", default="", metavar="COMMIT", help="Vary this commit, not the work tree: --temp or --queue.")
 @click.option("-m", "--message", default="", help="Of the experiment's commit.")
 @click.option("--no-hydra", is_flag=True, help="Do not compose params.yaml with Hydra.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 def run(
     targets: tuple[str, ...], interactive: bool, name: str, set_param: tuple[str, ...], is_queued: bool, run_all: bool,
-    jobs: int, temp: bool, copy_paths: tuple[str, ...], message: str, no_hydra: bool, quiet: bool, **given: bool,
+    jobs: int, temp: bool, copy_paths: tuple[str, ...], message: str, no_hydra: bool, quiet: bool, rev: str,
+    **given: bool,
 ) -> None:  # fmt: skip
     """Run the stages that changed parameters, code or data ask for, and keep all of it under a name.
 
@@ -59,7 +64,7 @@ def run(
     \b
     Examples:
       madang exp run -S lr=0.1 -n low
-      madang exp run --temp -S conf/model.yaml:depth=4
+      madang exp run --temp --rev v1.2 -S conf/model.yaml:depth=4
       madang exp run --queue -S lr=0.1,0.2 -S 'depth=range(2,5)'
       madang exp run --run-all -j 2
     """
@@ -76,7 +81,7 @@ def run(
         if repo.settings.is_true("hydra", "enabled") and not no_hydra:
             raise Incompatible("madang does not compose configurations with Hydra.", hint="--no-hydra leaves it out.")
         asked = _Asked(
-            targets, name, overrides, message, options_of(given, ""), copy_paths, interactive, quiet
+            targets, name, overrides, message, options_of(given, ""), copy_paths, interactive, quiet, rev
         )  # fmt: skip
         if is_queued:
             _queue(repo, asked)
@@ -86,22 +91,34 @@ def run(
 
 def _queue(repo: Repository, asked: _Asked) -> None:
     from madang.formats.dvc.overrides import is_sweep, sweeps
-    from madang.workspace.experiments import places
     from madang.workspace.experiments.queue import Queue
 
     queue, combinations = Queue(repo), sweeps(asked.overrides)
-    are_many = any(is_sweep(one) for one in asked.overrides)
-    wanted = [f"{asked.name}-{number}" for number in range(1, len(combinations) + 1)] if are_many else [asked.name]
-    names = _names(repo, wanted if asked.name else [""] * len(combinations), _queued(queue), asked.options.force)
+    wanted = [asked.name] * len(combinations)
+    if asked.name and any(is_sweep(one) for one in asked.overrides):
+        wanted = [f"{asked.name}-{number}" for number in range(1, len(combinations) + 1)]
+    names = _names(repo, asked, wanted, _queued(queue))
     for overrides, name in zip(combinations, names, strict=True):
-        start = places.prepare(repo, asked.targets, asked.options, overrides, meter(asked.quiet))
         queue.put(
-            name, start, targets=asked.targets, options=asked.options, message=asked.message,
-            force=asked.options.force, copies=asked.copies,
-        )  # fmt: skip
+            name,
+            _start(repo, asked, overrides),
+            targets=asked.targets,
+            options=asked.options,
+            message=asked.message,
+            force=asked.options.force,
+            copies=asked.copies,
+        )
         if not asked.quiet:
             chosen = f" with {', '.join(map(str, overrides))}" if overrides else ""
             click.echo(f"Queued experiment '{name}'{chosen} for future execution.")
+
+
+def _start(repo: Repository, asked: _Asked, overrides: Sequence[Override]) -> Start:
+    from madang.workspace.experiments import places
+
+    if asked.rev:
+        return places.prepare_of(repo, asked.rev, overrides)
+    return places.prepare(repo, asked.targets, asked.options, overrides, meter(asked.quiet))
 
 
 def _queued(queue: Queue) -> list[str]:
@@ -110,13 +127,15 @@ def _queued(queue: Queue) -> list[str]:
     return [one.task.name for one in queue.tasks() if one.state in (QUEUED, RUNNING)]
 
 
-def _names(repo: Repository, wanted: Sequence[str], queued: Sequence[str], force: bool) -> list[str]:
-    """The names that are given, checked, or new ones."""
+def _names(repo: Repository, asked: _Asked, wanted: Sequence[str], queued: Sequence[str]) -> list[str]:
+    """The names that are wanted, checked, and new ones where none is."""
     from madang.errors import Conflict
+    from madang.workspace.data.records.trees import commit_of
     from madang.workspace.experiments import naming, refs
 
-    baseline = refs.head(repo)
+    force = asked.options.force
     taken = {one.name for one in refs.experiments(repo)} | set(queued)
+    baseline = commit_of(repo, asked.rev or "HEAD")
     found = []
     for name in wanted:
         if name in queued and not force:
@@ -131,31 +150,39 @@ def _names(repo: Repository, wanted: Sequence[str], queued: Sequence[str], force
 def _run(repo: Repository, asked: _Asked, *, away: bool) -> None:
     from madang.cli.exp.means import means
     from madang.formats.dvc.overrides import is_sweep
-    from madang.wiring import git as open_git
-    from madang.workspace.experiments import away as elsewhere
-    from madang.workspace.experiments import places, refs, running
+    from madang.workspace.experiments import refs
+    from madang.workspace.experiments.running import Request, run_here
 
-    several = next((one for one in asked.overrides if is_sweep(one)), None)
-    if several is not None:
-        raise InvalidInput(
-            f"{several.key} has several values to try.", hint="--queue puts all of them into the queue, --run-all runs."
-        )
-    (name,) = _names(repo, [asked.name], [], asked.options.force)
-    request = running.Request(
-        name, refs.head(repo), asked.targets, asked.options, asked.message, asked.options.force
-    )  # fmt: skip
+    several = [one.key for one in asked.overrides if is_sweep(one)]
+    if several:
+        raise InvalidInput(f"{several[0]} has several values to try.", hint="--queue them, then --run-all.")
+    if asked.rev and not away:
+        raise InvalidInput("Another commit cannot be varied in the work tree.", hint="--rev goes with --temp, --queue.")
+    (name,) = _names(repo, asked, [asked.name], [])
+    if not asked.quiet:
+        click.echo(f"Reproducing experiment '{name}'")
     with means(quiet=asked.quiet, ask=click.confirm if asked.interactive else None) as given:
         if away:
-            start = places.prepare(repo, asked.targets, asked.options, asked.overrides, given.meter)
-            git = open_git(refs.root_of(repo))
-            outcome = elsewhere.run_away(repo, git, request, start, given, asked.copies)
+            outcome = _run_away(repo, asked, name, given)
         else:
-            outcome = running.run_here(repo, request, asked.overrides, given)
-    _tell(outcome, request, asked.quiet, away=away)
+            request = Request(name, refs.head(repo), asked.targets, asked.options, asked.message, asked.options.force)
+            outcome = run_here(repo, request, asked.overrides, given)
+    _tell(repo, outcome, asked.quiet, away=away)
 
 
-def _tell(outcome: Outcome, request: Request, quiet: bool, *, away: bool) -> None:
+def _run_away(repo: Repository, asked: _Asked, name: str, given: Means) -> Outcome:
+    from madang.wiring import git as open_git
+    from madang.workspace.experiments import away, refs
+    from madang.workspace.experiments.running import Request
+
+    start = _start(repo, asked, asked.overrides)
+    request = Request(name, start.baseline, asked.targets, asked.options, asked.message, asked.options.force)
+    return away.run_away(repo, open_git(refs.root_of(repo)), request, start, given, asked.copies)
+
+
+def _tell(repo: Repository, outcome: Outcome, quiet: bool, *, away: bool) -> None:
     from madang.cli import output
+    from madang.cli.exp.share import push_unasked
 
     failures = outcome.failures
     for failure in failures[:-1]:
@@ -164,10 +191,13 @@ def _tell(outcome: Outcome, request: Request, quiet: bool, *, away: bool) -> Non
         raise failures[-1]
     if failures:
         output.error(failures[-1])
-    if outcome.experiment is None or quiet:
+    if outcome.experiment is None:
         return
-    click.echo(f"\nRan experiment(s): {outcome.experiment.name}")
-    if away:
-        click.echo(f"To apply its results to your workspace run:\n\n\tmadang exp apply {outcome.experiment.name}")
-    else:
-        click.echo("Experiment results have been applied to your workspace.")
+    name = outcome.experiment.name
+    if not quiet:
+        click.echo(f"\nRan experiment(s): {name}")
+        if away:
+            click.echo(f"To apply its results to your workspace run:\n\n\tmadang exp apply {shlex.quote(name)}")
+        else:
+            click.echo("Experiment results have been applied to your workspace.")
+    push_unasked(repo, outcome.experiment, quiet=quiet)

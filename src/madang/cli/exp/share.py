@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,7 @@ import click
 from madang.cli import output
 from madang.cli.data_command import TransferCommand, files, repository
 from madang.cli.exp.selecting import chosen_experiments, selection_options
+from madang.errors import MadangError
 
 if TYPE_CHECKING:
     from madang.workspace.data.remotes.transfer import Moved
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from madang.workspace.experiments.refs import Experiment
     from madang.workspace.experiments.sharing import Shared
 
+_YES = ("1", "y", "yes", "true", "on")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -137,3 +140,21 @@ def _moved(
         all_commits=False, run_cache=run_cache, quiet=quiet, as_json=False,
     )  # fmt: skip
     return moved(repo, Gathered(targets=sharing.data_of(repo, found)), asked, pushing=pushing)
+
+
+def push_unasked(repo: Repository, one: Experiment, *, quiet: bool) -> None:
+    """Send an experiment that was just made where ``exp.auto_push`` wants it. What fails is told and is no error."""
+    from madang.workspace.data.remotes.transfer import raise_if_incomplete
+    from madang.workspace.experiments import sharing
+
+    given = os.environ.get("DVC_EXP_AUTO_PUSH", "").lower()
+    if given not in _YES if given else not repo.settings.is_true("exp", "auto_push"):
+        return
+    remote = os.environ.get("DVC_EXP_GIT_REMOTE") or repo.settings.get("exp", "git_remote") or "origin"
+    try:
+        shared = sharing.push(repo, remote, [one], force=False)
+        if not quiet:
+            _tell(shared, remote, "Pushed", "to")
+        raise_if_incomplete(_moved(repo, [one], None, None, True, quiet, pushing=True), "exp push")
+    except MadangError as error:
+        output.note(f"warning: {one.name} was not pushed to {remote!r}: {error}")

@@ -57,7 +57,8 @@ def show(
     """
     from madang.cli.exp.columns import Style, columns_of
     from madang.workspace.experiments import table
-    from madang.workspace.experiments.queue import FAILED, QUEUED, Queue, pending
+    from madang.workspace.experiments.pending import pending
+    from madang.workspace.experiments.queue import FAILED, QUEUED
 
     hidden = {QUEUED} if hide_queued else set()
     hidden |= {FAILED} if hide_failed else set()
@@ -65,7 +66,7 @@ def show(
         rows = table.collect(
             repo,
             table.Selection(rev, num, all_branches, all_tags, all_commits),
-            pending=[one for one in pending(Queue(repo)) if one[1] not in hidden],
+            pending=[one for one in pending(repo) if one.state not in hidden],
             with_workspace=not hide_workspace,
             deps_only=param_deps,
             sha_only=sha,
@@ -166,7 +167,7 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 def _range(row: Row) -> dict[str, Any]:
     executor = {"state": row.state, "name": row.executor or None, "local": None} if row.state else None
-    return {"revs": [_as_json(row)], "executor": executor, "name": row.name}
+    return {"revs": [_as_json(one) for one in (row, *row.older)], "executor": executor, "name": row.name}
 
 
 def _data(row: Row) -> dict[str, Any]:

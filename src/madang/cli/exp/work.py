@@ -59,6 +59,7 @@ def work() -> None:
     """Be a worker: run tasks until none waits."""
     from madang.cli.data_command import repository
     from madang.cli.exp.means import means
+    from madang.cli.exp.share import push_unasked
     from madang.wiring import git as open_git
     from madang.workspace.experiments import workers
     from madang.workspace.experiments.away import run_task
@@ -73,6 +74,8 @@ def work() -> None:
                 outcome = run_task(repo, git, queue, task, given)
             for failure in outcome.failures if outcome is not None else ():
                 output.error(failure)
+            if outcome is not None and outcome.experiment is not None:
+                push_unasked(repo, outcome.experiment, quiet=False)
 
         workers.work(queue, run)
 

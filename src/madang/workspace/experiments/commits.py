@@ -49,11 +49,21 @@ def snapshot(
         if wanted:
             names = b"".join(os.fsencode(name) + b"\0" for name in wanted)
             _answer(root, "add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", index=index, given=names)
-        for path, body in (replaced or {}).items():
-            name = _answer(root, "hash-object", "-w", "--stdin", "--path", path, given=body).decode().strip()
-            mode = _mode(root, path, index)
-            _answer(root, "update-index", "--add", "--cacheinfo", f"{mode},{name},{path}", index=index)
-        return _answer(root, "write-tree", index=index).decode().strip()
+        return _written(root, index, replaced or {})
+
+
+def tree_with(root: str, commit: str, replaced: Mapping[str, bytes]) -> str:
+    """The tree of a commit with other bytes for some paths. Returns its name."""
+    with _index(root) as index:
+        _answer(root, "read-tree", commit, index=index)
+        return _written(root, index, replaced)
+
+
+def _written(root: str, index: str, replaced: Mapping[str, bytes]) -> str:
+    for path, body in replaced.items():
+        name = _answer(root, "hash-object", "-w", "--stdin", "--path", path, given=body).decode().strip()
+        _answer(root, "update-index", "--add", "--cacheinfo", f"{_mode(root, path, index)},{name},{path}", index=index)
+    return _answer(root, "write-tree", index=index).decode().strip()
 
 
 @contextmanager
@@ -119,6 +129,12 @@ def blob(root: str, name: str) -> bytes:
     return _answer(root, "cat-file", "blob", name)
 
 
+def file_of(root: str, commit: str, path: str) -> bytes | None:
+    """The bytes of a file in a commit; None when it is not there."""
+    done = run(root, "cat-file", "blob", f"{commit}:{path}")
+    return done.stdout if done.returncode == 0 else None
+
+
 def tracked(root: str) -> list[str]:
     """The files that git tracks."""
     return [os.fsdecode(name) for name in _answer(root, "ls-files", "-z").split(b"\0") if name]
@@ -179,6 +195,13 @@ def is_ref(root: str, name: str) -> bool:
 def lineage(root: str, commit: str, base: str) -> list[str]:
     """The commits from one back to (and without) another, along first parents, newest first."""
     return _answer(root, "rev-list", "--first-parent", commit, f"^{base}", "--").decode().split()
+
+
+def reflog(root: str, name: str) -> list[tuple[str, int, str]]:
+    """(commit, when it was made, message) of each entry of a ref's log, newest first; nothing without a log."""
+    done = run(root, "log", "--walk-reflogs", "--format=%H%x00%ct%x00%gs", name, "--")
+    rows = (line.split("\0") for line in done.stdout.decode("utf-8", "replace").splitlines())
+    return [(commit, int(at), message) for commit, at, message in rows] if done.returncode == 0 else []
 
 
 # -- remotes --------------------------------------------------------------------------------------------------------

@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from madang.durable import write_file
 from madang.errors import InvalidInput, NotFound
 from madang.formats.dvc.overrides import Override
 from madang.formats.dvc.parameters_editing import edited
-from madang.workspace.data.repo.repository import Repository
+from madang.workspace.experiments import commits
+
+Read = Callable[[str], bytes]
+"""The bytes of a parameter file, by its path from here. Raises `NotFound`, and `InvalidInput` for a folder."""
 
 
-def files(overrides: Sequence[Override]) -> dict[str, bytes]:
+def in_work_tree(file: str) -> bytes:
+    """See `Read`."""
+    try:
+        with open(file, "rb") as opened:
+            return opened.read()
+    except FileNotFoundError:
+        raise _not_there(file) from None
+    except IsADirectoryError:
+        raise InvalidInput(f"{file} is a folder, not a parameter file.") from None
+
+
+def in_commit(root: str, commit: str) -> Read:
+    """Files as they are in a commit of the repository at ``root``."""
+
+    def read(file: str) -> bytes:
+        body = commits.file_of(root, commit, os.path.relpath(os.path.abspath(file), root))
+        if body is None:
+            raise _not_there(file)
+        return body
+
+    return read
+
+
+def _not_there(file: str) -> NotFound:
+    return NotFound(f"There is no parameter file {file}.", hint="Name another: FILE:KEY=VALUE.")
+
+
+def files(overrides: Sequence[Override], read: Read = in_work_tree) -> dict[str, bytes]:
     """The files that overrides change, by absolute path, as they are to be. Nothing is written.
 
     Raises:
@@ -21,19 +51,7 @@ def files(overrides: Sequence[Override]) -> dict[str, bytes]:
     by_file: dict[str, list[Override]] = {}
     for one in overrides:
         by_file.setdefault(one.file, []).append(one)
-    return {os.path.abspath(file): edited(_read(file), file, found) for file, found in by_file.items()}
-
-
-def _read(file: str) -> bytes:
-    try:
-        with open(file, "rb") as opened:
-            return opened.read()
-    except FileNotFoundError:
-        raise NotFound(
-            f"There is no parameter file {file}.", hint="Make it, or name another: FILE:KEY=VALUE."
-        ) from None
-    except IsADirectoryError:
-        raise InvalidInput(f"{file} is a folder, not a parameter file.") from None
+    return {os.path.abspath(file): edited(read(file), file, found) for file, found in by_file.items()}
 
 
 def write(overrides: Sequence[Override]) -> list[str]:
@@ -44,7 +62,7 @@ def write(overrides: Sequence[Override]) -> list[str]:
     return list(made)
 
 
-def inside(repository: Repository, made: Mapping[str, bytes], root: str) -> dict[str, bytes]:
+def inside(made: Mapping[str, bytes], root: str) -> dict[str, bytes]:
     """Changed files by their path in the work tree of git. Raises `InvalidInput` for one outside of it."""
     found = {os.path.relpath(path, root): body for path, body in made.items()}
     for path in found:

@@ -17,9 +17,12 @@ from madang.formats.store import find_repository
 from madang.workspace import lfs_objects
 from madang.workspace.data import progress
 from madang.workspace.data.records.outs import chosen
+from madang.workspace.data.records.trees import commit_of
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.experiments import commits, overriding, recording, refs, running
 from madang.workspace.pipelines.repro import Options
+
+_MESSAGE = "madang: start of an experiment"
 
 
 @value
@@ -46,13 +49,22 @@ def prepare(
         InvalidInput, NotFound: a parameter or target that is not there. StorageError: git refused.
     """
     root, baseline = refs.root_of(repository), refs.head(repository)
-    replaced = overriding.inside(repository, overriding.files(overrides), root)
+    replaced = overriding.inside(overriding.files(overrides), root)
     with _records_unchanged(repository):
         running.keep_data(repository, targets, options, meter)
         found = chosen(repository, () if options.glob else targets, recursive=options.recursive, with_deps=True)
         belonging = recording.belonging(repository, [one.stage for one in found])
         tree = commits.snapshot(root, extra=belonging, replaced=replaced)
-    made = commits.commit(root, tree, [baseline], "madang: start of an experiment")
+    made = commits.commit(root, tree, [baseline], _MESSAGE)
+    return Start(baseline, made, os.path.relpath(os.getcwd(), root))
+
+
+def prepare_of(repository: Repository, revision: str, overrides: Sequence[Override]) -> Start:
+    """The same of another commit, as it is there. Raises as `prepare`, and `NotFound` for an unknown revision."""
+    root, baseline = refs.root_of(repository), commit_of(repository, revision)
+    read = overriding.in_commit(root, baseline)
+    tree = commits.tree_with(root, baseline, overriding.inside(overriding.files(overrides, read), root))
+    made = commits.commit(root, tree, [baseline], _MESSAGE)
     return Start(baseline, made, os.path.relpath(os.getcwd(), root))
 
 

@@ -25,7 +25,6 @@ from madang.formats import store as layout
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.experiments import commits, places, refs
 from madang.workspace.experiments.places import Start
-from madang.workspace.experiments.refs import Experiment
 from madang.workspace.pipelines.repro import Options
 
 QUEUED, RUNNING, FAILED, SUCCESS = "queued", "running", "failed", "success"
@@ -235,15 +234,6 @@ class Queue:
             write_file(os.path.join(self.folder(task), name), body)
         except OSError as error:
             raise StorageError(f"The queue cannot be written: {error.strerror} ({error.filename}).") from error
-
-
-def pending(queue: Queue) -> list[tuple[Experiment, str]]:
-    """The tasks that have made no experiment, as experiments of what they start from, each with its state."""
-    found = [one for one in queue.tasks() if one.state != SUCCESS]
-    return [
-        (Experiment(one.task.name, one.task.start.baseline, one.task.start.commit, one.task.at // 1_000_000), one.state)
-        for one in found
-    ]
 
 
 def end_processes(folder: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
@@ -14,11 +15,15 @@ from madang.workspace.data.records.trees import commits as commits_of
 from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.experiments import commits, refs
+from madang.workspace.experiments.pending import Pending
+from madang.workspace.experiments.places import placed
 from madang.workspace.experiments.queue import FAILED, QUEUED, RUNNING
 from madang.workspace.experiments.refs import Experiment
 from madang.workspace.pipelines import metrics, params
 from madang.workspace.pipelines.states import WORKSPACE, State
 from madang.workspace.pipelines.values import Values
+
+_STATES = (RUNNING, QUEUED, FAILED)
 
 
 @value
@@ -59,21 +64,20 @@ class Row:
     error: MadangError | None = None  # nothing could be read
     state: str = ""  # of one in the queue
     executor: str = ""  # where it runs
-    rows: list[Row] = field(default_factory=list)  # of its experiments
+    older: list[Row] = field(default_factory=list)  # of an experiment: its commits before the last one
+    rows: list[Row] = field(default_factory=list)  # of a commit: its experiments
 
 
 def collect(
     repository: Repository,
     selection: Selection,
     *,
-    pending: Sequence[tuple[Experiment, str]] = (),
+    pending: Sequence[Pending] = (),
     with_workspace: bool = True,
     deps_only: bool = False,
     sha_only: bool = False,
 ) -> list[Row]:
     """The commits with their experiments, newest first, the work tree before them.
-
-    ``pending`` are experiments that are not made yet (their commit holds what they start from) and their state.
 
     Raises:
         NotFound: an unknown revision, or there is no git.
@@ -85,27 +89,42 @@ def collect(
     for commit in chosen:
         row = row_of(repository, commit, deps_only=deps_only)
         row.name = names.get(commit, "")
-        waiting = [(one, state) for one, state in pending if one.baseline == commit]
+        waiting = [one for one in pending if one.experiment.baseline == commit]
+        done = [Pending(one, "") for one in made if one.baseline == commit]
+        running, queued, failed = ([one for one in waiting if one.state == state] for state in _STATES)
         row.rows = [
-            *_rows(repository, ((one, state) for one, state in waiting if state == RUNNING), deps_only),
-            *_rows(repository, ((one, "") for one in made if one.baseline == commit), deps_only),
-            *_rows(repository, ((one, state) for one, state in waiting if state == QUEUED), deps_only),
-            *_rows(repository, ((one, state) for one, state in waiting if state == FAILED), deps_only),
+            _row(repository, one, deps_only)
+            for group in (running, done, queued, failed)
+            for one in sorted(group, key=lambda one: (one.experiment.at, one.experiment.commit), reverse=True)
         ]
         found.append(row)
     return found
 
 
-def _rows(repository: Repository, found: Iterable[tuple[Experiment, str]], deps_only: bool) -> list[Row]:
-    rows = []
-    for one, state in sorted(found, key=lambda pair: (pair[0].at, pair[0].commit), reverse=True):
-        row = row_of(repository, one.commit, deps_only=deps_only)
-        row.name, row.state, row.at = one.name, state, one.at
-        row.executor = "queue" if state == RUNNING else ""
-        if state == QUEUED:
-            row.metrics = Values()
-        rows.append(row)
-    return rows
+def _row(repository: Repository, one: Pending, deps_only: bool) -> Row:
+    """The row of an experiment; of one that runs with what is in its work tree by now."""
+    made = one.experiment
+    if one.tree and os.path.isdir(one.tree):
+        there = placed(repository, one.tree)
+        row = row_of(there, WORKSPACE, deps_only=deps_only)
+        there.close()
+    else:
+        row = row_of(repository, made.commit, deps_only=deps_only)
+    row.rev, row.name, row.state, row.at = made.commit, made.name, one.state, made.at
+    row.executor = "queue" if one.state == RUNNING else ""
+    if one.state == QUEUED:
+        row.metrics = Values()
+    if not one.state:
+        older = _older(repository, made)
+        row.older = [row_of(repository, commit, deps_only=deps_only) for commit in older]
+    return row
+
+
+def _older(repository: Repository, one: Experiment) -> list[str]:
+    """The commits of an experiment behind its last one: there are some when it was gone on with by hand."""
+    if _header(repository, one.commit).get(b"parent") == one.baseline.encode():
+        return []
+    return commits.lineage(refs.root_of(repository), one.commit, one.baseline)[1:]
 
 
 def row_of(repository: Repository, revision: str, *, deps_only: bool = False) -> Row:
@@ -153,10 +172,17 @@ def _out(stage: Stage, out: TrackedOut) -> dict[str, Any]:
 
 
 def _time(repository: Repository, commit: str) -> int:
-    lines = repository.git_objects.read(commit).split(b"\n\n", 1)[0].splitlines()
-    stamp = next((line for line in lines if line.startswith(b"committer ")), b"")
-    words = stamp.split()
+    words = _header(repository, commit).get(b"committer", b"").split()
     return int(words[-2]) if len(words) > 2 and words[-2].isdigit() else 0
+
+
+def _header(repository: Repository, commit: str) -> dict[bytes, bytes]:
+    """The first line of each kind in a commit."""
+    found: dict[bytes, bytes] = {}
+    for line in repository.git_objects.read(commit).split(b"\n\n", 1)[0].splitlines():
+        key, _, rest = line.partition(b" ")
+        found.setdefault(key, rest)
+    return found
 
 
 def names_of_commits(repository: Repository) -> dict[str, str]:
