@@ -121,6 +121,9 @@ def _executed(bench: Bench) -> Table:
         table.checks.append(
             Check("CPU ms a stage, recording included", (cpu["madang"] - cpu["shell"]) / stages * 1000, 50)
         )
+        table.checks.append(
+            Check("wall ms a stage, recording included", (wall["madang"] - wall["shell"]) / stages * 1000, 50)
+        )
     table.raw = {tool: [child.cpu for child in children] for tool, children in taken.items()}
     bench.drop_later(*folders.values())
     return table

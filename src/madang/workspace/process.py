@@ -14,6 +14,7 @@ import struct
 import subprocess
 import termios
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from madang.domain.values import value
@@ -29,6 +30,8 @@ _PASSED = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH")
     if hasattr(signal, name)
 )
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_GRACE = 5.0  # seconds for what an ended command has left running to end by the same signal
 _FROM_KERNEL = 0x80  # si_code of a signal that the terminal sent
 
 
@@ -93,6 +96,8 @@ class Relay:
         self._targets = {"out": 1, "err": 2}
         self._terminals: dict[int, int] = {}  # our side of each pseudo terminal → the terminal it stands for
         self._child: subprocess.Popen[bytes] | None = None
+        self._has_group = not os.isatty(0)
+        self._ended_by = 0  # a signal that we have passed on to end the command
 
     def run(self) -> Ended:
         """Start the command and stay until it has ended.
@@ -112,6 +117,7 @@ class Relay:
                     passing.ident or 0, signal.SIGUSR2
                 )  # wakes it, and it sees that the child has ended
                 passing.join(1)
+            self._end_rest()
         finally:
             self._drop_pending()
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -145,7 +151,7 @@ class Relay:
                 stdout=ends["out"],
                 stderr=ends["err"],
                 # Without a terminal a signal to our whole group would reach the child twice: by itself and through us.
-                process_group=None if os.isatty(0) else 0,
+                process_group=0 if self._has_group else None,
                 preexec_fn=prepare,  # no thread has been started yet
             )
         except BaseException:
@@ -176,8 +182,22 @@ class Relay:
                 for terminal, like in self._terminals.items():
                     _copy_size(like, terminal)
             if number == signal.SIGWINCH or not own or not os.isatty(0):
+                self._ended_by = number if number in _ENDING else self._ended_by
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child.pid, number)
+
+    def _end_rest(self) -> None:
+        """A command that was to end is gone: so shall be what it has started (a shell leaves its commands running)."""
+        if not self._ended_by or not self._has_group or self._child is None:
+            return
+        end, number = time.monotonic() + _GRACE, self._ended_by
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            while True:
+                os.killpg(self._child.pid, number)
+                if number == signal.SIGKILL:
+                    return
+                number = signal.SIGKILL if time.monotonic() > end else 0
+                time.sleep(0.02)
 
     def _drop_pending(self) -> None:
         """What came after the end of the command is not for us either."""
