@@ -346,3 +346,20 @@ def test_in_the_middle_of_a_merge(project: Path, madang: Tool) -> None:
         assert answer.code in (1, 255)
         assert "merge" in answer.err or "conflict" in answer.err, answer.err
     assert not git(project, "for-each-ref", "refs/exps").strip()
+
+
+def test_runs_elsewhere_are_whole(project: Path, madang: Tool) -> None:
+    """The runs of an experiment beside the work tree have their code and environment, though that place is gone."""
+    names = [f"s{number}" for number in range(4)]
+    stages = [pipeline(name, f"echo {name} > {name}.txt", "params: [lr]", f"outs: [{name}.txt]") for name in names]
+    body = b"stages:\n" + b"".join(one.removeprefix(b"stages:\n") for one in stages)
+    make(project, {"dvc.yaml": body})
+    assert madang(project, "exp", "run", "--temp", "-S", "lr=0.5", "-n", "half").code == 0
+    found = json.loads(madang(project, "runs", "--filter", "tags.experiment = 'half'", "--json").out)["runs"]
+    assert sorted(one["name"] for one in found) == names
+    for one in found:
+        run = json.loads(madang(project, "runs", "show", one["id"], "--json").out)
+        run = run.get("run", run)
+        assert run["code"]["commit"] == git(project, "rev-parse", "HEAD").strip()
+        assert "params.yaml" in run["code"]["diff_stat"]
+        assert run["environment"]

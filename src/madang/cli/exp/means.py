@@ -14,6 +14,8 @@ from madang.cli.repro import local_executor, tell
 if TYPE_CHECKING:
     from madang.workspace.experiments.running import Means
 
+_CAPTURE = 30.0  # seconds at most until code and environment of all runs are recorded
+
 
 @contextmanager
 def means(*, quiet: bool, ask: Callable[[str], bool] | None = None) -> Iterator[Means]:
@@ -22,8 +24,14 @@ def means(*, quiet: bool, ask: Callable[[str], bool] | None = None) -> Iterator[
     from madang.workspace.experiments.running import Means
 
     with local_executor(1, quiet=quiet) as executor:
-        yield Means(executor, _silent if quiet else click.echo, open_remote, ask, tell, meter(quiet))
+        yield Means(executor, _silent if quiet else click.echo, open_remote, ask, tell, meter(quiet), _settle)
 
 
 def _silent(text: str) -> None:
     return
+
+
+def _settle() -> None:
+    from madang.sdk import finish
+
+    finish.settle(_CAPTURE)

@@ -105,4 +105,5 @@ def _run_in(
         with standing(os.path.join(root, start.below)):
             return running.execute(placed, request, means)
     finally:
+        means.settle()  # the work tree is going to be removed
         placed.close()

@@ -93,6 +93,7 @@ def furnish(repository: Repository, start: Start, root: str, targets: Sequence[s
     commits.take(root, start.baseline, start.commit)
     _restore_lfs(repository, root)
     there = placed(repository, root)
+    os.makedirs(there.dvc_dir, exist_ok=True)
     write_file(os.path.join(there.dvc_dir, "config.local"), _settings(repository).encode())
     with standing(os.path.join(root, start.below)):
         running.restore_data(there, targets, options, progress.silent)

@@ -48,6 +48,7 @@ class Means:
     ask: Ask | None = None
     tell: Callable[[str, Pipeline], None] | None = None
     meter: progress.Meter = progress.silent
+    settle: Callable[[], None] = lambda: None  # waits until all is recorded that the work tree tells of the runs
 
 
 @mutable
