@@ -132,8 +132,7 @@ def _begin(job: Job, program: str) -> Run:
     run_id = check_id(given) if given and not nested else os.urandom(16).hex()
     os.makedirs(layout.run_dir(job.places.store, run_id), exist_ok=True)
     header = {"run": run_id, **writer_of(job.places, env, job.project, job.folder), "writer": "launcher"}
-    offline = env.get("MADANG_MODE") == "offline"
-    hub = "" if offline else env.get("MADANG_HUB", "")
+    hub, offline = hub_of(env), _is_offline(env)
     run = Run(header, redact.text(job.name) or new_name(run_id), job.places, "offline" if offline else "online", hub)
     started = {
         "name": run.name,
@@ -165,6 +164,15 @@ def _begin(job: Job, program: str) -> Run:
             file.write(hub and hub + "\n")
     follow.start(run)
     return run
+
+
+def hub_of(env: Mapping[str, str]) -> str:
+    """The address of the hub that runs are sent to; empty for none."""
+    return "" if _is_offline(env) else env.get("MADANG_HUB", "")
+
+
+def _is_offline(env: Mapping[str, str]) -> bool:
+    return env.get("MADANG_MODE") == "offline"
 
 
 def writer_of(places: StorePaths, env: Mapping[str, str], project: str = "", folder: str = "") -> dict[str, str]:

@@ -14,7 +14,8 @@ from madang.errors import MadangError
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.ports.executor import Made, Result, Task
-from madang.sdk.core import Core
+from madang.sdk import follow
+from madang.sdk.run import Run
 from madang.workspace.data import progress
 from madang.workspace.data.repo.locks import using
 from madang.workspace.data.repo.repository import Repository
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from madang.domain.events import Pipeline
-    from madang.sdk.run import Run
     from madang.workspace.process import Ended
 
 _SEVERAL = 'for one do printf "> %s\\n" "$one"; {shell} "$one" || exit; done'
@@ -58,11 +58,14 @@ def execute(task: Task, quiet: bool = False) -> Result:
 
 
 def tell(run: str, news: Pipeline) -> None:
-    """Add to a stage's run, which may be over, what a reproduction knew in the end."""
-    places = layout.find_store()
-    writer = Core({"run": run, **launching.writer_of(places, os.environ), "writer": "signal"}, places)
+    """Add to a stage's run, which may be over, what a reproduction knew in the end; a hub is told, too."""
+    places, hub = layout.find_store(), launching.hub_of(os.environ)
+    writer = Run({"run": run, **launching.writer_of(places, os.environ), "writer": "signal"}, "", places, "online", hub)
     writer.append(codec.PIPELINE, asdict(news))
-    writer.shut()
+    if hub:
+        follow.start(writer)
+    writer.end("finished", wait=False)
+    settle()
 
 
 def settle() -> None:
