@@ -248,3 +248,17 @@ def test_orphans_are_counted(tracked: Repository, root: Path, madang: Tool) -> N
     problems, found = checked(madang, root)
     assert not problems
     assert found["orphans"] == {"objects": 1, "bytes": 6}
+
+
+def test_the_state_of_an_imported_folder(tracked: Repository, root: Path, madang: Tool) -> None:
+    """What dvc keeps of a folder in a cloud, its tags in the form of a listing, is no problem; a damaged one is."""
+    body = b'[{"etag": "0a1b", "relpath": "x"}]'
+    name = hashlib.md5(body, usedforsecurity=False).hexdigest() + ".dir"
+    path = root / ".dvc" / "cache" / "files" / "md5" / name[:2] / name[2:]
+    make(path.parent, {path.name: body})
+    path.chmod(0o444)
+    assert madang(root, "fsck", "--read-data").code == 0
+    path.chmod(0o644)
+    path.write_bytes(body[:-1])
+    path.chmod(0o444)
+    assert madang(root, "fsck").code == 1

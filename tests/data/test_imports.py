@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,27 @@ def test_update_without_download(pair: tuple[Path, Path], other: Path, madang: T
     ]
     assert madang(pair[0], "pull").code == 0
     assert (pair[0] / "file.csv").exists()
+
+
+def test_copies_of_repositories_go(pair: tuple[Path, Path], other: Path, madang: Tool, tmp_path: Path) -> None:
+    """A copy of a repository that nobody asked for in a month goes when another is made; used ones stay."""
+    area = Path(os.environ["XDG_CACHE_HOME"]) / "madang" / "repositories"
+    urls = []
+    for name in ("one", "two", "three"):
+        git(tmp_path, "clone", "-q", "--bare", str(other), str(tmp_path / f"{name}.git"))
+        urls.append(f"file://{tmp_path / name}.git")
+    assert madang(pair[0], "list", urls[0]).code == 0
+    (first,) = area.iterdir()
+    assert madang(pair[0], "list", urls[1]).code == 0
+    (second,) = set(area.iterdir()) - {first}
+    old = time.time() - clones.KEPT_SECONDS - 60
+    os.utime(first / "lock", (old, old))
+    (area / "not ours").mkdir()
+    assert madang(pair[0], "list", urls[2]).code == 0
+    assert not first.exists()
+    assert second.exists()
+    assert len(list(area.iterdir())) == 3
+    assert madang(pair[0], "list", urls[0]).code == 0
 
 
 def test_unsaved_changes_are_not_replaced(pair: tuple[Path, Path], other: Path, madang: Tool) -> None:

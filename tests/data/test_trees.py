@@ -140,8 +140,13 @@ def test_the_commits_that_options_mean(repo: Repository, root: Path) -> None:
 
 
 def test_without_git_there_are_no_revisions(tmp_path: Path) -> None:
-    """A repository without git says so instead of giving an empty list."""
+    """A repository that wants no git has no history; one that has lost its git says so instead of giving no list."""
     repo = initialize(str(tmp_path), no_scm=True)
+    assert commits(repo, every=True, branches=True, tags=True) == []
+    with pytest.raises(NotAWorkspace, match="no revisions"):
+        commits(repo, revisions=["HEAD"])
+    (tmp_path / ".dvc" / "config").write_text("")
+    repo = Repository(str(tmp_path))
     with pytest.raises(NotAWorkspace, match="no revisions"):
         commits(repo, every=True)
     with pytest.raises(NotAWorkspace, match="no revisions"):

@@ -34,7 +34,7 @@ def check_data(
         found = checking.check_cache(repo, chosen, show)
         if repair:
             repairing.repair(repo, found, open_remote, remote, show)
-        checking.count_orphans(repo, checking.all_roots(repo, runs_around(repo.root) if runs else ()), found)
+        checking.count_orphans(repo, checking.all_roots(repo), runs_around(repo.root) if runs else (), found)
         away = check_remote(repo, remote, open_remote, chosen, repair=repair, meter=show) if cloud else None
     if as_json:
         output.data(_as_json(found, away))

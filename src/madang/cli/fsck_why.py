@@ -23,7 +23,9 @@ def explain(text: str, *, runs: bool, as_json: bool) -> int:
     """
     with repository() as repo:
         names = explaining.names_of(repo, text)
-        roots = all_roots(repo, runs_around(repo.root) if runs else ())
+        roots = all_roots(repo)
+        if runs:
+            roots.found.extend(explaining.concerned(repo, names, runs_around(repo.root)))
         tips = explaining.tips(repo)
         found = [explaining.why(repo, name, roots, tips) for name in names]
     if as_json:

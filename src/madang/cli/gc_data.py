@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -29,7 +29,7 @@ def collect_data(options: Mapping[str, Any], *, dry: bool, force: bool, as_json:
         raise InvalidInput("--json cannot ask.", hint="Add --force, or --dry.")
     with repository() as repo:
 
-        def runs() -> Sequence[Root]:
+        def runs() -> Iterator[Root]:
             return runs_around(repo.root)
 
         ask = None if options["ignore_runs"] else runs

@@ -17,22 +17,23 @@ if TYPE_CHECKING:
 _PAGE = 200
 
 
-def runs_around(folder: str) -> list[Root]:
+def runs_around(folder: str) -> Iterator[Root]:
     """`roots_of_runs`, none where there is no store: the records are not loaded then."""
     store = layout.find_store(folder).store
-    return roots_of_runs(folder) if os.path.exists(os.path.join(store, "format")) else []
+    if os.path.exists(os.path.join(store, "format")):
+        yield from roots_of_runs(folder)
 
 
-def roots_of_runs(folder: str) -> list[Root]:
-    """One root for each run of the store around a folder that names data by its MD5, deleted runs left out.
+def roots_of_runs(folder: str) -> Iterator[Root]:
+    """One root after the other for each run of the store around a folder that names data by its MD5; no deleted runs.
 
-    Runs that cannot be read in full, and may have used more, are told on standard error.
+    Runs that cannot be read in full, and may have used more, are told on standard error, at the end.
     """
     from madang.domain.query import RunQuery
     from madang.wiring import local_user, open_store
 
     engine = open_store(folder, make=False)
-    found, damaged = [], 0
+    damaged = 0
     try:
         cursor = ""
         while True:
@@ -42,7 +43,7 @@ def roots_of_runs(folder: str) -> list[Root]:
                 damaged += bool(whole.damage)
                 needs = tuple(dict.fromkeys(_needs(whole)))
                 if needs:
-                    found.append(Root("run", f"run {run.id[:8]} ({run.name})", needs))
+                    yield Root("run", f"run {run.id[:8]} ({run.name})", needs)
             cursor = page.next
             if not cursor:
                 break
@@ -53,7 +54,6 @@ def roots_of_runs(folder: str) -> list[Root]:
             f"warning: runs that cannot be read in full here: {damaged} (madang runs show RUN tells why). "
             "For these what they used is not known."
         )
-    return found
 
 
 def _needs(run: RunRecord) -> Iterator[Needed]:

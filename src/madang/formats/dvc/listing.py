@@ -78,6 +78,20 @@ def decode(body: bytes, name: str) -> dict[str, str]:
     return files
 
 
+def is_of_tags(body: bytes) -> bool:
+    """Whether a listing names what lies in a cloud by its tags, ``{"etag": …, "relpath": …}``: the state of a source.
+
+    dvc keeps those of imported folders among its objects. No file is made of them.
+    """
+    try:
+        entries = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(entries, list) and all(
+        isinstance(entry, dict) and isinstance(entry.get("etag"), str) and "md5" not in entry for entry in entries
+    )
+
+
 def _check_path(path: str, name: str) -> None:
     if not path.isascii():
         check_text(path)

@@ -7,6 +7,7 @@ wrong is set aside, never deleted.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -230,7 +231,9 @@ def _read(
 def _check_listing(name: str, path: str, label: str, found: Checked) -> None:
     try:
         with open(path, "rb") as file:
-            listing.decode(file.read(), name)
+            body = file.read()
+        if not listing.is_of_tags(body):
+            listing.decode(body, name)
     except (CorruptData, InvalidInput) as error:
         found.add("listing", name, label, error.message)
     except OSError:
@@ -296,14 +299,15 @@ def _files_at(path: str) -> Iterator[str]:
         yield from (one for name in names if os.path.isfile(one := os.path.join(above, name)))
 
 
-def count_orphans(repository: Repository, roots: Roots, found: Checked) -> None:
+def count_orphans(repository: Repository, roots: Roots, runs: Iterable[uses.Root], found: Checked) -> None:
     """Count what no commit, work tree, stash or run needs: no problem, but space."""
     if roots.failed:
         names = ", ".join(failed.label for failed in roots.failed[:3])
         found.notes.append(f"What nothing needs is not counted: the records of {names} cannot be read.")
         return
     listings = Listings(repository.cache)
-    used = {name for root in roots.found for need in root.needs for name in listings.names(need.name)}
+    needed = {need.name for root in itertools.chain(roots.found, runs) for need in root.needs}
+    used = {name for one in needed for name in listings.names(one)}
     for folder in (repository.cache.objects, repository.cache.folder):
         for name, _, facts in objects_in(folder):
             if name not in used:
@@ -311,8 +315,8 @@ def count_orphans(repository: Repository, roots: Roots, found: Checked) -> None:
                 found.orphans_size += facts.st_size
 
 
-def all_roots(repository: Repository, runs: Iterable[uses.Root] = ()) -> Roots:
-    """Everything that may need an object: work trees, every commit, stashes, runs."""
+def all_roots(repository: Repository) -> Roots:
+    """Everything that may need an object, but for runs: work trees, every commit, stashes."""
     roots = Roots()
     uses.in_workspace(roots, repository)
     uses.in_worktrees(roots, repository)
@@ -321,5 +325,4 @@ def all_roots(repository: Repository, runs: Iterable[uses.Root] = ()) -> Roots:
     if repository.git_root is not None:
         found = [*commits(repository, every=True), *uses.experiments(repository)]
         uses.in_commits(roots, repository, list(dict.fromkeys(found)))
-    roots.found.extend(runs)
     return roots

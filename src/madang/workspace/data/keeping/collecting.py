@@ -7,11 +7,12 @@ removed, listings before what they name, so that a process killed at any moment 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from madang.durable import remove_tree, unlink
@@ -54,11 +55,11 @@ def alone(repository: Repository, projects: Sequence[str] = ()) -> Iterator[None
 
 
 def plan(
-    repository: Repository, scope: Scope, open_remote: OpenRemote, runs: Callable[[], Sequence[Root]] | None = None
+    repository: Repository, scope: Scope, open_remote: OpenRemote, runs: Callable[[], Iterable[Root]] | None = None
 ) -> Plan:
     """Find out what goes. Nothing is touched; the caller holds `alone`.
 
-    ``runs`` gives what recorded runs need; None does not ask them.
+    ``runs`` gives what recorded runs need, one after the other: there may be many; None does not ask them.
 
     Raises:
         NotFound, InvalidInput, CorruptData: records, or the listing of a folder that is in use, cannot be read.
@@ -68,12 +69,12 @@ def plan(
     remotes = Remotes(repository, open_remote, skip_failed=scope.skip_failed)
     try:
         chosen = _chosen(repository, scope)
-        others = _others(repository, scope, runs)
+        others = _others(repository, scope)
         result.failed = [failed.label for failed in (*chosen.failed, *others.failed)]
         listings = Listings(repository.cache, remotes.reader(scope.remote))
         used = _used(chosen.found, listings, result)
         protected: dict[str, set[str]] = {}
-        for root in others.found:
+        for root in itertools.chain(others.found, runs() if runs is not None else ()):
             protected.setdefault(_label_of(root), set()).update(_used([root], listings, result) - used)
         links = uses.linked_objects(repository)
         away = set(held(repository, scope, chosen.found, listings, remotes)) if scope.not_in_remote else set()
@@ -162,14 +163,12 @@ def _add_commits(roots: Roots, place: Repository, scope: Scope, revisions: Seque
     uses.in_commits(roots, place, list(dict.fromkeys(found)))
 
 
-def _others(repository: Repository, scope: Scope, runs: Callable[[], Sequence[Root]] | None) -> Roots:
-    """What is kept though the options do not say so."""
+def _others(repository: Repository, scope: Scope) -> Roots:
+    """What is kept though the options do not say so, but for what runs need."""
     roots = Roots()
     uses.in_worktrees(roots, repository)
     uses.in_stashes(roots, repository)
     uses.in_queue(roots, repository)
-    if runs is not None:
-        roots.found.extend(runs())
     uses.check(roots, skip_failed=scope.skip_failed)
     return roots
 

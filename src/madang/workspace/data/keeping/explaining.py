@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 
 from madang.domain.values import mutable, value
 from madang.errors import NotFound
 from madang.formats.dvc.layout import is_dir, is_name
 from madang.workspace.data.files.hashing import file_md5
-from madang.workspace.data.keeping.uses import Listings, Roots, label_of
+from madang.workspace.data.keeping.uses import Listings, Root, Roots, label_of
 from madang.workspace.data.records import outs
 from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
@@ -94,6 +94,17 @@ def why(repository: Repository, name: str, roots: Roots, known: Mapping[str, tup
     paths = dict.fromkeys(use.path for use in found.uses)
     found.copies = [path for path in paths if _holds(repository, os.path.join(repository.root, path), name)]
     return found
+
+
+def concerned(repository: Repository, names: Collection[str], roots: Iterable[Root]) -> Iterator[Root]:
+    """Those of many roots that need one of the objects, by itself or as part of a folder."""
+    listings = Listings(repository.cache)
+    folders: dict[str, bool] = {}
+    for root in roots:
+        for name in {need.name for need in root.needs if is_dir(need.name)} - folders.keys():
+            folders[name] = not listings.names(name).isdisjoint(names)
+        if any(need.name in names or folders.get(need.name) for need in root.needs):
+            yield root
 
 
 def _holds(repository: Repository, path: str, name: str) -> bool:

@@ -164,11 +164,13 @@ def commits(
 
     ``num`` is how many commits count from each of ``revisions`` and branches, along first parents; negative: all of
     them. ``every`` is all commits that a branch, tag, remote branch or HEAD reaches. ``since`` is a date YYYY-MM-DD,
-    midnight here: those of them that were committed then or later.
+    midnight here: those of them that were committed then or later. With ``core.no_scm`` there are none.
 
     Raises:
         NotFound: an unknown revision. InvalidInput: not such a date. NotAWorkspace: there is no git.
     """
+    if not revisions and repository.settings.is_true("core", "no_scm"):
+        return []
     root = _git_root(repository)
     found: dict[str, None] = {}
     for revision in revisions:

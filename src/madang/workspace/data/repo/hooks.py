@@ -51,7 +51,7 @@ def install(repository: Repository, *, use_pre_commit_tool: bool = False) -> Ins
         _make_hooks(root, done)
     done.driver = git.setting(root, _DRIVER_KEY) or ""
     if not done.driver:
-        git.set_value(root, "merge.dvc.name", "merge of .dvc files of folders")
+        git.set_value(root, "merge.dvc.name", "DVC merge driver")
         git.set_value(root, _DRIVER_KEY, DRIVER)
         done.driver = DRIVER
     return done

@@ -2,7 +2,7 @@
 
 One copy an address lies below the user's cache folder and is brought up to date when it is asked for. A repository may
 be a stranger's: only plain transports are spoken, no submodule, hook, filter or file-system monitor is run, and nothing
-but objects and refs is taken over.
+but objects and refs is taken over. A copy that nobody asked for in a month goes when another one is asked for.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from madang.durable import remove_tree
 from madang.errors import NotFound, Refused, Unavailable
 from madang.workspace.data.repo import git
 
@@ -29,6 +31,7 @@ _SAFE = (
     "fetch.recurseSubmodules=false", "gc.auto=0", "maintenance.auto=false", "credential.interactive=auto",
 )  # fmt: skip
 _REFS = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/remotes/origin/HEAD")
+KEPT_SECONDS = 30 * 86_400.0  # since a copy was asked for
 _FULL = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
 
 
@@ -114,16 +117,57 @@ def _copy_of(url: str) -> Iterator[str]:
     """The folder of the copy, made when it is not there; held while it is brought up to date."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     name = os.path.abspath(url) if not is_remote(url) else url
-    folder = os.path.join(home, "madang", "repositories", blake2b(os.fsencode(name), digest_size=16).hexdigest())
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    descriptor = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    area = os.path.join(home, "madang", "repositories")
+    folder = os.path.join(area, blake2b(os.fsencode(name), digest_size=16).hexdigest())
+    descriptor = _held(folder, fcntl.LOCK_EX)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.utime(descriptor)
+        _expire(area)
         if not os.path.exists(os.path.join(folder, ".git", "HEAD")):
             _git(folder, "init", "--quiet", "--template=", ".")
         yield folder
     finally:
         os.close(descriptor)
+
+
+def _held(folder: str, how: int) -> int:
+    """The open lock of a copy; its folder is made when it is not there. Raises `BlockingIOError`."""
+    path = os.path.join(folder, "lock")
+    while True:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue  # it went just now
+        try:
+            fcntl.flock(descriptor, how)
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return descriptor
+        except FileNotFoundError:
+            pass  # it went while we waited
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _expire(area: str) -> None:
+    """Remove the copies that nobody asked for in a long time."""
+    before = time.time() - KEPT_SECONDS
+    for entry in list(os.scandir(area)):
+        try:
+            if os.stat(os.path.join(entry.path, "lock")).st_mtime >= before:
+                continue
+            descriptor = _held(entry.path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue  # it is in use, or no copy
+        try:
+            gone = f"{entry.path}.gone"
+            os.rename(entry.path, gone)  # who waits for it begins anew
+            with suppress(OSError):
+                remove_tree(gone)
+        finally:
+            os.close(descriptor)
 
 
 def _fetch(folder: str, url: str, *refs: str, must: bool = True) -> bool:

@@ -73,12 +73,16 @@ class Project:
 
     @cached_property
     def outs(self) -> dict[str, TrackedOut]:
-        """Tracked data by path relative to the project's root; what lies outside of it is left out."""
+        """Tracked data by path relative to the project's root, but for what lies outside of it or is kept by git."""
         if not self.tree.exists(DVC_DIR):
             return {}
         root = self.repository.root + os.sep
         found = tracked(self.repository, tree=self.tree)
-        return {out.path[len(root) :].replace(os.sep, "/"): out for out in found if out.path.startswith(root)}
+        return {
+            out.path[len(root) :].replace(os.sep, "/"): out
+            for out in found
+            if out.entry.cache and out.path.startswith(root)
+        }
 
     @cached_property
     def _folders(self) -> dict[str, dict[str, None]]:
