@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from madang.domain.access import Permission
 from madang.edges.dvc.table import table as dvc_table
+from madang.edges.mlflow.answers import failure as mlflow_failure
 from madang.edges.mlflow.dispatch import MlflowDispatcher
 from madang.edges.mlflow.services import MlflowServices
 from madang.edges.mlflow.table import is_ours as is_mlflow
@@ -18,8 +19,8 @@ from madang.edges.mlflow.table import table as mlflow_table
 from madang.edges.native.live import Live
 from madang.edges.native.services import NativeServices
 from madang.edges.native.table import table
-from madang.errors import NotFound
-from madang.http.answers import encoded, not_allowed
+from madang.errors import MadangError, NotFound
+from madang.http.answers import encoded, failed, not_allowed
 from madang.http.calls import Call
 from madang.http.dispatch import Dispatcher, guarded, raw_path
 from madang.http.routes import SAFE, Route, RouteTable
@@ -64,7 +65,7 @@ class Application:
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)
         self._pages = Pages(engine.access, policy.cookie, ui)
         self.tables = (self._native.table, self._own.table, self._dvc.table, self._mlflow.table)
-        self._gate: ASGIApp = Counted(Gate(self._route, engine.access, policy), self.metrics)
+        self._gate: ASGIApp = Counted(Gate(self._route, engine.access, policy, _refusal), self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the start and stop of the server."""
@@ -104,6 +105,10 @@ class Application:
         if raw_path(request.scope).startswith(b"/api/"):
             raise NotFound("There is no such version of the API.", hint="This release speaks /api/v1.")
         return await self._pages.answer(request)
+
+
+def _refusal(scope: Scope, error: MadangError) -> Response:
+    return mlflow_failure(error) if is_mlflow(raw_path(scope)) else failed(error)
 
 
 def _below(path: bytes, prefix: str) -> bool:

@@ -6,11 +6,12 @@ import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from madang.domain.access import ANONYMOUS, Principal, local
@@ -70,12 +71,22 @@ def is_loopback(host: str) -> bool:
 
 
 class Gate:
-    """Wraps the whole application. Nothing behind it is reached by a request that fails here."""
+    """Wraps the whole application. Nothing behind it is reached by a request that fails here.
 
-    def __init__(self, app: ASGIApp, access: Access, policy: Policy) -> None:
+    ``refusal`` makes the answer of a refused request: each edge has its own form of errors.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        policy: Policy,
+        refusal: Callable[[Scope, MadangError], Response] = lambda scope, error: answers.failed(error),
+    ) -> None:
         self._app = app
         self._access = access
         self._policy = policy
+        self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request, then pass it on with its principal in ``scope["madang.who"]``."""
@@ -99,7 +110,7 @@ class Gate:
             self._check_origin(scope["method"], headers)
             who = await run_in_threadpool(self._principal, headers)
         except MadangError as error:
-            await answers.failed(error)(scope, receive, hardened)
+            await self._refusal(scope, error)(scope, receive, hardened)
             return
         except OSError as error:
             await answers.storage_failed(error)(scope, receive, hardened)
