@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import http.server
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.reproduce.wheels import install, make_environment, tiny
+from tests.reproduce.forging import forge
+from tests.reproduce.wheels import install, make_environment, source_tree, tiny
 
+from madang.formats import segment as codec
 from madang.testing.project import Project
 
 TRAIN = "import json, tinypkg\njson.dump({'value': tinypkg.VALUE}, open('metrics.json', 'w'))\n"
@@ -29,17 +36,25 @@ class Bench:
         }  # fmt: skip
 
     def install(self, *packages: str) -> None:
-        """Bring packages from the index into the environment of the project."""
+        """Bring packages into the environment of the project."""
         install(self.python, *packages, links=self.index)
 
-    def train(self, text: str = TRAIN) -> str:
+    def train(self, text: str = TRAIN, *command: str) -> str:
         """Commit a script and run it."""
         self.project.commit({"train.py": text, ".gitignore": "metrics.json\n"})
-        return self.project.run("--", str(self.python), "train.py")
+        return self.project.run("--", *(command or (str(self.python), "train.py")))
 
-    def reproduce(self, run: str, *options: str, ok: int | None = 0, **env: str) -> Any:
+    def reproduce(self, run: str, *options: str, ok: int | None = 0) -> Any:
         """The verdict."""
-        return self.project.madang("reproduce", run, "--json", *options, ok=ok, **env).json
+        return self.project.madang("reproduce", run, "--json", *options, ok=ok).json
+
+    def remove(self, version: str) -> None:
+        """Take a version out of the index."""
+        (self.index / f"tinypkg-{version}-py3-none-any.whl").unlink()
+
+    def made(self) -> list[Path]:
+        """The environments that were made."""
+        return [path for path in (self.home / "cache" / "madang" / "environments").glob("*") if path.is_dir()]
 
 
 @pytest.fixture
@@ -48,18 +63,50 @@ def bench(project: Project) -> Bench:
     return Bench(project)
 
 
-def test_changed_environment_is_rebuilt(bench: Bench) -> None:
+def _by_uv(bench: Bench) -> None:
+    """Let the packages come by uv."""
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS"):
+        del bench.project.env[name]
+    bench.project.env |= {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(bench.index), "UV_OFFLINE": "1"}
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_changed_environment_is_rebuilt(bench: Bench, tool: str) -> None:
     """A package that was upgraded since is brought back for the repetition; the second time nothing is asked for."""
     run = bench.train()
     bench.install("tinypkg==2.0")
+    if tool == "uv":
+        _by_uv(bench)
     found = bench.reproduce(run)
     assert (found["verdict"], found["environment"]) == ("IDENTICAL", [])
     again = bench.project.madang("runs", "show", found["run"], "--json").json
     assert ["tinypkg", "1.0", "index"] in again["environment"]["packages"]
     assert again["metrics"]["value"]["last"] == 1.0
-    for wheel in bench.index.iterdir():
-        wheel.unlink()
+    bench.remove("1.0")
+    bench.remove("2.0")
     assert bench.reproduce(run)["verdict"] == "IDENTICAL"
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_packages_that_were_taken_from_the_index(bench: Bench, tool: str) -> None:
+    """Versions that are nowhere any more are named, each of them, and nothing runs."""
+    for name in ("other_one", "third"):
+        tiny(bench.index, "1.0", name)
+        tiny(bench.index, "2.0", name)
+    bench.install("other_one==1.0", "third==1.0")
+    run = bench.train()
+    bench.install("tinypkg==2.0", "other_one==2.0", "third==2.0")
+    bench.remove("1.0")
+    (bench.index / "other_one-1.0-py3-none-any.whl").unlink()
+    if tool == "uv":
+        _by_uv(bench)
+    found = bench.reproduce(run, ok=2)
+    assert (found["verdict"], found["run"]) == ("CANNOT", None)
+    named = [text.partition(": not available from ")[0] for text in found["missing"]]
+    assert named == ["package other-one 1.0", "package tinypkg 1.0"]
+    assert found["environment"] == ["other-one: 1.0 → 2.0", "third: 1.0 → 2.0", "tinypkg: 1.0 → 2.0"]
+    assert len(bench.project.madang("runs", "--json").json["runs"]) == 1
+    assert bench.made() == []
 
 
 def test_present_environment_is_used_as_it_is(bench: Bench) -> None:
@@ -73,21 +120,180 @@ def test_present_environment_is_used_as_it_is(bench: Bench) -> None:
     assert found["environment"] == ["tinypkg: 1.0 → 2.0"]
 
 
-def test_package_that_was_taken_from_the_index(bench: Bench) -> None:
-    """A version that is nowhere any more is named, and nothing runs."""
-    run = bench.train()
-    bench.install("tinypkg==2.0")
-    (bench.index / "tinypkg-1.0-py3-none-any.whl").unlink()
-    found = bench.reproduce(run, ok=2)
-    assert (found["verdict"], found["run"]) == ("CANNOT", None)
-    assert len(found["missing"]) == 1
-    assert found["missing"][0].startswith("package tinypkg 1.0: not available from ")
-    assert len(bench.project.madang("runs", "--json").json["runs"]) == 1
-
-
 def test_interpreter_that_is_gone(bench: Bench) -> None:
     """When the whole environment is gone, all of it is made again."""
     run = bench.train()
     (bench.home / "env").rename(bench.home / "elsewhere")
     found = bench.reproduce(run)
     assert (found["verdict"], found["environment"]) == ("IDENTICAL", [])
+
+
+def test_rebuilt_from_where_packages_came(bench: Bench) -> None:
+    """With ``--env rebuilt`` nothing is taken from the present environment: does the index still have it all?"""
+    run = bench.train()
+    found = bench.reproduce(run, "--env", "rebuilt")
+    assert (found["verdict"], len(bench.made())) == ("IDENTICAL", 1)
+    (bench.home / "cache").rename(bench.home / "old cache")
+    bench.remove("1.0")
+    found = bench.reproduce(run, "--env", "rebuilt", ok=2)
+    assert found["missing"][0].startswith("package tinypkg 1.0: ")
+
+
+def test_package_that_was_changed_in_place(bench: Bench) -> None:
+    """A package of which a file was edited is not taken over as it is: it comes from the index."""
+    bench.install("tinypkg==1.0")
+    tiny(bench.index, "1.0", "other")
+    bench.install("other==1.0")
+    run = bench.train()
+    (module,) = (bench.home / "env").glob("lib/*/site-packages/tinypkg.py")
+    module.write_text("VALUE = 9.0\n")
+    assert bench.reproduce(run, ok=1)["first_difference"]["found"] == 9.0  # the versions are as recorded
+    tiny(bench.index, "2.0", "other")
+    bench.install("other==2.0")
+    assert bench.reproduce(run)["verdict"] == "IDENTICAL"
+
+
+def test_made_environment_that_was_damaged(bench: Bench) -> None:
+    """An environment that is not what it was when it was made is made again."""
+    run = bench.train()
+    bench.install("tinypkg==2.0")
+    bench.reproduce(run)
+    (made,) = bench.made()
+    install(made / "bin" / "python", "tinypkg==2.0", links=bench.index)
+    assert bench.reproduce(run)["verdict"] == "IDENTICAL"
+    (made / "bin" / "python").unlink()
+    assert bench.reproduce(run)["verdict"] == "IDENTICAL"
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_program_of_a_package(bench: Bench, by_name: bool) -> None:
+    """A program that a package brings is the one of the rebuilt environment, by its path and by its name in a shell."""
+    programs = bench.home / "env" / "bin"
+    bench.project.env["PATH"] = f"{programs}:{bench.project.env['PATH']}"
+    bench.project.env["VIRTUAL_ENV"] = str(bench.home / "env")
+    bench.project.commit({".gitignore": "metrics.json\n"})
+    run = bench.project.run("--", *(("sh", "-c", "tinypkg") if by_name else (str(programs / "tinypkg"),)))
+    bench.install("tinypkg==2.0")
+    del bench.project.env["VIRTUAL_ENV"]
+    found = bench.reproduce(run)
+    assert (found["verdict"], len(bench.made())) == ("IDENTICAL", 1)
+
+
+def test_package_of_a_repository(bench: Bench) -> None:
+    """A package that came from a commit comes from it again; when the repository is gone, that is said."""
+    source = Project(source_tree(bench.home / "tiny source", "tinypkg", "3.0"), bench.home)
+    commit = source.commit()
+    bench.install(f"tinypkg @ {source.root.as_uri().replace('file:', 'git+file:')}@{commit}")
+    run = bench.train()
+    source.commit({"tinypkg.py": "VALUE = 4.0\n"})
+    bench.install("tinypkg==1.0")
+    found = bench.reproduce(run)
+    assert (found["verdict"], found["environment"]) == ("IDENTICAL", [])
+    (bench.home / "cache").rename(bench.home / "old cache")
+    source.root.rename(bench.home / "gone")
+    (missing,) = bench.reproduce(run, ok=2)["missing"]
+    assert missing == f"package tinypkg 3.0: it was installed from {source.root}, which is gone"
+
+
+def test_package_of_a_file(bench: Bench) -> None:
+    """A package that came from a file comes from it again, if it is the same file."""
+    wheel = tiny(bench.home / "other wheels", "5.0")
+    bench.install(str(wheel))
+    run = bench.train()
+    bench.install("tinypkg==1.0")
+    assert bench.reproduce(run)["verdict"] == "IDENTICAL"
+    (bench.home / "cache").rename(bench.home / "old cache")
+    subprocess.run(["zip", "-q", str(wheel), str(bench.project.root / "train.py")], check=True)
+    (missing,) = bench.reproduce(run, ok=2)["missing"]
+    assert missing.startswith("package tinypkg 5.0: not available from file://"), missing
+
+
+def test_package_installed_in_place(bench: Bench) -> None:
+    """A package installed in place from elsewhere is used as it is there; when its folder is gone, that is said."""
+    source = source_tree(bench.home / "tiny source", "tinypkg", "3.0")
+    subprocess.run(["cp", "-r", str(source), str(bench.home / "copy")], check=True)
+    install(bench.python, "-e", str(source))
+    run = bench.train()
+    install(bench.python, str(tiny(bench.index, "1.0", "another")))
+    found = bench.reproduce(run)
+    assert (found["verdict"], found["environment"]) == ("IDENTICAL", [])
+    source.rename(bench.home / "gone")
+    bench.install("tinypkg==2.0")
+    (bench.home / "cache").rename(bench.home / "old cache")
+    (missing,) = bench.reproduce(run, ok=2)["missing"]
+    assert missing == f"package tinypkg 3.0: it was installed from {source}, which is gone"
+
+
+def test_package_installed_in_place_from_the_work_tree(bench: Bench) -> None:
+    """The project itself, installed in place, comes from the clean work tree, not from today's."""
+    source_tree(bench.project.root / "lib", "mypkg", "3.0")
+    bench.project.commit({".gitignore": "metrics.json\n__pycache__/\n"})
+    install(bench.python, "-e", str(bench.project.root / "lib"))
+    run = bench.train("import mypkg\n" + TRAIN.replace("tinypkg.VALUE", "mypkg.VALUE + tinypkg.VALUE"))
+    bench.project.commit({"lib/mypkg.py": "VALUE = 8.0\n"})
+    bench.install("tinypkg==2.0")
+    found = bench.reproduce(run)
+    assert (found["verdict"], found["environment"]) == ("IDENTICAL", [])
+    (bench.home / "env").rename(bench.home / "gone")
+    (bench.home / "cache").rename(bench.home / "old cache")
+    assert bench.reproduce(run)["verdict"] == "IDENTICAL"
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"python": "3.1.4"}, "Python 3.1.4: it is not installed here"),
+        ({"gpus": ["NVIDIA H200 (139 GiB)"]}, "GPU: the run had NVIDIA H200 (139 GiB), and there is none here"),
+        ({"packages": [["mkl", "1", "conda"]]}, "package mkl 1: conda installed it, and it is not there as recorded"),
+        ({"packages": [["apt", "1", "system"]]}, "package apt 1: the operating system installed it"),
+    ],
+)
+def test_what_a_machine_lacks(bench: Bench, change: dict[str, Any], missing: str) -> None:
+    """A Python, a GPU or a package of conda that is not here is named; ``--env current`` takes the machine as it is."""
+    run = bench.train()
+    forge(bench.project, run, codec.ENVIRONMENT, lambda _, body: {**body, **change})
+    found = bench.reproduce(run, ok=2)
+    assert [text for text in found["missing"] if text.startswith(missing)], found["missing"]
+    found = bench.reproduce(run, "--env", "current")
+    assert found["verdict"] == "IDENTICAL"
+    assert found["environment"]
+
+
+@pytest.fixture
+def yanked(bench: Bench) -> Iterator[str]:
+    """A simple index on loopback whose only release is yanked."""
+    wheel = tiny(bench.home / "served", "1.0")
+    page = f'<a href="/{wheel.name}" data-yanked="wrong numbers">{wheel.name}</a>'.encode()
+
+    class Index(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = wheel.read_bytes() if self.path.endswith(".whl") else page
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html" if body is page else "application/octet-stream")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/simple"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_yanked_package(bench: Bench, yanked: str) -> None:
+    """A release that was yanked can still be had by its exact version; why it was yanked is told."""
+    run = bench.train()
+    bench.install("tinypkg==2.0")
+    bench.remove("1.0")
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS"):
+        del bench.project.env[name]
+    bench.project.env["PIP_INDEX_URL"] = yanked
+    found = bench.reproduce(run)
+    assert found["verdict"] == "IDENTICAL"
+    assert any("wrong numbers" in note for note in found["notes"]), found["notes"]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.reproduce.forging import Change, forge
 
-from madang.backends.segments import LocalSegments
-from madang.formats import attestation, journal
+from madang.formats import attestation
 from madang.formats import segment as codec
 from madang.testing.project import Project
 
@@ -22,8 +20,6 @@ import json, os
 json.dump({"loss": 0.25, "odd": float("nan")}, open("metrics.json", "w"))
 open("모델.bin", "w").write("weights")
 """
-
-Change = Callable[[int, Any], Any]
 
 
 @pytest.fixture(scope="module")
@@ -48,30 +44,6 @@ def pair(made: tuple[Path, str, str], tmp_path: Path) -> tuple[Project, str, str
 def _verify(project: Project, run: str, ok: int) -> Any:
     (one,) = project.madang("verify", run, "--json", ok=ok).json["checked"]
     return one
-
-
-def _forge(project: Project, run: str, kind: int, change: Change) -> None:
-    """Rewrite the frames of a kind in all segments of a run, with fitting hashes, and forget the index."""
-    files = LocalSegments(str(project.store))
-    folder = project.store / "segments" / run[:2] / run
-    for path in [*folder.glob("*.seg"), *folder.glob("*.seg.zst")]:
-        segment = path.name.partition(".")[0]
-        plain = folder / f"{segment}.seg"
-        data = files.read(run, segment, 0, 1 << 30)
-        sequence, chain, body = 0, codec.CHAIN_START, b""
-        for frame in journal.read_frames(data, journal.Position()):
-            payload = frame.payload
-            if frame.kind == kind and kind == codec.METRICS:
-                payload = change(kind, payload)
-            elif frame.kind == kind:
-                changed = change(kind, json.loads(payload[1:]))
-                payload = bytes([kind]) + json.dumps(changed, ensure_ascii=False).encode()
-            made, chain = codec.frame(sequence, chain, payload)
-            body, sequence = body + made, sequence + 1
-        path.unlink()
-        plain.write_bytes(body)
-    for index in project.store.glob("records.db*"):
-        index.unlink()
 
 
 def test_signed_verdict(pair: tuple[Project, str, str]) -> None:
@@ -136,7 +108,7 @@ def test_what_was_changed_is_named(
 ) -> None:
     """A forged verdict, statement, metric, commit, command, environment or output is found, though the hashes fit."""
     project, run, again = pair
-    _forge(project, run if whose == "run" else again, kind, change)
+    forge(project, run if whose == "run" else again, kind, change)
     found = _verify(project, again, 1)
     assert found["finding"] == "ALTERED"
     assert any(text.startswith(problem) for text in found["problems"]), found["problems"]
@@ -157,7 +129,7 @@ def test_changed_bytes_of_an_output(pair: tuple[Project, str, str]) -> None:
 def test_a_verdict_without_signature(pair: tuple[Project, str, str]) -> None:
     """Who takes the signature away is left with an unsigned verdict."""
     project, _, again = pair
-    _forge(project, again, codec.VERDICT, lambda _, body: {**body, "attestation": {}})
+    forge(project, again, codec.VERDICT, lambda _, body: {**body, "attestation": {}})
     assert _verify(project, again, 2)["finding"] == "UNSIGNED"
 
 

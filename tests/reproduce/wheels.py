@@ -35,8 +35,9 @@ def _digest(text: str) -> str:
 
 
 def tiny(folder: Path, version: str, name: str = "tinypkg") -> Path:
-    """A package whose only value is its version as a number, and a program that prints it."""
-    body = f"VALUE = {float(version.split('+')[0])}\n\n\ndef main():\n    print(VALUE)\n"
+    """A package whose only value is its version as a number, and a program that writes it into a file of metrics."""
+    program = "import json\n\n\ndef main():\n    json.dump({'value': VALUE}, open('metrics.json', 'w'))\n"
+    body = f"VALUE = {float(version)}\n{program}"
     return build_wheel(folder, name, version, {f"{name}.py": body}, f"{name} = {name}:main")
 
 
@@ -59,3 +60,44 @@ def install(python: Path, *wheels: Path | str, links: Path | None = None) -> Non
         ],
         check=True,
     )  # fmt: skip
+
+
+BACKEND = """\
+import base64, hashlib, os, zipfile
+NAME, VERSION = {name!r}, {version!r}
+
+
+def _wheel(folder, files):
+    info = f"{{NAME}}-{{VERSION}}.dist-info"
+    files = {{**files, f"{{info}}/METADATA": f"Metadata-Version: 2.1\\nName: {{NAME}}\\nVersion: {{VERSION}}\\n",
+             f"{{info}}/WHEEL": "Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"}}
+    rows = []
+    name = f"{{NAME}}-{{VERSION}}-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+            rows.append(f"{{path}},sha256={{digest}},{{len(text.encode())}}")
+        wheel.writestr(f"{{info}}/RECORD", "\\n".join([*rows, f"{{info}}/RECORD,,", ""]))
+    return name
+
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    return _wheel(folder, {{NAME + ".py": open(NAME + ".py").read()}})
+
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    return _wheel(folder, {{f"__{{NAME}}.pth": os.getcwd() + "\\n"}})
+"""
+
+
+def source_tree(folder: Path, name: str, version: str) -> Path:
+    """The source of a package that is built by itself, without other packages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.py").write_text(f"VALUE = {float(version)}\n")
+    (folder / "backend.py").write_text(BACKEND.format(name=name, version=version))
+    system = 'requires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (folder / "pyproject.toml").write_text(
+        f'[build-system]\n{system}[project]\nname = "{name}"\nversion = "{version}"\n'
+    )
+    return folder

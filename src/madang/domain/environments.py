@@ -6,11 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
+from urllib.parse import quote
 
 from madang.domain.events import Environment
 from madang.domain.values import value
 
 INSTRUMENT = "madang"  # records a run and is no part of it: another version of it is told, and changes no result
+
+_PLAIN = "%/:@+#=&?,;~!$'()*[]"  # signs of addresses that stand for themselves
 
 Kind: TypeAlias = Literal["index", "conda", "system", "vcs", "archive", "folder", "editable", "unknown"]
 
@@ -45,9 +48,11 @@ class Package:
     def requirement(self) -> str:
         """The package as pip and uv read it, pinned."""
         if self.kind == "editable":
-            return f"-e {self.address}"
+            return f"-e {quote(self.address, safe=_PLAIN)}"
+        if self.kind == "vcs" and ":///" in self.origin:  # older pips want a host in a named requirement
+            return f"{quote(self.origin, safe=_PLAIN)}#egg={self.name}"
         if self.kind in ("vcs", "archive", "folder"):
-            return f"{self.name} @ {self.origin}"
+            return f"{self.name} @ {quote(self.origin, safe=_PLAIN)}"
         return f"{self.name}=={self.version}"
 
     def __str__(self) -> str:

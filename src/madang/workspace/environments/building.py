@@ -184,8 +184,9 @@ def _unreachable(package: Package) -> str:
         return "conda installed it, and it is not there as recorded any more"
     if package.kind == "system":
         return "the operating system installed it, and it is not there as recorded any more"
-    path = unquote(package.address.removeprefix("file://").partition("#")[0])
-    if package.address.startswith("file://") and not os.path.exists(path):
+    scheme, _, path = unquote(package.address).partition("://")
+    path = path.rpartition("@")[0] if package.kind == "vcs" else path.partition("#")[0]
+    if scheme.endswith("file") and not os.path.exists(path):
         return f"it was installed from {path}, which is gone"
     return ""
 

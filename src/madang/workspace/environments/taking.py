@@ -17,9 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from madang.domain.environments import Package
+from madang.durable import unlink
 from madang.errors import CorruptData
 
 _LAUNCHER = re.compile(rb"\A(?:#!/bin/sh\n'''exec' [^\n]*\n' '''\n|#![^\n]*python[^\n]*\n)")
+_EDITED = (".py", ".pth", ".txt", ".json", ".toml", ".yaml", ".yml", ".cfg", ".ini")  # what people change in place
+_LARGE = 1 << 18  # bytes
 _LONGEST_LINE = 120  # bytes of a `#!` line that every kernel reads
 
 
@@ -52,8 +55,16 @@ def take(info: str, prefix: str, room: Room, *, in_place: bool = True) -> None:
     if not in_place:
         kept = os.path.basename(info) + os.sep
         files = [one for one in files if one.target.startswith((os.path.join(room.site, kept), room.root + "/bin/"))]
-    for one in files:
-        _copy(one, room)
+    done: list[str] = []
+    try:
+        for one in files:
+            done.append(one.target)
+            _copy(one, room)
+    except CorruptData:
+        for path in done:  # half a package would pass for a whole one
+            unlink(path)
+        shutil.rmtree(os.path.join(room.site, os.path.basename(info)), ignore_errors=True)
+        raise
 
 
 def name_only(package: Package, room: Room) -> None:
@@ -92,14 +103,26 @@ def _copy(file: _File, room: Room) -> None:
         if file.digest and _digest(file.source, file.digest.partition("=")[0]) != file.digest:
             raise CorruptData(f"{file.source} has changed since it was installed")
         os.makedirs(os.path.dirname(file.target), exist_ok=True)
-        shutil.copyfile(file.source, file.target)
+        if is_script or file.source.endswith(_EDITED) or not _link(file):
+            shutil.copyfile(file.source, file.target)
+            shutil.copymode(file.source, file.target)
     except FileNotFoundError as error:
         if not file.digest:
             return  # what installers leave out, such as REQUESTED
         raise CorruptData(f"{file.source} is gone") from error
-    shutil.copymode(file.source, file.target)
     if is_script:
         _relaunch(file.target, room.python)
+
+
+def _link(file: _File) -> bool:
+    """Let a large file have its bytes in common with the other environment, as uv does with its cache."""
+    if os.path.getsize(file.source) < _LARGE:
+        return False
+    try:
+        os.link(file.source, file.target)
+    except OSError:
+        return False  # another disk, or one without links
+    return True
 
 
 def _digest(path: str, algorithm: str) -> str:
