@@ -40,6 +40,15 @@ def test_a_sound_store_passes(store: Path, capsys: pytest.CaptureFixture[str]) -
     assert list((store / "tmp").iterdir()) == []
 
 
+def test_a_process_that_died_before_its_first_record_is_no_run(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The folder that it had made for its run already is neither counted nor missed."""
+    folder = store / "segments" / "0a" / ("0a" * 16)
+    folder.mkdir(parents=True)
+    (folder / "claimed").touch()
+    code, answer = checked(capsys)
+    assert (code, answer["ok"]) == (0, True)
+
+
 def test_a_damaged_segment_is_named(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A flipped byte in a segment that had been read before is found."""
     (segment,) = store.glob("segments/*/*/*.seg")

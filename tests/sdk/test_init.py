@@ -137,6 +137,7 @@ def test_a_run_id_is_begun_once(place: Place) -> None:
         madang.init(id=run.id, resume="never")
     with pytest.raises(madang.NotFound, match="There is no run"):
         madang.init(id="0" * 32, resume="must")
+    assert not os.path.exists(layout.run_dir(place.store, "0" * 32))
     madang.init(id="0" * 32, resume="allow").finish()
 
 

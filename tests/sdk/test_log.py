@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,25 @@ def test_a_step_that_is_no_integer_is_refused(place: Place, step: Any) -> None:
             run.log({"x": 1}, step=step)
         run.log({"x": 2}, step=0)
     assert place.points() == [("x", 0, 2)]
+
+
+@pytest.mark.parametrize("call", ["log", "config", "summary", "metadata"])
+@pytest.mark.parametrize("kind", ["without end", "huge"])
+def test_what_nothing_can_hold_is_refused(place: Place, call: str, kind: str) -> None:
+    """A value that holds itself, or an integer that Python cannot turn into text, is refused, and the run goes on."""
+    value: Any = 10**5000
+    if kind == "without end":
+        value = {}
+        value["again"] = value
+    with madang.init() as run:
+        calls: dict[str, Callable[[dict[str, Any]], object]] = {
+            "log": run.log, "config": run.config.update, "summary": run.summary.update,
+            "metadata": lambda given: run.log_artifact(__file__, "a", "file", metadata=given),
+        }  # fmt: skip
+        with pytest.raises(madang.InvalidInput):
+            calls[call]({"a": value})
+        run.log({"b": 1})
+    assert place.status() == "finished"
 
 
 def test_log_takes_a_mapping(place: Place) -> None:

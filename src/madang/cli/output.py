@@ -13,6 +13,8 @@ import click
 
 from madang.errors import MadangError
 
+_WIDEST = 120  # signs of a cell
+
 
 def colours_wanted() -> bool:
     """Colours only for a terminal, and never when the user asked for none (no-color.org)."""
@@ -62,8 +64,11 @@ def width(text: str) -> int:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:
-    """Print aligned columns; ``right`` are the indexes of right-aligned ones. Control characters are shown escaped."""
-    cells = [[printable(cell) for cell in row] for row in rows]
+    """Print aligned columns; ``right`` are the indexes of right-aligned ones. Control characters are shown escaped.
+
+    A very long cell is cut, or one such name would push the columns of all rows off the screen; JSON has it whole.
+    """
+    cells = [[_cut(printable(cell)) for cell in row] for row in rows]
     widths = [max(width(row[index]) for row in [list(headers), *cells]) for index in range(len(headers))]
 
     def line(row: Sequence[str]) -> str:
@@ -77,6 +82,10 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: froze
     click.echo(click.style(head, bold=True) if colours_wanted() else head)
     for row in cells:
         click.echo(line(row))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
 def dvc_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, as_markdown: bool = False) -> None:

@@ -121,7 +121,7 @@ def segments_of(store: str, run: str) -> list[str]:
 
 
 def runs_of(store: str) -> list[str]:
-    """All runs of which a store has segments, sorted."""
+    """All runs of which a store has segments, or the note that a hub has them, sorted."""
     found = []
     try:
         shelves = sorted(os.listdir(store + "/segments"))
@@ -129,7 +129,16 @@ def runs_of(store: str) -> list[str]:
         return []
     for shelf in shelves:
         try:
-            found += [name for name in os.listdir(f"{store}/segments/{shelf}") if len(name) == 32]
+            names = os.listdir(f"{store}/segments/{shelf}")
         except OSError:
             continue
+        found += [name for name in names if len(name) == 32 and _has_begun(f"{store}/segments/{shelf}/{name}")]
     return sorted(found)
+
+
+def _has_begun(folder: str) -> bool:
+    """Whether there is anything of a run: a process may have died before its first record."""
+    try:
+        return any(name == "held" or name.endswith((".seg", ".seg.zst")) for name in os.listdir(folder))
+    except OSError:
+        return True  # whoever reads it will say why not

@@ -49,7 +49,7 @@ def to_json(value: Any) -> Any:
     if kind is str or value is None or kind is bool:
         return value
     if kind is int:
-        return value if -_EXACT <= value <= _EXACT else {"$i": str(value)}
+        return value if -_EXACT <= value <= _EXACT else {"$i": _digits(value)}
     if kind is float:
         return value if value - value == 0 else {"$f": "nan" if value != value else "inf" if value > 0 else "-inf"}
     if isinstance(value, dict) or hasattr(value, "items"):
@@ -58,6 +58,15 @@ def to_json(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [to_json(item) for item in value]
     return to_json(scalar(value))
+
+
+def _digits(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python turns no longer ones into text, nor back
+        raise InvalidInput(
+            f"An integer of {value.bit_length()} bits is too large to be kept.", hint="Log its logarithm."
+        ) from None
 
 
 def scalar(value: Any) -> Any:
@@ -187,7 +196,7 @@ class SegmentWriter:
         rest = [value for value, letter in zip(plain, letters, strict=True) if letter == "v"]
         payload = known[1](kind, when, step, known[0], *fixed)
         if rest:
-            wrapped = [{"$i": str(value)} if isinstance(value, int) else to_json(value) for value in rest]
+            wrapped = [{"$i": _digits(value)} if isinstance(value, int) else to_json(value) for value in rest]
             payload += _dumps(wrapped)
         self._write(payload)
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from madang.errors import InvalidInput
     from madang.sdk.run import Run
 
 
@@ -23,7 +24,7 @@ class Config:
 
     def update(self, values: Mapping[str, Any] | object = (), **named: Any) -> None:
         """Set parameters from a mapping, an `argparse.Namespace`, a dataclass or any object with attributes."""
-        flat = dict(_flatten({**_as_mapping(values), **named}, self._prefix))
+        flat = flatten({**_as_mapping(values), **named}, self._prefix)
         if flat:
             self.put(flat)
 
@@ -117,13 +118,22 @@ class Config:
         return repr(self.as_dict())
 
 
-def flatten(values: Mapping[str, Any] | object) -> dict[str, Any]:
+def flatten(values: Mapping[str, Any] | object, prefix: str = "") -> dict[str, Any]:
     """Parameters as flat keys and plain values.
 
     Raises:
-        InvalidInput: it is neither a mapping nor an object with attributes.
+        InvalidInput: it is neither a mapping nor an object with attributes, or nested too deeply.
     """
-    return dict(_flatten(_as_mapping(values), ""))
+    try:
+        return dict(_flatten(_as_mapping(values), prefix))
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _too_deep() -> InvalidInput:
+    from madang.errors import InvalidInput
+
+    return InvalidInput("The values are nested too deeply, or without end.", hint="Pass flat names.")
 
 
 def _as_mapping(values: Any) -> dict[Any, Any]:
@@ -154,15 +164,26 @@ def _flatten(values: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]
                 yield from _flatten(inner, name + ".")
                 continue
             value = {}
-        yield name, plain(value)
+        yield name, _plain(value)
 
 
 def plain(value: Any) -> Any:
-    """What the journal keeps of a parameter: small arrays as lists, anything unknown as its text."""
+    """What the journal keeps of a parameter: small arrays as lists, anything unknown as its text.
+
+    Raises:
+        InvalidInput: it is nested too deeply.
+    """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
+        return [_plain(item) for item in value]
     if hasattr(value, "items"):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     shape = getattr(value, "shape", ())
     if shape and hasattr(value, "tolist"):
         return value.tolist() if _count(shape) <= 1000 else f"array of shape {tuple(shape)}"

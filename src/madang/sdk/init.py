@@ -187,6 +187,8 @@ def _mark(run: Run, name: str, text: str) -> None:
 def _claim(store: str, place: ranks.Place, how: str, hub: str) -> bool:
     """Make the run's folder ours; True when the run exists and is continued."""
     folder = layout.run_dir(store, place.run)
+    if how == "must" and not (hub or place.shared or place.launched or os.path.exists(folder + "/claimed")):
+        raise NotFound(f"There is no run {place.run} in {store}.", hint="Pass resume='allow' to create it.")
     try:
         os.makedirs(folder, exist_ok=True)
         os.close(os.open(folder + "/claimed", os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_WRONLY, 0o644))
@@ -201,9 +203,6 @@ def _claim(store: str, place: ranks.Place, how: str, hub: str) -> bool:
         ) from None
     except OSError as error:
         raise layout.refused(folder, error) from error
-    if how == "must" and not hub and not place.shared and not place.launched:
-        os.unlink(folder + "/claimed")
-        raise NotFound(f"There is no run {place.run} in {store}.", hint="Pass resume='allow' to create it.")
     return how == "must" and not place.shared and not place.launched  # the run is on the hub, but not here
 
 

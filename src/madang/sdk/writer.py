@@ -23,7 +23,10 @@ class RunWriter(SegmentWriter):
 
     def _metrics_slowly(self, values: Mapping[str, Any], step: Any, kind: int, when: int) -> None:
         step = _whole(step)
-        flat = dict(_flatten(values, ""))
+        try:
+            flat = dict(_flatten(values, ""))
+        except RecursionError:
+            raise InvalidInput("The metrics are nested too deeply.", hint="Log them by flat names.") from None
         parts = [flat] if len(flat) <= _CHUNK_KEYS and sum(map(len, flat)) <= _CHUNK_CHARACTERS else _chunks(flat)
         for part in parts:
             super()._metrics_slowly(part, step, kind, when)
