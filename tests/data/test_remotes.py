@@ -227,6 +227,24 @@ def test_the_run_cache_is_shared(root: Path, madang: Tool, dvc: Tool) -> None:
         assert "run cache is left out" in good(madang(root, "push", "--run-cache")).err
 
 
+def test_results_with_reports_are_shared(root: Path, madang: Tool, dvc: Tool) -> None:
+    """Reports that are kept out of the cache go with the run cache: a colleague takes the result with either tool."""
+    good(madang(root, "remote", "add", "-d", "r", str(root.parent / "store")))
+    command = "date +%N > out; cp out m.json"
+    text = f"stages:\n  s: {{cmd: '{command}', deps: [f], outs: [out], metrics: [m.json: {{cache: false}}]}}\n"
+    make(root, {"f": b"1\n", "dvc.yaml": text.encode()})
+    other = root.parent / "colleague"
+    shutil.copytree(root, other, symlinks=True)
+    third = root.parent / "another"
+    shutil.copytree(root, third, symlinks=True)
+    good(madang(root, "repro"))
+    good(madang(root, "push", "--run-cache"))
+    for tool, folder in ((madang, other), (dvc, third)):
+        assert "is cached" in good(tool(folder, "repro", "--pull")).out
+        assert (folder / "m.json").read_bytes() == (root / "m.json").read_bytes()
+        assert (folder / "dvc.lock").read_bytes() == (root / "dvc.lock").read_bytes()
+
+
 class Faulty(MemoryObjects):
     """A store that goes away after some reads, and lies about sizes."""
 

@@ -100,10 +100,14 @@ def moved(repo: Repository, found: Gathered, asked: Asked, *, pushing: bool) -> 
     """Send or fetch it."""
     from madang.wiring_data import open_remote
     from madang.workspace.data.remotes import transfer
+    from madang.workspace.data.remotes.run_entries import reports
 
+    targets = found.targets
+    if pushing and asked.run_cache:
+        targets = [*targets, *reports(repo.cache, targets)]
     move = transfer.push if pushing else transfer.fetch
     shown = meter(asked.quiet or asked.as_json)
-    done = move(repo, found.targets, open_remote, remote=asked.remote, jobs=asked.jobs, meter=shown)
+    done = move(repo, targets, open_remote, remote=asked.remote, jobs=asked.jobs, meter=shown)
     if not pushing and any(target.out.is_import for target in found.targets):
         _from_sources(repo, found, asked, done)
     if asked.run_cache:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 
 from madang.durable import Staging, write_all
 from madang.errors import NotFound
 from madang.formats.dvc.places import MAX_RUN_ENTRY, place_of, run_name
 from madang.ports.objects import ManyAtOnce, Objects
+from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each
+from madang.workspace.data.records.outs import Target
 
 FOLDER = "runs"
 
@@ -55,6 +58,21 @@ def fetch_runs(cache: str, store: Objects, jobs: int) -> list[str]:
                 staging.add(aside, f"{cache}/{key}")
                 got.append(key)
     return got
+
+
+def reports(cache: Cache, targets: Iterable[Target]) -> list[Target]:
+    """Reports of stages that are kept out of the cache and are in it all the same, for the run cache: as cached data.
+
+    An entry of the run cache is of use only to who can have all that it names. dvc does not send these.
+    """
+    found = []
+    for target in targets:
+        entry = target.out.entry
+        if entry.kind == "out" or entry.cache or entry.md5 is None or entry.hash_name is None:
+            continue
+        if cache.holds_all(entry.md5) if target.out.is_dir else not cache.look([entry.md5]).missing:
+            found.append(replace(target, out=replace(target.out, entry=replace(entry, cache=True))))
+    return found
 
 
 def _there(store: Objects, keys: Iterable[str]) -> set[str]:
