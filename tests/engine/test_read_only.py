@@ -37,7 +37,7 @@ def _obey_permissions() -> None:
 
 
 def test_a_store_that_may_not_be_written(tmp_path: Path) -> None:
-    """Runs and changes are read over an index elsewhere, also a run that was lost; a new change is refused."""
+    """Runs and changes are read over an index elsewhere, also a run that was lost, and checked; a change is refused."""
     made = place(tmp_path / "저장소")
     made.write("a" * 32, make_segment(tmp_path, [(0, {"loss": 1.0}), event(codec.FINISHED, status="finished")]))
     made.tracking.change(ME, RUN, RunChange(name="이름"))
@@ -51,8 +51,14 @@ def test_a_store_that_may_not_be_written(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_STATE_HOME": str(state), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", _READ, str(store), RUN]
     done = subprocess.run(command, capture_output=True, check=False, env=environment, preexec_fn=_obey_permissions)
+    check = [sys.executable, "-m", "madang", "sync", "--check"]
+    checked = subprocess.run(
+        check, capture_output=True, check=False, env=environment | {"MADANG_DIR": str(store)},
+        preexec_fn=_obey_permissions,
+    )  # fmt: skip
     for path in [store, *store.rglob("*")]:
         path.chmod(0o755)
     assert done.stdout.decode().splitlines() == ["['', '이름']", "refused ['', '이름']"], done.stderr.decode()
     assert sorted(str(path) for path in store.rglob("*")) == before
     assert list(state.glob("madang/*/records.db"))
+    assert checked.returncode == 0, checked.stderr.decode()

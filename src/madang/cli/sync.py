@@ -115,6 +115,7 @@ def _check(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) 
 
 
 def _check_here(store: str, chosen: list[str] | None, as_json: bool) -> int:
+    import os
     from tempfile import TemporaryDirectory
 
     from madang.client.sync import check_here, link_segments
@@ -125,7 +126,8 @@ def _check_here(store: str, chosen: list[str] | None, as_json: bool) -> int:
         return _judge(iter(()), 0, "", as_json)
     here = local_reader(store=store)
     try:
-        with TemporaryDirectory(prefix="check-", dir=f"{store}/tmp") as aside:
+        scratch = os.path.join(store, "tmp")
+        with TemporaryDirectory(prefix="check-", dir=scratch if os.access(scratch, os.W_OK) else None) as aside:
             link_segments(store, aside, chosen)
             derived = local_reader(store=aside)
             try:

@@ -193,6 +193,10 @@ def link_segments(store: str, aside: str, runs: Sequence[str] | None = None) -> 
     for run in _chosen(store, runs):
         folder = layout.run_dir(store, run)
         other = layout.run_dir(aside, run)
+        if not os.access(folder, os.W_OK):  # whatever cannot be said there must not be said here
+            os.makedirs(os.path.dirname(other), exist_ok=True)
+            os.symlink(os.path.abspath(folder), other)
+            continue
         os.makedirs(other, exist_ok=True)
         for name in os.listdir(folder):
             if name.endswith((".seg", ".seg.zst", ".lock")):
