@@ -23,6 +23,9 @@ STAGING = ".incoming"
 _FEW = 8  # up to so many files are synced one by one; more by one call for the whole file system
 _AT_ONCE = 1 << 20  # bytes
 _FOLDER = 500  # files
+_PORTION = 4_000  # files that are made durable together
+_PORTION_BYTES = 1 << 30
+_MOST = 100_000  # files that may wait aside
 _EARLY = 8 << 20  # bytes after which the disk is asked to begin
 
 
@@ -197,6 +200,7 @@ class Staging:
         self._folder_mode = folder_mode
         self._numbers = count()
         self._moves: list[tuple[str, str]] = []
+        self._bytes = self._synced = 0  # of the moves: bytes, and how many were made durable early
         self._changed: set[str] = set()  # folders whose new names are not durable yet
         self._folders: dict[tuple[int, int, int], str] = {}
         area = os.path.join(root, STAGING)
@@ -204,6 +208,9 @@ class Staging:
         clear_abandoned(area)
         self.folder, self._lock = _make_locked_folder(area)
         self._folders[os.getpid(), get_ident(), 0] = self.folder
+        self._whole = f"{self.folder}/whole"  # below it lie folders that may be moved as such
+        self._has_folders = False
+        self._twins: dict[str, str] = {}  # folder below it by final folder; none (""): the final one exists
 
     def __enter__(self) -> Staging:
         return self
@@ -237,27 +244,56 @@ class Staging:
             self._folders[maker] = folder
         return f"{folder}/{number:x}"
 
-    def add(self, aside: str, final: str) -> None:
-        """Note that a finished file aside is to get its final name at the next flush."""
+    def path_for(self, final: str) -> str:
+        """The same for a file whose final name is known. When two want the same name, the second finds a file there.
+
+        While its folder is missing, files lie in a folder of the same kind aside: `move` can rename that as a whole.
+        """
+        folder, _, name = final.rpartition("/")
+        twin = self._twins.get(folder)
+        if twin is None:
+            twin = "" if os.path.lexists(folder) else f"{self._whole}{folder.removeprefix(self.root)}"
+            if twin:
+                os.makedirs(twin, exist_ok=True)
+            self._twins[folder] = twin
+        return f"{twin}/{name}" if twin else self.new_path()
+
+    def add(self, aside: str, final: str, size: int = 0) -> None:
+        """Note that a finished file aside is to get its final name."""
         self._moves.append((aside, final))
+        self._bytes += size
+        self._has_folders = self._has_folders or aside.startswith(self._whole)
 
-    @property
-    def waiting(self) -> int:
-        """Number of files that have no final name yet."""
-        return len(self._moves)
+    def relieve(self) -> bool:
+        """When very much was added, `move` it, though more is being prepared; when much, let the disk begin with it.
 
-    def move(self) -> None:
+        Returns whether it was moved. Raises as `move`.
+        """
+        if self._bytes >= _PORTION_BYTES or len(self._moves) >= (_MOST if self._has_folders else _PORTION):
+            self.move(is_end=False)
+            return True
+        if len(self._moves) - self._synced >= _PORTION:
+            self._synced = len(self._moves)
+            with self._disk():
+                _sync_file_system(self.root)
+        return False
+
+    def move(self, *, is_end: bool = True) -> None:
         """Make what was added durable and give it its final names, which become durable at the next `flush`.
 
-        A final name that exists already is replaced: the caller says only what may be replaced.
+        A final name that exists already is replaced: the caller says only what may be replaced. ``is_end`` says that
+        nobody is preparing more just now.
 
         Raises:
             StorageError: the disk refused.
         """
         moves, self._moves = self._moves, []
+        self._bytes = self._synced = 0
+        self._has_folders = False
         with self._disk():
             sync_all([aside for aside, _ in moves], self.root)
-            self._changed |= rename_all(moves, self._folder_mode)
+            self._changed |= rename_all(moves, self._folder_mode, whole=is_end)
+        self._twins.clear()
 
     def flush(self) -> None:
         """Move what was added, and make all final names durable. Raises as `move`."""
@@ -276,15 +312,32 @@ class Staging:
             ) from error
 
 
-def rename_all(moves: Iterable[tuple[str, str]], folder_mode: int | None = None) -> set[str]:
-    """Rename each (from, to), making folders on the way. Returns the folders whose names changed."""
-    folders: set[str] = set()
+def rename_all(moves: Iterable[tuple[str, str]], folder_mode: int | None = None, *, whole: bool = False) -> set[str]:
+    """Rename each (from, to), making folders on the way. Returns the folders whose names changed.
+
+    With ``whole``, a folder that holds nothing else is renamed itself where there is none with the final name.
+    """
+    changed: set[str] = set()
+    folders: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for aside, final in moves:
-        folder = final[: final.rindex("/")]
-        if folder not in folders:
-            folders |= make_folders(folder, folder_mode)
-        os.rename(aside, final)
-    return folders
+        (source, _, before), (target, _, after) = aside.rpartition("/"), final.rpartition("/")
+        folders.setdefault((source, target), []).append((before, after))
+    for (source, target), names in folders.items():
+        if whole and not os.path.lexists(target) and _is_as_wanted(source, names):
+            changed |= make_folders(os.path.dirname(target), folder_mode)
+            with suppress(OSError):  # another process has made it meanwhile
+                os.rename(source, target)
+                give_mode(target, folder_mode)
+                continue
+        changed |= make_folders(target, folder_mode)
+        for before, after in names:
+            os.rename(f"{source}/{before}", f"{target}/{after}")
+    return changed
+
+
+def _is_as_wanted(folder: str, names: Sequence[tuple[str, str]]) -> bool:
+    """Whether a folder holds just the files that are to be moved, under their final names."""
+    return all(before == after for before, after in names) and set(os.listdir(folder)) == dict(names).keys()
 
 
 def make_folders(folder: str, mode: int | None = None) -> set[str]:

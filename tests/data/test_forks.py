@@ -76,13 +76,12 @@ def test_values_arrive_as_they_were() -> None:
     assert list(each_file(lambda one, _: made if one else None, [1, 0], Hashed | None, nothing)) == [made, None]
 
 
-def test_text_that_is_no_text() -> None:
-    """Paths that are not UTF-8 cannot be sent: the work is done by the command itself."""
-    assert list(each_file(lambda number, _: f"\udcff{number}", [1, 2, 3], str, nothing)) == [
-        "\udcff1",
-        "\udcff2",
-        "\udcff3",
-    ]
+def test_paths_that_are_not_text() -> None:
+    """Paths that are not UTF-8 cannot be sent: the command does the work itself."""
+    found = each_file(
+        lambda number, _: (f"\udcff{number}", os.getpid()), [1, 2], tuple[str, int], nothing, below="\udcff"
+    )
+    assert list(found) == [("\udcff1", os.getpid()), ("\udcff2", os.getpid())]
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,14 @@ class Batch(Protocol):
 class AsideBatch(Batch, Protocol):
     """A batch of files of this machine: the bytes are copied first, by anyone, and added then."""
 
-    def copy(self, path: str) -> str:
-        """Copy a file aside. Threads and forked processes may do it. Returns where the copy lies."""
+    folder: str  # in which the copies are made
+
+    def copy(self, key: str, path: str) -> str:
+        """Copy a file aside, to be an object. Threads and forked processes may do it. Returns where the copy lies."""
         ...
 
-    def add(self, key: str, aside: str) -> None:
-        """Take a copy as an object. Not thread-safe."""
+    def add(self, key: str, aside: str, size: int) -> None:
+        """Take a copy of so many bytes as the object. Not thread-safe."""
         ...
 
 
@@ -161,6 +163,13 @@ class Versioned(Protocol):
 
     def open_version(self, key: str, version: str) -> BinaryIO:
         """Open one version of an object, by the store's own name of it. Raises `NotFound`."""
+        ...
+
+    def version(self, key: str) -> tuple[str, int, str] | None:
+        """(mark, bytes, name of the version) of an object as it is now; None without one.
+
+        The name is empty where the store keeps no versions.
+        """
         ...
 
 

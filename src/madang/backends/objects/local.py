@@ -14,7 +14,6 @@ from madang.errors import AccessDenied, NotFound, StorageError
 from madang.ports.objects import AsideBatch, Batch, ObjectStat, Source, checked_key
 
 _CHUNK = 1 << 20
-_PORTION = 4_000  # files of a batch that wait for their names
 
 
 class LocalObjects:
@@ -150,32 +149,33 @@ class _LocalBatch:
     def __init__(self, store: LocalObjects, staging: Staging) -> None:
         self._store = store
         self._staging = staging
+        self.folder = staging.folder
         self._lock = threading.Lock()
 
     def put(self, key: str, source: Source) -> None:
         """See `Batch.put`."""
-        checked_key(key)
-        aside = self._written(source)
-        with self._lock:
-            self.add(key, aside)
-
-    def copy(self, path: str) -> str:
-        """See `AsideBatch.copy`."""
-        return self._written(path)
-
-    def _written(self, source: Source | str) -> str:
+        final = self._store.path(key)
         aside = self._staging.new_path()
+        self._write(aside, source)
+        with self._lock:
+            self._staging.add(aside, final)
+
+    def copy(self, key: str, path: str) -> str:
+        """See `AsideBatch.copy`."""
+        aside = self._staging.path_for(self._store.path(key))
+        self._write(aside, path)
+        return aside
+
+    def add(self, key: str, aside: str, size: int) -> None:
+        """See `AsideBatch.add`."""
+        self._staging.add(aside, self._store.path(key), size)
+        self._staging.relieve()
+
+    def _write(self, aside: str, source: Source | str) -> None:
         try:
             _write(aside, source)
         except OSError as error:
             raise self._store.failure(error) from error
-        return aside
-
-    def add(self, key: str, aside: str) -> None:
-        """See `AsideBatch.add`."""
-        self._staging.add(aside, self._store.path(key))
-        if self._staging.waiting >= _PORTION:
-            self._staging.move()
 
 
 def _write(aside: str, source: Source | str) -> None:
@@ -188,6 +188,9 @@ def _write(aside: str, source: Source | str) -> None:
         else:
             while chunk := source.read(_CHUNK):
                 write_all(descriptor, chunk)
+    except BaseException:
+        unlink(aside)
+        raise
     finally:
         os.close(descriptor)
 

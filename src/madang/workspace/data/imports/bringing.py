@@ -16,7 +16,7 @@ from madang.ports.objects import Objects
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache
 from madang.workspace.data.objects.cache import Cache
-from madang.workspace.data.objects.reading import hash_file
+from madang.workspace.data.objects.taking import store
 from madang.workspace.data.records.outs import TrackedOut, read_file
 from madang.workspace.data.records.trees import FileTree
 from madang.workspace.data.remotes.remote_objects import RemoteObjects
@@ -29,7 +29,6 @@ OpenRemote = Callable[[RemoteConfig], Objects]
 
 _THREADS = 16
 _DEEP = 8  # imports behind imports that are followed
-_FLUSH = 2_000
 
 
 @mutable
@@ -232,11 +231,9 @@ class Bringer:
             return node.md5
         old = self._cache_of(source.project_of(node.path)[0], node.out)
         with self.cache.staging() as staging:
-            hashed = hash_file(old.path(node.md5), staging.new_path())
-            assert hashed.aside is not None
-            staging.add(hashed.aside, self.cache.path(hashed.md5))
-        self.cache.remember([hashed.md5])
-        return hashed.md5
+            names: list[str] = []
+            store(self.cache, staging, [old.path(node.md5)], lambda _: None, lambda _, hashed: names.append(hashed.md5))
+        return names[0]
 
     def _take_blobs(self, source: Source, nodes: Sequence[Node], top: str, files: dict[str, str], is_dir: bool) -> None:
         """Take files that Git tracks."""
@@ -252,8 +249,7 @@ class Bringer:
                 names.add(name)
                 files[(node.path[len(top) + 1 :] if top else node.path) if is_dir else ""] = name
                 advance(1)
-                if staging.waiting >= _FLUSH:
-                    staging.flush()
+                staging.relieve()
         if names:
             self.cache.remember(names)
 

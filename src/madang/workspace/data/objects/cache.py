@@ -15,13 +15,13 @@ from contextlib import suppress
 from dataclasses import field
 
 from madang.domain.values import mutable
-from madang.durable import Staging, give_mode, write_all
+from madang.durable import Staging, give_mode
 from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.layout import PREFIX
 from madang.workspace.data.objects.early_copies import EarlyCopies
 from madang.workspace.data.objects.parallel import each_file
-from madang.workspace.data.objects.reading import Hashed, create_object, hash_file
+from madang.workspace.data.objects.reading import Hashed, hash_file, write_object
 from madang.workspace.data.objects.state import SETTLED_NS, FileKey, State, key_of, settled
 from madang.workspace.data.progress import Advance
 
@@ -193,13 +193,10 @@ class Cache:
 
     def add_bytes(self, staging: Staging, name: str, body: bytes) -> None:
         """Take a small object whose name is known to fit."""
-        aside = staging.new_path()
-        descriptor = create_object(aside)
-        try:
-            write_all(descriptor, body)
-        finally:
-            os.close(descriptor)
-        staging.add(aside, self.path(name))
+        final = self.path(name)
+        aside = staging.path_for(final)
+        if write_object(aside, body):
+            staging.add(aside, final, len(body))
 
     def remember(self, names: Iterable[str]) -> None:
         """Trust objects that were just written from bytes that had been hashed."""

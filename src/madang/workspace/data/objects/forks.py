@@ -175,8 +175,5 @@ class Crew(Generic[_T, _R]):
         found: list[_R] = []
         with suppress(Exception):  # whatever it is, the command meets it when it repeats the work
             found.extend(self._work(item, advance) for item in self._chunk(number))
-        try:
-            body = msgspec.msgpack.encode(found)
-        except UnicodeEncodeError:  # a path that is not UTF-8
-            body = msgspec.msgpack.encode([])
+        body = msgspec.msgpack.encode(found)
         write_all(to_command, _ANSWER.pack(number, len(body), units) + body)

@@ -75,18 +75,18 @@ def each(
 
 
 def each_file(
-    work: Callable[[_T, Advance], _R], items: Sequence[_T], kind: Any, advance: Advance
+    work: Callable[[_T, Advance], _R], items: Sequence[_T], kind: Any, advance: Advance, *, below: str = ""
 ) -> Generator[_R, None, None]:
     """Results of ``work(item, advance)`` for each of perhaps many small files, in order.
 
-    ``work`` may be done by forked processes: it changes nothing but files, and where it fails it leaves nothing;
-    its results are of the type ``kind``, which MessagePack can carry. The caller closes this generator before it
-    touches what the work has made: only then has all work stopped.
+    ``work`` may be done by forked processes: it changes nothing but files, and where it fails it leaves nothing; its
+    results are of the type ``kind``, which MessagePack can carry, and paths in them lie in the folder ``below``. The
+    caller closes this generator before it touches what the work has made: only then has all work stopped.
 
     Raises:
         StorageError: a process was killed. Whatever ``work`` raises.
     """
-    if len(items) < MANY or not _may_fork():
+    if len(items) < MANY or not _may_fork() or not _is_text(below):
         yield from each(lambda item: work(item, advance), items)
         return
     from madang.workspace.data.objects.forks import Crew  # noqa: PLC0415 - 15 ms, only for many items
@@ -101,3 +101,8 @@ def each_file(
 def _may_fork() -> bool:
     """Whether forked workers would be faster, and are safe: of other threads they would keep the locks for ever."""
     return sys.platform == "linux" and cores() > 1 and len(os.listdir("/proc/self/task")) == 1
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path is UTF-8; others cannot be sent by workers."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in path)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from madang.durable import EarlyWriting, write_all
 from madang.errors import Conflict
@@ -30,6 +30,18 @@ Advance = Callable[[int], None]
 """Called with the bytes read since the last call, perhaps from a thread of its own."""
 
 
+class Room(Protocol):
+    """Where copies may be made."""
+
+    def new_path(self) -> str:
+        """A path for a copy of bytes that are not known yet."""
+        ...
+
+    def path_for(self, md5: str, size: int) -> str | None:
+        """A path for a copy of these bytes; None when none is needed."""
+        ...
+
+
 class Hashed(NamedTuple):
     """A file that was read: its MD5, its state while it was read, and where its copy lies aside (or None)."""
 
@@ -39,13 +51,8 @@ class Hashed(NamedTuple):
     lasting: bool  # whether any later change would show in the key
 
 
-def hash_file(
-    path: str,
-    aside: str | None = None,
-    has: Callable[[str, int], bool] | None = None,
-    advance: Advance | None = None,
-) -> Hashed:
-    """MD5 of a file; with ``aside`` its bytes are copied there meanwhile, unless ``has(md5, size)`` says no need.
+def hash_file(path: str, room: Room | None = None, advance: Advance | None = None) -> Hashed:
+    """MD5 of a file; with ``room`` its bytes are copied meanwhile, if they are needed there.
 
     Raises:
         Conflict: the file changed while it was read. FileNotFoundError: it is not there.
@@ -54,22 +61,18 @@ def hash_file(
     try:
         before, lasting = _looked_at(descriptor)
         if before.st_size <= SMALL:
-            md5, copied = _hash_small(descriptor, before.st_size, aside, has)
+            md5, aside = _hash_small(descriptor, before.st_size, room)
             if advance is not None:
                 advance(before.st_size)
         else:
-            md5 = _hash_large(descriptor, aside, advance or _nothing)
-            copied = aside is not None
-            if aside is not None and has is not None and has(md5, before.st_size):
-                os.unlink(aside)
-                copied = False
+            md5, aside = _hash_large(descriptor, before.st_size, room, advance or _nothing)
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
     # ctime is not compared: it also moves when only the link count or the mode changes
     if after.st_mtime_ns != before.st_mtime_ns or after.st_size != before.st_size:
         raise Conflict(f"{path} changed while it was read.", hint="Repeat when nothing writes to it.")
-    return Hashed(md5, key_of(after), aside if copied else None, lasting)
+    return Hashed(md5, key_of(after), aside, lasting)
 
 
 def _looked_at(descriptor: int) -> tuple[os.stat_result, bool]:
@@ -85,20 +88,12 @@ def _looked_at(descriptor: int) -> tuple[os.stat_result, bool]:
     return found, settled(found.st_mtime_ns, found.st_ctime_ns, now)
 
 
-def _hash_small(
-    descriptor: int, size: int, aside: str | None, has: Callable[[str, int], bool] | None
-) -> tuple[str, bool]:
-    """MD5 of a file that is read in one go, and whether it was copied."""
+def _hash_small(descriptor: int, size: int, room: Room | None) -> tuple[str, str | None]:
+    """MD5 of a file that is read in one go, and where it was copied to, if it was."""
     body = _read_all(descriptor, size)
     md5 = md5_of(body)
-    if aside is None or (has is not None and has(md5, len(body))):
-        return md5, False
-    target = create_object(aside)
-    try:
-        write_all(target, body)
-    finally:
-        os.close(target)
-    return md5, True
+    aside = room.path_for(md5, len(body)) if room is not None else None
+    return md5, aside if aside is not None and write_object(aside, body) else None
 
 
 def _read_all(descriptor: int, size: int) -> bytes:
@@ -111,21 +106,28 @@ def _read_all(descriptor: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _hash_large(descriptor: int, aside: str | None, advance: Advance) -> str:
+def _hash_large(descriptor: int, size: int, room: Room | None, advance: Advance) -> tuple[str, str | None]:
+    """The same, of one that is read part by part."""
+
     def fill(buffer: memoryview) -> int:
         return os.readv(descriptor, (buffer,))
 
-    if aside is None:
+    if room is None:
         digest, buffer = new_md5(), memoryview(bytearray(CHUNK))
         while count := fill(buffer):
             digest.update(buffer[:count])
             advance(count)
-        return digest.hexdigest()
+        return digest.hexdigest(), None
+    aside = room.new_path()
     target = create_object(aside)
     try:
-        return write_and_hash(fill, target, advance)
+        md5 = write_and_hash(fill, target, advance)
     finally:
         os.close(target)
+    if room.path_for(md5, size) is None:
+        os.unlink(aside)
+        return md5, None
+    return md5, aside
 
 
 def _nothing(done: int) -> None:
@@ -196,6 +198,22 @@ class _Copier(threading.Thread):
             self.failure = error
         finally:
             self.full.put(None)
+
+
+def write_object(path: str, body: bytes) -> bool:
+    """Make a file with the mode of an object. False when there is one already: its maker writes the same bytes."""
+    try:
+        target = create_object(path)
+    except FileExistsError:
+        return False
+    try:
+        write_all(target, body)
+    except BaseException:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(target)
+    return True
 
 
 def create_object(path: str) -> int:

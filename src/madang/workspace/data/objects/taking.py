@@ -14,9 +14,6 @@ from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.reading import Hashed, hash_file
 from madang.workspace.data.progress import Advance
 
-_PORTION = 4_000  # files
-_PORTION_BYTES = 1 << 30
-
 
 class Intake:
     """Takes finished objects that lie aside, moves them into the cache in portions, and has them trusted.
@@ -31,7 +28,6 @@ class Intake:
         self._seen: set[str] = set()
         self._before: list[str] = []
         self._names: list[str] = []
-        self._size = 0
 
     def __enter__(self) -> Intake:
         return self
@@ -48,13 +44,27 @@ class Intake:
             os.unlink(aside)
             return
         self._seen.add(name)
-        self._staging.add(aside, self._cache.path(name))
         self._names.append(name)
-        self._size += size
-        if len(self._names) >= _PORTION or self._size >= _PORTION_BYTES:
-            self._staging.move()
+        self._staging.add(aside, self._cache.path(name), size)
+        if self._staging.relieve():
             self._cache.trust(self._before)
-            self._before, self._names, self._size = self._names, [], 0
+            self._before, self._names = self._names, []
+
+
+class _Room:
+    """Where copies of files are made that the cache may lack."""
+
+    def __init__(self, cache: Cache, staging: Staging, count: int) -> None:
+        self._cache = cache
+        self._there = cache.names_for(count)
+        self._staging = staging
+        self.new_path = staging.new_path
+
+    def path_for(self, md5: str, size: int) -> str | None:
+        """See `Room.path_for`."""
+        if (self._there is None or md5 in self._there) and self._cache.has(md5, size):
+            return None
+        return self._staging.path_for(self._cache.path(md5))
 
 
 def store(
@@ -72,18 +82,16 @@ def store(
         Conflict: a file changed while it was read.
         NotFound: a file vanished.
     """
-    there = cache.names_for(len(paths))
-
-    def has(md5: str, size: int) -> bool:
-        return (there is None or md5 in there) and cache.has(md5, size)
+    room = _Room(cache, staging, len(paths))
 
     def take(path: str, advance: Advance) -> Hashed:
         try:
-            return hash_file(path, staging.new_path(), has, advance)
+            return hash_file(path, room, advance)
         except FileNotFoundError:
             raise NotFound(f"{path} vanished while it was added.", hint="Repeat the command.") from None
 
-    with Intake(cache, staging) as intake, closing(each_file(take, paths, Hashed, advance)) as found:
+    found = each_file(take, paths, Hashed, advance, below=staging.folder)
+    with Intake(cache, staging) as intake, closing(found):
         for position, hashed in enumerate(found):
             if hashed.aside is not None:
                 intake.add(hashed.md5, hashed.aside, hashed.key.size)

@@ -10,7 +10,7 @@ from io import BufferedIOBase, RawIOBase
 from typing import BinaryIO, NamedTuple
 
 from madang.domain.values import mutable
-from madang.durable import Staging, write_all
+from madang.durable import Staging
 from madang.errors import NotFound, Refused
 from madang.formats.dvc import listing
 from madang.formats.dvc.digest import md5_of
@@ -20,7 +20,7 @@ from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache, name_of_file
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each, each_file
-from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash
+from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash, write_object
 from madang.workspace.data.objects.state import FileKey
 from madang.workspace.data.objects.taking import Intake
 
@@ -108,13 +108,13 @@ class RemoteObjects:
         with store.aside_batch() as batch:
 
             def write(name: str, advance: progress.Advance) -> str:
-                aside = batch.copy(self.cache.path(name))
+                aside = batch.copy(self.key(name), self.cache.path(name))
                 advance(keys[name].size)
                 return aside
 
-            with closing(each_file(write, names, str, advance)) as asides:
+            with closing(each_file(write, names, str, advance, below=batch.folder)) as asides:
                 for name, aside in zip(names, asides, strict=True):
-                    batch.add(self.key(name), aside)
+                    batch.add(self.key(name), aside, keys[name].size)
 
     def bring(self, sizes: Mapping[str, int], advance: progress.Advance) -> Brought:
         """Bring objects into the cache, each verified; ``sizes`` are what the remote says of them."""
@@ -138,7 +138,7 @@ class RemoteObjects:
             def download(name: str, advance: progress.Advance) -> _Arrived:
                 return self._download(name, sizes[name], staging, advance)
 
-            yield each_file(download, small, _Arrived, advance)
+            yield each_file(download, small, _Arrived, advance, below=staging.folder)
         portions = self._portions(rest)
 
         def receive(names: list[str]) -> list[_Arrived]:
@@ -179,12 +179,8 @@ class RemoteObjects:
 
     def _take(self, name: str, body: bytes, staging: Staging) -> _Arrived:
         """Bytes that came as a whole."""
-        aside = staging.new_path()
-        descriptor = create_object(aside)
-        try:
-            write_all(descriptor, body)
-        finally:
-            os.close(descriptor)
+        aside = staging.path_for(self.cache.path(name))
+        write_object(aside, body)
         return self._judged(name, aside, md5_of(body), len(body))
 
     def _download(self, name: str, size: int, staging: Staging, advance: progress.Advance) -> _Arrived:

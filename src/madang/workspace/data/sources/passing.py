@@ -30,7 +30,7 @@ class PassingCache(Cache):
 
 
 class _Passing(Staging):
-    def move(self) -> None:
+    def move(self, *, is_end: bool = True) -> None:
         """Give what was added its final names."""
         moves, self._moves = self._moves, []
         with self._disk():
