@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from madang.domain.runs import RunChange
+from madang.services.explaining import MEASURED_TAG
 from madang.testing.project import Project
+from madang.wiring import local_user, open_store
 
 TRAIN = """\
 import argparse, json, os, random
@@ -102,6 +106,27 @@ def test_among_several_changes(repository: Project) -> None:
     assert len(repository.madang("runs", "-n", "100", "--json").json["runs"]) == ran  # no variant runs twice
     said = repository.madang("why", "score", last, "--against", first, "--rerun")
     assert said.out.splitlines()[-1] == "cause: data"
+
+
+def test_what_was_measured_is_remembered(repository: Project) -> None:
+    """The shares that a rerun has shown stay with the later run; broken notes are passed over."""
+    first = _run(repository)
+    _data(repository)
+    repository.write({"params.yaml": "depth: 4\nname: 이름\n"})
+    last = _run(repository)
+    _why(repository, first, last, "--rerun")
+    engine = open_store(str(repository.root))
+    try:
+        found = engine.explaining.explain(local_user(), last, "score")
+        assert (found.was_measured, found.cause, found.before.run) == (True, ["data", "params"], first)
+        assert {part.part: part.share for part in found.parts if part.share}["data"] == pytest.approx(2 / 3)
+        assert {tuple(variant.from_run) for variant in found.variants} >= {("data",), ("params",), ()}
+        for broken in ("", "[]", "{", '{"score": 1}', json.dumps({f"score {first}": {"cause": 3}})):
+            engine.tracking.change(local_user(), last, RunChange(tags={MEASURED_TAG: broken}))
+            found = engine.explaining.explain(local_user(), last, "score", first)
+            assert (found.was_measured, found.cause) == (False, "cannot be separated")
+    finally:
+        engine.close()
 
 
 def test_several_causes(repository: Project) -> None:

@@ -38,6 +38,8 @@ class CodeComparison:
         runs = (reader.run(before), reader.run(after))
         if why.code_marks(runs[0]) == why.code_marks(runs[1]):
             return CodeChanges()
+        if self._git is None:
+            return CodeChanges(reason="A hub keeps no commits. `madang ui` in the repository shows it.")
         try:
             old, new = (why.files_of(run, reader, self._git) for run in runs)
         except MadangError as error:

@@ -34,6 +34,7 @@ export function DataDiff({ project, path, before, after }: Props): ReactElement 
           <VersionText version={before} /> → <VersionText version={after} />
         </span>
       </header>
+      {comparable && before && after && <Makers project={project} path={path} before={before.version} after={after.version} />}
       {comparable && before && after && (isFolder ? <FolderDiff project={project} before={before.version} after={after.version} /> : <TableNote project={project} before={before.version} after={after.version} path="" name={path} />)}
     </section>
   );
@@ -46,6 +47,24 @@ function VersionText({ version }: { version: DataVersion | undefined }): ReactEl
       <code title={version.version}>{version.artifact ? version.version : shortDigest(version.version) || "?"}</code>
       {version.changed && <span className="tag warn">{t("datasets.changed")}</span>}
     </>
+  );
+}
+
+/** Where both versions were made by stages: the way to what differed there. */
+function Makers({ project, path, before, after }: { project: string; path: string; before: string; after: string }): ReactElement | null {
+  const makerOf = (version: string) => ({
+    queryKey: ["maker", project, path, version],
+    queryFn: async ({ signal }: { signal: AbortSignal }) => (await api.lineage(project, `data:${path}@${version}`, 1, 0, signal)).nodes.find((node) => node.kind === "run") ?? null,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const [old, now] = [useQuery(makerOf(before)).data, useQuery(makerOf(after)).data];
+  if (!old || !now || old.id === now.id) return null;
+  return (
+    <p className="panel-body data-makers">
+      <Link to={to.compare(project, [old.name, now.name])}>
+        {t("data.makers", { name: now.stage || now.title })} <Icon name="right" size={12} />
+      </Link>
+    </p>
   );
 }
 

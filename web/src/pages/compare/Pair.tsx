@@ -7,7 +7,7 @@ import { to, useParam } from "../../lib/router";
 import { t } from "../../messages";
 import { CodeDiff, CommitOf } from "./CodeDiff";
 import { DataDiff } from "./DataDiff";
-import { runTitle } from "./sections";
+import { titlesOf } from "./sections";
 
 /** The code and the data of one run against the baseline's, in full. */
 export function PairDetails({ runs }: { runs: readonly Run[] }): ReactElement | null {
@@ -15,6 +15,8 @@ export function PairDetails({ runs }: { runs: readonly Run[] }): ReactElement | 
   const [wanted, setWanted] = useParam("with");
   const other = others.find((run) => run.id === wanted) ?? others[0];
   if (!base || !other) return null;
+  const titles = titlesOf(runs);
+  const titleOf = (run: Run) => titles.get(run.id) ?? "";
   const [before, after] = [dataOf(base), dataOf(other)];
   const paths = [...new Set([...before.keys(), ...after.keys()])].sort().filter((path) => JSON.stringify(before.get(path)) !== JSON.stringify(after.get(path)));
   return (
@@ -22,10 +24,10 @@ export function PairDetails({ runs }: { runs: readonly Run[] }): ReactElement | 
       <header className="pair-head">
         <h2>{t("compare.details")}</h2>
         {others.length > 1 ? (
-          <Choice label={t("compare.with")} value={other.id} options={others.map((run) => [run.id, runTitle(run)] as const)} onChange={setWanted} />
+          <Choice label={t("compare.with")} value={other.id} options={others.map((run) => [run.id, titleOf(run)] as const)} onChange={setWanted} />
         ) : (
           <span className="hint">
-            {runTitle(base)} → {runTitle(other)}
+            {titleOf(base)} → {titleOf(other)}
           </span>
         )}
         <span className="grow" />

@@ -4,7 +4,7 @@ import { IconButton, Link, StatusBadge } from "../../components/basic";
 import { formatNumber } from "../../lib/format";
 import { to } from "../../lib/router";
 import { t } from "../../messages";
-import { type Line, runTitle, type Section } from "./sections";
+import { type Line, type Section, titlesOf } from "./sections";
 
 interface Props {
   runs: readonly Run[];
@@ -18,6 +18,8 @@ const MOST = 1000; // rows of a section
 
 /** Runs as columns, the baseline first; what differs as rows. */
 export function SideBySide({ runs, sections, all, onBaseline, onRemove }: Props): ReactElement {
+  const titles = titlesOf(runs);
+  const titleOf = (run: Run) => titles.get(run.id) ?? "";
   return (
     <div className="compare-scroll" tabIndex={0} role="region" aria-label={t("compare")}>
       <table className="compare">
@@ -27,10 +29,10 @@ export function SideBySide({ runs, sections, all, onBaseline, onRemove }: Props)
             {runs.map((run, at) => (
               <th key={run.id} scope="col" className={at === 0 ? "baseline" : undefined}>
                 <span className="compare-run">
-                  <Link to={to.run(run.id)}>{runTitle(run)}</Link>
+                  <Link to={to.run(run.id)}>{titleOf(run)}</Link>
                   <span className="grow" />
-                  {at > 0 && <IconButton icon="pin" label={t("compare.baseline.set", { name: runTitle(run) })} onClick={() => onBaseline(run.id)} />}
-                  {onRemove && <IconButton icon="close" label={t("compare.remove", { name: runTitle(run) })} onClick={() => onRemove(run.id)} />}
+                  {at > 0 && <IconButton icon="pin" label={t("compare.baseline.set", { name: titleOf(run) })} onClick={() => onBaseline(run.id)} />}
+                  {onRemove && <IconButton icon="close" label={t("compare.remove", { name: titleOf(run) })} onClick={() => onRemove(run.id)} />}
                 </span>
                 <span className="compare-state">
                   <StatusBadge status={run.status} />

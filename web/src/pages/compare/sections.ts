@@ -30,7 +30,7 @@ export function sectionsOf(runs: readonly Run[]): Section[] {
       lines: [
         line(runs, t("fact.commit"), (run) => (run.code?.commit ?? "").slice(0, 12)),
         line(runs, t("fact.branch"), (run) => run.code?.branch ?? ""),
-        line(runs, t("fact.dirty"), (run) => run.code?.diff_stat || (run.code?.dirty ? t("yes") : t("no"))),
+        line(runs, t("fact.dirty"), (run) => run.code?.diff_stat?.trim().split("\n").at(-1)?.trim() || (run.code?.dirty ? t("yes") : t("no"))),
         line(runs, t("fact.command"), (run) => (run.command ?? []).join(" ")),
       ],
     },
@@ -105,11 +105,16 @@ function environmentLines(runs: readonly Run[]): Line[] {
   ];
 }
 
-export const runTitle = (run: Run) => run.name || run.id.slice(0, 8);
+/** A title for each run; those of one name have the beginning of their id. */
+export function titlesOf(runs: readonly Run[]): Map<string, string> {
+  const count = (name: string) => runs.filter((run) => run.name === name).length;
+  return new Map(runs.map((run) => [run.id, run.name && count(run.name) === 1 ? run.name : `${run.name} ${run.id.slice(0, 6)}`.trim()]));
+}
 
 export function markdown(runs: readonly Run[], sections: readonly Section[], all: boolean): string {
   const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
   const row = (cells: readonly string[]) => `| ${cells.map(cell).join(" | ")} |`;
   const lines = sections.flatMap((section) => section.lines.filter((one) => all || one.differs));
-  return [row(["", ...runs.map(runTitle)]), row(["---", ...runs.map(() => "---")]), ...lines.map((one) => row([one.name, ...one.values]))].join("\n");
+  const titles = titlesOf(runs);
+  return [row(["", ...runs.map((run) => titles.get(run.id) ?? "")]), row(["---", ...runs.map(() => "---")]), ...lines.map((one) => row([one.name, ...one.values]))].join("\n");
 }

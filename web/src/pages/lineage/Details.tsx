@@ -1,6 +1,6 @@
 import { type ReactElement, useEffect, useRef, useState } from "react";
 import type { Lineage, LineageNode } from "../../api/types";
-import { Facts, IconButton, Link, StatusBadge } from "../../components/basic";
+import { CopyButton, Facts, IconButton, Link, StatusBadge } from "../../components/basic";
 import { Icon } from "../../components/Icon";
 import { formatTime } from "../../lib/format";
 import { to } from "../../lib/router";
@@ -47,8 +47,9 @@ export function NodeDetails({ project, graph, node, expand, onClose }: Props): R
       </header>
       <Facts
         facts={[
-          ["table.version", node.kind !== "run" && <code>{node.version}</code>],
-          ["fact.id", node.kind === "run" && <code>{node.name}</code>],
+          ["table.path", node.kind === "data" && node.name],
+          ["table.version", node.kind !== "run" && <Copied text={node.version} />],
+          ["fact.id", node.kind === "run" && <Copied text={node.name} />],
           ["fact.created", node.at > 0 && formatTime(node.at)],
         ]}
       />
@@ -66,6 +67,15 @@ export function NodeDetails({ project, graph, node, expand, onClose }: Props): R
         ))}
       </div>
     </aside>
+  );
+}
+
+function Copied({ text }: { text: string }): ReactElement {
+  return (
+    <span className="with-copy">
+      <code>{text}</code>
+      <CopyButton text={text} />
+    </span>
   );
 }
 

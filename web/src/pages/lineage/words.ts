@@ -7,14 +7,16 @@ import { type Key, t } from "../../messages";
 
 /** The second line of a node. */
 export function detailOf(node: LineageNode): string {
-  if (node.kind === "data") return shortDigest(node.version);
+  if (node.kind === "data") return [folderOf(node.name), shortDigest(node.version)].filter(Boolean).join(" · ");
   if (node.kind === "version") return node.aliases.map(aliasName).join(" · ");
   return [node.status && t(`status.${node.status}` as Key), node.at > 0 && formatTime(node.at).slice(5, 16)].filter(Boolean).join(" · ");
 }
 
+const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
+
 export const kindOf = (node: LineageNode): string => (node.kind === "version" ? node.type || t("lineage.version") : node.kind === "run" ? t(node.stage ? "lineage.stage" : "lineage.run") : t("lineage.data"));
 
-export const titleOf = (node: LineageNode): string => node.title || node.name.slice(0, 8);
+export const titleOf = (node: LineageNode): string => (node.kind === "data" ? node.name.slice(node.name.lastIndexOf("/") + 1) : node.title || node.name.slice(0, 8));
 
 export const iconOf = (node: LineageNode): IconName => (node.kind === "data" ? "database" : node.kind === "run" ? "play" : "cube");
 

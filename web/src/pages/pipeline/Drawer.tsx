@@ -3,9 +3,9 @@ import { type ReactElement, useEffect, useRef, useState } from "react";
 import { api } from "../../api/client";
 import { useLive } from "../../api/events";
 import type { ConsoleLine, FileItem, Pipeline, Run, Stage } from "../../api/types";
-import { ErrorBox, IconButton, Link, Loading, Panel } from "../../components/basic";
+import { CopyButton, ErrorBox, IconButton, Link, Loading, Panel } from "../../components/basic";
 import { Icon } from "../../components/Icon";
-import { formatSize, formatTime, shortDigest } from "../../lib/format";
+import { formatSize, formatTime, shellWord, shortDigest } from "../../lib/format";
 import { stageOuts } from "../../lib/stages";
 import { mergedLines } from "../../lib/console";
 import { to, useParam } from "../../lib/router";
@@ -49,6 +49,7 @@ export function StageDrawer({ project, pipeline, stage, onOpen, onClose }: Props
           <h2 id="drawer-title" tabIndex={-1} ref={heading}>
             {stage.name}
           </h2>
+          {stage.kind === "stage" && <CopyButton text={`madang repro ${shellWord(stage.name)} --downstream`} label={t("pipeline.again")} />}
           <IconButton icon="close" label={t("close")} onClick={onClose} />
         </div>
         <p className="drawer-facts">
