@@ -234,3 +234,20 @@ def test_removing_and_clearing_up(project: Path, madang: Tool) -> None:
     assert len(git(project, "for-each-ref", "refs/madang").splitlines()) == 2
     assert madang(project, "exp", "remove", "--queue").code == 0
     assert states(madang, project) == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_asked_to_end_gives_its_work_back(
+    slow: Path, madang: Tool, workers: list[subprocess.Popen[bytes]], number: int
+) -> None:
+    """A signal to the worker ends the command and the worker; nothing else is begun, and everything waits."""
+    assert madang(slow, "exp", "run", "--queue", "-S", "lr=1,2", "-n", "many").code == 0
+    workers.append(start(slow))
+    wait_for(slow.parent / "log" / "waits")
+    os.kill(workers[0].pid, number)
+    assert workers[0].wait(60) != 0
+    assert states(madang, slow) == {"many-1": "queued", "many-2": "queued"}
+    (slow.parent / "log" / "go").touch()
+    assert madang(slow, "exp", "run", "--run-all", "-q").code == 0
+    assert set(states(madang, slow).values()) == {"success"}
+    assert (slow.parent / "log" / "first").read_text() == "x\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 
 from madang.domain.values import value
 from madang.errors import MadangError
@@ -12,6 +13,7 @@ from madang.formats import store as layout
 from madang.ports.git import Git
 
 _LOCK, _KEPT = "lock", "kept"
+_YOUNG = 60.0  # seconds
 
 
 @value
@@ -69,8 +71,17 @@ class Worktrees:
         """Take away what processes that were killed have left."""
         for name in os.listdir(self._area) if os.path.isdir(self._area) else []:
             folder = os.path.join(self._area, name)
-            if layout.is_held(os.path.join(folder, _LOCK)) or os.path.exists(os.path.join(folder, _KEPT)):
+            if os.path.exists(os.path.join(folder, _KEPT)) or _is_in_use(folder):
                 continue
             trees = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
             for root in trees or [os.path.join(folder, "tree")]:
                 self._remove(folder, root)
+
+
+def _is_in_use(folder: str) -> bool:
+    """Whether somebody is at work in a folder, or has made it just now and has no lock yet."""
+    lock = os.path.join(folder, _LOCK)
+    try:
+        return layout.is_held(lock) if os.path.exists(lock) else os.stat(folder).st_mtime > time.time() - _YOUNG
+    except FileNotFoundError:
+        return True  # somebody else removes it

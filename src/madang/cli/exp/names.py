@@ -57,9 +57,8 @@ def list_(
         if not (name_only or sha_only):
             click.echo(f"{called.get(commit, commit[:7])}:")
         for one in held:
-            click.echo(
-                one.name if name_only else one.commit if sha_only else f"\t{one.commit[:7]} [{one.name}]"
-            )  # fmt: skip
+            line = one.name if name_only else one.commit if sha_only else f"\t{one.commit[:7]} [{one.name}]"
+            click.echo(line)
 
 
 @click.command(cls=DataCommand)

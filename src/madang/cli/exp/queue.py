@@ -110,9 +110,7 @@ def status(as_json: bool) -> None:
     if as_json:
         output.data([_as_json(one) for one in found])
         return
-    rows = [
-        [one.task.start.commit[:7], one.task.name, _time(one.task.at), one.state.capitalize()] for one in found
-    ]  # fmt: skip
+    rows = [[one.task.start.commit[:7], one.task.name, _time(one.task.at), one.state.capitalize()] for one in found]
     if rows:
         output.table(["Task", "Name", "Created", "Status"], rows)
     else:

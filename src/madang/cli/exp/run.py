@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -80,13 +81,23 @@ def run(
             return
         if repo.settings.is_true("hydra", "enabled") and not no_hydra:
             raise Incompatible("madang does not compose configurations with Hydra.", hint="--no-hydra leaves it out.")
-        asked = _Asked(
-            targets, name, overrides, message, options_of(given, ""), copy_paths, interactive, quiet, rev
-        )  # fmt: skip
+        options, copies = options_of(given, ""), _from_root(repo, copy_paths)
+        asked = _Asked(targets, name, overrides, message, options, copies, interactive, quiet, rev)
         if is_queued:
+            if options.dry:
+                raise click.UsageError("--queue and --dry exclude each other.")
             _queue(repo, asked)
         else:
             _run(repo, asked, away=temp or asked.options.dry)
+
+
+def _from_root(repo: Repository, paths: Sequence[str]) -> tuple[str, ...]:
+    """Paths that were named from the present folder, relative to the repository's root."""
+    found = tuple(os.path.relpath(os.path.abspath(path), repo.root) for path in paths)
+    for path in found:
+        if path.startswith(".."):
+            raise InvalidInput(f"{path} is outside of the repository.", hint="Only what is in it can come along.")
+    return found
 
 
 def _queue(repo: Repository, asked: _Asked) -> None:

@@ -40,9 +40,15 @@ def save(
         chosen = name or naming.new_name({one.name for one in refs.experiments(repo)})
         refs.check_name(repo, refs.head(repo), chosen, force=force)
         one, _ = saving.save(
-            repo, chosen, targets, recursive=recursive, include=include_untracked, message=message, force=force,
+            repo,
+            chosen,
+            targets,
+            recursive=recursive,
+            include=include_untracked,
+            message=message,
+            force=force,
             meter=meter(as_json),
-        )  # fmt: skip
+        )
     if as_json:
         output.data({"ref": one.commit, "name": one.name})
     else:

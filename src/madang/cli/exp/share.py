@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -45,12 +46,27 @@ def _options(what: str) -> Callable[[F], F]:
     return decorate
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the user asked for."""
+
+    git_remote: str
+    experiments: tuple[str, ...]
+    rev: tuple[str, ...]
+    num: int
+    all_commits: bool
+    force: bool
+    no_cache: bool
+    remote: str | None
+    jobs: int | None
+    run_cache: bool
+    quiet: bool
+    as_json: bool
+
+
 @click.command(cls=TransferCommand)
 @_options("Send")
-def push(
-    git_remote: str, experiments: tuple[str, ...], rev: tuple[str, ...], num: int, all_commits: bool, force: bool,
-    no_cache: bool, remote: str | None, jobs: int | None, run_cache: bool, quiet: bool, as_json: bool,
-) -> None:  # fmt: skip
+def push(**given: Any) -> None:
     """Send experiments, by name or those of the present commit, to a git remote, and their data to a remote of data.
 
     \b
@@ -61,20 +77,16 @@ def push(
     """
     from madang.workspace.experiments import sharing
 
+    asked = _Asked(**given)
     with repository() as repo:
-        found = chosen_experiments(repo, experiments, rev, num, all_commits)
-        shared = sharing.push(repo, git_remote, found, force=force)
-        if not (quiet or as_json):
-            _tell(shared, git_remote, "Pushed", "to")
-        _data(repo, shared, no_cache, remote, jobs, run_cache, quiet, as_json, pushing=True)
+        found = chosen_experiments(repo, asked.experiments, asked.rev, asked.num, asked.all_commits)
+        shared = sharing.push(repo, asked.git_remote, found, force=asked.force)
+        _finish(repo, shared, asked, pushing=True)
 
 
 @click.command(cls=TransferCommand)
 @_options("Bring")
-def pull(
-    git_remote: str, experiments: tuple[str, ...], rev: tuple[str, ...], num: int, all_commits: bool, force: bool,
-    no_cache: bool, remote: str | None, jobs: int | None, run_cache: bool, quiet: bool, as_json: bool,
-) -> None:  # fmt: skip
+def pull(**given: Any) -> None:
     """Bring experiments of a git remote, by name or those of the present commit, and their data into the cache.
 
     \b
@@ -84,61 +96,76 @@ def pull(
     """
     from madang.workspace.experiments import sharing
 
+    asked = _Asked(**given)
     with repository() as repo:
-        found = chosen_experiments(repo, experiments, rev, num, all_commits, git_remote)
-        shared = sharing.pull(repo, git_remote, found, force=force)
-        if not (quiet or as_json):
-            _tell(shared, git_remote, "Pulled", "from")
-        _data(repo, shared, no_cache, remote, jobs, run_cache, quiet, as_json, pushing=False)
+        found = chosen_experiments(repo, asked.experiments, asked.rev, asked.num, asked.all_commits, asked.git_remote)
+        shared = sharing.pull(repo, asked.git_remote, found, force=asked.force)
+        _finish(repo, shared, asked, pushing=False)
 
 
-def _tell(shared: Shared, remote: str, did: str, way: str) -> None:
+def _finish(repo: Repository, shared: Shared, asked: _Asked, *, pushing: bool) -> None:
+    """Move the data of the experiments that both sides have now, and tell all of it."""
+    from madang.workspace.data.remotes.transfer import Moved, raise_if_incomplete
+
+    is_silent = asked.quiet or asked.as_json
+    if not is_silent:
+        _tell(shared, asked.git_remote, pushing=pushing)
+    done = Moved()
+    if shared.whole and not asked.no_cache:
+        done = _moved(repo, shared.whole, asked.remote, asked.jobs, asked.run_cache, is_silent, pushing=pushing)
+    word = "pushed" if pushing else "fetched"
+    if asked.as_json:
+        parts = {word: shared.moved, "up_to_date": shared.there, "diverged": shared.diverged}
+        names = {key: [one.name for one in found] for key, found in parts.items()}
+        output.data({**names, "files": done.files})
+    elif done.files and not is_silent:
+        click.echo(f"{files(done.files)} {word}.")
+    raise_if_incomplete(done, f"exp {'push' if pushing else 'pull'}")
+
+
+def _tell(shared: Shared, remote: str, *, pushing: bool) -> None:
     if shared.diverged:
         output.note(f"{_named(shared.diverged)}: the other side has another one of this name. --force replaces it.")
     if shared.there:
         click.echo(f"Up to date with Git remote '{remote}': {_named(shared.there)}.")
     if shared.moved:
+        did, way = ("Pushed", "to") if pushing else ("Pulled", "from")
         click.echo(f"{did} experiment {_named(shared.moved)} {way} Git remote '{remote}'.")
     if not shared.whole:
-        click.echo(f"No experiments to {'push' if way == 'to' else 'pull'}.")
+        click.echo(f"No experiments to {'push' if pushing else 'pull'}.")
 
 
 def _named(found: Sequence[Experiment]) -> str:
     return ", ".join(one.name for one in found)
 
 
-def _data(
-    repo: Repository, shared: Shared, no_cache: bool, remote: str | None, jobs: int | None, run_cache: bool,
-    quiet: bool, as_json: bool, *, pushing: bool,
-) -> None:  # fmt: skip
-    """Move the data of the experiments that both sides have now."""
-    from madang.workspace.data.remotes.transfer import Moved, raise_if_incomplete
-
-    done = Moved()
-    if shared.whole and not no_cache:
-        done = _moved(repo, shared.whole, remote, jobs, run_cache, quiet or as_json, pushing=pushing)
-    word = "pushed" if pushing else "fetched"
-    if as_json:
-        names = {kind: [one.name for one in getattr(shared, kind)] for kind in ("moved", "there", "diverged")}
-        output.data({word: names["moved"], "up_to_date": names["there"], "diverged": names["diverged"],
-                     "files": done.files})  # fmt: skip
-    elif done.files and not quiet:
-        click.echo(f"{files(done.files)} {word}.")
-    raise_if_incomplete(done, f"exp {'push' if pushing else 'pull'}")
-
-
 def _moved(
-    repo: Repository, found: Sequence[Experiment], remote: str | None, jobs: int | None, run_cache: bool,
-    quiet: bool, *, pushing: bool,
-) -> Moved:  # fmt: skip
+    repo: Repository,
+    found: Sequence[Experiment],
+    remote: str | None,
+    jobs: int | None,
+    run_cache: bool,
+    quiet: bool,
+    *,
+    pushing: bool,
+) -> Moved:
     from madang.cli.transferring import Asked, moved
     from madang.workspace.data.records.gathering import Gathered
     from madang.workspace.experiments import sharing
 
     asked = Asked(
-        targets=(), remote=remote, jobs=jobs, recursive=False, with_deps=False, all_branches=False, all_tags=False,
-        all_commits=False, run_cache=run_cache, quiet=quiet, as_json=False,
-    )  # fmt: skip
+        targets=(),
+        remote=remote,
+        jobs=jobs,
+        recursive=False,
+        with_deps=False,
+        all_branches=False,
+        all_tags=False,
+        all_commits=False,
+        run_cache=run_cache,
+        quiet=quiet,
+        as_json=False,
+    )
     return moved(repo, Gathered(targets=sharing.data_of(repo, found)), asked, pushing=pushing)
 
 
@@ -154,7 +181,7 @@ def push_unasked(repo: Repository, one: Experiment, *, quiet: bool) -> None:
     try:
         shared = sharing.push(repo, remote, [one], force=False)
         if not quiet:
-            _tell(shared, remote, "Pushed", "to")
+            _tell(shared, remote, pushing=True)
         raise_if_incomplete(_moved(repo, [one], None, None, True, quiet, pushing=True), "exp push")
     except MadangError as error:
         output.note(f"warning: {one.name} was not pushed to {remote!r}: {error}")

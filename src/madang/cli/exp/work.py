@@ -72,9 +72,9 @@ def work() -> None:
         def run(task: Task) -> None:
             with means(quiet=False) as given:
                 outcome = run_task(repo, git, queue, task, given)
-            for failure in outcome.failures if outcome is not None else ():
+            for failure in outcome.failures:
                 output.error(failure)
-            if outcome is not None and outcome.experiment is not None:
+            if outcome.experiment is not None:
                 push_unasked(repo, outcome.experiment, quiet=False)
 
         workers.work(queue, run)
@@ -101,7 +101,7 @@ def run_queue(repo: Repository, jobs: int, *, quiet: bool) -> None:
     except KeyboardInterrupt:
         output.note("The experiments go on. To end them: madang queue kill, or madang queue stop --kill.")
         return
-    _tell([one for one in queue.tasks() if one.task.id in wanted])
+    _tell([one for one in queue.tasks() if one.task.id in wanted], quiet)
 
 
 def _follow(queue: Queue, wanted: set[str], started: Sequence[int], quiet: bool) -> None:
@@ -135,13 +135,13 @@ def _print_from(path: str, start: int, name: str) -> int:
     return start + len(whole)
 
 
-def _tell(tasks: Sequence[Known]) -> None:
+def _tell(tasks: Sequence[Known], quiet: bool) -> None:
     from madang.workspace.experiments.queue import FAILED, SUCCESS
 
     done = [one.task.name for one in tasks if one.state == SUCCESS]
     failed = [one for one in tasks if one.state == FAILED]
     waiting = [one.task.name for one in tasks if one.state not in (SUCCESS, FAILED)]
-    if done:
+    if done and not quiet:
         click.echo(f"\nRan experiment(s): {', '.join(done)}")
         click.echo("To apply the results of one to your workspace run:\n\n\tmadang exp apply <exp>")
     if waiting:

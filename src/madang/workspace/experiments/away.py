@@ -36,10 +36,12 @@ def run_away(
         own.remove(made)
 
 
-def run_task(repository: Repository, git: Git, queue: Queue, task: Task, means: Means) -> Outcome | None:
+def run_task(repository: Repository, git: Git, queue: Queue, task: Task, means: Means) -> Outcome:
     """Run a task of the queue that this process has claimed, and note what became of it.
 
-    One that was interrupted waits again, its work tree as it is; then there is no outcome.
+    Raises:
+        KeyboardInterrupt: this process is to end; the task waits again, its work tree as it is.
+        MadangError: the task cannot be run, or its results cannot be kept; that is noted.
     """
     request = Request(task.name, task.start.baseline, task.targets, task.options, task.message, task.force)
     try:
@@ -48,15 +50,15 @@ def run_task(repository: Repository, git: Git, queue: Queue, task: Task, means: 
         queue.finish(task, FAILED, error.message)
         raise
     except OSError as error:
-        queue.finish(task, FAILED, f"{error.strerror} ({error.filename})")
-        raise
+        failure = StorageError(f"The system refused: {error.strerror} ({error.filename}).")
+        queue.finish(task, FAILED, failure.message)
+        raise failure from error
     except KeyboardInterrupt:
         _interrupted(queue, task)
-        return None
+        return Outcome([])
     if any(is_interrupted(result) for result in outcome.results):
         _interrupted(queue, task)
-        return None
-    if outcome.experiment is None:
+    elif outcome.experiment is None:
         queue.finish(task, FAILED, " ".join(str(failure) for failure in outcome.failures) or "Nothing was run.")
     else:
         queue.finish(task, SUCCESS, outcome.experiment.commit)
@@ -64,16 +66,18 @@ def run_task(repository: Repository, git: Git, queue: Queue, task: Task, means: 
 
 
 def _interrupted(queue: Queue, task: Task) -> None:
-    if queue.is_killed(task):
-        queue.finish(task, FAILED, "It was killed.")
-    else:
+    """Tell an order to end this task from one to end this process."""
+    if not queue.is_killed(task):
         queue.give_back(task)
+        raise KeyboardInterrupt
+    queue.finish(task, FAILED, "It was killed.")
 
 
 def _task_run(repository: Repository, git: Git, queue: Queue, task: Task, request: Request, means: Means) -> Outcome:
     root, ready = queue.tree(task), queue.ready(task)
     is_ready = os.path.exists(ready) and os.path.isdir(root)
-    end_processes(root)
+    if os.path.isdir(root):
+        end_processes(root)
     if not is_ready:
         queue.drop_tree(task)
         os.makedirs(os.path.dirname(root))

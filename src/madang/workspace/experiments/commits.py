@@ -16,7 +16,7 @@ from typing import NamedTuple
 from madang.errors import Conflict, NotFound, StorageError
 from madang.workspace.data.repo import git
 
-NOTHING = "0" * 40
+NOTHING = ""
 """The old value of a ref that must not be there yet."""
 
 _HINT = "Mend that, then repeat: nothing was changed."
@@ -168,14 +168,14 @@ def refs(root: str, below: str) -> list[Ref]:
     return [Ref(name, commit, int(at or 0)) for name, commit, at in (line.split("\0") for line in lines)]
 
 
-def set_ref(root: str, name: str, commit: str, *, old: str = "", why: str = "") -> None:
+def set_ref(root: str, name: str, commit: str, *, old: str | None = None, why: str = "") -> None:
     """Point a ref to a commit, if it still has its old value (`NOTHING`: there is none); without ``old`` anyway.
 
     Raises:
         Conflict: it has another value.
     """
     reason = ["-m", why] if why else []
-    done = run(root, "update-ref", *reason, "--", name, commit, *([old] if old else []))
+    done = run(root, "update-ref", *reason, "--", name, commit, *([] if old is None else [old]))
     if done.returncode != 0:
         raise Conflict(f"{name} cannot be set: {_said(done)}", hint="Look at it: git for-each-ref refs/exps")
 

@@ -123,10 +123,9 @@ class Queue:
     def remove(self, chosen: Sequence[Known]) -> None:
         """Take tasks out. Raises `Refused` for one that runs."""
         for one in chosen:
-            if one.state == RUNNING or not layout.hold(os.path.join(self.folder(one.task), _LOCK)):
-                raise Refused(f"{one.task.name!r} is running.", hint=f"madang queue kill {one.task.name}")
-        for one in chosen:
             folder = self.folder(one.task)
+            if one.state == RUNNING or not layout.hold(os.path.join(folder, _LOCK)):
+                raise Refused(f"{one.task.name!r} is running.", hint=f"madang queue kill {one.task.name}")
             os.unlink(os.path.join(folder, _TASK))  # from here on it is no task
             commits.remove_ref(self.root, f"{_REFS}/{one.task.id}")
             layout.release(os.path.join(folder, _LOCK), remove=False)
@@ -164,8 +163,10 @@ class Queue:
         return None
 
     def finish(self, task: Task, state: str, result: str) -> None:
-        """Note what became of a task that this process holds."""
+        """Note what became of a task that this process holds. What it started from is kept of one that failed."""
         self._write(task, _RESULT, {"state": state, "result": result, "at": time.time_ns() // 1000})
+        if state == SUCCESS:
+            commits.remove_ref(self.root, f"{_REFS}/{task.id}")
         self.give_back(task)
         self.drop_tree(task)
 

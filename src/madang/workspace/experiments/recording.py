@@ -44,7 +44,7 @@ def record(
     made = commits.commit(root, tree, [baseline], message or f"dvc: commit experiment {_digest(stages)}")
     one = Experiment(name, baseline, made)
     try:
-        commits.set_ref(root, one.ref, made, old="" if force else commits.NOTHING)
+        commits.set_ref(root, one.ref, made, old=None if force else commits.NOTHING)
     except Conflict:
         (there,) = refs.named(repository, [one.ref])
         if commits.tree_of(root, there.commit) != tree:

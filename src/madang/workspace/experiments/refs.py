@@ -142,6 +142,6 @@ def rename(repository: Repository, one: Experiment, name: str, *, force: bool) -
         return one
     check_name(repository, one.baseline, name, force=force)
     root, new = root_of(repository), Experiment(name, one.baseline, one.commit, one.at)
-    commits.set_ref(root, new.ref, one.commit, old="" if force else commits.NOTHING)
+    commits.set_ref(root, new.ref, one.commit, old=None if force else commits.NOTHING)
     commits.remove_ref(root, one.ref, one.commit)
     return new

@@ -12,7 +12,7 @@ from madang.errors import MadangError
 from madang.formats.dvc.overrides import Override
 from madang.ports.executor import Executor, Result, Task
 from madang.workspace.data import progress
-from madang.workspace.data.files.checkout import checkout
+from madang.workspace.data.files.checkout import Report, checkout
 from madang.workspace.data.files.committing import commit
 from madang.workspace.data.records.outs import Chosen, chosen, resolve
 from madang.workspace.data.repo.repository import Repository
@@ -73,7 +73,9 @@ def run_here(repository: Repository, request: Request, overrides: Sequence[Overr
     """
     overriding.write(overrides)
     keep_data(repository, request.targets, request.options, means.meter)
-    restore_data(repository, request.targets, request.options, means.meter)
+    report = restore_data(repository, request.targets, request.options, means.meter)
+    if report.kept:
+        means.say("Outputs that were saved nowhere gave way to the recorded ones: madang undo brings them back.")
     return execute(repository, request, means)
 
 
@@ -114,11 +116,11 @@ def keep_data(repository: Repository, targets: Sequence[str], options: Options, 
     return commit(repository, here, force=True, relink=False, meter=meter).git_files if here else []
 
 
-def restore_data(repository: Repository, targets: Sequence[str], options: Options, meter: progress.Meter) -> None:
+def restore_data(repository: Repository, targets: Sequence[str], options: Options, meter: progress.Meter) -> Report:
     """Bring data and outputs to what is recorded, as far as the cache has them. What is replaced `undo` brings back."""
     names = _names(repository, targets, options)
     wanted = resolve(repository, names, recursive=options.recursive, with_deps=bool(names))
-    checkout(repository, wanted, force=True, command="exp run", meter=meter)
+    return checkout(repository, wanted, force=True, command="exp run", meter=meter)
 
 
 def _chosen(repository: Repository, targets: Sequence[str], options: Options) -> list[Chosen]:
