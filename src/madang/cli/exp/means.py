@@ -14,7 +14,7 @@ from madang.cli.repro import local_executor, tell
 if TYPE_CHECKING:
     from madang.workspace.experiments.running import Means
 
-_CAPTURE = 30.0  # seconds at most until code and environment of all runs are recorded
+_CAPTURE = 120.0  # seconds at most until code and environment of all runs are recorded
 
 
 @contextmanager

@@ -238,12 +238,16 @@ class Queue:
 
 
 def end_processes(folder: str) -> None:
-    """End what still runs in a work tree: the command of a task outlives a worker that was killed."""
+    """End what still runs in a work tree: the command of a task outlives a worker that was killed.
+
+    The follower may stand there, too; it looks after all runs and is left alone.
+    """
     import psutil  # noqa: PLC0415 - few commands ask for it
 
     def is_in(process: psutil.Process) -> bool:
         with suppress(psutil.Error):  # gone, dead already, or somebody else's
-            return (process.cwd() + os.sep).startswith(folder + os.sep)
+            is_here = (process.cwd() + os.sep).startswith(folder + os.sep)
+            return is_here and "madang.follower" not in process.cmdline()
         return False
 
     while found := [process for process in psutil.process_iter() if is_in(process)]:
