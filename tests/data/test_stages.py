@@ -92,6 +92,17 @@ def test_the_graph_is_shown_as_dvc_shows_it(root: Path, dvc: Tool, madang: Tool)
     assert text.index("prepare") < text.index("train@1") < text.index("report")
 
 
+def test_outputs_are_shown_folder_by_folder_as_dvc_shows_them(root: Path, dvc: Tool, madang: Tool) -> None:
+    """Outputs of one folder stand together, wherever their stages are."""
+    stages = (
+        "a: {cmd: x, deps: [in], outs: [d/e/1, f/1]}", "b: {cmd: x, outs: [g, d/2]}",
+        "c: {cmd: x, deps: [f/1], outs: [d/e/3], metrics: [f/m]}",
+    )  # fmt: skip
+    make(root, {"dvc.yaml": ("stages:\n  " + "\n  ".join(stages) + "\n").encode(), "in": b""})
+    for words in (("--outs", "--mermaid"), ("--outs", "--dot"), ("--mermaid",)):
+        assert madang(root, "dag", *words).out == dvc(root, "dag", *words).out
+
+
 def _named(text: str) -> list[str]:
     """Lines with names in place of Mermaid's numbers, sorted: the order of what is not connected is free."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -76,6 +76,10 @@ def test_seeds_and_options() -> None:
     assert options(["a.py", "--lr", "0.1", "-v", "--x=1", "--t", "-3"]) == options(
         ["a.py", "--lr=0.1", "-v", "--x", "1", "--t=-3"]
     )
+    assert options(["a.py", "-m", "model.lr=0.1", "+train.seed=2", "a=b=c", "/x=1"]) == {
+        "argument 0": "a.py", "-m": "true", "model.lr": "0.1", "+train.seed": "2", "a": "b=c", "argument 1": "/x=1",
+    }  # fmt: skip
+    assert is_seed("+train.seed")
 
 
 def test_literals() -> None:

@@ -89,6 +89,16 @@ def make_repository(root: Path, dvc: Tool) -> Path:
     return root
 
 
+def check_as_dvc(root: Path, dvc: Tool, madang: Tool, command: str) -> None:
+    """Exit code and what is printed equal dvc's."""
+    theirs, ours = dvc(root, *command.split()), madang(root, *command.split())
+    assert ours.code == theirs.code
+    if "--json" in command:
+        assert value(ours.out) == value(theirs.out)
+    else:
+        assert lines(ours.out or "\n") == lines(theirs.out or "\n")
+
+
 def value(text: str) -> Any:
     """What a command printed with ``--json``; numbers that are none are texts here and there."""
     return json.loads(text, parse_constant=lambda name: name) if text.strip() else None

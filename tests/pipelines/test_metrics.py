@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.data.helpers import Tool, make
-from tests.pipelines.side_by_side import lines, make_repository, value
+from tests.pipelines.side_by_side import check_as_dvc, make_repository, value
 
 COMMANDS = [
     "metrics show --json", "metrics show", "metrics show --md", "metrics show --md -a", "metrics show -T --json",
@@ -21,21 +21,10 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, dvc: Tool) -> Path:
-    """The repository; nobody changes it."""
-    return make_repository(tmp_path_factory.mktemp("metrics") / "저장소 repo", dvc)
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_as_dvc(made: Path, dvc: Tool, madang: Tool, command: str) -> None:
     """Exit code and what is printed equal dvc's."""
-    theirs, ours = dvc(made, *command.split()), madang(made, *command.split())
-    assert ours.code == theirs.code
-    if "--json" in command:
-        assert value(ours.out) == value(theirs.out)
-    else:
-        assert lines(ours.out or "\n") == lines(theirs.out or "\n")
+    check_as_dvc(made, dvc, madang, command)
 
 
 def test_in_a_folder(made: Path, dvc: Tool, madang: Tool) -> None:

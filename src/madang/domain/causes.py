@@ -20,6 +20,7 @@ RTOL = 1e-9  # relative difference below which two values of a metric are the sa
 DECISIVE = 0.2  # the least share of a part that is named
 
 _SEED = re.compile(r"(?:^|[^a-z])(?:[a-z]+_)?(?:seed|random_state)\Z", re.IGNORECASE)
+_ASSIGNMENT = re.compile(r"\+{0,2}[^\W\d][\w.\-/]*=")
 _SEED_VARIABLES = frozenset({"PYTHONHASHSEED", "PL_GLOBAL_SEED"})
 _RECORDS = (".dvc", "dvc.lock", ".gitignore", ".dvcignore")  # say which data there is
 _SETTINGS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".properties")
@@ -123,7 +124,10 @@ def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
 
 
 def options(command: Sequence[str]) -> dict[str, str]:
-    """The words of a command line by option, else by position: ``--lr 0.1`` and ``--lr=0.1`` are the same."""
+    """The words of a command line by option, else by position: ``--lr 0.1`` and ``--lr=0.1`` are the same.
+
+    ``model.lr=0.1``, as hydra has it, is the option ``model.lr``.
+    """
     found: dict[str, str] = {}
     last, place = "", 0
     for word in command:
@@ -131,6 +135,9 @@ def options(command: Sequence[str]) -> dict[str, str]:
             name, sign, text = word.partition("=")
             found[name] = text if sign else "true"
             last = "" if sign else name
+        elif _ASSIGNMENT.match(word):
+            name, _, text = word.partition("=")
+            found[name], last = text, ""
         elif last:
             found[last], last = word, ""
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import field
+from typing import Any
 
 from madang.domain.values import mutable
 from madang.workspace.data.files.comparing import shown
@@ -79,8 +80,28 @@ def of_outs(repository: Repository, graph: Graph) -> Drawing:
                 for _, out in graph.makers.of(path):
                     maker = shown(repository, out.path, out.entry.path)
                     edges.update(((maker, name), None) for name in names)
+    drawing.nodes = _by_folders(drawing.nodes)
     drawing.edges = list(edges)
     return drawing
+
+
+def _by_folders(paths: Iterable[str]) -> list[str]:
+    """Paths in the order of dvc: folders as they come first, what is in one together."""
+    top: dict[str, Any] = {}
+    for path in paths:
+        inner = top
+        for part in path.split("/"):
+            inner = inner.setdefault(part, {})
+        inner[""] = path
+    found: list[str] = []
+    waiting: list[Any] = [top]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, str):
+            found.append(inner)
+        else:
+            waiting.extend(reversed(inner.values()))
+    return found
 
 
 def narrowed(drawing: Drawing, repository: Repository, targets: Sequence[Chosen], *, outs: bool, full: bool) -> Drawing:
