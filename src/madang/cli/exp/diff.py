@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, repository
+from madang.cli.data_command import PlainCommand, repository
 from madang.cli.side_by_side import PRECISION, from_here, print_changes, tell_errors
 
 
-@click.command(cls=DataCommand)
+@click.command(cls=PlainCommand)
 @click.argument("a_rev", default="HEAD")
 @click.argument("b_rev", default="workspace")
 @click.option("--all", "unchanged", is_flag=True, help="Also what did not change.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from madang.cli.data_command import DvcUsage
 from madang.cli.main import LazyGroup
 
 # name → (module:attribute, one-line help)
@@ -26,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 _ALIASES = {"ls": "list", "rm": "remove"}
 
 
-class _ExpGroup(LazyGroup):
+class _ExpGroup(DvcUsage, LazyGroup):
     """Knows dvc's other names, too."""
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:

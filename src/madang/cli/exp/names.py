@@ -9,7 +9,7 @@ import click
 from madang.cli import output
 from madang.cli.data_command import DataCommand, repository
 from madang.cli.exp.selecting import chosen_experiments, selection_options
-from madang.errors import NotFound
+from madang.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,9 +106,9 @@ def remove(
       madang exp remove -A -g origin
     """
     if not (experiments or rev or all_commits or queued):
-        raise click.UsageError("Name experiments, or use --rev, --all-commits or --queue.")
+        raise InvalidInput("Name experiments, or use --rev, --all-commits or --queue.")
     if queued and (keep or git_remote):
-        raise click.UsageError("--queue goes neither with --keep nor with --git-remote.")
+        raise InvalidInput("--queue goes neither with --keep nor with --git-remote.")
     from madang.workspace.experiments import refs, sharing
     from madang.workspace.experiments.queue import QUEUED, Queue
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, PlainCommand, repository
+from madang.cli.data_command import DataCommand, DvcUsage, repository
 from madang.cli.main import LazyGroup
+from madang.errors import InvalidInput
 
 if TYPE_CHECKING:
     from madang.workspace.experiments.queue import Known
@@ -26,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class _QueueGroup(LazyGroup):
+class _QueueGroup(DvcUsage, LazyGroup):
     """Knows the worker as well, which nobody starts by hand."""
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -178,7 +179,7 @@ def _print_from(path: str, place: int) -> int:
     return place + len(body)
 
 
-@click.command(cls=PlainCommand)
+@click.command(cls=DataCommand)
 @click.argument("tasks", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All but those that run.")
 @click.option("--queued", is_flag=True, help="All that wait.")
@@ -197,7 +198,7 @@ def remove(tasks: tuple[str, ...], every: bool, queued: bool, success: bool, fai
     kinds = {work.QUEUED: queued, work.SUCCESS: success, work.FAILED: failed}
     states = {state for state, wanted in kinds.items() if wanted or every}
     if bool(states) == bool(tasks):
-        raise click.UsageError("Name tasks, or use --all, --queued, --success or --failed.")
+        raise InvalidInput("Name tasks, or use --all, --queued, --success or --failed.")
     with repository() as repo:
         found = work.Queue(repo)
         chosen = found.named(tasks) if tasks else [one for one in found.tasks() if one.state in states]

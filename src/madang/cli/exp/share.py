@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from madang.cli import output
-from madang.cli.data_command import TransferCommand, files, repository
+from madang.cli.data_command import DataCommand, files, repository
 from madang.cli.exp.selecting import chosen_experiments, selection_options
 from madang.errors import MadangError
 
@@ -64,7 +64,7 @@ class _Asked:
     as_json: bool
 
 
-@click.command(cls=TransferCommand)
+@click.command(cls=DataCommand)
 @_options("Send")
 def push(**given: Any) -> None:
     """Send experiments, by name or those of the present commit, to a git remote, and their data to a remote of data.
@@ -84,7 +84,7 @@ def push(**given: Any) -> None:
         _finish(repo, shared, asked, pushing=True)
 
 
-@click.command(cls=TransferCommand)
+@click.command(cls=DataCommand)
 @_options("Bring")
 def pull(**given: Any) -> None:
     """Bring experiments of a git remote, by name or those of the present commit, and their data into the cache.

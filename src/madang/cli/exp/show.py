@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, repository
+from madang.cli.data_command import PlainCommand, repository
 from madang.cli.exp.selecting import selection_options
 from madang.cli.side_by_side import PRECISION, encoded
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _TREE = {"branch_commit": "├── ", "branch_base": "└── ", "baseline": ""}
 
 
-@click.command(cls=DataCommand)
+@click.command(cls=PlainCommand)
 @selection_options("Of")
 @click.option("-a", "--all-branches", is_flag=True, help="Of all branches.")
 @click.option("-T", "--all-tags", is_flag=True, help="Of all tags.")
