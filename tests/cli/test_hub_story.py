@@ -45,6 +45,14 @@ def test_everything_over_a_hub(project: Project, hub: str) -> None:
     assert found["verdict"] == "IDENTICAL"
     again = project.madang("runs", "show", found["run"], "--json").json
     assert (again["verdict"]["of"], again["verdict"]["verdict"]) == (run, "IDENTICAL")
+    assert project.madang("verify", run, "--json").json["checked"][0]["finding"] == "VALID"
+    (project.store / "segments").rename(project.store / "gone")
+    for index in project.store.glob("records.db*"):
+        index.unlink()
+    assert "made by" in project.madang("reproduce", run, ok=2).err  # not ours to the store: a record may say anything
+    found = project.madang("reproduce", run, "--yes", "--json").json
+    assert found["verdict"] == "IDENTICAL"
+    assert len(project.madang("verify", run, "--json").json["checked"]) == 2
 
 
 def test_hub_that_is_down(project: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +244,41 @@ def test_nested_runs(project: Project) -> None:
     runs = project.madang("runs", "--json").json["runs"]
     inner = next(run["id"] for run in runs if run["parent"] == outer)
     assert _reproduce(project, inner, ok=0)["verdict"] == "IDENTICAL"
+
+
+RANK = """\
+import json, os, pathlib
+import madang
+run = madang.init(project='p')
+for step in range(3):
+    run.log({f"loss/{os.environ['RANK']}": 0.5 / (step + 1 + int(os.environ['RANK']))}, step=step)
+run.finish()
+"""
+LAUNCH = """\
+import os, subprocess, sys
+for rank in range(2):
+    env = {**os.environ, 'RANK': str(rank), 'WORLD_SIZE': '2'}
+    subprocess.run([sys.executable, 'rank.py'], env=env, check=True)
+"""
+
+
+def test_ranks(project: Project) -> None:
+    """Ranks that a launcher started are repeated by it; without one only the first rank's command is known."""
+    project.commit({"rank.py": RANK, "launch.py": LAUNCH})
+    found = _reproduce(project, project.run("--", "python", "launch.py"), ok=0)
+    assert (found["verdict"], found["compared"]["points"]) == ("IDENTICAL", 6)
+    subprocess.run(
+        ["python", "launch.py"], cwd=project.root, env={**project.env, "MADANG_RUN_ID": "ab" * 16}, check=True
+    )
+    found = _reproduce(project, "ab" * 16, ok=2)
+    assert "the command that started the 2 ranks: only that of the first was recorded" in found["missing"]
+
+
+def test_notebook(project: Project) -> None:
+    """A notebook is no script that could be started again, and that is said."""
+    project.commit({"x": ""})
+    code = "import sys; sys.orig_argv = ['python', '-m', 'ipykernel_launcher', '-f', 'k.json']; import madang\n"
+    code += "run = madang.init(project='p'); run.log({'a': 1}); run.finish()\n"
+    subprocess.run(["python", "-c", code], cwd=project.root, env=project.env, check=True)
+    run = project.madang("runs", "--json").json["runs"][0]["id"]
+    assert _reproduce(project, run, ok=2)["missing"] == ["a script: the run was made in a notebook"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import struct
@@ -33,11 +34,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     return home, run, again
 
 
+def _copy(source: str, target: str) -> None:
+    with contextlib.suppress(FileNotFoundError):  # the follower may still be at work there
+        shutil.copy2(source, target)
+
+
 @pytest.fixture
 def pair(made: tuple[Path, str, str], tmp_path: Path) -> tuple[Project, str, str]:
     """A copy of all that, to be changed at will."""
     home, run, again = made
-    shutil.copytree(home, tmp_path / "home", symlinks=True)
+    shutil.copytree(
+        home,
+        tmp_path / "home",
+        symlinks=True,
+        ignore=shutil.ignore_patterns("follower*", "*.lock"),
+        copy_function=_copy,
+    )
     return Project(tmp_path / "home" / "내 프로젝트", tmp_path / "home"), run, again
 
 
@@ -61,6 +73,7 @@ def test_signed_verdict(pair: tuple[Project, str, str]) -> None:
     assert set(subjects) == {f"run/{run}", f"run/{again}"}
     assert predicate["original"]["commit"] == project.git("rev-parse", "HEAD").strip()
     assert "signed" in project.madang("runs", "show", again).out
+    assert f"{again[:8]}  IDENTICAL  yes" in project.madang("runs", "show", run).out
 
 
 def test_a_key_that_nobody_trusts(pair: tuple[Project, str, str], tmp_path: Path) -> None:

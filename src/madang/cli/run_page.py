@@ -10,12 +10,14 @@ import click
 from madang.cli import output, records
 from madang.cli.run_table import not_whole, summary
 from madang.domain.runs import RunRecord
+from madang.ports.reader import Reader
+from madang.services.reproduce import repetitions_of
 
 _MANY = 30
 
 
-def print_run(run: RunRecord) -> None:
-    """Print everything worth reading of a run."""
+def print_run(run: RunRecord, reader: Reader) -> None:
+    """Print everything worth reading of a run, and how it was reproduced."""
     click.echo(f"{output.printable(run.name)}  {records.status(run.status)}")
     _facts(run)
     _table("Parameters", ["KEY", "VALUE"], [(key, records.number(run.config[key])) for key in sorted(run.config)])
@@ -23,6 +25,7 @@ def print_run(run: RunRecord) -> None:
     _code(run)
     _data(run)
     _environment(run)
+    _reproductions(run, reader)
     _outcome(run)
 
 
@@ -120,6 +123,21 @@ def _environment(run: RunRecord) -> None:
     _line("gpus", ", ".join(found.gpus))
     _line("cuda", found.cuda)
     _line("packages", f"{len(found.packages)} (--json lists them)" if found.packages else "")
+
+
+def _reproductions(run: RunRecord, reader: Reader) -> None:
+    rows = [
+        [
+            one.id[:8],
+            one.verdict.verdict,
+            "yes" if one.verdict.attestation else "no",
+            one.user,
+            records.moment(one.created_at),
+        ]
+        for one in repetitions_of(reader, run)
+        if one.verdict is not None
+    ]
+    _table("Reproduced", ["RUN", "VERDICT", "SIGNED", "BY", "AT"], rows)
 
 
 def _outcome(run: RunRecord) -> None:

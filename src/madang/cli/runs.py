@@ -133,7 +133,7 @@ def show(run: str, as_json: bool) -> None:
         if as_json:
             output.data(records.run_json(found, whole=True))
         else:
-            print_run(found)
+            print_run(found, reader)
 
 
 @runs.command()

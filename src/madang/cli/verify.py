@@ -9,8 +9,6 @@ import click
 from madang.cli import output, records
 
 if TYPE_CHECKING:
-    from madang.domain.runs import RunRecord
-    from madang.ports.reader import Reader
     from madang.services.evidence import Checked
 
 _CODES = {"VALID": 0, "ALTERED": 1, "UNKNOWN SIGNER": 2, "UNSIGNED": 2, "INCOMPLETE": 2}
@@ -35,6 +33,7 @@ def verify(run: str, as_json: bool) -> int:
 
     from madang.errors import NotFound
     from madang.services.evidence import check
+    from madang.services.reproduce import repetitions_of
     from madang.workspace.keys import keyring
 
     with records.opened_reader() as reader:
@@ -53,16 +52,6 @@ def verify(run: str, as_json: bool) -> int:
         for one in found:
             _print(one)
     return max((_CODES[one.finding] for one in found), key=(0, 2, 1).index)
-
-
-def repetitions_of(reader: Reader, run: RunRecord) -> list[RunRecord]:
-    """The reproductions of a run that came to a verdict, oldest first."""
-    from madang.domain.query import Compare, Field, RunQuery
-    from madang.services.reproduce import TAG
-
-    page = reader.runs(RunQuery((run.project,), Compare(Field("tags", TAG), "=", run.id), limit=1000, keys=()))
-    found = [reader.run(one.id) for one in page.runs]
-    return sorted((one for one in found if one.verdict is not None), key=lambda one: one.created_at)
 
 
 def _print(found: Checked) -> None:

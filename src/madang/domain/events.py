@@ -64,6 +64,7 @@ class Started:
     executable: str = ""
     process_started: int = 0
     seeds: dict[str, Json] = field(default_factory=dict)
+    launched: bool = False  # below `madang run`, whose own event says how it all began
 
 
 @value

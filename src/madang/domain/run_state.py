@@ -109,10 +109,15 @@ STARTED = (
 )
 
 
+_BEFORE_ALL = 1 << 62  # µs
+
+
 def _started(state: RunState, stamp: Stamp, event: events.Started) -> None:
+    # What the user typed is the run's command, not that of a process below it.
+    below = stamp._replace(time=stamp.time - _BEFORE_ALL) if event.launched else stamp
     for name in STARTED:
         if getattr(event, name):
-            _put(state.scalars, name, stamp, getattr(event, name))
+            _put(state.scalars, name, below if name in ("command", "cwd") else stamp, getattr(event, name))
 
 
 def _described(state: RunState, stamp: Stamp, event: events.Described) -> None:

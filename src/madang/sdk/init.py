@@ -80,7 +80,8 @@ def init(
             from madang.sdk.segments import refuse_given_up
 
             refuse_given_up(where.store, place.run)
-    if "MADANG_LAUNCHED" in env and place.run == env.get("MADANG_RUN_ID"):
+    is_launched = "MADANG_LAUNCHED" in env and place.run == env.get("MADANG_RUN_ID")
+    if is_launched:
         project = env.get("MADANG_PROJECT") or project  # a run is in one project: that of `madang run`
     header = _header(place, project, env, resumed=resumed)
     told = redact.text(name or ("" if place.parent else env.get("MADANG_NAME", "")))
@@ -93,7 +94,8 @@ def init(
 
         go_on(made, keep_name=not told)
     if not place.rank:
-        given = {
+        given: dict[str, Any] = {
+            "launched": is_launched,
             "name": told if resumed else made.name,
             "group": redact.text(group or env.get("MADANG_GROUP", "")),
             "job_type": redact.text(job_type or ""),
@@ -206,7 +208,7 @@ def _claim(store: str, place: ranks.Place, how: str, hub: str) -> bool:
     return how == "must" and not place.shared and not place.launched  # the run is on the hub, but not here
 
 
-def _started(given: dict[str, str], root: str) -> dict[str, Any]:
+def _started(given: dict[str, Any], root: str) -> dict[str, Any]:
     body = {
         **given,
         "command": redact.command(sys.orig_argv),

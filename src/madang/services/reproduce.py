@@ -255,6 +255,13 @@ def side_of(reader: Reader, run: RunRecord) -> Side:
     return Side(run.status, run.exit_code, metrics, dict(run.summary), outputs_of(reader, run), span)
 
 
+def repetitions_of(reader: Reader, run: RunRecord) -> list[RunRecord]:
+    """The reproductions of a run that came to a verdict, oldest first."""
+    query = RunQuery((run.project,), Compare(Field("tags", TAG), "=", run.id), limit=1000, keys=())
+    found = [reader.run(one.id) for one in reader.runs(query).runs]
+    return sorted((one for one in found if one.verdict is not None), key=lambda one: one.created_at)
+
+
 def written_by_children(reader: Reader, run: RunRecord) -> set[str]:
     """Paths that the runs wrote which a run has started: they are its own work as well."""
     found: set[str] = set()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from madang.domain.environments import Lock, counts, differences, lock_of
+from madang.domain.events import Environment
 from madang.domain.redact import MASK
 from madang.domain.runs import RunRecord
-from madang.workspace import gpu
+from madang.workspace import environment, gpu
 from madang.workspace.environments import interpreters
 from madang.workspace.environments.building import Environments
 from madang.workspace.environments.interpreters import Interpreter
@@ -39,11 +40,11 @@ def choose(run: RunRecord, env: Mapping[str, str], mode: Mode, environments: Env
     """
     recorded = run.environment
     if recorded is None:
-        present = _present(run, env)
+        present = next(_present(run, env), None)
         text = "the environment of the run was not recorded"
-        return Chosen(present[0].path if present else "", differences=[text])
+        return Chosen(present.path if present else "", differences=[text])
     found = _chosen(run, lock_of(recorded), env, mode, environments)
-    _check_machine(run, found, mode)
+    _check_machine(recorded, found, mode)
     _check_variables(recorded.variables, env, found, mode)
     return found
 
@@ -51,22 +52,23 @@ def choose(run: RunRecord, env: Mapping[str, str], mode: Mode, environments: Env
 def _chosen(run: RunRecord, lock: Lock, env: Mapping[str, str], mode: Mode, environments: Environments) -> Chosen:
     if not lock.python:
         return Chosen(digest=lock.digest)  # no Python was found at the time: the command is another program
-    known = _present(run, env)
-    unlike = {
-        one.path: differences(lock, one.python, [(p.name, p.version, p.origin) for p in one.packages]) for one in known
-    }
-    if mode != "rebuilt":
-        for one in known:
-            if mode == "current" or not any(map(counts, unlike[one.path])):
-                return Chosen(one.path, differences=unlike[one.path], digest=lock.digest, notes=_elsewhere(run, one))
+    known: list[Interpreter] = []
+    nearest: list[str] = []
+    for one in _present(run, env):
+        known.append(one)
+        unlike = differences(lock, one.python, [(it.name, it.version, it.origin) for it in one.packages])
+        nearest = nearest or unlike
+        if mode == "current" or (mode == "auto" and not any(map(counts, unlike))):
+            return Chosen(one.path, differences=unlike, digest=lock.digest, notes=_elsewhere(run, one))
+    if mode == "current":
+        return Chosen(missing=["Python: there is none here"], digest=lock.digest)
     built = environments.provide(lock, known, run.root, anew=mode == "rebuilt")
     if built.missing:
-        nearest = unlike[known[0].path] if known else []
         return Chosen(differences=nearest, missing=built.missing, digest=lock.digest)
     return Chosen(built.python, True, built.differences, [], built.notes, lock.digest)
 
 
-def _present(run: RunRecord, env: Mapping[str, str]) -> list[Interpreter]:
+def _present(run: RunRecord, env: Mapping[str, str]) -> Iterator[Interpreter]:
     """The environments of this machine that may be the run's: its own first."""
     variables = run.environment.variables if run.environment else {}
     named = [run.executable]
@@ -74,14 +76,15 @@ def _present(run: RunRecord, env: Mapping[str, str]) -> list[Interpreter]:
         named.append(os.path.join(variables["VIRTUAL_ENV"], "bin", "python"))
     path = env.get("PATH", "")
     named += [shutil.which(name, path=path) or "" for name in ("python", "python3")]
-    found: dict[str, Interpreter] = {}
+    seen: set[tuple[str, str]] = set()
     for executable in named:
-        if not executable or not os.access(executable, os.X_OK):
+        place = (os.path.dirname(executable), os.path.realpath(executable))
+        if not executable or place in seen or not os.access(executable, os.X_OK):
             continue
+        seen.add(place)
         one = interpreters.look(executable, env)
         if one is not None:
-            found.setdefault(one.prefix, one)
-    return list(found.values())
+            yield one
 
 
 def _elsewhere(run: RunRecord, one: Interpreter) -> list[str]:
@@ -90,10 +93,11 @@ def _elsewhere(run: RunRecord, one: Interpreter) -> list[str]:
     return [f"{one.path} is used, as recorded but for its place; the run's own was {run.executable}"]
 
 
-def _check_machine(run: RunRecord, found: Chosen, mode: Mode) -> None:
+def _check_machine(recorded: Environment, found: Chosen, mode: Mode) -> None:
     """A run that had a GPU at hand is not repeated without one, unless the user takes the machine as it is."""
-    recorded = run.environment
-    assert recorded is not None
+    cpu = environment.processor()
+    if recorded.cpu and recorded.cpu != cpu:
+        found.differences.append(f"cpu: {recorded.cpu} → {cpu}")
     hidden = recorded.variables.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
     if not recorded.gpus or hidden:
         return
