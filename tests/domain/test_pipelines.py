@@ -39,7 +39,7 @@ def test_states_come_from_runs_and_from_what_was_found() -> None:
         assert found.counts == {"unchanged": 1, "ran": 1, "failed": 1, "skipped": 1}
 
 
-@pytest.mark.parametrize(("after", "status", "ended"), [(MINUTE // 2, "running", 0), (2 * MINUTE, "finished", 15)])
+@pytest.mark.parametrize(("after", "status", "ended"), [(MINUTE // 2, "running", 0), (2 * MINUTE, "killed", 15)])
 def test_silence_is_an_end(after: int, status: str, ended: int) -> None:
     """Between two stages a reproduction goes on; one that was killed is over when it has been silent for a minute."""
     found = view("g", [_run("a", 10, news=Pipeline(PLAN))], 15 + after)

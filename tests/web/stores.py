@@ -18,6 +18,12 @@ PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 HOSTILE = "<img src=x onerror=alert(1)>"
+ODD = [
+    HOSTILE, "\"><script>window.hacked=1</script>", "javascript:window.hacked=1", "';window.hacked=1;//",
+    "${window.hacked=1}", "{{constructor.constructor('window.hacked=1')()}}", "<svg/onload=window.hacked=1>",
+    "\u202eevil", "../../etc/passwd", "%3Cscript%3Ewindow.hacked=1%3C/script%3E", "a" * 2000, "이름 😀",
+    "__proto__", "constructor", "\\\"]['",
+]  # fmt: skip
 
 
 def many_runs(store: Path, count: int) -> None:
@@ -203,7 +209,17 @@ def staged(store: Path) -> None:
     _stage_run(store, names[0], "many", now, {"plan": plan})
     odd = {"name": HOSTILE, "reads": [HOSTILE], "writes": ["out" + HOSTILE], "needs": ["fine"]}
     found = {"name": HOSTILE, "status": "failed", "error": HOSTILE, "outs": []}
+    odd_stages(store)
     _stage_run(store, "fine", "hostile", now, {"plan": [{"name": "fine"}, odd], "found": [found], "ended_at": now})
+
+
+def odd_stages(store: Path) -> None:
+    """A reproduction whose stages have names that break pages; each needs the one before."""
+    now = time.time_ns() // 1000
+    plan = [
+        {"name": name, "needs": [*ODD[at - 1 : at]], "reads": [name], "writes": [name]} for at, name in enumerate(ODD)
+    ]
+    _stage_run(store, ODD[0], "odd", now, {"plan": plan, "ended_at": now})
 
 
 def _stage_run(store: Path, name: str, group: str, now: int, news: dict[str, object]) -> None:

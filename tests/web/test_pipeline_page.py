@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 from tests.web.conftest import Visitor
-from tests.web.stores import HOSTILE
+from tests.web.stores import HOSTILE, ODD
 
 NODE = "[data-node]"
 
@@ -100,6 +101,25 @@ def test_names_of_stages_are_text(pipelines: Visitor) -> None:
     drawer.get_by_role("button", name="Inputs & outputs").click()
     expect(drawer).to_contain_text(f"out{HOSTILE}")
     assert page.locator("main img").count() == 0
+    assert visit.errors == []
+    assert visit.elsewhere == []
+
+
+@pytest.mark.parametrize("view", ["graph", "list"])
+def test_no_name_breaks_the_page(pipelines: Visitor, view: str) -> None:
+    """Whatever stages are called, each is shown as it is written, opens, and runs nothing; nothing scrolls sideways."""
+    visit = pipelines(viewport={"width": 390, "height": 844})
+    page = visit.open(f"/p/wide/pipelines/odd?view={view}")
+    expect(page.locator(NODE)).to_have_count(len(ODD))
+    for name in ODD:
+        box = page.locator(NODE).and_(page.locator(f"[data-node={json.dumps(name, ensure_ascii=False)}]"))
+        expect(box).to_contain_text(name.strip()[:40])
+        box.evaluate("box => box.click()")
+        expect(page.locator("#drawer-title")).to_have_text(name.strip())
+        page.keyboard.press("Escape")
+    assert page.evaluate("() => window.hacked") is None
+    assert page.locator("main img, main script, main svg[onload]").count() == 0
+    assert visit.overflow() <= 0
     assert visit.errors == []
     assert visit.elsewhere == []
 

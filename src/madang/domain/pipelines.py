@@ -41,7 +41,7 @@ class PipelineView:
     """One reproduction. ``stages`` is empty where only the summary was asked for."""
 
     group: str
-    status: str  # "running", "failed" or "finished"
+    status: str  # "running", "failed", "killed" (it ended before all stages were looked at) or "finished"
     began: int
     ended: int  # 0 while it goes on
     user: str = ""
@@ -102,7 +102,8 @@ def _ended(runs: Sequence[RunRecord], now: int) -> int:
 def _status(stages: Iterable[StageView], ended: int) -> str:
     if not ended:
         return "running"
-    return "failed" if any(stage.status == FAILED for stage in stages) else "finished"
+    statuses = {stage.status for stage in stages}
+    return "failed" if FAILED in statuses else "killed" if NOT_REACHED in statuses else "finished"
 
 
 def _counts(stages: Iterable[StageView]) -> dict[str, int]:

@@ -310,7 +310,7 @@ export interface Stage {
 /** A reproduction; a list leaves its stages out. */
 export interface Pipeline {
   group: string;
-  status: "running" | "failed" | "finished";
+  status: "running" | "failed" | "killed" | "finished";
   began: number;
   ended: number;
   user: string;

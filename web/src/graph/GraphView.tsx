@@ -1,8 +1,8 @@
-import { type KeyboardEvent, type MouseEvent, type PointerEvent, type ReactElement, type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, type PointerEvent, type ReactElement, type ReactNode, memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { IconButton } from "../components/basic";
 import { t } from "../messages";
 import { type Box, type Edge, layOut } from "./layout";
-import type { Direction, Place } from "./place";
+import type { Direction, Layout, Place } from "./place";
 import { beginning, fitting, READABLE, revealing, scaled, type Size, type View } from "./view";
 
 interface Props {
@@ -31,7 +31,9 @@ export function GraphView({ label, boxes, edges, direction, focus, selected, onO
   const frame = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState<Size>({ width: 0, height: 0 });
   const [view, setView] = useState<View | null>(null);
-  const [current, setCurrent] = useState("");
+  const [walked, setWalked] = useState("");
+  const sizeNow = useRef(size);
+  sizeNow.current = size;
   const touched = useRef(false);
 
   useLayoutEffect(() => {
@@ -65,7 +67,7 @@ export function GraphView({ label, boxes, edges, direction, focus, selected, onO
     setView(fitting(layout, size));
   };
   const focusBox = (id: string) => {
-    setCurrent(id);
+    setWalked(id);
     frame.current?.querySelector<HTMLElement>(`[data-node="${CSS.escape(id)}"]`)?.focus({ preventScroll: true });
   };
   const onKey = (event: KeyboardEvent) => {
@@ -78,44 +80,20 @@ export function GraphView({ label, boxes, edges, direction, focus, selected, onO
     else return;
     event.preventDefault();
   };
-  const entry = layout.places.has(current) ? current : layout.places.has(selected) ? selected : focus || boxes[0]?.id;
+  const entry = layout.places.has(walked) ? walked : layout.places.has(selected) ? selected : focus || boxes[0]?.id;
+  const onFocus = useCallback((id: string) => {
+    setWalked(id);
+    frame.current?.scrollTo(0, 0);
+    const place = layout.places.get(id);
+    if (place && frame.current?.matches(":has(:focus-visible)")) move((old) => revealing(old, place, sizeNow.current));
+  }, [layout]);
   const k = view?.k ?? 1;
   return (
     <div className={`graph graph-${direction}${k < READABLE ? " far" : ""}${k < TINY ? " tiny" : ""}`} role="group" aria-label={label}>
       <div className="graph-frame" ref={frame} onKeyDown={onKey} {...drag}>
         {view && (
           <div className="graph-drawing" style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${k})`, width: layout.width, height: layout.height }}>
-            <svg className="graph-edges" width={Math.max(1, layout.width)} height={Math.max(1, layout.height)} aria-hidden="true">
-              {edges.map((edge, at) => (
-                <path key={`${edge.from}\0${edge.to}`} d={layout.paths[at]} className={edge.from === selected || edge.to === selected ? "near" : undefined} />
-              ))}
-            </svg>
-            {boxes.map((box) => {
-              const place = layout.places.get(box.id);
-              return (
-                place && (
-                  <button
-                    key={box.id}
-                    type="button"
-                    data-node={box.id}
-                    className={`node ${classOf(box.id)}`}
-                    aria-label={nameOf(box.id)}
-                    aria-pressed={box.id === selected}
-                    title={nameOf(box.id)}
-                    tabIndex={box.id === entry ? 0 : -1}
-                    style={{ left: place.x, top: place.y, width: place.width, height: place.height }}
-                    onClick={() => onOpen(box.id)}
-                    onFocus={() => {
-                      setCurrent(box.id);
-                      frame.current?.scrollTo(0, 0);
-                      if (frame.current?.matches(":has(:focus-visible)")) move((old) => revealing(old, place, size));
-                    }}
-                  >
-                    {children(box.id)}
-                  </button>
-                )
-              );
-            })}
+            <Drawing {...{ layout, boxes, edges, selected, entry, onOpen, onFocus, nameOf, classOf, children }} />
           </div>
         )}
       </div>
@@ -127,6 +105,48 @@ export function GraphView({ label, boxes, edges, direction, focus, selected, onO
     </div>
   );
 }
+
+interface DrawingProps extends Pick<Props, "boxes" | "edges" | "selected" | "onOpen" | "nameOf" | "classOf" | "children"> {
+  layout: Layout;
+  /** The box that the Tab key comes to. */
+  entry: string | undefined;
+  onFocus: (id: string) => void;
+}
+
+/** Edges and boxes; they stay as they are while the view moves. */
+const Drawing = memo(function Drawing({ layout, boxes, edges, selected, entry, onOpen, onFocus, nameOf, classOf, children }: DrawingProps): ReactElement {
+  return (
+    <>
+      <svg className="graph-edges" width={Math.max(1, layout.width)} height={Math.max(1, layout.height)} aria-hidden="true">
+        {edges.map((edge, at) => (
+          <path key={`${edge.from}\0${edge.to}`} d={layout.paths[at]} className={edge.from === selected || edge.to === selected ? "near" : undefined} />
+        ))}
+      </svg>
+      {boxes.map(({ id }) => {
+        const place = layout.places.get(id);
+        return (
+          place && (
+            <button
+              key={id}
+              type="button"
+              data-node={id}
+              className={`node ${classOf(id)}`}
+              aria-label={nameOf(id)}
+              aria-pressed={id === selected}
+              title={nameOf(id)}
+              tabIndex={id === entry ? 0 : -1}
+              style={{ left: place.x, top: place.y, width: place.width, height: place.height }}
+              onClick={() => onOpen(id)}
+              onFocus={() => onFocus(id)}
+            >
+              {children(id)}
+            </button>
+          )
+        );
+      })}
+    </>
+  );
+});
 
 /** The wheel moves, with Ctrl (which is also a pinch on a touchpad) it zooms. */
 function useWheel(frame: { current: HTMLDivElement | null }, move: (change: (view: View) => View) => void): void {

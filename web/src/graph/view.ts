@@ -10,7 +10,7 @@ export interface Size {
   height: number;
 }
 
-const LEAST = 0.05;
+const LEAST = 0.01;
 const MOST = 2;
 const MARGIN = 24;
 /** Below this a box's text cannot be read. */

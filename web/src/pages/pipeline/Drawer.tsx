@@ -106,7 +106,19 @@ function StageRun({ id, tab }: { id: string; tab: string }): ReactElement {
   });
   const run = found.data;
   if (!run) return found.error ? <ErrorBox error={found.error} onRetry={reload} /> : <Loading />;
-  if (tab === "metrics") return <MetricsPanel run={run} />;
+  if (tab === "metrics")
+    return (
+      <div className="stack">
+        <MetricsPanel run={run} />
+        {Object.keys(run.metrics).some((key) => !key.startsWith("system/")) && (
+          <p>
+            <Link to={to.why(run.id)}>
+              {t("why.ask")} <Icon name="right" size={12} />
+            </Link>
+          </p>
+        )}
+      </div>
+    );
   if (tab === "config") return <ConfigPanel run={run} />;
   return <ConsoleTab run={run} fresh={fresh} />;
 }
