@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from madang.domain import events
@@ -24,10 +25,16 @@ def doubtful(facts: Sequence[Fact], ends: Mapping[str, tuple[int, int]]) -> dict
 
 def unlike(facts: Sequence[Fact], there: Mapping[str, Places]) -> list[Fact]:
     """The facts without points that are ``there``, and each point once."""
+    rows = Counter((fact.step, fact.time) for fact in facts if isinstance(fact, Points))
+    if not there and len(rows) == rows.total():
+        return list(facts)
     seen: dict[str, Places] = {key: set(places) for key, places in there.items()}
     kept: list[Fact] = []
     for fact in facts:
         if isinstance(fact, Points):
+            if rows[fact.step, fact.time] == 1 and there.keys().isdisjoint(fact.values):
+                kept.append(fact)
+                continue
             values = {}
             for key, value in fact.values.items():
                 places, place = seen.setdefault(key, set()), (fact.step, fact.time, repr(value))
@@ -43,6 +50,8 @@ def unlike(facts: Sequence[Fact], there: Mapping[str, Places]) -> list[Fact]:
 
 def overruled(overrides: Overrides, facts: Sequence[Fact]) -> RunChange | None:
     """The change that makes way for what is said now; None where nothing stands in the way."""
+    if not overrides.revision:
+        return None
     name, tags, removed = None, {}, []
     for fact in facts:
         if isinstance(fact, events.Described) and overrides.name is not None:

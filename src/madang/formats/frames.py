@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from madang.domain import events
@@ -12,8 +12,9 @@ from madang.domain.commands import Fact, Points
 from madang.domain.events import Event
 from madang.errors import InvalidInput
 from madang.formats import segment as codec
-from madang.formats.journal import KeySet, kind_of_event
+from madang.formats.journal import Frame, KeySet, Position, kind_of_event
 
+_FLOATS = frozenset({float})
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 
@@ -25,13 +26,21 @@ class FrameBuilder:
     ):
         self._sequence = sequence
         self._chain = chain
+        self._size = 0
+        self._packers: dict[tuple[str, ...], Callable[..., bytes]] = {}  # for names whose values are all floats
         self._sets = {(tuple(item.names), item.types): number for number, item in (keysets or {}).items()}
         self._parts: list[bytes] = []
+
+        self.frames: list[Frame] = []
 
     @property
     def data(self) -> bytes:
         """The frames made so far."""
         return b"".join(self._parts)
+
+    def position(self, offset: int) -> Position:
+        """The place behind the frames made so far, which began at ``offset``."""
+        return Position(offset + self._size, self._sequence, self._chain)
 
     def add(self, fact: Fact, at: int) -> None:
         """One fact, at a time in µs UTC."""
@@ -47,22 +56,44 @@ class FrameBuilder:
         if len(payload) > codec.MAX_PAYLOAD:
             raise InvalidInput(f"One record of {len(payload)} bytes is over the limit of {codec.MAX_PAYLOAD}.")
         data, self._chain = codec.frame(self._sequence, self._chain, payload)
+        self.frames.append(Frame(self._sequence, payload))
         self._sequence += 1
+        self._size += len(data)
         self._parts.append(data)
 
     def _points(self, points: Points, at: int) -> None:
+        names, given = tuple(points.values), points.values.values()
+        if _FLOATS.issuperset(map(type, given)):
+            pack = self._packers.get(names) or self._float_packer(names, at)
+            self._frame(pack(at, points.step, *given))
+            return
         values = {key: _plain(value) for key, value in points.values.items()}
         letters = "".join(map(_letter, values.values()))
-        number = self._sets.get((tuple(values), letters))
-        if number is None:
-            number = max(self._sets.values(), default=-1) + 1
-            self._json(codec.KEYS, {"t": at, "id": number, "names": list(values), "types": letters})
-            self._sets[(tuple(values), letters)] = number
+        number = self._set(names, letters, at)
         paired = list(zip(values.values(), letters, strict=True))
         fixed = [value for value, letter in paired if letter != "v"]
         rest = [value for value, letter in paired if letter == "v"]
         body = struct.pack("<BqqI" + letters.replace("v", ""), codec.METRICS, at, points.step, number, *fixed)
         self._frame(body + (codec.encode_json(rest) if rest else b""))  # type: ignore[arg-type]
+
+    def _set(self, names: tuple[str, ...], letters: str, at: int) -> int:
+        """The number of a set of keys, which is declared when it is new."""
+        number = self._sets.get((names, letters))
+        if number is None:
+            number = max(self._sets.values(), default=-1) + 1
+            self._json(codec.KEYS, {"t": at, "id": number, "names": list(names), "types": letters})
+            self._sets[names, letters] = number
+        return number
+
+    def _float_packer(self, names: tuple[str, ...], at: int) -> Callable[..., bytes]:
+        letters = "d" * len(names)
+        number, fixed = self._set(names, letters, at), struct.Struct("<BqqI" + letters)
+
+        def pack(time: int, step: int, *values: float) -> bytes:
+            return fixed.pack(codec.METRICS, time, step, number, *values)
+
+        self._packers[names] = pack
+        return pack
 
 
 def _body(event: Event) -> dict[str, Any]:

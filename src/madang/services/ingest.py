@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import field, replace
+from typing import TYPE_CHECKING
 
 from madang.domain import events
 from madang.domain.events import Stamp
@@ -22,6 +23,9 @@ from madang.services.pointers import commit
 from madang.services.rows import JSON, Encode, RunRows
 from madang.services.sealing import SEAL_FROM, pack_pieces, seal
 from madang.services.summaries import add_rows, visible
+
+if TYPE_CHECKING:  # who only reads segments does not pay for what writes them
+    from madang.formats.frames import FrameBuilder
 
 _TOUCHES: dict[type, str] = {
     events.Config: "params",
@@ -115,8 +119,11 @@ class Ingest:
         known = self._records.segments.get(number, segment) if number else None
         return known or SegmentRow(number, segment)
 
-    def take(self, session: RunSession, row: SegmentRow, data: bytes) -> Taken:
-        """Read the whole frames of ``data``, which begins at the row's offset. Nothing is stored yet."""
+    def take(self, session: RunSession, row: SegmentRow, data: bytes, own: FrameBuilder | None = None) -> Taken:
+        """Read the whole frames of ``data``, which begins at the row's offset. Nothing is stored yet.
+
+        ``own`` is what has just made them: they need not be verified.
+        """
         position = Position(row.offset, row.sequence, row.chain, row.damage)
         if not row.number:
             session.stored.damage.pop(row.id, None)  # it said that a hub holds the segment; now it is here
@@ -125,7 +132,11 @@ class Ingest:
             session.stored.damage[row.id] = position.damage
             return Taken(row, Batch(), position, True)
         keysets: dict[int, KeySet] = self._history.keysets(row, row.sequence) if row.number else {}
-        batch = decode(read_frames(data, position), row.id, keysets)
+        if own is not None:
+            frames, position = own.frames, own.position(row.offset)
+        else:
+            frames = read_frames(data, position)
+        batch = decode(frames, row.id, keysets)
         if position.damage:
             session.stored.damage[row.id] = position.damage
         state = session.stored.state
@@ -146,8 +157,12 @@ class Ingest:
         elif isinstance(event, events.Rewound):
             session.rewound = True
 
-    def store(self, session: RunSession, pieces: Sequence[tuple[Taken, bool]], raw: bytes = b"") -> None:
+    def store(
+        self, session: RunSession, pieces: Sequence[tuple[Taken, bool]], raw: bytes = b"", *, listed: bool = True
+    ) -> None:
         """Keep pieces that were taken, each with whether its segment is over; on a hub also their bytes, ``raw``.
+
+        ``listed`` has the row of the run made now for those who ask for lists; else it is made when they do.
 
         Raises:
             Conflict: another process was faster; nothing may be kept then.
@@ -164,7 +179,7 @@ class Ingest:
             if not self._keep(session, taken, ended=ended, raw=raw):
                 raise Conflict(f"Another process reads run {session.stored.state.run} at the same time.")
         self._close(session)
-        if self._encode is not None:
+        if listed and self._encode is not None:
             self._rows.renew(session.stored.number, JSON, self._encode)
 
     def _keep(self, session: RunSession, taken: Taken, *, ended: bool, raw: bytes = b"") -> bool:

@@ -190,11 +190,12 @@ class Tracking:
             facts = decide(command, None if session.new else stored.state, next_step=step, next_line=line)
             if not facts:
                 return stored
-            data = self._frames(row, facts, _header(command, run, row.id, project, who), command.time)
+            made = self._frames(row, facts, _header(command, run, row.id, project, who), command.time)
             if self._files is not None:
-                self._files.append(run, row.id, row.offset, data)
-            taken = self._parts.ingest.take(session, row, data)
-            self._parts.ingest.store(session, [(taken, outcome_of_segment(stored.state, row.id) is not None)], data)
+                self._files.append(run, row.id, row.offset, made.data)
+            taken = self._parts.ingest.take(session, row, made.data, made)
+            over = outcome_of_segment(stored.state, row.id) is not None
+            self._parts.ingest.store(session, [(taken, over)], made.data, listed=over)
             return stored
 
     def _place_of(self, who: Principal, project: str, run: str, session: RunSession, command: Command) -> str:
@@ -210,7 +211,7 @@ class Tracking:
             raise InvalidInput(f"The run {run} must be in the 'active' state. Current state is deleted.")
         return session.stored.state.project
 
-    def _frames(self, row: SegmentRow, facts: Sequence[Fact], header: events.Header, at: int) -> bytes:
+    def _frames(self, row: SegmentRow, facts: Sequence[Fact], header: events.Header, at: int) -> FrameBuilder:
         keysets = self.history.keysets(row, row.sequence) if row.number else {}
         builder = FrameBuilder(row.sequence, row.chain, keysets)
         now = time.time_ns() // 1000
@@ -218,7 +219,7 @@ class Tracking:
             builder.add(header, at or now)
         for fact in facts:
             builder.add(fact, min(at, now) or now)  # a client's clock ahead must not outdo what is said later
-        return builder.data
+        return builder
 
     def _next(self, session: RunSession, row: SegmentRow, command: Command) -> tuple[int, int]:
         """The step and the console line that come next."""
