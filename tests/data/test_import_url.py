@@ -187,3 +187,47 @@ def test_s3(pair: tuple[Path, Path], s3: Any, madang: Tool, dvc: Tool) -> None:
     assert read(pair[0] / "got") == {"a": b"1\n", "s/한 글": b"2\n", "b": b"3\n"}
     assert madang(pair[0], "pull", "nd", "nf").code == 0
     assert (pair[0] / "nf").read_bytes() == b"newer\n"
+
+
+def test_versions_of_a_bucket(pair: tuple[Path, Path], s3: Any, madang: Tool, dvc: Tool, tmp_path: Path) -> None:
+    """A version-aware import is recorded as dvc records it, and either tool brings the old bytes and updates."""
+    s3.create_bucket(Bucket="kept")
+    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    for name, body in {"f.csv": b"f\n", "d/a": b"1\n", "d/s/한 글": b"2\n"}.items():
+        s3.put_object(Bucket="kept", Key=name, Body=body)
+    options = [
+        "--version-aware", "--fs-config", f"endpointurl={s3.meta.endpoint_url}", "access_key_id=k",
+        "secret_access_key=s", "region=us-east-1",
+    ]  # fmt: skip
+    for line in (["s3://kept/f.csv"], ["s3://kept/d", "dd"], ["s3://kept/f.csv", "nd", "--no-download"]):
+        both(pair, madang, dvc, "import-url", *line, *options)
+    s3.put_object(Bucket="kept", Key="f.csv", Body=b"newer\n")
+    s3.put_object(Bucket="kept", Key="d/b", Body=b"3\n")
+    for folder, tool in ((pair[0], madang), (pair[0], dvc), (pair[1], madang)):
+        (folder / ".dvc" / "cache").rename(tmp_path / f"cache {len(list(tmp_path.iterdir()))}")
+        for name in ("f.csv", "nd"):
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / "dd")
+        assert tool(folder, "pull").code == 0
+        assert (folder / "f.csv").read_bytes() == (folder / "nd").read_bytes() == b"f\n"
+        assert read(folder / "dd") == {"a": b"1\n", "s/한 글": b"2\n"}
+    assert madang(pair[0], "push").out == "Everything is up to date.\n"
+    for folder, tool in zip(pair, (madang, dvc), strict=True):
+        assert tool(folder, "update", "f.csv.dvc", "dd.dvc", "nd.dvc").code == 0
+    records = [{path.name: path.read_bytes() for path in folder.glob("?*.dvc")} for folder in pair]
+    assert records[0] == records[1]
+    assert read(pair[0] / "dd") == read(pair[1] / "dd") == {"a": b"1\n", "s/한 글": b"2\n", "b": b"3\n"}
+    assert "up to date" in dvc(pair[0], "status").out
+
+
+def test_versions_that_are_not_kept(pair: tuple[Path, Path], s3: Any, madang: Tool) -> None:
+    """A version-aware import of a folder here, or of a bucket without versions, is refused and leaves nothing."""
+    options = [f"endpointurl={s3.meta.endpoint_url}", "access_key_id=k", "secret_access_key=s", "region=us-east-1"]
+    before = read(pair[0])
+    for url in ("s3://bucket/f.csv", "s3://bucket/d", "../ext/f"):
+        answer = madang(pair[0], "import-url", "--version-aware", url, "x", "--fs-config", *options)
+        assert answer.code == 1
+        assert "version" in answer.err
+    assert {name for name in read(pair[0]) if not name.startswith(".dvc/tmp")} == {
+        name for name in before if not name.startswith(".dvc/tmp")
+    }

@@ -102,11 +102,12 @@ def import_(
 @click.argument("out", required=False, type=click.Path())
 @click.option("--to-remote", is_flag=True, help="Bring it straight into a remote; the work tree stays without it.")
 @click.option("-r", "--remote", help="The remote for --to-remote; otherwise the default one.")
+@click.option("--version-aware", is_flag=True, help="Record versions of a bucket; they are fetched from there again.")
 @click.option("--fs-config", multiple=True, metavar="KEY=VALUE", help="An option of the address; may be repeated.")
 @_how_options
 def import_url(
-    url: str, out: str | None, to_remote: bool, remote: str | None, fs_config: tuple[str, ...], no_exec: bool,
-    no_download: bool, force: bool, jobs: int | None, quiet: bool, as_json: bool, **given: Any,
+    url: str, out: str | None, to_remote: bool, remote: str | None, version_aware: bool, fs_config: tuple[str, ...],
+    no_exec: bool, no_download: bool, force: bool, jobs: int | None, quiet: bool, as_json: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Track a copy of data at an address, with a record of where it comes from: a path, http(s)://, s3://, gs://,
     azure://, ssh:// or remote://NAME/path.
@@ -124,8 +125,12 @@ def import_url(
     how, notes = _how(no_exec, no_download, force, jobs), extra(given)
     if remote and not to_remote:
         raise InvalidInput("--remote needs --to-remote.")
-    if to_remote and (no_exec or no_download):
-        raise InvalidInput("--no-exec and --no-download do not go with --to-remote.")
+    if to_remote and (no_exec or no_download or version_aware):
+        raise InvalidInput("--no-exec, --no-download and --version-aware do not go with --to-remote.")
+    options: dict[str, Any] = {**pairs(fs_config)}
+    if version_aware:
+        options["version_aware"] = True
+        notes["push"] = False
     with repository() as repo:
         if to_remote:
             done = import_to_remote(
@@ -134,7 +139,7 @@ def import_url(
             )  # fmt: skip
         else:
             done = import_from(
-                repo, url, out, open_remote, how=how, options=pairs(fs_config), extra=notes,
+                repo, url, out, open_remote, how=how, options=options, extra=notes,
                 meter=meter(quiet or as_json),
             )  # fmt: skip
         _show(repo, done, quiet, as_json)

@@ -109,6 +109,14 @@ class CloudObjects:
             return None
         return _bare(found["e_tag"])
 
+    def version(self, key: str) -> tuple[str, int, str] | None:
+        """See `Versioned.version`."""
+        try:
+            found = self._answered(key, lambda: obstore.head(self._store, self._checked(key)))
+        except NotFound:
+            return None
+        return _bare(found["e_tag"]) or "", found["size"], found.get("version") or ""
+
     def tags(self, prefix: str) -> dict[str, str]:
         """See `Tagged.tags`."""
         start = f"{self._checked(prefix)}/" if prefix else None

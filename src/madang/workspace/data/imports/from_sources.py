@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
+from typing import Any
 
 from madang.domain.values import mutable
 from madang.errors import (
@@ -18,6 +19,8 @@ from madang.errors import (
     Unauthenticated,
     Unavailable,
 )
+from madang.formats.dvc import source_versions
+from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import place_of
 from madang.workspace.data.imports.bringing import Bringer
@@ -78,18 +81,33 @@ def _completed(
         url = opening.address_of(str(source["repo"]["url"]), repository.root, out.dvc_file)
         content = bringer.content(bringer.bring_import(source, url))
     else:
-        written = str(source["path"])
-        url = written if "://" in written else os.path.join(os.path.dirname(out.dvc_file), written)
-        address = open_address(url, open_remote, settings=repository.settings, options=source.get("fs_config"))
-        try:
-            taken = address.take(repository.cache, meter)
-        finally:
-            address.close()
-        content = taken.content()
-        if taken.is_dir:
-            bringer.store_listing(taken.files)
+        content = _from_address(repository, out, source, bringer, open_remote, meter)
     entry = replace(out.entry, md5=content.md5, size=content.size, nfiles=content.nfiles, hash_name="md5")
     return Target(replace(out, entry=entry))
+
+
+def _from_address(
+    repository: Repository,
+    out: TrackedOut,
+    source: Mapping[str, Any],
+    bringer: Bringer,
+    open_remote: OpenRemote,
+    meter: progress.Meter,
+) -> Content:
+    """Bring what stands at an address, or stood there when its versions were recorded."""
+    written = str(source["path"])
+    url = written if "://" in written else os.path.join(os.path.dirname(out.dvc_file), written)
+    versions = source_versions.recorded(source, out.dvc_file) if source_versions.is_recorded(source) else None
+    address = open_address(url, open_remote, settings=repository.settings, options=source.get("fs_config"))
+    try:
+        taken = address.take(repository.cache, meter, versions)
+    finally:
+        address.close()
+    if taken.is_dir:
+        bringer.store_listing(taken.files)
+    bringer.files += len(set(taken.files.values()))
+    bringer.size += taken.size
+    return taken.content()
 
 
 def fetch_imports(
@@ -102,28 +120,38 @@ def fetch_imports(
 ) -> FromSources:
     """Bring data of imports into the cache from where it comes, at the recorded commit.
 
-    For those of the targets whose source is another repository. What is not there any more, or is not what the record
-    says, is named in the result. The caller holds the cache.
+    For those of the targets whose source is another repository, or versions in a cloud. What is not there any more, or
+    is not what the record says, is named in the result. The caller holds the cache.
     """
     moved = FromSources()
     bringer = Bringer(repository.cache, repository.private_dir, open_remote, jobs=jobs, meter=meter)
     wanted = {(one.out.dvc_file, one.out.md5): one.out for one in targets if one.out.is_import}
     with clones.once():
         for out in wanted.values():
-            _fetch_import(repository, out, bringer, moved)
+            _fetch_import(repository, out, bringer, moved, open_remote, meter)
     moved.files, moved.size = bringer.files, bringer.size
     return moved
 
 
-def _fetch_import(repository: Repository, out: TrackedOut, bringer: Bringer, moved: FromSources) -> None:
-    if out.md5 is None or out.source is None or _is_whole(place_of(repository, out), out.md5):
+def _fetch_import(
+    repository: Repository,
+    out: TrackedOut,
+    bringer: Bringer,
+    moved: FromSources,
+    open_remote: OpenRemote,
+    meter: progress.Meter,
+) -> None:
+    if out.md5 is None or out.source is None or is_whole(place_of(repository, out), out.md5):
         return
     name = repository.relative(out.path)
     try:
         if out.is_legacy:
             raise Incompatible(f"{out.dvc_file} was written by dvc 2, with a hash of its own.")
-        url = opening.address_of(str(out.source["repo"]["url"]), repository.root, out.dvc_file)
-        content = bringer.content(bringer.bring_import(out.source, url))
+        if "repo" in out.source:
+            url = opening.address_of(str(out.source["repo"]["url"]), repository.root, out.dvc_file)
+            content = bringer.content(bringer.bring_import(out.source, url))
+        else:
+            content = _from_address(repository, out, out.source, bringer, open_remote, meter)
     except _PROBLEMS as error:
         moved.missing.append(out.md5)
         moved.problems.append(f"{name}: {error.message}")
@@ -133,7 +161,8 @@ def _fetch_import(repository: Repository, out: TrackedOut, bringer: Bringer, mov
         moved.problems.append(f"{name}: its source holds other bytes than were imported.")
 
 
-def _is_whole(repository: Repository, name: str) -> bool:
+def is_whole(repository: Repository, name: str) -> bool:
+    """Whether the cache has an object, and for a folder all that is in it."""
     if name.endswith(".dir"):
         return repository.cache.holds_all(name)
     return not repository.cache.look([name]).missing

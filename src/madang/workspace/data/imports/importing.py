@@ -9,16 +9,19 @@ from typing import Any
 
 from madang.domain.values import mutable, value
 from madang.durable import write_file
-from madang.errors import Conflict, InvalidInput, NotFound, Refused
-from madang.formats.dvc import dvcfile, imports
+from madang.errors import Conflict, Incompatible, InvalidInput, NotFound, Refused
+from madang.formats.dvc import dvcfile, imports, source_versions
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import progress
 from madang.workspace.data.files import leftovers
+from madang.workspace.data.files.adding import Manner, take
 from madang.workspace.data.files.checkout import checkout
+from madang.workspace.data.files.hashing import current_content
 from madang.workspace.data.files.removing import delete_data
 from madang.workspace.data.imports.bringing import Bringer, access_of
+from madang.workspace.data.imports.from_sources import is_whole
 from madang.workspace.data.records import placing
-from madang.workspace.data.records.outs import Target, outs_of
+from madang.workspace.data.records.outs import Target, TrackedOut, outs_of
 from madang.workspace.data.records.stages import Stage
 from madang.workspace.data.repo import gitignores
 from madang.workspace.data.repo.locks import hold
@@ -114,14 +117,18 @@ def import_url(
     open_remote: OpenRemote,
     *,
     how: How | None = None,
-    options: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
     meter: progress.Meter = progress.silent,
 ) -> Imported:
     """Track a file or folder at an address: a path, http(s), s3, gs, azure, ssh, or ``remote://NAME/path``.
 
+    With the option ``version_aware`` the record names versions of the source, from which the bytes can be had later:
+    they are not pushed.
+
     Raises:
         NotFound: nothing is there. Conflict: something is at the place and not ``force``.
+        Incompatible: versions are asked for, and none are kept there.
     """
     how = how or How()
     given = dict(options or {})
@@ -136,12 +143,14 @@ def import_url(
                 "import-url --force", meter,
             )  # fmt: skip
         look = address.look()
+        if source_versions.is_wanted(given) and look.versions is None:
+            raise Incompatible(f"No versions are kept at {url}.", hint="Leave out --version-aware.")
         content: Content | None = None
         found: Content | None = None
-        if how.download or look.tag is None:
+        if how.download or (look.tag is None and look.versions is None):
             bringer = Bringer(repository.cache, repository.private_dir, open_remote, jobs=how.jobs, meter=meter)
             with hold(repository, [place]):
-                taken = address.take(repository.cache, meter)
+                taken = address.take(repository.cache, meter, look.versions)
                 content = taken.content()
                 if taken.is_dir:
                     bringer.store_listing(taken.files)
@@ -248,6 +257,7 @@ def _update(
     with open(stage.file, encoding="utf-8") as file:
         before = file.read()
     with hold(repository, [out.path]):
+        _save(repository, out, meter)
         if content is None:
             done.kept = delete_data(repository, out, "update --force", force=how.force)
         after = imports.updated(before, stage.file, dep, content)
@@ -264,6 +274,15 @@ def _update(
         done.kept = report.kept
         leftovers.note(repository, [out.path])
     return done
+
+
+def _save(repository: Repository, out: TrackedOut, meter: progress.Meter) -> None:
+    """Have unchanged imported data in the cache, where dvc does not put it: then to replace it loses nothing."""
+    if out.md5 is None or out.is_legacy or not os.path.exists(out.path) or is_whole(repository, out.md5):
+        return
+    present = current_content(repository, out.path, meter)
+    if present is not None and present.md5 == out.md5:
+        take(repository, out.path, Manner(relink=False), meter)
 
 
 def _newer_commit(
@@ -299,18 +318,21 @@ def _newer_bytes(
     meter: progress.Meter,
 ) -> tuple[dict[str, Any], Content | None, bool]:
     written = str(source["path"])
-    options = {str(key): str(value) for key, value in (source.get("fs_config") or {}).items()}
+    options = source.get("fs_config") or {}
     url = written if "://" in written else os.path.join(stage.wdir, written)
     address = open_address(url, open_remote, settings=repository.settings, options=options)
     try:
         look = address.look()
         recorded = stage.outs[0].md5
-        if look.tag is not None and look.tag == source.get(tag_key(address, look)) and (recorded or not how.download):
+        is_known = look.tag is not None and look.tag == source.get(tag_key(address, look))
+        if look.versions is not None:
+            is_known = look.versions == source_versions.recorded(source, stage.file)
+        if is_known and (recorded or not how.download):
             return dict(source), None, False
         found: Content | None = None
-        if how.download or look.tag is None:
+        if how.download or (look.tag is None and look.versions is None):
             with hold(repository, [stage.outs[0].path]):
-                taken = address.take(repository.cache, meter)
+                taken = address.take(repository.cache, meter, look.versions)
                 found = taken.content()
                 if taken.is_dir:
                     Bringer(repository.cache, repository.private_dir, open_remote).store_listing(taken.files)

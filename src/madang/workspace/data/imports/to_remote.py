@@ -203,7 +203,7 @@ def update_to_remote(
         source = stage.source
         assert source is not None
         written = str(source["path"])
-        options = {str(key): str(value) for key, value in (source.get("fs_config") or {}).items()}
+        options = source.get("fs_config") or {}
         url = written if "://" in written else os.path.join(stage.wdir, written)
         address = open_address(url, open_remote, settings=repository.settings, options=options)
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from madang.domain.values import value
 from madang.errors import InvalidInput
-from madang.formats.dvc import dvcfile, lockfile, pipeline, templating
+from madang.formats.dvc import dvcfile, lockfile, pipeline, source_versions, templating
 from madang.formats.dvc.dvcfile import DvcFile, OutEntry
 from madang.formats.dvc.lockfile import Lock, LockEntry, Recorded
 from madang.formats.dvc.pipeline import Pipeline, PipelineOut, StageEntry
@@ -34,7 +34,7 @@ class TrackedOut:
     path: str  # absolute; an address as written when it is no local file
     dvc_file: str  # absolute path of the file that tracks it
     entry: OutEntry
-    is_import: bool = False  # its bytes come from another data repository: they are fetched there, and never pushed
+    is_import: bool = False  # its bytes come from a repository, or versions in a cloud: fetched there, never pushed
     stage: str = ""  # of a pipeline: the stage that makes it, as dvc prints its address
     source: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)  # where an import comes from
 
@@ -152,13 +152,13 @@ def placed(folder: str, path: str) -> str:
 def stage_of(path: str, parsed: DvcFile) -> Stage:
     """The one stage of a ``.dvc`` file (absolute path)."""
     wdir = os.path.normpath(os.path.join(os.path.dirname(path), parsed.wdir))
-    of_repository = any("repo" in dep for dep in parsed.deps)
+    from_source = any("repo" in dep or source_versions.is_recorded(dep) for dep in parsed.deps)
     source = parsed.deps[0] if len(parsed.deps) == 1 else None
     return Stage(
         file=path,
         name="",
         wdir=wdir,
-        outs=tuple(TrackedOut(placed(wdir, one.path), path, one, of_repository, source=source) for one in parsed.outs),
+        outs=tuple(TrackedOut(placed(wdir, one.path), path, one, from_source, source=source) for one in parsed.outs),
         deps=tuple(_source(wdir, dep) for dep in parsed.deps),
         frozen=parsed.frozen,
         always_changed=parsed.always_changed,

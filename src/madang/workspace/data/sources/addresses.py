@@ -11,11 +11,12 @@ from typing import Any, BinaryIO, Protocol
 from urllib.parse import unquote
 
 from madang.domain.values import mutable, value
-from madang.errors import InvalidInput, NotFound, Refused
-from madang.formats.dvc import dvcfile, listing
+from madang.errors import Incompatible, InvalidInput, NotFound, Refused
+from madang.formats.dvc import dvcfile, listing, source_versions
 from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.ignore import Ignore
-from madang.ports.objects import Objects, Tagged
+from madang.formats.dvc.source_versions import Version
+from madang.ports.objects import Objects, Tagged, Versioned
 from madang.workspace.data import progress
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each
@@ -37,6 +38,7 @@ class Look:
     files: Mapping[str, int]  # path below it ("" for a file itself) → bytes
     tag: str | None = None  # what its server changes when the bytes change; of a folder all its tags, as dvc sums them
     is_exec: bool = False
+    versions: Mapping[str, Version] | None = None  # of each file, where they are asked for
 
     @property
     def size(self) -> int:
@@ -69,8 +71,8 @@ class Address(Protocol):
         """What stands there. Raises `NotFound`."""
         ...
 
-    def take(self, cache: Cache, meter: progress.Meter) -> Taken:
-        """Bring its bytes into a cache. Raises `NotFound`, `Conflict`."""
+    def take(self, cache: Cache, meter: progress.Meter, versions: Mapping[str, Version] | None = None) -> Taken:
+        """Bring its bytes into a cache; with ``versions`` those that it had then. Raises `NotFound`, `Conflict`."""
         ...
 
     def close(self) -> None:
@@ -90,7 +92,7 @@ def open_address(
     open_remote: OpenRemote,
     *,
     settings: Settings | None = None,
-    options: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
     to_track: bool = True,
 ) -> Address:
     """The data at a URL or path; ``remote://NAME/path`` lies in a configured remote.
@@ -100,7 +102,7 @@ def open_address(
     Raises:
         ConfigError: no such remote, or a kind of address that is not spoken. InvalidInput: an address of nothing.
     """
-    given = dict(options or {})
+    given = {str(key): str(value) for key, value in (options or {}).items()}
     if url.startswith("remote://"):
         name, _, rest = url.removeprefix("remote://").partition("/")
         if settings is None:
@@ -135,8 +137,8 @@ class LocalAddress:
             return Look(True, {name: tree.key(index).size for index, name in enumerate(tree.paths)})
         return Look(False, {"": found.st_size}, is_exec=bool(found.st_mode & 0o111))
 
-    def take(self, cache: Cache, meter: progress.Meter) -> Taken:
-        """See `Address.take`."""
+    def take(self, cache: Cache, meter: progress.Meter, versions: Mapping[str, Version] | None = None) -> Taken:
+        """See `Address.take`. A disk keeps no versions."""
         look = self.look()
         taken = Taken(look.is_dir)
         names = list(look.files)
@@ -191,10 +193,13 @@ class StoreAddress:
                 raise InvalidInput(f"{url} does not name a file.", hint="Write http://HOST/FOLDER/FILE.")
             self._key = unquote(self._key)
         self._url = url
+        self._is_versioned = source_versions.is_wanted(options)
         self._store = open_remote(RemoteConfig("given", f"{scheme}://{host}/{above}".rstrip("/"), dict(options)))
 
     def look(self) -> Look:
-        """See `Address.look`."""
+        """See `Address.look`. Raises `Incompatible` when versions are asked for that are not kept there."""
+        if self._is_versioned:
+            return self._versioned_look()
         found = self._store.stat(self._key) if self._key else None
         if found is not None:
             tag = self._store.tag(self._key) if isinstance(self._store, Tagged) else None
@@ -203,6 +208,30 @@ class StoreAddress:
         if not files:
             raise NotFound(f"There is nothing at {self._url}.", hint="Check the address.")
         return Look(True, files, self._folder_tag(files))
+
+    def _versioned_look(self) -> Look:
+        store = self._store
+        if not isinstance(store, Versioned):
+            raise Incompatible(f"No versions are kept at {self._url}.", hint="Leave out version_aware.")
+        found = store.version(self._key) if self._key else None
+        if found is not None:
+            versions = {"": Version(*found)}
+        else:
+            names = [name for name, _ in self._listed()]
+            told = each(lambda name: store.version(self._below(name)), names, threads=_THREADS, chunk=1)
+            versions = {name: Version(*one) for name, one in zip(names, told, strict=True) if one is not None}
+        if not versions:
+            raise NotFound(f"There is nothing at {self._url}.", hint="Check the address.")
+        if not all(one.version for one in versions.values()):
+            raise Incompatible(
+                f"The store of {self._url} keeps no versions.", hint="Switch them on there, or leave out version_aware."
+            )
+        files = {name: one.size for name, one in versions.items()}
+        return Look(found is None, files, versions=versions)
+
+    def _below(self, name: str) -> str:
+        """The key of a file below the address; of the address itself for an empty name."""
+        return f"{self._key}/{name}" if name and self._key else name or self._key
 
     def _folder_tag(self, files: Mapping[str, int]) -> str | None:
         """The name of the listing that holds tags in place of MD5s; None when a file has none."""
@@ -228,9 +257,13 @@ class StoreAddress:
         except Refused:
             return  # a store that does not list
 
-    def take(self, cache: Cache, meter: progress.Meter) -> Taken:
+    def take(self, cache: Cache, meter: progress.Meter, versions: Mapping[str, Version] | None = None) -> Taken:
         """See `Address.take`."""
-        look = self.look()
+        if versions is None:
+            look = self.look()
+        else:
+            look = Look(set(versions) != {""}, {name: max(0, one.size) for name, one in versions.items()}, None)
+        wanted = versions or look.versions or {}
         taken = Taken(look.is_dir)
         if look.is_dir:
             listing.decode(
@@ -243,8 +276,7 @@ class StoreAddress:
                 aside = staging.new_path()
                 descriptor = create_object(aside)
                 try:
-                    key = f"{self._key}/{name}" if name and self._key else name or self._key
-                    with self._store.open(key) as source:
+                    with self._opened(name, wanted) as source:
                         md5 = write_and_hash(_filling(source), descriptor, advance)
                     return aside, md5, os.fstat(descriptor).st_size
                 finally:
@@ -256,6 +288,14 @@ class StoreAddress:
                 taken.size += size
         cache.remember(set(taken.files.values()))
         return taken
+
+    def _opened(self, name: str, versions: Mapping[str, Version]) -> BinaryIO:
+        key = self._below(name)
+        if name not in versions:
+            return self._store.open(key)
+        if not isinstance(self._store, Versioned):
+            raise Incompatible(f"No versions are kept at {self._url}.", hint="Import it anew, without version_aware.")
+        return self._store.open_version(key, versions[name].version)
 
     def close(self) -> None:
         """See `Address.close`."""
@@ -272,12 +312,14 @@ def _filling(source: BinaryIO) -> Callable[[memoryview], int]:
 
 
 def dep_entry(
-    written: str, address: Address, look: Look | None, content: Content | None, options: Mapping[str, str]
+    written: str, address: Address, look: Look | None, content: Content | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The entry of ``deps`` for data at an address, in dvc's order of keys.
 
     Without ``look`` nothing is said of its state. ``content`` is what was found there when it was read.
     """
+    if look is not None and look.versions is not None:
+        return source_versions.entry(written, look.versions, options)
     entry: dict[str, Any] = {}
     if look is not None and look.tag is not None:
         entry = {tag_key(address, look): look.tag, "size": look.size}
