@@ -80,8 +80,7 @@ def init(
             from madang.sdk.segments import refuse_given_up
 
             refuse_given_up(where.store, place.run)
-    is_launched = "MADANG_LAUNCHED" in env and place.run == env.get("MADANG_RUN_ID")
-    if is_launched:
+    if place.is_launchers(env):
         project = env.get("MADANG_PROJECT") or project  # a run is in one project: that of `madang run`
     header = _header(place, project, env, resumed=resumed)
     told = redact.text(name or ("" if place.parent else env.get("MADANG_NAME", "")))
@@ -94,15 +93,14 @@ def init(
 
         go_on(made, keep_name=not told)
     if not place.rank:
-        given: dict[str, Any] = {
-            "launched": is_launched,
+        given = {
             "name": told if resumed else made.name,
             "group": redact.text(group or env.get("MADANG_GROUP", "")),
             "job_type": redact.text(job_type or ""),
             "parent": parent.id if isinstance(parent, Run) else parent or place.parent,
             "notes": redact.text(notes),
         }
-        made.begin(codec.RESUMED if resumed else codec.STARTED, **_started(given, where.root))
+        made.begin(codec.RESUMED if resumed else codec.STARTED, **_started(place, given, where.root))
     if parameters:
         made.config.put(parameters)
     if labels:
@@ -208,7 +206,7 @@ def _claim(store: str, place: ranks.Place, how: str, hub: str) -> bool:
     return how == "must" and not place.shared and not place.launched  # the run is on the hub, but not here
 
 
-def _started(given: dict[str, Any], root: str) -> dict[str, Any]:
+def _started(place: ranks.Place, given: dict[str, str], root: str) -> dict[str, Any]:
     body = {
         **given,
         "command": redact.command(sys.orig_argv),
@@ -216,6 +214,7 @@ def _started(given: dict[str, Any], root: str) -> dict[str, Any]:
         "root": root,
         "executable": sys.executable or "",
         "process_started": _process_started(),
+        "launched": place.is_launchers(os.environ),
     }
     seeds = sys.modules.get("madang.sdk.seeds")
     if seeds is not None:

@@ -30,6 +30,10 @@ class Place:
         self.launched = launched  # `madang run` has made the run
         self.parent = ""
 
+    def is_launchers(self, env: Mapping[str, str]) -> bool:
+        """Whether the run is the one that `madang run` made around this process."""
+        return "MADANG_LAUNCHED" in env and self.run == env.get("MADANG_RUN_ID")
+
 
 def place(env: Mapping[str, str], given: str = "") -> Place:
     """Where the next run of this process belongs.
