@@ -118,6 +118,7 @@ def test_they_stand_in_any_window(
     paths = [
         f"/p/changed/compare?runs={runs}", f"/runs/{changed_runs[1]}/why", f"/runs/{changed_runs[1]}/lineage",
         "/p/changed/lineage?of=" + quote("version:모델:v1"), "/p/changed/pipelines",
+        f"/runs/{changed_runs[0]}/why?against={changed_runs[1]}", "/p/changed/data?of=" + quote("자료"),
     ]  # fmt: skip
     for path in paths:
         page = visit.open(path)
