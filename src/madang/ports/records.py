@@ -221,8 +221,8 @@ class SegmentRecords(Protocol):
         """All segments of a run."""
         ...
 
-    def known(self, run: str) -> dict[str, tuple[int, bool]]:
-        """(size seen, ended) of each segment of the run with this id; empty for an unknown run."""
+    def known(self, run: str) -> dict[str, tuple[int, bool, bool]]:
+        """(size seen, ended, damaged) of each segment of the run with this id; empty for an unknown run."""
         ...
 
     def open(self) -> list[tuple[str, SegmentRow]]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from madang.domain import events
 from madang.domain.ids import is_id
-from madang.domain.run_state import PRIMARY, outcome_of_segment
+from madang.domain.run_state import PRIMARY, RunState, outcome_of_segment
 from madang.errors import StorageError
 from madang.formats.frames import FrameBuilder
-from madang.ports.records import Records
+from madang.ports.records import SEARCHED, Records, SegmentRow
 from madang.ports.segments import SegmentFile, SegmentFiles
 
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
@@ -56,10 +56,11 @@ class CatchingUp:
     def catch_up(self, runs: Collection[str] | None = None) -> None:
         """Take in what segment files (of these runs) hold and the records do not yet.
 
-        A writer of this host that is gone without a word gets the outcome `crashed`, once and for all.
+        A writer of this host that is gone without a word gets the outcome `crashed`, once and for all. Segments of the
+        runs named whose end could not be read are tried again: somebody may have restored them.
         """
         if runs is not None:
-            self._read({run: self._unread(run) for run in dict.fromkeys(runs)})
+            self._read({run: self._unread(run, again=True) for run in dict.fromkeys(runs)})
             return
         state = self._records.settings.get(_SHELVES) or b""
         shelves = self._files.changed(state)
@@ -70,8 +71,8 @@ class CatchingUp:
         if shelves.state != state:
             self._records.settings.set(_SHELVES, shelves.state)
 
-    def _unread(self, run: str) -> list[SegmentFile]:
-        """Segments of a run that have more than the records know, or whose writer has gone."""
+    def _unread(self, run: str, *, again: bool = False) -> list[SegmentFile]:
+        """Segments of a run that have more than the records know, or whose writer has gone; ``again`` damaged ones."""
         files = self._files.of_run(run) if is_id(run) else []
         known = self._records.segments.known(run) if files else {}
         if not known and is_id(run) and (held := self._files.held(run)) is not None:
@@ -80,9 +81,9 @@ class CatchingUp:
                 self._parts.ingest.tell_held(run, held, {*read, *(file.segment for file in files)})
         unread = []
         for file in files:
-            size, ended = known.get(file.segment, (-1, False))
+            size, ended, damaged = known.get(file.segment, (-1, False, False))
             silent = file.live or self._elsewhere.get((run, file.segment)) == file.size
-            if file.size > size or not (ended or silent):
+            if file.size > size or not (ended or silent) or (again and damaged):
                 unread.append(file)
         return unread
 
@@ -110,17 +111,20 @@ class CatchingUp:
             pieces: list[tuple[Taken, bool]] = []
             for file in files:
                 row = self._parts.ingest.row(session, file.segment)
-                if row.damage:
-                    continue
+                was_damaged = bool(row.damage)
+                if was_damaged:
+                    _try_again(session, row)
                 data = self._files.read(run, file.segment, row.offset, _PIECE)
                 whole = len(data) < _PIECE
                 more = more or not whole
                 taken = self._parts.ingest.take(session, row, data)
+                if was_damaged and taken.position.offset == row.offset:
+                    continue
                 over = whole and not file.live and self._over(session, file.segment)
                 if whole and not over and not file.live:
                     self._elsewhere[run, file.segment] = file.size
                 size = row.offset + len(data)
-                if size > row.size or taken.position.damage or over > row.ended:
+                if size > row.size or was_damaged or taken.position.damage or over > row.ended:
                     row.size = size
                     pieces.append((taken, over))
             self._parts.ingest.store(session, pieces)
@@ -164,3 +168,12 @@ class CatchingUp:
                 return None
             raise
         return SegmentFile(run, own, len(builder.data), False)
+
+
+def _try_again(session: RunSession, row: SegmentRow) -> None:
+    """Go on where a segment could not be read; a run of which nothing could be read begins anew."""
+    row.damage = ""
+    session.stored.damage.pop(row.id, None)
+    if not session.stored.state.segments:
+        session.stored.state = RunState(session.stored.state.run)
+        session.touched.update(SEARCHED)

@@ -127,10 +127,10 @@ class Ingest:
         position = Position(row.offset, row.sequence, row.chain, row.damage)
         if not row.number:
             session.stored.damage.pop(row.id, None)  # it said that a hub holds the segment; now it is here
-        if not row.number and data and not _begins(data, session.stored.state.run, row.id):
+        if not row.offset and data and not _begins(data, session.stored.state.run, row.id):
             position.damage = "it does not begin with its own header"
             session.stored.damage[row.id] = position.damage
-            return Taken(row, Batch(), position, True)
+            return Taken(row, Batch(), position, not row.number)
         keysets: dict[int, KeySet] = self._history.keysets(row, row.sequence) if row.number else {}
         if own is not None:
             frames, position = own.frames, own.position(row.offset)

@@ -242,7 +242,7 @@ class SegmentsConformance:
         assert not records.segments.put(replace(row, offset=50), 0)
         assert records.segments.get(stored.number, "a" * 32) == moved
         assert records.segments.open() == [(stored.state.run, moved)]
-        assert records.segments.known(stored.state.run) == {"a" * 32: (120, False)}
+        assert records.segments.known(stored.state.run) == {"a" * 32: (120, False, False)}
         assert records.segments.put(replace(moved, ended=True, damage="왜"), 100)
         assert records.segments.open() == []
         assert [item.damage for item in records.segments.of_run(stored.number)] == ["왜"]

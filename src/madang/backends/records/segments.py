@@ -28,10 +28,10 @@ class SqlSegments:
         """All segments of a run."""
         return [_segment(row) for row in self._db.rows("segments_of_run", run=run)]
 
-    def known(self, run: str) -> dict[str, tuple[int, bool]]:
-        """(size seen, ended) of each segment of the run with this id."""
+    def known(self, run: str) -> dict[str, tuple[int, bool, bool]]:
+        """See `SegmentRecords.known`."""
         rows = self._db.rows("known_segments", id=key_of(run))
-        return {bytes(segment).hex(): (int(size), bool(ended)) for segment, size, ended in rows}
+        return {bytes(name).hex(): (int(size), bool(ended), bool(damage)) for name, size, ended, damage in rows}
 
     def open(self) -> list[tuple[str, SegmentRow]]:
         """(run id, row) of every segment that has not ended."""

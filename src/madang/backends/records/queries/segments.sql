@@ -9,7 +9,7 @@ SELECT run, id, number, read_to, sequence, chain, sealed_to, sealed_sequence, se
 FROM segments WHERE run = :run ORDER BY id;
 
 -- name: known_segments
-SELECT s.id, s.seen_size, s.ended FROM segments s JOIN runs r ON r.number = s.run WHERE r.id = :id;
+SELECT s.id, s.seen_size, s.ended, s.damage FROM segments s JOIN runs r ON r.number = s.run WHERE r.id = :id;
 
 -- name: open_segments
 SELECT r.id, s.run, s.id, s.number, s.read_to, s.sequence, s.chain, s.sealed_to, s.sealed_sequence, s.sealed_chain, s.unsealed,
