@@ -55,8 +55,10 @@ def pull(use_glob: bool, force: bool, allow_missing: bool, **given: Any) -> None
             output.data({"fetched": done.files, "bytes": done.size, **paths})
         else:
             show(report, quiet=asked.quiet, as_json=False)
-            if not asked.quiet:
-                click.echo(_summary(done.files, report))
+            summary = _summary(done.files, report)
+            is_whole = not (done.missing or done.damaged or problems or report.missing)
+            if not asked.quiet and (summary or is_whole):
+                click.echo(summary or "Everything is up to date.")
         for sentence in problems:
             output.note(f"note: {sentence}")
         if problems and not allow_missing:
@@ -81,4 +83,4 @@ def _summary(fetched: int, report: Report) -> str:
     for count, word in ((report.added, "added"), (report.modified, "modified"), (report.deleted, "deleted")):
         if count:
             parts.append(f"{files(len(count))} {word}")
-    return " and ".join(parts) or "Everything is up to date."
+    return " and ".join(parts)

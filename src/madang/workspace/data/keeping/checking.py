@@ -42,7 +42,7 @@ PROBLEMS = {
     "size": "has another size than recorded",
     "listing": "is no listing of a folder",
     "mode": "may be written to",
-    "record": "cannot be read",
+    "record": "is wrong",
     "state": "is remembered wrongly",
     "staging": "was left behind by a command that died",
     "stray": "is no object",
