@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
@@ -88,6 +89,23 @@ def test_many_stages_fit_into_any_window(pipelines: Visitor, width: int, scheme:
     expect(page.locator("tbody tr")).to_have_count(1)
     assert visit.overflow() <= 0
     assert visit.errors == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_boxes_stand_apart_and_edges_go_one_way(pipelines: Visitor, width: int) -> None:
+    """No box lies on another; within a line of boxes each one stands behind those that it needs."""
+    page = pipelines(viewport={"width": width, "height": 844}).open("/p/wide/pipelines/many?view=graph")
+    expect(page.locator(NODE)).to_have_count(200)
+    found = page.evaluate(
+        "() => [...document.querySelectorAll('[data-node]')].map(({dataset, offsetLeft, offsetTop, offsetWidth, "
+        "offsetHeight}) => [dataset.node, offsetLeft, offsetTop, offsetWidth, offsetHeight])"
+    )
+    boxes = {name: (left, top, left + wide, top + high) for name, left, top, wide, high in found}
+    for (_, one), (_, other) in itertools.combinations(boxes.items(), 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+    along = 0 if width > 720 else 1
+    ahead = [boxes[f"stage-{at:03}"][along] > boxes[f"stage-{at - 1:03}"][along] for at in range(1, 200)]
+    assert ahead.count(False) < 20  # where a new line begins
 
 
 def test_names_of_stages_are_text(pipelines: Visitor) -> None:
