@@ -1,7 +1,7 @@
 # Every job has one command; CI calls the same ones. `make` alone lists them.
 PYTHON ?= python3
 JOBS ?= 4
-SERVED := tests/web tests/server tests/client
+BROWSER := tests/web
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -52,8 +52,8 @@ format: $(VENV)/.linted
 test: $(VENV)/.tested
 	scripts/install-test-tools
 	$(MAKE) --no-print-directory check
-	$(BIN)/pytest -n $(JOBS) --dist loadfile $(SERVED:%=--ignore=%)  # most of the time a test waits for another program
-	$(BIN)/pytest $(SERVED)  # what waits for servers and a browser with a watch in its hand runs alone
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(BROWSER:%=--ignore=%)  # most of the time a test waits for another program
+	$(BIN)/pytest $(BROWSER)  # what waits for a browser with a watch in its hand runs alone
 
 bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/run.py $(BENCH)
