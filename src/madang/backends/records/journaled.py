@@ -220,12 +220,34 @@ def replay(database: Database, log: ChangeLog, catch_up: Callable[[], None]) -> 
         if log.place() != place:
             return
         redo = _Redo(database)
-        for body in lines:
+        for body in _under_their_names(lines):
             for kind, value in body.items():
                 action = getattr(redo, f"do_{kind}", None) if kind.isidentifier() else None
                 if action is not None:
                     _forgiving(action, value)
         log.set_place(size)
+
+
+def _under_their_names(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The changes with the names that collections have in the end; without those of collections that are gone."""
+    later: dict[tuple[Any, Any], Any] = {}
+    found = []
+    for body in reversed(lines):
+        for kind, value in body.items():
+            place = (value.get("project"), value.get("name")) if isinstance(value, dict) else ()
+            if kind == "renamed" and len(place) == 2:
+                later[place] = later.get((place[0], value.get("new")), value.get("new"))
+                later.pop((place[0], value.get("new")), None)
+            elif kind == "dropped" and len(place) == 2 and value.get("number") is None:
+                later[place] = None
+            elif kind in ("pointer", "edit", "collection") and place in later:
+                if later[place] is None:
+                    break
+                found.append({kind: {**value, "name": later[place]}})
+                break
+        else:
+            found.append(body)
+    return found[::-1]
 
 
 def _settle(versions: SqlVersions, body: dict[str, Any]) -> None:
