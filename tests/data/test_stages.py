@@ -189,6 +189,15 @@ def test_a_stage_that_fails_leaves_its_old_outputs(root: Path, madang: Tool) -> 
     assert (root / "made").read_bytes() == b"bad\n"
 
 
+def test_the_first_stage_of_a_repository_whose_outputs_git_ignores_already(root: Path, madang: Tool) -> None:
+    """Nothing has to be there before."""
+    make(
+        root, {"dvc.yaml": b"stages:\n  a: {cmd: cp in o, deps: [in], outs: [o]}\n", "in": b"x", ".gitignore": b"/o\n"}
+    )
+    assert madang(root, "repro").code == 0
+    assert (root / "o").read_bytes() == b"x"
+
+
 def test_a_killed_repro_goes_on_where_it_stopped(root: Path, madang: Tool) -> None:
     """Killed in the second stage: its old output comes back, the first is not run again, and the rest is made."""
     stages = "stages:\n  a: {cmd: cp in a, deps: [in], outs: [a]}\n"

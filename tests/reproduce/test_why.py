@@ -201,6 +201,71 @@ def test_parameters_held_by_the_code(repository: Project) -> None:
     )
 
 
+PIPELINE = """\
+stages:
+  prepare: {cmd: python prepare.py, deps: [prepare.py, raw.csv], outs: [clean.csv]}
+  train:
+    cmd: mkdir -p out && python train.py
+    deps: [train.py, clean.csv]
+    params: [w]
+    metrics: [out/metrics.json: {cache: false}]
+"""
+PREPARE = "open('clean.csv', 'w').write(open('raw.csv').read())\n"
+TRAIN_STAGE = """\
+import json
+w = float(open("params.yaml").read().split("w: ")[1])
+json.dump({"score": w * sum(map(float, open("clean.csv").read().split()))}, open("out/metrics.json", "w"))
+"""
+
+
+def _stage(project: Project) -> str:
+    """The run of the last stage of the pipeline, which is brought up to date."""
+    project.madang("repro")
+    project.commit()
+    runs = project.madang("runs", "list", "--filter", "name = 'train'", "--json").json["runs"]
+    return str(runs[0]["id"])
+
+
+def test_stages_name_their_programs_as_dependencies(project: Project) -> None:
+    """A program among a stage's dependencies is code, a file that another stage makes is data."""
+    project.madang("init")
+    project.write({"dvc.yaml": PIPELINE, "prepare.py": PREPARE, "train.py": TRAIN_STAGE, "params.yaml": "w: 2\n"})
+    project.commit({"raw.csv": "1 2 3", ".gitignore": "/clean.csv\n"})
+    first = _stage(project)
+    project.commit({"train.py": TRAIN_STAGE.replace("w * sum", "3 * w * sum")})
+    second = _stage(project)
+    assert _why(project, first, second)["cause"] == "code"
+    project.commit({"raw.csv": "1 2 30", "train.py": "# words\n" + TRAIN_STAGE.replace("w * sum", "3 * w * sum")})
+    third = _stage(project)
+    assert _why(project, second, third)["cause"] == "cannot be separated"
+    assert _why(project, second, third, "--rerun")["cause"] == "data"
+    project.commit({"prepare.py": PREPARE.replace("read()", "read() + ' 7'")})
+    assert _why(project, third, _stage(project))["cause"] == "data"
+
+
+def test_what_no_variant_shows_is_of_the_environment(repository: Project) -> None:
+    """The other changes have no effect here, where the later environment is not: it is what remains."""
+    folders = []
+    for number in (1, 2):
+        folder = repository.root.parent / f"lib{number}"
+        (folder / f"lib-{number}.dist-info").mkdir(parents=True)
+        (folder / f"lib-{number}.dist-info" / "METADATA").write_text(f"Name: lib\nVersion: {number}\n")
+        (folder / "lib.py").write_text(f"FACTOR = {number}\n")
+        folders.append(str(folder))
+    text = TRAIN.replace("import helper\n", "import helper\ntry:\n    from lib import FACTOR\n" + IMPORT_ERROR)
+    repository.commit({"train.py": text.replace('"score": value', '"score": FACTOR * value')})
+    first = repository.run("--", "python", "train.py", PYTHONPATH=folders[0])
+    repository.commit({"helper.py": "# a remark\n" + HELPER})
+    last = repository.run("--", "python", "train.py", PYTHONPATH=folders[1])
+    assert _why(repository, first, last)["cause"] == "cannot be separated"
+    found = _why(repository, first, last, "--rerun")
+    assert found["cause"] == "environment"
+    assert {part["part"]: part["share"] for part in found["parts"]}["code"] == pytest.approx(0)
+
+
+IMPORT_ERROR = "except ImportError:\n    FACTOR = 1\n"
+
+
 def test_default_runs(repository: Project) -> None:
     """Without names the latest run is compared with the one before of the same program."""
     first = _run(repository)

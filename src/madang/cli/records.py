@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from madang.domain.versions import VersionRecord
     from madang.ports.reader import Reader
 
+_JUST_NOW = 60.0  # seconds since the end of a run for which its record may still grow
+_CAPTURE_WAIT = 10.0  # seconds
 STATUS_COLOURS = {"finished": "green", "running": "cyan", "failed": "red", "killed": "yellow", "crashed": "magenta"}
 
 
@@ -43,6 +45,20 @@ def opened_reader() -> Iterator[Reader]:
         yield made
     finally:
         made.close()
+
+
+def captured(reader: Reader, run: RunRecord) -> RunRecord:
+    """A run with its code and environment, if it has just ended here and the follower is still about to record them."""
+    import time
+
+    from madang.formats import store as layout
+
+    lock, end = layout.follower_lock(layout.find_store().store), time.monotonic() + _CAPTURE_WAIT
+    is_new = time.time() - (run.ended_at or run.seen_at) / 1e6 < _JUST_NOW
+    while is_new and (run.code is None or run.environment is None) and layout.is_held(lock) and time.monotonic() < end:
+        time.sleep(0.05)
+        run = reader.run(run.id)
+    return run
 
 
 def current_project() -> str:

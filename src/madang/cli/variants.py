@@ -11,7 +11,7 @@ from typing import Any
 from madang import wiring
 from madang.cli import launching
 from madang.cli.repeating import tagged_list
-from madang.domain.causes import DECISIVE, PARTS, Measured, Mix, Pair, Part, Shares, close, share
+from madang.domain.causes import DECISIVE, NO_CHANGE, PARTS, Measured, Mix, Pair, Part, Shares, close, share
 from madang.domain.environments import differences, lock_of
 from madang.domain.query import AllOf, Compare, Field, RunQuery
 from madang.domain.runs import RunRecord
@@ -113,9 +113,13 @@ def _is_rebuilt(run: RunRecord) -> bool:
 
 def _add_machine(result: Rerun, pair: Pair, found: Explanation, parts: Sequence[Part]) -> None:
     """What the recorded change has more than the one seen here comes from the environment or the machine."""
-    ends = [result.variants.get(frozenset(mix)) for mix in ((), parts)]
-    if not ends[0] or not ends[1] or (result.shares.unknown and parts):
+    ends = [result.variants.get(frozenset(mix), []) for mix in ((), parts)]
+    unknown = result.shares.unknown if parts else ""
+    if not all(ends) or unknown not in ("", NO_CHANGE):
         return
+    if unknown and not all(len(values) > 1 and _equal(values) for values in ends):
+        return  # chance may be all that there is
+    measured = result.shares.shares or dict.fromkeys(parts, 0.0)
     recorded = [why.number_of(run, pair.metric) for run in (pair.before, pair.after)]
     here = sum(ends[1]) / len(ends[1]) - sum(ends[0]) / len(ends[0])
     whole = recorded[1] - recorded[0]
@@ -128,7 +132,7 @@ def _add_machine(result: Rerun, pair: Pair, found: Explanation, parts: Sequence[
         result.shares = Shares(unknown=f"{reason}, and only {here:g} of the change of {whole:g} is seen here")
         return
     scale = here / whole
-    shares = {part: one * scale for part, one in result.shares.shares.items()}
+    shares = {part: one * scale for part, one in measured.items()}
     result.shares = Shares({**shares, rest[0]: 1 - scale}, abs(spread / whole))
 
 

@@ -53,6 +53,7 @@ def why(
     with records.opened_reader() as reader:
         after = reader.run(run) if run else service.latest(reader, project or records.current_project(), metric)
         before = reader.run(against) if against else service.reference(reader, after, metric)
+        before, after = records.captured(reader, before), records.captured(reader, after)
         pair = Pair(metric, before, after)
         values = [service.number_of(one, metric) for one in (before, after)]
         root = _root()

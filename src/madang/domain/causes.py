@@ -10,12 +10,14 @@ from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
 from madang.domain.compare import data_read
+from madang.domain.events import InputItem
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable, value
 
 Part: TypeAlias = Literal["code", "data", "params", "environment", "seed", "hardware"]
 PARTS: tuple[Part, ...] = ("code", "data", "params", "environment", "seed", "hardware")
 UNKNOWN = "cannot be separated"
+NO_CHANGE = "the change is not larger than what repeated runs differ by"
 RTOL = 1e-9  # relative difference below which two values of a metric are the same
 DECISIVE = 0.2  # the least share of a part that is named
 
@@ -81,7 +83,7 @@ def causes(before: RunRecord, after: RunRecord, files: Mapping[str, tuple[str, s
         part = part_of_file(path, (before, after))
         if part is not None:
             found[part].changes.append(Change(path, old or None, new or None, is_used(path, (before, after))))
-    found["data"].changes += _rows(data_read(before), data_read(after))
+    found["data"].changes += _rows(*(_data_of(run) for run in (before, after)))
     for change in [*_rows(before.config, after.config), *_rows(_options(before), _options(after))]:
         found["seed" if is_seed(change.what) else "params"].changes.append(change)
     found["seed"].changes += _rows(before.seeds, after.seeds)
@@ -94,7 +96,7 @@ def part_of_file(path: str, runs: Iterable[RunRecord]) -> Part | None:
     name = path.rpartition("/")[2].lower()
     if name.endswith(_RECORDS) or path.startswith(".dvc/"):
         return None
-    if any(path == item.path or path.startswith(item.out + "/") for run in runs for item in run.inputs):
+    if any(_names_data(path, item) for run in runs for item in run.inputs):
         return "data"
     if name.startswith("params.") and name.endswith(_SETTINGS):
         return "params"
@@ -102,6 +104,21 @@ def part_of_file(path: str, runs: Iterable[RunRecord]) -> Part | None:
     if not read or name.endswith(_PROGRAMS):
         return "code"
     return "params" if name.endswith(_SETTINGS) else "data"
+
+
+def _data_of(run: RunRecord) -> dict[str, Any]:
+    """What a run read of data. A stage also names its programs and settings as dependencies: those are in git."""
+    others = {item.path for item in run.inputs if not _is_data(item)}
+    return {name: digest for name, digest in data_read(run).items() if name not in others}
+
+
+def _names_data(path: str, item: InputItem) -> bool:
+    return (path == item.path and _is_data(item)) or bool(item.out and path.startswith(item.out + "/"))
+
+
+def _is_data(item: InputItem) -> bool:
+    is_code = item.path.lower().endswith((*_PROGRAMS, *_SETTINGS)) and not item.path.lower().endswith(".json")
+    return bool(item.tracked_by) or "://" in item.path or not is_code
 
 
 def is_used(path: str, runs: Sequence[RunRecord]) -> bool:
@@ -242,7 +259,7 @@ def share(parts: Sequence[Part], measure: Measure) -> Shares:
     whole = end.mean - start.mean
     noise = 2 * max(start.spread, end.spread)
     if close(start.mean, end.mean, noise):
-        return Shares(unknown="the change is not larger than what repeated runs differ by")
+        return Shares(unknown=NO_CHANGE)
     spread = noise / abs(whole)
     if len(parts) == 1:
         return Shares({parts[0]: 1.0}, spread)

@@ -43,7 +43,7 @@ def end(run: Run, outcome: dict[str, Any], wait: bool = True) -> None:
     _settle(run, written)
 
 
-def settle(seconds: float = 0.25) -> None:
+def settle(seconds: float = 0.5) -> None:
     """Wait for the follower of runs that ended without it: for the first, then at most ``seconds`` for the others.
 
     The follower goes on with the rest. A hub is waited for as ever.

@@ -88,7 +88,8 @@ def save(repository: Repository, entry: Mapping[str, Any]) -> None:
     path = os.path.join(repository.cache.folder, FOLDER, key[:2], name)
     if os.path.exists(path) and _read(path, name) is not None:
         return
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    for folder in (os.path.dirname(path), repository.private_dir):
+        os.makedirs(folder, exist_ok=True)
     aside = f"{repository.private_dir}/{os.urandom(8).hex()}"
     if os.stat(repository.private_dir).st_dev != os.stat(os.path.dirname(path)).st_dev:
         aside = f"{path}.{os.urandom(4).hex()}"
