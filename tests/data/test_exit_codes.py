@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 from tests.data.helpers import Tool, make
+
+from madang.workspace.data.repo import locks
 
 
 @pytest.fixture
@@ -139,3 +144,12 @@ def test_what_is_tracked_twice_is_not_added(pair: tuple[Path, Path], madang: Too
     ours, theirs = pair
     for name in ("a", "data"):
         assert madang(ours, "add", name).code == dvc(theirs, "add", name).code == 1
+
+
+def test_waiting_for_a_lock(pair: tuple[Path, Path], madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --wait-for-lock a command begins when the other one has ended, however long it takes."""
+    monkeypatch.setenv(locks.PATIENCE, "")
+    descriptor = os.open(pair[0] / ".dvc" / "tmp" / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    threading.Timer(locks.WAIT_SECONDS + 1, os.close, (descriptor,)).start()
+    assert madang(pair[0], "--wait-for-lock", "add", "a").code == 0

@@ -129,6 +129,11 @@ def _enter(context: click.Context, option: click.Parameter, folder: str | None) 
         raise click.BadParameter(f"{folder!r}: {error.strerror}") from error
 
 
+def _wait(context: click.Context, option: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted:
+        os.environ["MADANG_WAIT_FOR_LOCK"] = "true"
+
+
 @click.command(
     cls=LazyGroup,
     table=COMMANDS,
@@ -138,6 +143,9 @@ def _enter(context: click.Context, option: click.Parameter, folder: str | None) 
 @click.version_option(None, "-V", "--version", package_name="madang", message="madang %(version)s")
 @click.option(
     "--cd", metavar="FOLDER", expose_value=False, is_eager=True, callback=_enter, help="Run as if in this folder."
+)
+@click.option(
+    "--wait-for-lock", is_flag=True, expose_value=False, callback=_wait, help="Wait while another command works here."
 )
 def cli() -> None:
     """Every version of a machine-learning project in one place: code, data, models, experiments, environment."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from madang.errors import Conflict
 from madang.workspace.data.repo.repository import Repository
 
 WAIT_SECONDS = 3.0  # as dvc waits
+PATIENCE = "MADANG_WAIT_FOR_LOCK"  # a variable of the environment: true waits as long as it takes
 _CLOCKS = 2.0  # seconds by which the clocks of processes and files may differ
 
 
@@ -128,8 +130,8 @@ def _take(descriptor: int, path: str, wait: float) -> None:
 
 
 def _taken(descriptor: int, how: int, wait: float) -> bool:
-    """Whether the lock could be had in this many seconds."""
-    end = time.monotonic() + wait
+    """Whether the lock could be had in this many seconds, or at any time when the user has patience."""
+    end = time.monotonic() + (math.inf if os.environ.get(PATIENCE, "").lower() == "true" else wait)
     while True:
         try:
             fcntl.flock(descriptor, how | fcntl.LOCK_NB)
