@@ -47,7 +47,7 @@ def listen(address: Address) -> socket.socket:
         bound.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         bound.close()
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise Unavailable(
             f"Cannot listen on {address.host} port {address.port}: {reason}.",
             hint="Choose another port with --port, or 0 for any free one.",
