@@ -141,7 +141,7 @@ def test_only_one_process_has_a_task(project: Path, madang: Tool) -> None:
     script = "import sys; from madang.cli.main import run; sys.exit(run(['queue', 'worker']))"
     subprocess.run([sys.executable, "-c", script], cwd=project, check=True)
     assert states(madang, project) == {"one": "running"}
-    assert madang(project, "queue", "remove", "one").code == 1
+    assert madang(project, "queue", "remove", "one").code == 255
     queue.give_back(task)
     assert states(madang, project) == {"one": "queued"}
 

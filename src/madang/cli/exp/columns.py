@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from madang.domain.values import mutable, value
 from madang.errors import InvalidInput
 from madang.workspace.pipelines.values import flattened
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 FIXED = ("Experiment", "rev", "typ", "Created", "parent", "State", "Executor")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Style:
     """How cells look."""
 
@@ -29,7 +30,7 @@ class Style:
     whole: bool = True  # hashes
 
 
-@dataclass
+@mutable
 class Columns:
     """What the columns after the fixed ones are: header → (kind, file, key)."""
 

@@ -89,6 +89,7 @@ def run_queue(repo: Repository, jobs: int, *, quiet: bool) -> None:
     from madang.workspace.experiments.queue import QUEUED, RUNNING, Queue
 
     queue = Queue(repo)
+    queue.clean()
     wanted = {one.task.id for one in queue.tasks() if one.state in (QUEUED, RUNNING)}
     if not wanted:
         click.echo("No experiments in the queue.")

@@ -176,11 +176,12 @@ class Queue:
 
     def drop_tree(self, task: Task) -> None:
         """Remove the work tree of a task."""
-        tree = self.tree(task)
         with suppress(FileNotFoundError):
             os.unlink(self.ready(task))
-        shutil.rmtree(os.path.dirname(tree), ignore_errors=True)
-        commits.forget_worktrees(self.root)
+        above = os.path.dirname(self.tree(task))
+        if os.path.isdir(above):
+            shutil.rmtree(above, ignore_errors=True)
+            commits.forget_worktrees(self.root)
 
     def tree(self, task: Task) -> str:
         """Where a task has its work tree."""
