@@ -202,6 +202,7 @@ class Staging:
         self._moves: list[tuple[str, str]] = []
         self._bytes = self._synced = 0  # of the moves: bytes, and how many were made durable early
         self._changed: set[str] = set()  # folders whose new names are not durable yet
+        self.whole: set[str] = set()  # final folders that were moved as such: the files in them were not touched
         self._folders: dict[tuple[int, int, int], str] = {}
         area = os.path.join(root, STAGING)
         os.makedirs(area, exist_ok=True)
@@ -272,7 +273,7 @@ class Staging:
         if self._bytes >= _PORTION_BYTES or len(self._moves) >= (_MOST if self._has_folders else _PORTION):
             self.move(is_end=False)
             return True
-        if len(self._moves) - self._synced >= _PORTION:
+        if len(self._moves) - self._synced >= _PORTION and sys.platform == "linux":
             self._synced = len(self._moves)
             with self._disk():
                 _sync_file_system(self.root)
@@ -292,7 +293,9 @@ class Staging:
         self._has_folders = False
         with self._disk():
             sync_all([aside for aside, _ in moves], self.root)
-            self._changed |= rename_all(moves, self._folder_mode, whole=is_end)
+            changed, whole = _move_all(moves, self._folder_mode, whole=is_end)
+        self._changed |= changed
+        self.whole |= whole
         self._twins.clear()
 
     def flush(self) -> None:
@@ -312,27 +315,33 @@ class Staging:
             ) from error
 
 
-def rename_all(moves: Iterable[tuple[str, str]], folder_mode: int | None = None, *, whole: bool = False) -> set[str]:
-    """Rename each (from, to), making folders on the way. Returns the folders whose names changed.
+def rename_all(moves: Iterable[tuple[str, str]]) -> None:
+    """Rename each (from, to), making folders on the way."""
+    _move_all(moves, None, whole=False)
+
+
+def _move_all(moves: Iterable[tuple[str, str]], folder_mode: int | None, *, whole: bool) -> tuple[set[str], set[str]]:
+    """Rename each (from, to), making folders on the way. Returns the folders whose names changed, and those moved.
 
     With ``whole``, a folder that holds nothing else is renamed itself where there is none with the final name.
     """
-    changed: set[str] = set()
+    changed, moved = set[str](), set[str]()
     folders: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for aside, final in moves:
         (source, _, before), (target, _, after) = aside.rpartition("/"), final.rpartition("/")
         folders.setdefault((source, target), []).append((before, after))
     for (source, target), names in folders.items():
         if whole and not os.path.lexists(target) and _is_as_wanted(source, names):
-            changed |= make_folders(os.path.dirname(target), folder_mode)
+            changed |= make_folders(os.path.dirname(target), folder_mode) | {target}
             with suppress(OSError):  # another process has made it meanwhile
                 os.rename(source, target)
                 give_mode(target, folder_mode)
+                moved.add(target)
                 continue
         changed |= make_folders(target, folder_mode)
         for before, after in names:
             os.rename(f"{source}/{before}", f"{target}/{after}")
-    return changed
+    return changed, moved
 
 
 def _is_as_wanted(folder: str, names: Sequence[tuple[str, str]]) -> bool:

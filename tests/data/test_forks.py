@@ -71,7 +71,8 @@ def test_more_chunks_than_a_pipe_holds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_values_arrive_as_they_were() -> None:
     """What is known of a file comes through: negative inodes, no copy, large numbers."""
-    made = Hashed("0" * 32, FileKey(1, -5, 1 << 40, 1 << 62, -1), None, True)
+    key = FileKey(1, -5, 1 << 40, 1 << 62, -1)
+    made = Hashed("0" * 32, key, True, "/한글/1", key)
     assert list(each_file(lambda _, __: made, [1, 2], Hashed, nothing)) == [made, made]
     assert list(each_file(lambda one, _: made if one else None, [1, 0], Hashed | None, nothing)) == [made, None]
 

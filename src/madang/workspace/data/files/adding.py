@@ -297,13 +297,13 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
 
     def note(position: int, hashed: Hashed) -> None:
         index = todo[position]
-        if hashed.key[:4] != tree.key(index)[:4]:
+        if hashed.key[:4] != tuple(tree.numbers[5 * index : 5 * index + 4]):
             raise Conflict(f"{folder}/{tree.paths[index]} changed while it was added.", hint="Repeat the command.")
         hashes.md5s[index] = hashed.md5
         if hashed.lasting:
             rows.append((hashed.key, hashed.md5))
 
-    total = sum(tree.key(index).size for index in todo)
+    total = sum(tree.numbers[5 * index + 2] for index in todo)
     try:
         with meter(total, "B", f"adding {os.path.basename(folder)}") as advance:
             store(cache, staging, [f"{folder}/{tree.paths[index]}" for index in todo], advance, note)

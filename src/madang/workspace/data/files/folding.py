@@ -25,7 +25,7 @@ def hash_folded(path: str, advance: Advance | None = None) -> Hashed:
         after = os.fstat(file.fileno())
     if after.st_mtime_ns != before.st_mtime_ns or after.st_size != before.st_size:
         raise Conflict(f"{path} changed while it was read.", hint="Repeat when nothing writes to it.")
-    return Hashed(digest.hexdigest(), key_of(after), None, settled(before.st_mtime_ns, before.st_ctime_ns, now))
+    return Hashed(digest.hexdigest(), key_of(after), settled(before.st_mtime_ns, before.st_ctime_ns, now))
 
 
 def reader_of(state: State) -> Callable[[str, Advance | None], Hashed]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import field
 
@@ -48,6 +48,7 @@ class Cache:
         self.early_copies = EarlyCopies()
         self._aside = aside
         self._folder_mode = folder_mode
+        self._last: tuple[str, FileKey, dict[str, str]] | None = None  # the listing that was read last
 
     def path(self, name: str) -> str:
         """Where an object lies, or would lie."""
@@ -133,6 +134,9 @@ class Cache:
         """
         try:
             with open(self.path(name), "rb") as file:
+                now, key = time.time_ns(), key_of(os.fstat(file.fileno()))
+                if self._last is not None and self._last[:2] == (name, key):
+                    return dict(self._last[2])
                 body = file.read()
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(
@@ -144,7 +148,10 @@ class Cache:
                 f"The listing {name} in the cache is damaged; it was moved to {where}. Nothing else was changed.",
                 hint="madang fetch brings it again when a remote has it.",
             )
-        return listing.decode(body, name)
+        files = listing.decode(body, name)
+        if settled(key.mtime, key.ctime, now):
+            self._last = name, key, files
+        return dict(files)
 
     def fingerprint(self) -> bytes:
         """The look of the 256 folders of the cache: it changes when an object comes or goes."""
@@ -195,7 +202,7 @@ class Cache:
         """Take a small object whose name is known to fit."""
         final = self.path(name)
         aside = staging.path_for(final)
-        if write_object(aside, body):
+        if write_object(aside, body) is not None:
             staging.add(aside, final, len(body))
 
     def remember(self, names: Iterable[str]) -> None:
@@ -203,15 +210,15 @@ class Cache:
         wanted = list(names)
         if wanted:
             time.sleep(SETTLED_NS / 1e9)  # until a later change would show in the clock
-        self.trust(wanted)
+        self.trust(dict.fromkeys(wanted))
 
-    def trust(self, names: Iterable[str]) -> None:
-        """The same, for those that were written a while ago."""
+    def trust(self, keys: Mapping[str, FileKey | None]) -> None:
+        """The same, for those that were written a while ago. None: an object's state is not known."""
         now = time.time_ns()
         rows: list[tuple[FileKey, str]] = []
-        for name in names:
+        for name, known in keys.items():
             with suppress(FileNotFoundError):
-                key = key_of(os.stat(self.path(name)))
+                key = known or key_of(os.stat(self.path(name)))
                 if settled(key.mtime, key.ctime, now):
                     rows.append((key, name[:32]))
         self.state.add_files(rows)

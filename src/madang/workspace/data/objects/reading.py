@@ -43,12 +43,13 @@ class Room(Protocol):
 
 
 class Hashed(NamedTuple):
-    """A file that was read: its MD5, its state while it was read, and where its copy lies aside (or None)."""
+    """A file that was read, and the copy that was made of it, if one was."""
 
     md5: str
-    key: FileKey
-    aside: str | None
+    key: FileKey  # its state while it was read
     lasting: bool  # whether any later change would show in the key
+    aside: str | None = None  # where its copy lies
+    copy: FileKey | None = None  # the state of that
 
 
 def hash_file(path: str, room: Room | None = None, advance: Advance | None = None) -> Hashed:
@@ -61,18 +62,18 @@ def hash_file(path: str, room: Room | None = None, advance: Advance | None = Non
     try:
         before, lasting = _looked_at(descriptor)
         if before.st_size <= SMALL:
-            md5, aside = _hash_small(descriptor, before.st_size, room)
+            md5, aside, copy = _hash_small(descriptor, before.st_size, room)
             if advance is not None:
                 advance(before.st_size)
         else:
-            md5, aside = _hash_large(descriptor, before.st_size, room, advance or _nothing)
+            md5, aside, copy = _hash_large(descriptor, before.st_size, room, advance or _nothing)
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
     # ctime is not compared: it also moves when only the link count or the mode changes
     if after.st_mtime_ns != before.st_mtime_ns or after.st_size != before.st_size:
         raise Conflict(f"{path} changed while it was read.", hint="Repeat when nothing writes to it.")
-    return Hashed(md5, key_of(after), aside, lasting)
+    return Hashed(md5, key_of(after), lasting, aside, copy)
 
 
 def _looked_at(descriptor: int) -> tuple[os.stat_result, bool]:
@@ -88,12 +89,13 @@ def _looked_at(descriptor: int) -> tuple[os.stat_result, bool]:
     return found, settled(found.st_mtime_ns, found.st_ctime_ns, now)
 
 
-def _hash_small(descriptor: int, size: int, room: Room | None) -> tuple[str, str | None]:
-    """MD5 of a file that is read in one go, and where it was copied to, if it was."""
+def _hash_small(descriptor: int, size: int, room: Room | None) -> tuple[str, str | None, FileKey | None]:
+    """MD5 of a file that is read in one go, where it was copied to, if it was, and the state of the copy."""
     body = _read_all(descriptor, size)
     md5 = md5_of(body)
     aside = room.path_for(md5, len(body)) if room is not None else None
-    return md5, aside if aside is not None and write_object(aside, body) else None
+    copy = write_object(aside, body) if aside is not None else None
+    return md5, aside if copy is not None else None, copy
 
 
 def _read_all(descriptor: int, size: int) -> bytes:
@@ -106,7 +108,9 @@ def _read_all(descriptor: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _hash_large(descriptor: int, size: int, room: Room | None, advance: Advance) -> tuple[str, str | None]:
+def _hash_large(
+    descriptor: int, size: int, room: Room | None, advance: Advance
+) -> tuple[str, str | None, FileKey | None]:
     """The same, of one that is read part by part."""
 
     def fill(buffer: memoryview) -> int:
@@ -117,17 +121,18 @@ def _hash_large(descriptor: int, size: int, room: Room | None, advance: Advance)
         while count := fill(buffer):
             digest.update(buffer[:count])
             advance(count)
-        return digest.hexdigest(), None
+        return digest.hexdigest(), None, None
     aside = room.new_path()
     target = create_object(aside)
     try:
         md5 = write_and_hash(fill, target, advance)
+        copy = key_of(os.fstat(target))
     finally:
         os.close(target)
     if room.path_for(md5, size) is None:
         os.unlink(aside)
-        return md5, None
-    return md5, aside
+        return md5, None, None
+    return md5, aside, copy
 
 
 def _nothing(done: int) -> None:
@@ -200,20 +205,24 @@ class _Copier(threading.Thread):
             self.full.put(None)
 
 
-def write_object(path: str, body: bytes) -> bool:
-    """Make a file with the mode of an object. False when there is one already: its maker writes the same bytes."""
+def write_object(path: str, body: bytes) -> FileKey | None:
+    """Make a file with the mode of an object. None when there is one already: its maker writes the same bytes."""
     try:
-        target = create_object(path)
+        target = os.open(path, _CREATE, READ_ONLY)
     except FileExistsError:
-        return False
+        return None
     try:
         write_all(target, body)
+        made = os.fstat(target)
+        if made.st_mode & 0o777 != READ_ONLY:
+            os.fchmod(target, READ_ONLY)
+            made = os.fstat(target)
+        return key_of(made)
     except BaseException:
         os.unlink(path)
         raise
     finally:
         os.close(target)
-    return True
 
 
 def create_object(path: str) -> int:

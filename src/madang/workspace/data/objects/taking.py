@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from types import TracebackType
@@ -12,6 +13,7 @@ from madang.errors import NotFound
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.reading import Hashed, hash_file
+from madang.workspace.data.objects.state import SETTLED_NS, FileKey
 from madang.workspace.data.progress import Advance
 
 
@@ -26,8 +28,8 @@ class Intake:
         self._cache = cache
         self._staging = staging
         self._seen: set[str] = set()
-        self._before: list[str] = []
-        self._names: list[str] = []
+        self._before: dict[str, FileKey | None] = {}
+        self._keys: dict[str, FileKey | None] = {}
 
     def __enter__(self) -> Intake:
         return self
@@ -36,19 +38,29 @@ class Intake:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._staging.flush()
-        self._cache.remember(self._before + self._names)
+        if self._keys:
+            time.sleep(SETTLED_NS / 1e9)  # until a later change would show in the clock
+        self._cache.trust(self._before | self._moved())
 
-    def add(self, name: str, aside: str, size: int) -> None:
-        """Take one object; one that came before is dropped."""
+    def add(self, name: str, aside: str, key: FileKey) -> None:
+        """Take one object, which is in this state; one that came before is dropped."""
         if name in self._seen:
             os.unlink(aside)
             return
         self._seen.add(name)
-        self._names.append(name)
-        self._staging.add(aside, self._cache.path(name), size)
+        self._keys[name] = key
+        self._staging.add(aside, self._cache.path(name), key.size)
         if self._staging.relieve():
             self._cache.trust(self._before)
-            self._before, self._names = self._names, []
+            self._before, self._keys = self._moved(), {}
+
+    def _moved(self) -> dict[str, FileKey | None]:
+        """The objects that were moved in last, with their states; a rename changes that of the file itself."""
+        whole = self._staging.whole
+        return {
+            name: key if self._cache.path(name).rpartition("/")[0] in whole else None
+            for name, key in self._keys.items()
+        }
 
 
 class _Room:
@@ -93,6 +105,6 @@ def store(
     found = each_file(take, paths, Hashed, advance, below=staging.folder)
     with Intake(cache, staging) as intake, closing(found):
         for position, hashed in enumerate(found):
-            if hashed.aside is not None:
-                intake.add(hashed.md5, hashed.aside, hashed.key.size)
+            if hashed.aside is not None and hashed.copy is not None:
+                intake.add(hashed.md5, hashed.aside, hashed.copy)
             on_hashed(position, hashed)

@@ -21,7 +21,7 @@ from madang.workspace.data.files.legacy import LegacyCache, name_of_file
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each, each_file
 from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash, write_object
-from madang.workspace.data.objects.state import FileKey
+from madang.workspace.data.objects.state import FileKey, key_of
 from madang.workspace.data.objects.taking import Intake
 
 _FEW = 256  # up to so many objects are asked for one by one, more by listing
@@ -43,8 +43,8 @@ class _Arrived(NamedTuple):
     """An object that was asked for."""
 
     name: str
+    copy: FileKey | None  # its state here; None: there was nothing
     aside: str | None  # where its bytes lie; None: they were wrong, or there was nothing
-    size: int | None  # bytes; None: there was nothing
 
 
 class RemoteObjects:
@@ -70,7 +70,7 @@ class RemoteObjects:
             stats = each(lambda name: self.store.stat(self.key(name)), wanted, threads=self.jobs, chunk=1)
             return {name: stat.size for name, stat in zip(wanted, stats, strict=True) if stat is not None}
         asked = set(wanted)
-        folders = sorted({os.path.dirname(self.key(name)) for name in wanted})
+        folders = sorted({self.key(name).rpartition("/")[0] for name in wanted})
 
         def listed(folder: str) -> list[tuple[str, int]]:
             places = ((place_of(stat.key), stat.size) for stat in self.store.list(folder))
@@ -180,8 +180,8 @@ class RemoteObjects:
     def _take(self, name: str, body: bytes, staging: Staging) -> _Arrived:
         """Bytes that came as a whole."""
         aside = staging.path_for(self.cache.path(name))
-        write_object(aside, body)
-        return self._judged(name, aside, md5_of(body), len(body))
+        copy = write_object(aside, body) or key_of(os.stat(aside))
+        return self._judged(name, aside, md5_of(body), copy)
 
     def _download(self, name: str, size: int, staging: Staging, advance: progress.Advance) -> _Arrived:
         """One object, by a stream; a small one in one go."""
@@ -201,7 +201,7 @@ class RemoteObjects:
         early, arrived = self.cache.early_copies.begin(name), None
         try:
             md5 = write_and_hash(fill, descriptor, advance, early)
-            arrived = self._judged(name, aside, md5, os.fstat(descriptor).st_size)
+            arrived = self._judged(name, aside, md5, key_of(os.fstat(descriptor)))
         except NotFound:
             os.unlink(aside)
             raise
@@ -211,13 +211,13 @@ class RemoteObjects:
                 early.end(is_good=arrived is not None and arrived.aside is not None)
         return arrived
 
-    def _judged(self, name: str, aside: str, md5: str, count: int) -> _Arrived:
+    def _judged(self, name: str, aside: str, md5: str, copy: FileKey) -> _Arrived:
         fits = md5 == name[:32]
         if not fits and isinstance(self.cache, LegacyCache):
             fits = name_of_file(aside) == name
         if not fits:
             os.unlink(aside)
-        return _Arrived(name, aside if fits else None, count)
+        return _Arrived(name, copy, aside if fits else None)
 
     def listing(self, name: str) -> dict[str, str]:
         """A folder's listing as the remote has it; empty when it has none, or other bytes.
@@ -233,12 +233,12 @@ class RemoteObjects:
 
 
 def _keep(arrived: _Arrived, intake: Intake, brought: Brought) -> None:
-    if arrived.aside is None:
-        (brought.missing if arrived.size is None else brought.damaged).append(arrived.name)
+    if arrived.aside is None or arrived.copy is None:
+        (brought.missing if arrived.copy is None else brought.damaged).append(arrived.name)
         return
-    intake.add(arrived.name, arrived.aside, arrived.size or 0)
+    intake.add(arrived.name, arrived.aside, arrived.copy)
     brought.got.append(arrived.name)
-    brought.size += arrived.size or 0
+    brought.size += arrived.copy.size
 
 
 def _bounded(source: BinaryIO, size: int, begin: bytes) -> Fill:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from madang.durable import Staging, rename_all
 from madang.workspace.data.objects.cache import Cache
-from madang.workspace.data.objects.state import State
+from madang.workspace.data.objects.state import FileKey, State
 
 
 class PassingCache(Cache):
@@ -25,7 +25,7 @@ class PassingCache(Cache):
     def remember(self, names: Iterable[str]) -> None:
         """Nothing has to be trusted later."""
 
-    def trust(self, names: Iterable[str]) -> None:
+    def trust(self, keys: Mapping[str, FileKey | None]) -> None:
         """The same."""
 
 
