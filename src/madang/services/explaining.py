@@ -21,6 +21,7 @@ from madang.ports.reader import Reader
 from madang.services import why
 
 MEASURED_TAG = "madang.why"  # what `madang why --rerun` has found: JSON by metric and run compared with
+MAX_DETAIL = 1000  # changes of a part in one answer
 _KEPT = 20  # findings of a run
 
 ReaderOf = Callable[[Principal], Reader]
@@ -38,11 +39,15 @@ class Side:
 
 @value
 class PartView:
-    """One of the six parts. ``share`` is of the whole change, ``spread`` by how much it may be off."""
+    """One of the six parts. ``share`` is of the whole change, ``spread`` by how much it may be off.
+
+    ``detail`` has what a run used first; of very many changes (``total``) it is the beginning.
+    """
 
     part: str
     changed: bool
     detail: list[Change]
+    total: int
     share: float | None = None
     spread: float | None = None
 
@@ -116,16 +121,18 @@ class Explaining:
             definition_of(metric, after.definitions).goal,
             sides[0],
             sides[1],
-            [
-                PartView(one.part, one.changed, one.changes, one.share, one.spread)
-                for one in ranked(found.causes.values())
-            ],
+            [_part(one) for one in ranked(found.causes.values())],
             cause,
             measured.reason if measured else "",
             measured is not None,
             measured.variants if measured else [],
             found.notes,
         )
+
+
+def _part(cause: Cause) -> PartView:
+    detail = sorted(cause.changes, key=lambda change: not change.is_used)[:MAX_DETAIL]
+    return PartView(cause.part, cause.changed, detail, len(cause.changes), cause.share, cause.spread)
 
 
 def ranked(found: Any) -> list[Cause]:

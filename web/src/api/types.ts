@@ -371,7 +371,9 @@ export interface Change {
 export interface WhyPart {
   part: Part;
   changed: boolean;
+  /** The beginning of what differs, what a run used first. */
   detail: Change[];
+  total: number;
   share: number | null;
   spread: number | null;
 }

@@ -22,6 +22,7 @@ export function PartPanel({ project, why, part }: { project: string; why: Why; p
     <Panel title={partText(part.part)} count={used.length} className={`why-part part-${part.part}`} actions={share && <span className="tag">{t("why.share", { share })}</span>}>
       <div className="panel-body">
         {part.part === "code" ? <CodeDiff before={why.before.run} after={why.after.run} wanted={(file) => used.some((change) => change.what === file.path)} /> : part.part === "data" ? <DataChanges project={project} why={why} changes={used} /> : <Values changes={used} />}
+        {part.total > part.detail.length && <p className="hint">{t("code.first", { count: part.detail.length, total: part.total })}</p>}
         {idle.length > 0 && part.part !== "code" && (
           <details className="more-files">
             <summary>{t("why.idle", { count: idle.length })}</summary>

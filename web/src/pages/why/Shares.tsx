@@ -4,7 +4,7 @@ import { formatNumber } from "../../lib/format";
 import { t } from "../../messages";
 import { partText } from "./Part";
 
-const percent = (share: number) => `${Math.round(share * 100)}%`;
+const percent = (share: number) => `${share < 0 ? "−" : ""}${Math.abs(Math.round(share * 100))}%`;
 
 /** How the change is divided among the parts, and the runs that have shown it. */
 export function Shares({ why }: { why: Why }): ReactElement {
@@ -22,7 +22,7 @@ export function Shares({ why }: { why: Why }): ReactElement {
                   <span className={`share-bar part-${part}${(share ?? 0) < 0 ? " against" : ""}`} style={{ width: `${(Math.abs(share ?? 0) / widest) * 100}%` }} />
                   {(spread ?? 0) > 0 && <span className="share-spread" style={{ left: `${(Math.max(0, Math.abs(share ?? 0) - (spread ?? 0)) / widest) * 100}%`, width: `${(Math.min(2 * (spread ?? 0), Math.abs(share ?? 0) + (spread ?? 0)) / widest) * 100}%` }} />}
                 </span>
-                <span className="num">
+                <span className="num" title={(share ?? 0) < 0 ? t("why.contrary") : undefined}>
                   {percent(share ?? 0)}
                   {(spread ?? 0) > 0 && <span className="hint"> ± {percent(spread ?? 0)}</span>}
                 </span>
