@@ -22,6 +22,7 @@ from madang.errors import StorageError
 STAGING = ".incoming"
 _FEW = 8  # up to so many files are synced one by one; more by one call for the whole file system
 _AT_ONCE = 1 << 20  # bytes
+_QUIETLY = getattr(os, "O_NOATIME", 0)
 _FOLDER = 500  # files
 _PORTION = 4_000  # files that are made durable together
 _PORTION_BYTES = 1 << 30
@@ -100,6 +101,13 @@ def write_all(descriptor: int, body: bytes | memoryview) -> None:
     while written < len(body):
         body = memoryview(body)[written:]
         written = os.write(descriptor, body)
+
+
+def open_to_read(path: str | os.PathLike[str]) -> int:
+    """Open a file whose reading need not be noted in it: that would be one more write for each of many files."""
+    with suppress(PermissionError):  # another user's file
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | _QUIETLY)
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def copy_bytes(source: int, target: int, wrote: Callable[[int], None] | None = None) -> None:

@@ -9,7 +9,17 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import BinaryIO
 
-from madang.durable import STAGING, EarlyWriting, Staging, copy_bytes, make_folders, sync_folder, unlink, write_all
+from madang.durable import (
+    STAGING,
+    EarlyWriting,
+    Staging,
+    copy_bytes,
+    make_folders,
+    open_to_read,
+    sync_folder,
+    unlink,
+    write_all,
+)
 from madang.errors import AccessDenied, NotFound, StorageError
 from madang.ports.objects import AsideBatch, Batch, ObjectStat, Source, checked_key
 
@@ -196,7 +206,7 @@ def _write(aside: str, source: Source | str) -> None:
 
 
 def _copy(source: str | os.PathLike[str], target: int) -> None:
-    descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = open_to_read(source)
     try:
         copy_bytes(descriptor, target, EarlyWriting(target).wrote)
     finally:

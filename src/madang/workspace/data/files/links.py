@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
-from madang.durable import Staging, copy_bytes, unlink
+from madang.durable import Staging, copy_bytes, open_to_read, unlink
 from madang.errors import Conflict, StorageError
 from madang.workspace.data.files.hashing import Hashes
 from madang.workspace.data.objects.cache import Cache
@@ -75,7 +75,7 @@ def _reflink(source: str, target: str) -> FileKey:
 
 def copy(source: str, target: str) -> FileKey:
     """Copy the bytes; the mode is what the umask leaves. Returns what the copy is now."""
-    read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    read = open_to_read(source)
     try:
         write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:

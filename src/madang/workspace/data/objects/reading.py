@@ -9,7 +9,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
-from madang.durable import EarlyWriting, write_all
+from madang.durable import EarlyWriting, open_to_read, write_all
 from madang.errors import Conflict
 from madang.formats.dvc.digest import md5_of, new_md5
 from madang.workspace.data.objects.early_copies import EarlyCopy
@@ -19,7 +19,6 @@ CHUNK = 1 << 20
 SMALL = 1 << 20  # files up to this size are read in one go
 READ_ONLY = 0o444
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_CLOEXEC
 _ALONE = 8  # chunks after which a second thread is worth its while
 _BUFFERS = 8
 
@@ -58,7 +57,7 @@ def hash_file(path: str, room: Room | None = None, advance: Advance | None = Non
     Raises:
         Conflict: the file changed while it was read. FileNotFoundError: it is not there.
     """
-    descriptor = os.open(path, _READ)
+    descriptor = open_to_read(path)
     try:
         before, lasting = _looked_at(descriptor)
         if before.st_size <= SMALL:
