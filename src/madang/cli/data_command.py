@@ -128,8 +128,8 @@ class TransferCommand(DataCommand):
     def _code(self, error: MadangError) -> int:
         from madang.workspace.data.repo.settings import UnreadableConfig
 
-        is_of_remote = isinstance(error, ConfigError) and not isinstance(error, UnreadableConfig)
-        return self.failure_code if is_of_remote else super()._code(error)
+        is_fatal = isinstance(error, UnreadableConfig | NotAWorkspace)
+        return super()._code(error) if is_fatal else self.failure_code
 
 
 class PlainCommand(DataCommand):

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from madang.cli.data_command import DataCommand, repository
+from madang.cli.data_command import DataCommand
 
 
 @click.command(cls=DataCommand)
@@ -18,5 +18,6 @@ def root() -> None:
       madang root
       cd "$(madang root)"
     """
-    with repository() as repo:
-        click.echo(os.path.relpath(repo.root))
+    from madang.workspace.data.repo.repository import open_repository
+
+    click.echo(os.path.relpath(open_repository(".").root))
