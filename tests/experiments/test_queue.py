@@ -251,3 +251,16 @@ def test_a_worker_that_is_asked_to_end_gives_its_work_back(
     assert madang(slow, "exp", "run", "--run-all", "-q").code == 0
     assert set(states(madang, slow).values()) == {"success"}
     assert (slow.parent / "log" / "first").read_text() == "x\n"
+
+
+def test_workers_of_one_work_tree_run_what_another_has_queued(project: Path, madang: Tool) -> None:
+    """The queue is one for all work trees of a repository; data and settings are those of where a task was put."""
+    other = project.parent / "other tree"
+    git(project, "worktree", "add", "-q", str(other), "-b", "side")
+    assert madang(other, "config", "--local", "cache.dir", str(project.parent / "its own cache")).code == 0
+    make(other, {"raw.txt": b"of the other\n"})
+    assert madang(other, "exp", "run", "--queue", "-S", "lr=0.5", "-n", "one").code == 0
+    answer = madang(project, "exp", "run", "--run-all")
+    assert answer.code == 0, answer.err
+    assert madang(other, "exp", "apply", "one").code == 0
+    assert (other / "model.bin").read_bytes() == b"OF THE OTHER\n0.5"

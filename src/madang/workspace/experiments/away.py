@@ -75,6 +75,8 @@ def _interrupted(queue: Queue, task: Task) -> None:
 
 def _task_run(repository: Repository, git: Git, queue: Queue, task: Task, request: Request, means: Means) -> Outcome:
     root, ready = queue.tree(task), queue.ready(task)
+    if os.path.isdir(task.start.home):
+        repository = Repository(task.start.home)  # it may have been put from another work tree than ours
     is_ready = os.path.exists(ready) and os.path.isdir(root)
     if os.path.isdir(root):
         end_processes(root)

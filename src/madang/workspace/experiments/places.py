@@ -22,8 +22,6 @@ from madang.workspace.data.repo.repository import Repository
 from madang.workspace.experiments import commits, overriding, recording, refs, running
 from madang.workspace.pipelines.repro import Options
 
-_MESSAGE = "madang: start of an experiment"
-
 
 @value
 class Start:
@@ -31,6 +29,7 @@ class Start:
 
     baseline: str
     commit: str  # on top of the baseline; no ref leads to it
+    home: str  # root of the data repository in the user's work tree: its cache and settings are used
     below: str  # where the user stood, relative to the work tree's root
 
 
@@ -55,8 +54,7 @@ def prepare(
         found = chosen(repository, () if options.glob else targets, recursive=options.recursive, with_deps=True)
         belonging = recording.belonging(repository, [one.stage for one in found])
         tree = commits.snapshot(root, extra=belonging, replaced=replaced)
-    made = commits.commit(root, tree, [baseline], _MESSAGE)
-    return Start(baseline, made, os.path.relpath(os.getcwd(), root))
+    return _start(repository, baseline, tree)
 
 
 def prepare_of(repository: Repository, revision: str, overrides: Sequence[Override]) -> Start:
@@ -64,8 +62,13 @@ def prepare_of(repository: Repository, revision: str, overrides: Sequence[Overri
     root, baseline = refs.root_of(repository), commit_of(repository, revision)
     read = overriding.in_commit(root, baseline)
     tree = commits.tree_with(root, baseline, overriding.inside(overriding.files(overrides, read), root))
-    made = commits.commit(root, tree, [baseline], _MESSAGE)
-    return Start(baseline, made, os.path.relpath(os.getcwd(), root))
+    return _start(repository, baseline, tree)
+
+
+def _start(repository: Repository, baseline: str, tree: str) -> Start:
+    root = refs.root_of(repository)
+    made = commits.commit(root, tree, [baseline], "madang: start of an experiment")
+    return Start(baseline, made, repository.root, os.path.relpath(os.getcwd(), root))
 
 
 @contextmanager

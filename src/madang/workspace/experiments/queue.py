@@ -185,7 +185,7 @@ class Queue:
 
     def tree(self, task: Task) -> str:
         """Where a task has its work tree."""
-        return os.path.join(self.folder(task), "tree", os.path.basename(self.root) or "root")
+        return os.path.join(self.folder(task), "tree", os.path.basename(task.start.home) or "root")
 
     def ready(self, task: Task) -> str:
         """The file that says that the work tree is complete."""
