@@ -7,9 +7,11 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from madang.client.http import HubClient
 from madang.domain.pipelines import PipelineView
 from madang.testing.project import PROGRAM, Project
 from madang.wiring import local_user, open_store
@@ -127,3 +129,26 @@ def test_a_killed_reproduction_shows_how_far_it_came(project: Project) -> None:
     found = _newest(project)
     assert _states(found)["first"] == "ran"
     assert _states(found)["last"] == "waiting"
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_hub_knows_the_end(project: Project, tmp_path: Path, jobs: str) -> None:
+    """When `repro` returns, the hub has the whole of it: also what became of stages after the last run."""
+    project.madang("repro")
+    project.write({"params.yaml": "left: 2\nright: 1\n"})
+    command = [PROGRAM, "hub", "--store", str(tmp_path / "hub"), "--port", "0"]
+    with subprocess.Popen(command, env=project.env, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        project.madang("repro", "-j", jobs, MADANG_HUB=address)
+        client = HubClient(address)
+        name = client.get(("projects",), dict[str, Any])["projects"][0]["name"]
+        group = client.get(("projects", name, "pipelines"), dict[str, Any])["pipelines"][0]["group"]
+        found = client.get(("projects", name, "pipelines", group), dict[str, Any])
+        client.close()
+        server.terminate()
+    states = {stage["name"]: stage["status"] for stage in found["stages"]}
+    assert states == {
+        "data.csv.dvc": "unchanged", "first": "unchanged", "left": "ran", "right": "unchanged", "last": "unchanged"
+    }  # fmt: skip
+    assert found["status"] == "finished"
