@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from madang import wiring
 from madang.cli.repeating import Options, Outcome, Repetition, Say, environment_for
@@ -12,6 +12,7 @@ from madang.client.segments import segments_of
 from madang.domain.reproduce import cannot, of_several
 from madang.domain.runs import RunRecord
 from madang.domain.spread import Spread
+from madang.domain.values import mutable
 from madang.errors import MadangError
 from madang.formats import store as layout
 from madang.ports.reader import Reader
@@ -22,7 +23,7 @@ from madang.workspace import volatile
 from madang.workspace.reproduction.place import Workspace
 
 
-@dataclass
+@mutable
 class Several:
     """Repetitions of one run: the verdict over all of them, and where they spread."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 
 from blake3 import blake3
 
@@ -12,12 +12,13 @@ from madang.backends.git.program import GitProgram
 from madang.backends.objects.local import LocalObjects
 from madang.domain.causes import is_program
 from madang.domain.events import Started
+from madang.domain.values import mutable
 from madang.follower.system import environment_of
 from madang.formats import segment as codec
 from madang.workspace import capture, environment
 
 
-@dataclass
+@mutable
 class Capture:
     """What was captured of a process, and when."""
 

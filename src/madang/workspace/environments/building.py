@@ -9,10 +9,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote
 
 from madang.domain.environments import INSTRUMENT, Lock, Package, counts, differences
+from madang.domain.values import mutable
 from madang.durable import write_file
 from madang.errors import ConfigError, MadangError, StorageError
 from madang.workspace.environments import interpreters, taking
@@ -23,7 +24,7 @@ _DONE = "madang.json"  # written last: an environment without it is not whole
 _FORMAT = 1
 
 
-@dataclass
+@mutable
 class Built:
     """An environment as recorded, or what is missing for it."""
 
@@ -35,7 +36,7 @@ class Built:
     fetched: int = 0  # packages that came from their origin, not from an environment of this machine
 
 
-@dataclass
+@mutable
 class Plan:
     """Where each package comes from."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from madang.domain.environments import Lock, counts, differences, lock_of
 from madang.domain.events import Environment
 from madang.domain.redact import MASK
 from madang.domain.runs import RunRecord
+from madang.domain.values import mutable
 from madang.workspace import environment, gpu
 from madang.workspace.environments import interpreters
 from madang.workspace.environments.building import Environments
@@ -20,7 +21,7 @@ from madang.workspace.environments.interpreters import Interpreter
 Mode: TypeAlias = Literal["auto", "rebuilt", "current"]
 
 
-@dataclass
+@mutable
 class Chosen:
     """What the repetition runs in, how that differs from the record, and what is missing."""
 

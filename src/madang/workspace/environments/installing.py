@@ -10,11 +10,12 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from glob import glob
 from urllib.parse import quote
 
 from madang.domain.environments import Lock, Package
+from madang.domain.values import mutable
 from madang.errors import ConfigError, Unavailable
 from madang.workspace.environment import indexes, is_pip_set_up
 
@@ -32,7 +33,7 @@ _OTHER_BYTES = re.compile(r"do not match the hashes|hash mismatch", re.IGNORECAS
 _YANKED = re.compile(r"yanked", re.IGNORECASE)
 
 
-@dataclass
+@mutable
 class Installed:
     """What could not be had, each with the reason, and what should be known."""
 

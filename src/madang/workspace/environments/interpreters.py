@@ -7,16 +7,16 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from madang.domain.environments import Lock, Package
+from madang.domain.values import value
 from madang.workspace import probe
 
 _SECONDS = 60.0
 _PROGRAMS = {"cpython": "python", "pypy": "pypy"}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Interpreter:
     """One Python as it is now."""
 

@@ -14,9 +14,9 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from madang.domain.environments import Package
+from madang.domain.values import value
 from madang.durable import unlink
 from madang.errors import CorruptData
 
@@ -26,7 +26,7 @@ _LARGE = 1 << 18  # bytes
 _LONGEST_LINE = 120  # bytes of a `#!` line that every kernel reads
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Room:
     """The environment that a package is brought into."""
 
@@ -35,7 +35,7 @@ class Room:
     python: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _File:
     source: str
     target: str

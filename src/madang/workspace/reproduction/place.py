@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from madang.domain.runs import RunRecord
+from madang.domain.values import mutable
 from madang.domain.versions import check_path
 from madang.errors import StorageError
 from madang.ports.git import Git
@@ -29,7 +30,7 @@ from madang.workspace.worktrees import Worktree, Worktrees
 _NOWHERE = "it is neither in Git nor tracked as data"
 
 
-@dataclass
+@mutable
 class Place:
     """A work tree for one repetition. ``missing`` is what it lacks; nothing may run while something does."""
 
