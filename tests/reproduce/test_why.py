@@ -239,6 +239,7 @@ def test_stages_name_their_programs_as_dependencies(project: Project) -> None:
     third = _stage(project)
     assert _why(project, second, third)["cause"] == "cannot be separated"
     assert _why(project, second, third, "--rerun")["cause"] == "data"
+    assert '"score"' in project.git("show", "HEAD:out/metrics.json")  # and yet it is no code
     project.commit({"prepare.py": PREPARE.replace("read()", "read() + ' 7'")})
     assert _why(project, third, _stage(project))["cause"] == "data"
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
 from madang.domain.compare import data_read
 from madang.domain.events import InputItem
+from madang.domain.pipelines import OUTS_TAG
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable, value
 
@@ -91,10 +93,10 @@ def causes(before: RunRecord, after: RunRecord, files: Mapping[str, tuple[str, s
     return found
 
 
-def part_of_file(path: str, runs: Iterable[RunRecord]) -> Part | None:
-    """The part to which a file of the work tree belongs; None for the records of data, which stand for data."""
+def part_of_file(path: str, runs: Sequence[RunRecord]) -> Part | None:
+    """The part to which a file of the work tree belongs; None for the records of data, and for what a run has made."""
     name = path.rpartition("/")[2].lower()
-    if name.endswith(_RECORDS) or path.startswith(".dvc/"):
+    if name.endswith(_RECORDS) or path.startswith(".dvc/") or _is_made(path, runs):
         return None
     if any(_names_data(path, item) for run in runs for item in run.inputs):
         return "data"
@@ -110,6 +112,21 @@ def _data_of(run: RunRecord) -> dict[str, Any]:
     """What a run read of data. A stage also names its programs and settings as dependencies: those are in git."""
     others = {item.path for item in run.inputs if not _is_data(item)}
     return {name: digest for name, digest in data_read(run).items() if name not in others}
+
+
+def _is_made(path: str, runs: Sequence[RunRecord]) -> bool:
+    """Whether a file is written by a run, and read by none: it follows from the run."""
+    if any(path in run.imports or "r" in run.opened.get(path, "") for run in runs):
+        return False
+    return any("w" in run.opened.get(path, "") or path in _stage_outs(run) for run in runs)
+
+
+def _stage_outs(run: RunRecord) -> list[str]:
+    """Paths of what the execution of a stage has made."""
+    try:
+        return [str(row["path"]) for row in json.loads(run.tags.get(OUTS_TAG, "[]"))]
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def _names_data(path: str, item: InputItem) -> bool:
