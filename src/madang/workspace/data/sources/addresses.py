@@ -8,7 +8,6 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any, BinaryIO, Protocol
-from urllib.parse import unquote
 
 from madang.domain.values import mutable, value
 from madang.errors import Incompatible, InvalidInput, NotFound, Refused
@@ -84,7 +83,7 @@ def name_of(url: str) -> str:
     """The name that data at an address has by itself."""
     plain = url.partition("?")[0] if "://" in url else url
     name = os.path.basename(os.path.normpath(plain))
-    return unquote(name) if url.startswith(("http://", "https://")) else name
+    return _unquoted(name) if url.startswith(("http://", "https://")) else name
 
 
 def open_address(
@@ -191,7 +190,7 @@ class StoreAddress:
                 raise InvalidInput(f"{url} has a query.", hint="Fetch it with another program, then madang add it.")
             if not self._key:
                 raise InvalidInput(f"{url} does not name a file.", hint="Write http://HOST/FOLDER/FILE.")
-            self._key = unquote(self._key)
+            self._key = _unquoted(self._key)
         self._url = url
         self._is_versioned = source_versions.is_wanted(options)
         self._store = open_remote(RemoteConfig("given", f"{scheme}://{host}/{above}".rstrip("/"), dict(options)))
@@ -365,3 +364,9 @@ def listed(
         shown = "/".join(parts[:depth]) if is_deeper else name
         found[shown] = (is_deeper, None if is_deeper else size)
     return [(name, is_dir, size) for name, (is_dir, size) in sorted(found.items())]
+
+
+def _unquoted(name: str) -> str:
+    from urllib.parse import unquote  # noqa: PLC0415 - for addresses on the web alone
+
+    return unquote(name)
