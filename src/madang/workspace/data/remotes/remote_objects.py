@@ -23,6 +23,7 @@ from madang.workspace.data.objects.parallel import each, each_file
 from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash, write_object
 from madang.workspace.data.objects.state import FileKey, key_of
 from madang.workspace.data.objects.taking import Intake
+from madang.workspace.data.remotes import beginnings
 
 _FEW = 256  # up to so many objects are asked for one by one, more by listing
 _PACK = 8 << 20  # bytes of small objects that are asked for together
@@ -185,6 +186,8 @@ class RemoteObjects:
 
     def _download(self, name: str, size: int, staging: Staging, advance: progress.Advance) -> _Arrived:
         """One object, by a stream; a small one in one go."""
+        if size >= beginnings.LARGE and not isinstance(self.store, Forkable):
+            return self._resume(name, size, advance)
         try:
             with self.store.open(self.key(name)) as source:
                 begin = source.read(size + 1) if 0 <= size < SMALL else b""
@@ -209,6 +212,30 @@ class RemoteObjects:
             os.close(descriptor)
             if early is not None:
                 early.end(is_good=arrived is not None and arrived.aside is not None)
+        return arrived
+
+    def _resume(self, name: str, size: int, advance: progress.Advance) -> _Arrived:
+        """A large object: behind what came before, when a download of it broke off."""
+        aside, descriptor = beginnings.claim(self.cache.folder, name)
+        at = os.fstat(descriptor).st_size
+        at = at if at < size else 0
+        early, arrived = self.cache.early_copies.begin(name), None
+        try:
+            with open(aside, "rb") as begun, self.store.open(self.key(name), start=at) as source:
+                rest = _bounded(source, size - at, b"")
+                md5 = write_and_hash(_first(begun, at, rest), descriptor, advance, early)
+            os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
+            beginnings.finish(descriptor)
+            arrived = self._judged(name, aside, md5, key_of(os.fstat(descriptor)))
+        except NotFound:
+            os.unlink(aside)
+            return _Arrived(name, None, None)
+        finally:
+            os.close(descriptor)
+            if early is not None:
+                early.end(is_good=arrived is not None and arrived.aside is not None)
+        if arrived.aside is None and at:  # what had come was damaged, perhaps
+            return self._resume(name, size, advance)
         return arrived
 
     def _judged(self, name: str, aside: str, md5: str, copy: FileKey) -> _Arrived:
@@ -239,6 +266,22 @@ def _keep(arrived: _Arrived, intake: Intake, brought: Brought) -> None:
     intake.add(arrived.name, arrived.aside, arrived.copy)
     brought.got.append(arrived.name)
     brought.size += arrived.copy.size
+
+
+def _first(begun: BinaryIO, count: int, rest: Fill) -> Fill:
+    """So many bytes of a file, then the rest."""
+    left = count
+
+    def fill(buffer: memoryview) -> int:
+        nonlocal left
+        if left <= 0:
+            return rest(buffer)
+        body = begun.read(min(left, len(buffer)))
+        buffer[: len(body)] = body
+        left = left - len(body) if body else 0
+        return len(body) or rest(buffer)
+
+    return fill
 
 
 def _bounded(source: BinaryIO, size: int, begin: bytes) -> Fill:
