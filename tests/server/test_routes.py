@@ -79,6 +79,17 @@ BODIES: dict[str, Any] = {
 }
 
 
+QUERIES = {
+    "comparing_code": "?against={other}",
+    "comparing_why": "?against={other}&metric={name}",
+    "datasets_table": "?version=md5:{head}{rest}&against=md5:{head}{rest}",
+    "datasets_tree": "?version=md5:{head}{rest}",
+    "datasets_file": "?version=md5:{head}{rest}",
+    "events_events": "?run={run}",
+    "lineage_graph": "?of=run:{run}",
+}
+
+
 def ask(client: TestClient, table: RouteTable, route: Route, values: dict[str, str], secret: str = "") -> Any:
     """One request to a route, with values for its path and a body that would do."""
     path = table.prefix + route.pattern
@@ -98,16 +109,7 @@ def ask(client: TestClient, table: RouteTable, route: Route, values: dict[str, s
         return client.request(route.method, path + "?project=mine", headers={**headers, **more}, content=b"x" * 30)
     if name in ("objects_arrived", "objects_append"):
         headers |= {"upload-offset": "0", "upload-length": "5"}
-    if name.startswith("comparing_"):
-        path += f"?against={values['other']}" + (f"&metric={CANARY}" if name == "comparing_why" else "")
-    if name == "lineage_graph":
-        path += f"?of=run:{values['run']}"
-    if name == "datasets_table":
-        path += "?version=md5:{0}&against=md5:{0}".format(values["head"] + values["rest"])
-    if name in ("datasets_tree", "datasets_file"):
-        path += f"?version=md5:{values['head']}{values['rest']}"
-    if name == "events_events":
-        path += f"?run={values['run']}"
+    path += QUERIES.get(name, "").format(**values)
     if route.body is not None:
         return client.request(route.method, path, headers=headers, json=BODIES.get(name, {}))
     return client.request(route.method, path, headers=headers)

@@ -66,7 +66,7 @@ class Report:
             stage.address,
             "data" if stage.cmd is None else "stage",
             [stages[one].address for one in self._graph.upstream[index] if one in chosen],
-            self._relative(one.path for one in (*stage.deps, *stage.params)),
+            self._relative([*(dep.path for dep in stage.deps), *(one.path for one in stage.params)]),
             self._relative(out.path for out in stage.outs),
         )
 
