@@ -30,6 +30,8 @@ REFUSED: tuple[tuple[str, ...], ...] = (
     ("-n", "circle", "-d", "z", "-o", "in", "echo"),
     ("-n", "itself", "-d", "q", "-o", "q", "echo"),
     ("-n", "nothing"),
+    ("-n", "no-such-option", "--out", "x", "cp in x"),
+    ("-n", "nowhere", "-d", "remote://nosuch/x", "true"),
 )
 
 
@@ -53,7 +55,7 @@ def test_stage_add_writes_what_dvc_writes(root: Path, dvc: Tool, madang: Tool) -
     before = (root / "dvc.yaml").read_bytes()
     for words in REFUSED:
         expected, answer = dvc(theirs, "stage", "add", *words), madang(root, "stage", "add", *words)
-        assert answer.code == expected.code == 255, (words, answer.err, expected.err)
+        assert answer.code == expected.code >= 251, (words, answer.err, expected.err)
         assert (root / "dvc.yaml").read_bytes() == before
     for words in ((), ("--name-only",), ("--all",), ("dvc.yaml", "-R")):
         listed = dvc(theirs, "stage", "list", *words).out

@@ -21,7 +21,7 @@ def stage() -> None:
     """
 
 
-@stage.command(cls=DataCommand, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@stage.command(cls=DataCommand, context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("-n", "--name", required=True, help="The stage's name.")
 @click.option("-f", "--force", is_flag=True, help="Replace a stage of this name.")

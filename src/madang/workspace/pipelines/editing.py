@@ -21,6 +21,7 @@ from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines import recording
 from madang.workspace.pipelines.graph import Graph
 
+_REMOTE = "remote://"
 _FORBIDDEN = frozenset(r"""!"#$%&'()*+,./:;<=>?@[\]^`{|}~""")
 
 
@@ -61,6 +62,7 @@ def add_stage(repository: Repository, new: NewStage, *, force: bool) -> Edited:
 
     Raises:
         InvalidInput: a name or path that cannot be, outputs that overlap with others', a circle.
+        ConfigError: a dependency in a remote that does not exist.
         Refused: there is a stage of this name, and not ``force``.
     """
     if not new.name or not _FORBIDDEN.isdisjoint(new.name):
@@ -127,6 +129,9 @@ def _checked(repository: Repository, path: str, text: str, name: str) -> Stage:
     except InvalidInput as error:
         raise InvalidInput(f"The stage {name!r} cannot be: {error.message}", hint=error.hint) from None
     read = {dep.path for dep in stage.deps}
+    for path in read:
+        if path.startswith(_REMOTE):
+            repository.settings.remote(path.removeprefix(_REMOTE).partition("/")[0])
     both = next((out.path for out in stage.outs if out.path in read), None)
     if both is not None:
         raise InvalidInput(f"{os.path.relpath(both)} is both read and written by {name!r}.", hint="Choose one.")
