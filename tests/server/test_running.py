@@ -408,3 +408,12 @@ def test_a_port_that_is_taken() -> None:
         assert url_of(first) == f"http://127.0.0.1:{port}"
         with pytest.raises(MadangError, match=f"port {port}"):
             listen(Address(port=port))
+
+
+def test_answers_do_not_wait_for_acknowledgements() -> None:
+    """A connection is known as TCP, for which asyncio turns Nagle's algorithm off: head and body go out at once."""
+    bound = listen(Address())
+    with bound, socket.create_connection(bound.getsockname()):
+        accepted, _ = bound.accept()
+        assert accepted.proto == socket.IPPROTO_TCP
+        accepted.close()
