@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from madang.formats.dvc.overrides import Override
     from madang.workspace.data.repo.repository import Repository
-    from madang.workspace.experiments.places import Start
+    from madang.workspace.experiments.places import Ground
     from madang.workspace.experiments.queue import Queue
     from madang.workspace.experiments.running import Means, Outcome
     from madang.workspace.pipelines.repro import Options
@@ -102,6 +102,7 @@ def _from_root(repo: Repository, paths: Sequence[str]) -> tuple[str, ...]:
 
 def _queue(repo: Repository, asked: _Asked) -> None:
     from madang.formats.dvc.overrides import is_sweep, sweeps
+    from madang.workspace.experiments import places
     from madang.workspace.experiments.queue import Queue
 
     queue, combinations = Queue(repo), sweeps(asked.overrides)
@@ -109,10 +110,11 @@ def _queue(repo: Repository, asked: _Asked) -> None:
     if asked.name and any(is_sweep(one) for one in asked.overrides):
         wanted = [f"{asked.name}-{number}" for number in range(1, len(combinations) + 1)]
     names = _names(repo, asked, wanted, _queued(queue))
+    ground = _ground(repo, asked)
     for overrides, name in zip(combinations, names, strict=True):
         queue.put(
             name,
-            _start(repo, asked, overrides),
+            places.start(repo, ground, overrides),
             targets=asked.targets,
             options=asked.options,
             message=asked.message,
@@ -124,12 +126,12 @@ def _queue(repo: Repository, asked: _Asked) -> None:
             click.echo(f"Queued experiment '{name}'{chosen} for future execution.")
 
 
-def _start(repo: Repository, asked: _Asked, overrides: Sequence[Override]) -> Start:
+def _ground(repo: Repository, asked: _Asked) -> Ground:
     from madang.workspace.experiments import places
 
     if asked.rev:
-        return places.prepare_of(repo, asked.rev, overrides)
-    return places.prepare(repo, asked.targets, asked.options, overrides, meter(asked.quiet))
+        return places.commit(repo, asked.rev)
+    return places.work_tree(repo, asked.targets, asked.options, meter(asked.quiet))
 
 
 def _queued(queue: Queue) -> list[str]:
@@ -183,10 +185,10 @@ def _run(repo: Repository, asked: _Asked, *, away: bool) -> None:
 
 def _run_away(repo: Repository, asked: _Asked, name: str, given: Means) -> Outcome:
     from madang.wiring import git as open_git
-    from madang.workspace.experiments import away, refs
+    from madang.workspace.experiments import away, places, refs
     from madang.workspace.experiments.running import Request
 
-    start = _start(repo, asked, asked.overrides)
+    start = places.start(repo, _ground(repo, asked), asked.overrides)
     request = Request(name, start.baseline, asked.targets, asked.options, asked.message, asked.options.force)
     return away.run_away(repo, open_git(refs.root_of(repo)), request, start, given, asked.copies)
 

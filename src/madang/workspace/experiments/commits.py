@@ -30,50 +30,44 @@ class Change(NamedTuple):
     new: tuple[str, str] | None
 
 
-def snapshot(
-    root: str, *, extra: Sequence[str] = (), forced: Sequence[str] = (), replaced: Mapping[str, bytes] | None = None
-) -> str:
+def snapshot(root: str, *, extra: Sequence[str] = (), forced: Sequence[str] = ()) -> str:
     """The tree of a work tree as it stands: what git tracks or was told of, and more files. Returns its name.
 
     ``extra`` are absolute paths that belong to it unless git ignores them, ``forced`` such as belong to it anyway;
-    those that are not there, or lie elsewhere, are left out. ``replaced`` are other bytes for paths relative to the
-    root.
+    those that are not there, or lie elsewhere, are left out.
 
     Raises:
         StorageError: git refused, as in the middle of a merge.
     """
-    with _index(root) as index:
+    with _own_index() as index:
+        own = git.path_of(root, "index")
+        if os.path.exists(own):
+            shutil.copyfile(own, index)  # what git knows of unchanged files need not be found out again
         _answer(root, "add", "--update", "--", ".", index=index)
         ignored = git.ignored(root, list(extra))
         wanted = _inside(root, [*(path for path in extra if path not in ignored), *forced])
         if wanted:
             names = b"".join(os.fsencode(name) + b"\0" for name in wanted)
             _answer(root, "add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", index=index, given=names)
-        return _written(root, index, replaced or {})
+        return _answer(root, "write-tree", index=index).decode().strip()
 
 
-def tree_with(root: str, commit: str, replaced: Mapping[str, bytes]) -> str:
-    """The tree of a commit with other bytes for some paths. Returns its name."""
-    with _index(root) as index:
-        _answer(root, "read-tree", commit, index=index)
-        return _written(root, index, replaced)
-
-
-def _written(root: str, index: str, replaced: Mapping[str, bytes]) -> str:
-    for path, body in replaced.items():
-        name = _answer(root, "hash-object", "-w", "--stdin", "--path", path, given=body).decode().strip()
-        _answer(root, "update-index", "--add", "--cacheinfo", f"{_mode(root, path, index)},{name},{path}", index=index)
-    return _answer(root, "write-tree", index=index).decode().strip()
+def tree_with(root: str, tree: str, replaced: Mapping[str, bytes]) -> str:
+    """A tree (or a commit's) with other bytes for some paths, relative to the root. Returns its name."""
+    with _own_index() as index:
+        _answer(root, "read-tree", tree, index=index)
+        for path, body in replaced.items():
+            name = _answer(root, "hash-object", "-w", "--stdin", "--path", path, given=body).decode().strip()
+            entry = f"{_mode(root, path, index)},{name},{path}"
+            _answer(root, "update-index", "--add", "--cacheinfo", entry, index=index)
+        return _answer(root, "write-tree", index=index).decode().strip()
 
 
 @contextmanager
-def _index(root: str) -> Iterator[str]:
-    """A copy of the index."""
+def _own_index() -> Iterator[str]:
+    """A place for an index that is not the user's."""
     with tempfile.TemporaryDirectory(prefix="madang-experiment-") as folder:
-        copied, own = os.path.join(folder, "index"), git.path_of(root, "index")
-        if os.path.exists(own):
-            shutil.copyfile(own, copied)
-        yield copied
+        yield os.path.join(folder, "index")
 
 
 def _inside(root: str, paths: Sequence[str]) -> list[str]:

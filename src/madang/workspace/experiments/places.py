@@ -33,42 +33,48 @@ class Start:
     below: str  # where the user stood, relative to the work tree's root
 
 
-def prepare(
-    repository: Repository,
-    targets: Sequence[str],
-    options: Options,
-    overrides: Sequence[Override],
-    meter: progress.Meter,
-) -> Start:
-    """Keep the work tree as it stands with other parameters, without a change to it.
+@value
+class Ground:
+    """What experiments begin with before their parameters are set."""
+
+    baseline: str
+    tree: str
+    read: overriding.Read  # its parameter files
+
+
+def work_tree(repository: Repository, targets: Sequence[str], options: Options, meter: progress.Meter) -> Ground:
+    """The user's work tree as it stands. It is not changed.
 
     Changed data goes into the cache; its records are left as they were.
 
     Raises:
-        InvalidInput, NotFound: a parameter or target that is not there. StorageError: git refused.
+        NotFound: a target that is not there. StorageError: git refused.
     """
-    root, baseline = refs.root_of(repository), refs.head(repository)
-    replaced = overriding.inside(overriding.files(overrides), root)
     with _records_unchanged(repository):
         running.keep_data(repository, targets, options, meter)
         found = chosen(repository, () if options.glob else targets, recursive=options.recursive, with_deps=True)
         belonging = recording.belonging(repository, [one.stage for one in found])
-        tree = commits.snapshot(root, extra=belonging, replaced=replaced)
-    return _start(repository, baseline, tree)
+        tree = commits.snapshot(refs.root_of(repository), extra=belonging)
+    return Ground(refs.head(repository), tree, overriding.in_work_tree)
 
 
-def prepare_of(repository: Repository, revision: str, overrides: Sequence[Override]) -> Start:
-    """The same of another commit, as it is there. Raises as `prepare`, and `NotFound` for an unknown revision."""
-    root, baseline = refs.root_of(repository), commit_of(repository, revision)
-    read = overriding.in_commit(root, baseline)
-    tree = commits.tree_with(root, baseline, overriding.inside(overriding.files(overrides, read), root))
-    return _start(repository, baseline, tree)
+def commit(repository: Repository, revision: str) -> Ground:
+    """A commit as it is. Raises `NotFound` for an unknown revision."""
+    found = commit_of(repository, revision)
+    return Ground(found, found, overriding.in_commit(refs.root_of(repository), found))
 
 
-def _start(repository: Repository, baseline: str, tree: str) -> Start:
+def start(repository: Repository, ground: Ground, overrides: Sequence[Override]) -> Start:
+    """The beginning of one experiment.
+
+    Raises:
+        InvalidInput, NotFound: a parameter that is not there. StorageError: git refused.
+    """
     root = refs.root_of(repository)
-    made = commits.commit(root, tree, [baseline], "madang: start of an experiment")
-    return Start(baseline, made, repository.root, os.path.relpath(os.getcwd(), root))
+    replaced = overriding.inside(overriding.files(overrides, ground.read), root)
+    tree = commits.tree_with(root, ground.tree, replaced)
+    made = commits.commit(root, tree, [ground.baseline], "madang: start of an experiment")
+    return Start(ground.baseline, made, repository.root, os.path.relpath(os.getcwd(), root))
 
 
 @contextmanager

@@ -111,7 +111,11 @@ class Queue:
         written = _read(os.path.join(folder, _TASK))
         if written is None:
             return None
-        task = _task(written)
+        try:
+            task = _task(written)
+        except (KeyError, TypeError, ValueError):
+            unknown = Task(name, name, Start("", "", "", ""), int(name[:16], 16) if _is_old(name) else 0)
+            return Known(unknown, FAILED, "Another release of madang wrote it, and this one cannot read it.")
         result = _read(os.path.join(folder, _RESULT))
         if result is not None:
             return Known(task, str(result["state"]), str(result.get("result", "")))
