@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -10,15 +11,15 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field
-from urllib.parse import unquote
 
-from madang.domain.environments import INSTRUMENT, Lock, Package, counts, differences
+from madang.domain.environments import Lock, Package, counts, differences
 from madang.domain.values import mutable
 from madang.durable import write_file
 from madang.errors import ConfigError, MadangError, StorageError
 from madang.workspace.environments import interpreters, taking
 from madang.workspace.environments.installing import Installer
 from madang.workspace.environments.interpreters import Interpreter
+from madang.workspace.environments.planning import Plan, is_own, planned
 
 _DONE = "madang.json"  # written last: an environment without it is not whole
 _FORMAT = 1
@@ -33,17 +34,6 @@ class Built:
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
-    fetched: int = 0  # packages that came from their origin, not from an environment of this machine
-
-
-@mutable
-class Plan:
-    """Where each package comes from."""
-
-    taken: dict[Package, Interpreter] = field(default_factory=dict)
-    fetched: list[Package] = field(default_factory=list)
-    named: list[Package] = field(default_factory=list)  # modules come from the work tree; only its name is needed
-    missing: dict[Package, str] = field(default_factory=dict)
 
 
 def kept_in(variables: Mapping[str, str]) -> str:
@@ -72,8 +62,8 @@ class Environments:
         python = interpreters.find(lock, known)
         if python is None:
             return Built(missing=[_no_python(lock)])
-        name = lock.digest.removeprefix("sha256:")[:32] + ("-anew" if anew else "")
-        place = os.path.join(self._folder, f"{name}-{python.python}")
+        key = json.dumps([lock.digest, lock.indexes, python.python, anew])
+        place = os.path.join(self._folder, hashlib.sha256(key.encode()).hexdigest()[:32])
         try:
             with _held(place):
                 return self._kept(place, lock) or self._made(place, lock, python, known, root, anew)
@@ -88,56 +78,70 @@ class Environments:
             notes = [str(note) for note in told["notes"]]
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return self._checked(place, lock, notes, int(told.get("fetched", 0)))
+        return self._checked(place, lock, notes)
 
     def _made(
         self, place: str, lock: Lock, python: Interpreter, known: Sequence[Interpreter], root: str, anew: bool
     ) -> Built:
         shutil.rmtree(place, ignore_errors=True)
-        plan = _planned(lock, python, known, root, anew)
+        plan = planned(lock, python, known, root, anew)
         self._say(f"Making an environment of {len(lock.packages)} packages…")
         try:
-            _make_empty(place, python.base)
-            room = _room(place)
-            self._take(plan, room, root)
-            notes = self._fetch(plan, lock, room, python)
-            built = None if plan.missing else self._checked(place, lock, notes, len(plan.fetched))
+            built = self._filled(place, lock, python, plan, root)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
-        if built is None:
+        if built.missing:
             shutil.rmtree(place, ignore_errors=True)
-            return Built(missing=_lacking(plan))
-        body = {"format": _FORMAT, "lock": lock.digest, "notes": notes, "fetched": len(plan.fetched)}
+            return built
+        body = {"format": _FORMAT, "lock": lock.digest, "notes": built.notes}
         write_file(os.path.join(place, _DONE), json.dumps(body, ensure_ascii=False).encode())
         return built
 
-    def _take(self, plan: Plan, room: taking.Room, root: str) -> None:
-        for package, source in list(plan.taken.items()):
+    def _filled(self, place: str, lock: Lock, python: Interpreter, plan: Plan, root: str) -> Built:
+        """Make it and bring the packages in: first what may be missing, last what costs much."""
+        _make_empty(place, python.base)
+        room = _room(place)
+        notes = self._fetch(plan, plan.fetched, lock, room, python)
+        if not plan.missing:
+            notes += self._fetch(plan, self._take(plan, room, root), lock, room, python)
+        if plan.missing:
+            return Built(missing=plan.lacking())
+        whole = self._checked(place, lock, notes)
+        return whole or Built(missing=["the environment: what was installed is not what is recorded"])
+
+    def _take(self, plan: Plan, room: taking.Room, root: str) -> list[Package]:
+        """Take packages over; returns those that are not what was installed any more."""
+        spoilt = []
+        for package, source in plan.taken.items():
             try:
-                in_place = not _is_own(package, root)
+                in_place = not is_own(package, root)
                 taking.take(source.folders[package.name], source.prefix, room, in_place=in_place)
             except MadangError as error:
-                del plan.taken[package]
                 if package.kind == "editable":
                     plan.missing[package] = error.message
                 else:
-                    plan.fetched.append(package)
+                    spoilt.append(package)
         for package in plan.named:
             taking.name_only(package, room)
+        return spoilt
 
-    def _fetch(self, plan: Plan, lock: Lock, room: taking.Room, python: Interpreter) -> list[str]:
-        if not plan.fetched:
+    def _fetch(
+        self, plan: Plan, packages: Sequence[Package], lock: Lock, room: taking.Room, python: Interpreter
+    ) -> list[str]:
+        """Install packages from where they came; returns what should be known of them."""
+        if not packages:
             return []
-        self._say(f"Fetching {len(plan.fetched)} packages…")
+        self._say(f"Fetching {len(packages)} packages…")
         scratch = os.path.join(room.root, ".madang")
         os.makedirs(scratch, exist_ok=True)
-        done = Installer(room.python, python.base, scratch).install(plan.fetched, lock)
+        done = Installer(room.python, python.base, scratch).install(packages, lock)
         shutil.rmtree(scratch, ignore_errors=True)
-        plan.missing |= {package: _unavailable(package, reason, lock) for package, reason in done.missing.items()}
+        for package, reason in done.missing.items():
+            plan.missing[package] = f"not available from {package.address or 'its index'} ({reason})"
         return done.notes
 
-    def _checked(self, place: str, lock: Lock, notes: list[str], fetched: int) -> Built | None:
+    def _checked(self, place: str, lock: Lock, notes: list[str]) -> Built | None:
         """What has become of it, looked at from outside; None when it is not as recorded."""
         found = interpreters.look(_python(place))
         if found is None:
@@ -147,65 +151,13 @@ class Environments:
         unlike = differences(lock, found.python, rows)
         if any(counts(line) for line in unlike if not line.startswith("python: ")):
             return None
-        return Built(_python(place), lock.digest, notes=list(notes), differences=unlike, fetched=fetched)
-
-
-def _planned(lock: Lock, python: Interpreter, known: Sequence[Interpreter], root: str, anew: bool) -> Plan:
-    plan = Plan()
-    fitting = [one for one in known if one.python.rpartition(".")[0] == python.python.rpartition(".")[0]]
-    for package in lock.packages:
-        is_tied = package.kind == "editable" or package.name == INSTRUMENT  # to this machine
-        source = next((one for one in fitting if _has(one, package)), None) if is_tied or not anew else None
-        if source is not None:
-            plan.taken[package] = source
-        elif _is_own(package, root):
-            plan.named.append(package)
-        elif reason := _unreachable(package):
-            plan.missing[package] = reason
-        else:
-            plan.fetched.append(package)
-    return plan
-
-
-def _has(source: Interpreter, package: Package) -> bool:
-    if package.name not in source.folders:
-        return False
-    return package in source.packages or package.name == INSTRUMENT
-
-
-def _is_own(package: Package, root: str) -> bool:
-    """Whether a package is installed in place from the run's own work tree."""
-    folder = unquote(package.address.removeprefix("file://"))
-    return package.kind == "editable" and bool(root) and f"{folder}/".startswith(root.rstrip("/") + "/")
-
-
-def _unreachable(package: Package) -> str:
-    """Why a package cannot be fetched from where it came from, as far as that is seen without trying."""
-    if package.kind == "conda":
-        return "conda installed it, and it is not there as recorded any more"
-    if package.kind == "system":
-        return "the operating system installed it, and it is not there as recorded any more"
-    scheme, _, path = unquote(package.address).partition("://")
-    path = path.rpartition("@")[0] if package.kind == "vcs" else path.partition("#")[0]
-    if scheme.endswith("file") and not os.path.exists(path):
-        return f"it was installed from {path}, which is gone"
-    return ""
-
-
-def _unavailable(package: Package, reason: str, lock: Lock) -> str:
-    where = package.address or ", ".join(lock.indexes) or "the package index"
-    return f"not available from {where} ({reason})"
+        return Built(_python(place), lock.digest, notes=list(notes), differences=unlike)
 
 
 def _no_python(lock: Lock) -> str:
     minor = ".".join(lock.python.split(".")[:2])
     name = "Python" if lock.implementation == "cpython" else lock.implementation
     return f"{name} {lock.python}: it is not installed here; install it, for example with `uv python install {minor}`"
-
-
-def _lacking(plan: Plan) -> list[str]:
-    found = [f"package {package}: {reason}" for package, reason in plan.missing.items()]
-    return sorted(found) or ["the environment: what was installed is not what is recorded"]
 
 
 def _make_empty(place: str, base: str) -> None:
