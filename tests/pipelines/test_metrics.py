@@ -33,6 +33,13 @@ def test_in_a_folder(made: Path, dvc: Tool, madang: Tool) -> None:
         assert value(madang(made / "sub", *command).out) == value(dvc(made / "sub", *command).out)
 
 
+def test_a_folder_holds_no_records(made: Path, dvc: Tool, madang: Tool) -> None:
+    """Of a whole work tree neither what is hidden nor what the tools keep in it is read for metrics."""
+    found = [value(tool(made, "metrics", "show", "-R", ".", "--json").out)[""]["data"] for tool in (madang, dvc)]
+    assert found[0].keys() == found[1].keys()
+    assert "dvc.yaml" not in found[0]
+
+
 def test_from_the_cache(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
     """A metric that is not in the work tree comes from the cache; a damaged or missing object is told, never shown."""
     root = make_repository(tmp_path / "r", dvc)

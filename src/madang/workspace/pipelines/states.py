@@ -12,15 +12,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from madang.errors import CorruptData, InvalidInput, NotFound
+from madang.formats.dvc import dvcfile, ignore
 from madang.formats.dvc.digest import md5_of
 from madang.workspace.data.files.legacy import place_of
-from madang.workspace.data.records.outs import survey
+from madang.workspace.data.records.outs import PIPELINE, survey
 from madang.workspace.data.records.stages import PipelineFile, Stage, TrackedOut, is_local
 from madang.workspace.data.records.trees import CommitTree, FileTree, WorkTree, commit_of
 from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
+from madang.workspace.data.repo.scan import HIDDEN_FOLDERS
 
 WORKSPACE = "workspace"
+_NO_VALUES = (PIPELINE, ignore.FILE_NAME)  # files that a folder is not asked for
 
 
 class State:
@@ -125,9 +128,9 @@ class State:
     def _files(self, folder: str) -> Iterator[str]:
         for entry in self.tree.entries(folder):
             path = f"{folder}/{entry.name}"
-            if entry.is_dir:
+            if entry.is_dir and entry.name not in HIDDEN_FOLDERS:
                 yield from self._files(path)
-            else:
+            elif not entry.is_dir and entry.name not in _NO_VALUES and not entry.name.endswith(dvcfile.SUFFIX):
                 yield path
 
     def _files_of(self, out: TrackedOut, folder: str, inside: str) -> Iterator[str]:
