@@ -81,6 +81,7 @@ BODIES: dict[str, Any] = {
 
 QUERIES = {
     "comparing_code": "?against={other}",
+    "comparing_differences": "?against={other}",
     "comparing_why": "?against={other}&metric={name}",
     "datasets_table": "?version=md5:{head}{rest}&against=md5:{head}{rest}",
     "datasets_tree": "?version=md5:{head}{rest}",

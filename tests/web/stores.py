@@ -167,6 +167,22 @@ value = helper.score(sum(float(row["x"]) for row in rows), parser.parse_args().l
 json.dump({"score": value}, open("metrics.json", "w"))
 """
 HELPER = "def score(mean, lr, depth):\n    return mean + lr * 2 + depth\n"
+CHAIN = """\
+stages:
+  make:
+    cmd: cp params.yaml made.txt
+    params: [depth]
+    outs: [made.txt]
+  pass-on:
+    cmd: cat made.txt > passed.txt && echo '{"lines":' $(cat made.txt | wc -c)0 '}' > lines.json
+    deps: [made.txt]
+    outs: [passed.txt]
+    metrics: [lines.json: {cache: false}]
+  finish:
+    cmd: cp passed.txt finished.txt
+    deps: [passed.txt]
+    outs: [finished.txt]
+"""
 MAKER = """\
 import madang
 with madang.init(project="changed", name="maker") as run:
@@ -186,11 +202,15 @@ def changed(project: Project) -> tuple[str, str]:
     )
     project.write({"score.py": SCORE, "helper.py": HELPER, "params.yaml": "depth: 3\nname: x\n"})
     project.madang("add", "자료", "raw.csv")
-    project.commit({".gitignore": "metrics.json\n__pycache__/\ntable.csv\nweights\n/자료\n/raw.csv\n"})
+    project.write({"dvc.yaml": CHAIN})
+    project.madang("repro")
+    project.commit({".gitignore": "metrics.json\n__pycache__/\ntable.csv\nweights\n/자료\n/raw.csv\n/*.txt\n"})
     first = project.run("--name", "first", "--", "python", "score.py")
     (project.root / "자료" / "gone.txt").unlink()
     project.write({"자료/표.csv": "id,x,새 열\n1,1,a\n2,1,b\n4,1,c\n5,1,d\n", f"자료/{HOSTILE}": "x"})
     project.madang("add", "자료")
+    project.write({"params.yaml": "depth: 4\nname: x\n"})
+    project.madang("repro")
     helper = "def score(mean, lr, depth):\n    scale = 2\n    return mean + lr * scale + depth\n"
     project.commit({"helper.py": helper, "params.yaml": "depth: 4\nname: x\n", f"{HOSTILE}.py": HOSTILE})
     project.write({"helper.py": helper + "# not committed\n"})

@@ -88,6 +88,24 @@ def test_why_without_a_run_to_compare_with(changed: Visitor, changed_runs: tuple
     expect(page.get_by_role("heading", name="The parts cannot be separated")).to_be_visible()
 
 
+def test_changed_data_leads_up_to_where_it_began(changed: Visitor) -> None:
+    """Of data that stages made, the runs that made it are explained in place, up to the parameter that was changed."""
+    visit = changed()
+    page = visit.open("/p/changed?q=finish&view=table")
+    boxes = page.get_by_role("checkbox", name="Select finish", exact=True)
+    expect(boxes).to_have_count(2)
+    for box in boxes.all():
+        box.click()
+    page.get_by_role("link", name="Compare").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Compare 2 runs")
+    page.get_by_text("Made by pass-on: what differed there").click()
+    page.get_by_text("Made by make: what differed there").click()
+    expect(page.get_by_role("row", name=re.compile(r"^depth\s+3\s+4"))).to_be_visible()
+    page.get_by_role("link", name="Compare both executions").first.click()
+    expect(page.get_by_role("columnheader", name=re.compile("make|pass-on"))).to_have_count(2)
+    assert visit.errors == []
+
+
 def test_lineage_goes_both_ways(changed: Visitor) -> None:
     """From a version, the graph shows what it was made of and what it led to; a node tells where to go on."""
     visit = changed()

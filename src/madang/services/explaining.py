@@ -87,12 +87,30 @@ class WhyView:
     notes: list[str] = field(default_factory=list)
 
 
+@value
+class Differences:
+    """What differs between two runs, in six parts; nothing is said of any metric."""
+
+    parts: list[PartView]
+    notes: list[str] = field(default_factory=list)
+
+
 class Explaining:
     """Explains changes of metrics to readers. Thread-safe."""
 
     def __init__(self, reader_of: ReaderOf, git: Git | None) -> None:
         self._reader_of = reader_of
         self._git = git
+
+    def differences(self, who: Principal, before: str, after: str) -> Differences:
+        """What differs between two runs, such as two executions of a stage whose output is not the same.
+
+        Raises:
+            NotFound: no such run.
+        """
+        reader = self._reader_of(who)
+        found = why.explain(reader.run(before), reader.run(after), reader, self._git)
+        return Differences([_part(one) for one in ranked(found.causes.values())], found.notes)
 
     def explain(self, who: Principal, run: str, metric: str, against: str = "") -> WhyView:
         """Why a metric of a run is not what it was in another one; by default in the one that `why.reference` names.

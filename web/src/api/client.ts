@@ -142,6 +142,7 @@ export const api = {
     get<T.TableChange | null>(withQuery(pathOf("projects", project, "data", "table"), query), signal),
 
   codeChanges: (run: string, against: string, signal?: AbortSignal) => get<T.CodeChanges>(withQuery(pathOf("runs", run, "code"), { against }), signal),
+  differences: (run: string, against: string, signal?: AbortSignal) => get<T.Differences>(withQuery(pathOf("runs", run, "differences"), { against }), signal),
   why: (run: string, metric: string, against: string, signal?: AbortSignal) => get<T.Why>(withQuery(pathOf("runs", run, "why"), { metric, against }), signal),
 
   lineage: (project: string, of: string, above: number, below: number, signal?: AbortSignal) =>

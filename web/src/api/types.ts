@@ -378,6 +378,11 @@ export interface WhyPart {
   spread: number | null;
 }
 
+export interface Differences {
+  parts: WhyPart[];
+  notes: string[];
+}
+
 /** `cause`: a part, several, "cannot be separated", or none where nothing changed. */
 export interface Why {
   metric: string;

@@ -21,7 +21,15 @@ def why(call: NativeCall) -> Any:
     metric = call.text("metric")
     if not metric:
         raise InvalidInput("Which metric? metric= is missing.")
-    found = call.services.explaining.explain(call.who, call.path["run"], metric, call.text("against"))
+    return _plain(call, call.services.explaining.explain(call.who, call.path["run"], metric, call.text("against")))
+
+
+def differences(call: NativeCall) -> Any:
+    """GET /runs/{run}/differences."""
+    return _plain(call, call.services.explaining.differences(call.who, _against(call), call.path["run"]))
+
+
+def _plain(call: NativeCall, found: Any) -> Any:
     return call.plain(msgspec.to_builtins(found)) if call.plain is json_value else found
 
 

@@ -29,7 +29,7 @@ from madang.edges.native import (
 from madang.formats import native
 from madang.http.routes import Param, Route, RouteTable
 from madang.ports.records import CollectionRow, MetricKey, Project
-from madang.services.explaining import WhyView
+from madang.services.explaining import Differences, WhyView
 from madang.services.lineage import MAX_DEPTH
 from madang.services.pipelines import PipelinePage
 
@@ -141,6 +141,10 @@ def _runs() -> list[Route]:
         _route(
             "GET", "/runs/{run}/code", comparing.code, READ, "How its code differs from another run's",
             answer=CodeChanges, query=(_AGAINST,),
+        ),
+        _route(
+            "GET", "/runs/{run}/differences", comparing.differences, READ, "What differs from another run",
+            answer=Differences, query=(_AGAINST,),
         ),
         _route(
             "GET", "/runs/{run}/why", comparing.why, READ, "What changed a metric", answer=WhyView,

@@ -6,6 +6,7 @@ import { describe, Link, Loading } from "../../components/basic";
 import { Icon } from "../../components/Icon";
 import { formatSize, shortDigest } from "../../lib/format";
 import type { DataVersion } from "../../lib/inputs";
+import { Makers } from "../why/Makers";
 import { to } from "../../lib/router";
 import { t } from "../../messages";
 
@@ -48,24 +49,6 @@ function VersionText({ version }: { version: DataVersion | undefined }): ReactEl
       <code title={version.version}>{version.artifact ? version.version : shortDigest(version.version) || "?"}</code>
       {version.changed && <span className="tag warn">{t("datasets.changed")}</span>}
     </>
-  );
-}
-
-/** Where both versions were made by stages: the way to what differed there. */
-function Makers({ project, path, before, after }: { project: string; path: string; before: string; after: string }): ReactElement | null {
-  const makerOf = (version: string) => ({
-    queryKey: ["maker", project, path, version],
-    queryFn: async ({ signal }: { signal: AbortSignal }) => (await api.lineage(project, `data:${path}@${version}`, 1, 0, signal)).nodes.find((node) => node.kind === "run") ?? null,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-  const [old, now] = [useQuery(makerOf(before)).data, useQuery(makerOf(after)).data];
-  if (!old || !now || old.id === now.id) return null;
-  return (
-    <p className="panel-body data-makers">
-      <Link to={to.compare(project, [old.name, now.name])}>
-        {t("data.makers", { name: now.stage || now.title })} <Icon name="right" size={12} />
-      </Link>
-    </p>
   );
 }
 

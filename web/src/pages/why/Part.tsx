@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api } from "../../api/client";
-import type { Change, Json, Why, WhyPart } from "../../api/types";
+import type { Change, Json, WhyPart } from "../../api/types";
 import { Loading, Panel } from "../../components/basic";
 import { formatValue } from "../../lib/format";
 import { dataOf } from "../../lib/inputs";
@@ -14,14 +14,14 @@ const SHOWN = 200;
 export const partText = (part: string) => t(`part.${part}` as Key);
 
 /** What differs in one of the six parts, as people want to see it. */
-export function PartPanel({ project, why, part }: { project: string; why: Why; part: WhyPart }): ReactElement {
+export function PartPanel({ project, before, after, part }: { project: string; before: string; after: string; part: WhyPart }): ReactElement {
   const used = part.detail.filter((change) => change.is_used);
   const idle = part.detail.filter((change) => !change.is_used);
   const share = part.share === null ? "" : `${Math.round(part.share * 100)}%`;
   return (
     <Panel title={partText(part.part)} count={used.length} className={`why-part part-${part.part}`} actions={share && <span className="tag">{t("why.share", { share })}</span>}>
       <div className="panel-body">
-        {part.part === "code" ? <CodeDiff before={why.before.run} after={why.after.run} wanted={(file) => used.some((change) => change.what === file.path)} /> : part.part === "data" ? <DataChanges project={project} why={why} changes={used} /> : <Values changes={used} />}
+        {part.part === "code" ? <CodeDiff before={before} after={after} wanted={(file) => used.some((change) => change.what === file.path)} /> : part.part === "data" ? <DataChanges project={project} runs={[before, after]} changes={used} /> : <Values changes={used} />}
         {part.total > part.detail.length && <p className="hint">{t("code.first", { count: part.detail.length, total: part.total })}</p>}
         {idle.length > 0 && part.part !== "code" && (
           <details className="more-files">
@@ -34,10 +34,9 @@ export function PartPanel({ project, why, part }: { project: string; why: Why; p
   );
 }
 
-function DataChanges({ project, why, changes }: { project: string; why: Why; changes: readonly Change[] }): ReactElement {
-  const runs = [why.before.run, why.after.run];
-  const before = useQuery({ queryKey: ["run", runs[0]], queryFn: ({ signal }) => api.run(runs[0] as string, signal) });
-  const after = useQuery({ queryKey: ["run", runs[1]], queryFn: ({ signal }) => api.run(runs[1] as string, signal) });
+function DataChanges({ project, runs, changes }: { project: string; runs: readonly [string, string]; changes: readonly Change[] }): ReactElement {
+  const before = useQuery({ queryKey: ["run", runs[0]], queryFn: ({ signal }) => api.run(runs[0], signal) });
+  const after = useQuery({ queryKey: ["run", runs[1]], queryFn: ({ signal }) => api.run(runs[1], signal) });
   if (!before.data || !after.data) return before.error || after.error ? <Values changes={changes} /> : <Loading />;
   const [old, now] = [dataOf(before.data), dataOf(after.data)];
   const whole = [...new Set([...old.keys(), ...now.keys()])].filter((path) => old.get(path)?.version !== now.get(path)?.version || old.get(path)?.changed || now.get(path)?.changed);

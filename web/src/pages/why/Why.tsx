@@ -74,7 +74,7 @@ function Explained({ run, why }: { run: Run; why: Why }): ReactElement {
       <Headline why={why} />
       <Verdict why={why} parts={changed.length} />
       {changed.map((part) => (
-        <PartPanel key={part.part} project={run.project} why={why} part={part} />
+        <PartPanel key={part.part} project={run.project} before={why.before.run} after={why.after.run} part={part} />
       ))}
       {rest.length > 0 && (
         <p className="why-same">
