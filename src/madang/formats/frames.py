@@ -15,6 +15,10 @@ from madang.formats import segment as codec
 from madang.formats.journal import Frame, KeySet, Position, kind_of_event
 
 _FLOATS = frozenset({float})
+_FLAT = (
+    events.Header, events.Started, events.Config, events.Removed, events.Summary, events.Tags, events.Described,
+    events.Console, events.File, events.Status, events.Dataset, events.Linked,
+)  # fmt: skip
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 
@@ -97,7 +101,8 @@ class FrameBuilder:
 
 
 def _body(event: Event) -> dict[str, Any]:
-    made = dataclasses.asdict(event)
+    flat = {name: getattr(event, name) for name in event.__dataclass_fields__}
+    made = flat if isinstance(event, _FLAT) else dataclasses.asdict(event)
     if isinstance(event, events.Described | events.Finished):
         return {name: value for name, value in made.items() if value is not None}
     return made

@@ -163,7 +163,7 @@ class Tracking:
         stored = self._command(who, "", run, command)
         return record(stored.state, stored.overrides)
 
-    def state(self, who: Principal, run: str, facts: Sequence[Fact]) -> None:
+    def state(self, who: Principal, run: str, facts: Sequence[Fact]) -> StoredRun:
         """Add what the client of another protocol says of its run, also of one that has ended.
 
         A point that the run has already (key, step, time and value) is passed over. What was changed from outside
@@ -173,7 +173,7 @@ class Tracking:
             NotFound: no such run.
             InvalidInput: it is deleted, or a parameter has another value already.
         """
-        self._command(who, "", run, State(facts))
+        return self._command(who, "", run, State(facts))
 
     def _command(self, who: Principal, project: str, run: str, command: Command) -> StoredRun:
         """Decide and write; ``project`` is that of a run to be made, and empty for one that is there."""

@@ -11,7 +11,7 @@ from madang.domain import events
 from madang.domain.commands import CreateRun, Fact
 from madang.domain.ids import new_id
 from madang.domain.query import RunQuery
-from madang.domain.runs import RunChange
+from madang.domain.runs import RunChange, RunRecord, record
 from madang.edges.mlflow import run_search, shapes
 from madang.edges.mlflow.arguments import Arguments, missing
 from madang.edges.mlflow.checks import invalid
@@ -119,24 +119,24 @@ def update(call: MlflowCall) -> Any:
         facts.append(events.Status(status, max(0, body.end_time or 0) * 1000))
     if body.run_name:
         facts += tag_facts({shapes.NAME: body.run_name})
-    state(call, body.run, facts)
-    run = run_of(call, body.run)
+    run = state(call, body.run, facts)
     info = shapes.run_info(run, home_of(call, run))
     if body.end_time is not None:
         info["end_time"] = body.end_time
     return {"run_info": info}
 
 
-def state(call: MlflowCall, run: str, facts: list[Fact]) -> None:
-    """Say something of a run.
+def state(call: MlflowCall, run: str, facts: list[Fact]) -> RunRecord:
+    """Say something of a run, which comes back without its metrics.
 
     Raises:
         NotFound, InvalidInput: it is not there, or deleted.
     """
     try:
-        call.services.tracking.state(call.who, run, facts)
+        stored = call.services.tracking.state(call.who, run, facts)
     except NotFound:
         raise no_run(run) from None
+    return record(stored.state, stored.overrides)
 
 
 def delete(call: MlflowCall) -> None:
