@@ -83,6 +83,9 @@ def test_every_stage_is_what_the_real_dvc_resolves(tmp_path: Path) -> None:
             assert found == expected, name
 
 
+MANY = ", ".join(f"a{number}: [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]" for number in range(10))
+
+
 def resolve_all(text: str) -> None:
     """Resolve everything in a dvc.yaml that stands alone."""
     pipeline = Pipeline(text, "dvc.yaml", lambda path: None)
@@ -103,6 +106,10 @@ def resolve_all(text: str) -> None:
         ),
         ("vars:\n- nosuch.yaml\nstages: {}\n", "line 1, vars"),
         ("stages:\n  s:\n   cmd: [\n", "line 4"),
+        (
+            f"stages:\n  s:\n    matrix: {{{MANY}}}\n    cmd: x\n",
+            "line 3, stages.s.matrix: the axes make 10,000,000,000",
+        ),
     ],
 )
 def test_a_complaint_names_file_line_and_key(text: str, place: str) -> None:

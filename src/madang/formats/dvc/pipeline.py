@@ -7,6 +7,7 @@ reads a work tree and a commit.
 from __future__ import annotations
 
 import itertools
+import math
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -20,6 +21,7 @@ from madang.formats.dvc.templating import Context, Read, Style
 
 FILE_NAME = "dvc.yaml"
 JOIN = "@"
+_MOST_TURNS = 100_000  # stages of one group: a matrix of a few lines may ask for more than any machine can hold
 
 
 @value
@@ -299,6 +301,9 @@ def _matrix(data: Mapping[str, Any], context: Context) -> dict[str, dict[str, An
             (f"{axis}{index}" if isinstance(item, list | dict) else name, item)
             for index, (name, item) in enumerate(zip(names, items, strict=True))
         ]
+    count = math.prod(map(len, axes.values()))
+    if count > _MOST_TURNS:
+        raise InvalidInput(f"the axes make {count:,} stages, more than {_MOST_TURNS:,}.", hint="Take values out.")
     found = {}
     for turn in itertools.product(*axes.values()):
         key = "-".join(name for name, _ in turn)
