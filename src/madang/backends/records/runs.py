@@ -12,7 +12,7 @@ import msgspec
 
 from madang.backends.records.database import Database, Row, key_of
 from madang.backends.records.metrics import SqlMetrics
-from madang.backends.records.names import Names
+from madang.backends.records.names import Names, stored_name
 from madang.backends.records.search import Compiled, compile_search, is_prefix
 from madang.domain import events
 from madang.domain.lineage import DATASET_CONTEXT, DataUse, data_of
@@ -31,6 +31,7 @@ from madang.formats.zstd import compress, decompress
 from madang.ports.records import SEARCHED, Project, RunRow, Selected, Selection, StoredRun
 
 _LONGEST = 4096  # characters of a parameter or tag that a search sees
+_DATASET_NAME, _DATASET_DIGEST = 500, 100  # the same of a data set; longer ones would not fit into an index
 
 
 class SqlRuns(SqlMetrics):
@@ -118,7 +119,12 @@ class SqlRuns(SqlMetrics):
         self._db.many(
             "put_dataset",
             [
-                {"run": run, "name": item.name, "digest": item.digest, "context": item.tags.get(DATASET_CONTEXT, "")}
+                {
+                    "run": run,
+                    "name": stored_name(item.name)[:_DATASET_NAME],
+                    "digest": stored_name(item.digest)[:_DATASET_DIGEST],
+                    "context": stored_name(item.tags.get(DATASET_CONTEXT, ""))[:_DATASET_NAME],
+                }
                 for item in made.datasets
             ],
         )
