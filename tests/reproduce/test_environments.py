@@ -198,7 +198,7 @@ def test_package_of_a_repository(bench: Bench) -> None:
 def test_package_of_a_file(bench: Bench) -> None:
     """A package that came from a file comes from it again, if it is the same file."""
     wheel = tiny(bench.home / "other wheels", "5.0")
-    bench.install(str(wheel))
+    install(bench.python, wheel, by_pip=True)  # it writes down the digest
     run = bench.train()
     bench.install("tinypkg==1.0")
     assert bench.reproduce(run)["verdict"] == "IDENTICAL"
@@ -297,3 +297,18 @@ def test_yanked_package(bench: Bench, yanked: str) -> None:
     found = bench.reproduce(run)
     assert found["verdict"] == "IDENTICAL"
     assert any("wrong numbers" in note for note in found["notes"]), found["notes"]
+
+
+def test_madang_itself(bench: Bench) -> None:
+    """A script that logs by itself is repeated in a rebuilt environment, with the madang that is at hand."""
+    run = bench.train("import madang, tinypkg\nwith madang.init() as run: run.log({'value': tinypkg.VALUE})\n")
+    forge(
+        bench.project, run, codec.ENVIRONMENT,
+        lambda _, body: {**body, "packages": [["madang", "0.0.1", "index"], ["tinypkg", "1.0", "index"]]},
+    )  # fmt: skip
+    assert bench.reproduce(run)["verdict"] == "IDENTICAL"  # another madang alone asks for no other environment
+    assert bench.made() == []
+    bench.install("tinypkg==2.0")
+    found = bench.reproduce(run)
+    assert (found["verdict"], len(bench.made())) == ("IDENTICAL", 1)
+    assert [line.partition(":")[0] for line in found["environment"]] == ["madang"]

@@ -506,3 +506,41 @@ def test_names_of_our_own_files(tmp_path: Path, name: str) -> None:
         check=True,
     )
     assert _reproduce(project, done.stderr.split()[0])["verdict"] == "IDENTICAL"
+
+
+AGAIN = "(1 if 'MADANG_REPRODUCES' in os.environ else 0)"
+
+
+@pytest.mark.parametrize(
+    ("case", "scale", "code", "verdict", "first"),
+    [
+        ("identical", "1.0", 0, "IDENTICAL", None),
+        ("tolerance", f"(1 + 1e-9 * {AGAIN})", 0, "WITHIN TOLERANCE", (10.0, 10.000000007)),
+        ("nondeterministic op", f"(0.25 if not {AGAIN} else 0.75)", 1, "DIFFERS", (4.75, 8.25)),
+        ("changed seed", "int(open('seed').read())", 2, "CANNOT", None),
+        ("moved code", "1.0", 0, "IDENTICAL", None),
+        ("changed code", "1.0", 2, "CANNOT", None),
+    ],
+)
+def test_table(
+    project: Project, case: str, scale: str, code: int, verdict: str, first: tuple[float, float] | None
+) -> None:
+    """Each kind of case has its exact verdict, first difference, list of what is missing, and exit code."""
+    missing: list[str] = []
+    project.write({"seed": "3"})
+    run = _train(project, scale, **{".gitignore": IGNORED + "seed\n"})
+    if case == "changed seed":
+        project.write({"seed": "4"})
+        missing = ["seed: the run read it, and it is neither in Git nor tracked as data"]
+    elif case == "moved code":
+        project.commit({"train.py": "raise SystemExit(3)\n"})
+    elif case == "changed code":
+        commit = project.git("rev-parse", "HEAD").strip()
+        shutil.rmtree(project.root / ".git" / "objects")
+        project.git("init", "-q")
+        missing = [f"commit {commit}: it is not in {project.root}"]
+    found = _reproduce(project, run, ok=code)
+    assert (found["verdict"], found["missing"]) == (verdict, missing)
+    expected = {"kind": "metric", "key": "loss", "step": 0, "expected": first[0], "found": first[1]} if first else None
+    assert found["first_difference"] == expected
+    assert (found["run"] is None) == (code == 2)
