@@ -54,12 +54,13 @@ def test_rows_are_made_once_and_anew_after_a_change(tmp_path: Path) -> None:
 
 
 def test_a_hub_makes_rows_in_advance(tmp_path: Path) -> None:
-    """The row that a hub makes with each piece is the one that a reader would make, and no reader makes it."""
+    """The row that a hub makes at the end of a run is the one that a reader would make, and no reader makes it."""
     records = open_sqlite(f"{tmp_path}/records.db", durable=False)
     tracking = open_tracking(records, encode=encoded_row)
     run = tracking.create(WHO, "p", CreateRun(name="one"))
     for step in range(3):
         tracking.log(WHO, run.id, Log({"loss": step / 7}, step))
+    tracking.log(WHO, run.id, Log(finish="finished"))
 
     def never(run: RunRecord) -> bytes:
         raise AssertionError(run.id)
