@@ -12,19 +12,21 @@ from madang.cli.data_command import meter
 from madang.cli.repro import local_executor, tell
 
 if TYPE_CHECKING:
+    from madang.domain.events import Pipeline
     from madang.workspace.experiments.running import Means
 
 _CAPTURE = 120.0  # seconds at most until code and environment of all runs are recorded
 
 
 @contextmanager
-def means(*, quiet: bool, ask: Callable[[str], bool] | None = None) -> Iterator[Means]:
-    """This process, one stage after the other."""
+def means(*, quiet: bool, away: bool, ask: Callable[[str], bool] | None = None) -> Iterator[Means]:
+    """This process, one stage after the other; ``away`` from the user's work tree, in one that is removed soon."""
     from madang.wiring_data import open_remote
     from madang.workspace.experiments.running import Means
 
     with local_executor(1, quiet=quiet) as executor:
-        yield Means(executor, _silent if quiet else click.echo, open_remote, ask, tell, meter(quiet), _settle)
+        say = _silent if quiet else click.echo
+        yield Means(executor, say, open_remote, ask, _tell_when_settled if away else tell, meter(quiet), _settle)
 
 
 def _silent(text: str) -> None:
@@ -35,3 +37,9 @@ def _settle() -> None:
     from madang.sdk import finish
 
     finish.settle(_CAPTURE)
+
+
+def _tell_when_settled(run: str, news: Pipeline) -> None:
+    """What is told at the end must not cut the wait for the runs short."""
+    _settle()
+    tell(run, news)

@@ -174,7 +174,7 @@ def _run(repo: Repository, asked: _Asked, *, away: bool) -> None:
     (name,) = _names(repo, asked, [asked.name], [])
     if not asked.quiet:
         click.echo(f"Reproducing experiment '{name}'")
-    with means(quiet=asked.quiet, ask=click.confirm if asked.interactive else None) as given:
+    with means(quiet=asked.quiet, away=away, ask=click.confirm if asked.interactive else None) as given:
         if away:
             outcome = _run_away(repo, asked, name, given)
         else:

@@ -70,7 +70,7 @@ def work() -> None:
         git = open_git(queue.root)
 
         def run(task: Task) -> None:
-            with means(quiet=False) as given:
+            with means(quiet=False, away=True) as given:
                 outcome = run_task(repo, git, queue, task, given)
             for failure in outcome.failures:
                 output.error(failure)
