@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from tests.reproduce.forging import Change, forge
 
+from madang.errors import CorruptData
 from madang.formats import attestation
 from madang.formats import segment as codec
 from madang.testing.project import Project
+from madang.workspace.keys import keyring
 
 TRAIN = """\
 import json, os
@@ -154,3 +156,34 @@ def test_no_key_to_sign_with(project: Project) -> None:
     said = project.madang("reproduce", run, MADANG_SIGNING_KEY=os.devnull)
     assert "not signed" in said.err
     assert _verify(project, run, 2)["finding"] == "UNSIGNED"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"", b"[]", b"{", b'{"_type": "x"}', b"\xff",
+        attestation.statement({}, {}),
+        attestation.statement({"run/None": attestation.digest_of(None)}, {"original": {}, "repetition": 3}),
+        attestation.statement({"run/": "sha256:0"}, {"original": {"run": "", "facts": []}, "circumstances": 0}),
+    ],
+)  # fmt: skip
+def test_statements_that_are_none(pair: tuple[Project, str, str], payload: bytes) -> None:
+    """Whatever stands in the place of a statement, well signed or not, is told as altered."""
+    project, _, again = pair
+    key = keyring({"XDG_CONFIG_HOME": f"{project.env['HOME']}/.config"}).own()
+    signature = attestation.Signature(key.key_id, key.sign(attestation.signed_bytes(payload)), key.public_key)
+    body = attestation.write_envelope(payload, [signature])
+    forge(project, again, codec.VERDICT, lambda _, verdict: {**verdict, "attestation": body})
+    assert _verify(project, again, 1)["finding"] == "ALTERED"
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [{"payloadType": "x"}, {"payload": 3}, {"signatures": None}, {"signatures": [{"keyid": "x", "sig": "?"}]}],
+)
+def test_envelopes_that_are_none(envelope: dict[str, Any]) -> None:
+    """What is no envelope is refused as such."""
+    with pytest.raises(CorruptData):
+        attestation.read_envelope(
+            {"payloadType": attestation.PAYLOAD_TYPE, "payload": "", "signatures": [], **envelope}
+        )

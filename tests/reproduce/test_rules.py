@@ -18,6 +18,8 @@ from madang.domain import events
 from madang.domain.events import DefineMetric
 from madang.domain.reproduce import Points, Side, judge, not_repeatable
 from madang.domain.runs import RunRecord
+from madang.domain.spread import Spread
+from madang.services.reproduce import Leniency
 from madang.workspace.reproduction.command import import_roots
 
 _numbers = st.floats() | st.integers() | st.booleans() | st.sampled_from([0.0, -0.0, 1.0, 1.0000001, 1, True, "a"])
@@ -186,3 +188,58 @@ def test_namespace_packages_of_an_editable_install(tmp_path: Path) -> None:
     assert all(line.startswith(f"{new}/") for line in done.stdout.splitlines()), done.stdout
     other = replace(run, environment=events.Environment(packages=[("x", "1", "index")]))
     assert set(import_roots(other, str(new))) == {f"{new}/lib", f"{new}/src/space", f"{new}/src/space/bare"}
+
+
+@pytest.mark.parametrize(
+    ("original", "repeated", "chance", "inside"),
+    [
+        (1.0, [1.0, 1.0, 1.0], False, True),
+        (1.5, [1.0, 1.0, 1.0], False, False),
+        (1.05, [1.0, 1.1, 0.9], True, True),
+        (3.0, [1.0, 1.1, 0.9], True, False),
+        (3.0, [1.0, 1.1], True, True),  # two values say nearly nothing of their spread
+        (99.0, [1.0, 1.1], True, False),
+        (math.nan, [math.nan, 1.0], True, True),
+        (math.nan, [0.0, 1.0], True, False),
+        (1.0, [math.inf, 0.0], True, False),
+        ("a", ["b", "a"], True, True),
+        (2**70, [2**70 + 1, 2**70], True, True),
+        (None, [1.0, 2.0], True, False),
+    ],
+)
+def test_spread(original: Any, repeated: list[Any], chance: bool, inside: bool) -> None:
+    """An original is chance when it is one of the repetitions, or lies where one more of them would."""
+    found = Spread(original, repeated)
+    assert (found.is_chance, found.is_inside) == (chance, inside)
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=40))
+def test_a_repetition_is_inside_its_own_spread(values: list[float]) -> None:
+    """The interval holds the mean of the repetitions, and every repetition counts as one."""
+    low, high = Spread(values[0], values).interval or (0.0, 0.0)
+    slack = 1e-6 * max(1.0, *map(abs, values))
+    assert low - slack <= math.fsum(values) / len(values) <= high + slack
+    assert all(Spread(one, values).is_inside for one in values)
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [(1_790_000_001.5, "DIFFERS"), (1_790_000_001_500.0, "DIFFERS"), (1_790_100_000.0, "WITHIN TOLERANCE")],
+)
+def test_clocks(value: float, verdict: str) -> None:
+    """Two readings of the clock, each while its own run went on, are two times, though they are close as numbers."""
+    start = 1_790_000_000 * 1_000_000
+    one = Side("finished", metrics={"a": Points([0], [value])}, span=(start, start + 10_000_000))
+    later = value * (1 + 2e-8)
+    other = Side("finished", metrics={"a": Points([0], [later])}, span=(start + 5_000_000, 0))
+    assert judge(one, other, {}).verdict == verdict
+
+
+def test_leniency_lies_over_the_definitions() -> None:
+    """What the user lets pass counts for each metric, whatever its own definition, and leaves the others alone."""
+    own = {"a": DefineMetric("a", rtol=0.5), "b/*": DefineMetric("b/*", volatile=True)}
+    found = Leniency(("c*",), rtol=0.1).applied(["a", "b/x", "c1"], own)
+    assert (found["a"].rtol, found["a"].atol, found["a"].volatile) == (0.1, None, False)
+    assert found["b/x"].volatile
+    assert found["c1"].volatile
+    assert Leniency().applied(["a"], own)["a"] == own["a"]
