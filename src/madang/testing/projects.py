@@ -1,0 +1,113 @@
+"""The conformance suite of registered projects, and of collections that are renamed and taken away.
+
+Subclass `ProjectsConformance` in a test module, with a fixture ``records`` that yields empty records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+import pytest
+
+from madang.domain.projects import RegisteredProject
+from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.errors import Conflict, NotFound
+from madang.ports.projects import ProjectRecords
+from madang.ports.records import RunRecords, VersionRecords
+from madang.testing.records import make_run
+
+ENTRY = Entry("f", "blake3:" + "0" * 64, 1)
+
+
+class Both(Protocol):
+    """Records that know projects."""
+
+    @property
+    def projects(self) -> ProjectRecords: ...
+    @property
+    def runs(self) -> RunRecords: ...
+    @property
+    def versions(self) -> VersionRecords: ...
+
+
+def version(name: str) -> VersionRecord:
+    """A version to be made."""
+    return VersionRecord("p", name, "model", 0, "d", 1, 1, 5)
+
+
+class ProjectsConformance:
+    """What every database does."""
+
+    def test_a_project_comes_back(self, records: Both) -> None:
+        """By number, title and name, as it was put; numbers go on from the greatest."""
+        assert (records.projects.all(), records.projects.next_number()) == ([], 1)
+        made = RegisteredProject(7, "이름", "제목: ok/?", 1, 2, 0, "s3://b", {"k": "v"})
+        records.projects.put(made)
+        for found in (
+            records.projects.get(7),
+            records.projects.by_title("제목: ok/?"),
+            records.projects.by_name("이름"),
+        ):
+            assert found == made
+        changed = replace(made, title="new", deleted_at=9, tags={})
+        records.projects.put(changed)
+        assert records.projects.all() == [changed]
+        assert records.projects.by_title("제목: ok/?") is None
+        assert records.projects.next_number() == 8
+
+    def test_a_title_is_one_projects(self, records: Both) -> None:
+        """Another project cannot take it, and nothing of it stays."""
+        records.projects.put(RegisteredProject(1, "a", "same", 1, 1))
+        with pytest.raises(Conflict):
+            records.projects.put(RegisteredProject(2, "b", "same", 1, 1))
+        assert [item.name for item in records.projects.all()] == ["a"]
+
+    def test_projects_of_runs_wait_for_a_number(self, records: Both) -> None:
+        """Oldest first; a description alone gives none, and one that was deleted is in no list."""
+        for number, project in ((30, "young"), (10, "old"), (20, "old")):
+            records.runs.put(make_run(number, project))
+        records.runs.describe_project("young", "text", 1)
+        assert [name for name, _ in records.projects.unregistered()] == ["old", "young"]
+        records.projects.put(RegisteredProject(1, "old", "old", 1, 1))
+        records.projects.put(RegisteredProject(2, "empty", "empty", 1, 1, deleted_at=5))
+        assert [name for name, _ in records.projects.unregistered()] == ["young"]
+        assert {item.name for item in records.runs.projects()} == {"old", "young"}
+
+    def test_collections_are_made_renamed_and_dropped(self, records: Both) -> None:
+        """A name is taken once, free after a renaming or a drop; versions and aliases move along."""
+        versions = records.versions
+        versions.make("p", "a", "model", 5)
+        with pytest.raises(Conflict):
+            versions.make("p", "a", "model", 6)
+        for _ in range(2):
+            versions.add(version("a"), [ENTRY], fresh=True)
+        versions.point(PointerChange("p", "a", "best", 1, None, "me", 6))
+        versions.rename("p", "a", "b", 7)
+        assert (versions.named("a", "model"), versions.named("b", "model")) == ([], ["p"])
+        row = versions.collection("p", "b")
+        assert row is not None
+        assert (row.versions, row.latest, row.aliases, row.updated_at) == (2, 2, {"best": 1}, 7)
+        versions.make("p", "a", "model", 8)
+        with pytest.raises(Conflict):
+            versions.rename("p", "a", "b", 9)
+        versions.drop("p", "b", None, 10)
+        assert versions.versions("p", "b") == []
+        versions.make("p", "b", "model", 11)
+        with pytest.raises(NotFound):
+            versions.rename("p", "nothing", "c", 12)
+
+    def test_a_dropped_version_stays_away(self, records: Both) -> None:
+        """Its aliases go with it, `latest` is the one before, and its number is not given again."""
+        versions = records.versions
+        for _ in range(2):
+            versions.add(version("a"), [ENTRY], fresh=True)
+        versions.point(PointerChange("p", "a", "best", 2, None, "me", 6))
+        versions.drop("p", "a", 2, 7, "me")
+        with pytest.raises(NotFound):
+            versions.drop("p", "a", 2, 8, "me")
+        latest = versions.get("p", "a", alias="latest")
+        assert latest is not None
+        assert (latest.number, versions.get("p", "a", alias="best")) == (1, None)
+        assert [move.number for move in versions.pointer_history("p", "a")] == [None, 2]
+        assert versions.add(version("a"), [ENTRY], fresh=True).number == 3
