@@ -264,6 +264,27 @@ def test_a_signal_ends_all_that_runs_side_by_side(root: Path, madang: Tool, numb
     assert "didn't change" in madang(root, "repro").out
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_command_with_all_that_it_started(
+    root: Path, madang: Tool, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what a shell waits for, or would leave running; the old output is back."""
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    make(root, {"dvc.yaml": b"stages:\n  s: {cmd: echo 1 > o, outs: [o]}\n"})
+    assert madang(root, "repro").code == 0
+    command = "echo 2 > o; sh -c 'echo $$ > new; mv new pid; exec sleep 60'; echo never"
+    make(root, {"dvc.yaml": f'stages:\n  s: {{cmd: "{command}", outs: [o]}}\n'.encode()})
+    child = subprocess.Popen([sys.executable, "-m", "madang", "repro"], cwd=root, stdin=subprocess.DEVNULL)
+    while not (root / "pid").exists():
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(number)
+    assert child.wait(30) == 255
+    assert (root / "o").read_bytes() == b"1\n"
+    status = Path(f"/proc/{(root / 'pid').read_text().strip()}/stat")
+    assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
 def test_every_execution_is_a_run(root: Path, madang: Tool) -> None:
     """A stage's run has its name, group, parameters, metrics and what it read; a skipped stage has none."""
     text = RECORDED.replace("PYTHON", sys.executable)

@@ -31,6 +31,7 @@ _PASSED = tuple(
     if hasattr(signal, name)
 )
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_OF_TERMINALS = (signal.SIGINT, signal.SIGQUIT)
 _GRACE = 5.0  # seconds for what an ended command has left running to end by the same signal
 _FROM_KERNEL = 0x80  # si_code of a signal that the terminal sent
 
@@ -183,8 +184,10 @@ class Relay:
                     _copy_size(like, terminal)
             if number == signal.SIGWINCH or not own or not os.isatty(0):
                 self._ended_by = number if number in _ENDING else self._ended_by
+                # A terminal interrupts the whole group, and a shell waits for what it has started to be interrupted.
+                tell = os.killpg if self._has_group and number in _OF_TERMINALS else os.kill
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(child.pid, number)
+                    tell(child.pid, number)
 
     def _end_rest(self) -> None:
         """A command that was to end is gone: so shall be what it has started (a shell leaves its commands running)."""
