@@ -93,6 +93,40 @@ def test_a_run_comes_back_with_what_was_not_committed(history: tuple[Project, li
     assert project.git("status", "--porcelain") == ""
 
 
+def test_a_run_of_a_stage_comes_back_with_its_results(project: Project) -> None:
+    """What a stage, and those before it in the same reproduction, have made comes back, committed then or not."""
+    project.madang("init")
+    project.write({"params.yaml": "rate: 1\n", ".gitignore": "/mid\n/model\n"})
+    double, report = "python double.py", "python report.py"
+    project.write(
+        {
+            "double.py": "import os\nos.makedirs('mid', exist_ok=True)\n"
+            "open('mid/값', 'w').write(open('params.yaml').read() * 2)\n",
+            "report.py": "t = open('mid/값').read()\nopen('model', 'w').write(t)\n"
+            "open('metrics.json', 'w').write('{\"score\": %s}' % t.split()[1])\n",
+        }
+    )
+    project.madang("stage", "add", "-n", "double", "-p", "rate", "-o", "mid", "--", double)
+    project.madang("stage", "add", "-n", "report", "-d", "mid", "-o", "model", "-M", "metrics.json", "--", report)
+    project.commit()
+    states = []
+    for rate in (1, 2):
+        project.write({"params.yaml": f"rate: {rate}\n"})
+        project.madang("repro")
+        run = next(run["id"] for run in project.madang("runs", "--json").json["runs"] if run["name"] == "report")
+        states.append((run, *((project.root / name).read_text() for name in ("mid/값", "model", "metrics.json"))))
+    project.commit()
+    project.madang("rollback", states[0][0], "--yes")
+    assert tuple((project.root / name).read_text() for name in ("mid/값", "model", "metrics.json")) == states[0][1:]
+    assert project.git("status", "--porcelain") == ""
+    assert project.madang("status", "--json").json == {}
+    assert "didn't change" in project.madang("repro").out
+    cache = project.root / ".dvc/cache/files/md5"
+    digest = hashlib.md5(states[1][3].encode(), usedforsecurity=False).hexdigest()
+    (cache / digest[:2] / digest[2:]).unlink()
+    assert "metrics.json" in project.madang("rollback", states[1][0], "--yes", ok=1).err
+
+
 def test_nothing_happens_when_something_is_gone(history: tuple[Project, list[str]]) -> None:
     """Data that neither the cache nor a remote has: named, and nothing is touched."""
     project, _ = history

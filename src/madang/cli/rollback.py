@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from madang.cli import output, records
 from madang.domain.values import mutable
 
 if TYPE_CHECKING:
+    from madang.domain.runs import RunRecord
     from madang.domain.versions import AliasMove
     from madang.ports.git import Git
     from madang.ports.reader import Reader
@@ -20,17 +21,19 @@ if TYPE_CHECKING:
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?\Z")
 _SHOWN = 10
+_MAX_STAGES = 10_000
 
 
 @mutable
 class Goal:
-    """Where to go back to: a commit with what was not committed, and the pointers of models."""
+    """Where to go back to: a commit with what was not committed, the results of stages, the pointers of models."""
 
     title: str
     commit: str
     patch: bytes = b""
     files: dict[str, bytes] = field(default_factory=dict)
     pointers: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    stages: list[RunRecord] = field(default_factory=list)  # executions whose results are wanted, in their order
 
 
 @click.command()
@@ -99,8 +102,15 @@ def _planned(goal: Goal, git: Git, store: str, reader: Reader) -> Rollback:
     from madang.wiring_data import open_remote
     from madang.workspace import rollback as work
 
-    new = git.record(goal.commit, goal.patch, goal.files, f"Roll back to {goal.title}\n")
+    def record(files: Mapping[str, bytes]) -> str:
+        return git.record(goal.commit, goal.patch, {**goal.files, **files}, f"Roll back to {goal.title}\n")
+
+    new, missing = record({}), []
+    if goal.stages:
+        found = work.results_of(git, new, goal.stages)
+        new, missing = record(found.files), found.missing
     plan = work.plan(git, new, open_remote)
+    plan.missing += missing
     moves = pointing.moves_to(reader, goal.pointers)
     return work.Rollback(git, store, plan, moves, f"rollback to {goal.title} ({new[:12]})")
 
@@ -123,7 +133,7 @@ def _apply(state: Rollback, reader: Reader) -> None:
     try:
         if state.moves:
             reader.point_all(state.moves, reason=state.reason)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - Ctrl-C too, after which it is half done or not
         # The answer of a hub may be lost. When it cannot be asked either, the next rollback finds the note.
         if not pointing.are_made(reader, state.moves, state.reason):
             state.take_back()
@@ -188,10 +198,32 @@ def _at_run(run: str, reader: Reader, with_models: bool) -> Goal:
 
     goal = Goal(title, code.commit, blob(code.diff.digest) if code.diff else b"")
     goal.files = {item.path: blob(item.digest) for item in code.untracked}
+    goal.stages = _stages(reader, found)
     if with_models:
         moment = found.ended_at or found.seen_at
         goal.pointers = pointing.of_run(reader, found.versions, found.project, moment)
     return goal
+
+
+def _stages(reader: Reader, run: RunRecord) -> list[RunRecord]:
+    """The executions of stages that a run rests on: itself, and those of its reproduction that had ended by then."""
+    from madang.domain.pipelines import STAGE_TAG
+    from madang.domain.query import AllOf, Compare, Exists, Field, Order, RunQuery
+
+    if STAGE_TAG not in run.tags:
+        return []
+    before = AllOf(
+        (
+            Exists(Field("tags", STAGE_TAG)),
+            Compare(Field("attributes", "group"), "=", run.group),
+            Compare(Field("attributes", "ended_at"), "<=", run.created_at),
+            Compare(Field("attributes", "status"), "=", "finished"),
+        )
+    )
+    order = (Order(Field("attributes", "ended_at")),)
+    query = RunQuery((run.project,), before, order, limit=_MAX_STAGES, keys=())
+    earlier = [reader.run(one.id) for one in reader.runs(query).runs] if run.group else []
+    return [*earlier, run]
 
 
 def _moment(text: str) -> int:

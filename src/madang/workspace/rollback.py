@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field
 
+from madang.domain.runs import RunRecord
 from madang.domain.values import mutable
 from madang.domain.versions import AliasMove
 from madang.durable import write_file
@@ -29,6 +30,7 @@ from madang.workspace.data.records.trees import CommitTree
 from madang.workspace.data.remotes import transfer
 from madang.workspace.data.repo.repository import Repository, find_root
 from madang.workspace.data.repo.settings import RemoteConfig
+from madang.workspace.pipelines.results import Results, results
 
 OpenRemote = Callable[[RemoteConfig], Objects]
 
@@ -68,6 +70,15 @@ def plan(git: Git, new: str, open_remote: OpenRemote) -> Plan:
                 made.data.append((os.path.relpath(path, git.root), *digests))  # type: ignore[arg-type]
         _look(repository, list(then.values()), made, open_remote)
     return made
+
+
+def results_of(git: Git, commit: str, runs: Sequence[RunRecord]) -> Results:
+    """What executions of stages have left, as files of a commit. Raises `InvalidInput`."""
+    root = find_root(git.root)
+    if root is None:
+        return Results(missing=[f"{git.root} is no data repository: madang init"])
+    with closing(Repository(root)) as repository:
+        return results(repository, commit, runs)
 
 
 def _is_record(path: str) -> bool:
