@@ -67,7 +67,7 @@ def test_a_follower_that_sleeps_is_woken(place: Place) -> None:
     layout.ensure(place.store)
     follower = subprocess.Popen([sys.executable, "-c", script, "--store", place.store])
     try:
-        while not os.path.exists(layout.follower_bell(place.store)):
+        while layout.holder(layout.follower_lock(place.store)) != follower.pid:
             time.sleep(0.01)
         code = "import madang\nfor _ in range(2):\n    with madang.init() as run: run.log({'x': 1})"
         place.run(code, MADANG_FOLLOWER="1")

@@ -1,33 +1,27 @@
-"""A pipe with a name in the store, by which a program wakes the follower: it need not wait for the next look."""
+"""A signal by which a program wakes the follower: it need not wait for the next look."""
 
 from __future__ import annotations
 
 import os
 import select
-import time
+import signal
 from contextlib import suppress
+
+from madang.formats.store import BELL
 
 
 class Bell:
-    """Sleep that others may cut short. Where there can be no such pipe it is plain sleep."""
+    """Sleep that the signal `BELL`, or any other that this process handles, cuts short. For the main thread."""
 
-    def __init__(self, path: str) -> None:
-        self._pipe = -1
-        with suppress(OSError):
-            with suppress(FileExistsError):
-                os.mkfifo(path, 0o600)
-            # For writing too: or it would read as ended once a program has rung and closed it.
-            self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    def __init__(self) -> None:
+        self._rung, ring = os.pipe()
+        for pipe in (self._rung, ring):
+            os.set_blocking(pipe, False)
+        signal.set_wakeup_fd(ring, warn_on_full_buffer=False)
+        signal.signal(BELL, lambda number, frame: None)  # what is ignored would not be written to the pipe
 
     def sleep(self, seconds: float) -> None:
-        """Sleep until somebody rings, and not longer than that."""
-        if self._pipe < 0:
-            time.sleep(seconds)
-        elif select.select((self._pipe,), (), (), seconds)[0] and not os.read(self._pipe, 1 << 16):
-            self.close()  # no pipe but a file, which is always ready
-
-    def close(self) -> None:
-        """Let go of the pipe; it stays for the next follower."""
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
+        """Sleep until somebody rings, and not longer than that. A ring that came before counts."""
+        select.select((self._rung,), (), (), seconds)
+        with suppress(BlockingIOError):
+            os.read(self._rung, 1 << 16)

@@ -50,7 +50,7 @@ def follow(store: str, run: str) -> None:
     """Look after the store's runs until there has been none for a while."""
     follower = Follower(store, say)
     follower.expect(run)
-    lock, bell = layout.follower_lock(store), Bell(layout.follower_bell(store))
+    lock, bell = layout.follower_lock(store), Bell()
     _until_idle(follower, lock, bell)
     while not _stop and layout.keeps(lock):
         # Let the lock go, then look once more: a run that began meanwhile has seen the lock held.
@@ -59,7 +59,6 @@ def follow(store: str, run: str) -> None:
             break
         _until_idle(follower, lock, bell)
     follower.close()
-    bell.close()
 
 
 def _until_idle(follower: Follower, lock: str, bell: Bell) -> None:

@@ -11,6 +11,7 @@ import os
 import struct
 import sys
 from _blake2 import blake2b
+from _signal import SIGURG  # type: ignore[import-not-found]  # `signal` imports `enum`
 
 from madang.errors import ConfigError, Incompatible, StorageError
 
@@ -185,9 +186,8 @@ def follower_lock(store: str) -> str:
     return f"{store}/follower-{blake2b(chr(0).join(marks).encode(), digest_size=6).hexdigest()}.lock"
 
 
-def follower_bell(store: str) -> str:
-    """The named pipe into which a program writes a byte to have that follower look at once."""
-    return f"{follower_lock(store).removesuffix('.lock')}.bell"
+BELL = SIGURG
+"""Sent to the follower, it has it look at once. By default a process ignores it, so it does no harm to any other."""
 
 
 def aside_path(store: str) -> str:
@@ -253,26 +253,34 @@ def is_held(path: str) -> bool:
     from memory and its file is not opened. The lock is only asked about, never taken, so that nobody who comes for it
     meanwhile is refused.
     """
+    return holder(path) is not None
+
+
+def holder(path: str) -> int | None:
+    """The id of the process that holds the lock on ``path``; 0 when it cannot be told, None when nobody holds it.
+
+    As `is_held`, which it answers.
+    """
     if path in _held:
-        return True
+        return os.getpid()
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        return None
     except OSError:
-        return True  # it is not ours to look at: nobody is called dead on a guess
+        return 0  # it is not ours to look at: nobody is called dead on a guess
     try:
-        answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, _LOCK.pack(*_ask()))
+        answer = _LOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, _LOCK.pack(*_ask())))
     except OSError:
-        return True
+        return 0
     finally:
         os.close(descriptor)
-    return bool(_LOCK.unpack(answer)[_LOCK_TYPE] != fcntl.F_UNLCK)
+    return None if answer[_LOCK_TYPE] == fcntl.F_UNLCK else max(answer[_LOCK_PID], 0)
 
 
 # `struct flock` (fcntl.h): type, whence, start, length, pid on Linux; start, length, pid, type, whence on macOS.
 _LOCK = struct.Struct("qqihh" if sys.platform == "darwin" else "hhqqi4x")
-_LOCK_TYPE = 3 if sys.platform == "darwin" else 0
+_LOCK_TYPE, _LOCK_PID = (3, 2) if sys.platform == "darwin" else (0, 4)
 
 
 def _ask() -> tuple[int, int, int, int, int]:

@@ -26,8 +26,7 @@ def start(run: Run) -> None:
     store = run.places.store
     if os.environ.get("MADANG_FOLLOWER") == "0" or not sys.executable:
         return
-    if layout.is_held(layout.follower_lock(store)):
-        _wake(store)
+    if _wake(store):
         return
     env = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED}
     if run.hub:
@@ -53,18 +52,15 @@ def start(run: Run) -> None:
     _started.add(child)
 
 
-def _wake(store: str) -> None:
-    """Have the follower look now. One that cannot be woken looks soon by itself."""
-    try:
-        bell = os.open(layout.follower_bell(store), os.O_RDWR | os.O_NONBLOCK)  # never SIGPIPE: we could read it, too
-    except OSError:
-        return
-    try:
-        os.write(bell, b"\0")
-    except OSError:
-        pass  # full: it was rung often enough
-    finally:
-        os.close(bell)
+def _wake(store: str) -> bool:
+    """Have the follower look now, if there is one; returns whether there is."""
+    follower = layout.holder(layout.follower_lock(store))
+    if follower:
+        try:  # noqa: SIM105 - contextlib is not to be imported here
+            os.kill(follower, layout.BELL)
+        except OSError:
+            pass  # it ended just now, or is not ours: one that cannot be woken looks soon by itself
+    return follower is not None
 
 
 def wait(run: Run, written: dict[str, int], limit: float | None = None) -> None:
