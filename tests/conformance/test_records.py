@@ -14,11 +14,14 @@ from madang.errors import CorruptData, Incompatible, StorageError, Unavailable
 from madang.ports.records import Records
 from madang.testing.data_objects import DataObjectsConformance
 from madang.testing.postgres import empty_database, postgres_server
+from madang.testing.projects import ProjectsConformance
 from madang.testing.records import RunsConformance, SegmentsConformance, make_run, put
 from madang.testing.search import SearchConformance
 
 
-class RecordsConformance(RunsConformance, SegmentsConformance, SearchConformance, DataObjectsConformance):
+class RecordsConformance(
+    RunsConformance, SegmentsConformance, SearchConformance, DataObjectsConformance, ProjectsConformance
+):
     """What every `Records` backend must do."""
 
 

@@ -20,15 +20,15 @@ from madang.testing.records import make_run
 ENTRY = Entry("f", "blake3:" + "0" * 64, 1)
 
 
-class Both(Protocol):
+class HasProjects(Protocol):
     """Records that know projects."""
 
     @property
-    def projects(self) -> ProjectRecords: ...
+    def projects(self) -> ProjectRecords: ...  # noqa: D102 - the protocol says it
     @property
-    def runs(self) -> RunRecords: ...
+    def runs(self) -> RunRecords: ...  # noqa: D102
     @property
-    def versions(self) -> VersionRecords: ...
+    def versions(self) -> VersionRecords: ...  # noqa: D102
 
 
 def version(name: str) -> VersionRecord:
@@ -39,7 +39,7 @@ def version(name: str) -> VersionRecord:
 class ProjectsConformance:
     """What every database does."""
 
-    def test_a_project_comes_back(self, records: Both) -> None:
+    def test_a_project_comes_back(self, records: HasProjects) -> None:
         """By number, title and name, as it was put; numbers go on from the greatest."""
         assert (records.projects.all(), records.projects.next_number()) == ([], 1)
         made = RegisteredProject(7, "이름", "제목: ok/?", 1, 2, 0, "s3://b", {"k": "v"})
@@ -56,14 +56,14 @@ class ProjectsConformance:
         assert records.projects.by_title("제목: ok/?") is None
         assert records.projects.next_number() == 8
 
-    def test_a_title_is_one_projects(self, records: Both) -> None:
+    def test_a_title_is_one_projects(self, records: HasProjects) -> None:
         """Another project cannot take it, and nothing of it stays."""
         records.projects.put(RegisteredProject(1, "a", "same", 1, 1))
         with pytest.raises(Conflict):
             records.projects.put(RegisteredProject(2, "b", "same", 1, 1))
         assert [item.name for item in records.projects.all()] == ["a"]
 
-    def test_projects_of_runs_wait_for_a_number(self, records: Both) -> None:
+    def test_projects_of_runs_wait_for_a_number(self, records: HasProjects) -> None:
         """Oldest first; a description alone gives none, and one that was deleted is in no list."""
         for number, project in ((30, "young"), (10, "old"), (20, "old")):
             records.runs.put(make_run(number, project))
@@ -74,7 +74,7 @@ class ProjectsConformance:
         assert [name for name, _ in records.projects.unregistered()] == ["young"]
         assert {item.name for item in records.runs.projects()} == {"old", "young"}
 
-    def test_collections_are_made_renamed_and_dropped(self, records: Both) -> None:
+    def test_collections_are_made_renamed_and_dropped(self, records: HasProjects) -> None:
         """A name is taken once, free after a renaming or a drop; versions and aliases move along."""
         versions = records.versions
         versions.make("p", "a", "model", 5)
@@ -97,7 +97,7 @@ class ProjectsConformance:
         with pytest.raises(NotFound):
             versions.rename("p", "nothing", "c", 12)
 
-    def test_a_dropped_version_stays_away(self, records: Both) -> None:
+    def test_a_dropped_version_stays_away(self, records: HasProjects) -> None:
         """Its aliases go with it, `latest` is the one before, and its number is not given again."""
         versions = records.versions
         for _ in range(2):
