@@ -179,6 +179,16 @@ def test_program_of_a_package(bench: Bench, by_name: bool) -> None:
     assert (found["verdict"], len(bench.made())) == ("IDENTICAL", 1)
 
 
+def test_script_that_names_its_python(bench: Bench) -> None:
+    """A script whose first line names the Python of the run's environment runs by the rebuilt one."""
+    bench.project.commit({"train.py": f"#!{bench.python} -u\n{TRAIN}", ".gitignore": "metrics.json\n"})
+    (bench.project.root / "train.py").chmod(0o755)
+    bench.project.commit()
+    run = bench.project.run("--", "./train.py")
+    bench.install("tinypkg==2.0")
+    assert bench.reproduce(run)["verdict"] == "IDENTICAL"
+
+
 def test_package_of_a_repository(bench: Bench) -> None:
     """A package that came from a commit comes from it again; when the repository is gone, that is said."""
     source = Project(source_tree(bench.home / "tiny source", "tinypkg", "3.0"), bench.home)

@@ -16,6 +16,7 @@ _KEPT = frozenset((
     "CUBLAS_WORKSPACE_CONFIG", "LANG", "LC_ALL", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "PYTHONUTF8",
     "TOKENIZERS_PARALLELISM", "TZ", "XLA_FLAGS",
 ))  # fmt: skip
+_LONGEST_LINE = 1000  # bytes of a `#!` line
 _KEPT_PREFIXES = (
     "BLIS_", "CUDNN_", "GOTO_", "JAX_", "KMP_", "MKL_", "NUMBA_", "NUMEXPR_", "OMP_", "OPENBLAS_", "PYTORCH_", "TF_",
     "TORCH_", "TRANSFORMERS_", "VECLIB_",
@@ -36,7 +37,20 @@ def command_of(run: RunRecord, root: str, python: str = "") -> tuple[list[str], 
             command[0] = python
         elif run.command[0].startswith(_bin_of(run) + "/") and os.access(beside, os.X_OK):
             command[0] = beside
+        elif run.executable and python != run.executable:
+            command[:0] = _named_python(os.path.join(folder, command[0]), python)
     return command, folder
+
+
+def _named_python(script: str, python: str) -> list[str]:
+    """What has to stand before a script whose first line names a Python by its path, for it to run by another one."""
+    try:
+        with open(script, "rb") as file:
+            line = os.fsdecode(file.readline(_LONGEST_LINE))
+    except OSError:
+        return []
+    words = line[2:].split() if line.startswith("#!/") else []
+    return [python, *words[1:]] if words and _is_python(words[0]) else []
 
 
 def _bin_of(run: RunRecord) -> str:
