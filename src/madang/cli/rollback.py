@@ -125,6 +125,7 @@ def _confirm(*, asked: bool, as_json: bool) -> None:
 
 
 def _apply(state: Rollback, reader: Reader) -> None:
+    from madang.errors import MadangError
     from madang.services import pointing
     from madang.wiring_data import open_remote
 
@@ -133,11 +134,15 @@ def _apply(state: Rollback, reader: Reader) -> None:
     try:
         if state.moves:
             reader.point_all(state.moves, reason=state.reason)
-    except BaseException:  # noqa: BLE001 - Ctrl-C too, after which it is half done or not
+    except MadangError:
         # The answer of a hub may be lost. When it cannot be asked either, the next rollback finds the note.
         if not pointing.are_made(reader, state.moves, state.reason):
             state.take_back()
             raise
+    except BaseException:
+        if not pointing.are_made(reader, state.moves, state.reason):
+            state.take_back()
+        raise
     state.finish()
 
 
