@@ -45,7 +45,7 @@ READS = (
     {(Artifacts, name) for name in ("has_blob", "open_blob", "collections", "versions", "resolve", "manifest")}
     | {(Data, name) for name in ("sizes", "open", "stat", "read_many", "list")}
     | {(Models, name) for name in ("find", "versions", "version", "entries")}
-    | {(Projects, name) for name in ("all", "get", "find")}
+    | {(Projects, name) for name in ("all", "get", "find", "some")}
     | {(Registry, "models"), (Registry, "history"), (Tracking, "segment"), (Tracking, "segment_bytes")}
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from madang.domain.access import Permission, Principal, require
@@ -44,6 +45,15 @@ class Projects:
             found = self._projects.get(number)
         if found is None or not _may_read(who, found):
             raise NotFound(f"There is no project with the number {number}.")
+        return found
+
+    def some(self, who: Principal, numbers: Collection[int]) -> dict[str, RegisteredProject]:
+        """Those of some numbers that the caller may read, by the names that runs have for them."""
+        found = {}
+        for number in numbers:
+            with suppress(NotFound):
+                item = self.get(who, number)
+                found[item.name] = item
         return found
 
     def find(self, who: Principal, title: str) -> RegisteredProject | None:

@@ -240,7 +240,7 @@ def search(call: MlflowCall) -> bytes:
         where = AllOf((where, AnyOf(tuple(data))))
     order = logged_model_search.orders(body.order_by)
     wanted = {experiment_number(text) for text in body.experiment_ids}
-    projects = {item.name: item for item in call.services.projects.all(call.who) if item.number in wanted}
+    projects = call.services.projects.some(call.who, wanted)
     if not projects:
         return b"{}"
     query = RunQuery(

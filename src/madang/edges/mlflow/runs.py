@@ -167,7 +167,7 @@ def search(call: MlflowCall) -> bytes:
     where, order = run_search.condition(body.filter), run_search.orders(body.order_by)
     view = view_of(body.run_view_type)
     wanted = {experiment_number(text) for text in body.experiment_ids}
-    projects = {item.name: item for item in call.services.projects.all(call.who) if item.number in wanted}
+    projects = call.services.projects.some(call.who, wanted)
     if not projects:
         return b"{}"
     query = RunQuery(
