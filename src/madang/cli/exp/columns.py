@@ -63,13 +63,9 @@ def columns_of(rows: Sequence[Row]) -> Columns:
     """The columns that some rows (and their experiments) need."""
     every = [one for row in rows for one in (row, *row.rows)]
     metrics, params = _keys(row.metrics for row in every), _keys(row.params for row in every)
-    known = Counter(key for found in {**_merged(metrics, params)}.values() for key in found)
+    known = Counter(key for found in {**metrics, **params}.values() for key in found)
     known.update(FIXED)
     return Columns(_named(metrics, known), _named(params, known), sorted({path for row in every for path in row.deps}))
-
-
-def _merged(one: Mapping[str, list[str]], other: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    return {**one, **other}
 
 
 def _keys(found: Iterable[Values]) -> dict[str, list[str]]:

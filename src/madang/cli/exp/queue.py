@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -153,6 +152,7 @@ def logs(task: str, follow: bool, encoding: str | None) -> None:
       madang queue logs amber-otter
       madang queue logs amber-otter --follow
     """
+    from madang.cli.exp.work import read_from
     from madang.workspace.experiments.queue import RUNNING, Queue
 
     with repository() as repo:
@@ -161,22 +161,12 @@ def logs(task: str, follow: bool, encoding: str | None) -> None:
         place = 0
         while True:
             is_running = follow and tasks.named([found.task.id])[0].state == RUNNING
-            place = _print_from(tasks.log(found.task), place)
+            news = read_from(tasks.log(found.task), place)
+            click.echo(news, nl=False)
+            place += len(news)
             if not is_running:
                 return
             time.sleep(0.1)
-
-
-def _print_from(path: str, place: int) -> int:
-    try:
-        with open(path, "rb") as file:
-            file.seek(place)
-            body = file.read()
-    except FileNotFoundError:
-        return place
-    sys.stdout.buffer.write(body)
-    sys.stdout.buffer.flush()
-    return place + len(body)
 
 
 @click.command(cls=DataCommand)

@@ -124,16 +124,21 @@ def _follow(queue: Queue, wanted: set[str], started: Sequence[int], quiet: bool)
 
 def _print_from(path: str, start: int, name: str) -> int:
     """Print the whole lines of a log behind a place; returns the place behind them."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(start)
-            body = file.read()
-    except FileNotFoundError:
-        return start
+    body = read_from(path, start)
     whole = body[: body.rfind(b"\n") + 1]
     for line in whole.splitlines():
         click.echo(f"{name} | ".encode() + line)
     return start + len(whole)
+
+
+def read_from(path: str, start: int) -> bytes:
+    """What stands in a log behind a place; nothing while there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(start)
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
 def _tell(tasks: Sequence[Known], quiet: bool) -> None:
