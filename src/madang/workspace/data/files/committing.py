@@ -133,9 +133,10 @@ class _Commit:
         if root is None:
             return
         paths = [out.path for out in outs if out.path.startswith(self._repository.root.rstrip(os.sep) + os.sep)]
-        known = git.ignored(root, paths)
-        for path in paths:
-            if path not in known and os.path.lexists(path):
+        asked = gitignores.unnamed(filter(os.path.lexists, paths))
+        known = git.ignored(root, asked) if asked else set()
+        for path in asked:
+            if path not in known:
                 self._done.git_files += gitignores.hide(path, self._aside.new_path())
 
     def file(self, file: str, stages: Sequence[Stage]) -> None:

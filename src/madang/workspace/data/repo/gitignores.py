@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 
 from madang.durable import unlink, write_file
+from madang.errors import InvalidInput
 from madang.formats.dvc import gitignore
 from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
 
 FILE_NAME = ".gitignore"
+
+
+def unnamed(paths: Iterable[str]) -> list[str]:
+    """Those of the paths that the ``.gitignore`` beside them does not name: of these alone git need be asked."""
+    lines: dict[str, set[str]] = {}
+    found = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        if folder not in lines:
+            lines[folder] = set(_read(os.path.join(folder, FILE_NAME)).split("\n"))
+        with suppress(InvalidInput):  # `hide` says it, unless git ignores the path already
+            if gitignore.line_for(name) in lines[folder]:
+                continue
+        found.append(path)
+    return found
 
 
 def hide(path: str, aside: str) -> list[str]:
