@@ -179,6 +179,19 @@ def test_program_of_a_package(bench: Bench, by_name: bool) -> None:
     assert (found["verdict"], len(bench.made())) == ("IDENTICAL", 1)
 
 
+@pytest.mark.parametrize("program", ["python", "tinypkg"])
+def test_environment_inside_the_work_tree(bench: Bench, program: str) -> None:
+    """An environment that lies, ignored, in the work tree, whose path has blanks, counts as any other."""
+    python = make_environment(bench.project.root / ".venv")
+    install(python, "tinypkg==1.0", links=bench.index)
+    bench.project.commit({"train.py": "import tinypkg\ntinypkg.main()\n", ".gitignore": "metrics.json\n.venv\n"})
+    run = bench.project.run("--", f".venv/bin/{program}", *(["train.py"] if program == "python" else []))
+    assert bench.reproduce(run)["verdict"] == "IDENTICAL"
+    assert bench.made() == []
+    (bench.project.root / ".venv").rename(bench.home / "gone")
+    assert (bench.reproduce(run)["verdict"], len(bench.made())) == ("IDENTICAL", 1)
+
+
 def test_script_that_names_its_python(bench: Bench) -> None:
     """A script whose first line names the Python of the run's environment runs by the rebuilt one."""
     bench.project.commit({"train.py": f"#!{bench.python} -u\n{TRAIN}", ".gitignore": "metrics.json\n"})

@@ -191,9 +191,13 @@ def _interpreter(job: Job, program: str) -> str:
         return program
     try:
         with open(program, "rb") as file:
-            line = file.readline(1000)
+            line, second = file.readline(1000), file.readline(1000)
     except OSError:
         return ""
+    if line == b"#!/bin/sh\n" and second.startswith(b"'''exec' "):  # what pip and uv write where a path has blanks
+        text = os.fsdecode(second)[9:]
+        end = text[:1] if text[:1] in ('"', "'") else " "
+        return text.lstrip(end).partition(end)[0]
     words = line[2:].decode("utf-8", "replace").split() if line.startswith(b"#!") else []
     if words and os.path.basename(words[0]) == "env":
         words = words[1:]

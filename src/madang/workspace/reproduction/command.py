@@ -35,7 +35,7 @@ def command_of(run: RunRecord, root: str, python: str = "") -> tuple[list[str], 
         beside = os.path.join(os.path.dirname(python), os.path.basename(command[0]))
         if run.executable and _is_python(command[0]):
             command[0] = python
-        elif run.command[0].startswith(_bin_of(run) + "/") and os.access(beside, os.X_OK):
+        elif os.path.dirname(os.path.join(run.cwd, run.command[0])) in _programs_of(run) and os.access(beside, os.X_OK):
             command[0] = beside
         elif run.executable and python != run.executable:
             command[:0] = _named_python(os.path.join(folder, command[0]), python)
@@ -53,12 +53,11 @@ def _named_python(script: str, python: str) -> list[str]:
     return [python, *words[1:]] if words and _is_python(words[0]) else []
 
 
-def _bin_of(run: RunRecord) -> str:
-    """The folder of the programs of the run's own environment."""
+def _programs_of(run: RunRecord) -> set[str]:
+    """The folders of the programs of the run's own environment."""
     variables = run.environment.variables if run.environment is not None else {}
-    if variables.get("VIRTUAL_ENV"):
-        return os.path.join(variables["VIRTUAL_ENV"], "bin")
-    return os.path.dirname(run.executable) or "\0"
+    active = variables.get("VIRTUAL_ENV", "")
+    return {os.path.dirname(run.executable), os.path.join(active, "bin") if active else ""} - {""}
 
 
 def _is_python(word: str) -> bool:
