@@ -138,6 +138,8 @@ def test_what_the_client_says_counts_after_a_change_on_the_page(client: MlflowCl
     assert {"t": "page", "mlflow.runName": "page"}.items() <= client.get_run(run).data.tags.items()
     client.set_tag(run, "t", "2")
     client.set_tag(run, "u", "2")
+    client.set_tag(run, "mlflow.parentRunId", "5" * 32)
+    assert hub.engine.search.run(ME, run).parent == "5" * 32
     client.update_run(run, name="client")
     found = client.get_run(run)
     assert (found.info.run_name, found.data.tags["t"], found.data.tags["u"]) == ("client", "2", "2")

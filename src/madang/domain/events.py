@@ -116,12 +116,13 @@ class Tags:
 
 @value
 class Described:
-    """Name, notes, group or job type changed by the run itself."""
+    """Name, notes, group, job type or parent changed by the run itself."""
 
     name: str | None = None
     notes: str | None = None
     group: str | None = None
     job_type: str | None = None
+    parent: str | None = None
 
 
 @value

@@ -121,7 +121,7 @@ def _started(state: RunState, stamp: Stamp, event: events.Started) -> None:
 
 
 def _described(state: RunState, stamp: Stamp, event: events.Described) -> None:
-    for name in ("name", "notes", "group", "job_type"):
+    for name in ("name", "notes", "group", "job_type", "parent"):
         value = getattr(event, name)
         if value is not None:
             _put(state.scalars, name, stamp, value)

@@ -132,7 +132,9 @@ class LogOutputs(Arguments):
 
 def tag_facts(tags: Mapping[str, str]) -> list[Fact]:
     """Tags, and what those of MLflow's own say of the run."""
-    described = events.Described(name=tags.get(shapes.NAME), notes=tags.get(shapes.NOTE))
+    described = events.Described(
+        name=tags.get(shapes.NAME), notes=tags.get(shapes.NOTE), parent=tags.get(shapes.PARENT)
+    )
     facts: list[Fact] = [events.Tags(dict(tags))] if tags else []
     return [described, *facts] if described != events.Described() else facts
 
