@@ -18,6 +18,21 @@ from madang.workspace.data.objects import reading
 from madang.workspace.data.repo.repository import Repository
 
 
+class OnePlace:
+    """Room for one copy, which is needed."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def new_path(self) -> str:
+        """See `Room.new_path`."""
+        return self._path
+
+    def path_for(self, md5: str, size: int) -> str:
+        """See `Room.path_for`."""
+        return self._path
+
+
 def test_a_full_disk_under_a_large_file() -> None:
     """A refusal of the disk or of the source in the copying thread reaches the caller, and no thread is left."""
     body = os.urandom(20 * reading.CHUNK + 7)
@@ -65,7 +80,7 @@ def test_a_large_copy_is_what_was_hashed(tmp_path: Path) -> None:
         source, aside = tmp_path / "source", tmp_path / f"aside{size}"
         source.write_bytes(body)
         told: list[int] = []
-        hashed = reading.hash_file(str(source), str(aside), advance=told.append)
+        hashed = reading.hash_file(str(source), OnePlace(str(aside)), advance=told.append)
         assert hashed.md5 == hashlib.md5(body).hexdigest()
         assert aside.read_bytes() == body
         assert sum(told) == size
@@ -86,14 +101,14 @@ def test_what_was_read_before_a_stop_is_kept(repo: Repository, root: Path, monke
         return original(path, *rest, **others)
 
     with monkeypatch.context() as patch:
-        patch.setattr("madang.workspace.data.objects.cache.hash_file", stopping)
+        patch.setattr("madang.workspace.data.objects.taking.hash_file", stopping)
         with pytest.raises(KeyboardInterrupt):
             add(repo, [str(root / "d")])
     stored = len(repo.cache.names())
     assert stored >= 64
     assert not (root / "d.dvc").exists()
     count = 1000
-    monkeypatch.setattr("madang.workspace.data.objects.cache.hash_file", stopping)
+    monkeypatch.setattr("madang.workspace.data.objects.taking.hash_file", stopping)
     add(repo, [str(root / "d")])
     assert count == 1300 - stored
     assert len(repo.cache.names()) == 301
