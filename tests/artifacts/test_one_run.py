@@ -151,6 +151,8 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
         ],
         (Data, "put"): [lambda: data.put(LIMITED, "p", "files/md5/aa/bb", [b"1"])],
         (Data, "put_many"): [lambda: data.put_many(LIMITED, "p", [("files/md5/aa/bb", b"1")])],
+        (Data, "arrived"): [lambda: data.arrived(LIMITED, "p", "files/md5/aa/bb", 1)],
+        (Data, "append"): [lambda: data.append(LIMITED, "p", "files/md5/aa/bb", 0, 1, [b"1"])],
         (Data, "delete"): [lambda: data.delete(LIMITED, "p", ["files/md5/aa/bb"])],
         (Registry, "promote"): [lambda: registry.promote(LIMITED, "p", "m-1:v1", "production")],
         (Access, "create_token"): [lambda: access.create_token(LIMITED, "t", Permission.READ, ["p"])],
