@@ -12,6 +12,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from madang.domain import redact
+from madang.domain.run_names import new_name
 from madang.domain.values import mutable, value
 from madang.domain.versions import check_name
 from madang.errors import MadangError, NotFound
@@ -22,7 +23,7 @@ from madang.formats.store import StorePaths
 from madang.sdk import blobs, follow, inject
 from madang.sdk.artifacts import write_version
 from madang.sdk.console import Console
-from madang.sdk.init import new_name, project_name, user_name
+from madang.sdk.init import project_name, user_name
 from madang.sdk.ranks import check_id
 from madang.sdk.run import Run
 from madang.services.reproduce import METRICS_TAG, MODELS_TAG

@@ -8,6 +8,7 @@ import sys
 import time
 
 from madang.domain import redact
+from madang.domain.run_names import new_name
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.formats import segment as codec
 from madang.formats import store as layout
@@ -237,24 +238,6 @@ def _among(text: str, known: tuple[str, ...], what: str) -> str:
     if text not in known:
         raise InvalidInput(f"{text!r} is not a {what}.", hint=f"Use one of: {', '.join(known)}.")
     return text
-
-
-_FIRST = (
-    "amber", "brisk", "calm", "clear", "cosy", "deft", "early", "fair", "fleet", "gentle", "glad", "keen", "kind",
-    "light", "lucid", "mellow", "neat", "noble", "plain", "quick", "quiet", "ripe", "sharp", "silver", "sound",
-    "spry", "still", "sunny", "swift", "tidy", "warm", "wise",
-)  # fmt: skip
-_SECOND = (
-    "acorn", "birch", "brook", "cedar", "cliff", "comet", "crane", "dawn", "delta", "ember", "fern", "field",
-    "finch", "forest", "grove", "harbor", "heron", "island", "lantern", "maple", "meadow", "moon", "orchard",
-    "otter", "pebble", "pine", "reed", "river", "spring", "stone", "summit", "willow",
-)  # fmt: skip
-
-
-def new_name(run: str) -> str:
-    """A name that people can say, from the digits of the run's id."""
-    number = int(run[:8], 16)
-    return f"{_FIRST[number % 32]}-{_SECOND[number // 32 % 32]}-{number // 1024 % 900 + 100}"
 
 
 def attach(
