@@ -11,6 +11,7 @@ from mlflow.exceptions import RestException
 from tests.mlflow.conftest import Hub, serving
 
 from madang.config import HubConfig
+from madang.domain import events
 from madang.domain.access import Permission, local
 from madang.domain.commands import CreateRun, Log
 from madang.domain.versions import Entry
@@ -98,6 +99,26 @@ def test_a_reader_changes_nothing(guarded: Hub, secrets: dict[str, str]) -> None
             assert (status, "PERMISSION_DENIED" in said) == (403, True), (method, pattern, said)
 
 
+def test_a_digest_that_is_only_named_opens_nothing(guarded: Hub) -> None:
+    """Whoever knows the digest of another project's file, and registers a run that names it, reads nothing."""
+    engine = guarded.engine
+    _, secret = engine.access.create_token(ME, "writer of theirs", Permission.WRITE, ["theirs"])
+    who, headers = engine.access.authenticate(secret), {"authorization": f"Bearer {secret}"}
+    wanted = engine.artifacts.put_blob(ME, "mine", [b"what they must not read"])
+    own = engine.artifacts.put_blob(who, "theirs", [b"their own"])
+    files = [events.File("wanted", wanted.digest, wanted.size), events.File("own", own.digest, own.size)]
+    run = engine.tracking.create(who, "theirs", CreateRun(facts=files)).id
+    engine.artifacts.create(who, "theirs", "model", "model", [Entry("own", own.digest, own.size)])
+    for source in (f"runs:/{run}", f"mlflow-artifacts:/0/{run}/artifacts", "models:/model/2"):
+        made = {"name": "model", "source": source}
+        status, answer = guarded.ask("POST", "model-versions/create", made, headers=headers)
+        assert status == 200, answer
+        place = f"/api/2.0/mlflow-artifacts/artifacts/versions/theirs/model/v{answer['model_version']['version']}"
+        assert guarded.ask("GET", f"{place}/artifacts/own", headers=headers) == (200, b"their own")
+        assert guarded.ask("GET", f"{place}/artifacts/wanted", headers=headers)[0] == 404
+    assert guarded.ask("GET", f"/get-artifact?run_id={run}&path=wanted", headers=headers)[0] == 404
+
+
 def test_tokens_as_the_client_sends_them(
     guarded: Hub, secrets: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,11 +150,14 @@ def test_tokens_as_the_client_sends_them(
         ("POST", "experiments/create", {"name": "Default"}, 400, "RESOURCE_ALREADY_EXISTS", "already exists"),
         ("GET", "nothing/here", None, 404, "ENDPOINT_NOT_FOUND", ""),
         ("PUT", "runs/create", {}, 405, "ENDPOINT_NOT_FOUND", ""),
+        ("POST", "model-versions/create", {"name": "endless", "source": "s3://a/%" + "25" * 1_000_000}, 400,
+         "INVALID_PARAMETER_VALUE", "Invalid path"),
         ("POST", "/api/2.0/mlflow-artifacts/mpu/create/a", {}, 501, "NOT_IMPLEMENTED", "Multipart upload is not"),
     ],
 )  # fmt: skip
 def test_errors(hub: Hub, method: str, path: str, body: Any, status: int, code: str, said: str) -> None:
-    """An error has MLflow's status, code and words."""
+    """An error has MLflow's status, code and words, and comes before a server can be kept busy."""
+    hub.ask("POST", "registered-models/create", {"name": "endless"})
     got, answer = hub.ask(method, path, body)
     assert (got, answer["error_code"]) == (status, code)
     assert said in answer["message"]

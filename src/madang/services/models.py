@@ -125,6 +125,7 @@ class Models:
         row: CollectionRow,
         entries: Sequence[Entry],
         *,
+        origin: str = "",
         run: str = "",
         description: str = "",
         metadata: Mapping[str, Any] | None = None,
@@ -132,7 +133,8 @@ class Models:
     ) -> VersionRecord:
         """Make a new version, whatever its files are: they may also lie elsewhere.
 
-        ``entries`` name blobs that the caller has read before in any project; ``run`` counts only where they may write.
+        ``entries`` name blobs of the project ``origin`` (empty: that of the model). Those that it only names and does
+        not hold stay closed in the model's project too. ``run`` counts only where the caller may write.
         """
         require(who, Permission.WRITE, row.project)
         wrote = self._records.runs.fetch([run]) if run else []
@@ -153,10 +155,15 @@ class Models:
             actor=who.name,
         )
         with self._records.transaction():
-            self._versions.hold_blobs(row.project, [entry.digest for entry in entries])
+            self._versions.hold_blobs(row.project, self._held(who, origin or row.project, entries))
             made = self._versions.add(version, entries, fresh=True)
             self._versions.edit_collection(row.project, row.name, at=version.created_at)
         return made
+
+    def _held(self, who: Principal, project: str, entries: Sequence[Entry]) -> list[str]:
+        require(who, Permission.READ, project)
+        digests = {entry.digest for entry in entries}
+        return [digest for digest in digests if self._versions.holds_blob(project, digest)]
 
     def edit_version(
         self,

@@ -6,7 +6,6 @@ import mimetypes
 import re
 from collections.abc import Iterable
 from typing import Any, BinaryIO
-from urllib.parse import unquote
 
 from starlette.responses import Response
 
@@ -16,6 +15,7 @@ from madang.domain.versions import check_path
 from madang.edges.mlflow import shapes
 from madang.edges.mlflow.answers import failed
 from madang.edges.mlflow.arguments import Arguments, from_query
+from madang.edges.mlflow.checks import readings
 from madang.edges.mlflow.finding import home_of, run_of
 from madang.edges.mlflow.runs import RunId, state
 from madang.edges.mlflow.services import MlflowCall
@@ -55,9 +55,7 @@ def safe(text: str) -> str:
     Raises:
         InvalidInput: it could lead out of there.
     """
-    plain, before = text, ""
-    while plain != before:
-        before, plain = plain, unquote(plain)
+    for plain in readings(text):
         if plain.startswith("/") or "\\" in plain or "#" in plain or re.match(r"[A-Za-z]:", plain):
             raise InvalidInput("Invalid path")
         try:

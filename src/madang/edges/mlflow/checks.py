@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Sized
+from collections.abc import Iterator, Sized
+from urllib.parse import unquote
 
 from madang.errors import InvalidInput
 
 LONGEST_KEY = 250
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters; what is longer is cut off, as MLflow does
 LONGEST_EXPERIMENT, LONGEST_EXPERIMENT_TAG = 500, 20_000
+MOST_READINGS = 10
 MOST_METRICS, MOST_PARAMS, MOST_ENTITIES = 1000, 100, 1000
 
 _KEY = re.compile(r"[/\w.\- :]*\Z")
@@ -40,6 +42,20 @@ def check_key(key: str, path: str = "key") -> str:
             f"such. This name would resolve to {plain!r}",
         )
     return key
+
+
+def readings(path: str) -> Iterator[str]:
+    """A path as it is, and as it reads once, twice and so on decoded, until that changes nothing.
+
+    Raises:
+        InvalidInput: there is no end of it.
+    """
+    for _ in range(MOST_READINGS):
+        yield path
+        before, path = path, unquote(path)
+        if path == before:
+            return
+    raise InvalidInput("Invalid path")
 
 
 def check_length(what: str, most: int, text: str) -> str:

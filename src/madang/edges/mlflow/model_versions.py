@@ -96,7 +96,7 @@ def create(call: MlflowCall) -> Any:
     row = row_of(call, body.name)
     tags = dict(map(tag_of, body.tags))
     if row.tags.get(PROMPT) == "true" or tags.get(PROMPT) == "true":
-        source = Source(body.source, body.source, [], body.run_id)
+        source = Source(body.source, body.source, body.run_id)
     else:
         source = source_of(call, body.source, body.run_id, body.model_id)
     told = {
@@ -110,6 +110,7 @@ def create(call: MlflowCall) -> Any:
         call.who,
         row,
         source.entries,
+        origin=source.project,
         run=told["run_id"],
         description=body.description,
         metadata={"mlflow": {name: text for name, text in told.items() if text}},

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from madang.domain import events
 from madang.domain.ids import is_id
 from madang.domain.versions import STAGES, Entry
 from madang.edges.mlflow import logged_models
+from madang.edges.mlflow.checks import readings
 from madang.edges.mlflow.finding import home_of, run_of
 from madang.edges.mlflow.registered_models import row_of, version_number
 from madang.edges.mlflow.services import MlflowCall
@@ -22,12 +23,13 @@ _PROXY = re.compile(r"(?:.*/)?(?P<run>(?:models/m-)?[0-9a-f]{32})/artifacts(?:/(
 
 
 class Source(NamedTuple):
-    """What a source means: where a client fetches the files, the files that this store has, the run they are from."""
+    """What a source means: where a client fetches the files, the run they are from, those that a project here has."""
 
     text: str
     location: str
-    entries: list[Entry]
     run: str
+    project: str = ""
+    entries: Sequence[Entry] = ()
 
 
 def source_of(call: MlflowCall, text: str, run_id: str, model_id: str) -> Source:
@@ -37,9 +39,7 @@ def source_of(call: MlflowCall, text: str, run_id: str, model_id: str) -> Source
         InvalidInput: it is a path of this machine, or leads out of its folder.
     """
     parsed = urlsplit(text)
-    plain, before = parsed.path, ""
-    while plain != before:
-        before, plain = plain, unquote(plain)
+    *_, plain = readings(parsed.path)
     if ".." in plain.split("/") or "#" in text or "?" in text:
         raise InvalidInput(f"Invalid model version source: '{text[:500]}'. It may not contain relative paths.")
     if parsed.scheme in ("", "file"):
@@ -52,23 +52,26 @@ def source_of(call: MlflowCall, text: str, run_id: str, model_id: str) -> Source
         return _of_model(call, text, plain.lstrip("/"))
     if parsed.scheme == "runs":
         run, _, path = plain.lstrip("/").partition("/")
-        return Source(text, text, _run_entries(call, run, path), run_id or run)
+        return _of_run(call, text, run, path, run_id or run)
     found = _PROXY.match(plain) if parsed.scheme == "mlflow-artifacts" else None
     if found is not None:
         run = found["run"].removeprefix("models/m-")
-        return Source(text, text, _run_entries(call, run, found["path"] or ""), run_id)
-    return Source(text, text, [], run_id or _run_of_model(call, model_id))
+        return _of_run(call, text, run, found["path"] or "", run_id)
+    return Source(text, text, run_id or _run_of_model(call, model_id))
 
 
 def _run_of_model(call: MlflowCall, model_id: str) -> str:
     return logged_models.model_of(call, model_id).parent if model_id else ""
 
 
-def _run_entries(call: MlflowCall, run: str, path: str) -> list[Entry]:
+def _of_run(call: MlflowCall, text: str, run: str, path: str, writer: str) -> Source:
     try:
-        return entries(run_of(call, run).files, path.strip("/")) if is_id(run) else []
+        found = run_of(call, run) if is_id(run) else None
     except NotFound:
-        return []
+        found = None
+    if found is None:
+        return Source(text, text, writer)
+    return Source(text, text, writer, found.project, entries(found.files, path.strip("/")))
 
 
 def entries(files: Iterable[events.File], folder: str) -> list[Entry]:
@@ -87,7 +90,7 @@ def _of_model(call: MlflowCall, text: str, path: str) -> Source:
                 f"Unable to fetch model from model URI source artifact location '{text}'.Error: {error}"
             ) from None
         place = logged_models.artifact_uri(model, home_of(call, model))
-        return Source(text, place, entries(model.files, ""), model.parent)
+        return Source(text, place, model.parent, model.project, entries(model.files, ""))
     name, sign, rest = path.partition("@")
     if not sign:
         name, _, rest = path.rpartition("/")
@@ -99,7 +102,8 @@ def _of_model(call: MlflowCall, text: str, path: str) -> Source:
     told = version.metadata.get("mlflow", {})
     plain = f"mlflow-artifacts:/versions/{row.project}/{row.name}/v{number}/artifacts"
     location = told.get("location") or told.get("source") or plain
-    return Source(text, location, call.services.models.entries(call.who, version), told.get("run_id", version.run))
+    listed = call.services.models.entries(call.who, version)
+    return Source(text, location, told.get("run_id", version.run), version.project, listed)
 
 
 def _numbered(call: MlflowCall, name: str, rest: str) -> int | None:
