@@ -236,6 +236,21 @@ def test_removing_and_clearing_up(project: Path, madang: Tool) -> None:
     assert states(madang, project) == {}
 
 
+def test_a_task_is_what_its_folder_says(project: Path, madang: Tool) -> None:
+    """A task file that names another folder is no task to be trusted: removing it leaves that folder alone."""
+    assert madang(project, "exp", "run", "--queue", "-n", "one").code == 0
+    queue = Queue(open_repository(str(project)))
+    mine = project.parent / "mine"
+    mine.mkdir()
+    (mine / "task.json").write_text("{}")
+    (folder,) = Path(queue.area).iterdir()
+    told = json.loads((folder / "task.json").read_text())
+    (folder / "task.json").write_text(json.dumps({**told, "id": str(mine)}))
+    assert madang(project, "exp", "remove", "--queue").code == 0
+    assert madang(project, "exp", "clean").code == 0
+    assert (mine / "task.json").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_that_is_asked_to_end_gives_its_work_back(
     slow: Path, madang: Tool, workers: list[subprocess.Popen[bytes]], number: int

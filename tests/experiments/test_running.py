@@ -6,11 +6,16 @@ import json
 import shutil
 import stat
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.data.helpers import Tool, make, read
 from tests.experiments.conftest import git
+
+from madang.workspace.data.repo.repository import open_repository
+from madang.workspace.experiments import commits, refs
+from madang.workspace.experiments.commits import Ref
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -100,6 +105,51 @@ def test_apply_writes_into_the_work_tree_alone(project: Path, madang: Tool, name
     assert files(project) == before
     assert not (project.parent / "outside").exists()
     assert not (project / ".git" / "hooks" / "x").exists()
+
+
+def raw_tree(project: Path, *entries: tuple[str, str, str]) -> str:
+    """A tree of (mode, name, object), as no git would write it."""
+    body = b"".join(f"{mode} {name}".encode() + b"\0" + bytes.fromhex(made) for mode, name, made in entries)
+    command = ["git", "-C", str(project), "hash-object", "-w", "-t", "tree", "--literally", "--stdin"]
+    return subprocess.run(command, input=body, capture_output=True, check=True).stdout.decode().strip()
+
+
+def test_apply_writes_through_no_link_of_the_experiment(project: Path, madang: Tool) -> None:
+    """A made-up tree that has one name twice, as a link to elsewhere and as a folder, writes nothing there."""
+    elsewhere = project.parent / "elsewhere"
+    elsewhere.mkdir()
+    (project.parent / "target").write_text(str(elsewhere))
+    blob = git(project, "hash-object", "-w", "train.py").strip()
+    link = git(project, "hash-object", "-w", str(project.parent / "target")).strip()
+    tree = raw_tree(project, ("120000", "a", link), ("40000", "a", raw_tree(project, ("100644", "key", blob))))
+    commit = git(project, "commit-tree", tree, "-p", "HEAD", "-m", "evil").strip()
+    git(project, "update-ref", f"refs/exps/{commit_ref(project)}/evil", commit)
+    answer = madang(project, "exp", "apply", "evil")
+    assert answer.code == 255
+    assert "Do not trust its author" in answer.err
+    assert not list(elsewhere.iterdir())
+    assert madang(project, "undo").code == 0
+    assert (project / "params.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["a\u2028b", "a\x85b"])
+def test_names_with_signs_that_end_lines_elsewhere(project: Path, madang: Tool, name: str) -> None:
+    """Git allows them, so a remote may bring them; all other experiments can be worked with still."""
+    git(project, "update-ref", f"refs/exps/{commit_ref(project)}/{name}", "HEAD")
+    git(project, "update-ref", f"refs/exps/{commit_ref(project)}/plain", "HEAD")
+    for arguments in (("list", "-A"), ("list", "-A", "."), ("remove", "plain")):
+        answer = madang(project, "exp", *arguments)
+        assert answer.code == 0, answer.err
+
+
+def test_a_remote_names_no_pattern(project: Path) -> None:
+    """Fetching a ref with a star in it would replace all experiments of a commit; with a colon, any ref."""
+    place = f"refs/exps/{commit_ref(project)}"
+    commit = git(project, "rev-parse", "HEAD").strip()
+    told = [Ref(f"{place}/{name}", commit, 0) for name in ("plain", "*", "x:refs", "x?", "x y", "x\\", "x\n")]
+    with closing(open_repository(str(project))) as repository, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commits, "remote_refs", lambda *_: told)
+        assert [one.name for one in refs.remote_experiments(repository, "origin")] == ["plain"]
 
 
 def commit_ref(project: Path) -> str:

@@ -21,6 +21,7 @@ from madang.workspace.experiments.commits import Change
 from madang.workspace.experiments.queue import Queue
 
 _LINK, _MODULE, _PROGRAM = "120000", "160000", "100755"
+_DISTRUST = "Do not trust its author. What was replaced: madang undo brings it back."
 
 
 @mutable
@@ -102,7 +103,7 @@ def _check(path: str) -> None:
     """
     parts = path.split("/")
     if any(part in ("", ".", "..") or part.lower().rstrip(". ") in (".git", "git~1") for part in parts):
-        raise Refused(f"The experiment has {path!r}, which is no path of a work tree.", hint="Do not trust its author.")
+        raise Refused(f"The experiment has {path!r}, which is no path of a work tree.", hint=_DISTRUST)
 
 
 def _modes(change: Change) -> list[str]:
@@ -143,6 +144,8 @@ def _in_the_way(root: str, path: str) -> str:
 
 def _write(root: str, change: Change, applied: Applied) -> None:
     path = os.path.join(root, change.path)
+    if _in_the_way(root, path) != path:
+        raise Refused(f"{change.path!r} would lie below a file or link of the experiment itself.", hint=_DISTRUST)
     if change.new is None:
         if os.path.lexists(path):
             os.unlink(path)  # outside of the data repository, as HEAD has it

@@ -158,7 +158,7 @@ class Ref(NamedTuple):
 def refs(root: str, below: str) -> list[Ref]:
     """The refs below a name."""
     form = "--format=%(refname)%00%(objectname)%00%(committerdate:unix)"
-    lines = os.fsdecode(_answer(root, "for-each-ref", form, below)).splitlines()
+    lines = _lines(_answer(root, "for-each-ref", form, below))
     return [Ref(name, commit, int(at or 0)) for name, commit, at in (line.split("\0") for line in lines)]
 
 
@@ -210,8 +210,8 @@ def remote_refs(root: str, remote: str, below: str) -> list[Ref]:
     done = run(root, "ls-remote", "--", remote, f"{below}/*")
     if done.returncode != 0:
         raise NotFound(f"The git remote {remote!r} cannot be read: {_said(done)}", hint="git remote -v lists them.")
-    lines = (line.split("\t") for line in os.fsdecode(done.stdout).splitlines())
-    return [Ref(name, commit, 0) for commit, name in lines if not name.endswith("^{}")]
+    rows = (line.partition("\t") for line in _lines(done.stdout))
+    return [Ref(name, commit, 0) for commit, _, name in rows if not name.endswith("^{}")]
 
 
 def push(root: str, remote: str, specs: Sequence[str]) -> None:
@@ -245,6 +245,11 @@ def _answer(root: str, *arguments: str, index: str = "", given: bytes = b"") -> 
     if done.returncode != 0:
         raise StorageError(f"git {arguments[0]} failed in {root}: {_said(done)}", hint=_HINT)
     return done.stdout
+
+
+def _lines(answer: bytes) -> list[str]:
+    """The lines of an answer; names may hold what only Python takes for the end of one."""
+    return [os.fsdecode(line) for line in answer.split(b"\n") if line]
 
 
 def _said(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -112,7 +112,7 @@ class Queue:
         if written is None:
             return None
         try:
-            task = _task(written)
+            task = _task(written, name)
         except (KeyError, TypeError, ValueError):
             unknown = Task(name, name, Start("", "", "", ""), int(name[:16], 16) if _is_old(name) else 0)
             return Known(unknown, FAILED, "Another release of madang wrote it, and this one cannot read it.")
@@ -287,6 +287,8 @@ def _read(path: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _task(written: dict[str, Any]) -> Task:
+def _task(written: dict[str, Any], name: str) -> Task:
+    if written["id"] != name:  # it names folders that are going to be removed
+        raise ValueError(name)
     given = {**written, "start": Start(**written["start"]), "options": Options(**written["options"])}
     return Task(**{**given, "targets": tuple(given["targets"]), "copies": tuple(given["copies"])})

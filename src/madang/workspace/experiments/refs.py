@@ -21,7 +21,8 @@ SPACE = "refs/exps"
 APPLIED = f"{SPACE}/exec/EXEC_APPLY"
 """Where dvc notes which experiment was applied last."""
 
-_REF = re.compile(rf"{SPACE}/([0-9a-f]{{2}})/([0-9a-f]{{38}}|[0-9a-f]{{62}})/([^/]+)")
+# A remote may claim names that git forbids: with a `*`, fetching one would replace all.
+_REF = re.compile(rf"{SPACE}/([0-9a-f]{{2}})/([0-9a-f]{{38}}|[0-9a-f]{{62}})/([^/\x00-\x20\x7f~^:?*\[\\]+)")
 
 
 @value
