@@ -21,8 +21,9 @@ from madang.client.data import ROOT, HubObjects
 from madang.client.http import HubClient
 from madang.config import HubConfig
 from madang.domain.access import Permission, local
-from madang.errors import AccessDenied, InvalidInput, Unavailable
-from madang.services.resuming import KEPT_SECONDS
+from madang.errors import AccessDenied, CorruptData, InvalidInput, TooLarge, Unavailable
+from madang.services.arriving import Claim
+from madang.services.resuming import KEPT_SECONDS, Uploads
 from madang.wiring import open_hub
 
 MADANG = [sys.executable, "-c", "from madang.cli.main import run; import sys; sys.exit(run(sys.argv[1:]))"]
@@ -252,6 +253,27 @@ def test_two_send_the_same(hub: Hub, file: Path) -> None:
     assert store.read(KEY) == BODY
     assert hub.unfinished() == []
     store.close()
+
+
+def test_processes_of_a_hub_believe_files_alone(tmp_path: Path) -> None:
+    """What a process remembers of an upload does not hold for other bytes that another one has taken since."""
+    here, there = Uploads(str(tmp_path)), Uploads(str(tmp_path))
+    name = hashlib.md5(b"goodmore", usedforsecurity=False).hexdigest()
+
+    def check() -> Claim:
+        return Claim(f"md5:{name}")
+
+    with here.opened("n", 0, 8, check) as part:
+        part.take([b"good"])
+    with pytest.raises(TooLarge), there.opened("n", 4, 8, check) as part:
+        part.take([b"too many"])
+    with there.opened("n", 0, 8, check) as part:
+        part.take([b"evil"])
+    with here.opened("n", 4, 8, check) as part:
+        part.take([b"more"])
+        with pytest.raises(CorruptData):
+            part.finish()
+    assert here.offset("n") == 0
 
 
 def test_a_hub_that_cannot(hub: Hub, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,7 @@ class _Digests:
         from blake3 import blake3  # noqa: PLC0415 - commands that only read do not pay for it
 
         self.count = 0
+        self.state: tuple[int, ...] = ()  # of the file when they were put away: another process may make it anew
         self._check = check
         self._own = blake3()
 
@@ -118,12 +119,12 @@ class Uploads:
             os.makedirs(self._folder, exist_ok=True)
             with open(self._path(name), "ab", buffering=0) as file:
                 self._own(file, name, offset)
-                digests = self._digests(name, offset, check)
+                digests = self._digests(name, offset, check, _state(file))
                 part = Part(self._path(name), file, size, digests)
                 try:
                     yield part
                 finally:
-                    self._remember(name, digests)
+                    self._remember(name, digests, _state(file))
         except OSError as error:
             raise StorageError(f"Cannot keep an upload in {self._folder}: {error.strerror}.") from error
 
@@ -133,10 +134,10 @@ class Uploads:
         if here != offset or os.fstat(file.fileno()).st_nlink == 0:
             raise Conflict(f"{here} bytes of this object came, not {offset}.", hint="Go on from there.")
 
-    def _digests(self, name: str, offset: int, check: Callable[[], Check]) -> _Digests:
+    def _digests(self, name: str, offset: int, check: Callable[[], Check], state: tuple[int, ...]) -> _Digests:
         with self._lock:
             known = self._known.pop(name, None)
-        if known is not None and known.count == offset:
+        if known is not None and known.state == state:
             return known
         digests = _Digests(check())
         with open(self._path(name), "rb") as file:
@@ -144,9 +145,10 @@ class Uploads:
                 digests.update(piece)
         return digests
 
-    def _remember(self, name: str, digests: _Digests) -> None:
+    def _remember(self, name: str, digests: _Digests, state: tuple[int, ...]) -> None:
+        digests.state = state
         with self._lock:
-            if os.path.exists(self._path(name)):
+            if os.path.exists(self._path(name)) and state[0] == digests.count:
                 self._known[name] = digests
             while len(self._known) > _HASHES:
                 del self._known[next(iter(self._known))]
@@ -162,6 +164,12 @@ class Uploads:
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, name)
+
+
+def _state(file: Any) -> tuple[int, ...]:
+    """Size, identity and times of an open file: others where its bytes are."""
+    facts = os.fstat(file.fileno())
+    return facts.st_size, facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns
 
 
 def _lock(file: Any, how: int) -> None:
