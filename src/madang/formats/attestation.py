@@ -123,7 +123,8 @@ def read_statement(payload: bytes) -> tuple[dict[str, str], dict[str, Any]]:
         predicate = body["predicate"]
         if not isinstance(predicate, dict):
             raise CorruptData("The signed statement says nothing.")
-    except (KeyError, TypeError, AttributeError, ValueError, StopIteration) as error:
+        text_of(predicate)  # Python reads numbers that JSON does not have
+    except (KeyError, TypeError, AttributeError, ValueError, StopIteration, RecursionError) as error:
         raise CorruptData("The signed statement cannot be read.") from error
     return subjects, predicate
 

@@ -35,6 +35,8 @@ def planned(lock: Lock, python: Interpreter, known: Sequence[Interpreter], root:
         source = next((one for one in fitting if _has(one, package)), None) if is_tied or not anew else None
         if source is not None:
             plan.taken[package] = source
+        elif not package.is_plain:
+            plan.missing[package] = "no package can have this name, version or address"
         elif is_own(package, root):
             plan.named.append(package)
         elif reason := _unreachable(package):
