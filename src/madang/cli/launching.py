@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
 
+from madang.cli import mlflow_calls
 from madang.domain import redact
 from madang.domain.run_names import new_name
 from madang.domain.values import mutable, value
@@ -95,21 +96,34 @@ def launch(
     before = {} if job.strict else {path: tree_state(os.path.join(job.folder, path)) for path in _wanted(job)}
     console = Console(run)
     ended = Ended(exit_code=126)
+    calls = mlflow_calls.open_for(run, job.env)
     failure: dict[str, str] | None = None
     try:
         env = _environment(job, run)
-        relay = Relay(job.command, folder=job.folder, env=env, listen=console.feed, quiet=job.quiet, alone=job.alone)
+        relay = Relay(
+            job.command,
+            folder=job.folder,
+            env=calls.environment(env) if calls else env,
+            listen=console.feed,
+            quiet=job.quiet,
+            alone=job.alone,
+            waiting={calls.descriptor: calls.start} if calls else None,
+        )
         ended = relay.run()
     except OSError as error:
         failure = {"type": "OSError", "message": f"{program} cannot be started: {error.strerror}"}
         say(failure["message"])
     finally:
         run.serialize(console.flush)
+        if calls and (problem := calls.stop(ended.status)):
+            say(problem)
         for problem in _keep(run, _written(job, before), files):
             say(problem)
         if before_end is not None:
             before_end(run, ended)
         run.end(ended.status, exit_code=ended.exit_code, signal=ended.signal, error=failure, wait=job.waits)
+    if calls and run.hub and not calls.settle(follow.sync_wait()):
+        say(f"{run.hub} does not have all of the run's children yet. Nothing is lost: run `madang sync` later.")
     if job.waits:
         _await_inputs(job, run)
     return Done(run.id, run.name, ended)

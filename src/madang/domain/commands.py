@@ -10,7 +10,7 @@ from dataclasses import field
 from typing import Any, TypeAlias
 
 from madang.domain import events
-from madang.domain.events import Event, Json
+from madang.domain.events import Event, Json, Stamp
 from madang.domain.parameters import parameter_text
 from madang.domain.run_state import STATUSES, RunState, outcome
 from madang.domain.values import value
@@ -141,16 +141,25 @@ def _stated(command: State, state: RunState) -> list[Fact]:
 def _new_parameters(given: Mapping[str, Json], state: RunState) -> dict[str, Json]:
     new = {}
     for key, item in given.items():
-        known = state.config.get(key, ((), ()))[1]
+        stamp, known = state.config.get(key, (None, ()))
         if not known:
             new[_key(key)] = item
-        elif parameter_text(known[0]) != parameter_text(item):
+        elif parameter_text(known[0]) == parameter_text(item):
+            continue
+        elif stamp is not None and _of_launcher(state, stamp):
+            new[_key(key)] = item  # read from the command's arguments; the command knows better
+        else:
             raise InvalidInput(
                 f"Changing param values is not allowed. Param with key={key!r} was already logged with "
                 f"value={parameter_text(known[0])!r} for run ID={state.run!r}. "
                 f"Attempted logging new value {parameter_text(item)!r}."
             )
     return new
+
+
+def _of_launcher(state: RunState, stamp: Stamp) -> bool:
+    segment = state.segments.get(stamp.segment)
+    return segment is not None and segment.header.writer == "launcher"
 
 
 def _log(command: Log, state: RunState, next_step: int, next_line: int) -> list[Fact]:

@@ -88,7 +88,7 @@ def wait(run: Run, written: dict[str, int], limit: float | None = None) -> None:
 def _wait_for_hub(run: Run, folder: str, written: dict[str, int]) -> None:
     if _refusal(folder):  # of an earlier try: a login may have helped since
         os.unlink(folder + "/refused")
-    _until(lambda: _acknowledged(folder + "/synced", written) or _refusal(folder) != "", _sync_wait(), run)
+    _until(lambda: _acknowledged(folder + "/synced", written) or _refusal(folder) != "", sync_wait(), run)
     if not _acknowledged(folder + "/synced", written):
         why = _refusal(folder) or f"{run.hub} does not have all of it yet."
         _say(f"run {run.name}: {why} Nothing is lost: run `madang sync` later.")
@@ -148,7 +148,8 @@ def _acknowledged(path: str, written: dict[str, int]) -> bool:
     return not left
 
 
-def _sync_wait() -> float:
+def sync_wait() -> float:
+    """Seconds that an exit waits for a hub."""
     try:
         return float(os.environ.get("MADANG_SYNC_TIMEOUT", SYNC_WAIT))
     except ValueError:

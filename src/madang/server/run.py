@@ -10,8 +10,10 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
+from typing import Literal
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from madang.errors import Refused, Unavailable
 from madang.server.app import Application
@@ -85,13 +87,11 @@ def policy_for(address: Address, port: int, engine: Engine, *, guarded: bool) ->
     )
 
 
-class _Server(uvicorn.Server):
-    """Ends the live streams when it stops, so that only real requests are waited for."""
+class SleepingServer(uvicorn.Server):
+    """A server that sleeps between requests."""
 
-    def __init__(self, config: uvicorn.Config, application: Application, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self._application = application
-        self._announce = announce
         self._wake: Callable[[], None] = lambda: None
 
     async def main_loop(self) -> None:
@@ -105,6 +105,20 @@ class _Server(uvicorn.Server):
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), 1.0)
+
+    def stop(self) -> None:
+        """Stop when the running requests are answered; also from another thread."""
+        self.should_exit = True
+        self._wake()
+
+
+class _Server(SleepingServer):
+    """Ends the live streams when it stops, so that only real requests are waited for."""
+
+    def __init__(self, config: uvicorn.Config, application: Application, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._application = application
+        self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -126,8 +140,29 @@ class _Server(uvicorn.Server):
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit
-        self.should_exit = True
-        self._wake()
+        self.stop()
+
+
+def server_config(
+    application: ASGIApp, *, stop_within: int, lifespan: Literal["auto", "off"] = "auto"
+) -> uvicorn.Config:
+    """How every server of ours speaks HTTP."""
+    return uvicorn.Config(
+        application,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan=lifespan,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        limit_concurrency=MAX_REQUESTS_AT_ONCE,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=stop_within,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+    )
 
 
 def serve(engine: Engine, address: Address, announce: Callable[[str], None], *, guarded: bool = False) -> None:
@@ -142,21 +177,7 @@ def serve(engine: Engine, address: Address, announce: Callable[[str], None], *, 
         policy = policy_for(address, bound.getsockname()[1], engine, guarded=guarded)
         application = Application(engine, policy)
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        config = uvicorn.Config(
-            application,
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            backlog=BACKLOG,
-            limit_concurrency=MAX_REQUESTS_AT_ONCE,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=address.stop_within,
-            h11_max_incomplete_event_size=HEADER_BYTES,
-        )
+        config = server_config(application, stop_within=address.stop_within)
         server = _Server(config, application, lambda: announce(url_of(bound)))
         asyncio.run(server.serve(sockets=[bound]))
     finally:

@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,7 +19,6 @@ from madang.domain.access import ANONYMOUS, Principal, local
 from madang.errors import AccessDenied, InvalidInput, MadangError, Unauthenticated
 from madang.http import answers
 from madang.http.routes import SAFE
-from madang.services.access import Access
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(?::(\d{1,5}))?\Z")
@@ -53,6 +53,19 @@ class Policy:
     cookie: str = "madang_session"
 
 
+class Credentials(Protocol):
+    """Who shows which secret: `services.access.Access`, or something simpler."""
+
+    def authenticate(self, secret: str) -> Principal:
+        """Who shows this token; `Unauthenticated` for nobody's."""
+
+    def authenticate_session(self, secret: str) -> Principal:
+        """Who shows this session cookie; `Unauthenticated` for nobody's."""
+
+    def unclaimed(self) -> bool:
+        """Whether nobody has made a token yet."""
+
+
 def allowed_hosts(host: str, more: Iterable[str]) -> frozenset[str]:
     """The allow-list for a bound address and the names an admin added."""
     names = {name.lower() for name in more}
@@ -79,7 +92,7 @@ class Gate:
     def __init__(
         self,
         app: ASGIApp,
-        access: Access,
+        access: Credentials,
         policy: Policy,
         refusal: Callable[[Scope, MadangError], Response] = lambda scope, error: answers.failed(error),
     ) -> None:

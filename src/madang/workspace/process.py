@@ -86,6 +86,7 @@ class Relay:
         listen: Listener,
         quiet: bool = False,
         alone: bool = False,
+        waiting: Mapping[int, Callable[[], None]] | None = None,
     ) -> None:
         self.command = list(command)
         self.folder = folder
@@ -93,6 +94,7 @@ class Relay:
         self.listen = listen
         self.quiet = quiet  # nothing is passed through
         self.alone = alone  # nobody answers: standard input is empty
+        self._waiting = dict(waiting or {})  # descriptors, and what to do once when one can be read
         self._decoders = {name: codecs.getincrementaldecoder("utf-8")(errors="replace") for name in ("out", "err")}
         self._targets = {"out": 1, "err": 2}
         self._terminals: dict[int, int] = {}  # our side of each pseudo terminal → the terminal it stands for
@@ -220,7 +222,7 @@ class Relay:
 
         threading.Thread(target=wait, daemon=True).start()
         with selectors.DefaultSelector() as selector:
-            for source in sources:
+            for source in (*sources, *self._waiting):
                 selector.register(source, selectors.EVENT_READ)
             selector.register(ended, selectors.EVENT_READ)
             open_ones, over = set(sources), False
@@ -232,6 +234,9 @@ class Relay:
                     if descriptor == ended:
                         over = True
                         selector.unregister(ended)
+                    elif descriptor in self._waiting:
+                        selector.unregister(descriptor)
+                        self._waiting[descriptor]()
                     elif not self._take(descriptor, sources[descriptor]):
                         selector.unregister(descriptor)
                         open_ones.discard(descriptor)

@@ -26,6 +26,23 @@ def project_of(call: MlflowCall, experiment_id: str) -> RegisteredProject:
         raise NotFound(f"No Experiment with id={number} exists") from None
 
 
+def target_of(call: MlflowCall, experiment_id: str) -> RegisteredProject:
+    """The project in which something is begun that was asked for in an experiment."""
+    launched = call.services.launched
+    if launched is not None and experiment_number(experiment_id) in launched.homes:
+        return call.services.projects.named([launched.project])[launched.project]
+    return project_of(call, experiment_id)
+
+
+def searched(call: MlflowCall, experiment_ids: list[str]) -> dict[str, RegisteredProject]:
+    """The projects, by name, that a search in these experiments looks at."""
+    wanted = {experiment_number(text) for text in experiment_ids}
+    launched = call.services.launched
+    if launched is not None:
+        wanted = launched.places(wanted, call.services.projects.named([launched.project])[launched.project].number)
+    return call.services.projects.some(call.who, wanted)
+
+
 def no_run(run_id: str) -> NotFound:
     """The error for a run that is not there."""
     return NotFound(f"Run with id={run_id[:100]} not found")

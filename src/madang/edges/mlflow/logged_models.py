@@ -17,15 +17,15 @@ from madang.domain.ids import is_id, new_id
 from madang.domain.parameters import parameter_text
 from madang.domain.projects import RegisteredProject
 from madang.domain.query import AllOf, AnyOf, Compare, Condition, Field, RunQuery
+from madang.domain.run_names import new_name
 from madang.domain.runs import LOGGED_MODEL, RunChange, RunRecord
 from madang.edges.mlflow import logged_model_search, shapes
 from madang.edges.mlflow.arguments import Arguments
 from madang.edges.mlflow.artifacts import children, safe
 from madang.edges.mlflow.checks import LONGEST_PARAM, invalid
 from madang.edges.mlflow.experiments import Tag, require_active
-from madang.edges.mlflow.finding import experiment_number, home_of, project_of
+from madang.edges.mlflow.finding import home_of, searched, target_of
 from madang.edges.mlflow.logging import METRIC_ORIGIN
-from madang.edges.mlflow.names import new_name
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 
@@ -155,7 +155,7 @@ def _answer(call: MlflowCall, model: RunRecord) -> Any:
 def create(call: MlflowCall) -> Any:
     """POST logged-models."""
     body: NewModel = call.body
-    project = project_of(call, body.experiment_id)
+    project = target_of(call, body.experiment_id)
     require_active(project)
     if any(sign in body.name for sign in _BAD_NAME):
         raise InvalidInput(
@@ -166,7 +166,10 @@ def create(call: MlflowCall) -> Any:
     facts: list[Fact] = [events.Described(name=body.name or new_name(model))]
     facts += _facts(body.params, body.tags)
     command = CreateRun(id=model, job_type=LOGGED_MODEL, group=body.model_type, parent=body.source_run_id, facts=facts)
-    return {"model": body_of(call.services.tracking.create(call.who, project.name, command), project)}
+    made = call.services.tracking.create(call.who, project.name, command)
+    if call.services.launched is not None:
+        call.services.launched.made.append(model)
+    return {"model": body_of(made, project)}
 
 
 def _facts(params: list[Tag], tags: list[Tag]) -> list[Fact]:
@@ -239,8 +242,7 @@ def search(call: MlflowCall) -> bytes:
     if data:
         where = AllOf((where, AnyOf(tuple(data))))
     order = logged_model_search.orders(body.order_by)
-    wanted = {experiment_number(text) for text in body.experiment_ids}
-    projects = call.services.projects.some(call.who, wanted)
+    projects = searched(call, body.experiment_ids)
     if not projects:
         return b"{}"
     query = RunQuery(

@@ -11,14 +11,15 @@ from madang.domain import events
 from madang.domain.commands import CreateRun, Fact
 from madang.domain.ids import new_id
 from madang.domain.query import RunQuery
+from madang.domain.run_names import new_name
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.edges.mlflow import run_search, shapes
 from madang.edges.mlflow.arguments import Arguments, missing
 from madang.edges.mlflow.checks import invalid
 from madang.edges.mlflow.experiments import Tag, require_active, view_of
-from madang.edges.mlflow.finding import experiment_number, home_of, no_run, project_of, run_of
+from madang.edges.mlflow.finding import experiment_number, home_of, no_run, run_of, searched, target_of
+from madang.edges.mlflow.launched import Launched
 from madang.edges.mlflow.logging import tag_facts
-from madang.edges.mlflow.names import new_name
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 
@@ -77,8 +78,6 @@ class SearchRuns(Arguments):
 def create(call: MlflowCall) -> Any:
     """POST runs/create."""
     body: NewRun = call.body
-    project = project_of(call, body.experiment_id)
-    require_active(project)
     tags = {tag.key: tag.value for tag in body.tags}
     tagged = tags.get(shapes.NAME, "")
     if body.run_name and tagged and body.run_name != tagged:
@@ -86,6 +85,14 @@ def create(call: MlflowCall) -> Any:
             "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values "
             f"(run_name='{body.run_name}', mlflow.runName='{tagged}')."
         )
+    launched = call.services.launched
+    if launched is not None:
+        with launched.lock:
+            if not launched.taken:
+                return _take_over(call, launched, {**tags, shapes.NAME: body.run_name} if body.run_name else tags)
+        tags.setdefault(shapes.PARENT, launched.run)
+    project = target_of(call, body.experiment_id)
+    require_active(project)
     run = new_id()
     tags[shapes.NAME] = body.run_name or tagged or new_name(run)
     made = call.services.tracking.create(
@@ -99,7 +106,17 @@ def create(call: MlflowCall) -> Any:
             time=max(0, body.start_time) * 1000,
         ),
     )
+    if launched is not None:
+        launched.made.append(run)
     return {"run": shapes.run_body(made, project)}
+
+
+def _take_over(call: MlflowCall, launched: Launched, tags: dict[str, str]) -> Any:
+    """The launched run itself is the first one that its command begins. It keeps its name unless another is given."""
+    run = state(call, launched.run, tag_facts(tags))
+    launched.homes.add(experiment_number(call.body.experiment_id))
+    launched.taken = True
+    return {"run": shapes.run_body(run, home_of(call, run))}
 
 
 def get(call: MlflowCall) -> Any:
@@ -166,8 +183,7 @@ def search(call: MlflowCall) -> bytes:
         raise InvalidInput(f"Invalid value {body.max_results} for parameter 'max_results' supplied: not positive.")
     where, order = run_search.condition(body.filter), run_search.orders(body.order_by)
     view = view_of(body.run_view_type)
-    wanted = {experiment_number(text) for text in body.experiment_ids}
-    projects = call.services.projects.some(call.who, wanted)
+    projects = searched(call, body.experiment_ids)
     if not projects:
         return b"{}"
     query = RunQuery(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from madang.edges.mlflow.launched import Launched
 from madang.http.calls import Call
 from madang.services.artifacts import Artifacts
 from madang.services.models import Models
@@ -16,7 +17,7 @@ from madang.services.tracking import Tracking
 
 @dataclass(frozen=True)
 class MlflowServices:
-    """The services."""
+    """The services. ``launched`` is the run around the command that calls; None on a hub."""
 
     tracking: Tracking
     search: Search
@@ -24,6 +25,7 @@ class MlflowServices:
     registry: Registry
     projects: Projects
     models: Models
+    launched: Launched | None = None
 
 
 MlflowCall: TypeAlias = Call[MlflowServices]

@@ -1,0 +1,135 @@
+"""MLflow calls of a launched command: an address that costs a socket until the command calls it."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from _socket import AF_INET, SOCK_STREAM, socket  # the module around it takes longer to import than all of this
+from typing import TYPE_CHECKING
+
+from madang.sdk.init import user_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from madang.sdk.run import Run
+
+OURS = "MADANG_MLFLOW"
+"""In a command's environment the address that we have given it; `0` of the user's: leave MLflow alone."""
+
+_URI = "MLFLOW_TRACKING_URI"
+_NOT_PASSED = frozenset(("MADANG_LAUNCHED", "MADANG_RUN_ID", "PYTHONPATH", "PYTHONINSPECT"))
+_PROXIES = frozenset(("http_proxy", "all_proxy"))
+_BACKLOG = 128
+_DRAINED_WITHIN = 15.0  # seconds
+
+
+class MlflowCalls:
+    """A socket on loopback, and the server that is started when the first call comes."""
+
+    def __init__(self, run: Run) -> None:
+        """Raises `OSError` when there is no loopback."""
+        self._run = run
+        self._secret = os.urandom(24).hex()
+        self._socket = socket(AF_INET, SOCK_STREAM)
+        self._server: subprocess.Popen[bytes] | None = None
+        self._was_called = False
+        try:
+            self._socket.bind(("127.0.0.1", 0))
+            self._socket.listen(_BACKLOG)
+            self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        except OSError:
+            self._socket.close()
+            raise
+        self.descriptor = self._socket.fileno()
+
+    def environment(self, env: Mapping[str, str]) -> dict[str, str]:
+        """The command's environment with the address and the credential for it."""
+        made = {
+            **env,
+            OURS: self.address,
+            _URI: self.address,
+            "MLFLOW_TRACKING_USERNAME": user_name(env),  # with a password it wins over ~/.mlflow/credentials
+            "MLFLOW_TRACKING_PASSWORD": self._secret,
+            "MLFLOW_TRACKING_TOKEN": self._secret,
+            "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the address is gone when somebody opens it
+        }
+        if any(name.lower() in _PROXIES for name in env):
+            for name in ("no_proxy", "NO_PROXY"):
+                others = env.get(name, env.get("no_proxy", env.get("NO_PROXY", "")))
+                made[name] = f"{others},127.0.0.1" if others else "127.0.0.1"
+        return made
+
+    def start(self) -> None:
+        """Somebody calls: have a server answer."""
+        run = self._run
+        command = [
+            sys.executable, "-P", "-m", "madang.server.launched", "--socket", str(self.descriptor),
+            "--store", run.places.store, "--run", run.id, "--project", run.project, "--hub", run.hub,
+        ]  # fmt: skip
+        env = {name: text for name, text in os.environ.items() if name not in _NOT_PASSED}
+        self._was_called = True
+        try:
+            with open(f"{run.places.store}/mlflow.log", "ab") as log:
+                self._server = subprocess.Popen(
+                    command,
+                    env=env,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    pass_fds=[self.descriptor],
+                    start_new_session=True,
+                )
+            self._tell(self._secret)
+        except OSError:
+            pass  # the call is refused, and `stop` says that it was
+        finally:
+            self._socket.close()  # else calls would wait for a server that is gone
+
+    def _tell(self, line: str) -> None:
+        assert self._server is not None
+        assert self._server.stdin is not None
+        self._server.stdin.write(f"{line}\n".encode())
+        self._server.stdin.flush()
+
+    def stop(self, status: str) -> str:
+        """The command has ended: return when all that was answered is in the store. What went wrong, or nothing."""
+        self._socket.close()
+        if not self._was_called or self._ended_well(status):
+            return ""
+        return f"MLflow calls were not answered to the end; see {self._run.places.store}/mlflow.log"
+
+    def _ended_well(self, status: str) -> bool:
+        if self._server is None:
+            return False
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        try:
+            self._tell(status)
+            self._server.stdin.close()
+        except BrokenPipeError:
+            return False
+        ready, _, _ = select.select([self._server.stdout], [], [], _DRAINED_WITHIN)
+        return bool(ready) and self._server.stdout.read(1) == b"."
+
+    def settle(self, limit: float) -> bool:
+        """Wait for the server to bring to a hub what the command has begun beside the run; False when it has not."""
+        if self._server is None:
+            return True
+        try:
+            return self._server.wait(limit) == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+
+def open_for(run: Run, env: Mapping[str, str]) -> MlflowCalls | None:
+    """What the calls of a command go to; None where the user has said where they go, or there is no loopback."""
+    given, ours = env.get(_URI, ""), env.get(OURS, "")
+    if ours == "0" or (given and given != ours):
+        return None
+    try:
+        return MlflowCalls(run)
+    except OSError:
+        return None
