@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -13,11 +14,26 @@ from mlflow.exceptions import RestException
 from tests.mlflow.conftest import Hub
 
 from madang.edges.mlflow.clauses import parse, parse_order
+from madang.edges.mlflow.experiment_search import like
 from madang.edges.mlflow.run_search import condition, orders
 from madang.errors import InvalidInput
 
 ACC = [0.1, 0.9, math.nan, 0.5, None]
 LR = ["0.1", "10", "9", "aBc", "%x_y"]
+
+
+@given(st.text("abB\n", max_size=7), st.text("ab%_", max_size=7), st.booleans())
+def test_like_is_that_of_sql(text: str, pattern: str, fold: bool) -> None:
+    """A percent sign stands for any signs, an underscore for one."""
+    parts = (".*" if sign == "%" else "." if sign == "_" else sign for sign in pattern)
+    flags = re.DOTALL | (re.IGNORECASE if fold else re.NOFLAG)
+    assert like(text, pattern, fold=fold) == (re.fullmatch("".join(parts), text, flags) is not None)
+
+
+def test_like_ends() -> None:
+    """A pattern with many percent signs for a long text keeps no server busy: as one expression it never ended."""
+    assert not like("a" * 100_000, "%a" * 60 + "%b")
+    assert like("a" * 100_000 + "b", "%a" * 60 + "%b")
 
 
 @pytest.fixture(scope="module")

@@ -32,9 +32,20 @@ _ENTITIES = ("attribute", "tag", "tags")
 
 
 def like(text: str, pattern: str, *, fold: bool = False) -> bool:
-    """SQL's LIKE, in Python."""
-    parts = (".*" if sign == "%" else "." if sign == "_" else re.escape(sign) for sign in pattern)
-    return re.fullmatch("".join(parts), text, re.DOTALL | (re.IGNORECASE if fold else 0)) is not None
+    """SQL's LIKE, in Python: piece after piece, as one expression with many ``.*`` may take for ever."""
+    flags = re.DOTALL | (re.IGNORECASE if fold else 0)
+    first, *pieces = (
+        re.compile("".join("." if sign == "_" else re.escape(sign) for sign in piece), flags)
+        for piece in pattern.split("%")
+    )
+    if not pieces:
+        return first.fullmatch(text) is not None
+    found = first.match(text)
+    for piece in pieces[:-1]:
+        found = piece.search(text, found.end()) if found is not None else None
+    length = len(pattern) - pattern.rindex("%") - 1
+    end = len(text) - length
+    return found is not None and found.end() <= end and pieces[-1].match(text, end) is not None
 
 
 def text_test(clause: Clause) -> Callable[[str], bool]:

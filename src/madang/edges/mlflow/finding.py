@@ -12,7 +12,10 @@ from madang.errors import InvalidInput, NotFound
 def experiment_number(text: str) -> int:
     """The number in an experiment's id; an empty id is that of the default experiment."""
     try:
-        return int(text or "0")
+        number = int(text or "0")
+        if abs(number) < 1 << 63:
+            return number
+        raise ValueError
     except ValueError:
         raise InvalidInput(f"Invalid experiment ID '{text[:100]}'. Experiment ID must be a valid integer.") from None
 

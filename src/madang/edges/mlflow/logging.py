@@ -32,6 +32,8 @@ from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 
 METRIC_ORIGIN = "madang.metric."  # a tag of a model's record: run, name and digest of the data set of a metric
+_INT64 = 1 << 63
+_FAR = (1 << 62) // 1000  # ms; no frame's time is beyond
 _RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}\Z")
 
 
@@ -188,7 +190,7 @@ def rows_of(metrics: Sequence[Metric], *, single: bool = False) -> list[Fact]:
     known: set[str] = set()
     for index, metric in enumerate(metrics):
         key, value, timestamp = metric.key, metric.value, metric.timestamp
-        if not key or value is None or timestamp is None or timestamp < 0 or key not in known:
+        if not key or value is None or timestamp is None or key not in known or not _fit(timestamp, metric.step):
             key, value, timestamp = _checked_metric(metric, "" if single else f"metrics[{index}].")
             known.add(key)
         places = rows.setdefault((timestamp, metric.step), [{}])
@@ -203,6 +205,10 @@ def rows_of(metrics: Sequence[Metric], *, single: bool = False) -> list[Fact]:
     return [Points(row, step, at * 1000) for (at, step), places in rows.items() for row in places]
 
 
+def _fit(timestamp: int, step: int) -> bool:
+    return 0 <= timestamp < _FAR and -_INT64 <= step < _INT64
+
+
 def _checked_metric(metric: Metric, path: str) -> tuple[str, float, int]:
     key, value, timestamp = metric.key, metric.value, metric.timestamp
     if not key or value is None or timestamp is None:
@@ -215,6 +221,8 @@ def _checked_metric(metric: Metric, path: str) -> tuple[str, float, int]:
             timestamp,
             f"metric '{key}' (value={value}). Timestamp must be a nonnegative long (64-bit integer) ",
         )
+    if not _fit(timestamp, metric.step):
+        raise invalid(path + ("step" if timestamp < _FAR else "timestamp"), max(timestamp, abs(metric.step)))
     return key, value, timestamp
 
 
@@ -328,11 +336,15 @@ def log_model(call: MlflowCall) -> None:
         told: Any = msgspec.json.decode(body.model_json)
     except msgspec.DecodeError:
         raise InvalidInput(f"Malformed model info. \n {body.model_json[:200]} \n is not valid JSON.") from None
-    lacking = [name for name in ("artifact_path", "flavors", "utc_time_created", "run_id") if name not in told]
-    if not isinstance(told, dict) or lacking:
+    needed = ("artifact_path", "flavors", "utc_time_created", "run_id")
+    lacking = [name for name in needed if not isinstance(told, dict) or name not in told]
+    if lacking:
         raise InvalidInput(f"Model json is missing mandatory fields: {lacking}")
     run = run_of(call, body.run_id)
-    before: Any = msgspec.json.decode(run.tags.get(_MODELS, "[]"))
+    try:
+        before = msgspec.json.decode(run.tags.get(_MODELS, "[]"), type=list[Any])
+    except msgspec.DecodeError:  # anyone may set a tag
+        before = []
     text = msgspec.json.encode([*before, told]).decode()
     _say(call, body.run_id, [events.Tags({_MODELS: text})])
 
