@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,22 @@ def test_a_diff_travels_to_a_clean_tree(repo: Path, tmp_path: Path) -> None:
     it.remove_worktree(str(tmp_path / "clean tree"))
     it.remove_worktree(str(tmp_path / "clean tree"))
     assert not (tmp_path / "clean tree").exists()
+    assert git(repo, "worktree", "list").count("\n") == 0
+
+
+def test_work_trees_made_and_removed_at_once(repo: Path, tmp_path: Path) -> None:
+    """Nobody who adds or removes a work tree meets the half-made one of another."""
+    it = port(repo)
+
+    def use(number: int) -> None:
+        for turn in range(10):
+            path = str(tmp_path / f"{number}-{turn}" / "tree")
+            it.add_worktree(path, "HEAD")
+            it.remove_worktree(path)
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(use, number) for number in range(6)]:
+            done.result()
     assert git(repo, "worktree", "list").count("\n") == 0
 
 

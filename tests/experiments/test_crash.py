@@ -59,7 +59,7 @@ def test_put_into_the_queue(template: Path, tmp_path: Path, madang: Tool, mode: 
     before = files(repo)
     for folder in run_all(template, tmp_path / "runs", mode, "exp", "run", "--queue", "-q", "-S", "lr=0.5", step=29):
         there = folder / "repo"
-        now = files(there)
+        now = {name: body for name, body in files(there).items() if not name.endswith(".madang")}  # a record on its way
         now["raw.txt.dvc"] = before["raw.txt.dvc"]  # killed meanwhile, the record may say what is there
         assert now == before
         assert madang(there, "exp", "run", "--queue", "-q", "-S", "lr=0.5", "-n", "again").code == 0

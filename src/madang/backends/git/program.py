@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from madang.domain import redact
 from madang.errors import (
@@ -135,8 +136,11 @@ class GitProgram:
     def add_worktree(self, path: str, commit: str) -> GitProgram:
         """See `Git.add_worktree`."""
         found = self.resolve(commit)
-        self._run("worktree", "add", "--detach", "--force", "--", path, found, env=self._filters_off())
-        return GitProgram(path, program=self._program)
+        made = GitProgram(path, program=self._program)
+        with self._worktrees():
+            self._run("worktree", "add", "--no-checkout", "--detach", "--force", "--", path, found)
+        made._run("reset", "--hard", "--quiet", env=self._filters_off())
+        return made
 
     def record(self, base: str, patch: bytes, files: Mapping[str, bytes], message: str) -> str:
         """See `Git.record`."""
@@ -276,9 +280,21 @@ class GitProgram:
 
     def remove_worktree(self, path: str) -> None:
         """See `Git.remove_worktree`."""
-        if os.path.exists(os.path.join(path, ".git")):
-            self._run("worktree", "remove", "--force", "--force", "--", path)
-        self._run("worktree", "prune")
+        with self._worktrees():
+            if os.path.exists(os.path.join(path, ".git")):
+                self._run("worktree", "remove", "--force", "--force", "--", path)
+            self._run("worktree", "prune")
+
+    @contextmanager
+    def _worktrees(self) -> Iterator[None]:
+        """Be alone with git's list of work trees: one that is just being made is damage to another git."""
+        common = os.fsdecode(self._run("rev-parse", "--path-format=absolute", "--git-common-dir")[:-1])
+        descriptor = os.open(common, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def apply(self, patch: bytes) -> None:
         """See `Git.apply`."""
