@@ -20,6 +20,7 @@ OURS = "MADANG_MLFLOW"
 """In a command's environment the address that we have given it; `0` of the user's: leave MLflow alone."""
 
 _URI = "MLFLOW_TRACKING_URI"
+_CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 _NOT_PASSED = frozenset(("MADANG_LAUNCHED", "MADANG_RUN_ID", "PYTHONPATH", "PYTHONINSPECT"))
 _PROXIES = frozenset(("http_proxy", "all_proxy"))
 _BACKLOG = 128
@@ -51,7 +52,7 @@ class MlflowCalls:
             **env,
             OURS: self.address,
             _URI: self.address,
-            "MLFLOW_TRACKING_USERNAME": user_name(env),  # with a password it wins over ~/.mlflow/credentials
+            "MLFLOW_TRACKING_USERNAME": user_name(env),
             "MLFLOW_TRACKING_PASSWORD": self._secret,
             "MLFLOW_TRACKING_TOKEN": self._secret,
             "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the address is gone when somebody opens it
@@ -124,10 +125,20 @@ class MlflowCalls:
             return False
 
 
+def _has_credentials(env: Mapping[str, str]) -> bool:
+    """Whether the user has credentials for MLflow, which shows the same to every server: ours would take their place.
+
+    The command itself may name the server that they are for, which then would be shown ours.
+    """
+    return any(env.get(name) for name in _CREDENTIALS) or os.path.exists(
+        os.path.join(env.get("HOME", ""), ".mlflow", "credentials")
+    )
+
+
 def open_for(run: Run, env: Mapping[str, str]) -> MlflowCalls | None:
     """What the calls of a command go to; None where the user has said where they go, or there is no loopback."""
     given, ours = env.get(_URI, ""), env.get(OURS, "")
-    if ours == "0" or (given and given != ours):
+    if ours == "0" or (given and given != ours) or (not ours and _has_credentials(env)):
         return None
     try:
         return MlflowCalls(run)

@@ -37,7 +37,7 @@ def _start(repo: Repository, queue: Queue) -> int:
     log, flags = os.path.join(queue.area, "workers.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
         sys.executable,
-        [sys.executable, "-m", "madang", "--cd", repo.root, "queue", "worker"],
+        [sys.executable, "-P", "-m", "madang", "--cd", repo.root, "queue", "worker"],
         os.environ,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
