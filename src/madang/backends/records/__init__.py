@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from madang.backends.records.data_objects import SqlDataObjects
 from madang.backends.records.database import Database
-from madang.backends.records.journaled import ChangeLog, JournaledRuns, JournaledVersions, replay
+from madang.backends.records.journaled import ChangeLog, JournaledProjects, JournaledRuns, JournaledVersions, replay
 from madang.backends.records.names import Names
 from madang.backends.records.projects import SqlProjects
 from madang.backends.records.runs import SqlRuns
@@ -30,7 +30,7 @@ class SqlRecords:
         self.segments = SqlSegments(database, names)
         self.history = SqlHistory(database)
         self.versions = JournaledVersions(database, self._log) if self._log else SqlVersions(database)
-        self.projects = SqlProjects(database, self._log)
+        self.projects = JournaledProjects(database, self._log) if self._log else SqlProjects(database)
         self.data_objects = SqlDataObjects(database)
         self.tokens = SqlTokens(database)
         self.settings = SqlSettings(database)

@@ -200,6 +200,20 @@ class JournaledVersions(SqlVersions):
         return made
 
 
+class JournaledProjects(SqlProjects):
+    """Projects with their numbers, titles and tags in the log."""
+
+    def __init__(self, database: Database, log: ChangeLog) -> None:
+        super().__init__(database)
+        self._log = log
+
+    def put(self, project: RegisteredProject) -> None:
+        """Keep a project."""
+        with self._db.transaction():
+            super().put(project)
+            self._log.note("registered", asdict(project))
+
+
 def replay(database: Database, log: ChangeLog, catch_up: Callable[[], None]) -> None:
     """Take in what the log has and the records have not. ``catch_up`` reads the segments that changes speak of."""
     size, place = log.size(), log.place()

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from madang.backends.records.database import Database, Row
 from madang.domain.projects import RegisteredProject
 from madang.errors import Conflict
 
-if TYPE_CHECKING:
-    from madang.backends.records.journaled import ChangeLog
-
 
 class SqlProjects:
-    """`ports.projects.ProjectRecords`; with a ``log``, each project is also written to it."""
+    """`ports.projects.ProjectRecords`."""
 
-    def __init__(self, database: Database, log: ChangeLog | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self._db = database
-        self._log = log
 
     def all(self) -> list[RegisteredProject]:
         """All of them, by number."""
@@ -65,8 +58,6 @@ class SqlProjects:
                 location=project.location,
                 tags=msgspec.msgpack.encode(project.tags),
             )
-            if self._log is not None:
-                self._log.note("registered", asdict(project))
 
     def unregistered(self) -> list[tuple[str, int]]:
         """Projects of runs that have no number yet."""
