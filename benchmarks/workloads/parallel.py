@@ -65,8 +65,8 @@ def _writers(bench: Bench, peer: str, count: int, calls: int) -> dict[str, Any]:
     store, gate = bench.folder(f"together-{peer}"), bench.folder("gate")
     if peer == "madang":  # one run first, so that the store and what is started with it are there for one and for eight
         bench.drive(peer, "log", store=store, name="first", calls=1, seconds=1)
-    answers = [tempfile.NamedTemporaryFile("r+") for _ in range(count)]  # noqa: SIM115
-    logs = [tempfile.TemporaryFile("w+") for _ in range(count)]  # noqa: SIM115
+    answers = [tempfile.NamedTemporaryFile("r+") for _ in range(count)]  # noqa: SIM115 - closed with the processes
+    logs = [tempfile.TemporaryFile("w+") for _ in range(count)]  # noqa: SIM115 - closed with the processes
     processes = []
     for number, (answer, log) in enumerate(zip(answers, logs, strict=True)):
         arguments = {"store": store, "name": f"w{number}", "calls": calls, "seed": number, "gate": gate}

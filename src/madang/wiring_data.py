@@ -24,7 +24,7 @@ def open_remote(config: RemoteConfig) -> Objects:
 
 def _open_web(config: RemoteConfig) -> Objects:
     from madang.client.data import project_of  # noqa: PLC0415 - an HTTP client is loaded where it is used
-    from madang.client.web import WebObjects  # noqa: PLC0415
+    from madang.client.web import WebObjects  # noqa: PLC0415 - as above
 
     place = project_of(config.url)
     hub = _hub(place, config) if place else None
@@ -34,7 +34,7 @@ def _open_web(config: RemoteConfig) -> Objects:
 def _hub(place: tuple[str, str], config: RemoteConfig) -> Objects | None:
     """The project's data when a hub of madang answers there."""
     from madang.client.data import ADVICE, ROOT, HubObjects  # noqa: PLC0415 - see _open_web
-    from madang.client.http import HubClient  # noqa: PLC0415
+    from madang.client.http import HubClient  # noqa: PLC0415 - as above
 
     address, project = place
     verify = config.options.get("ssl_verify", "true")

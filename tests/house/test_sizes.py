@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import madang
@@ -62,6 +63,17 @@ def test_no_broad_except() -> None:
             raised = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
             if broad and not raised and "noqa: BLE001" not in lines[node.lineno - 1]:
                 found.append(f"{path}:{node.lineno}")
+    assert not found
+
+
+def test_exemptions_have_reasons() -> None:
+    """Whatever is exempt from a lint rule says why."""
+    marks = re.compile(r"#\s*noqa(: [A-Z0-9, ]+)?$")
+    found = []
+    for path in MODULES:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if marks.search(line):
+                found.append(f"{path}:{number}")
     assert not found
 
 

@@ -140,7 +140,7 @@ def test_odd_arguments_to_open_stay_the_programs_business(place: Place) -> None:
         odd: list[Any] = [3.5, [], "a\0b", None]
         for path in odd:
             with pytest.raises((TypeError, ValueError), match=r"float|list|null|None"):
-                open(path)  # noqa: SIM115
+                open(path)  # noqa: SIM115 - it does not open
 
 
 def test_imported_sources_are_recorded_at_the_end(place: Place) -> None:

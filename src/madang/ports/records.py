@@ -447,15 +447,15 @@ class Records(Protocol):
     @property
     def runs(self) -> RunRecords: ...  # noqa: D102 - the protocol says it
     @property
-    def segments(self) -> SegmentRecords: ...  # noqa: D102
+    def segments(self) -> SegmentRecords: ...  # noqa: D102 - as above
     @property
-    def history(self) -> HistoryRecords: ...  # noqa: D102
+    def history(self) -> HistoryRecords: ...  # noqa: D102 - as above
     @property
-    def versions(self) -> VersionRecords: ...  # noqa: D102
+    def versions(self) -> VersionRecords: ...  # noqa: D102 - as above
     @property
-    def tokens(self) -> TokenRecords: ...  # noqa: D102
+    def tokens(self) -> TokenRecords: ...  # noqa: D102 - as above
     @property
-    def settings(self) -> KeyValue: ...  # noqa: D102
+    def settings(self) -> KeyValue: ...  # noqa: D102 - as above
 
     def transaction(self) -> AbstractContextManager[None]:
         """Everything this thread does in the block happens together or not at all.

@@ -47,7 +47,7 @@ def google() -> Iterator[str]:
         DomainDispatcherApplication,
         create_backend_app,
     )
-    from werkzeug.serving import make_server  # noqa: PLC0415
+    from werkzeug.serving import make_server  # noqa: PLC0415 - as above
 
     moto = DomainDispatcherApplication(create_backend_app)
 

@@ -26,9 +26,9 @@ class HasProjects(Protocol):
     @property
     def projects(self) -> ProjectRecords: ...  # noqa: D102 - the protocol says it
     @property
-    def runs(self) -> RunRecords: ...  # noqa: D102
+    def runs(self) -> RunRecords: ...  # noqa: D102 - as above
     @property
-    def versions(self) -> VersionRecords: ...  # noqa: D102
+    def versions(self) -> VersionRecords: ...  # noqa: D102 - as above
 
 
 def version(name: str) -> VersionRecord:

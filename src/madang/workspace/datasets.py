@@ -95,7 +95,7 @@ class WorkspaceData:
         """See `TrackedData.open`."""
         with self._needed() as repository:
             try:
-                file = open(repository.cache.path(layout.check_name(md5, "The file")), "rb")  # noqa: SIM115
+                file = open(repository.cache.path(layout.check_name(md5, "The file")), "rb")  # noqa: SIM115 - the caller closes it
             except (FileNotFoundError, NotADirectoryError):
                 raise NotFound(f"The object {md5} is not in the cache.", hint="madang fetch") from None
             return file, os.fstat(file.fileno()).st_size

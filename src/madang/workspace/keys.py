@@ -105,7 +105,7 @@ class KeyRing:
 
     def _make(self) -> None:
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - see _private
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - as above
 
         body = Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -126,14 +126,9 @@ def keyring(variables: Mapping[str, str]) -> KeyRing:
     return KeyRing(os.path.join(base, "madang", "keys"), variables.get("MADANG_SIGNING_KEY", ""))
 
 
-def read_public(path: str) -> bytes:
-    """The raw public key in a PEM file. Raises `ConfigError`."""
-    return _read_public(path)
-
-
 def _private(path: str) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - 40 ms, paid by who signs or checks
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - as above
 
     try:
         with open(path, "rb") as file:
@@ -172,7 +167,7 @@ def _read_public(path: str) -> bytes:
 
 def _parse_public(text: str, what: str) -> bytes:
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - see _private
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 - as above
 
     try:
         key = serialization.load_pem_public_key(text.encode())

@@ -25,8 +25,8 @@ def aws_chain(options: Mapping[str, str]) -> Any:
         return None
     try:
         import boto3  # noqa: PLC0415 - only for profiles; heavy
-        import botocore.session  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+        import botocore.session  # noqa: PLC0415 - as above
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
         from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - imports boto3
     except ImportError as error:
         raise ConfigError("AWS profiles need the package boto3.", hint="pip install 'madang[cloud]'") from error

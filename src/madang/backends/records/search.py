@@ -79,7 +79,7 @@ def compile_search(query: RunQuery, dialect: Dialect, names: Names, narrow: Narr
     order = ", ".join(f"{expression} {'DESC' if down else 'ASC'}" for expression, down in keys)
     made.values["limit"] = query.limit + 1
     return Compiled(
-        f"SELECT {columns} FROM {source}{joins} WHERE {where}{after} ORDER BY {order} LIMIT :limit",  # noqa: S608
+        f"SELECT {columns} FROM {source}{joins} WHERE {where}{after} ORDER BY {order} LIMIT :limit",  # noqa: S608 - below
         f"SELECT COUNT(*) FROM {source} WHERE {where}",  # noqa: S608 - every value is a placeholder
         made.values,
     )
@@ -122,7 +122,8 @@ class _Compiler:
             low, high = bytes.fromhex(text.ljust(32, "0")), bytes.fromhex(text.ljust(32, "f"))
             options.append(f"r.id BETWEEN {self.value(low)} AND {self.value(high)}")
         tag = f"{self.like('t.value', holds, fold=True)} OR {self.like('n.name', holds, fold=True)}"
-        options.append(f"r.number IN (SELECT t.run FROM tags t JOIN names n ON n.number = t.name WHERE {tag})")  # noqa: S608
+        named = "SELECT t.run FROM tags t JOIN names n ON n.number = t.name"
+        options.append(f"r.number IN ({named} WHERE {tag})")
         return "(" + " OR ".join(options) + ")"
 
     def like(self, expression: str, pattern: str, *, fold: bool) -> str:
@@ -169,12 +170,9 @@ class _Compiler:
             empty = f" AND {column} <> ''" if kind == "any" and field.key not in _NUMERIC else ""
             return f"({test(column)}{empty})"
         if field.scope == "datasets":
-            return (
-                f"EXISTS (SELECT 1 FROM run_datasets f WHERE f.run = r.number AND {test(_dataset_column(field.key))})"  # noqa: S608
-            )
+            return _of_run("run_datasets", test(_dataset_column(field.key)))
         table, expression = _place(field, kind)
-        name = self.number(field.key)
-        return f"EXISTS (SELECT 1 FROM {table} f WHERE f.name = {name} AND f.run = r.number AND {test(expression)})"  # noqa: S608
+        return _of_run(table, f"f.name = {self.number(field.key)} AND {test(expression)}")
 
     def top(self, condition: Condition, narrow: Narrow) -> tuple[str, str]:
         """(tables, condition) of a whole search.
@@ -268,6 +266,11 @@ def _place(field: Field, kind: str) -> tuple[str, str]:
     if kind == "text":  # a text has no minimum, maximum or mean
         return "metrics", "f.words" if field.statistic == "last" else "CAST(NULL AS TEXT)"
     return "metrics", _STATISTICS[field.statistic]
+
+
+def _of_run(table: str, test: str) -> str:
+    """Whether a run has a row that fits in a table of facts about runs."""
+    return f"EXISTS (SELECT 1 FROM {table} f WHERE f.run = r.number AND {test})"  # noqa: S608 - values are placeholders
 
 
 def _dataset_column(key: str) -> str:

@@ -53,7 +53,7 @@ class Ignore:
         if not lines:
             return self
         from pathspec.patterns.gitignore.base import GitIgnorePatternError  # noqa: PLC0415 - few repositories have rules
-        from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # noqa: PLC0415
+        from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # noqa: PLC0415 - as above
 
         groups: list[tuple[bool, bool, list[str]]] = []
         for line in lines:

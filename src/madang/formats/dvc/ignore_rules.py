@@ -34,7 +34,7 @@ def rules(lines: Sequence[str], file: str, folder: str) -> list[Rule]:
         InvalidInput: a pattern that cannot be read.
     """
     from pathspec.patterns.gitignore.base import GitIgnorePatternError  # noqa: PLC0415 - few repositories have rules
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # noqa: PLC0415
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # noqa: PLC0415 - as above
 
     found = []
     for number, raw in enumerate(lines, 1):

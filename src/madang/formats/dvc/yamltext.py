@@ -64,7 +64,7 @@ def line_of(text: str, keys: Sequence[str | int]) -> int:
 
 def _parse(text: str, where: str, kind: str, *, with_quotes: bool = False) -> Any:
     from ruamel.yaml import YAML  # noqa: PLC0415 - loaded when a file is read
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415 - as above
 
     try:
         if _ALIAS.search(text):
