@@ -400,7 +400,6 @@ def test_the_index_names_versions_of_files(repo: Repository, root: Path) -> None
     assert new.recorded is None
     for path in ("untracked", "d", "d/nosuch", "/etc/passwd"):
         assert index.digest_of(str(root / path)) is None
-    assert index.current_md5(str(root / "d")) != index.tracked()[0].md5
     index.close()
     assert data_index.find_repo(str(root.parent)) is None
 

@@ -11,8 +11,6 @@ from madang.domain.metrics import MetricSummary, definition_of
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable, value
 
-MISSING = None
-
 
 @value
 class Row:

@@ -11,7 +11,6 @@ from madang.domain.values import value
 from madang.errors import InvalidInput
 
 STAGES = ("staging", "production", "archived")
-TYPES = ("dataset", "model", "table", "code", "environment", "file")
 
 _NUMBERED = re.compile(r"v(\d{1,18})\Z")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f:@\\]")

@@ -98,15 +98,6 @@ class Repo:
                 self._listings[out.md5] = {}
         return self._listings[out.md5]
 
-    def current_md5(self, path: str) -> str | None:
-        """What a tracked file or folder holds now (a folder's ends with ``.dir``); None when nothing is there.
-
-        Raises:
-            Conflict: something in it is being written. InvalidInput, NotFound: it holds what cannot be tracked.
-        """
-        content = hashing.current_content(self.repository, os.path.abspath(path))
-        return content.md5 if content is not None else None
-
     def missing_objects(self, worktree_root: str) -> list[MissingObject]:
         """What the ``.dvc`` files of another work tree need and this cache lacks. Nothing is touched.
 
@@ -153,9 +144,7 @@ class Repo:
         return found
 
     def _other(self, worktree_root: str) -> Repository:
-        below = os.path.relpath(self.root, self.repository.git_root or self.root)
-        root = os.path.normpath(os.path.join(worktree_root, below))
-        return Repository(root, cache_dir=self.repository.cache.folder)
+        return Repository(self.repository.root_in(worktree_root), cache_dir=self.repository.cache.folder)
 
 
 def _check_all(found: Iterable[TrackedOut]) -> None:

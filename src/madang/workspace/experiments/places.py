@@ -111,8 +111,7 @@ def furnish(repository: Repository, start: Start, root: str, targets: Sequence[s
 
 def placed(repository: Repository, root: str) -> Repository:
     """The data repository in another work tree."""
-    below = os.path.relpath(repository.root, refs.root_of(repository))
-    return Repository(os.path.normpath(os.path.join(root, below)))
+    return Repository(repository.root_in(root))
 
 
 def _restore_lfs(repository: Repository, root: str) -> None:

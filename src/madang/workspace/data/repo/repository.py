@@ -121,6 +121,11 @@ class Repository:
         """A path inside the repository, relative to its root."""
         return os.path.relpath(path, self.root)
 
+    def root_in(self, work_tree: str) -> str:
+        """Where the root of this repository lies in another work tree of the same git repository."""
+        below = os.path.relpath(self.root, self.git_root or self.root)
+        return os.path.normpath(os.path.join(work_tree, below))
+
     def close(self) -> None:
         """Give back the states' connections and end the git process."""
         if "state" in self.__dict__:
