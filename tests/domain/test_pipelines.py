@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from madang.domain.events import Code, Pipeline, PlannedStage, StageFound
-from madang.domain.pipelines import STAGE_TAG, view
+from madang.domain.events import Code, FileRef, Pipeline, PlannedStage, StageFound
+from madang.domain.pipelines import OUTS_TAG, STAGE_TAG, outs_text, stage_outs, view
 from madang.domain.runs import RunRecord
 
 MINUTE = 60_000_000
@@ -57,3 +59,21 @@ def test_executions_without_a_plan() -> None:
     """Runs of stages that nobody planned are boxes of their own; the newest execution of a stage counts."""
     found = view("g", [_run("a", 10, "failed"), _run("a", 20), _run("x", 30)], 100 * MINUTE)
     assert [(stage.name, stage.status, stage.began) for stage in found.stages] == [("a", "ran", 20), ("x", "ran", 30)]
+
+
+@given(st.lists(st.builds(FileRef, st.text(), st.text(), st.integers())))
+def test_outputs_come_back(made: list[FileRef]) -> None:
+    """What a run notes of its outputs is read as it was."""
+    assert stage_outs(RunRecord("r", "p", "r", "finished", tags={OUTS_TAG: outs_text(made)})) == made
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "1", "[1]", "null", '["path"]', '[{"path": "a"}]', "[" * 100_000,
+        '[{"path": "a", "digest": "b", "size": 1e999}]', f'[{{"size": {"9" * 5000}}}]',
+    ],
+)  # fmt: skip
+def test_any_text_in_the_place_of_outputs(text: str) -> None:
+    """Anyone may set the tag: what is no list of outputs is none."""
+    assert stage_outs(RunRecord("r", "p", "r", "finished", tags={OUTS_TAG: text})) == []

@@ -6,13 +6,13 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from madang import wiring
 from madang.cli import launching
-from madang.domain.pipelines import OUTS_TAG
+from madang.domain.pipelines import OUTS_TAG, outs_text
 from madang.domain.reproduce import Judgement, cannot
 from madang.domain.runs import RunRecord
 from madang.errors import MadangError, NotFound, Refused
@@ -125,9 +125,9 @@ class Repetition:
 
     def _judged(self, repetition: Run, ended: Ended) -> Judgement:
         """The verdict, which is written to the repetition with its signature."""
-        made = [asdict(item) for item in self._stage.made()]
+        made = self._stage.made()
         if made:
-            repetition.set_tags({OUTS_TAG: json.dumps(made, ensure_ascii=False)})
+            repetition.set_tags({OUTS_TAG: outs_text(made)})
         own = wiring.local_reader(store=self._places.store)
         try:
             again = replace(own.run(repetition.id), status=ended.status, exit_code=ended.exit_code, signal=ended.signal)
@@ -186,31 +186,18 @@ class Repetition:
 
     def _job(self, command: list[str], folder: str, env: dict[str, str]) -> launching.Job:
         run, root = self._run, self._place.root
-        return launching.Job(
-            command=command,
-            folder=folder,
-            places=layout.StorePaths(root, self._places.git_common_dir, self._places.store),
-            project=run.project,
+        places = layout.StorePaths(root, self._places.git_common_dir, self._places.store)
+        return replace(
+            job_again(run, command, folder, env | {"MADANG_REPRODUCES": run.id}, places, quiet=self._options.quiet),
             name=f"reproduce {run.name}",
-            params=dict(run.config),
             tags={service.TAG: run.id},
-            metrics=tagged_list(run.tags.get(service.METRICS_TAG)),
             outputs=[
                 os.path.relpath(os.path.join(root, item.path), folder)
                 for item in run.outputs
                 if not service.is_outside(item.path)
             ],
-            models=[(path, name) for path, name in tagged_list(run.tags.get(service.MODELS_TAG))],
+            models=[(path, name) for path, name in _tagged_list(run.tags.get(service.MODELS_TAG))],
             job_type="reproduction",
-            env={
-                **{name: text for name, text in env.items() if name not in _NOT_PASSED_ON},
-                "MADANG_REPRODUCES": run.id,
-            },
-            quiet=self._options.quiet,
-            alone=True,
-            collect=any(segment.writer == "launcher" for segment in run.segments),
-            strict=False,
-            versions=False,
         )
 
 
@@ -222,7 +209,27 @@ def _no_program(command: list[str], folder: str, env: dict[str, str]) -> list[st
     return []
 
 
-def tagged_list(text: str | None) -> list[Any]:
+def job_again(
+    run: RunRecord, command: list[str], folder: str, env: Mapping[str, str], places: layout.StorePaths, *, quiet: bool
+) -> launching.Job:
+    """The job that runs a recorded command again, in the work tree that ``places`` names."""
+    return launching.Job(
+        command=command,
+        folder=folder,
+        places=places,
+        project=run.project,
+        params=dict(run.config),
+        metrics=_tagged_list(run.tags.get(service.METRICS_TAG)),
+        env={name: text for name, text in env.items() if name not in _NOT_PASSED_ON},
+        quiet=quiet,
+        alone=True,
+        collect=any(segment.writer == "launcher" for segment in run.segments),
+        strict=False,
+        versions=False,
+    )
+
+
+def _tagged_list(text: str | None) -> list[Any]:
     """The list that a tag of `madang run` holds as JSON; empty for anything else."""
     try:
         value = json.loads(text or "[]")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from madang.cli import launching, output
-from madang.domain.pipelines import OUTS_TAG, STAGE_TAG
+from madang.domain.events import FileRef
+from madang.domain.pipelines import OUTS_TAG, STAGE_TAG, outs_text
 from madang.errors import MadangError
 from madang.formats import segment as codec
 from madang.formats import store as layout
@@ -111,12 +111,9 @@ class _Work:
             run.alert("The stage's outputs were not kept", str(error), "error")
         finally:
             repository.close()
-        outs = [
-            {"path": os.path.relpath(path, root), "digest": f"md5:{one.md5}", "size": one.size}
-            for path, one in self.made.items()
-        ]
+        outs = [FileRef(os.path.relpath(path, root), f"md5:{one.md5}", one.size) for path, one in self.made.items()]
         if outs:
-            run.set_tags({OUTS_TAG: json.dumps(outs, ensure_ascii=False)})
+            run.set_tags({OUTS_TAG: outs_text(outs)})
 
     def _input(self, root: str, index: int) -> dict[str, Any]:
         read = self.task.reads[index]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from madang import wiring
 from madang.cli import launching
-from madang.cli.repeating import tagged_list
+from madang.cli.repeating import job_again
 from madang.domain.causes import DECISIVE, NO_CHANGE, PARTS, Measured, Mix, Pair, Part, Shares, close, share
 from madang.domain.environments import differences, lock_of
 from madang.domain.query import AllOf, Compare, Field, RunQuery
@@ -191,22 +191,13 @@ class _Bench:
         env = environment_of(record, os.environ, root, python)
         title = f"{', '.join(sorted(mix)) or 'nothing'} of {self._pair.after.name or self._pair.after.id[:8]}"
         self._say(f"Running with {title}: {shlex.join(record.command)}")
-        job = launching.Job(
-            command=command,
-            folder=folder,
-            places=layout.StorePaths(root, self._places.git_common_dir, self._places.store),
+        places = layout.StorePaths(root, self._places.git_common_dir, self._places.store)
+        job = replace(
+            job_again(record, command, folder, env, places, quiet=self._quiet),
             project=self._pair.after.project,
             name=f"why: {title}",
-            params=dict(record.config),
             tags={VARIANT: name},
-            metrics=tagged_list(record.tags.get(reproduction.METRICS_TAG)),
             job_type="variant",
-            env={key: value for key, value in env.items() if key not in ("MADANG_RUN_ID", "MADANG_LAUNCHED")},
-            quiet=self._quiet,
-            alone=True,
-            collect=any(segment.writer == "launcher" for segment in record.segments),
-            strict=False,
-            versions=False,
         )
         try:
             done = launching.launch(job, self._say, lambda *_: None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from madang.domain.compare import data_read
 from madang.domain.events import InputItem
-from madang.domain.pipelines import OUTS_TAG
+from madang.domain.pipelines import stage_outs
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable, value
 
@@ -118,15 +117,7 @@ def _is_made(path: str, runs: Sequence[RunRecord]) -> bool:
     """Whether a file is written by a run, and read by none: it follows from the run."""
     if any(path in run.imports or "r" in run.opened.get(path, "") for run in runs):
         return False
-    return any("w" in run.opened.get(path, "") or path in _stage_outs(run) for run in runs)
-
-
-def _stage_outs(run: RunRecord) -> list[str]:
-    """Paths of what the execution of a stage has made."""
-    try:
-        return [str(row["path"]) for row in json.loads(run.tags.get(OUTS_TAG, "[]"))]
-    except (ValueError, KeyError, TypeError):
-        return []
+    return any("w" in run.opened.get(path, "") or any(out.path == path for out in stage_outs(run)) for run in runs)
 
 
 def _names_data(path: str, item: InputItem) -> bool:

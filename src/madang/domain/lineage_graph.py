@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import field, replace
 from typing import Literal, TypeAlias
 
-from madang.domain.pipelines import OUTS_TAG
+from madang.domain.pipelines import stage_outs
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable, value
 from madang.errors import InvalidInput
@@ -99,16 +98,7 @@ def read_by(run: RunRecord) -> list[Thing]:
 def written_by(run: RunRecord) -> list[Thing]:
     """What came out of a run: versions, and the outputs of the stage that it executed."""
     found = [Thing("version", *ref.rsplit(":", 1)) for ref in run.versions if ":" in ref]
-    return [*found, *(Thing("data", path, digest) for path, digest in outs_of(run).items())]
-
-
-def outs_of(run: RunRecord) -> dict[str, str]:
-    """Digest by path of what the execution of a stage made."""
-    try:
-        told = json.loads(run.tags.get(OUTS_TAG, "[]"))
-        return {str(item["path"]): str(item["digest"]) for item in told}
-    except (ValueError, TypeError, KeyError):  # anyone may set a tag
-        return {}
+    return [*found, *dict.fromkeys(Thing("data", item.path, item.digest) for item in stage_outs(run))]
 
 
 def counted(node: Node, above: int | None, below: int | None) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import field, replace
 
@@ -10,7 +11,7 @@ from madang.domain.runs import RunRecord
 from madang.domain.values import mutable, value
 
 STAGE_TAG = "madang.stage"  # of a run that is the execution of a stage: its address
-OUTS_TAG = "madang.outs"  # what it made, as JSON
+OUTS_TAG = "madang.outs"  # what it made, as `outs_text` writes it
 
 WAITING, RUNNING, RAN, FAILED, NOT_REACHED = "waiting", "running", "ran", "failed", "not reached"
 _SILENT = 60_000_000  # µs after which a reproduction that says nothing is over
@@ -49,6 +50,21 @@ class PipelineView:
     branch: str = ""
     counts: dict[str, int] = field(default_factory=dict)  # stages by status
     stages: list[StageView] = field(default_factory=list)
+
+
+def outs_text(made: Iterable[FileRef]) -> str:
+    """What the execution of a stage made, for `OUTS_TAG`."""
+    rows = [{"path": item.path, "digest": item.digest, "size": item.size} for item in made]
+    return json.dumps(rows, ensure_ascii=False)
+
+
+def stage_outs(run: RunRecord) -> list[FileRef]:
+    """What a run that is the execution of a stage has made, by MD5; nothing for other runs."""
+    try:
+        rows = json.loads(run.tags.get(OUTS_TAG, "[]"))
+        return [FileRef(str(row["path"]), str(row["digest"]), int(row["size"])) for row in rows]
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):  # anyone may set a tag
+        return []
 
 
 def view(group: str, runs: Sequence[RunRecord], now: int) -> PipelineView:

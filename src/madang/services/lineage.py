@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from madang.domain import lineage_graph as rules
 from madang.domain.access import Permission, Principal, require
 from madang.domain.lineage_graph import Graph, Link, Node, Thing
-from madang.domain.pipelines import OUTS_TAG, STAGE_TAG
+from madang.domain.pipelines import OUTS_TAG, STAGE_TAG, stage_outs
 from madang.domain.query import Among, Compare, Field, Order, RunQuery
 from madang.domain.runs import RunRecord
 from madang.errors import Conflict, NotFound
@@ -84,7 +84,9 @@ class Lineage:
         where = Compare(Field("tags", OUTS_TAG), "contains", node.version)
         order = (Order(Field("attributes", "created_at"), descending=True),)
         found = self._search.runs(who, RunQuery((project,), where, order, limit=_LOOKED_AT, keys=())).runs
-        return [run for run in found if rules.outs_of(run).get(node.name) == node.version]
+        return [
+            run for run in found if any((out.path, out.digest) == (node.name, node.version) for out in stage_outs(run))
+        ]
 
 
 def _node_of(run: RunRecord) -> Node:

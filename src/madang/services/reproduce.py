@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field, replace
 from fnmatch import fnmatchcase
@@ -10,10 +9,10 @@ from typing import BinaryIO, Protocol, TypeAlias
 
 from madang.domain import reproduce as rules
 from madang.domain.compare import value_of
-from madang.domain.events import DefineMetric, FileRef
+from madang.domain.events import DefineMetric
 from madang.domain.held import is_held
 from madang.domain.metrics import definition_of
-from madang.domain.pipelines import OUTS_TAG
+from madang.domain.pipelines import stage_outs
 from madang.domain.query import Compare, Field, RunQuery
 from madang.domain.redact import MASK
 from madang.domain.reproduce import Judgement, Points, Side
@@ -299,15 +298,6 @@ def outputs_of(reader: Reader, run: RunRecord) -> dict[str, str]:
             continue
         found |= {f"{version.name}/{entry.path}": entry.digest for entry in entries}
     return found
-
-
-def stage_outs(run: RunRecord) -> list[FileRef]:
-    """What a run that executed a stage has made, by MD5."""
-    try:
-        rows = json.loads(run.tags.get(OUTS_TAG, "[]"))
-        return [FileRef(str(row["path"]), str(row["digest"]), int(row["size"])) for row in rows]
-    except (ValueError, KeyError, TypeError):
-        return []
 
 
 def _not_compared(reader: Reader, run: RunRecord) -> dict[str, int]:

@@ -14,14 +14,13 @@ from dataclasses import field
 from typing import Any
 
 from madang.domain.events import FileRef
-from madang.domain.pipelines import STAGE_TAG
+from madang.domain.pipelines import STAGE_TAG, stage_outs
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable
 from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import layout, lockfile, parameters
 from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.lock_editing import LockText
-from madang.services.reproduce import stage_outs
 from madang.workspace.data.records import outs
 from madang.workspace.data.records.stages import Parameters, Stage
 from madang.workspace.data.records.trees import CommitTree

@@ -7,10 +7,9 @@ import shutil
 from typing import BinaryIO
 
 from madang.domain.events import FileRef
-from madang.domain.pipelines import STAGE_TAG
+from madang.domain.pipelines import STAGE_TAG, stage_outs
 from madang.domain.runs import RunRecord
 from madang.errors import NotFound
-from madang.services.reproduce import stage_outs
 from madang.workspace import data_index
 from madang.workspace.data.files.hashing import current_content
 from madang.workspace.data.repo.repository import Repository
@@ -33,8 +32,7 @@ class StageData:
         self._repository: Repository | None = repo.repository if repo is not None else None
         self._top = root
         if self._repository is not None:
-            below = os.path.relpath(self._repository.root, self._repository.git_root or self._repository.root)
-            self._top = os.path.normpath(os.path.join(root, below))
+            self._top = self._repository.root_in(root)
         self._made: dict[str, str | dict[str, str]] = {}  # digest → file, or the files of a folder
 
     def variables(self) -> dict[str, str]:
