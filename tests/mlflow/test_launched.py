@@ -43,6 +43,7 @@ mlflow.sklearn.autolog(log_datasets=False)
 X, y = load_iris(return_X_y=True)
 LogisticRegression(C=0.5, max_iter=300).fit(X, y)
 mlflow.register_model(mlflow.search_logged_models(output_format="list")[0].model_uri, "iris")
+mlflow.MlflowClient().set_registered_model_alias("iris", "production", 1)
 """
 WORKERS = """\
 import mlflow, subprocess, sys
@@ -128,14 +129,18 @@ def test_the_exit_code_decides(project: Project) -> None:
 
 
 def test_autologging_and_models(project: Project) -> None:
-    """What scikit-learn's autologging says is the run's; its model is registered in the workspace."""
+    """What autologging says is the run's, its model is registered; a repetition says it again and moves no pointer."""
     project.commit({"train.py": AUTOLOG})
     run = project.run("-p", "flowers", "--", "python", "train.py")
-    found = shown(project, run)
+    found, models = shown(project, run), project.madang("models", "--json").json["models"]
     assert (found["config"]["C"], found["status"]) == ("0.5", "finished")
     assert last(found)["training_accuracy_score"] > 0.9
     assert [one["id"] for one in runs_of(project)] == [run]
-    assert "iris" in project.madang("models").out
+    assert [(one["name"], one["project"], one["aliases"]) for one in models] == [("iris", "flowers", {"production": 1})]
+    again = shown(project, project.madang("reproduce", run, "--json", ok=None).json["run"])
+    assert project.madang("models", "--json").json["models"] == models
+    assert last(again) == last(found)
+    assert "iris/MLmodel" in {one["path"] for one in again["outputs"]}
 
 
 def test_processes_of_the_command(project: Project) -> None:

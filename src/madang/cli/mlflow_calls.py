@@ -30,9 +30,10 @@ _DRAINED_WITHIN = 15.0  # seconds
 class MlflowCalls:
     """A socket on loopback, and the server that is started when the first call comes."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, repeats: bool = False) -> None:
         """Raises `OSError` when there is no loopback."""
         self._run = run
+        self._repeats = repeats
         self._secret = os.urandom(24).hex()
         self._socket = socket(AF_INET, SOCK_STREAM)
         self._server: subprocess.Popen[bytes] | None = None
@@ -69,6 +70,7 @@ class MlflowCalls:
         command = [
             sys.executable, "-P", "-m", "madang.server.launched", "--socket", str(self.descriptor),
             "--store", run.places.store, "--run", run.id, "--project", run.project, "--hub", run.hub,
+            *(("--repeats",) if self._repeats else ()),
         ]  # fmt: skip
         env = {name: text for name, text in os.environ.items() if name not in _NOT_PASSED}
         self._was_called = True
@@ -141,6 +143,6 @@ def open_for(run: Run, env: Mapping[str, str]) -> MlflowCalls | None:
     if ours == "0" or (given and given != ours) or (not ours and _has_credentials(env)):
         return None
     try:
-        return MlflowCalls(run)
+        return MlflowCalls(run, repeats="MADANG_REPRODUCES" in env)
     except OSError:
         return None

@@ -77,6 +77,7 @@ def main(arguments: list[str]) -> int:
         parser.add_argument(name, required=True)
     parser.add_argument("--socket", type=int, required=True)
     parser.add_argument("--hub", default="")
+    parser.add_argument("--repeats", action="store_true")
     given = parser.parse_args(arguments)
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, given.socket)
     user = local_user().name
@@ -85,7 +86,7 @@ def main(arguments: list[str]) -> int:
     engine = open_store(store=given.store)
     try:
         engine.tracking.catch_up([launched.run])
-        status = _serve(engine, launched, credential, bound)
+        status = _serve(engine, launched, credential, bound, repeats=given.repeats)
         _end_children(engine, launched, credential.who, status)
     finally:
         engine.close()
@@ -96,10 +97,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _serve(engine: Engine, launched: Launched, credential: OneSecret, bound: socket.socket) -> str:
+def _serve(engine: Engine, launched: Launched, credential: OneSecret, bound: socket.socket, *, repeats: bool) -> str:
     """Answer until standard input ends; the status that it told."""
     edge = MlflowDispatcher(
-        table(),
+        table(repeats=repeats),
         MlflowServices(
             engine.tracking,
             engine.search,

@@ -14,6 +14,7 @@ from madang.edges.mlflow import shapes
 from madang.edges.mlflow.arguments import Arguments, missing
 from madang.edges.mlflow.checks import LONGEST_KEY, check_key, check_length
 from madang.edges.mlflow.experiments import Tag
+from madang.edges.mlflow.finding import target_of
 from madang.edges.mlflow.paging import page
 from madang.edges.mlflow.registry_search import PROMPT, Fields, ordered, selected
 from madang.edges.mlflow.services import MlflowCall
@@ -175,7 +176,7 @@ def create(call: MlflowCall) -> Any:
         pass
     else:
         raise _taken(body.name, before, is_prompt=tags.get(PROMPT) == "true")
-    project = call.services.projects.get(call.who, 0).name
+    project = target_of(call, "0").name
     try:
         made = call.services.models.create(call.who, project, body.name, body.description, tags)
     except Conflict:

@@ -17,6 +17,7 @@ from madang.edges.mlflow import (
     registered_models,
     runs,
 )
+from madang.edges.mlflow.repetition import INSTEAD
 from madang.http.routes import Route, RouteTable
 
 NONE, READ, WRITE = Permission.NONE, Permission.READ, Permission.WRITE
@@ -113,11 +114,12 @@ def _proxy() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     yield "GET", "presigned/{path...}", artifacts.no_address, READ, None
 
 
-def _routes() -> Iterator[Route]:
+def _routes(*, repeats: bool) -> Iterator[Route]:
     for prefix in PREFIXES:
         for method, path, handler, permission, body, limit in _calls():
             yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body, limit)
         for method, path, handler, permission, body in _registry():
+            handler = INSTEAD.get(handler, handler) if repeats else handler
             yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body)
         for method, path, handler, permission, body in _proxy():
             yield _route(method, f"{prefix}mlflow-artifacts/{path}", handler, permission, body)
@@ -135,9 +137,9 @@ def _route(
     )
 
 
-def table() -> RouteTable:
-    """All routes of the edge."""
-    return RouteTable("", _routes())
+def table(*, repeats: bool = False) -> RouteTable:
+    """All routes of the edge. ``repeats``: for the command of a repetition, which does not change the registry."""
+    return RouteTable("", _routes(repeats=repeats))
 
 
 def is_ours(path: bytes) -> bool:
