@@ -23,14 +23,14 @@ def colours_wanted() -> bool:
 
 def note(text: str) -> None:
     """Say something about the work, on standard error."""
-    click.echo(text, err=True)
+    click.echo(_lines(text), err=True)
 
 
 def error(failure: MadangError) -> None:
     """Print one expected failure: what happened, then the next step."""
-    click.echo(f"{click.style('error', fg='red')} [{failure.code}]: {failure.message}", err=True)
+    click.echo(f"{click.style('error', fg='red')} [{failure.code}]: {_lines(failure.message)}", err=True)
     if failure.hint:
-        click.echo(f"  → {failure.hint}", err=True)
+        click.echo(f"  → {_lines(failure.hint)}", err=True)
 
 
 def os_error(failure: OSError) -> None:
@@ -110,6 +110,11 @@ def dvc_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, as_markd
         click.echo(line(row))
     if as_markdown:
         click.echo()
+
+
+def _lines(text: str) -> str:
+    """A text of several lines, each `printable`."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def printable(text: str) -> str:

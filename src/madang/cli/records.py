@@ -172,8 +172,13 @@ def span(seconds: float) -> str:
 
 
 def moment(micros: int) -> str:
-    """A time in the zone of this machine."""
-    return datetime.fromtimestamp(micros / 1e6, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %z") if micros else ""
+    """A time in the zone of this machine; the plain number of one that no calendar has."""
+    if not micros:
+        return ""
+    try:
+        return datetime.fromtimestamp(micros / 1e6, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    except (OverflowError, ValueError, OSError):  # a record may come from anybody
+        return f"{micros} µs"
 
 
 def size(count: int) -> str:

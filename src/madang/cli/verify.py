@@ -57,7 +57,7 @@ def verify(run: str, as_json: bool) -> int:
 def _print(found: Checked) -> None:
     word = found.finding
     shown = click.style(word, fg=_COLOURS[_CODES[word]], bold=True) if output.colours_wanted() else word
-    click.echo(f"{shown}: {found.verdict} in run {found.run[:8]}")
+    click.echo(f"{shown}: {output.printable(found.verdict)} in run {found.run[:8]}")
     if found.key_id:
         who = found.signer or "a key that you have not trusted"
         click.echo(f"  signed {records.moment(found.time)} by {who} ({found.key_id[:23]})")
