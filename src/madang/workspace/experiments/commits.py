@@ -125,7 +125,7 @@ def blob(root: str, name: str) -> bytes:
 
 def file_of(root: str, commit: str, path: str) -> bytes | None:
     """The bytes of a file in a commit; None when it is not there."""
-    done = run(root, "cat-file", "blob", f"{commit}:{path}")
+    done = git.run(root, "cat-file", "blob", f"{commit}:{path}")
     return done.stdout if done.returncode == 0 else None
 
 
@@ -141,7 +141,7 @@ def take(root: str, old: str, new: str) -> None:
 
 def forget_worktrees(root: str) -> None:
     """Let git forget work trees whose folders are gone."""
-    run(root, "worktree", "prune")
+    git.run(root, "worktree", "prune")
 
 
 # -- refs -----------------------------------------------------------------------------------------------------------
@@ -169,21 +169,21 @@ def set_ref(root: str, name: str, commit: str, *, old: str | None = None, why: s
         Conflict: it has another value.
     """
     reason = ["-m", why] if why else []
-    done = run(root, "update-ref", *reason, "--", name, commit, *([] if old is None else [old]))
+    done = git.run(root, "update-ref", *reason, "--", name, commit, *([] if old is None else [old]))
     if done.returncode != 0:
         raise Conflict(f"{name} cannot be set: {_said(done)}", hint="Look at it: git for-each-ref refs/exps")
 
 
 def remove_ref(root: str, name: str, old: str = "") -> None:
     """Remove a ref, if it still has its old value; one that is not there is no error."""
-    done = run(root, "update-ref", "-d", name, *([old] if old else []))
+    done = git.run(root, "update-ref", "-d", name, *([old] if old else []))
     if done.returncode != 0 and any(ref.name == name for ref in refs(root, name)):
         raise Conflict(f"{name} cannot be removed: {_said(done)}", hint="Repeat the command.")
 
 
 def is_ref(root: str, name: str) -> bool:
     """Whether git allows a ref of this name."""
-    return run(root, "check-ref-format", name).returncode == 0
+    return git.run(root, "check-ref-format", name).returncode == 0
 
 
 def lineage(root: str, commit: str, base: str) -> list[str]:
@@ -193,7 +193,7 @@ def lineage(root: str, commit: str, base: str) -> list[str]:
 
 def reflog(root: str, name: str) -> list[tuple[str, int, str]]:
     """(commit, when it was made, message) of each entry of a ref's log, newest first; nothing without a log."""
-    done = run(root, "log", "--walk-reflogs", "--format=%H%x00%ct%x00%gs", name, "--")
+    done = git.run(root, "log", "--walk-reflogs", "--format=%H%x00%ct%x00%gs", name, "--")
     rows = (line.split("\0") for line in done.stdout.decode("utf-8", "replace").splitlines())
     return [(commit, int(at), message) for commit, at, message in rows] if done.returncode == 0 else []
 
@@ -207,7 +207,7 @@ def remote_refs(root: str, remote: str, below: str) -> list[Ref]:
     Raises:
         NotFound: it cannot be reached, in git's words.
     """
-    done = run(root, "ls-remote", "--", remote, f"{below}/*")
+    done = git.run(root, "ls-remote", "--", remote, f"{below}/*")
     if done.returncode != 0:
         raise NotFound(f"The git remote {remote!r} cannot be read: {_said(done)}", hint="git remote -v lists them.")
     rows = (line.partition("\t") for line in _lines(done.stdout))
@@ -216,14 +216,14 @@ def remote_refs(root: str, remote: str, below: str) -> list[Ref]:
 
 def push(root: str, remote: str, specs: Sequence[str]) -> None:
     """Send refs (``+SOURCE:TARGET``, ``:TARGET`` removes one). Raises `Conflict` when the remote refuses."""
-    done = run(root, "push", "--quiet", "--no-verify", "--porcelain", "--", remote, *specs)
+    done = git.run(root, "push", "--quiet", "--no-verify", "--porcelain", "--", remote, *specs)
     if done.returncode != 0:
         raise Conflict(f"The git remote {remote!r} refused: {_said(done)}", hint="Pull first, or use --force.")
 
 
 def fetch(root: str, remote: str, specs: Sequence[str]) -> None:
     """Bring refs. Raises `Conflict` when git refuses."""
-    done = run(root, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", remote, *specs)
+    done = git.run(root, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", remote, *specs)
     if done.returncode != 0:
         raise Conflict(f"Nothing came from the git remote {remote!r}: {_said(done)}", hint="--force replaces refs.")
 
@@ -231,17 +231,8 @@ def fetch(root: str, remote: str, specs: Sequence[str]) -> None:
 # -- the program ----------------------------------------------------------------------------------------------------
 
 
-def run(root: str, *arguments: str, index: str = "", given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run git in a work tree; ``index`` is a file that stands for the index."""
-    env = {key: text for key, text in os.environ.items() if key not in git.NOT_PASSED_ON}
-    if index:
-        env["GIT_INDEX_FILE"] = index
-    env["GIT_LITERAL_PATHSPECS"] = "1"
-    return subprocess.run(["git", "-C", root, *arguments], capture_output=True, check=False, env=env, input=given)
-
-
 def _answer(root: str, *arguments: str, index: str = "", given: bytes = b"") -> bytes:
-    done = run(root, *arguments, index=index, given=given)
+    done = git.run(root, *arguments, index=index, given=given)
     if done.returncode != 0:
         raise StorageError(f"git {arguments[0]} failed in {root}: {_said(done)}", hint=_HINT)
     return done.stdout

@@ -19,7 +19,7 @@ NOT_PASSED_ON = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OB
 def ignored(root: str, paths: Sequence[str]) -> set[str]:
     """Those of the absolute paths that git's rules ignore (also ones that git does not know yet)."""
     names = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    done = _run(root, "check-ignore", "-z", "--stdin", literal=False, given=names)  # it takes paths literally anyway
+    done = run(root, "check-ignore", "-z", "--stdin", literal=False, given=names)  # it takes paths literally anyway
     return {os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
 
 
@@ -27,7 +27,7 @@ def holding(root: str, paths: Sequence[str]) -> set[str]:
     """Those of the absolute paths that git tracks, or of which it tracks something below."""
     names: set[str] = set()
     for start in range(0, len(paths), _ARGUMENTS):
-        done = _run(root, "ls-files", "-z", "--full-name", "--", *paths[start : start + _ARGUMENTS])
+        done = run(root, "ls-files", "-z", "--full-name", "--", *paths[start : start + _ARGUMENTS])
         for name in done.stdout.split(b"\0"):
             parts = os.fsdecode(name).split("/") if name else []
             names.update(os.path.join(root, *parts[:depth]) for depth in range(1, len(parts) + 1))
@@ -40,7 +40,7 @@ def add(root: str, paths: Sequence[str]) -> None:
     Raises:
         StorageError: git refused, in its own words.
     """
-    done = _run(root, "add", "--", *paths)
+    done = run(root, "add", "--", *paths)
     if done.returncode != 0:
         raise StorageError(f"git add failed: {os.fsdecode(done.stderr).strip()}", hint="Stage the files yourself.")
 
@@ -51,7 +51,7 @@ def changes(root: str, *, untracked: bool) -> tuple[bool, list[str]]:
     Without asking for them, they are no change.
     """
     mode = "all" if untracked else "no"
-    done = _run(root, "status", "--porcelain=v1", "-z", "--no-renames", f"--untracked-files={mode}")
+    done = run(root, "status", "--porcelain=v1", "-z", "--no-renames", f"--untracked-files={mode}")
     lines = [line for line in done.stdout.split(b"\0") if line]
     others = [os.path.join(root, os.fsdecode(line[3:])) for line in lines if line.startswith(b"?? ")]
     return bool(lines), others
@@ -61,31 +61,31 @@ def commit(root: str, revision: str) -> str | None:
     """Full name of the commit that git knows by a revision (``HEAD~2``, a tag, a branch); None when it knows none."""
     if not revision or revision.startswith("-") or "\0" in revision:
         return None
-    done = _run(root, "rev-parse", "--verify", "--quiet", revision + "^{commit}")
+    done = run(root, "rev-parse", "--verify", "--quiet", revision + "^{commit}")
     return done.stdout.decode().strip() if done.returncode == 0 else None
 
 
 def branch(root: str) -> str | None:
     """The name of the branch that is checked out; None when a commit is."""
-    done = _run(root, "symbolic-ref", "-q", "HEAD")
+    done = run(root, "symbolic-ref", "-q", "HEAD")
     return os.fsdecode(done.stdout).strip().removeprefix("refs/heads/") or None
 
 
 def path_of(root: str, name: str) -> str:
     """Where a file of the git folder lies (``hooks``, ``rebase-merge``), work trees and core.hooksPath considered."""
-    done = _run(root, "rev-parse", "--git-path", name)
+    done = run(root, "rev-parse", "--git-path", name)
     return os.path.join(root, os.fsdecode(done.stdout).rstrip("\n"))
 
 
 def setting(root: str, key: str) -> str | None:
     """A value of git's configuration, or None."""
-    done = _run(root, "config", "--get", key)
+    done = run(root, "config", "--get", key)
     return os.fsdecode(done.stdout).rstrip("\n") if done.returncode == 0 else None
 
 
 def set_value(root: str, key: str, value: str) -> None:
     """Set a value in the repository's configuration. Raises `StorageError` when git refuses."""
-    done = _run(root, "config", key, value)
+    done = run(root, "config", key, value)
     if done.returncode != 0:
         raise StorageError(f"git config {key} failed: {os.fsdecode(done.stderr).strip()}", hint="Set it yourself.")
 
@@ -120,7 +120,7 @@ def reachable(root: str, *, since: int | None = None) -> list[str]:
 def worktrees(root: str) -> list[tuple[str, str]]:
     """(folder, commit) of every work tree of the repository; an empty commit for a bare one or a branch without one."""
     found: list[tuple[str, str]] = []
-    done = _run(root, "worktree", "list", "--porcelain", "-z")
+    done = run(root, "worktree", "list", "--porcelain", "-z")
     fields = done.stdout.split(b"\0")
     if done.returncode != 0:  # git before 2.36
         fields = _answer(root, "worktree", "list", "--porcelain").split(b"\n")
@@ -145,7 +145,7 @@ def stashes(root: str) -> list[list[str]]:
 
 def sizes(root: str, commit: str, folder: str) -> dict[str, int]:
     """Bytes of each file in one folder of a commit (``""`` for its root), by name."""
-    done = _run(root, "ls-tree", "-l", "-z", f"{commit}:{folder}")
+    done = run(root, "ls-tree", "-l", "-z", f"{commit}:{folder}")
     found = {}
     for line in done.stdout.split(b"\0"):
         head, tab, name = line.partition(b"\t")
@@ -166,7 +166,7 @@ class Logged(NamedTuple):
 
 def log(root: str, path: str, limit: int) -> list[Logged]:
     """The commits before and at HEAD that changed a file (absolute path), newest first; nothing without a commit."""
-    done = _run(root, "log", f"--max-count={limit}", "--format=%H%x00%ct%x00%an%x00%s", "--", path)
+    done = run(root, "log", f"--max-count={limit}", "--format=%H%x00%ct%x00%an%x00%s", "--", path)
     rows = (line.split("\0") for line in done.stdout.decode("utf-8", "replace").splitlines())
     return [Logged(row[0], int(row[1]) * 1_000_000, row[2], row[3]) for row in rows if len(row) == 4]
 
@@ -265,7 +265,7 @@ def _start(root: str, *arguments: str) -> subprocess.Popen[bytes]:
 
 def _answer(root: str, *arguments: str) -> bytes:
     """What git prints. An error is never taken for an empty answer: what is not named there may be deleted."""
-    done = _run(root, *arguments)
+    done = run(root, *arguments)
     if done.returncode != 0:
         raise StorageError(
             f"git {arguments[0]} failed in {root}: {os.fsdecode(done.stderr).strip()}", hint="Mend that, then repeat."
@@ -273,8 +273,13 @@ def _answer(root: str, *arguments: str) -> bytes:
     return done.stdout
 
 
-def _run(root: str, *arguments: str, literal: bool = True, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def run(
+    root: str, *arguments: str, literal: bool = True, given: bytes = b"", index: str = ""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git in a work tree, whatever comes of it; ``index`` is a file that stands for the index."""
     environment = {**_environment(), "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": str(int(literal))}
+    if index:
+        environment["GIT_INDEX_FILE"] = index
     return subprocess.run(
         ["git", "-C", root, *arguments], capture_output=True, check=False, env=environment, input=given
     )
