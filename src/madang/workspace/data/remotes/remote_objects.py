@@ -23,7 +23,7 @@ from madang.workspace.data.objects.parallel import each, each_file
 from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash, write_object
 from madang.workspace.data.objects.state import FileKey, key_of
 from madang.workspace.data.objects.taking import Intake
-from madang.workspace.data.remotes import beginnings
+from madang.workspace.data.remotes import partial_downloads
 
 _FEW = 256  # up to so many objects are asked for one by one, more by listing
 _PACK = 8 << 20  # bytes of small objects that are asked for together
@@ -186,7 +186,7 @@ class RemoteObjects:
 
     def _download(self, name: str, size: int, staging: Staging, advance: progress.Advance) -> _Arrived:
         """One object, by a stream; a small one in one go."""
-        if size >= beginnings.LARGE and not isinstance(self.store, Forkable):
+        if size >= partial_downloads.LARGE and not isinstance(self.store, Forkable):
             return self._resume(name, size, advance)
         try:
             with self.store.open(self.key(name)) as source:
@@ -216,7 +216,7 @@ class RemoteObjects:
 
     def _resume(self, name: str, size: int, advance: progress.Advance) -> _Arrived:
         """A large object: behind what came before, when a download of it broke off."""
-        aside, descriptor = beginnings.claim(self.cache.folder, name)
+        aside, descriptor = partial_downloads.claim(self.cache.folder, name)
         at = os.fstat(descriptor).st_size
         at = at if at < size else 0
         early, arrived = self.cache.early_copies.begin(name), None
@@ -225,7 +225,7 @@ class RemoteObjects:
                 rest = _bounded(source, size - at, b"")
                 md5 = write_and_hash(_first(begun, at, rest), descriptor, advance, early)
             os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
-            beginnings.finish(descriptor)
+            partial_downloads.finish(descriptor)
             arrived = self._judged(name, aside, md5, key_of(os.fstat(descriptor)))
         except NotFound:
             os.unlink(aside)

@@ -1,4 +1,4 @@
-"""What came of large objects before their download broke off: the next one asks for the rest only.
+"""Partial downloads of large objects: what came before one broke off is kept, and the next one asks for the rest only.
 
 They lie in ``CACHE/.parts``, named by their objects, and are held by whoever writes them. None is believed: it is read
 again and hashed with the rest. One that nobody continued for a week goes.

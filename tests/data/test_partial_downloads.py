@@ -14,7 +14,7 @@ import pytest
 
 from madang.backends.objects.memory import MemoryObjects
 from madang.errors import Unavailable
-from madang.workspace.data.remotes import beginnings
+from madang.workspace.data.remotes import partial_downloads
 from madang.workspace.data.remotes.remote_objects import Brought, RemoteObjects
 from madang.workspace.data.repo.repository import Repository
 
@@ -59,7 +59,7 @@ class Store(MemoryObjects):
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store that holds the object; a mebibyte is large."""
-    monkeypatch.setattr(beginnings, "LARGE", 1 << 20)
+    monkeypatch.setattr(partial_downloads, "LARGE", 1 << 20)
     made = Store()
     made.put(KEY, BODY)
     return made
@@ -118,14 +118,14 @@ def test_the_remote_is_wrong(repo: Repository, store: Store) -> None:
 
 def test_two_at_once(repo: Repository, store: Store) -> None:
     """A beginning that somebody writes is left to them; of several free ones the longest is taken."""
-    first, descriptor = beginnings.claim(repo.cache.folder, NAME)
+    first, descriptor = partial_downloads.claim(repo.cache.folder, NAME)
     assert bring(repo, store).got == [NAME]
     assert parts(repo) == [Path(first)]
     os.write(descriptor, BODY[:5])
     os.close(descriptor)
     other = Path(first).with_name(f"{NAME}.other")
     other.write_bytes(BODY[:7])
-    path, descriptor = beginnings.claim(repo.cache.folder, NAME)
+    path, descriptor = partial_downloads.claim(repo.cache.folder, NAME)
     assert (path, parts(repo)) == (str(other), [other])
     os.close(descriptor)
 
@@ -135,7 +135,7 @@ def test_old_ones_go(repo: Repository, store: Store) -> None:
     area = Path(repo.cache.folder) / ".parts"
     area.mkdir(parents=True)
     (area / "0.x").write_bytes(b"old")
-    old = time.time() - beginnings.KEPT_SECONDS - 60
+    old = time.time() - partial_downloads.KEPT_SECONDS - 60
     os.utime(area / "0.x", (old, old))
     bring(repo, store)
     check(repo)
