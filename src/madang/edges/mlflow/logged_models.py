@@ -26,6 +26,7 @@ from madang.edges.mlflow.checks import LONGEST_PARAM, invalid
 from madang.edges.mlflow.experiments import Tag, require_active
 from madang.edges.mlflow.finding import home_of, searched, target_of
 from madang.edges.mlflow.logging import METRIC_ORIGIN
+from madang.edges.mlflow.paging import encoded_page
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 
@@ -258,5 +259,4 @@ def search(call: MlflowCall) -> bytes:
         return msgspec.json.encode(body_of(model, projects[model.project]))
 
     found = call.services.search.rows(call.who, query, _FORM, encode, most_keys=1 << 40)
-    token = b',"next_page_token":' + msgspec.json.encode(found.next) if found.next else b""
-    return b'{"models":[' + b",".join(found.rows) + b"]" + token + b"}" if found.rows else b"{}"
+    return encoded_page("models", found.rows, found.next)

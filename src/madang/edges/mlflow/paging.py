@@ -8,6 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import TypeVar
 
+import msgspec
+
 from madang.errors import InvalidInput
 
 T = TypeVar("T")
@@ -36,3 +38,11 @@ def page(items: Sequence[T], limit: int, token: str) -> tuple[Sequence[T], str]:
     start = offset_of(token)
     part = items[start : start + limit]
     return part, token_for(start + limit) if start + limit < len(items) else ""
+
+
+def encoded_page(name: str, rows: Sequence[bytes], token: str) -> bytes:
+    """The answer that holds a page of rows which are JSON already. What is empty is left out."""
+    if not rows:
+        return b"{}"
+    more = b',"next_page_token":' + msgspec.json.encode(token) if token else b""
+    return b'{"' + name.encode() + b'":[' + b",".join(rows) + b"]" + more + b"}"

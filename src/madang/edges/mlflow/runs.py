@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import msgspec
 from msgspec import field
 
 from madang.domain import events
@@ -20,6 +19,7 @@ from madang.edges.mlflow.experiments import Tag, require_active, view_of
 from madang.edges.mlflow.finding import experiment_number, home_of, no_run, run_of, searched, target_of
 from madang.edges.mlflow.launched import Launched
 from madang.edges.mlflow.logging import tag_facts
+from madang.edges.mlflow.paging import encoded_page
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 
@@ -195,5 +195,4 @@ def search(call: MlflowCall) -> bytes:
         deleted=view,
     )
     found = call.services.search.rows(call.who, query, _FORM, shapes.row_encoder(projects), most_keys=1 << 40)
-    token = b',"next_page_token":' + msgspec.json.encode(found.next) if found.next else b""
-    return b'{"runs":[' + b",".join(found.rows) + b"]" + token + b"}" if found.rows else b"{}"
+    return encoded_page("runs", found.rows, found.next)
