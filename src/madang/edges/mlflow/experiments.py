@@ -14,7 +14,7 @@ from madang.edges.mlflow.arguments import Arguments
 from madang.edges.mlflow.checks import LONGEST_EXPERIMENT, LONGEST_EXPERIMENT_TAG, LONGEST_KEY, check_key, check_length
 from madang.edges.mlflow.experiment_search import ordered, selected
 from madang.edges.mlflow.finding import project_of
-from madang.edges.mlflow.paging import page
+from madang.edges.mlflow.paging import page, page_body
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import Conflict, InvalidInput, NotFound
 
@@ -150,8 +150,7 @@ def search(call: MlflowCall) -> Any:
     ]
     chosen = ordered(selected(found, body.filter), body.order_by)
     part, token = page(chosen, body.max_results, body.page_token)
-    made: dict[str, Any] = {"experiments": [shapes.experiment(item) for item in part]} if part else {}
-    return {**made, "next_page_token": token} if token else made
+    return page_body("experiments", [shapes.experiment(item) for item in part], token)
 
 
 def search_datasets(call: MlflowCall) -> Any:

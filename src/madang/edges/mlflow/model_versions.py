@@ -10,13 +10,14 @@ from madang.domain.versions import VersionRecord
 from madang.edges.mlflow.arguments import Arguments
 from madang.edges.mlflow.checks import check_key
 from madang.edges.mlflow.experiments import Tag
-from madang.edges.mlflow.paging import page
+from madang.edges.mlflow.paging import page, page_body
 from madang.edges.mlflow.registered_models import (
     SearchModels,
     canonical_stage,
     no_version,
     row_of,
     tag_of,
+    told_of,
     version_body,
     version_number,
 )
@@ -154,7 +155,7 @@ def transition(call: MlflowCall) -> Any:
 def download_uri(call: MlflowCall) -> Any:
     """GET model-versions/get-download-uri."""
     row, version = version_of(call, call.body.name, call.body.version)
-    told = version.metadata.get("mlflow", {})
+    told = told_of(version)
     plain = f"mlflow-artifacts:/versions/{row.project}/{row.name}/v{version.number}/artifacts"
     return {"artifact_uri": told.get("location") or told.get("source") or plain}
 
@@ -194,5 +195,4 @@ def search(call: MlflowCall) -> Any:
     orders = body.order_by or ["last_updated_timestamp DESC", "name ASC", "version_number DESC"]
     part, token = page(ordered(found, orders, _KEYS), most, body.page_token)
     plain = [{name: value for name, value in thing.items() if name != "is_prompt"} for thing in part]
-    made: dict[str, Any] = {"model_versions": plain} if plain else {}
-    return {**made, "next_page_token": token} if token else made
+    return page_body("model_versions", plain, token)

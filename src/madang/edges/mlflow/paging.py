@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -40,8 +40,14 @@ def page(items: Sequence[T], limit: int, token: str) -> tuple[Sequence[T], str]:
     return part, token_for(start + limit) if start + limit < len(items) else ""
 
 
+def page_body(name: str, items: Sequence[Any], token: str) -> dict[str, Any]:
+    """The answer that holds a page. What is empty is left out."""
+    made: dict[str, Any] = {name: list(items)} if items else {}
+    return {**made, "next_page_token": token} if token else made
+
+
 def encoded_page(name: str, rows: Sequence[bytes], token: str) -> bytes:
-    """The answer that holds a page of rows which are JSON already. What is empty is left out."""
+    """The same of rows that are JSON already."""
     if not rows:
         return b"{}"
     more = b',"next_page_token":' + msgspec.json.encode(token) if token else b""

@@ -15,7 +15,7 @@ from madang.edges.mlflow.arguments import Arguments, missing
 from madang.edges.mlflow.checks import LONGEST_KEY, check_key, check_length
 from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.finding import target_of
-from madang.edges.mlflow.paging import page
+from madang.edges.mlflow.paging import page, page_body
 from madang.edges.mlflow.registry_search import PROMPT, Fields, ordered, selected
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import Conflict, InvalidInput, NotFound
@@ -106,9 +106,18 @@ def written_aliases(row: CollectionRow) -> dict[str, str]:
     """Aliases as clients wrote them, by the name of the pointer."""
     try:
         found = json.loads(row.tags.get(ALIASES, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):  # anyone may set a tag
         found = {}
-    return found if isinstance(found, dict) else {}
+    return _texts(found)
+
+
+def told_of(version: VersionRecord) -> dict[str, str]:
+    """What the client of MLflow that made a version said of it: its source, location, run and model."""
+    return _texts(version.metadata.get("mlflow"))
+
+
+def _texts(found: object) -> dict[str, str]:
+    return {name: text for name, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}
 
 
 def aliases_of(row: CollectionRow) -> dict[str, int]:
@@ -123,7 +132,7 @@ def aliases_of(row: CollectionRow) -> dict[str, int]:
 
 def version_body(row: CollectionRow, version: VersionRecord) -> dict[str, Any]:
     """A version as MLflow's JSON has it."""
-    told = version.metadata.get("mlflow", {})
+    told = told_of(version)
     made: dict[str, Any] = {
         "name": version.name,
         "version": str(version.number),
@@ -253,8 +262,7 @@ def search(call: MlflowCall) -> Any:
         ("timestamp", "last_updated_timestamp"), lambda thing: thing["updated"]
     )
     part, token = page(ordered(found, body.order_by, keys), most, body.page_token)
-    made = {"registered_models": [body_of(call, rows[thing["name"]]) for thing in part]} if part else {}
-    return {**made, "next_page_token": token} if token else made
+    return page_body("registered_models", [body_of(call, rows[thing["name"]]) for thing in part], token)
 
 
 def canonical_stage(stage: str) -> str:

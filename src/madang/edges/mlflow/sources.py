@@ -13,7 +13,7 @@ from madang.domain.versions import STAGES, Entry
 from madang.edges.mlflow import logged_models
 from madang.edges.mlflow.checks import readings
 from madang.edges.mlflow.finding import home_of, run_of
-from madang.edges.mlflow.registered_models import row_of, version_number
+from madang.edges.mlflow.registered_models import row_of, told_of, version_number
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 from madang.services.models import stage_of
@@ -99,7 +99,7 @@ def _of_model(call: MlflowCall, text: str, path: str) -> Source:
     if number is None:
         raise NotFound(f"No version of model '{name}' is meant by '{text[:500]}'")
     version = call.services.models.version(call.who, row, number)
-    told = version.metadata.get("mlflow", {})
+    told = told_of(version)
     plain = f"mlflow-artifacts:/versions/{row.project}/{row.name}/v{number}/artifacts"
     location = told.get("location") or told.get("source") or plain
     listed = call.services.models.entries(call.who, version)
