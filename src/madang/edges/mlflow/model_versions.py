@@ -10,7 +10,7 @@ from madang.domain.versions import VersionRecord
 from madang.edges.mlflow.arguments import Arguments
 from madang.edges.mlflow.checks import check_key
 from madang.edges.mlflow.experiments import Tag
-from madang.edges.mlflow.paging import page, page_body
+from madang.edges.mlflow.paging import limit_of, page, page_body
 from madang.edges.mlflow.registered_models import (
     SearchModels,
     canonical_stage,
@@ -180,10 +180,7 @@ def delete_tag(call: MlflowCall) -> None:
 def search(call: MlflowCall) -> Any:
     """GET model-versions/search."""
     body: SearchModels = call.body
-    most = 10_000 if body.max_results is None else body.max_results
-    if not 0 < most <= MOST_VERSIONS:
-        said = "must be a positive integer" if most < 1 else f"must be at most {MOST_VERSIONS}"
-        raise InvalidInput(f"Invalid value for request parameter max_results. It {said}, but got value {most}")
+    limit = limit_of(body.max_results, 10_000, MOST_VERSIONS)
     rows = {row.name: row for row in reversed(call.services.registry.models(call.who))}
     things: list[dict[str, Any]] = []
     for row in rows.values():
@@ -193,6 +190,6 @@ def search(call: MlflowCall) -> Any:
     found = selected(_FIELDS, things, body.filter)
     found.sort(key=lambda thing: (thing["name"], -int(thing["version"])))
     orders = body.order_by or ["last_updated_timestamp DESC", "name ASC", "version_number DESC"]
-    part, token = page(ordered(found, orders, _KEYS), most, body.page_token)
+    part, token = page(ordered(found, orders, _KEYS), limit, body.page_token)
     plain = [{name: value for name, value in thing.items() if name != "is_prompt"} for thing in part]
     return page_body("model_versions", plain, token)

@@ -33,6 +33,15 @@ def token_for(offset: int) -> str:
     return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
 
 
+def limit_of(asked: int | None, usual: int, most: int) -> int:
+    """How many models or versions a page holds. Raises `InvalidInput` in MLflow's words."""
+    limit = usual if asked is None else asked
+    if not 0 < limit <= most:
+        said = "must be a positive integer" if limit < 1 else f"must be at most {most}"
+        raise InvalidInput(f"Invalid value for request parameter max_results. It {said}, but got value {limit}")
+    return limit
+
+
 def page(items: Sequence[T], limit: int, token: str) -> tuple[Sequence[T], str]:
     """The items of a page, and the token of the next one."""
     start = offset_of(token)

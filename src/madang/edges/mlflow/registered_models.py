@@ -15,7 +15,7 @@ from madang.edges.mlflow.arguments import Arguments, missing
 from madang.edges.mlflow.checks import LONGEST_KEY, check_key, check_length
 from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.finding import target_of
-from madang.edges.mlflow.paging import page, page_body
+from madang.edges.mlflow.paging import limit_of, page, page_body
 from madang.edges.mlflow.registry_search import PROMPT, Fields, ordered, selected
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import Conflict, InvalidInput, NotFound
@@ -251,17 +251,14 @@ def delete_tag(call: MlflowCall) -> None:
 def search(call: MlflowCall) -> Any:
     """GET registered-models/search."""
     body: SearchModels = call.body
-    most = 100 if body.max_results is None else body.max_results
-    if not 0 < most <= MOST_MODELS:
-        said = "must be a positive integer" if most < 1 else f"must be at most {MOST_MODELS}"
-        raise InvalidInput(f"Invalid value for request parameter max_results. It {said}, but got value {most}")
+    limit = limit_of(body.max_results, 100, MOST_MODELS)
     rows = {row.name: row for row in reversed(call.services.registry.models(call.who))}
     plain = [{"name": row.name, "tags": shapes.pairs(row.tags), "updated": row.updated_at} for row in rows.values()]
     found = sorted(selected(_FIELDS, plain, body.filter), key=lambda thing: thing["name"])
     keys = {"name": lambda thing: thing["name"]} | dict.fromkeys(
         ("timestamp", "last_updated_timestamp"), lambda thing: thing["updated"]
     )
-    part, token = page(ordered(found, body.order_by, keys), most, body.page_token)
+    part, token = page(ordered(found, body.order_by, keys), limit, body.page_token)
     return page_body("registered_models", [body_of(call, rows[thing["name"]]) for thing in part], token)
 
 
