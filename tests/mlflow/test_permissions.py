@@ -119,6 +119,26 @@ def test_a_digest_that_is_only_named_opens_nothing(guarded: Hub) -> None:
     assert guarded.ask("GET", f"/get-artifact?run_id={run}&path=wanted", headers=headers)[0] == 404
 
 
+@pytest.mark.parametrize("odd", ["text", ["source"], {"source": 5, "run_id": ["x"]}, {"location": None}])
+def test_odd_models_of_others_break_no_search(guarded: Hub, odd: Any) -> None:
+    """What anyone may write about a model of theirs keeps nobody from listing and reading all models."""
+    engine = guarded.engine
+    blob = engine.artifacts.put_blob(ME, "theirs", [b"x"])
+    name = f"odd {odd}".replace(":", " ").replace("/", " ")
+    engine.artifacts.create(ME, "theirs", name, "model", [Entry("f", blob.digest, 1)], metadata={"mlflow": odd})
+    row = engine.models.find(ME, name)
+    for aliases in ("[" * 100_000, "5", '{"latest": [], "a": {}}'):
+        engine.models.edit(ME, row, tags={"madang.aliases": aliases})
+        engine.models.point(ME, row, "a", 1)
+        _, secret = engine.access.create_token(ME, "reader of all", Permission.READ)
+        headers = {"authorization": f"Bearer {secret}"}
+        given = {"name": name, "version": "1"}
+        for path in ("registered-models/search", "model-versions/search"):
+            assert guarded.ask("GET", path, headers=headers)[0] == 200
+        for path in ("registered-models/get", "model-versions/get", "model-versions/get-download-uri"):
+            assert guarded.ask("GET", path, headers=headers, fields=given)[0] == 200
+
+
 def test_tokens_as_the_client_sends_them(
     guarded: Hub, secrets: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

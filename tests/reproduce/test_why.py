@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from madang.domain.runs import RunChange
-from madang.services.explaining import MEASURED_TAG
+from madang.domain.runs import RunChange, RunRecord
+from madang.services.explaining import MEASURED_TAG, recalled
 from madang.testing.project import Project
 from madang.wiring import local_user, open_store
 
@@ -284,3 +284,10 @@ def test_bad_names(repository: Project) -> None:
     assert "score" in said.err
     assert "first of its program" in repository.madang("why", "score", first, ok=1).err
     assert repository.madang("why", "score", first, "--against", first, "--json").json["cause"] == []
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "[]", '{"loss 2": 5}', '{"loss 2": {"cause": 1}}'])
+def test_findings_that_are_none(text: str) -> None:
+    """Anyone may set the tag that keeps what was measured: what makes no sense there was not measured."""
+    after, before = RunRecord("1", "p", tags={MEASURED_TAG: text}), RunRecord("2", "p")
+    assert recalled(after, before, "loss") is None

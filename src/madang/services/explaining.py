@@ -198,6 +198,6 @@ def _key(metric: str, before: RunRecord) -> str:
 def _findings(run: RunRecord) -> dict[str, Any]:
     try:
         found = json.loads(run.tags.get(MEASURED_TAG, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):  # anyone may set a tag
         return {}
     return found if isinstance(found, dict) else {}
