@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -90,8 +91,8 @@ def main(arguments: list[str]) -> int:
         _end_children(engine, launched, credential.who, status)
     finally:
         engine.close()
-    os.write(1, b".")
-    os.close(1)
+    with suppress(BrokenPipeError):  # the launcher was killed
+        os.write(1, b".")
     if given.hub and launched.made:
         _upload(given.hub, given.store, launched.made)
     return 0
