@@ -351,10 +351,6 @@ class VersionRecords(Protocol):
         """All versions, newest first."""
         ...
 
-    def by_run(self, run: str) -> list[VersionRecord]:
-        """Versions that a run wrote."""
-        ...
-
     def of_runs(self, runs: Sequence[str]) -> dict[str, list[str]]:
         """Names (``name:v3``) of the versions that runs wrote, by run."""
         ...

@@ -276,10 +276,6 @@ class SqlVersions:
         rows = self._db.rows("versions_of_collection", collection=line.number)
         return [_version(project, name, line, row, aliases, latest) for row in rows]
 
-    def by_run(self, run: str) -> list[VersionRecord]:
-        """Versions that a run wrote."""
-        return [self._known(*row) for row in self._db.rows("versions_of_run", run=run)]
-
     def of_runs(self, runs: Sequence[str]) -> dict[str, list[str]]:
         """Names of the versions that runs wrote, by run."""
         found: dict[str, list[str]] = {}

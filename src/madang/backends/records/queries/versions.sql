@@ -58,11 +58,6 @@ SELECT MAX(number) FROM versions WHERE collection = :collection AND deleted_at =
 SELECT number, digest, size, files, created_at, run, actor, description, metadata, tags, updated_at
 FROM versions WHERE collection = :collection AND deleted_at = 0 ORDER BY number DESC;
 
--- name: versions_of_run
-SELECT c.project, c.name, w.number FROM version_writers w JOIN collections c ON c.number = w.collection
-JOIN versions v ON v.collection = w.collection AND v.number = w.number AND v.deleted_at = 0
-WHERE w.run = :run ORDER BY c.name, w.number;
-
 -- name: versions_of_runs
 SELECT w.run, c.name, w.number FROM version_writers w JOIN collections c ON c.number = w.collection
 JOIN versions v ON v.collection = w.collection AND v.number = w.number AND v.deleted_at = 0
