@@ -12,7 +12,7 @@ from madang.errors import NotFound, StorageError
 
 _ARGUMENTS = 500  # paths given to one program
 _SMALL, _KEPT = 1 << 16, 1 << 26  # bytes of objects that are kept, and of all of them
-NOT_PASSED_ON = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"))
+_NOT_PASSED_ON = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"))
 """Variables by which git tells its hooks where they are."""
 
 
@@ -259,7 +259,7 @@ def _entries(body: bytes, digits: int) -> Iterator[tuple[str, GitEntry]]:
 def _start(root: str, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         ["git", "-C", root, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        env=_environment(),
+        env=environment(),
     )  # fmt: skip
 
 
@@ -277,14 +277,12 @@ def run(
     root: str, *arguments: str, literal: bool = True, given: bytes = b"", index: str = ""
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git in a work tree, whatever comes of it; ``index`` is a file that stands for the index."""
-    environment = {**_environment(), "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": str(int(literal))}
+    variables = {**environment(), "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": str(int(literal))}
     if index:
-        environment["GIT_INDEX_FILE"] = index
-    return subprocess.run(
-        ["git", "-C", root, *arguments], capture_output=True, check=False, env=environment, input=given
-    )
+        variables["GIT_INDEX_FILE"] = index
+    return subprocess.run(["git", "-C", root, *arguments], capture_output=True, check=False, env=variables, input=given)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What git is started with: the folder that is given decides, also inside a hook of another repository."""
-    return {key: value for key, value in os.environ.items() if key not in NOT_PASSED_ON}
+    return {key: value for key, value in os.environ.items() if key not in _NOT_PASSED_ON}

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from typing import IO
 
+from madang.workspace.data.repo.git import environment
+
 _BYTES = 8_000  # asked at once; the answers must fit into a pipe beside it
 _FIELDS = 4  # of an answer: file, line, pattern, path
 
@@ -43,7 +45,7 @@ class GitRules:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "GIT_FLUSH": "1"},
+                env={**environment(), "GIT_FLUSH": "1"},
             )
         asked, answers = self._program.stdin, self._program.stdout
         assert asked is not None

@@ -187,9 +187,7 @@ def _fetch(folder: str, url: str, *refs: str, must: bool = True) -> bool:
 
 
 def _git(folder: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    environment = {
-        key: value for key, value in os.environ.items() if key not in git.NOT_PASSED_ON and key != "GIT_INDEX_FILE"
-    }
+    environment = {key: value for key, value in git.environment().items() if key != "GIT_INDEX_FILE"}
     wanted = environment.get("GIT_ALLOW_PROTOCOL", "").split(":")  # somebody may allow even less
     allowed = [name for name in _TRANSPORTS if wanted == [""] or name in wanted]
     environment["GIT_ALLOW_PROTOCOL"] = ":".join(allowed) or "none"
