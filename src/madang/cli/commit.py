@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import PlainCommand, far, meter, repository, tell_git
+from madang.cli.data_command import PlainCommand, external_dependencies, meter, repository, tell_git
 
 if TYPE_CHECKING:
     from madang.workspace.data.files.committing import Committed
@@ -48,7 +48,15 @@ def commit(
     with repository() as repo:
         meant = chosen(repo, targets, recursive=recursive, with_deps=with_deps)
         shown = meter(quiet or as_json)
-        done = record(repo, meant, force=force, relink=not no_relink, ask=_confirm, far=far(repo), meter=shown)
+        done = record(
+            repo,
+            meant,
+            force=force,
+            relink=not no_relink,
+            ask=_confirm,
+            external=external_dependencies(repo),
+            meter=shown,
+        )
         if done.entries:
             _remember(repo, done)
         tell_git(repo, done.git_files, quiet or as_json)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from madang.workspace.data.changes.differing import Elsewhere
     from madang.workspace.data.progress import Meter
     from madang.workspace.data.records.outs import Target
-    from madang.workspace.data.records.stages import LookFar
+    from madang.workspace.data.records.stages import LookExternal
     from madang.workspace.data.repo.repository import Repository
 
 CONFIGURATION, INTERRUPTED, NO_PROJECT, USAGE, OTHER = 251, 252, 253, 254, 255
@@ -168,16 +168,16 @@ def remote_listings(repo: Repository) -> Iterator[Elsewhere]:
         found.close()
 
 
-def far(repo: Repository) -> LookFar:
+def external_dependencies(repo: Repository) -> LookExternal:
     """Looks at dependencies of stages that lie elsewhere. Loads nothing before it is asked."""
-    made: list[LookFar] = []
+    made: list[LookExternal] = []
 
     def look(url: str) -> Mapping[str, Any]:
         if not made:
             from madang.wiring_data import open_remote
-            from madang.workspace.data.sources.far import Far
+            from madang.workspace.data.sources.external import ExternalDependencies
 
-            made.append(Far(repo, open_remote))
+            made.append(ExternalDependencies(repo, open_remote))
         return made[0](url)
 
     return look

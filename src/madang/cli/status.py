@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import PlainCommand, far, meter, repository
+from madang.cli.data_command import PlainCommand, external_dependencies, meter, repository
 from madang.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def _show_local(
     from madang.workspace.data.records.outs import chosen as named
 
     chosen = named(repo, targets, recursive=recursive, with_deps=with_deps)
-    found = states(repo, chosen, check_updates=check_updates, far=far(repo), meter=meter(quiet or as_json))
+    found = states(
+        repo, chosen, check_updates=check_updates, external=external_dependencies(repo), meter=meter(quiet or as_json)
+    )
     if not quiet:
         for one in chosen:
             if hidden_deps(one.stage):

@@ -32,7 +32,7 @@ class Recorded:
     hash_name: str | None = "md5"  # None: written by dvc 2
     checksum: str | None = None  # of what is not a local file: its etag, checksum or version
     files: tuple[CloudFile, ...] = ()  # in a version-aware remote, named one by one
-    far: Mapping[str, Any] | None = None  # of what lies at an address, or is a data set: all that is said of it
+    external: Mapping[str, Any] | None = None  # of what lies at an address, or is a data set: all that is said of it
 
 
 @value
@@ -93,7 +93,7 @@ class Lock:
             hash_name=item.get("hash"),
             checksum=None if other is None else str(other),
             files=files,
-            far={key: value for key, value in item.items() if key != "path"} if "://" in item["path"] else None,
+            external={key: value for key, value in item.items() if key != "path"} if "://" in item["path"] else None,
         )
 
 

@@ -20,7 +20,7 @@ from madang.workspace.data.files.adding import Manner
 from madang.workspace.data.files.committing import record_text
 from madang.workspace.data.files.comparing import read_parameters
 from madang.workspace.data.files.hashing import current_content
-from madang.workspace.data.records.stages import LookFar, Stage, TrackedOut, is_local
+from madang.workspace.data.records.stages import LookExternal, Stage, TrackedOut, is_local
 from madang.workspace.data.repo import git, gitignores
 from madang.workspace.data.repo.repository import Repository
 
@@ -30,25 +30,27 @@ class Inputs:
     """What a stage reads, as it is just now."""
 
     deps: dict[str, Content] = field(default_factory=dict)  # by path as written
-    far: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # what lies elsewhere: as `LookFar` tells it
+    external: dict[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # what lies elsewhere: as `LookExternal` tells it
     params: dict[str, dict[str, Any]] = field(default_factory=dict)  # file as written → key → value
 
 
 def inputs(
-    repository: Repository, stage: Stage, far: LookFar | None = None, meter: progress.Meter = progress.silent
+    repository: Repository, stage: Stage, external: LookExternal | None = None, meter: progress.Meter = progress.silent
 ) -> Inputs:
     """Look at everything that a stage reads. Unchanged files are not read.
 
     Raises:
         NotFound: a dependency or a file of parameters is not there. InvalidInput: a parameter is not there.
-        Incompatible: a dependency lies elsewhere, and there is no ``far``; others as `LookFar`.
+        Incompatible: a dependency lies elsewhere, and there is no ``external``; others as `LookExternal`.
     """
     found = Inputs()
     for dep in stage.deps:
         if not is_local(dep.path):
-            if far is None:
+            if external is None:
                 raise Incompatible(f"The stage {stage.address} reads {dep.written}, which lies elsewhere.")
-            found.far[dep.written] = far(dep.path)
+            found.external[dep.written] = external(dep.path)
             continue
         content = current_content(repository, dep.path, meter)
         if content is None:
@@ -114,7 +116,7 @@ def entry(stage: Stage, read: Inputs, made: Mapping[str, Made]) -> dict[str, Any
         one = made[out.path]
         outs.append(lockfile.item(out.entry.path, Content(one.md5, one.size, one.nfiles, one.isexec)))
     deps = [lockfile.item(path, content) for path, content in read.deps.items()]
-    deps += [{"path": path, **item} for path, item in read.far.items()]
+    deps += [{"path": path, **item} for path, item in read.external.items()]
     return lockfile.entry(stage.cmd, deps, read.params, outs)
 
 

@@ -15,11 +15,11 @@ from madang.ports.executor import Executor, Result
 from madang.workspace.data import progress
 from madang.workspace.data.files.comparing import DELETED, NOT_IN_CACHE, StageState, states
 from madang.workspace.data.records.outs import PIPELINE, Chosen, chosen, stages
-from madang.workspace.data.records.stages import LookFar, Stage, TrackedOut, is_local
+from madang.workspace.data.records.stages import LookExternal, Stage, TrackedOut, is_local
 from madang.workspace.data.records.trees import WorkTree
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
-from madang.workspace.data.sources.far import Far
+from madang.workspace.data.sources.external import ExternalDependencies
 from madang.workspace.pipelines import asides, restoring, running, witness
 from madang.workspace.pipelines.asides import Brought
 from madang.workspace.pipelines.graph import Graph
@@ -106,7 +106,7 @@ def reproduce(
     work = _Repro(repository, options, executor, heard, meter)
     work.ask = ask
     if open_remote is not None:
-        work.open_remote, work.far = open_remote, Far(repository, open_remote)
+        work.open_remote, work.external = open_remote, ExternalDependencies(repository, open_remote)
     with hold(repository):
         for brought in asides.recover(repository):
             say(told(brought, "was killed"))
@@ -165,7 +165,7 @@ class _Repro:
     """One reproduction."""
 
     open_remote: OpenRemote | None = None
-    far: LookFar | None = None
+    external: LookExternal | None = None
     ask: Ask | None = None
 
     def __init__(
@@ -317,7 +317,7 @@ class _Repro:
         return f"Stage '{stage.address}'" if stage.name or stage.deps else f"'{stage.address}'"
 
     def _state(self, stage: Stage) -> StageState:
-        found = states(self.repository, [Chosen(stage)], check_updates=False, far=self.far, meter=self.meter)
+        found = states(self.repository, [Chosen(stage)], check_updates=False, external=self.external, meter=self.meter)
         return found[0] if found else StageState(stage)
 
     def _is_stale(self, state: StageState, *, missing_is_fine: bool) -> bool:
@@ -353,7 +353,7 @@ class _Repro:
         self.say(f"Verifying {kind} '{stage.address}'")
         if self.options.dry:
             return StageResult(stage, WOULD_RUN)
-        files = restoring.verify(self.repository, stage, self.far, self.meter)
+        files = restoring.verify(self.repository, stage, self.external, self.meter)
         return StageResult(stage, VERIFIED, git_files=files)
 
     def _executed(self, stage: Stage, state: StageState, forced: bool) -> StageResult | None:
@@ -361,7 +361,7 @@ class _Repro:
         if options.pull and self.open_remote and not options.dry and not forced:
             restoring.pull_deps(self.repository, stage, self.known, self.open_remote, self.say, self.meter)
         readable = not options.dry or self._is_readable(stage)
-        read = inputs(self.repository, stage, self.far, self.meter) if readable else None
+        read = inputs(self.repository, stage, self.external, self.meter) if readable else None
         if not forced and read is not None:
             pull = self.open_remote if options.pull else None
             found = restoring.find(self.repository, stage, state, read, run_cache=options.run_cache, pull=pull)
@@ -413,7 +413,7 @@ class _Repro:
             return
         try:
             done = running.succeeded(
-                self.repository, execution, result, self.lock, wait=_LOCK_WAIT, far=self.far, meter=self.meter
+                self.repository, execution, result, self.lock, wait=_LOCK_WAIT, external=self.external, meter=self.meter
             )
         except MadangError as error:
             self._done(index, StageResult(stage, FAILED, result.run, error=error))

@@ -18,7 +18,7 @@ from madang.workspace.data.files.legacy import place_of
 from madang.workspace.data.files.unprotecting import unprotect
 from madang.workspace.data.imports import importing
 from madang.workspace.data.records.outs import Chosen, Target, TrackedOut
-from madang.workspace.data.records.stages import LookFar, Stage, is_local
+from madang.workspace.data.records.stages import LookExternal, Stage, is_local
 from madang.workspace.data.remotes import transfer
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
@@ -138,7 +138,7 @@ def restore(
     return done
 
 
-def verify(repository: Repository, stage: Stage, far: LookFar | None, meter: progress.Meter) -> list[str]:
+def verify(repository: Repository, stage: Stage, external: LookExternal | None, meter: progress.Meter) -> list[str]:
     """Record a stage as it is, without its command. Returns changed files that belong into git.
 
     Raises:
@@ -150,7 +150,7 @@ def verify(repository: Repository, stage: Stage, far: LookFar | None, meter: pro
             f"{', '.join(absent)} of {stage.address} does not exist.",
             hint="madang checkout, or madang pull, brings it.",
         )
-    return committing.commit(repository, [Chosen(stage)], force=True, far=far, meter=meter).git_files
+    return committing.commit(repository, [Chosen(stage)], force=True, external=external, meter=meter).git_files
 
 
 def import_anew(repository: Repository, stage: Stage, open_remote: OpenRemote, meter: progress.Meter) -> None:

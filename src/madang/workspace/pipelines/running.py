@@ -14,7 +14,7 @@ from madang.formats.dvc.parameters import DEFAULT_FILE
 from madang.ports.executor import Made, Read, Result, Task, Write
 from madang.workspace.data import progress
 from madang.workspace.data.files.unprotecting import unprotect
-from madang.workspace.data.records.stages import LookFar, Stage, TrackedOut, is_local
+from madang.workspace.data.records.stages import LookExternal, Stage, TrackedOut, is_local
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines import marking, recording, run_cache
@@ -135,8 +135,8 @@ def _flat(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _read(stage: Stage, path: str, written: str, read: Inputs, known: Mapping[str, TrackedOut]) -> Read:
-    if written in read.far:
-        item = read.far[written]
+    if written in read.external:
+        item = read.external[written]
         kind = next((key for key in ("md5", "etag", "checksum") if key in item), "")
         digest = f"{kind}:{item[kind]}" if kind else f"dataset:{item['dataset'].get('rev_lock', '')}"
         return Read(path, digest, item.get("size", 0))
@@ -152,13 +152,13 @@ def succeeded(
     lock: LockWriter,
     *,
     wait: float,
-    far: LookFar | None,
+    external: LookExternal | None,
     meter: progress.Meter,
 ) -> Finished:
     """Record a stage whose command did what it should. Raises as `hold`, or OSError: then nothing is recorded."""
     stage = execution.stage
     entry = recording.entry(stage, execution.read, result.made)
-    done = Finished(made=result.made, changed=_changed(repository, execution, far, meter))
+    done = Finished(made=result.made, changed=_changed(repository, execution, external, meter))
     with hold(repository, [out.path for out in stage.outs], wait):
         marking.unmark(repository, stage.address)
         if execution.task.commit and run_cache.is_kept(repository, stage) and run_cache.saves(stage):
@@ -172,15 +172,17 @@ def succeeded(
     return done
 
 
-def _changed(repository: Repository, execution: Execution, far: LookFar | None, meter: progress.Meter) -> list[str]:
+def _changed(
+    repository: Repository, execution: Execution, external: LookExternal | None, meter: progress.Meter
+) -> list[str]:
     """Dependencies that changed while the stage ran: what it made may be of either."""
     read = execution.read
     try:
-        now = recording.inputs(repository, execution.stage, far, meter)
+        now = recording.inputs(repository, execution.stage, external, meter)
     except MadangError:
         return []  # one is gone: the next look says so
     changed = [path for path, content in read.deps.items() if now.deps[path].md5 != content.md5]
-    return changed + [path for path, item in read.far.items() if mark_of(now.far[path]) != mark_of(item)]
+    return changed + [path for path, item in read.external.items() if mark_of(now.external[path]) != mark_of(item)]
 
 
 def failed(repository: Repository, execution: Execution, *, wait: float) -> Finished:

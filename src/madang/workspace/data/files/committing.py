@@ -21,7 +21,7 @@ from madang.workspace.data.files.comparing import differing, read_parameters
 from madang.workspace.data.files.hashing import current_content
 from madang.workspace.data.files.legacy import LegacyPlace, place_of
 from madang.workspace.data.records.outs import Chosen
-from madang.workspace.data.records.stages import Dependency, LookFar, Parameters, Stage, TrackedOut, is_local
+from madang.workspace.data.records.stages import Dependency, LookExternal, Parameters, Stage, TrackedOut, is_local
 from madang.workspace.data.repo import git, gitignores
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
@@ -47,12 +47,12 @@ def commit(
     force: bool = False,
     relink: bool = True,
     ask: Ask = lambda question: False,
-    far: LookFar | None = None,
+    external: LookExternal | None = None,
     meter: progress.Meter = progress.silent,
 ) -> Committed:
     """Record the stages as they are. What changed is asked for first, unless ``force``.
 
-    ``far`` looks at dependencies that are no files here; without it what is recorded of them stays. Objects are kept
+    ``external`` looks at dependencies that are no files here; without it what is recorded of them stays. Objects are kept
     before a record names them. Of a path inside a tracked folder only this path is recorded.
 
     Raises:
@@ -73,7 +73,7 @@ def commit(
     for out in outs:
         visible.check(out.path)
     with hold(repository, [out.path for out in outs]), Staging(repository.private_dir) as aside:
-        work = _Commit(repository, relink, far, meter, aside, done)
+        work = _Commit(repository, relink, external, meter, aside, done)
         work.hide([out for out in outs if out.entry.cache and is_local(out.path)])
         work.take([out.path for out in outs if out.entry.cache and not out.is_legacy and os.path.isfile(out.path)])
         by_file: dict[str, list[Stage]] = {}
@@ -109,13 +109,13 @@ class _Commit:
         self,
         repository: Repository,
         relink: bool,
-        far: LookFar | None,
+        external: LookExternal | None,
         meter: progress.Meter,
         aside: Staging,
         done: Committed,
     ) -> None:
         self._repository = repository
-        self._far = far
+        self._external = external
         self._relink = relink
         self._meter = meter
         self._aside = aside
@@ -199,7 +199,13 @@ class _Commit:
     def _dep(self, dep: Dependency) -> dict[str, Any]:
         recorded = dep.recorded
         if not is_local(dep.path):
-            item = self._far(dep.path) if self._far is not None else recorded.far if recorded is not None else None
+            item = (
+                self._external(dep.path)
+                if self._external is not None
+                else recorded.external
+                if recorded is not None
+                else None
+            )
             if item is None:
                 raise Incompatible(f"{dep.written} lies elsewhere, so it cannot be recorded here.", hint="Use dvc.")
             return {"path": dep.written, **item}

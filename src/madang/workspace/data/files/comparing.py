@@ -14,7 +14,7 @@ from madang.workspace.data import progress
 from madang.workspace.data.files.hashing import current_content
 from madang.workspace.data.files.legacy import LegacyPlace, place_of
 from madang.workspace.data.records.outs import Chosen, Target, check_supported
-from madang.workspace.data.records.stages import Dependency, LookFar, Parameters, Stage, TrackedOut, is_local
+from madang.workspace.data.records.stages import Dependency, LookExternal, Parameters, Stage, TrackedOut, is_local
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.repo.visible import Visibility
 from madang.workspace.data.sources import clones, opening
@@ -67,18 +67,18 @@ def states(
     chosen: Iterable[Chosen],
     *,
     check_updates: bool = True,
-    far: LookFar | None = None,
+    external: LookExternal | None = None,
     meter: progress.Meter = progress.silent,
 ) -> list[StageState]:
     """Every stage that is not as recorded; one entry for each that was named.
 
-    ``far`` looks at dependencies that are no files here; without it they are skipped. ``check_updates`` says whether
+    ``external`` looks at dependencies that are no files here; without it they are skipped. ``check_updates`` says whether
     sources of imports are asked for newer versions. Raises as `changes`, and:
 
     Raises:
         Unavailable, NotFound: the source of an import cannot be asked.
     """
-    look = _Look(repository, meter, far)
+    look = _Look(repository, meter, external)
     found = []
     with clones.once():
         for one in chosen:
@@ -124,9 +124,9 @@ def _of_repository(stage: Stage) -> bool:
 class _Look:
     """Looks at each path once, however many stages name it."""
 
-    def __init__(self, repository: Repository, meter: progress.Meter, far: LookFar | None = None) -> None:
+    def __init__(self, repository: Repository, meter: progress.Meter, external: LookExternal | None = None) -> None:
         self._repository = repository
-        self._far = far
+        self._external = external
         self._meter = meter
         self._visible = Visibility(repository)
         self._names: dict[tuple[str, bool], str | None] = {}
@@ -160,7 +160,7 @@ class _Look:
                 if check_updates and _has_update(self._repository, state.stage, dep.source["repo"]):
                     state.deps[f"{dep.written} ({dep.source['repo'].get('url')})"] = UPDATE
             elif not is_local(dep.path):
-                self._far_dep(state, dep, name)
+                self._external_dep(state, dep, name)
             else:
                 found = self._dep(dep)
                 if found is not None:
@@ -170,14 +170,14 @@ class _Look:
             if values:
                 state.deps[shown(self._repository, one.path, one.written)] = values
 
-    def _far_dep(self, state: StageState, dep: Dependency, name: str) -> None:
+    def _external_dep(self, state: StageState, dep: Dependency, name: str) -> None:
         """Compare what lies elsewhere."""
-        if self._far is None:
+        if self._external is None:
             state.skipped.append(name)
             return
-        recorded = dep.recorded.far if dep.recorded is not None else None
+        recorded = dep.recorded.external if dep.recorded is not None else None
         try:
-            present = self._far(dep.path)
+            present = self._external(dep.path)
         except NotFound:
             state.deps[name] = DELETED
         except Conflict:

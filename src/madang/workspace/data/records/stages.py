@@ -17,7 +17,7 @@ from madang.formats.dvc.pipeline import Pipeline, PipelineOut, StageEntry
 from madang.workspace.data.records.trees import FileTree
 from madang.workspace.data.repo.repository import Repository
 
-LookFar = Callable[[str], Mapping[str, Any]]
+LookExternal = Callable[[str], Mapping[str, Any]]
 """Tells what ``dvc.lock`` is to say, beside the path, of a dependency that is no file here.
 
 Raises:
@@ -173,7 +173,7 @@ def _source(wdir: str, dep: Mapping[str, Any]) -> Dependency:
     md5 = str(dep["md5"]).lower() if dep.get("md5") else None
     recorded = Recorded(
         written, md5, dep.get("size"), dep.get("nfiles"), bool(dep.get("isexec")), dep.get("hash"),
-        None if other is None else str(other), far=None if is_local(written) else dep,
+        None if other is None else str(other), external=None if is_local(written) else dep,
     )  # fmt: skip
     return Dependency(written if "repo" in dep else placed(wdir, written), written, recorded, dep)
 

@@ -14,15 +14,15 @@ from madang.workspace.data.sources.addresses import OpenRemote, open_address, ta
 DATASET = "ds://"
 
 
-class Far:
-    """Looks at them as they are now: a `LookFar`."""
+class ExternalDependencies:
+    """Looks at them as they are now: a `LookExternal`."""
 
     def __init__(self, repository: Repository, open_remote: OpenRemote) -> None:
         self._repository = repository
         self._open_remote = open_remote
 
     def __call__(self, url: str) -> Mapping[str, Any]:
-        """See `LookFar`."""
+        """See `LookExternal`."""
         if url.startswith(DATASET):
             return {"dataset": self._dataset(url.removeprefix(DATASET))}
         address = open_address(url, self._open_remote, settings=self._repository.settings)
