@@ -20,7 +20,7 @@ from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
 from madang.workspace.data.files.comparing import changes
 from madang.workspace.data.records.outs import resolve, tracked
 from madang.workspace.data.repo.repository import Repository
-from madang.workspace.data_index import Repo
+from madang.workspace.tracked_files import TrackedFiles
 
 FILES = {
     "unix.txt": b"one\ntwo\n",
@@ -100,7 +100,7 @@ def test_status_and_checkout_in_place(repo: Repository, root: Path, dvc: Tool) -
     (root / "d" / "unix.txt").write_bytes(b"three\n")
     assert [change.state for change in changes(repo, resolve(repo, ["d"]))] == ["modified"]
     assert not (root / ".dvc" / "cache" / "files").exists()
-    file = Repo(repo).digest_of(str(root / "d" / "dos.txt"))
+    file = TrackedFiles(repo).digest_of(str(root / "d" / "dos.txt"))
     assert file is not None
     assert not file.is_changed
 

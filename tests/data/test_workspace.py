@@ -15,7 +15,7 @@ from tests.data.helpers import ODD, Tool, make, read
 from madang.errors import Conflict, CorruptData, Incompatible, MadangError, NotFound, Refused
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
-from madang.workspace import data_index
+from madang.workspace import tracked_files
 from madang.workspace.data.files.adding import add
 from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
 from madang.workspace.data.files.comparing import changes
@@ -381,7 +381,7 @@ def test_the_index_names_versions_of_files(repo: Repository, root: Path) -> None
     """For a file at or below tracked data: what it holds now and what is recorded; None elsewhere."""
     make(root, {"d/a": b"a", "d/sub/b": b"b", "s": b"s", "untracked": b"u"})
     add(repo, ["d", "s"])
-    index = data_index.find_repo(str(root / "d" / "sub"))
+    index = tracked_files.find_tracked_files(str(root / "d" / "sub"))
     assert index is not None
     assert [(out.path, out.is_dir, out.size, out.nfiles) for out in index.tracked()] == [
         (str(root / "d"), True, 2, 2),
@@ -401,7 +401,7 @@ def test_the_index_names_versions_of_files(repo: Repository, root: Path) -> None
     for path in ("untracked", "d", "d/nosuch", "/etc/passwd"):
         assert index.digest_of(str(root / path)) is None
     index.close()
-    assert data_index.find_repo(str(root.parent)) is None
+    assert tracked_files.find_tracked_files(str(root.parent)) is None
 
 
 def test_data_is_restored_into_another_work_tree(repo: Repository, root: Path, tmp_path: Path) -> None:
@@ -415,7 +415,7 @@ def test_data_is_restored_into_another_work_tree(repo: Repository, root: Path, t
     add(repo, ["d"])
     other = tmp_path / "다른 tree"
     subprocess.run(["git", "-C", str(root), "worktree", "add", "-q", "--detach", str(other)], check=True)
-    index = data_index.find_repo(str(root))
+    index = tracked_files.find_tracked_files(str(root))
     assert index is not None
     assert index.missing_objects(str(other)) == []
     index.checkout_into(str(other))
@@ -426,7 +426,7 @@ def test_data_is_restored_into_another_work_tree(repo: Repository, root: Path, t
         path.unlink()
     os.unlink(repo.cache.path("03c7c0ace395d80182db07ae2c30f034"))
     missing = index.missing_objects(str(other))
-    assert missing == [data_index.MissingObject(str(other / "s"), "03c7c0ace395d80182db07ae2c30f034")]
+    assert missing == [tracked_files.MissingObject(str(other / "s"), "03c7c0ace395d80182db07ae2c30f034")]
     assert not (other / "d" / "a").exists()
     with pytest.raises(NotFound, match="s: not everything"):
         index.checkout_into(str(other))

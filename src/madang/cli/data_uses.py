@@ -17,7 +17,7 @@ from madang.formats.store import find_repository
 if TYPE_CHECKING:
     from madang.domain.lineage import DataUse
     from madang.ports.reader import Reader
-    from madang.workspace.data_index import Repo, TrackedOut
+    from madang.workspace.tracked_files import TrackedFiles, TrackedOut
 
 
 @click.command()
@@ -70,9 +70,9 @@ def named(data: str) -> tuple[str, str]:
                 f"{data!r} is not tracked.", hint="What git tracks is part of the commit; `madang add` is for data."
             )
         return data, ""
-    repo, out = found
+    tracked, out = found
     path = os.path.abspath(data)
-    root = find_repository(repo.root)[0] or repo.root
+    root = find_repository(tracked.root)[0] or tracked.root
     return os.path.relpath(out.path, root), path[len(out.path) + 1 :]
 
 
@@ -81,9 +81,9 @@ def recorded(data: str) -> str:
     found = _tracked(data)
     if found is None or found[1].md5 is None:
         return ""
-    repo, out = found
+    tracked, out = found
     inside = os.path.abspath(data)[len(out.path) + 1 :]
-    md5 = repo.files_of(out).get(inside) if inside else out.md5
+    md5 = tracked.files_of(out).get(inside) if inside else out.md5
     return f"md5:{md5}" if md5 else ""
 
 
@@ -126,13 +126,13 @@ def _fits(found: str, wanted: str) -> bool:
     return not wanted or found == wanted or (bool(digest := _digest(wanted)) and found.startswith(digest))
 
 
-def _tracked(data: str) -> tuple[Repo, TrackedOut] | None:
-    from madang.workspace.data_index import find_repo
+def _tracked(data: str) -> tuple[TrackedFiles, TrackedOut] | None:
+    from madang.workspace.tracked_files import find_tracked_files
 
     path = os.path.abspath(data)
-    repo = find_repo(os.path.dirname(path))
-    out = repo.owner_of(path) if repo is not None else None
-    return (repo, out) if repo is not None and out is not None else None
+    tracked = find_tracked_files(os.path.dirname(path))
+    out = tracked.owner_of(path) if tracked is not None else None
+    return (tracked, out) if tracked is not None and out is not None else None
 
 
 def _shown(version: str, now: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from madang.domain.events import InputItem
 from madang.errors import Conflict
 from madang.workspace.capture import CLOCK_TICK
-from madang.workspace.data_index import Repo, find_repo
+from madang.workspace.tracked_files import TrackedFiles, find_tracked_files
 
 
 class Inputs:
@@ -16,8 +16,8 @@ class Inputs:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._repositories: dict[str, Repo] = {}
-        self._by_folder: dict[str, Repo | None] = {}
+        self._repositories: dict[str, TrackedFiles] = {}
+        self._by_folder: dict[str, TrackedFiles | None] = {}
 
     def resolve(self, paths: Mapping[str, int]) -> tuple[list[InputItem], list[str]]:
         """The tracked files among the paths (relative to the root), and those that are being written just now.
@@ -61,9 +61,9 @@ class Inputs:
         for repository in self._repositories.values():
             repository.close()
 
-    def _repository(self, folder: str) -> Repo | None:
+    def _repository(self, folder: str) -> TrackedFiles | None:
         if folder not in self._by_folder:
-            found = find_repo(folder)
+            found = find_tracked_files(folder)
             if found is not None:
                 found = self._repositories.setdefault(found.root, found)
             self._by_folder[folder] = found

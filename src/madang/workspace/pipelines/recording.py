@@ -30,9 +30,7 @@ class Inputs:
     """What a stage reads, as it is just now."""
 
     deps: dict[str, Content] = field(default_factory=dict)  # by path as written
-    external: dict[str, Mapping[str, Any]] = field(
-        default_factory=dict
-    )  # what lies elsewhere: as `LookExternal` tells it
+    external: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # as `LookExternal` tells it
     params: dict[str, dict[str, Any]] = field(default_factory=dict)  # file as written → key → value
 
 

@@ -10,7 +10,7 @@ from madang.domain.events import InputItem
 from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
 from madang.errors import CorruptData, InvalidInput, MadangError
-from madang.workspace import data_index
+from madang.workspace import tracked_files
 from madang.workspace.data.files.links import copy
 from madang.workspace.data.remotes.remote_objects import RemoteObjects
 from madang.workspace.data.remotes.transfer import OpenRemote
@@ -26,11 +26,11 @@ _DIR = ".dir"  # ends the name of a folder's listing
 class RunData:
     """What a run read of the data repository around a folder."""
 
-    def __init__(self, run: RunRecord, repo: data_index.Repo, open_remote: OpenRemote | None) -> None:
+    def __init__(self, run: RunRecord, tracked: tracked_files.TrackedFiles, open_remote: OpenRemote | None) -> None:
         """``open_remote`` None: the cache alone."""
         self._run = run
-        self._repo = repo
-        self._repository: Repository = repo.repository
+        self._tracked = tracked
+        self._repository: Repository = tracked.repository
         self._open_remote = open_remote
         self._where = "not in the data cache"
 
@@ -48,18 +48,18 @@ class RunData:
             CorruptData: cached bytes do not have their digest. Refused: a path lies below a link.
         """
         read = {os.path.join(root, item.path): item for item in self._run.inputs}
-        lacking = self._repo.missing_objects(root)
+        lacking = self._tracked.missing_objects(root)
         needed = [one for one in lacking if one.path in read or _holds(one.path, read)]
         if needed:
             self._lacking({one.name for one in needed})
             if any(one.name.endswith(_DIR) for one in needed):  # what a listing names is only known with it
-                again = self._repo.missing_objects(root)
+                again = self._tracked.missing_objects(root)
                 self._lacking({one.name for one in again if one.path in read})
-            lacking = self._repo.missing_objects(root)
+            lacking = self._tracked.missing_objects(root)
             needed = [one for one in lacking if one.path in read or _holds(one.path, read)]
         missing = [f"{os.path.relpath(one.path, root)} (md5:{one.name}): {self._where}" for one in needed[:MAX_NAMED]]
         if not lacking:
-            self._repo.checkout_into(root)
+            self._tracked.checkout_into(root)
         named = {text.partition(" (")[0] for text in missing}
         for item in self._run.inputs:
             lack = self._as_read(root, item)
@@ -128,7 +128,7 @@ class RunData:
     def _fetch(self, names: Sequence[str], open_remote: OpenRemote) -> None:
         """Bring objects from the default remote, else from those that records name."""
         settings = self._repository.settings
-        own = sorted({out.entry.remote for out in self._repo.tracked() if out.entry.remote})
+        own = sorted({out.entry.remote for out in self._tracked.tracked() if out.entry.remote})
         remotes = [name for name in dict.fromkeys([settings.default_remote(), *own]) if name]
         if not remotes:
             self._where = "not in the data cache, and no remote is set up"

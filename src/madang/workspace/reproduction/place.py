@@ -14,7 +14,7 @@ from madang.errors import StorageError
 from madang.ports.git import Git
 from madang.ports.reader import Reader
 from madang.services.reproduce import written_by_children
-from madang.workspace import data_index, lfs_objects
+from madang.workspace import lfs_objects, tracked_files
 from madang.workspace.data.remotes.transfer import OpenRemote
 from madang.workspace.reproduction.data import MAX_NAMED, RunData
 from madang.workspace.reproduction.files import (
@@ -106,23 +106,23 @@ class Workspace:
 
     def missing_data(self, run: RunRecord) -> list[str]:
         """Tracked data that the run read and that can be had from nowhere, as far as it is told without a work tree."""
-        repo = data_index.find_repo(self.git.root)
-        if repo is None:
+        tracked = tracked_files.find_tracked_files(self.git.root)
+        if tracked is None:
             return [f"{item.path} ({item.digest}): there is no data repository here" for item in run.inputs]
         try:
-            return RunData(run, repo, self._open_remote).missing()
+            return RunData(run, tracked, self._open_remote).missing()
         finally:
-            repo.close()
+            tracked.close()
 
     def _data(self, run: RunRecord, place: Place) -> None:
-        repo = data_index.find_repo(self.git.root)
-        if repo is None:
+        tracked = tracked_files.find_tracked_files(self.git.root)
+        if tracked is None:
             place.missing += self.missing_data(run)
             return
         try:
-            place.missing += RunData(run, repo, self._open_remote).restore(place.root)
+            place.missing += RunData(run, tracked, self._open_remote).restore(place.root)
         finally:
-            repo.close()
+            tracked.close()
 
     def _reads(self, run: RunRecord, place: Place, made: Collection[str], *, with_local: bool) -> None:
         """Files that the run opened and that are nowhere in the record: not in Git, not tracked, not captured.

@@ -10,7 +10,7 @@ from madang.domain.events import FileRef
 from madang.domain.pipelines import STAGE_TAG, stage_outs
 from madang.domain.runs import RunRecord
 from madang.errors import NotFound
-from madang.workspace import data_index
+from madang.workspace import tracked_files
 from madang.workspace.data.files.hashing import current_content
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.reproduction.files import is_inside, link_above, md5_of
@@ -28,8 +28,8 @@ class StageData:
         self._paths = [
             item.path for item in stage_outs(run) if is_inside(item.path) and not link_above(root, item.path)
         ]
-        repo = data_index.find_repo(git_root)
-        self._repository: Repository | None = repo.repository if repo is not None else None
+        tracked = tracked_files.find_tracked_files(git_root)
+        self._repository: Repository | None = tracked.repository if tracked is not None else None
         self._top = root
         if self._repository is not None:
             self._top = self._repository.root_in(root)

@@ -52,8 +52,8 @@ def commit(
 ) -> Committed:
     """Record the stages as they are. What changed is asked for first, unless ``force``.
 
-    ``external`` looks at dependencies that are no files here; without it what is recorded of them stays. Objects are kept
-    before a record names them. Of a path inside a tracked folder only this path is recorded.
+    ``external`` looks at dependencies that are no files here; without it what is recorded of them stays. Objects are
+    kept before a record names them. Of a path inside a tracked folder only this path is recorded.
 
     Raises:
         Refused: something changed, and the answer was no. NotFound: an output or dependency is not there.

@@ -72,8 +72,8 @@ def states(
 ) -> list[StageState]:
     """Every stage that is not as recorded; one entry for each that was named.
 
-    ``external`` looks at dependencies that are no files here; without it they are skipped. ``check_updates`` says whether
-    sources of imports are asked for newer versions. Raises as `changes`, and:
+    ``external`` looks at dependencies that are no files here; without it they are skipped. ``check_updates`` says
+    whether sources of imports are asked for newer versions. Raises as `changes`, and:
 
     Raises:
         Unavailable, NotFound: the source of an import cannot be asked.

@@ -15,7 +15,7 @@ from madang.workspace.data.records import outs
 from madang.workspace.data.records.outs import Target, TrackedOut
 from madang.workspace.data.repo.repository import Repository, find_root
 
-__all__ = ["FileDigest", "MissingObject", "Repo", "TrackedOut", "find_repo"]
+__all__ = ["FileDigest", "MissingObject", "TrackedFiles", "TrackedOut", "find_tracked_files"]
 
 
 @value
@@ -42,13 +42,13 @@ class MissingObject:
     name: str  # MD5, with ".dir" for a folder's listing
 
 
-def find_repo(path: str) -> Repo | None:
-    """The data repository at or above a path, or None."""
+def find_tracked_files(path: str) -> TrackedFiles | None:
+    """The tracked files of the data repository at or above a path, or None."""
     root = find_root(os.path.realpath(path))
-    return Repo(Repository(root)) if root is not None else None
+    return TrackedFiles(Repository(root)) if root is not None else None
 
 
-class Repo:
+class TrackedFiles:
     """The tracked data of one repository. What it has read is kept: make a new one to see later changes of records."""
 
     def __init__(self, repository: Repository) -> None:
