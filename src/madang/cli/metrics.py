@@ -9,7 +9,18 @@ import click
 from madang.cli import output
 from madang.cli.data_command import DataCommand, repository
 from madang.cli.main import LazyGroup
-from madang.cli.side_by_side import PRECISION, TargetsCommand, cell, encoded, from_here, print_changes, tell_errors
+from madang.cli.side_by_side import (
+    PRECISION,
+    TargetsCommand,
+    cell,
+    change_options,
+    encoded,
+    from_here,
+    precision_option,
+    print_changes,
+    tell_errors,
+    unchanged_option,
+)
 
 if TYPE_CHECKING:
     from madang.workspace.data.repo.repository import Repository
@@ -41,7 +52,7 @@ def metrics() -> None:
 @click.option("-R", "--recursive", is_flag=True, help="Accepted as by dvc: files in folders are always found.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, in dvc's form.")
 @click.option("--md", "as_markdown", is_flag=True, help="Print a table in Markdown.")
-@click.option("--precision", type=int, metavar="N", help=f"Digits behind the point [default: {PRECISION}].")
+@precision_option
 def show(
     targets: tuple[str, ...],
     all_branches: bool,
@@ -101,11 +112,9 @@ def _print(repo: Repository, found: dict[str, Values], with_revision: bool, prec
 @click.argument("b_rev", default="workspace")
 @click.option("--targets", multiple=True, metavar="PATH...", type=click.Path(), help="Only these files or folders.")
 @click.option("-R", "--recursive", is_flag=True, help="Accepted as by dvc: files in folders are always found.")
-@click.option("--all", "unchanged", is_flag=True, help="Also what did not change.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, in dvc's form.")
-@click.option("--md", "as_markdown", is_flag=True, help="Print a table in Markdown.")
-@click.option("--no-path", is_flag=True, help="Leave out the paths.")
-@click.option("--precision", type=int, metavar="N", help=f"Digits behind the point [default: {PRECISION}].")
+@unchanged_option
+@change_options
+@precision_option
 def diff(
     a_rev: str,
     b_rev: str,

@@ -7,7 +7,14 @@ import click
 from madang.cli import output
 from madang.cli.data_command import repository
 from madang.cli.main import LazyGroup
-from madang.cli.side_by_side import TargetsCommand, from_here, print_changes, tell_errors
+from madang.cli.side_by_side import (
+    TargetsCommand,
+    change_options,
+    from_here,
+    print_changes,
+    tell_errors,
+    unchanged_option,
+)
 
 # name → (module:attribute, one-line help)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -29,11 +36,9 @@ def params() -> None:
 @click.argument("a_rev", default="HEAD")
 @click.argument("b_rev", default="workspace")
 @click.option("--targets", multiple=True, metavar="PATH...", type=click.Path(), help="Only these files.")
-@click.option("--all", "unchanged", is_flag=True, help="Also what did not change.")
+@unchanged_option
 @click.option("--deps", is_flag=True, help="Only parameters that stages depend on.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, in dvc's form.")
-@click.option("--md", "as_markdown", is_flag=True, help="Print a table in Markdown.")
-@click.option("--no-path", is_flag=True, help="Leave out the paths.")
+@change_options
 def diff(
     a_rev: str,
     b_rev: str,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from madang.domain.events import Pipeline
     from madang.ports.executor import Executor, Result, Task
-    from madang.workspace.pipelines.repro import Options, StageResult
+    from madang.workspace.pipelines.repro import StageResult
+    from madang.workspace.pipelines.selecting import Options
 
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -51,7 +52,7 @@ def stage_options(function: F) -> F:
 
 def options_of(given: Mapping[str, bool], group: str) -> Options:
     """What `stage_options` were given, but the targets and --interactive; ``group`` is that of the runs."""
-    from madang.workspace.pipelines.repro import Options
+    from madang.workspace.pipelines.selecting import Options
 
     plain = {name: value for name, value in given.items() if not name.startswith("no_") and name not in _ON_ERROR}
     return Options(
@@ -86,7 +87,7 @@ def repro(targets: tuple[str, ...], interactive: bool, jobs: int, as_json: bool,
 
 def run_one(name: str, quiet: bool) -> None:
     """Run one stage of the present folder's pipeline, as `stage add --run` does."""
-    from madang.workspace.pipelines.repro import Options
+    from madang.workspace.pipelines.selecting import Options
 
     options = Options(single_item=True, force=True, group=group_name())
     _reproduce((name,), options, 1, interactive=False, as_json=False, quiet=quiet)

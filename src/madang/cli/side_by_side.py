@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,8 +16,26 @@ if TYPE_CHECKING:
     from madang.workspace.data.repo.repository import Repository
     from madang.workspace.pipelines.values import Change, Values
 
+F = TypeVar("F", bound=Callable[..., Any])
 _NOTHING = "-"
 PRECISION = 5
+
+unchanged_option = click.option("--all", "unchanged", is_flag=True, help="Also what did not change.")
+precision_option = click.option(
+    "--precision", type=int, metavar="N", help=f"Digits behind the point [default: {PRECISION}]."
+)
+
+
+def change_options(function: F) -> F:
+    """The options that say how changes are printed."""
+    options = (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, in dvc's form."),
+        click.option("--md", "as_markdown", is_flag=True, help="Print a table in Markdown."),
+        click.option("--no-path", is_flag=True, help="Leave out the paths."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 class TargetsCommand(DataCommand):

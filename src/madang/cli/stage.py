@@ -105,7 +105,7 @@ def list_(
     """
     from madang.workspace.data.records.outs import stages
     from madang.workspace.pipelines.editing import describe
-    from madang.workspace.pipelines.repro import Options, chosen_stages
+    from madang.workspace.pipelines.selecting import Options, chosen_stages
 
     with repository() as repo:
         found = stages(repo) if everything else chosen_stages(repo, targets, Options(recursive=recursive))

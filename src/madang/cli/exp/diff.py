@@ -6,18 +6,24 @@ import click
 
 from madang.cli import output
 from madang.cli.data_command import PlainCommand, repository
-from madang.cli.side_by_side import PRECISION, from_here, print_changes, tell_errors
+from madang.cli.side_by_side import (
+    PRECISION,
+    change_options,
+    from_here,
+    precision_option,
+    print_changes,
+    tell_errors,
+    unchanged_option,
+)
 
 
 @click.command(cls=PlainCommand)
 @click.argument("a_rev", default="HEAD")
 @click.argument("b_rev", default="workspace")
-@click.option("--all", "unchanged", is_flag=True, help="Also what did not change.")
+@unchanged_option
 @click.option("--param-deps", is_flag=True, help="Only parameters that stages depend on.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, in dvc's form.")
-@click.option("--md", "as_markdown", is_flag=True, help="Print tables in Markdown.")
-@click.option("--no-path", is_flag=True, help="Leave out the paths.")
-@click.option("--precision", type=int, metavar="N", help=f"Digits behind the point [default: {PRECISION}].")
+@change_options
+@precision_option
 def diff(
     a_rev: str,
     b_rev: str,

@@ -165,11 +165,11 @@ def clean() -> None:
       madang exp clean
     """
     from madang.wiring import git as open_git
-    from madang.workspace.experiments import away
+    from madang.workspace.experiments import work_trees
     from madang.workspace.experiments.queue import Queue
 
     with repository() as repo:
         queue = Queue(repo)
         queue.clean()
-        away.trees(repo, open_git(queue.root)).clean()
+        work_trees.temporary(repo, open_git(queue.root)).clean()
     click.echo("Done.")

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from madang.cli.data_command import DataCommand, meter, repository
 from madang.cli.repro import stage_options
-from madang.errors import Incompatible, InvalidInput
+from madang.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from madang.formats.dvc.overrides import Override
     from madang.workspace.data.repo.repository import Repository
-    from madang.workspace.experiments.places import Ground
     from madang.workspace.experiments.queue import Queue
-    from madang.workspace.experiments.running import Means, Outcome
-    from madang.workspace.pipelines.repro import Options
+    from madang.workspace.experiments.running import Outcome, RunContext
+    from madang.workspace.experiments.starting import Ground
+    from madang.workspace.pipelines.selecting import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class _Asked:
     interactive: bool
     quiet: bool
     rev: str
+    with_hydra: bool
 
 
 @click.command(cls=DataCommand)
@@ -79,16 +80,14 @@ def run(
 
             run_queue(repo, jobs, quiet=quiet)
             return
-        if repo.settings.is_true("hydra", "enabled") and not no_hydra:
-            raise Incompatible("madang does not compose configurations with Hydra.", hint="--no-hydra leaves it out.")
         options, copies = options_of(given, ""), _from_root(repo, copy_paths)
-        asked = _Asked(targets, name, overrides, message, options, copies, interactive, quiet, rev)
+        asked = _Asked(targets, name, overrides, message, options, copies, interactive, quiet, rev, not no_hydra)
         if is_queued:
             if options.dry:
                 raise click.UsageError("--queue and --dry exclude each other.")
             _queue(repo, asked)
         else:
-            _run(repo, asked, away=temp or asked.options.dry)
+            _run(repo, asked, isolated=temp or asked.options.dry)
 
 
 def _from_root(repo: Repository, paths: Sequence[str]) -> tuple[str, ...]:
@@ -102,7 +101,7 @@ def _from_root(repo: Repository, paths: Sequence[str]) -> tuple[str, ...]:
 
 def _queue(repo: Repository, asked: _Asked) -> None:
     from madang.formats.dvc.overrides import is_sweep, sweeps
-    from madang.workspace.experiments import places
+    from madang.workspace.experiments import starting
     from madang.workspace.experiments.queue import Queue
 
     queue, combinations = Queue(repo), sweeps(asked.overrides)
@@ -114,7 +113,7 @@ def _queue(repo: Repository, asked: _Asked) -> None:
     for overrides, name in zip(combinations, names, strict=True):
         queue.put(
             name,
-            places.start(repo, ground, overrides),
+            starting.start(repo, ground, overrides),
             targets=asked.targets,
             options=asked.options,
             message=asked.message,
@@ -127,11 +126,13 @@ def _queue(repo: Repository, asked: _Asked) -> None:
 
 
 def _ground(repo: Repository, asked: _Asked) -> Ground:
-    from madang.workspace.experiments import places
+    from madang.workspace.experiments import starting
 
     if asked.rev:
-        return places.commit(repo, asked.rev)
-    return places.work_tree(repo, asked.targets, asked.options, meter(asked.quiet))
+        ground = starting.commit(repo, asked.rev)
+    else:
+        ground = starting.work_tree(repo, asked.targets, asked.options, meter(asked.quiet))
+    return ground if asked.with_hydra else replace(ground, compose=None)
 
 
 def _queued(queue: Queue) -> list[str]:
@@ -160,40 +161,41 @@ def _names(repo: Repository, asked: _Asked, wanted: Sequence[str], queued: Seque
     return found
 
 
-def _run(repo: Repository, asked: _Asked, *, away: bool) -> None:
-    from madang.cli.exp.means import means
+def _run(repo: Repository, asked: _Asked, *, isolated: bool) -> None:
+    from madang.cli.exp.context import run_context
     from madang.formats.dvc.overrides import is_sweep
-    from madang.workspace.experiments import refs
+    from madang.workspace.experiments import composing, refs
     from madang.workspace.experiments.running import Request, run_here
 
     several = [one.key for one in asked.overrides if is_sweep(one)]
     if several:
         raise InvalidInput(f"{several[0]} has several values to try.", hint="--queue them, then --run-all.")
-    if asked.rev and not away:
+    if asked.rev and not isolated:
         raise InvalidInput("Another commit cannot be varied in the work tree.", hint="--rev goes with --temp, --queue.")
     (name,) = _names(repo, asked, [asked.name], [])
     if not asked.quiet:
         click.echo(f"Reproducing experiment '{name}'")
-    with means(quiet=asked.quiet, away=away, ask=click.confirm if asked.interactive else None) as given:
-        if away:
-            outcome = _run_away(repo, asked, name, given)
+    with run_context(quiet=asked.quiet, isolated=isolated, ask=click.confirm if asked.interactive else None) as given:
+        if isolated:
+            outcome = _run_isolated(repo, asked, name, given)
         else:
             request = Request(name, refs.head(repo), asked.targets, asked.options, asked.message, asked.options.force)
-            outcome = run_here(repo, request, asked.overrides, given)
-    _tell(repo, outcome, asked.quiet, away=away)
+            compose = composing.of_work_tree(repo) if asked.with_hydra else None
+            outcome = run_here(repo, request, asked.overrides, given, compose)
+    _tell(repo, outcome, asked.quiet, isolated=isolated)
 
 
-def _run_away(repo: Repository, asked: _Asked, name: str, given: Means) -> Outcome:
+def _run_isolated(repo: Repository, asked: _Asked, name: str, given: RunContext) -> Outcome:
     from madang.wiring import git as open_git
-    from madang.workspace.experiments import away, places, refs
+    from madang.workspace.experiments import isolated, refs, starting
     from madang.workspace.experiments.running import Request
 
-    start = places.start(repo, _ground(repo, asked), asked.overrides)
+    start = starting.start(repo, _ground(repo, asked), asked.overrides)
     request = Request(name, start.baseline, asked.targets, asked.options, asked.message, asked.options.force)
-    return away.run_away(repo, open_git(refs.root_of(repo)), request, start, given, asked.copies)
+    return isolated.run_isolated(repo, open_git(refs.root_of(repo)), request, start, given, asked.copies)
 
 
-def _tell(repo: Repository, outcome: Outcome, quiet: bool, *, away: bool) -> None:
+def _tell(repo: Repository, outcome: Outcome, quiet: bool, *, isolated: bool) -> None:
     from madang.cli import output
     from madang.cli.exp.share import push_unasked
 
@@ -209,7 +211,7 @@ def _tell(repo: Repository, outcome: Outcome, quiet: bool, *, away: bool) -> Non
     name = outcome.experiment.name
     if not quiet:
         click.echo(f"\nRan experiment(s): {name}")
-        if away:
+        if isolated:
             click.echo(f"To apply its results to your workspace run:\n\n\tmadang exp apply {shlex.quote(name)}")
         else:
             click.echo("Experiment results have been applied to your workspace.")

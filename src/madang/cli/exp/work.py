@@ -58,11 +58,11 @@ def _has_ended(child: int) -> bool:
 def work() -> None:
     """Be a worker: run tasks until none waits."""
     from madang.cli.data_command import repository
-    from madang.cli.exp.means import means
+    from madang.cli.exp.context import run_context
     from madang.cli.exp.share import push_unasked
     from madang.wiring import git as open_git
     from madang.workspace.experiments import workers
-    from madang.workspace.experiments.away import run_task
+    from madang.workspace.experiments.isolated import run_task
     from madang.workspace.experiments.queue import Queue
 
     with repository() as repo:
@@ -70,7 +70,7 @@ def work() -> None:
         git = open_git(queue.root)
 
         def run(task: Task) -> None:
-            with means(quiet=False, away=True) as given:
+            with run_context(quiet=False, isolated=True) as given:
                 outcome = run_task(repo, git, queue, task, given)
             for failure in outcome.failures:
                 output.error(failure)

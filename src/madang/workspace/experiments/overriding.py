@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from madang.durable import write_file
 from madang.errors import InvalidInput, NotFound
 from madang.formats.dvc.overrides import Override
+from madang.formats.dvc.parameters import DEFAULT_FILE
 from madang.formats.dvc.parameters_editing import edited
 from madang.workspace.experiments import commits
+from madang.workspace.experiments.composing import Compose
 
 Read = Callable[[str], bytes]
 """The bytes of a parameter file, by its path from here. Raises `NotFound`, and `InvalidInput` for a folder."""
@@ -42,21 +44,29 @@ def _not_there(file: str) -> NotFound:
     return NotFound(f"There is no parameter file {file}.", hint="Name another: FILE:KEY=VALUE.")
 
 
-def files(overrides: Sequence[Override], read: Read = in_work_tree) -> dict[str, bytes]:
+def files(overrides: Sequence[Override], compose: Compose | None = None, read: Read = in_work_tree) -> dict[str, bytes]:
     """The files that overrides change, by absolute path, as they are to be. Nothing is written.
 
+    With ``compose`` params.yaml is made by it, also without overrides.
+
     Raises:
+        Incompatible: it cannot be composed here.
         NotFound: there is no such file. InvalidInput: it has no such parameter, or cannot be changed in this way.
     """
-    by_file: dict[str, list[Override]] = {}
+    by_file: dict[str, list[Override]] = {DEFAULT_FILE: []} if compose is not None else {}
     for one in overrides:
         by_file.setdefault(one.file, []).append(one)
-    return {os.path.abspath(file): edited(read(file), file, found) for file, found in by_file.items()}
+    return {
+        os.path.abspath(file): compose(found)
+        if compose is not None and file == DEFAULT_FILE
+        else edited(read(file), file, found)
+        for file, found in by_file.items()
+    }
 
 
-def write(overrides: Sequence[Override]) -> list[str]:
+def write(overrides: Sequence[Override], compose: Compose | None = None) -> list[str]:
     """Change the files in the work tree; returns their absolute paths. Raises as `files`; then nothing is changed."""
-    made = files(overrides)
+    made = files(overrides, compose)
     for path, body in made.items():
         write_file(path, body)
     return list(made)

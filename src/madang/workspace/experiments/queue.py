@@ -23,9 +23,9 @@ from madang.durable import write_file
 from madang.errors import InvalidInput, NotFound, Refused, StorageError
 from madang.formats import store as layout
 from madang.workspace.data.repo.repository import Repository
-from madang.workspace.experiments import commits, places, refs
-from madang.workspace.experiments.places import Start
-from madang.workspace.pipelines.repro import Options
+from madang.workspace.experiments import commits, refs, work_trees
+from madang.workspace.experiments.starting import Start
+from madang.workspace.pipelines.selecting import Options
 
 QUEUED, RUNNING, FAILED, SUCCESS = "queued", "running", "failed", "success"
 _REFS = "refs/madang/queue"
@@ -63,7 +63,7 @@ class Queue:
 
     def __init__(self, repository: Repository) -> None:
         self.root = refs.root_of(repository)
-        self.area = os.path.join(places.area_of(repository), "queue")
+        self.area = os.path.join(work_trees.area_of(repository), "queue")
 
     def folder(self, task: Task) -> str:
         """Where a task has its files."""

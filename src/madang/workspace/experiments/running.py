@@ -17,10 +17,12 @@ from madang.workspace.data.files.committing import commit
 from madang.workspace.data.records.outs import Chosen, chosen, resolve
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.experiments import overriding, recording
+from madang.workspace.experiments.composing import Compose
 from madang.workspace.experiments.refs import Experiment
 from madang.workspace.pipelines import repro
-from madang.workspace.pipelines.repro import Ask, Options, Say, StageResult
+from madang.workspace.pipelines.repro import Ask, Say, StageResult
 from madang.workspace.pipelines.restoring import OpenRemote
+from madang.workspace.pipelines.selecting import Options
 
 TAG = "experiment"
 """The tag of the runs of an experiment's stages: its name."""
@@ -39,7 +41,7 @@ class Request:
 
 
 @value
-class Means:
+class RunContext:
     """With what its stages are run, and who hears of it."""
 
     executor: Executor
@@ -65,34 +67,40 @@ class Outcome:
         return [result.error or MadangError("A stage failed.") for result in failed]
 
 
-def run_here(repository: Repository, request: Request, overrides: Sequence[Override], means: Means) -> Outcome:
+def run_here(
+    repository: Repository,
+    request: Request,
+    overrides: Sequence[Override],
+    context: RunContext,
+    compose: Compose | None = None,
+) -> Outcome:
     """Run an experiment in the work tree: its parameters are changed there, and its results stay there.
 
     Raises:
         InvalidInput, NotFound: a parameter or target that is not there. Refused: data is in the way.
     """
-    overriding.write(overrides)
-    keep_data(repository, request.targets, request.options, means.meter)
-    report = restore_data(repository, request.targets, request.options, means.meter)
+    overriding.write(overrides, compose)
+    keep_data(repository, request.targets, request.options, context.meter)
+    report = restore_data(repository, request.targets, request.options, context.meter)
     if report.kept:
-        means.say("Outputs that were saved nowhere gave way to the recorded ones: madang undo brings them back.")
-    return execute(repository, request, means)
+        context.say("Outputs that were saved nowhere gave way to the recorded ones: madang undo brings them back.")
+    return execute(repository, request, context)
 
 
-def execute(repository: Repository, request: Request, means: Means) -> Outcome:
+def execute(repository: Repository, request: Request, context: RunContext) -> Outcome:
     """Bring the stages up to date in a work tree that is ready, and keep what came of it. Raises as `reproduce`."""
-    executor = Marked(means.executor, request.name, request.baseline)
+    executor = Marked(context.executor, request.name, request.baseline)
     options = replace(request.options, group=os.environ.get("MADANG_GROUP") or request.name)
     results = repro.reproduce(
         repository,
         request.targets,
         options,
         executor,
-        means.say,
-        open_remote=means.open_remote,
-        ask=means.ask,
-        tell=means.tell,
-        meter=means.meter,
+        context.say,
+        open_remote=context.open_remote,
+        ask=context.ask,
+        tell=context.tell,
+        meter=context.meter,
     )
     outcome = Outcome(results)
     if request.options.dry or (outcome.failures and request.options.on_error != "ignore"):

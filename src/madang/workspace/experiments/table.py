@@ -16,9 +16,9 @@ from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.experiments import commits, refs
 from madang.workspace.experiments.pending import Pending
-from madang.workspace.experiments.places import placed
 from madang.workspace.experiments.queue import FAILED, QUEUED, RUNNING
 from madang.workspace.experiments.refs import Experiment
+from madang.workspace.experiments.work_trees import placed
 from madang.workspace.pipelines import metrics, params
 from madang.workspace.pipelines.states import WORKSPACE, State
 from madang.workspace.pipelines.values import Values

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 
 from madang.domain.events import Pipeline
-from madang.domain.values import mutable, value
-from madang.errors import MadangError, NotFound, Refused, StorageError
+from madang.domain.values import mutable
+from madang.errors import MadangError, Refused, StorageError
 from madang.ports.executor import Executor, Result
 from madang.workspace.data import progress
 from madang.workspace.data.files.comparing import DELETED, NOT_IN_CACHE, StageState, states
-from madang.workspace.data.records.outs import PIPELINE, Chosen, chosen, stages
+from madang.workspace.data.records.outs import Chosen
 from madang.workspace.data.records.stages import LookExternal, Stage, TrackedOut, is_local
 from madang.workspace.data.records.trees import WorkTree
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.sources.external import ExternalDependencies
-from madang.workspace.pipelines import asides, restoring, running, witness
+from madang.workspace.pipelines import asides, restoring, running, selecting, witness
 from madang.workspace.pipelines.asides import Brought
 from madang.workspace.pipelines.graph import Graph
 from madang.workspace.pipelines.recording import LockWriter, inputs
 from madang.workspace.pipelines.reporting import Report
 from madang.workspace.pipelines.restoring import OpenRemote
 from madang.workspace.pipelines.running import Execution
+from madang.workspace.pipelines.selecting import Options
 from madang.workspace.pipelines.witness import Witness
 
 UNCHANGED, RAN, RESTORED, PULLED, VERIFIED, FAILED, SKIPPED, WOULD_RUN = (
@@ -34,27 +34,6 @@ UNCHANGED, RAN, RESTORED, PULLED, VERIFIED, FAILED, SKIPPED, WOULD_RUN = (
 )  # fmt: skip
 _LOCK_WAIT = 60.0  # seconds: a stage that has run is not given up because another command works for a moment
 _INTERRUPTED = (130, 143)
-
-
-@value
-class Options:
-    """What is to be done with which stages; the names are those of the command's options."""
-
-    single_item: bool = False
-    force: bool = False
-    pipeline: bool = False
-    all_pipelines: bool = False
-    recursive: bool = False
-    downstream: bool = False
-    force_downstream: bool = False
-    pull: bool = False
-    allow_missing: bool = False
-    run_cache: bool = True
-    commit: bool = True
-    dry: bool = False
-    glob: bool = False
-    on_error: str = "fail"  # or "keep-going", "ignore"
-    group: str = ""  # of the runs that come of it
 
 
 @mutable
@@ -135,32 +114,6 @@ def told(brought: Brought, what: str) -> str:
     return f"The stage {brought.stage} {what}; as before: {names}.{rest}"
 
 
-def chosen_stages(repository: Repository, targets: Sequence[str], options: Options) -> list[Stage]:
-    """The stages that targets name; without any those of the present folder's dvc.yaml. Raises as `chosen`."""
-    names = list(targets) or [PIPELINE]
-    if not targets and not os.path.exists(PIPELINE):
-        raise NotFound(
-            f"{os.path.abspath(PIPELINE)} does not exist.",
-            hint="Go to the folder of a pipeline, name a target, or take all of them by --all-pipelines.",
-        )
-    if not options.glob:
-        return list(
-            {_key(one.stage): one.stage for one in chosen(repository, names, recursive=options.recursive)}.values()
-        )
-    found: dict[tuple[str, str], Stage] = {}
-    for name in names:
-        file, _, pattern = name.rpartition(":")
-        path = os.path.abspath(file or PIPELINE)
-        every = [one.stage for one in chosen(repository, [os.path.relpath(path)])]
-        fitting = [stage for stage in every if fnmatch.fnmatchcase(stage.name, pattern)]
-        found.update((_key(stage), stage) for stage in fitting)
-    return list(found.values())
-
-
-def _key(stage: Stage) -> tuple[str, str]:
-    return (stage.file, stage.name)
-
-
 class _Repro:
     """One reproduction."""
 
@@ -190,32 +143,10 @@ class _Repro:
 
     def plan(self, targets: Sequence[str]) -> list[int]:
         """The stages that are looked at, in order."""
-        options = self.options
-        every = options.all_pipelines
-        if options.single_item and not (options.pipeline or every):
-            first = chosen_stages(self.repository, targets, options)
-            self.graph = Graph(first)
-            order = list(range(len(first)))
-        else:
-            known = {_key(stage): stage for stage in stages(self.repository, tree=self.tree)}
-            here = os.path.abspath(PIPELINE)
-            first = [stage for stage in known.values() if stage.file == here] if not targets and not every else []
-            if not first and not every:
-                first = chosen_stages(self.repository, targets, options)
-            known.update((_key(stage), stage) for stage in first if _key(stage) not in known)  # git ignores its file
-            self.graph = Graph(list(known.values()))
-            start = [self.graph.position(stage) for stage in first]
-            order = self.graph.ordered(self._reach(start))
+        self.graph, order = selecting.plan(self.repository, targets, self.options, self.tree)
         self.known = {out.path: out for stage in self.graph.stages for out in stage.outs}
-        self._forced = set(order) if options.force else set()
+        self._forced = set(order) if self.options.force else set()
         return order
-
-    def _reach(self, start: Sequence[int]) -> set[int]:
-        if self.options.all_pipelines:
-            return set(range(len(self.graph.stages)))
-        if self.options.pipeline:
-            return self.graph.pipeline_of(start)
-        return self.graph.all_downstream(start) if self.options.downstream else self.graph.all_upstream(start)
 
     # -- the order of things --------------------------------------------------------------------------------------
 

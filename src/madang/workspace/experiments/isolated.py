@@ -8,35 +8,29 @@ from collections.abc import Sequence
 from madang.errors import MadangError, StorageError
 from madang.ports.git import Git
 from madang.workspace.data.repo.repository import Repository
-from madang.workspace.experiments import places, running
-from madang.workspace.experiments.places import Start, standing
+from madang.workspace.experiments import running, work_trees
 from madang.workspace.experiments.queue import FAILED, SUCCESS, Queue, Task, end_processes
-from madang.workspace.experiments.running import Means, Outcome, Request
+from madang.workspace.experiments.running import Outcome, Request, RunContext
+from madang.workspace.experiments.starting import Start
 from madang.workspace.pipelines.repro import is_interrupted
-from madang.workspace.worktrees import Worktrees
 
 
-def trees(repository: Repository, git: Git) -> Worktrees:
-    """The work trees of experiments that run at once."""
-    return Worktrees(git, os.path.join(places.area_of(repository), "trees"))
-
-
-def run_away(
-    repository: Repository, git: Git, request: Request, start: Start, means: Means, copies: Sequence[str] = ()
+def run_isolated(
+    repository: Repository, git: Git, request: Request, start: Start, context: RunContext, copies: Sequence[str] = ()
 ) -> Outcome:
     """Run an experiment in a work tree that is made for it and removed afterwards. Raises as `running.execute`."""
-    own = trees(repository, git)
+    own = work_trees.temporary(repository, git)
     try:
         made = own.make(start.baseline)
     except OSError as error:
         raise StorageError(f"No work tree can be made: {error.strerror} ({error.filename}).") from error
     try:
-        return _run_in(repository, made.root, request, start, means, copies, is_ready=False)
+        return _run_in(repository, made.root, request, start, context, copies, is_ready=False)
     finally:
         own.remove(made)
 
 
-def run_task(repository: Repository, git: Git, queue: Queue, task: Task, means: Means) -> Outcome:
+def run_task(repository: Repository, git: Git, queue: Queue, task: Task, context: RunContext) -> Outcome:
     """Run a task of the queue that this process has claimed, and note what became of it.
 
     Raises:
@@ -45,7 +39,7 @@ def run_task(repository: Repository, git: Git, queue: Queue, task: Task, means: 
     """
     request = Request(task.name, task.start.baseline, task.targets, task.options, task.message, task.force)
     try:
-        outcome = _task_run(repository, git, queue, task, request, means)
+        outcome = _task_run(repository, git, queue, task, request, context)
     except MadangError as error:
         queue.finish(task, FAILED, error.message)
         raise
@@ -73,7 +67,9 @@ def _interrupted(queue: Queue, task: Task) -> None:
     queue.finish(task, FAILED, "It was killed.")
 
 
-def _task_run(repository: Repository, git: Git, queue: Queue, task: Task, request: Request, means: Means) -> Outcome:
+def _task_run(
+    repository: Repository, git: Git, queue: Queue, task: Task, request: Request, context: RunContext
+) -> Outcome:
     root, ready = queue.tree(task), queue.ready(task)
     if os.path.isdir(task.start.home):
         repository = Repository(task.start.home)  # it may have been put from another work tree than ours
@@ -84,7 +80,7 @@ def _task_run(repository: Repository, git: Git, queue: Queue, task: Task, reques
         queue.drop_tree(task)
         os.makedirs(os.path.dirname(root))
         git.add_worktree(root, task.start.baseline)
-    return _run_in(repository, root, request, task.start, means, task.copies, is_ready=is_ready, ready=ready)
+    return _run_in(repository, root, request, task.start, context, task.copies, is_ready=is_ready, ready=ready)
 
 
 def _run_in(
@@ -92,7 +88,7 @@ def _run_in(
     root: str,
     request: Request,
     start: Start,
-    means: Means,
+    context: RunContext,
     copies: Sequence[str],
     *,
     is_ready: bool,
@@ -100,16 +96,16 @@ def _run_in(
 ) -> Outcome:
     """Run in a work tree; one that is not ready is furnished first, which the file ``ready`` says then."""
     if is_ready:
-        placed = places.placed(repository, root)
+        placed = work_trees.placed(repository, root)
     else:
-        placed = places.furnish(repository, start, root, request.targets, request.options)
-        places.copy_paths(repository, copies, root)
+        placed = work_trees.furnish(repository, start, root, request.targets, request.options)
+        work_trees.copy_paths(repository, copies, root)
         if ready:
             with open(ready, "w", encoding="ascii"):
                 pass
     try:
-        with standing(os.path.join(root, start.below)):
-            return running.execute(placed, request, means)
+        with work_trees.standing(os.path.join(root, start.below)):
+            return running.execute(placed, request, context)
     finally:
-        means.settle()  # the work tree is going to be removed
+        context.settle()  # the work tree is going to be removed
         placed.close()

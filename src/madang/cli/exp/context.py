@@ -13,20 +13,22 @@ from madang.cli.repro import local_executor, tell
 
 if TYPE_CHECKING:
     from madang.domain.events import Pipeline
-    from madang.workspace.experiments.running import Means
+    from madang.workspace.experiments.running import RunContext
 
 _CAPTURE = 120.0  # seconds at most until code and environment of all runs are recorded
 
 
 @contextmanager
-def means(*, quiet: bool, away: bool, ask: Callable[[str], bool] | None = None) -> Iterator[Means]:
-    """This process, one stage after the other; ``away`` from the user's work tree, in one that is removed soon."""
+def run_context(*, quiet: bool, isolated: bool, ask: Callable[[str], bool] | None = None) -> Iterator[RunContext]:
+    """This process, one stage after the other; ``isolated`` from the user's work tree, in one that is removed soon."""
     from madang.wiring_data import open_remote
-    from madang.workspace.experiments.running import Means
+    from madang.workspace.experiments.running import RunContext
 
     with local_executor(1, quiet=quiet) as executor:
         say = _silent if quiet else click.echo
-        yield Means(executor, say, open_remote, ask, _tell_when_settled if away else tell, meter(quiet), _settle)
+        yield RunContext(
+            executor, say, open_remote, ask, _tell_when_settled if isolated else tell, meter(quiet), _settle
+        )
 
 
 def _silent(text: str) -> None:
