@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from madang.domain.tables import CellChange, TableChange
 from madang.errors import InvalidInput
-from madang.workspace.data.changes.tables import Cell, TableDiff, compare, is_table
+from madang.workspace.data.changes.tables import compare, is_table
 
 _words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=0, max_size=4)
 _tables = st.dictionaries(st.integers(0, 30), st.tuples(_words, st.sampled_from(["0.5", "1e3", "-2"])), max_size=12)
@@ -27,7 +28,7 @@ def _write(path: Path, head: list[str], rows: list[list[str]]) -> Path:
     return path
 
 
-def _compared(tmp_path: Path, old: str, new: str, name: str = "표.csv") -> TableDiff:
+def _compared(tmp_path: Path, old: str, new: str, name: str = "표.csv") -> TableChange:
     (tmp_path / "old").write_text(old, encoding="utf-8")
     (tmp_path / "new").write_text(new, encoding="utf-8")
     return compare(str(tmp_path / "old"), str(tmp_path / "new"), name)
@@ -50,7 +51,7 @@ def test_rows_by_key(
     wanted = {
         column: sum(old[key][place] != new[key][place] for key in changed) for place, column in enumerate(["이름", "v"])
     }
-    assert found.changed_cells == {column: count for column, count in wanted.items() if count}
+    assert found.cells_changed == {column: count for column, count in wanted.items() if count}
 
 
 def test_without_a_key(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_columns(tmp_path: Path) -> None:
     assert (found.columns_added, found.columns_removed) == (["new"], ["gone"])
     assert found.columns_added == ["new"]
     assert found.rows_changed == 1
-    assert found.examples == [Cell("1", "x (2)", "2", "5")]
+    assert found.examples == [CellChange("1", "x (2)", "2", "5")]
 
 
 def test_json_lines(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_parquet(tmp_path: Path) -> None:
     for name, values in (("old", ["a", "b"]), ("new", ["a", "c"])):
         parquet.write_table(pyarrow.table({"id": [1, 2], "v": values}), tmp_path / name)
     found = compare(str(tmp_path / "old"), str(tmp_path / "new"), "x.parquet")
-    assert found.examples == [Cell("2", "v", "b", "c")]
+    assert found.examples == [CellChange("2", "v", "b", "c")]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
@@ -93,7 +94,7 @@ def test_no_table(tmp_path: Path, name: str) -> None:
         with pytest.raises(InvalidInput, match=name):
             compare(str(tmp_path / "old"), str(tmp_path / "new"), name)
     if name != "a.parquet":
-        assert _compared(tmp_path, "", "", name) == TableDiff((0, 0))
+        assert _compared(tmp_path, "", "", name) == TableChange((0, 0))
 
 
 def test_names_of_tables() -> None:

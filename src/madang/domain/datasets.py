@@ -53,19 +53,6 @@ class DatasetFile:
 
 
 @value
-class TableChange:
-    """How two versions of a table differ. ``key`` is the column by which rows were matched; empty: whole rows."""
-
-    rows: tuple[int, int]  # before, after
-    columns_added: list[str] = field(default_factory=list)
-    columns_removed: list[str] = field(default_factory=list)
-    rows_added: int = 0
-    rows_removed: int = 0
-    rows_changed: int = 0
-    key: str = ""
-
-
-@value
 class DatasetTree:
     """The files of a version by path, and what it takes to keep them."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import BinaryIO, Protocol
 
-from madang.domain.datasets import Recorded, TableChange
+from madang.domain.datasets import Recorded
+from madang.domain.tables import TableChange
 
 
 class TrackedData(Protocol):

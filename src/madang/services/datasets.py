@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from madang.domain.access import Permission, Principal, require
-from madang.domain.datasets import Dataset, DatasetFile, DatasetTree, DatasetVersion, Recorded, TableChange, compared
+from madang.domain.datasets import Dataset, DatasetFile, DatasetTree, DatasetVersion, Recorded, compared
 from madang.domain.lineage import DataUse
+from madang.domain.tables import TableChange
 from madang.errors import CorruptData, InvalidInput, NotFound
 from madang.formats.dvc import layout, listing
 from madang.ports.data_objects import DataObject, DataObjects

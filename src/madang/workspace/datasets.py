@@ -8,7 +8,8 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import BinaryIO
 
-from madang.domain.datasets import Recorded, TableChange
+from madang.domain.datasets import Recorded
+from madang.domain.tables import TableChange
 from madang.errors import ConfigError, InvalidInput, MadangError, NotFound
 from madang.formats.dvc import dvcfile, layout
 from madang.workspace.data.changes import tables
@@ -78,18 +79,9 @@ class WorkspaceData:
             return None
         with self._needed() as repository:
             try:
-                found = tables.compare(repository.cache.path(before), repository.cache.path(after), name)
+                return tables.compare(repository.cache.path(before), repository.cache.path(after), name)
             except (InvalidInput, ConfigError):  # not the table that its name promises, or nothing here reads it
                 return None
-        return TableChange(
-            found.rows,
-            found.columns_added,
-            found.columns_removed,
-            found.rows_added,
-            found.rows_removed,
-            found.rows_changed,
-            found.key,
-        )
 
     def open(self, project: str, md5: str) -> tuple[BinaryIO, int]:
         """See `TrackedData.open`."""

@@ -352,6 +352,15 @@ export interface TableChange {
   rows_removed: number;
   rows_changed: number;
   key: string;
+  cells_changed: Record<string, number>;
+  examples: CellChange[];
+}
+
+export interface CellChange {
+  key: string;
+  column: string;
+  old: string;
+  new: string;
 }
 
 export interface WhySide {

@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from madang.domain.access import Permission
 from madang.domain.code_changes import CodeChanges
-from madang.domain.datasets import DatasetTree, TableChange
+from madang.domain.datasets import DatasetTree
 from madang.domain.lineage import DataUse
 from madang.domain.lineage_graph import Graph
 from madang.domain.pipelines import PipelineView
+from madang.domain.tables import TableChange
 from madang.domain.versions import PointerChange
 from madang.edges.native import (
     artifacts,

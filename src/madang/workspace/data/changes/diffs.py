@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 
+from madang.domain.tables import TableChange
 from madang.domain.values import mutable
 from madang.errors import ConfigError, InvalidInput, NotFound
 from madang.workspace.data import progress
@@ -18,6 +19,7 @@ from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
 
 WORKSPACE = "workspace"
+_COLUMNS = 5  # that a sentence names
 
 
 @mutable
@@ -101,11 +103,19 @@ def table_changes(found: Diff) -> Iterator[tuple[str, str]]:
             continue
 
 
-def _sentence(change: tables.TableDiff) -> str:
+def _sentence(change: TableChange) -> str:
     parts = [f"rows {change.rows[0]:,} -> {change.rows[1]:,}"]
     counts = ((change.rows_added, "added"), (change.rows_removed, "removed"), (change.rows_changed, "changed"))
     parts.extend(f"{count:,} {what}" for count, what in counts if count)
+    if change.cells_changed:
+        parts[-1] += f" ({_columns(change.cells_changed)})"
     for columns, what in ((change.columns_added, "added"), (change.columns_removed, "removed")):
         if columns:
             parts.append(f"{'column' if len(columns) == 1 else 'columns'} {', '.join(columns)} {what}")
     return ", ".join(parts)
+
+
+def _columns(cells: Mapping[str, int]) -> str:
+    """In which columns values changed, most first."""
+    shown = [f"{column} in {count:,}" for column, count in list(cells.items())[:_COLUMNS]]
+    return ", ".join(shown + ["…"] * (len(cells) > _COLUMNS))

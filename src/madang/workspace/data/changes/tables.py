@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from blake3 import blake3
 
+from madang.domain.tables import CellChange, TableChange
 from madang.domain.values import mutable
 from madang.errors import ConfigError, InvalidInput
 
@@ -29,32 +30,8 @@ _COLUMNAR = (".parquet",)
 SUFFIXES = (*_SEPARATORS, *_LINES, *_COLUMNAR)
 _CANDIDATES = 12  # columns that are tried as a key
 _EXAMPLES = 5
+_LONGEST = 200  # characters of a value that an example shows
 _MOST_CHANGED = 100_000  # rows whose cells are compared
-
-
-@mutable
-class Cell:
-    """A changed value: in the row with this key, in this column."""
-
-    key: str
-    column: str
-    old: str
-    new: str
-
-
-@mutable
-class TableDiff:
-    """What differs between two versions of a table."""
-
-    rows: tuple[int, int]  # before, after
-    columns_added: list[str] = field(default_factory=list)
-    columns_removed: list[str] = field(default_factory=list)
-    rows_added: int = 0
-    rows_removed: int = 0
-    rows_changed: int = 0
-    key: str = ""  # the column by which rows were matched; empty: whole rows
-    changed_cells: dict[str, int] = field(default_factory=dict)  # by column; of the first 100,000 changed rows
-    examples: list[Cell] = field(default_factory=list)
 
 
 @mutable
@@ -65,12 +42,23 @@ class _Scan:
     keys: dict[str, set[int]] = field(default_factory=dict)  # column → hashes of its values, as long as none repeats
 
 
+@mutable
+class _Rows:
+    """How the rows of two versions differ."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    cells: Counter[str] = field(default_factory=Counter)  # changed values by column
+    examples: list[CellChange] = field(default_factory=list)
+
+
 def is_table(path: str) -> bool:
     """Whether a file's name says that it is a table."""
     return path.lower().endswith(SUFFIXES)
 
 
-def compare(old: str, new: str, name: str) -> TableDiff:
+def compare(old: str, new: str, name: str) -> TableChange:
     """Compare two files; ``name`` tells their format by its end.
 
     Raises:
@@ -80,17 +68,19 @@ def compare(old: str, new: str, name: str) -> TableDiff:
     before, after = _Table(old, suffix, name), _Table(new, suffix, name)
     common = [column for column in before.columns if column in set(after.columns)]
     scans = [_scan(table, common) for table in (before, after)]
-    made = TableDiff(
+    key = next((column for column in scans[0].keys if column in scans[1].keys), "")
+    rows = _match_by_key(before, after, common, key) if key else _match_whole(before, after, common)
+    return TableChange(
         (scans[0].count, scans[1].count),
         [column for column in after.columns if column not in set(before.columns)],
         [column for column in before.columns if column not in set(after.columns)],
+        rows.added,
+        rows.removed,
+        rows.changed,
+        key,
+        dict(rows.cells.most_common()),
+        rows.examples,
     )
-    made.key = next((column for column in scans[0].keys if column in scans[1].keys), "")
-    if made.key:
-        _match_by_key(before, after, common, made)
-    else:
-        _match_whole(before, after, common, made)
-    return made
 
 
 class _Table:
@@ -224,40 +214,43 @@ def _may_be_key(value: str) -> bool:
     return False
 
 
-def _match_by_key(before: _Table, after: _Table, common: Sequence[str], made: TableDiff) -> None:
-    place = common.index(made.key)
+def _match_by_key(before: _Table, after: _Table, common: Sequence[str], key: str) -> _Rows:
+    place = common.index(key)
+    found = _Rows()
     old = {row[place]: _hash(row) for row in before.rows(common)}
     changed: set[str] = set()
     for row in after.rows(common):
         known = old.pop(row[place], None)
         if known is None:
-            made.rows_added += 1
+            found.added += 1
         elif known != _hash(row):
-            made.rows_changed += 1
+            found.changed += 1
             if len(changed) < _MOST_CHANGED:
                 changed.add(row[place])
-    made.rows_removed = len(old)
+    found.removed = len(old)
     if changed:
-        _compare_cells(before, after, common, changed, made)
+        _compare_cells(before, after, common, place, changed, found)
+    return found
 
 
-def _compare_cells(before: _Table, after: _Table, common: Sequence[str], keys: set[str], made: TableDiff) -> None:
-    place = common.index(made.key)
+def _compare_cells(
+    before: _Table, after: _Table, common: Sequence[str], place: int, keys: set[str], found: _Rows
+) -> None:
     old = {row[place]: row for row in before.rows(common) if row[place] in keys}
-    counts: Counter[str] = Counter()
     for row in after.rows(common):
         if (known := old.get(row[place])) is None:
             continue
         for column, was, now in zip(common, known, row, strict=True):
             if was != now:
-                counts[column] += 1
-                if len(made.examples) < _EXAMPLES:
-                    made.examples.append(Cell(row[place], column, was, now))
-    made.changed_cells = dict(counts.most_common())
+                found.cells[column] += 1
+                if len(found.examples) < _EXAMPLES:
+                    found.examples.append(CellChange(*(text[:_LONGEST] for text in (row[place], column, was, now))))
 
 
-def _match_whole(before: _Table, after: _Table, common: Sequence[str], made: TableDiff) -> None:
+def _match_whole(before: _Table, after: _Table, common: Sequence[str]) -> _Rows:
     counts = Counter(_hash(row) for row in before.rows(common))
     counts.subtract(_hash(row) for row in after.rows(common))
-    made.rows_removed = sum(count for count in counts.values() if count > 0)
-    made.rows_added = -sum(count for count in counts.values() if count < 0)
+    return _Rows(
+        added=-sum(count for count in counts.values() if count < 0),
+        removed=sum(count for count in counts.values() if count > 0),
+    )
