@@ -30,8 +30,8 @@ from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.finding import no_run, run_of
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
+from madang.formats.mlflow.words import METRIC_ORIGIN
 
-METRIC_ORIGIN = "madang.metric."  # a tag of a model's record: run, name and digest of the data set of a metric
 _INT64 = 1 << 63
 _FAR = (1 << 62) // 1000  # ms; no frame's time is beyond
 _RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}\Z")

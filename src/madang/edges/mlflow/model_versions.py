@@ -17,7 +17,6 @@ from madang.edges.mlflow.registered_models import (
     no_version,
     row_of,
     tag_of,
-    told_of,
     version_body,
     version_number,
 )
@@ -26,6 +25,7 @@ from madang.edges.mlflow.services import MlflowCall
 from madang.edges.mlflow.sources import Source, source_of
 from madang.errors import InvalidInput, NotFound
 from madang.ports.records import CollectionRow
+from madang.services.worded import told_of
 
 MOST_VERSIONS = 200_000
 _FIELDS = Fields(

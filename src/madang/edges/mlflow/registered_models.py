@@ -19,12 +19,13 @@ from madang.edges.mlflow.paging import limit_of, page, page_body
 from madang.edges.mlflow.registry_search import PROMPT, Fields, ordered, selected
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import Conflict, InvalidInput, NotFound
+from madang.formats.mlflow.words import ALIASES
 from madang.ports.records import CollectionRow
 from madang.services.models import stage_of
+from madang.services.worded import aliases_of, told_of, written_aliases
 
 LONGEST_TAG, LONGEST_ALIAS = 100_000, 255
 MOST_MODELS = 1000
-ALIASES = "madang.aliases"  # the tag of a collection that keeps aliases as their clients wrote them
 _STAGES = {"none": "", **{stage: stage for stage in STAGES}}
 _ALIAS = re.compile(r"[\w\-]*\Z")
 _FIELDS = Fields({"name": "name"}, {}, ("name",))
@@ -100,34 +101,6 @@ def tag_of(item: Tag) -> tuple[str, str]:
         raise missing("key")
     check_length("key", LONGEST_KEY, check_key(item.key))
     return item.key, check_length("value", LONGEST_TAG, item.value)
-
-
-def written_aliases(row: CollectionRow) -> dict[str, str]:
-    """Aliases as clients wrote them, by the name of the pointer."""
-    try:
-        found = json.loads(row.tags.get(ALIASES, "{}"))
-    except (ValueError, RecursionError):  # anyone may set a tag
-        found = {}
-    return _texts(found)
-
-
-def told_of(version: VersionRecord) -> dict[str, str]:
-    """What the client of MLflow that made a version said of it: its source, location, run and model."""
-    return _texts(version.metadata.get("mlflow"))
-
-
-def _texts(found: object) -> dict[str, str]:
-    return {name: text for name, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}
-
-
-def aliases_of(row: CollectionRow) -> dict[str, int]:
-    """What MLflow calls aliases: all pointers but stages that nobody set as an alias."""
-    written = written_aliases(row)
-    return {
-        written.get(alias, alias): number
-        for alias, number in sorted(row.aliases.items())
-        if alias in written or (alias.partition("/")[0] not in STAGES and alias != "latest")
-    }
 
 
 def version_body(row: CollectionRow, version: VersionRecord) -> dict[str, Any]:

@@ -22,12 +22,10 @@ from madang.edges.mlflow.logging import tag_facts
 from madang.edges.mlflow.paging import encoded_page
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
+from madang.formats.mlflow.words import STATUSES
 
 MOST_RUNS = 50_000
 _FORM = "mlflow"  # of the rows that are kept
-_STATUSES = {"RUNNING": "running", "SCHEDULED": "scheduled", "FINISHED": "finished", "FAILED": "failed",
-             "KILLED": "killed", "1": "running", "2": "scheduled", "3": "finished", "4": "failed",
-             "5": "killed"}  # fmt: skip
 
 
 class NewRun(Arguments):
@@ -129,7 +127,7 @@ def update(call: MlflowCall) -> Any:
     """POST runs/update."""
     body: UpdateRun = call.body
     facts: list[Fact] = []
-    status = _STATUSES.get(str(body.status).upper()) if body.status is not None else ""
+    status = STATUSES.get(str(body.status).upper()) if body.status is not None else ""
     if status is None:
         raise invalid("status", body.status)
     if status or body.end_time:

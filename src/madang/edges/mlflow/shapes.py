@@ -12,9 +12,10 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.parameters import parameter_text
 from madang.domain.projects import RegisteredProject
 from madang.domain.runs import RunRecord
+from madang.formats.mlflow import words
+from madang.formats.mlflow.runs import tags_of
 
-NAME, PARENT, NOTE, USER = "mlflow.runName", "mlflow.parentRunId", "mlflow.note.content", "mlflow.user"
-SOURCE, COMMIT, CONTEXT = "mlflow.source.name", "mlflow.source.git.commit", "mlflow.data.context"
+NAME, PARENT, NOTE, USER, CONTEXT = words.NAME, words.PARENT, words.NOTE, words.USER, words.CONTEXT
 _STATUSES = {"crashed": "FAILED"}  # MLflow has no word for it
 
 
@@ -81,23 +82,6 @@ def run_info(run: RunRecord, project: RegisteredProject) -> dict[str, Any]:
     return made
 
 
-def tags(run: RunRecord) -> dict[str, str]:
-    """The tags of a run, with those that MLflow's client expects where something else of the run says it."""
-    if NAME in run.tags:  # its client is one of MLflow's: it has said what it wanted to
-        return {**run.tags, NAME: run.name} | ({NOTE: run.notes} if run.notes else {})
-    made = {
-        PARENT: run.parent,
-        NOTE: run.notes,
-        USER: run.user,
-        SOURCE: run.command[0] if run.command else "",
-        COMMIT: run.code.commit if run.code else "",
-    }
-    known = {key: text for key, text in made.items() if text} | run.tags
-    if run.name:
-        known[NAME] = run.name
-    return known
-
-
 def metric(key: str, item: MetricSummary) -> dict[str, Any] | None:
     """The last value of a metric; None for what is no number."""
     value = item.last
@@ -115,7 +99,7 @@ def run_data(run: RunRecord) -> dict[str, Any]:
     found = {
         "metrics": [made for key, item in run.metrics.items() if (made := metric(key, item)) is not None],
         "params": [{"key": key, "value": parameter_text(value)} for key, value in run.config.items()],
-        "tags": pairs(tags(run)),
+        "tags": pairs(tags_of(run)),
     }
     return {name: items for name, items in found.items() if items}
 

@@ -13,10 +13,11 @@ from madang.domain.versions import STAGES, Entry
 from madang.edges.mlflow import logged_models
 from madang.edges.mlflow.checks import readings
 from madang.edges.mlflow.finding import home_of, run_of
-from madang.edges.mlflow.registered_models import row_of, told_of, version_number
+from madang.edges.mlflow.registered_models import row_of, version_number
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 from madang.services.models import stage_of
+from madang.services.worded import told_of
 
 _MODEL = re.compile(r"/*(m-[0-9a-f]{32})/*\Z")
 _PROXY = re.compile(r"(?:.*/)?(?P<run>(?:models/m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.+))?\Z")
