@@ -210,7 +210,7 @@ def tell_git(repo: Repository, changed: list[str], quiet: bool) -> None:
         git.add(repo.git_root, files)
     elif not quiet:
         names = " ".join(shlex.quote(relative(path)) for path in files)
-        output.note(f"To track the changes with git, run:\n\n\tgit add {names}\n")
+        output.note(f"To track the changes with git, run:\n\n    git add {names}\n")
 
 
 def relative(path: str) -> str:

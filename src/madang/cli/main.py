@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "repro": ("madang.cli.repro:repro", "Bring the stages of pipelines up to date."),
     "stage": ("madang.cli.stage:stage", "Write and list the stages of pipelines."),
     "dag": ("madang.cli.dag:dag", "Show the graph of stages."),
+    "dataset": ("madang.cli.dataset:dataset", "Name data elsewhere that stages depend on."),
     "exp": ("madang.cli.exp.group:exp", "Run, compare and share experiments."),
     "queue": ("madang.cli.exp.queue:queue", "Look after the queue of experiments."),
     "freeze": ("madang.cli.freeze:freeze", "Take stages for up to date."),
@@ -77,7 +78,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("madang.cli.completion:completion", "Print the completion script of a shell."),
 }
 
-ALIASES = {"rm": "remove", "mv": "move", "ls": "list", "ls-url": "list-url"}
+ALIASES = {"rm": "remove", "mv": "move", "ls": "list", "ls-url": "list-url", "ds": "dataset", "experiments": "exp"}
 """Other names of commands, as dvc has them."""
 
 EXIT_CODES = """\

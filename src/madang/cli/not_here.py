@@ -11,17 +11,15 @@ from madang.errors import Incompatible
 
 OTHER_WAYS = {
     "daemon": "madang leaves no process behind to check for updates.",
-    "dataset": "Name the dataset in dvc.yaml by hand, or track the data itself: madang import, madang import-url.",
     "import-db": "Save the answer of the query to a file, then madang add it.",
     "test-db": "Ask the database with its own program.",
     "studio": "madang login keeps the token of a hub; madang ui shows this workspace.",
 }
-_ALIASES = {"ds": "dataset"}
 
 
 def command(name: str) -> click.Command | None:
     """A command that says what to do instead; None when dvc has no such command either."""
-    hint = OTHER_WAYS.get(_ALIASES.get(name, name))
+    hint = OTHER_WAYS.get(name)
     if hint is None:
         return None
 

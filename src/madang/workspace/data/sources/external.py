@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from madang.errors import Conflict, Incompatible, InvalidInput
-from madang.workspace.data.records.outs import survey
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.sources.addresses import OpenRemote, open_address, tag_key
+from madang.workspace.data.sources.datasets import Dataset, datasets
 
 DATASET = "ds://"
 
@@ -39,19 +39,13 @@ class ExternalDependencies:
         return {**item, "nfiles": len(look.files)} if look.is_dir else item
 
     def _dataset(self, name: str) -> Mapping[str, Any]:
-        if name not in self._datasets:
-            raise InvalidInput(f"No dvc.yaml has a data set {name!r}.", hint=f"dvc dataset add {name} makes one.")
-        wanted, locked = self._datasets[name]
-        if locked is None or any(locked.get(key) != value for key, value in wanted.items()):
-            raise Conflict(f"The data set {name!r} is not as in dvc.lock.", hint=f"dvc dataset update {name}")
-        return locked
+        one = self._datasets.get(name)
+        if one is None:
+            raise InvalidInput(f"No dvc.yaml has a data set {name!r}.", hint=f"madang dataset add {name} makes one.")
+        if one.found is None:
+            raise Conflict(f"The data set {name!r} is not as in dvc.lock.", hint=f"madang dataset update {name}")
+        return one.found
 
     @cached_property
-    def _datasets(self) -> dict[str, tuple[Mapping[str, Any], Mapping[str, Any] | None]]:
-        """What each ``dvc.yaml`` says of its data sets, and its lock."""
-        found = {}
-        for one in survey(self._repository)[1]:
-            locked = {str(item.get("name")): item for item in one.lock.datasets()}
-            for item in one.pipeline.section("datasets"):
-                found[str(item["name"])] = (item, locked.get(str(item["name"])))
-        return found
+    def _datasets(self) -> dict[str, Dataset]:
+        return datasets(self._repository)
