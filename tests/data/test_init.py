@@ -12,6 +12,7 @@ FORMS: dict[str, list[tuple[str, list[str], int]]] = {
     "without git": [(".", [], 1), (".", ["--no-scm"], 0), (".", ["--no-scm", "-f"], 0)],
     "in a folder": [("sub", [], 1), ("sub", ["--subdir"], 0), ("sub", ["--subdir", "-f"], 0), (".", [], 0)],
     "excluding": [(".", ["--no-scm", "--subdir"], 255)],
+    "a named folder": [(".", ["sub"], 1), (".", ["--subdir", "sub"], 0), (".", ["--no-scm", "새 폴더/x"], 0)],
     "again": [(".", [], 0), (".", ["-f"], 0), (".", ["-f", "--no-scm"], 0)],
 }
 

@@ -19,12 +19,13 @@ class _InitCommand(DataCommand):
 
 
 @click.command(cls=_InitCommand)
+@click.argument("directory", default=".", type=click.Path())
 @click.option("--no-scm", is_flag=True, help="Do without git.")
 @click.option("--subdir", is_flag=True, help="Make it in a folder inside a git repository.")
 @click.option("-f", "--force", is_flag=True, help="Begin again with new settings; the cache stays.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
-def init(no_scm: bool, subdir: bool, force: bool, quiet: bool) -> None:
-    """Make the present folder a data repository, in DVC's own format.
+def init(directory: str, no_scm: bool, subdir: bool, force: bool, quiet: bool) -> None:
+    """Make a folder (the present one) a data repository, in DVC's own format.
 
     Where dvc was set up already, nothing has to be done: madang works with it as it is.
 
@@ -32,15 +33,15 @@ def init(no_scm: bool, subdir: bool, force: bool, quiet: bool) -> None:
     Examples:
       git init && madang init
       madang init --no-scm
-      cd sub/project && madang init --subdir
+      madang init --subdir sub/project
     """
     from madang.workspace.data.repo.initializing import initialize
 
-    if os.path.isdir(".dvc") and not force:
+    if os.path.isdir(os.path.join(directory, ".dvc")) and not force:
         if not quiet:
             output.note("This folder is a data repository already; madang works with it as it is.")
         return
-    made = initialize(".", no_scm=no_scm, subdir=subdir, force=force)
+    made = initialize(directory, no_scm=no_scm, subdir=subdir, force=force)
     if not quiet:
         output.note(f"Made a data repository in {made.root}.")
         if made.git_root is not None:
