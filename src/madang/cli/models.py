@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from madang.cli import output, records
+from madang.cli.serve import probe, serve
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _PROJECT = click.option("-p", "--project", default="", help="The project, where several have the name.")
@@ -20,6 +21,10 @@ def models() -> None:
       madang models register 1f3a model.skops --name wine-logreg
       madang models promote wine-logreg:v2 production --reason "lower log loss"
     """
+
+
+models.add_command(serve)
+models.add_command(probe)
 
 
 @models.command("list")

@@ -48,7 +48,7 @@ def version_files(
             with closing(open_reader(store, address)) as reader:
                 where = _owner(reader, project, ref) if anywhere else project
                 version = reader.resolve(where, ref)
-                return _write_out(reader, where, version.ref, store), version
+                return write_out(reader, where, reader.manifest(where, version.ref), store), version
         except (NotFound, Unavailable) as error:
             missing = missing or error
     assert missing is not None
@@ -68,8 +68,13 @@ def _owner(reader: Reader, project: str, ref: str) -> str:
     return owners[0]
 
 
-def _write_out(reader: Reader, project: str, ref: str, store: str) -> str:
-    entries = reader.manifest(project, ref)
+def write_out(reader: Reader, project: str, entries: Sequence[Entry], store: str) -> str:
+    """The path of a tree of stored files on this machine: a folder, or the only file.
+
+    Raises:
+        CorruptData: stored bytes are not what they should be.
+        StorageError: the disk refused.
+    """
     digest = blobs.tree_digest([(entry.path, entry.digest, entry.size) for entry in entries])
     folder = f"{store}/versions/{digest[7:9]}/{digest[9:]}"
     if not _untouched(folder, entries):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import sys
 import tempfile
 import time
@@ -12,9 +11,10 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from madang.domain.versions import check_name
-from madang.errors import CorruptData, InvalidInput, NotFound, Refused
+from madang.errors import NotFound, Refused
 from madang.formats import mlmodel
 from madang.formats import store as layout
+from madang.scoring import loading
 from madang.sdk import artifacts, blobs
 
 if TYPE_CHECKING:
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
     from madang.sdk.artifacts import LoggedVersion
     from madang.sdk.run import Run
-
-_FLAG = "Pass allow_pickle=True if you trust it: loading a pickle runs whatever code its author put into it."
-# Types of scikit-learn and NumPy that skops does not trust by itself: plain classes that hold numbers.
-_TRUSTED = re.compile(
-    r"(sklearn(\.\w+)+\.[A-Z]\w*|numpy\.dtype|numpy\.random\._\w+\.[A-Z]\w*|numpy\.random\._pickle\.\w+)\Z"
-)
 
 
 def log_model(
@@ -137,9 +131,9 @@ def _write_torch(model: Any, folder: str, allow_pickle: bool) -> _Written:
             return _write_pickle(model, folder, allow_pickle)
         raise Refused(
             f"The weights {', '.join(odd[:5])} of this {type(model).__name__} are no dense tensors with a name.",
-            hint=_FLAG,
+            hint=loading.FLAG,
         )
-    save_file = _needed("safetensors.torch", "safetensors").save_file
+    save_file = loading.needed("safetensors.torch", "safetensors", "Logging this model").save_file
     first: dict[Any, str] = {}
     tensors: dict[str, Any] = {}
     shared: dict[str, str] = {}
@@ -194,22 +188,22 @@ def _is_dense(tensor: Any) -> bool:
 
 
 def _write_sklearn(model: Any, folder: str, allow_pickle: bool) -> _Written:
-    skops = _needed("skops.io", "skops")
+    skops = loading.needed("skops.io", "skops", "Logging this model")
     path = os.path.join(folder, "model.skops")
     try:
         skops.dump(model, path)
         foreign = skops.get_untrusted_types(file=path)
     except (TypeError, ValueError, AttributeError, ImportError, RecursionError) as error:
         if not allow_pickle:
-            raise Refused(f"skops cannot hold this {type(model).__name__}: {error}.", hint=_FLAG) from error
+            raise Refused(f"skops cannot hold this {type(model).__name__}: {error}.", hint=loading.FLAG) from error
         if os.path.exists(path):
             os.unlink(path)
         return _write_pickle(model, folder, allow_pickle)
-    unknown = [name for name in foreign if not _TRUSTED.match(name)]
+    unknown = [name for name in foreign if not loading.TRUSTED.match(name)]
     if unknown and not allow_pickle:
         raise Refused(
             f"This {type(model).__name__} holds types that cannot be loaded safely: {', '.join(unknown[:5])}.",
-            hint=_FLAG,
+            hint=loading.FLAG,
         )
     flavor = {
         "pickled_model": "model.skops",
@@ -224,7 +218,8 @@ def _write_sklearn(model: Any, folder: str, allow_pickle: bool) -> _Written:
 
 def _write_pickle(model: Any, folder: str, allow_pickle: bool) -> _Written:
     if not allow_pickle:
-        raise Refused(f"There is no safe format for a {_class_of(model)}; only pickle could hold it.", hint=_FLAG)
+        message = f"There is no safe format for a {_class_of(model)}; only pickle could hold it."
+        raise Refused(message, hint=loading.FLAG)
     pickler: Any = sys.modules.get("cloudpickle") or __import__("pickle")
     with open(os.path.join(folder, "model.pkl"), "wb") as file:
         pickler.dump(model, file)
@@ -247,15 +242,6 @@ def _class_of(model: Any) -> str:
 
 def _version(module: str) -> str:
     return str(getattr(sys.modules.get(module), "__version__", ""))
-
-
-def _needed(module: str, package: str) -> Any:
-    try:
-        return __import__(module, fromlist=("_",))
-    except ImportError as error:
-        raise InvalidInput(
-            f"Logging this model safely needs the package {package}.", hint=f"Run `pip install {package}`."
-        ) from error
 
 
 def _write_environment(folder: str, packages: list[str]) -> None:
@@ -318,80 +304,4 @@ def load(folder: str, *, allow_pickle: bool = False) -> Any:
             flavors = mlmodel.load(file.read(mlmodel.MAX_BYTES + 1), path).flavors
     except (OSError, UnicodeDecodeError) as error:
         raise NotFound(f"{folder} holds no model: no readable file {mlmodel.FILE}.") from error
-    for name, loader in _LOADERS.items():
-        if name in flavors:
-            return loader(folder, flavors[name], allow_pickle)
-    raise NotFound(f"The model in {folder} has the flavors {', '.join(flavors)}; none of them can be loaded here.")
-
-
-def _inside(folder: str, flavor: dict[str, Any], *keys: str) -> str:
-    """The path of a model's file, which must lie in its folder."""
-    named = next((flavor[key] for key in keys if isinstance(flavor.get(key), str)), "")
-    path = os.path.realpath(os.path.join(folder, named))
-    if not named or not path.startswith(os.path.realpath(folder) + os.sep) or not os.path.exists(path):
-        raise NotFound(f"The file {named!r} of the model in {folder} is not there.")
-    return path
-
-
-def _load_sklearn(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
-    path = _inside(folder, flavor, "pickled_model")
-    if flavor.get("serialization_format") != "skops":
-        return _unpickle(path, allow_pickle)
-    skops = _needed("skops.io", "skops")
-    foreign = skops.get_untrusted_types(file=path)
-    unknown = [name for name in foreign if not _TRUSTED.match(name)]
-    if unknown and not allow_pickle:
-        raise Refused(f"{path} holds types that are not known to be safe: {', '.join(unknown[:5])}.", hint=_FLAG)
-    return skops.load(path, trusted=foreign)
-
-
-def _unpickle(path: str, allow_pickle: bool) -> Any:
-    if not allow_pickle:
-        raise Refused(f"{path} is a pickle.", hint=_FLAG)
-    import pickle
-
-    with open(path, "rb") as file:
-        return pickle.load(file)  # noqa: S301 - the caller has said so by name
-
-
-def _load_torch(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
-    state = _needed("safetensors.torch", "safetensors").load_file(_inside(folder, flavor, "data"))
-    shared = flavor.get("shared")
-    for key, first in (shared if isinstance(shared, dict) else {}).items():
-        if first not in state:
-            raise CorruptData(f"The model in {folder} says that {key!r} is {first!r}, which it does not hold.")
-        state[key] = state[first]
-    return state
-
-
-def _load_xgboost(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
-    xgboost = _needed("xgboost", "xgboost")
-    kind = str(flavor.get("model_class", "")).rpartition(".")[2]
-    model = getattr(xgboost, kind if kind.startswith("XGB") else "Booster")()
-    model.load_model(_inside(folder, flavor, "data"))
-    return model
-
-
-def _load_lightgbm(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
-    path = _inside(folder, flavor, "data")
-    if path.endswith(".pkl"):
-        return _unpickle(path, allow_pickle)
-    return _needed("lightgbm", "lightgbm").Booster(model_file=path)
-
-
-def _load_onnx(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
-    return _needed("onnx", "onnx").load(_inside(folder, flavor, "data"))
-
-
-def _load_pickle(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
-    return _unpickle(_inside(folder, flavor, "data"), allow_pickle)
-
-
-_LOADERS = {
-    "sklearn": _load_sklearn,
-    "madang_torch": _load_torch,
-    "xgboost": _load_xgboost,
-    "lightgbm": _load_lightgbm,
-    "onnx": _load_onnx,
-    "madang_pickle": _load_pickle,
-}
+    return loading.load(folder, flavors, allow_pickle=allow_pickle)

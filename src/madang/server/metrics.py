@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +28,7 @@ class Metrics:
         self._buckets: Counter[tuple[str, float]] = Counter()
         self.in_flight = 0
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self.more: list[Callable[[], Iterable[str]]] = []  # lines of metrics that are not about requests
 
     def count(self, route: str, status: int, seconds: float) -> None:
         """Take one finished request in."""
@@ -41,29 +42,31 @@ class Metrics:
     def text(self) -> str:
         """All of it, in the exposition format."""
         lines = [
-            *_head("madang_info", "gauge", "Release of the server."),
+            *head("madang_info", "gauge", "Release of the server."),
             f'madang_info{{version="{__version__}"}} 1',
-            *_head("process_start_time_seconds", "gauge", "Start of the process, seconds since 1970."),
+            *head("process_start_time_seconds", "gauge", "Start of the process, seconds since 1970."),
             f"process_start_time_seconds {self._started:.3f}",
-            *_head("process_cpu_seconds_total", "counter", "CPU time used."),
+            *head("process_cpu_seconds_total", "counter", "CPU time used."),
             f"process_cpu_seconds_total {time.process_time():.3f}",
-            *_head("process_resident_memory_bytes", "gauge", "Memory in use."),
+            *head("process_resident_memory_bytes", "gauge", "Memory in use."),
             f"process_resident_memory_bytes {resident_bytes()}",
-            *_head("madang_requests_in_flight", "gauge", "Requests being answered, streams too."),
+            *head("madang_requests_in_flight", "gauge", "Requests being answered, streams too."),
             f"madang_requests_in_flight {self.in_flight}",
         ]
         for name, (text, read) in sorted(self.gauges.items()):
-            lines += [*_head(name, "gauge", text), f"{name} {read():g}"]
+            lines += [*head(name, "gauge", text), f"{name} {read():g}"]
+        for told in self.more:
+            lines += told()
         with self._lock:
             requests, seconds = dict(self._requests), dict(self._seconds)
             buckets = dict(self._buckets)
-        lines += _head("madang_requests_total", "counter", "Requests answered, by route and status.")
+        lines += head("madang_requests_total", "counter", "Requests answered, by route and status.")
         for (route, status), number in sorted(requests.items()):
-            lines.append(f'madang_requests_total{{route="{_escaped(route)}",status="{status}"}} {number}')
-        lines += _head("madang_request_seconds", "histogram", "Time to answer, by route.")
+            lines.append(f'madang_requests_total{{route="{escaped(route)}",status="{status}"}} {number}')
+        lines += head("madang_request_seconds", "histogram", "Time to answer, by route.")
         for route in sorted(seconds):
             total = sum(number for (name, _), number in requests.items() if name == route)
-            label = f'route="{_escaped(route)}"'
+            label = f'route="{escaped(route)}"'
             for bound in _BUCKETS:
                 found = buckets.get((route, bound), 0)
                 lines.append(f'madang_request_seconds_bucket{{{label},le="{bound:g}"}} {found}')
@@ -112,9 +115,11 @@ def resident_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _head(name: str, kind: str, text: str) -> list[str]:
+def head(name: str, kind: str, text: str) -> list[str]:
+    """The lines before the values of a metric."""
     return [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text as the value of a label."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

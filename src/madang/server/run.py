@@ -71,18 +71,28 @@ def policy_for(address: Address, port: int, engine: Engine, *, guarded: bool) ->
     Raises:
         Refused: other machines could reach a store that has no token.
     """
-    inside = is_loopback(address.host) and not address.allow_host
+    inside = is_inside(address)
     if not inside and engine.access.unclaimed():
         raise Refused(
             f"On {address.host} other machines reach this hub, and it has no token yet.",
             hint=f"Make one first: madang hub token create YOU --level admin --store {engine.store.store}",
         )
+    return policy_at(address, port, open_locally=inside and not guarded)
+
+
+def is_inside(address: Address) -> bool:
+    """Whether only this machine is meant to reach a server there."""
+    return is_loopback(address.host) and not address.allow_host
+
+
+def policy_at(address: Address, port: int, *, open_locally: bool) -> Policy:
+    """The names that a server at an address answers to, and who needs no credential."""
     wildcard = address.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
     more = (*address.allow_host, socket.gethostname()) if wildcard else address.allow_host
     return Policy(
         hosts=allowed_hosts(address.host, more),
         wildcard=wildcard,
-        open_locally=inside and not guarded,
+        open_locally=open_locally,
         cookie=f"madang_session_{port}",
     )
 
@@ -112,20 +122,24 @@ class SleepingServer(uvicorn.Server):
         self._wake()
 
 
-class _Server(SleepingServer):
-    """Ends the live streams when it stops, so that only real requests are waited for."""
+class AnnouncedServer(SleepingServer):
+    """Says when it answers; a signal ends it well. ``at_stop`` ends what would be waited for in vain."""
 
-    def __init__(self, config: uvicorn.Config, application: Application, announce: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, announce: Callable[[], None], at_stop: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(config)
-        self._application = application
         self._announce = announce
+        self._at_stop = at_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, then say so."""
         await super().startup(sockets)
         self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._application.live.stop()
+        """End what nobody waits for, then what is asked."""
+        self._at_stop()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -178,7 +192,7 @@ def serve(engine: Engine, address: Address, announce: Callable[[str], None], *, 
         application = Application(engine, policy)
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         config = server_config(application, stop_within=address.stop_within)
-        server = _Server(config, application, lambda: announce(url_of(bound)))
+        server = AnnouncedServer(config, lambda: announce(url_of(bound)), application.live.stop)
         asyncio.run(server.serve(sockets=[bound]))
     finally:
         bound.close()
