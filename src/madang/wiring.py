@@ -19,7 +19,7 @@ from madang.services.search import Search
 from madang.services.tracking import Tracking
 
 if TYPE_CHECKING:  # a command does not pay for what it does not use
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from madang.config import HubConfig
     from madang.ports.git import Git
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.ports.records import Records
     from madang.ports.segments import SegmentFiles
     from madang.services.access import Access
+    from madang.services.adopting import Adopting
     from madang.services.artifacts import Artifacts
     from madang.services.code_changes import CodeComparison
     from madang.services.data import Data
@@ -156,6 +157,13 @@ class Engine:
         from madang.services.models import Models
 
         return Models(self.records, self.tracking)
+
+    @cached_property
+    def adopting(self) -> Adopting:
+        """Projects and models of other trackers."""
+        from madang.services.adopting import Adopting
+
+        return Adopting(self.records, self.projects, self.records.projects, self.models)
 
     @cached_property
     def projects(self) -> Projects:
@@ -311,3 +319,10 @@ def git(root: str) -> Git:
     from madang.backends.git.program import GitProgram
 
     return GitProgram(root)
+
+
+def open_foreign(address: str, options: Mapping[str, str]) -> Objects:
+    """An object store in which another tracker has put files, opened as its owner's tools would."""
+    from madang.backends.objects.opening import open_objects
+
+    return open_objects(address, options)

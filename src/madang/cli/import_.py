@@ -11,10 +11,12 @@ from madang.cli import output
 from madang.cli.data_command import PlainCommand, meter, relative, repository, tell_git
 from madang.cli.notes import extra, note_options
 from madang.cli.sources import access, access_options, pairs
+from madang.cli.trackers import Trackers
 from madang.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from madang.workspace.data.imports.importing import How, Imported
+    from madang.workspace.data.imports.importing import How
+    from madang.workspace.data.imports.tracking import Imported
     from madang.workspace.data.repo.repository import Repository
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -70,7 +72,7 @@ def shown(done: Imported) -> dict[str, Any]:
 @click.option("--rev", help="The commit, branch or tag to take it from, now and at each update.")
 @_how_options
 @access_options
-def import_(
+def _import_data(
     url: str, path: str, out: str | None, rev: str | None, no_exec: bool, no_download: bool, force: bool,
     jobs: int | None, quiet: bool, as_json: bool, **given: Any,
 ) -> None:  # fmt: skip
@@ -78,6 +80,9 @@ def import_(
 
     `madang update` brings newer states of it; its bytes are fetched from there, and never pushed to a remote of this
     repository.
+
+    Runs of other trackers come by `madang import mlflow SOURCE`: the word mlflow in the first place always means the
+    tracker. A repository in a folder of this name is written ./mlflow.
 
     \b
     Examples:
@@ -95,6 +100,9 @@ def import_(
             how=_how(no_exec, no_download, force, jobs), extra=notes, meter=meter(quiet or as_json),
         )  # fmt: skip
         _show(repo, done, quiet, as_json)
+
+
+import_ = Trackers(_import_data)
 
 
 @click.command("import-url", cls=PlainCommand)

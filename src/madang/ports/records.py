@@ -343,6 +343,13 @@ class VersionRecords(Protocol):
         """
         ...
 
+    def insert(self, version: VersionRecord, entries: Sequence[Entry], first: int = 1) -> None:
+        """Commit a version of another store under the number that it has there, without aliases.
+
+        Raises `Conflict` when the number is taken, or was once.
+        """
+        ...
+
     def get(self, project: str, name: str, number: int | None = None, alias: str = "") -> VersionRecord | None:
         """A version by number or alias (`latest` is the highest number)."""
         ...

@@ -140,6 +140,14 @@ class JournaledVersions(SqlVersions):
             self._log.note("version", {**body, "entries": files})
         return made
 
+    def insert(self, version: VersionRecord, entries: Sequence[Entry], first: int = 1) -> None:
+        """Commit a version under the number that it has."""
+        with self._db.transaction():
+            super().insert(version, entries, first)
+            files = [[item.path, item.digest, item.size] for item in entries]
+            body = {"record": asdict(version), "origin": None, "first": first}
+            self._log.note("version", {**body, "entries": files})
+
     def edit(
         self,
         project: str,

@@ -184,11 +184,14 @@ class SqlVersions:
                 if self._db.row("get_version", collection=line.number, number=version.number) is None:
                     self._insert_row(line, version.number, version)
 
-    def insert(self, version: VersionRecord, entries: Sequence[Entry], first: int) -> None:
-        """Put a version back under the number that it has."""
+    def insert(self, version: VersionRecord, entries: Sequence[Entry], first: int = 1) -> None:
+        """Commit a version under the number that it has."""
         with self._db.transaction():
             line = self._line_for(version, first)
+            if self._db.row("version_number", collection=line.number, number=version.number):
+                raise Conflict(f"The number {version.number} of {version.name!r} was given before.")
             self._insert(line, version.number, version, entries)
+            self._touch(version.project)
             if version.run:
                 self._db.run("add_writer", run=version.run, collection=line.number, number=version.number)
 

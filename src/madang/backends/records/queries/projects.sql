@@ -15,7 +15,8 @@ SELECT number, name, title, created_at, updated_at, deleted_at, location, tags F
 WHERE name = :name AND number IS NOT NULL;
 
 -- name: last_project
-SELECT COALESCE(MAX(number), 0) FROM projects;
+-- The numbers of projects that came from elsewhere may be beyond what JSON's readers take for whole.
+SELECT COALESCE(MAX(number), 0) FROM projects WHERE number < 9007199254740991;
 
 -- name: put_project
 INSERT INTO projects (name, description, created_at, number, title, updated_at, deleted_at, location, tags)

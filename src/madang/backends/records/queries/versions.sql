@@ -51,6 +51,9 @@ WHERE collection = :collection AND number = :number;
 SELECT number, digest, size, files, created_at, run, actor, description, metadata, tags, updated_at
 FROM versions WHERE collection = :collection AND number = :number AND deleted_at = 0;
 
+-- name: version_number
+SELECT number FROM versions WHERE collection = :collection AND number = :number;
+
 -- name: latest_version
 SELECT MAX(number) FROM versions WHERE collection = :collection AND deleted_at = 0;
 
