@@ -36,7 +36,12 @@ def stage_options(function: F) -> F:
         click.option("-R", "--recursive", is_flag=True, help="A folder means all stages in it."),
         click.option("--downstream", is_flag=True, help="The targets and what depends on them."),
         click.option("--force-downstream", is_flag=True, help="Run all that depends on a stage that ran."),
-        click.option("--pull", is_flag=True, help="Bring missing data, and results of others, from the remote."),
+        click.option(
+            "--pull/--no-pull",
+            default=None,
+            envvar="MADANG_PULL",
+            help="Bring missing data and others' results from the remote [default: when there is a default remote].",
+        ),
         click.option("--allow-missing", is_flag=True, help="Leave out stages that only lack data."),
         click.option("--dry", is_flag=True, help="Only print what would run."),
         click.option("-k", "--keep-going", is_flag=True, help="After a failure go on with what does not depend on it."),
@@ -50,7 +55,7 @@ def stage_options(function: F) -> F:
     return function
 
 
-def options_of(given: Mapping[str, bool], group: str) -> Options:
+def options_of(given: Mapping[str, Any], group: str) -> Options:
     """What `stage_options` were given, but the targets and --interactive; ``group`` is that of the runs."""
     from madang.workspace.pipelines.selecting import Options
 

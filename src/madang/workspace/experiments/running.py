@@ -21,8 +21,8 @@ from madang.workspace.experiments.composing import Compose
 from madang.workspace.experiments.refs import Experiment
 from madang.workspace.pipelines import repro
 from madang.workspace.pipelines.repro import Ask, Say, StageResult
-from madang.workspace.pipelines.restoring import OpenRemote
 from madang.workspace.pipelines.selecting import Options
+from madang.workspace.pipelines.shared_results import OpenRemote
 
 TAG = "experiment"
 """The tag of the runs of an experiment's stages: its name."""

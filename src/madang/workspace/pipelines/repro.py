@@ -24,9 +24,9 @@ from madang.workspace.pipelines.asides import Brought
 from madang.workspace.pipelines.graph import Graph
 from madang.workspace.pipelines.recording import LockWriter, inputs
 from madang.workspace.pipelines.reporting import Report
-from madang.workspace.pipelines.restoring import OpenRemote
 from madang.workspace.pipelines.running import Execution
 from madang.workspace.pipelines.selecting import Options
+from madang.workspace.pipelines.shared_results import OpenRemote, SharedResults
 from madang.workspace.pipelines.witness import Witness
 
 UNCHANGED, RAN, RESTORED, PULLED, VERIFIED, FAILED, SKIPPED, WOULD_RUN = (
@@ -86,11 +86,11 @@ def reproduce(
     work.ask = ask
     if open_remote is not None:
         work.open_remote, work.external = open_remote, ExternalDependencies(repository, open_remote)
+        if options.pull or (options.pull is None and not options.dry and repository.settings.default_remote()):
+            work.shared = SharedResults(repository, open_remote, heard, meter)
     with hold(repository):
         for brought in asides.recover(repository):
             say(told(brought, "was killed"))
-    if options.pull and options.run_cache and open_remote is not None:
-        restoring.fetch_runs(repository, open_remote, say)
     order = work.plan(targets)
     try:
         work.run(order)
@@ -118,6 +118,7 @@ class _Repro:
     """One reproduction."""
 
     open_remote: OpenRemote | None = None
+    shared: SharedResults | None = None
     external: LookExternal | None = None
     ask: Ask | None = None
 
@@ -231,18 +232,14 @@ class _Repro:
             if not self._is_stale(state, missing_is_fine=options.allow_missing):
                 self.say(f"{self._title(stage)} didn't change, skipping")
                 return StageResult(stage, UNCHANGED)
-            only_lacks = options.pull and not self._is_stale(state, missing_is_fine=True)
-            if only_lacks and self._pulled(stage):
+            shared = None if self._is_stale(state, missing_is_fine=True) else self.shared
+            if shared is not None and shared.bring_outputs(stage):
                 return StageResult(stage, PULLED)
         if self.ask is not None and not self.ask(f"Going to reproduce {stage.address}. Are you sure?"):
             raise Refused("The reproduction was aborted by the user.", hint="What ran before is recorded.")
         if stage.cmd is None or stage.frozen:
             return self._verified(stage)
         return self._executed(stage, state, forced)
-
-    def _pulled(self, stage: Stage) -> bool:
-        opened = self.open_remote
-        return opened is not None and restoring.pull(self.repository, stage, opened, self.say, self.meter)
 
     def _title(self, stage: Stage) -> str:
         return f"Stage '{stage.address}'" if stage.name or stage.deps else f"'{stage.address}'"
@@ -289,13 +286,12 @@ class _Repro:
 
     def _executed(self, stage: Stage, state: StageState, forced: bool) -> StageResult | None:
         options = self.options
-        if options.pull and self.open_remote and not options.dry and not forced:
-            restoring.pull_deps(self.repository, stage, self.known, self.open_remote, self.say, self.meter)
+        if self.shared is not None and not options.dry and not forced:
+            self.shared.bring_dependencies(stage, self.known)
         readable = not options.dry or self._is_readable(stage)
         read = inputs(self.repository, stage, self.external, self.meter) if readable else None
         if not forced and read is not None:
-            pull = self.open_remote if options.pull else None
-            found = restoring.find(self.repository, stage, state, read, run_cache=options.run_cache, pull=pull)
+            found = restoring.find(self.repository, stage, state, read, run_cache=options.run_cache, shared=self.shared)
             if found is not None:
                 self.say(f"Stage '{stage.address}' is cached - skipping run, checking out outputs")
                 if options.dry:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from madang.errors import ConfigError, MadangError, NotFound, Refused
+from madang.errors import NotFound
 from madang.ports.executor import Write
-from madang.ports.objects import Objects
 from madang.workspace.data import progress
 from madang.workspace.data.files import committing
 from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
@@ -18,60 +17,14 @@ from madang.workspace.data.files.legacy import place_of
 from madang.workspace.data.files.unprotecting import unprotect
 from madang.workspace.data.imports import importing
 from madang.workspace.data.records.outs import Chosen, Target, TrackedOut
-from madang.workspace.data.records.stages import LookExternal, Stage, is_local
-from madang.workspace.data.remotes import transfer
+from madang.workspace.data.records.stages import LookExternal, Stage
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
-from madang.workspace.data.repo.settings import RemoteConfig
 from madang.workspace.pipelines import recording
 from madang.workspace.pipelines import run_cache as runs
 from madang.workspace.pipelines.recording import Inputs, LockWriter
 from madang.workspace.pipelines.running import Finished
-
-OpenRemote = Callable[[RemoteConfig], Objects]
-Say = Callable[[str], None]
-
-
-def fetch_runs(repository: Repository, open_remote: OpenRemote, say: Say) -> None:
-    """Bring the default remote's run cache. One that has none is said, and no error."""
-    try:
-        transfer.move_runs(repository, open_remote, pushing=False)
-    except (ConfigError, Refused) as error:
-        say(f"The run cache is not pulled: {error.message}")
-
-
-def pull(repository: Repository, stage: Stage, open_remote: OpenRemote, say: Say, meter: progress.Meter) -> bool:
-    """Bring the recorded outputs of a stage that lacks only them. Returns whether they are all there now."""
-    say(f"Pulling data for {stage.address}")
-    targets = [Target(out) for out in stage.outs if out.md5 is not None and is_local(out.path)]
-    try:
-        _bring(repository, targets, open_remote, meter)
-    except MadangError as error:
-        say(f"Unable to pull data for {stage.address}: {error.message}")
-        return False
-    return all(os.path.lexists(out.path) for out in stage.outs)
-
-
-def pull_deps(
-    repository: Repository,
-    stage: Stage,
-    known: Mapping[str, TrackedOut],
-    open_remote: OpenRemote,
-    say: Say,
-    meter: progress.Meter,
-) -> None:
-    """Bring dependencies that are tracked data and not there."""
-    targets = [Target(known[dep.path]) for dep in stage.deps if dep.path in known and not os.path.lexists(dep.path)]
-    if targets:
-        say(f"Pulling dependencies of {stage.address}")
-        _bring(repository, targets, open_remote, meter)
-
-
-def _bring(repository: Repository, targets: Sequence[Target], open_remote: OpenRemote, meter: progress.Meter) -> None:
-    moved = transfer.fetch(repository, targets, open_remote, meter=meter)
-    transfer.raise_if_incomplete(moved, "pull")
-    report = checkout(repository, targets, meter=meter)
-    raise_if_incomplete(report, repository.root)
+from madang.workspace.pipelines.shared_results import OpenRemote, SharedResults
 
 
 def find(
@@ -81,11 +34,12 @@ def find(
     read: Inputs,
     *,
     run_cache: bool,
-    pull: OpenRemote | None,
+    shared: SharedResults | None,
 ) -> list[Target] | None:
     """Outputs in the cache that the stage's command would make of what it reads; None when they are not known.
 
-    Of a stage whose inputs are as recorded these are the recorded ones, else those of the run cache.
+    Of a stage whose inputs are as recorded these are the recorded ones, else those of the run cache. What ``shared``
+    has is brought.
     """
     if not runs.is_kept(repository, stage):
         return None
@@ -93,15 +47,22 @@ def find(
     if is_recorded and all(out.md5 is not None for out in stage.outs):
         targets: list[Target] | None = [Target(_cached(out)) for out in stage.outs]
     else:
-        targets = runs.find(repository, stage, read) if run_cache else None
+        targets = _known_run(repository, stage, read, shared) if run_cache else None
     if targets is None:
         return None
-    if pull is not None and not runs.are_cached(repository, targets):
-        try:
-            transfer.fetch(repository, targets, pull)
-        except (NotFound, ConfigError):
-            return None
+    if shared is not None and not runs.are_cached(repository, targets):
+        shared.bring_objects(targets)
     return targets if runs.are_cached(repository, targets) else None
+
+
+def _known_run(repository: Repository, stage: Stage, read: Inputs, shared: SharedResults | None) -> list[Target] | None:
+    key = runs.key_of(stage, read)
+    if key is None:
+        return None
+    found = runs.find(repository, stage, key)
+    if found is None and shared is not None and shared.bring_runs(key):
+        found = runs.find(repository, stage, key)
+    return found
 
 
 def _cached(out: TrackedOut) -> TrackedOut:

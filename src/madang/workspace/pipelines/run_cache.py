@@ -15,7 +15,7 @@ from madang.formats.dvc.lockfile import Lock, LockEntry
 from madang.workspace.data.files.comparing import is_cached
 from madang.workspace.data.records.outs import Target, TrackedOut
 from madang.workspace.data.records.stages import Stage, is_local, placed
-from madang.workspace.data.remotes.run_entries import FOLDER
+from madang.workspace.data.remotes.run_entries import FOLDER, folder_of
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.pipelines.recording import Inputs
 
@@ -35,18 +35,20 @@ def saves(stage: Stage) -> bool:
     return all(out.entry.cache or out.entry.kind != "out" for out in stage.outs)
 
 
-def find(repository: Repository, stage: Stage, read: Inputs) -> list[Target] | None:
-    """The newest outputs of the same command with the same inputs, as targets of a checkout."""
+def key_of(stage: Stage, read: Inputs) -> str | None:
+    """What a command and its inputs are called; None when they hold a value that dvc could not name either."""
     assert stage.cmd is not None
     deps = [lockfile.item(path, content) for path, content in read.deps.items()]
     outs = [{"path": out.entry.path} for out in stage.outs]
     try:
-        name = places.run_name_of(lockfile.entry(stage.cmd, deps, read.params, outs))
+        return places.run_name_of(lockfile.entry(stage.cmd, deps, read.params, outs)).partition("/")[0]
     except (TypeError, ValueError):
-        return None  # a value that dvc could not name either
-    key = name.partition("/")[0]
-    folder = os.path.join(repository.cache.folder, FOLDER, key[:2], key)
-    for path in _newest_first(folder):
+        return None
+
+
+def find(repository: Repository, stage: Stage, key: str) -> list[Target] | None:
+    """The newest outputs of the same command with the same inputs, as targets of a checkout."""
+    for path in _newest_first(os.path.join(repository.cache.folder, folder_of(key))):
         found = _read(path, f"{key}/{os.path.basename(path)}")
         if found is not None:
             return targets_of(stage, found)

@@ -26,7 +26,7 @@ class Options:
     recursive: bool = False
     downstream: bool = False
     force_downstream: bool = False
-    pull: bool = False
+    pull: bool | None = None  # missing data and results of others, from the remote; None: when there is a default one
     allow_missing: bool = False
     run_cache: bool = True
     commit: bool = True

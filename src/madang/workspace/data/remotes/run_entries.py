@@ -36,12 +36,17 @@ def push_runs(cache: str, store: Objects, jobs: int) -> list[str]:
     return sorted(bodies)
 
 
-def fetch_runs(cache: str, store: Objects, jobs: int) -> list[str]:
-    """Bring entries that the cache's folder lacks. Returns their names. Raises as `push_runs`."""
-    here = _local(cache)
+def folder_of(key: str) -> str:
+    """The folder that has the entries of one key: of a command and what it reads."""
+    return f"{FOLDER}/{key[:2]}/{key}"
+
+
+def fetch_runs(cache: str, store: Objects, jobs: int, below: str = FOLDER) -> list[str]:
+    """Bring entries below a folder that the cache's folder lacks. Returns their names. Raises as `push_runs`."""
+    here = _local(cache, below)
     wanted = sorted(
         stat.key
-        for stat in store.list(FOLDER)
+        for stat in store.list(below)
         if stat.key not in here and _is_entry(stat.key) and stat.size <= MAX_RUN_ENTRY
     )
     if not wanted:
@@ -81,9 +86,9 @@ def _there(store: Objects, keys: Iterable[str]) -> set[str]:
     return {stat.key for stat in store.list(FOLDER)}
 
 
-def _local(cache: str) -> set[str]:
+def _local(cache: str, below: str = FOLDER) -> set[str]:
     found: set[str] = set()
-    for folder, _, names in os.walk(f"{cache}/{FOLDER}"):
+    for folder, _, names in os.walk(f"{cache}/{below}"):
         keys = (f"{folder[len(cache) + 1 :]}/{name}".replace(os.sep, "/") for name in names)
         found.update(key for key in keys if _is_entry(key))
     return found
