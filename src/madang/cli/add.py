@@ -84,7 +84,8 @@ def _bring(
     notes: Mapping[str, Any], quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
     from madang.wiring_data import open_remote
-    from madang.workspace.data.imports.to_remote import add_copy, add_to_remote
+    from madang.workspace.data.imports.importing import add_copy
+    from madang.workspace.data.imports.to_remote import add_to_remote
     from madang.workspace.data.records import placing
     from madang.workspace.data.sources import addresses
 

@@ -142,7 +142,7 @@ def import_url(
     with repository() as repo:
         if to_remote:
             done = import_to_remote(
-                repo, url, out, open_remote, remote=remote, how=how, options=pairs(fs_config), extra=notes,
+                repo, url, out, open_remote, remote=remote, force=force, options=pairs(fs_config), extra=notes,
                 meter=meter(quiet or as_json),
             )  # fmt: skip
         else:

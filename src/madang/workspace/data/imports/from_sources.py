@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import field, replace
 from typing import Any
 
@@ -98,14 +99,10 @@ def _from_address(
     written = str(source["path"])
     url = written if "://" in written else os.path.join(os.path.dirname(out.dvc_file), written)
     versions = source_versions.recorded(source, out.dvc_file) if source_versions.is_recorded(source) else None
-    address = open_address(url, open_remote, settings=repository.settings, options=source.get("fs_config"))
-    try:
+    options = source.get("fs_config")
+    with closing(open_address(url, open_remote, settings=repository.settings, options=options)) as address:
         taken = address.take(repository.cache, meter, versions)
-    finally:
-        address.close()
-    if taken.is_dir:
-        bringer.store_listing(taken.files)
-    bringer.files += len(set(taken.files.values()))
+    bringer.files += len(set(taken.files.values())) + taken.is_dir
     bringer.size += taken.size
     return taken.content()
 

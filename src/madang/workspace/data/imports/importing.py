@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from contextlib import closing
+from functools import partial
 from typing import Any
 
-from madang.domain.values import mutable, value
+from madang.domain.values import value
 from madang.durable import write_file
-from madang.errors import Conflict, Incompatible, InvalidInput, NotFound, Refused
+from madang.errors import Incompatible, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, imports, source_versions
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import progress
@@ -20,17 +21,15 @@ from madang.workspace.data.files.hashing import current_content
 from madang.workspace.data.files.removing import delete_data
 from madang.workspace.data.imports.bringing import Bringer, access_of
 from madang.workspace.data.imports.from_sources import is_whole
+from madang.workspace.data.imports.tracking import Imported, Text, track
 from madang.workspace.data.records import placing
 from madang.workspace.data.records.outs import Target, TrackedOut, outs_of
 from madang.workspace.data.records.stages import Stage
-from madang.workspace.data.repo import gitignores
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.sources import addresses, clones, opening
-from madang.workspace.data.sources.addresses import OpenRemote, dep_entry, open_address, tag_key
+from madang.workspace.data.sources.addresses import Address, Look, OpenRemote, dep_entry, open_address, tag_key
 from madang.workspace.data.sources.opening import Access
-
-KEPT_KEYS = ("remote", "desc", "type", "labels", "meta")
 
 
 @value
@@ -41,18 +40,6 @@ class How:
     download: bool = True  # False: the source is asked, its bytes are not brought
     force: bool = False  # replace what is in the way; it is kept for `undoing`
     jobs: int | None = None
-
-
-@mutable
-class Imported:
-    """What an import or update did; absolute paths."""
-
-    path: str
-    dvc_file: str
-    content: Content | None = None
-    is_changed: bool = True
-    git_files: list[str] = field(default_factory=list)
-    kept: str | None = None  # folder that holds what --force replaced
 
 
 def import_data(
@@ -89,8 +76,12 @@ def import_data(
                     raise NotFound(f"{path!r} is not in {url}.", hint=f"madang list {url}")
             else:
                 content = bringer.content(bringer.bring(source, path))
-    dep = {"path": path or ".", "repo": _ordered(repo)}
-    return _track(repository, place, dep, content, how, extra or {}, "import --force", meter)
+    text = _text(place, {"path": path or ".", "repo": _ordered(repo)}, content, how)
+    return track(repository, place, content, text, command="import --force", force=how.force, extra=extra, meter=meter)
+
+
+def _text(place: str, dep: Mapping[str, Any], content: Content | None, how: How) -> Text:
+    return partial(imports.new, os.path.basename(place), dep, content, known=how.execute)
 
 
 def repo_entry(url: str, revision: str | None, access: Access) -> dict[str, Any]:
@@ -135,30 +126,49 @@ def import_url(
     place = placing.destination(out, addresses.name_of(url))
     placing.check_place(repository, place, force=how.force)
     written = written_address(repository, url, os.path.dirname(place))
-    address = open_address(url, open_remote, settings=repository.settings, options=given)
-    try:
-        if not how.execute:
-            return _track(
-                repository, place, dep_entry(written, address, None, None, given), None, how, extra or {},
-                "import-url --force", meter,
-            )  # fmt: skip
-        look = address.look()
-        if source_versions.is_wanted(given) and look.versions is None:
+    with closing(open_address(url, open_remote, settings=repository.settings, options=given)) as address:
+        look = address.look() if how.execute else None
+        if look is not None and source_versions.is_wanted(given) and look.versions is None:
             raise Incompatible(f"No versions are kept at {url}.", hint="Leave out --version-aware.")
-        content: Content | None = None
-        found: Content | None = None
-        if how.download or (look.tag is None and look.versions is None):
-            bringer = Bringer(repository.cache, repository.private_dir, open_remote, jobs=how.jobs, meter=meter)
-            with hold(repository, [place]):
-                taken = address.take(repository.cache, meter, look.versions)
-                content = taken.content()
-                if taken.is_dir:
-                    bringer.store_listing(taken.files)
-            found, content = content, content if how.download else None
+        found = _taken(repository, address, look, place, how, meter) if look is not None else None
         dep = dep_entry(written, address, look, found, given)
-    finally:
-        address.close()
-    return _track(repository, place, dep, content, how, extra or {}, "import-url --force", meter)
+    content = found if how.download else None
+    text = _text(place, dep, content, how)
+    return track(
+        repository, place, content, text, command="import-url --force", force=how.force, extra=extra, meter=meter
+    )
+
+
+def _taken(
+    repository: Repository, address: Address, look: Look, place: str, how: How, meter: progress.Meter
+) -> Content | None:
+    """Bring what stands at an address into the cache, also where only its bytes tell what state it is in."""
+    if not how.download and (look.tag is not None or look.versions is not None):
+        return None
+    with hold(repository, [place]):
+        return address.take(repository.cache, meter, look.versions).content()
+
+
+def add_copy(
+    repository: Repository,
+    url: str,
+    place: str,
+    open_remote: OpenRemote,
+    *,
+    force: bool = False,
+    extra: Mapping[str, Any] | None = None,
+    meter: progress.Meter = progress.silent,
+) -> Imported:
+    """Copy data at an address to ``place`` (absolute) and track it as data of this repository (``add --out``).
+
+    Raises:
+        Conflict: something is there, and not ``force``.
+    """
+    placing.check_place(repository, place, force=force)
+    with closing(open_address(url, open_remote, settings=repository.settings)) as address, hold(repository, [place]):
+        content = address.take(repository.cache, meter).content()
+    text = partial(dvcfile.new, os.path.basename(place), content)
+    return track(repository, place, content, text, command="add --force", force=force, extra=extra, meter=meter)
 
 
 def written_address(repository: Repository, url: str, folder: str) -> str:
@@ -173,46 +183,6 @@ def written_address(repository: Repository, url: str, folder: str) -> str:
     if path.startswith(repository.root.rstrip(os.sep) + os.sep) or not os.path.isabs(url):
         return os.path.relpath(path, folder).replace(os.sep, "/")
     return url
-
-
-def _track(
-    repository: Repository,
-    place: str,
-    dep: Mapping[str, Any],
-    content: Content | None,
-    how: How,
-    extra: Mapping[str, Any],
-    command: str,
-    meter: progress.Meter,
-) -> Imported:
-    """Write the record of new imported data, and bring the work tree to it."""
-    done = Imported(place, place + dvcfile.SUFFIX, content)
-    name = os.path.basename(place)
-    with hold(repository, [place]):
-        if os.path.lexists(done.dvc_file) and not how.force:
-            raise Conflict(f"{done.dvc_file} was made meanwhile.", hint="Look at it, then choose another destination.")
-        kept = kept_keys(done.dvc_file)
-        text = imports.new(name, dep, content, {**kept, **extra}, known=how.execute)
-        write_file(done.dvc_file, text.encode())
-        done.git_files.append(done.dvc_file)
-        done.git_files += gitignores.protect(repository, place)
-    if content is not None:
-        report = checkout(
-            repository, [Target(out) for out in outs_of(done.dvc_file)], force=how.force, command=command, meter=meter
-        )
-        done.kept = report.kept
-        leftovers.note(repository, [place])
-    return done
-
-
-def kept_keys(dvc_file: str) -> dict[str, Any]:
-    """What people wrote about data whose record is replaced."""
-    try:
-        with open(dvc_file, encoding="utf-8") as file:
-            document = dvcfile.parse(file.read(), dvc_file).document
-    except FileNotFoundError:
-        return {}
-    return {key: document["outs"][0][key] for key in KEPT_KEYS if document["outs"][0].get(key)}
 
 
 def update(
@@ -317,11 +287,8 @@ def _newer_bytes(
     how: How,
     meter: progress.Meter,
 ) -> tuple[dict[str, Any], Content | None, bool]:
-    written = str(source["path"])
-    options = source.get("fs_config") or {}
-    url = written if "://" in written else os.path.join(stage.wdir, written)
-    address = open_address(url, open_remote, settings=repository.settings, options=options)
-    try:
+    written, options, address = address_of(repository, stage, open_remote)
+    with closing(address):
         look = address.look()
         recorded = stage.outs[0].md5
         is_known = look.tag is not None and look.tag == source.get(tag_key(address, look))
@@ -329,15 +296,16 @@ def _newer_bytes(
             is_known = look.versions == source_versions.recorded(source, stage.file)
         if is_known and (recorded or not how.download):
             return dict(source), None, False
-        found: Content | None = None
-        if how.download or (look.tag is None and look.versions is None):
-            with hold(repository, [stage.outs[0].path]):
-                taken = address.take(repository.cache, meter, look.versions)
-                found = taken.content()
-                if taken.is_dir:
-                    Bringer(repository.cache, repository.private_dir, open_remote).store_listing(taken.files)
+        found = _taken(repository, address, look, stage.outs[0].path, how, meter)
         dep = dep_entry(written, address, look, found, options)
-    finally:
-        address.close()
     is_same = dep == dict(source) and (not how.download or (found is not None and found.md5 == recorded))
     return dep, found if how.download else None, not is_same
+
+
+def address_of(repository: Repository, stage: Stage, open_remote: OpenRemote) -> tuple[str, Mapping[str, Any], Address]:
+    """Where an import comes from: as its record writes it, with which options, and opened."""
+    assert stage.source is not None
+    written = str(stage.source["path"])
+    options = stage.source.get("fs_config") or {}
+    url = written if "://" in written else os.path.join(stage.wdir, written)
+    return written, options, open_address(url, open_remote, settings=repository.settings, options=options)

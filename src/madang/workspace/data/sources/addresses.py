@@ -54,11 +54,18 @@ class Taken:
     size: int = 0
 
     def content(self) -> Content:
-        """What a record says of them. The listing of a folder is not stored by this."""
+        """What a record says of them."""
         if not self.is_dir:
             return Content(self.files[""], self.size)
         name = listing.name_of_bytes(listing.encode(self.files))
         return Content(name, self.size, len(self.files))
+
+    def store_listing(self, cache: Cache) -> None:
+        """Put the listing of a folder into the cache, too."""
+        if self.is_dir:
+            body = listing.encode(self.files)
+            with cache.staging() as staging:
+                cache.add_bytes(staging, listing.name_of_bytes(body), body)
 
 
 class Address(Protocol):
@@ -71,7 +78,10 @@ class Address(Protocol):
         ...
 
     def take(self, cache: Cache, meter: progress.Meter, versions: Mapping[str, Version] | None = None) -> Taken:
-        """Bring its bytes into a cache; with ``versions`` those that it had then. Raises `NotFound`, `Conflict`."""
+        """Bring its bytes, and the listing of a folder, into a cache; with ``versions`` those that it had then.
+
+        Raises `NotFound`, `Conflict`.
+        """
         ...
 
     def close(self) -> None:
@@ -149,6 +159,7 @@ class LocalAddress:
 
         with cache.staging() as staging, meter(look.size, "B", f"reading {name_of(self.path)}") as advance:
             store(cache, staging, paths, advance, note)
+        taken.store_listing(cache)
         return taken
 
     def close(self) -> None:
@@ -286,6 +297,7 @@ class StoreAddress:
                 taken.files[name] = md5
                 taken.size += size
         cache.remember(set(taken.files.values()))
+        taken.store_listing(cache)
         return taken
 
     def _opened(self, name: str, versions: Mapping[str, Version]) -> BinaryIO:
