@@ -14,14 +14,17 @@ from madang.domain.access import Principal, local
 from madang.errors import ConfigError, CorruptData
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
+from madang.services.judge import Judge
 from madang.services.reader import LocalReader
 from madang.services.search import Search
 from madang.services.tracking import Tracking
 
 if TYPE_CHECKING:  # a command does not pay for what it does not use
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from madang.config import HubConfig
+    from madang.domain.gates import Repetition
+    from madang.domain.promotion import Rule
     from madang.ports.git import Git
     from madang.ports.objects import Objects
     from madang.ports.reader import Reader
@@ -34,6 +37,8 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.data import Data
     from madang.services.datasets import Datasets
     from madang.services.explaining import Explaining
+    from madang.services.gates import Gates
+    from madang.services.guard import Guard
     from madang.services.history import History
     from madang.services.ingest import Ingest
     from madang.services.lineage import Lineage
@@ -42,7 +47,9 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.pipelines import Pipelines
     from madang.services.projects import Projects
     from madang.services.registry import Registry
+    from madang.services.promotion import Promotion
     from madang.services.rows import Encode
+    from madang.services.reviews import Reviews
 
 
 class _OnDemand:
@@ -51,6 +58,7 @@ class _OnDemand:
     def __init__(self, records: Records, files: SegmentFiles | None, encode: Encode | None) -> None:
         self._records, self._files, self._encode = records, files, encode
 
+        self.judge: Judge | None = None
     @cached_property
     def history(self) -> History:
         from madang.services.history import History
@@ -61,7 +69,8 @@ class _OnDemand:
     def ingest(self) -> Ingest:
         from madang.services.ingest import Ingest
 
-        return Ingest(self._records, self.history, local=self._files is not None, encode=self._encode)
+        is_local = self._files is not None
+        return Ingest(self._records, self.history, local=is_local, encode=self._encode, judge=lambda: self.judge)
 
 
 def open_tracking(
@@ -156,7 +165,7 @@ class Engine:
         """Registered models."""
         from madang.services.models import Models
 
-        return Models(self.records, self.tracking)
+        return Models(self.records, self.tracking, self.guard)
 
     @cached_property
     def adopting(self) -> Adopting:
@@ -177,7 +186,59 @@ class Engine:
         """Aliases and stages."""
         from madang.services.registry import Registry
 
-        return Registry(self.records, self.tracking)
+        return Registry(self.records, self.tracking, self.guard)
+
+    @cached_property
+    def gates(self) -> Gates:
+        """What gates find about versions."""
+        from madang.services.gates import Gates
+
+        return Gates(self.records, self._repetitions)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """Protected pointers."""
+        from madang.services.guard import Guard
+
+        return Guard(self.records, self.gates)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        """Approvals and history of models."""
+        from madang.services.reviews import Reviews
+
+        return Reviews(self.records, self.tracking, self.guard, self.registry)
+
+    @cached_property
+    def promotion(self) -> Promotion:
+        """Best model only."""
+        from madang.services.promotion import Promotion
+
+        return Promotion(self.records, self.gates, self.guard, self._declared)
+
+    def _declared(self, project: str) -> Sequence[Rule]:
+        """The rules in the work tree around a workspace's store."""
+        from madang.workspace.project_file import promotion_rules
+
+        return promotion_rules(self.store.root) if self.store.root else ()
+
+    def judge_models(self) -> None:
+        """From now on judge the models of runs that end, and those that another process has left to be judged."""
+        file = os.path.join(self.store.root, layout.PROJECT_FILE) if self.store.root else ""
+
+        def wants(project: str) -> bool:
+            return (bool(file) and os.path.exists(file)) or bool(self.records.registry.rules(project))
+
+        judge = Judge(self.records, lambda: self.promotion, wants, _say)
+        self.tracking.judge = judge
+        if not self.store.root or os.path.exists(file):
+            judge.settle(anyway=True)
+
+    def _repetitions(self, run: str) -> list[Repetition]:
+        from madang.services.evidence import repetitions
+        from madang.workspace.keys import keyring
+
+        return repetitions(self._reader(local("gates")), run, keyring(os.environ))
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -234,7 +295,9 @@ def _opened(paths: StorePaths, place: str) -> Engine:
     except BaseException:
         records.close()
         raise
-    return Engine(paths, records, f"{paths.store}/blobs", tracking, files)
+    engine = Engine(paths, records, f"{paths.store}/blobs", tracking, files)
+    engine.judge_models()
+    return engine
 
 
 def _opened_aside(paths: StorePaths) -> Engine:
@@ -287,6 +350,7 @@ def local_user() -> Principal:
     for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):  # as getpass.getuser, which loads a terminal's modules
         if named := os.environ.get(variable):
             return local(named)
+    engine.judge_models()
     import pwd
 
     try:
@@ -297,7 +361,15 @@ def local_user() -> Principal:
 
 def local_reader(path: str | None = None, store: str | None = None, *, make: bool = False) -> Reader:
     """The reading side of the workspace store around a folder, or of the store named; with ``make`` it exists then."""
-    return LocalReader(local_user(), open_store(path, store, make=make))
+    engine = open_store(path, store, make=make)
+    return LocalReader(local_user(), engine, lambda: _reviewer(engine.store.root))
+
+
+def _reviewer(root: str) -> Principal:
+    """Who approves in a store without users: whoever git says the user is, else the user of this machine."""
+    from madang.backends.git.identity import user_name
+
+    return local(user_name(root) or local_user().name)
 
 
 def reader(store: str | None = None, hub: str | None = None) -> Reader:

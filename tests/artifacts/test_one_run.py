@@ -17,6 +17,7 @@ from madang.domain.access import Permission, Principal, local
 from madang.domain.commands import CreateRun, Log
 from madang.domain.projects import ProjectChange
 from madang.domain.query import RunQuery
+from madang.domain.reviews import Protection
 from madang.domain.runs import RunChange
 from madang.domain.versions import AliasMove, Entry
 from madang.errors import AccessDenied, NotFound
@@ -31,7 +32,9 @@ from madang.services.lineage import Lineage
 from madang.services.models import Models
 from madang.services.pipelines import Pipelines
 from madang.services.projects import Projects
+from madang.services.promotion import Promotion
 from madang.services.registry import Registry
+from madang.services.reviews import Reviews
 from madang.services.search import Search
 from madang.services.tracking import Tracking
 from madang.wiring import Engine, open_store, open_tracking
@@ -47,6 +50,8 @@ READS = (
     | {(Models, name) for name in ("find", "versions", "version", "entries")}
     | {(Projects, name) for name in ("all", "get", "find", "some")}
     | {(Registry, "models"), (Registry, "history"), (Tracking, "segment"), (Tracking, "segment_bytes")}
+    | {(Reviews, name) for name in ("protections", "requests", "history")}
+    | {(Promotion, name) for name in ("rules", "decisions")}
 )
 
 
@@ -99,6 +104,7 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
     """Every method of every service that writes refuses another run, and what belongs to the whole project."""
     hub, entry = open_tracking(engine.records), blob(engine, "neu")
     tracking, artifacts, registry, access = engine.tracking, engine.artifacts, engine.registry, engine.access
+    reviews = engine.reviews
     data, models, projects = engine.data, engine.models, engine.projects
     number = projects.named(["p"])["p"].number
     row, tags = models.find(ME, "m-1"), [events.Tags({"a": "b"})]
@@ -155,6 +161,12 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
         (Data, "append"): [lambda: data.append(LIMITED, "p", "files/md5/aa/bb", 0, 1, [b"1"])],
         (Data, "delete"): [lambda: data.delete(LIMITED, "p", ["files/md5/aa/bb"])],
         (Registry, "promote"): [lambda: registry.promote(LIMITED, "p", "m-1:v1", "production")],
+        (Reviews, "protect"): [lambda: reviews.protect(LIMITED, Protection("p", "m-1", "best", gates=("x > 1",)))],
+        (Reviews, "unprotect"): [lambda: reviews.unprotect(LIMITED, "p", "m-1", "best")],
+        (Reviews, "request"): [lambda: reviews.request(LIMITED, "p", "m-1:v1", "best")],
+        (Reviews, "review"): [lambda: reviews.review(LIMITED, "p", "m-1", 1, is_approval=True)],
+        (Reviews, "rollback"): [lambda: reviews.rollback(LIMITED, "p", "m-1", "best")],
+        (Promotion, "put_rules"): [lambda: engine.promotion.put_rules(LIMITED, "p", ())],
         (Access, "create_token"): [lambda: access.create_token(LIMITED, "t", Permission.READ, ["p"])],
         (Access, "tokens"): [lambda: access.tokens(LIMITED)],
         (Access, "revoke"): [lambda: access.revoke(LIMITED, "0" * 16)],

@@ -59,7 +59,7 @@ def filled(engine: Engine) -> dict[str, str]:
         "project": "mine", "run": run.id, "name": CANARY, "ref": "v1", "alias": "best", "digest": blob.digest,
         "segment": run.segments[0].id, "path...": "f.txt", "id": "0" * 16, "head": head, "rest": rest,
         "prefix": inputs[:2], "inputs": inputs, "entry": value, "group": CANARY,
-        "other": other.id,
+        "other": other.id, "number": "1",
     }  # fmt: skip
 
 
@@ -72,6 +72,9 @@ BODIES: dict[str, Any] = {
         "moves": [{"project": "mine", "name": CANARY, "alias": "best", "number": 1, "expected": None}]
     },
     "artifacts_promote": {"stage": "production"},
+    "models_request": {"ref": f"{CANARY}:v1", "alias": "best"},
+    "models_protect": {"reviewers": ["kim"]},
+    "models_put_rules": {"rules": []},
     "objects_sizes": {"keys": []},
     "objects_get_many": {"keys": []},
     "objects_put_many": {"objects": []},

@@ -54,7 +54,7 @@ def release(name: str, run: str, project: str, message: str, show: bool, as_json
 def _made(name: str, run: str, project: str, message: str, git: Any) -> Release:
     from madang.domain.releases import Release
     from madang.errors import NotFound, Refused
-    from madang.services import pointing
+    from madang.services import pointer_states
     from madang.workspace.rollback import data_at
 
     status = git.status()
@@ -65,7 +65,7 @@ def _made(name: str, run: str, project: str, message: str, git: Any) -> Release:
     if not status.head.commit:
         raise NotFound("There is no commit yet.", hint="git commit")
     with records.opened_reader() as reader:
-        models = pointing.current(reader.models(project or records.current_project()), reader)
+        models = pointer_states.current(reader.models(project or records.current_project()), reader)
         made_by = run or next(
             (v.run for m in models if (v := reader.resolve(m.project, f"{m.name}:v{m.number}")).run), ""
         )

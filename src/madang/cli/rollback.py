@@ -88,17 +88,17 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
 
 def _recover(git: Git, store: str, reader: Reader) -> None:
     """End what a killed rollback has left half done."""
-    from madang.services import pointing
+    from madang.services import pointer_states
     from madang.workspace import rollback as work
 
     left = work.interrupted(git, store)
     if left is not None:
-        is_pointed = pointing.are_made(reader, left.moves, left.reason)
+        is_pointed = pointer_states.are_made(reader, left.moves, left.reason)
         output.note(work.recover(left, is_pointed=is_pointed))
 
 
 def _planned(goal: Goal, git: Git, store: str, reader: Reader) -> Rollback:
-    from madang.services import pointing
+    from madang.services import pointer_states
     from madang.wiring_data import open_remote
     from madang.workspace import rollback as work
 
@@ -111,7 +111,7 @@ def _planned(goal: Goal, git: Git, store: str, reader: Reader) -> Rollback:
         new, missing = record(found.files), found.missing
     plan = work.plan(git, new, open_remote)
     plan.missing += missing
-    moves = pointing.moves_to(reader, goal.pointers)
+    moves = pointer_states.moves_to(reader, goal.pointers)
     return work.Rollback(git, store, plan, moves, f"rollback to {goal.title} ({new[:12]})")
 
 
@@ -126,7 +126,7 @@ def _confirm(*, asked: bool, as_json: bool) -> None:
 
 def _apply(state: Rollback, reader: Reader) -> None:
     from madang.errors import MadangError
-    from madang.services import pointing
+    from madang.services import pointer_states
     from madang.wiring_data import open_remote
 
     state.fetch(open_remote)
@@ -136,11 +136,11 @@ def _apply(state: Rollback, reader: Reader) -> None:
             reader.point_all(state.moves, reason=state.reason)
     except MadangError:
         # The answer of a hub may be lost. When it cannot be asked either, the next rollback finds the note.
-        if not pointing.are_made(reader, state.moves, state.reason):
+        if not pointer_states.are_made(reader, state.moves, state.reason):
             state.take_back()
             raise
     except BaseException:
-        if not pointing.are_made(reader, state.moves, state.reason):
+        if not pointer_states.are_made(reader, state.moves, state.reason):
             state.take_back()
         raise
     state.finish()
@@ -150,7 +150,7 @@ def _goal(target: str, reader: Reader, git: Git, *, with_models: bool) -> Goal:
     """What the user means: a release, a tag, a date, a run, or any other revision of git."""
     from madang.domain import releases
     from madang.errors import NotFound
-    from madang.services import pointing
+    from madang.services import pointer_states
 
     try:
         text = git.tag_message(target)
@@ -162,10 +162,12 @@ def _goal(target: str, reader: Reader, git: Git, *, with_models: bool) -> Goal:
             release = releases.read(text, target, commit)
         except NotFound:
             return _at_commit(f"tag {target}", commit, reader, git, with_models)
-        return Goal(f"release {target}", commit, pointers=pointing.of_release(release.models) if with_models else {})
+        return Goal(
+            f"release {target}", commit, pointers=pointer_states.of_release(release.models) if with_models else {}
+        )
     if _DATE.match(target):
         moment = _moment(target)
-        pointers = pointing.at_time(reader, moment) if with_models else {}
+        pointers = pointer_states.at_time(reader, moment) if with_models else {}
         return Goal(f"{target}", git.before(moment), pointers=pointers)
     try:
         found = reader.run(target)
@@ -175,18 +177,18 @@ def _goal(target: str, reader: Reader, git: Git, *, with_models: bool) -> Goal:
 
 
 def _at_commit(title: str, commit: str, reader: Reader, git: Git, with_models: bool) -> Goal:
-    from madang.services import pointing
+    from madang.services import pointer_states
 
     if not with_models:
         return Goal(title, commit)
     # What stood when the branch went on from it: models are promoted after their commit.
     moment = git.left_at(commit)
-    return Goal(title, commit, pointers={} if moment is None else pointing.at_time(reader, moment))
+    return Goal(title, commit, pointers={} if moment is None else pointer_states.at_time(reader, moment))
 
 
 def _at_run(run: str, reader: Reader, with_models: bool) -> Goal:
     from madang.errors import NotFound
-    from madang.services import pointing
+    from madang.services import pointer_states
 
     found = reader.run(run)
     title = f"run {found.id[:8]} {found.name}"
@@ -206,7 +208,7 @@ def _at_run(run: str, reader: Reader, with_models: bool) -> Goal:
     goal.stages = _stages(reader, found)
     if with_models:
         moment = found.ended_at or found.seen_at
-        goal.pointers = pointing.of_run(reader, found.versions, found.project, moment)
+        goal.pointers = pointer_states.of_run(reader, found.versions, found.project, moment)
     return goal
 
 

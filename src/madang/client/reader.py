@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import IO, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from blake3 import blake3
 
@@ -20,6 +20,9 @@ from madang.errors import StorageError
 from madang.formats import native
 from madang.formats.filter import print_filter, print_order
 from madang.ports.records import CollectionRow, MetricKey, Project
+
+if TYPE_CHECKING:
+    from madang.ports.reviews import ReviewDesk
 
 _CHUNK = 1 << 20
 
@@ -214,6 +217,13 @@ class HubReader:
     def pointer_history(self, project: str, name: str) -> list[PointerChange]:
         """See `Reader.pointer_history`."""
         return self._client.get(("projects", project, "artifacts", name, "history"), native.ChangesBody).changes
+
+    @property
+    def reviews(self) -> ReviewDesk:
+        """See `Reader.reviews`."""
+        from madang.client.reviews import HubReviewDesk  # noqa: PLC0415 - few commands need it
+
+        return HubReviewDesk(self._client)
 
     def close(self) -> None:
         """See `Reader.close`."""

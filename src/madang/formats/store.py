@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = 1
+PROJECT_FILE = "madang.yaml"  # at the top of a work tree: what its project declares (workspace.project_file)
 _held: dict[str, int] = {}  # lock files held by this process: path → file descriptor
 
 

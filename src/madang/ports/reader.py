@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from madang.domain.events import BlobRef
 from madang.domain.lineage import DataUse
@@ -19,6 +19,9 @@ from madang.domain.runs import RunChange, RunRecord
 from madang.domain.series import Series
 from madang.domain.versions import AliasMove, Entry, PointerChange, VersionRecord
 from madang.ports.records import CollectionRow, MetricKey, Project
+
+if TYPE_CHECKING:  # most commands need none of it
+    from madang.ports.reviews import ReviewDesk
 
 
 class Reader(Protocol):
@@ -140,6 +143,11 @@ class Reader(Protocol):
 
     def pointer_history(self, project: str, name: str) -> list[PointerChange]:
         """All moves of aliases and stages of a name, newest first."""
+        ...
+
+    @property
+    def reviews(self) -> ReviewDesk:
+        """Approvals and history of models."""
         ...
 
     def close(self) -> None:

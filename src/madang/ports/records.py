@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from madang.domain.lineage import DataUse
 from madang.domain.metrics import MetricSummary
@@ -25,6 +25,9 @@ from madang.domain.runs import Overrides, RunChange
 from madang.domain.values import mutable, value
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.ports.tokens import TokenRecords
+
+if TYPE_CHECKING:  # most commands need none of it
+    from madang.ports.registry import RegistryRecords
 
 SEARCHED = frozenset({"params", "tags", "summary", "definitions", "data", "datasets"})
 
@@ -455,6 +458,8 @@ class Records(Protocol):
     def history(self) -> HistoryRecords: ...  # noqa: D102 - as above
     @property
     def versions(self) -> VersionRecords: ...  # noqa: D102 - as above
+    @property
+    def registry(self) -> RegistryRecords: ...  # noqa: D102 - as above
     @property
     def tokens(self) -> TokenRecords: ...  # noqa: D102 - as above
     @property

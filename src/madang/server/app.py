@@ -45,6 +45,8 @@ class Application:
             engine.search,
             engine.artifacts,
             engine.registry,
+            engine.reviews,
+            engine.promotion,
             engine.datasets,
             engine.pipelines,
             engine.code,

@@ -16,7 +16,8 @@ from madang.formats.manifest import manifest_digest
 from madang.ports.objects import Objects
 from madang.ports.records import CollectionRow, Records
 from madang.services.arriving import Claim, blob_key, store_blob
-from madang.services.pointers import commit
+from madang.services.changes import note_texts
+from madang.services.stages import commit
 from madang.services.tracking import Tracking, family
 
 MAX_ENTRIES = 2_000_000  # files of one version
@@ -170,7 +171,9 @@ class Artifacts:
             metadata=dict(metadata or {}),
             actor=who.name,
         )
-        return commit(self._records, version, checked)
+        made = commit(self._records, version, checked)
+        self._tracking.version_made(run)
+        return made
 
     def _writers(self, project: str, run: str) -> set[str]:
         # What a version says of a run is shown with that run: who may write here must not sign for a run elsewhere.
@@ -213,7 +216,9 @@ class Artifacts:
         """Replace what is not None. The files and the number of a version never change."""
         found = self.resolve(who, project, ref)
         require(who, Permission.WRITE, project, {found.run})
-        self._records.versions.edit(
-            project, found.name, found.number, description=description, metadata=metadata, tags=tags
-        )
+        with self._records.transaction():
+            self._records.versions.edit(
+                project, found.name, found.number, description=description, metadata=metadata, tags=tags
+            )
+            note_texts(self._records, who, found, f"v{found.number}", description, tags)
         return self.resolve(who, project, found.ref)

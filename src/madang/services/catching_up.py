@@ -20,6 +20,7 @@ from madang.ports.segments import SegmentFile, SegmentFiles
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
     from madang.services.history import History
     from madang.services.ingest import Ingest, RunSession, Taken
+    from madang.services.judge import Judge
 
 _MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
 _HEADER = 4096  # bytes in which the header of a segment lies; a longer one only loses its place in an order
@@ -40,6 +41,9 @@ class OnDemand(Protocol):
     def ingest(self) -> Ingest:
         """Bytes of segments become records."""
         ...
+
+    judge: Judge | None
+    """Who judges the models of runs that end; None while records are made anew."""
 
 
 class CatchingUp:

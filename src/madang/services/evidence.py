@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from blake3 import blake3
 
 from madang.domain.environments import lock_of
+from madang.domain.gates import Repetition
 from madang.domain.reproduce import Judgement
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable, value
@@ -17,7 +18,7 @@ from madang.errors import CorruptData, MadangError, NotFound
 from madang.formats import attestation
 from madang.ports.reader import Reader
 from madang.ports.signing import Signer, Verifier
-from madang.services.reproduce import Leniency, side_of
+from madang.services.reproduce import Leniency, repetitions_of, side_of
 
 Finding: TypeAlias = Literal["VALID", "UNKNOWN SIGNER", "ALTERED", "UNSIGNED", "INCOMPLETE"]
 
@@ -134,6 +135,22 @@ def check(reader: Reader, again: RunRecord, keys: Verifier) -> Checked:
     else:
         found.finding = "VALID" if found.signer else "UNKNOWN SIGNER"
     return found
+
+
+def repetitions(reader: Reader, run: str, keys: Verifier) -> list[Repetition]:
+    """What gates may know of the repetitions of a run, oldest first; none of a run that is not there."""
+    try:
+        original = reader.run(run)
+    except NotFound:
+        return []
+    made = []
+    for again in repetitions_of(reader, original):
+        found = check(reader, again, keys)
+        if found.finding == "ALTERED":
+            continue
+        counts = found.finding in ("VALID", "UNKNOWN SIGNER")
+        made.append(Repetition(again.id, found.verdict, found.key_id if counts else "", found.signer if counts else ""))
+    return made
 
 
 def _check_signature(envelope: attestation.Envelope, keys: Verifier, found: Checked) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
@@ -10,22 +10,23 @@ from madang.domain import events
 from madang.domain.events import Stamp
 from madang.domain.held import Held, placeholder, where
 from madang.domain.metrics import MetricSummary
-from madang.domain.run_state import RunState, apply, outcome_of_segment
+from madang.domain.run_state import RunState, apply, outcome, outcome_of_segment
 from madang.domain.values import mutable
 from madang.domain.versions import Entry, VersionRecord, check_name, check_path
-from madang.errors import Conflict, InvalidInput
+from madang.errors import AccessDenied, Conflict, InvalidInput
 from madang.formats.journal import KeySet, Position, decode_event, read_frames
 from madang.formats.manifest import manifest_digest
 from madang.formats.rows import Batch, decode
 from madang.ports.records import SEARCHED, KeySetRow, Records, SegmentRow, StoredRun
 from madang.services.history import History
-from madang.services.pointers import commit
 from madang.services.rows import JSON, Encode, RunRows
 from madang.services.sealing import SEAL_FROM, pack_pieces, seal
+from madang.services.stages import commit
 from madang.services.summaries import add_rows, visible
 
 if TYPE_CHECKING:  # who only reads segments does not pay for what writes them
     from madang.formats.frames import FrameBuilder
+    from madang.services.judge import Judge
 
 _TOUCHES: dict[type, str] = {
     events.Config: "params",
@@ -36,6 +37,7 @@ _TOUCHES: dict[type, str] = {
     events.Inputs: "data",
     events.Dataset: "datasets",
 }
+_DECISIVE = (events.Finished, events.Status, events.VersionWritten)
 _LARGEST = 1 << 50  # bytes
 
 UNREADABLE = "unreadable"
@@ -69,8 +71,17 @@ class RunSession:
 class Ingest:
     """Applies pieces of segments to a run. Every method is called inside a transaction."""
 
-    def __init__(self, records: Records, history: History, *, local: bool, encode: Encode | None = None) -> None:
+    def __init__(
+        self,
+        records: Records,
+        history: History,
+        *,
+        local: bool,
+        encode: Encode | None = None,
+        judge: Callable[[], Judge | None] = lambda: None,
+    ) -> None:
         """``encode`` makes the rows of lists in advance, in the form `services.rows.JSON`."""
+        self._judge = judge
         self._records = records
         self._rows = RunRows(records)
         self._encode = encode
@@ -179,8 +190,21 @@ class Ingest:
             if not self._keep(session, taken, ended=ended, raw=raw):
                 raise Conflict(f"Another process reads run {session.stored.state.run} at the same time.")
         self._close(session)
+        self._note_end(session, [event for taken, _ in pieces for _, event in taken.batch.events])
         if listed and self._encode is not None:
             self._rows.renew(session.stored.number, JSON, self._encode)
+
+    def _note_end(self, session: RunSession, found: Sequence[events.Event]) -> None:
+        """Have the models of a run judged that has ended, or made more of them, or was repeated."""
+        judge = self._judge()
+        if judge is None:
+            return
+        decisive = any(isinstance(event, _DECISIVE) for event in found)
+        if decisive and outcome(session.stored.state).status != "running":
+            judge.note(session.stored)
+        for event in found:
+            if isinstance(event, events.Verdict):
+                judge.note(session.stored, event.of)
 
     def _keep(self, session: RunSession, taken: Taken, *, ended: bool, raw: bytes = b"") -> bool:
         """Store the position, key sets and rows of a piece; on a hub also its bytes, ``raw``.
@@ -241,9 +265,18 @@ class Ingest:
                         names = ", ".join(made.aliases)
                         self._mark(session, stamp, f"a credential for one run moves no alias, so not {names}")
                         made = replace(made, aliases=())
-                    commit(self._records, made, _entries(event), origin)
+                    self._commit(session, stamp, made, _entries(event), origin)
                 except (InvalidInput, Conflict) as error:  # what was written stays in the segment; the run says so
                     self._mark(session, stamp, error.message)
+
+    def _commit(
+        self, session: RunSession, stamp: Stamp, made: VersionRecord, entries: list[Entry], origin: tuple[str, int]
+    ) -> None:
+        try:
+            commit(self._records, made, entries, origin)
+        except AccessDenied as error:  # the version is made all the same; its aliases stay where they are
+            self._mark(session, stamp, error.message)
+            commit(self._records, replace(made, aliases=()), entries, origin)
 
     @staticmethod
     def _mark(session: RunSession, stamp: Stamp, reason: str) -> None:

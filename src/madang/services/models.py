@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,13 +10,11 @@ from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord, 
 from madang.errors import InvalidInput, NotFound
 from madang.formats.manifest import manifest_digest
 from madang.ports.records import CollectionRow, Records
+from madang.services.changes import note, note_texts, now
+from madang.services.guard import NOTHING, Evidence, Guard
 from madang.services.tracking import Tracking
 
 MODEL = "model"
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
 
 
 def stage_of(row: CollectionRow, number: int) -> str:
@@ -34,10 +31,11 @@ def stage_of(row: CollectionRow, number: int) -> str:
 class Models:
     """Registered models, found by name alone: a name in the project asked first counts before others. Thread-safe."""
 
-    def __init__(self, records: Records, tracking: Tracking) -> None:
+    def __init__(self, records: Records, tracking: Tracking, guard: Guard) -> None:
         self._records = records
         self._versions = records.versions
         self._tracking = tracking
+        self._guard = guard
 
     def find(self, who: Principal, name: str, first: str = "") -> CollectionRow:
         """The model with a name; of several the one in the project ``first``, else the oldest.
@@ -65,8 +63,9 @@ class Models:
         require(who, Permission.WRITE, project)
         checked = check_name(name)
         with self._records.transaction():
-            self._versions.make(project, checked, MODEL, _now())
+            self._versions.make(project, checked, MODEL, now())
             self._versions.edit_collection(project, checked, description=description, tags=dict(tags or {}))
+            note(self._records, who, (project, checked), "model", checked, "", "made")
         return self._row(project, checked)
 
     def _row(self, project: str, name: str) -> CollectionRow:
@@ -85,21 +84,30 @@ class Models:
     ) -> CollectionRow:
         """Replace what is not None."""
         require(who, Permission.WRITE, row.project)
-        at = _now() if description is not None else 0
-        self._versions.edit_collection(row.project, row.name, description=description, tags=tags, at=at)
+        at = now() if description is not None else 0
+        with self._records.transaction():
+            self._versions.edit_collection(row.project, row.name, description=description, tags=tags, at=at)
+            note_texts(self._records, who, row, row.name, description, tags)
         return self._row(row.project, row.name)
 
     def rename(self, who: Principal, row: CollectionRow, new: str) -> CollectionRow:
         """Give a model another name. Raises `Conflict` when that is taken."""
         require(who, Permission.WRITE, row.project)
         checked = check_name(new)
-        self._versions.rename(row.project, row.name, checked, _now())
+        with self._records.transaction():
+            self._guard.check_removal(row.project, row.name, None)
+            self._versions.rename(row.project, row.name, checked, now())
+            note(self._records, who, (row.project, checked), "name", checked, row.name, checked)
         return self._row(row.project, checked)
 
     def delete(self, who: Principal, row: CollectionRow, number: int | None = None) -> None:
         """Take a version away, or the whole model. The files stay. Raises `NotFound`."""
         require(who, Permission.WRITE, row.project)
-        self._versions.drop(row.project, row.name, number, _now(), who.name)
+        with self._records.transaction():
+            self._guard.check_removal(row.project, row.name, number)
+            self._versions.drop(row.project, row.name, number, now(), who.name)
+            if number is not None:
+                note(self._records, who, (row.project, row.name), "version", f"v{number}", "made", "deleted")
 
     def versions(self, who: Principal, row: CollectionRow) -> list[VersionRecord]:
         """All versions, newest first."""
@@ -147,7 +155,7 @@ class Models:
             digest=manifest_digest(list(entries)),
             size=sum(entry.size for entry in entries),
             files=len(entries),
-            created_at=_now(),
+            created_at=now(),
             run=run if signed else "",
             description=description,
             metadata=dict(metadata or {}),
@@ -158,6 +166,7 @@ class Models:
             self._versions.hold_blobs(row.project, self._held(who, origin or row.project, entries))
             made = self._versions.add(version, entries, fresh=True)
             self._versions.edit_collection(row.project, row.name, at=version.created_at)
+        self._tracking.version_made(version.run)
         return made
 
     def _held(self, who: Principal, project: str, entries: Sequence[Entry]) -> list[str]:
@@ -175,10 +184,12 @@ class Models:
     ) -> VersionRecord:
         """Replace what is not None."""
         require(who, Permission.WRITE, version.project)
-        at = _now() if description is not None else 0
-        return self._versions.edit(
-            version.project, version.name, version.number, description=description, tags=tags, at=at
-        )
+        at = now() if description is not None else 0
+        with self._records.transaction():
+            note_texts(self._records, who, version, f"v{version.number}", description, tags)
+            return self._versions.edit(
+                version.project, version.name, version.number, description=description, tags=tags, at=at
+            )
 
     def move(
         self, who: Principal, row: CollectionRow, number: int, stage: str, *, archive: bool = False, reason: str = ""
@@ -188,36 +199,40 @@ class Models:
         Raises:
             NotFound: there is no such version.
             InvalidInput: there is no such stage, or it cannot be archived.
+            AccessDenied: a stage that it would change is protected.
         """
         require(who, Permission.WRITE, row.project)
         if stage and stage not in STAGES:
             raise InvalidInput(f"{stage[:40]!r} is not a stage.", hint=f"Stages: {', '.join(STAGES)}.")
+        evidence = self._guard.evidence(row.project, row.name, stage, number) if stage else NOTHING
         with self._records.transaction():
             self.version(who, row, number)
-            moves = _Moves(self._records, self._row(row.project, row.name), who.name, reason)
+            moves = _Moves(self._guard, evidence, self._row(row.project, row.name), who.name, reason)
             if archive:
                 for other in moves.in_stage(stage):
                     if other != number:
                         moves.bring(other, "archived")
             moves.bring(number, stage)
-            self._versions.edit_collection(row.project, row.name, at=_now())
+            self._versions.edit_collection(row.project, row.name, at=now())
         return self.version(who, row, number)
 
-    def point(self, who: Principal, row: CollectionRow, alias: str, number: int | None) -> None:
-        """Move an alias, or with None take it away."""
+    def point(self, who: Principal, row: CollectionRow, alias: str, number: int | None, reason: str = "") -> None:
+        """Move an alias, or with None take it away. Raises `AccessDenied` when it is protected."""
         require(who, Permission.WRITE, row.project)
+        evidence = self._guard.evidence(row.project, row.name, alias, number)
         with self._records.transaction():
             if number is not None:
                 self.version(who, row, number)
-            change = PointerChange(row.project, row.name, alias, number, None, who.name, _now())
-            self._versions.point(change)
+            change = PointerChange(row.project, row.name, alias, number, None, who.name, now(), reason)
+            self._guard.move(change, evidence)
 
 
 class _Moves:
     """Moves of versions between stages, inside a transaction."""
 
-    def __init__(self, records: Records, row: CollectionRow, actor: str, reason: str) -> None:
-        self._records = records
+    def __init__(self, guard: Guard, evidence: Evidence, row: CollectionRow, actor: str, reason: str) -> None:
+        self._guard = guard
+        self._evidence = evidence
         self._row = row
         self._actor = actor
         self._reason = reason
@@ -249,9 +264,8 @@ class _Moves:
             self._point(f"{left}/{max(others)}", None)
 
     def _point(self, alias: str, number: int | None) -> None:
-        self._records.versions.point(
-            PointerChange(self._row.project, self._row.name, alias, number, None, self._actor, _now(), self._reason)
-        )
+        change = PointerChange(self._row.project, self._row.name, alias, number, None, self._actor, now(), self._reason)
+        self._guard.move(change, self._evidence)
         if number is None:
             self._row.aliases.pop(alias, None)
         else:

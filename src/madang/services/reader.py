@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from madang.domain.access import Principal
@@ -19,8 +19,11 @@ from madang.ports.records import CollectionRow, MetricKey, Project
 
 if TYPE_CHECKING:  # the reader of runs does not load what reads versions
     from madang.formats.store import StorePaths
+    from madang.ports.reviews import ReviewDesk
     from madang.services.artifacts import Artifacts
+    from madang.services.promotion import Promotion
     from madang.services.registry import Registry
+    from madang.services.reviews import Reviews
     from madang.services.search import Search
     from madang.services.tracking import Tracking
 
@@ -55,6 +58,16 @@ class Services(Protocol):
         """Aliases and stages."""
         ...
 
+    @property
+    def reviews(self) -> Reviews:
+        """Approvals and history of models."""
+        ...
+
+    @property
+    def promotion(self) -> Promotion:
+        """Best model only."""
+        ...
+
     def close(self) -> None:
         """Give back connections and files."""
         ...
@@ -63,9 +76,11 @@ class Services(Protocol):
 class LocalReader:
     """See `madang.ports.reader.Reader`."""
 
-    def __init__(self, who: Principal, services: Services) -> None:
+    def __init__(self, who: Principal, services: Services, reviewer: Callable[[], Principal] | None = None) -> None:
+        """``reviewer`` is who the caller is where changes are approved; else ``who``."""
         self.who = who
         self._services = services
+        self._reviewer = reviewer
 
     @property
     def place(self) -> str:
@@ -186,6 +201,14 @@ class LocalReader:
     def pointer_history(self, project: str, name: str) -> list[PointerChange]:
         """See `Reader.pointer_history`."""
         return self._services.registry.history(self.who, project, name)
+
+    @property
+    def reviews(self) -> ReviewDesk:
+        """See `Reader.reviews`."""
+        from madang.services.review_desk import LocalReviewDesk  # noqa: PLC0415 - few commands need it
+
+        who = self._reviewer() if self._reviewer is not None else self.who
+        return LocalReviewDesk(who, self._services.reviews, self._services.promotion)
 
     def close(self) -> None:
         """See `Reader.close`."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from madang.domain.access import Permission, Principal, require
+from madang.domain.reviews import checked_alias
 from madang.domain.versions import STAGES, AliasMove, PointerChange, VersionRecord, check_name, parse_ref
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.ports.records import CollectionRow, Records
-from madang.services.pointers import leave_stages
+from madang.services.changes import now
+from madang.services.guard import NOTHING, Evidence, Guard
+from madang.services.stages import stages_left
 from madang.services.tracking import Tracking
 
 
 class Registry:
     """Models, aliases and stages. Thread-safe: a move compares and swaps in one transaction."""
 
-    def __init__(self, records: Records, tracking: Tracking) -> None:
+    def __init__(self, records: Records, tracking: Tracking, guard: Guard) -> None:
         self._records = records
         self._tracking = tracking
+        self._guard = guard
 
     def models(self, who: Principal, project: str | None = None) -> list[CollectionRow]:
         """The models of a project, or of all projects that the caller may read, by name."""
@@ -48,16 +51,17 @@ class Registry:
             NotFound: no such name or version.
             Conflict: the alias points elsewhere.
             InvalidInput: ``latest`` cannot be moved; a version number is no alias.
+            AccessDenied: it is protected, and somebody has to approve, or the version does not fulfil its gates.
         """
         require(who, Permission.WRITE, project)
         self._tracking.catch_up()
-        change = PointerChange(
-            project, check_name(name), _checked_alias(alias), number, None, who.name, time.time_ns() // 1000, reason
-        )
+        change = PointerChange(project, check_name(name), checked_alias(alias), number, None, who.name, now(), reason)
+        evidence = self._guard.evidence(project, change.name, change.alias, number)
+        return self._point(change, evidence, expected)
+
+    def _point(self, change: PointerChange, evidence: Evidence, expected: Any = ...) -> PointerChange:
         with self._records.transaction():
-            if change.alias in STAGES and number is not None:
-                leave_stages(self._records, change, but=change.alias)
-            return self._records.versions.point(change, expected)
+            return self._guard.promote(change, evidence, expected)
 
     def point_all(self, who: Principal, moves: Sequence[AliasMove], reason: str = "") -> list[PointerChange]:
         """Make several moves, all or none. Raises as `point`."""
@@ -76,22 +80,22 @@ class Registry:
             InvalidInput: no such stage.
             NotFound: no such version.
             Conflict: ``none`` for a version without a stage.
+            AccessDenied: as `point`.
         """
         require(who, Permission.WRITE, project)
         wanted = stage.lower()
         if wanted not in (*STAGES, "none"):
             raise InvalidInput(f"{stage[:40]!r} is not a stage.", hint=f"Stages: {', '.join(STAGES)} and none.")
         self._tracking.catch_up()
+        version = self.resolve(project, ref)
+        change = PointerChange(project, version.name, wanted, version.number, None, who.name, now(), reason)
+        if wanted != "none":
+            return self._point(change, self._guard.evidence(project, version.name, wanted, version.number))
         with self._records.transaction():
-            version = self._resolve(project, ref)
-            if wanted != "none":
-                return self.point(who, project, version.name, wanted, version.number, reason=reason)
-            now = time.time_ns() // 1000
-            change = PointerChange(project, version.name, "", version.number, None, who.name, now, reason)
-            left = leave_stages(self._records, change)
-            if not left:
-                raise Conflict(f"{version.ref} is in no stage.")
-            return left[-1]
+            left = [self._guard.move(one, NOTHING) for one in stages_left(self._records, change)]
+        if not left:
+            raise Conflict(f"{version.ref} is in no stage.")
+        return left[-1]
 
     def history(self, who: Principal, project: str, name: str) -> list[PointerChange]:
         """All moves of the pointers of a name, newest first.
@@ -105,16 +109,10 @@ class Registry:
             raise NotFound(f"Project {project!r} has no artifact {name!r}.")
         return self._records.versions.pointer_history(project, check_name(name))
 
-    def _resolve(self, project: str, ref: str) -> VersionRecord:
+    def resolve(self, project: str, ref: str) -> VersionRecord:
+        """The version that a reference means, whoever asks. Raises `NotFound`."""
         parsed = parse_ref(ref)
         found = self._records.versions.get(project, parsed.name, parsed.number, parsed.alias)
         if found is None:
             raise NotFound(f"Project {project!r} has no {ref!r}.", hint="List the versions with `madang models show`.")
         return found
-
-
-def _checked_alias(alias: str) -> str:
-    found = check_name(alias, "alias").lower()
-    if found == "latest" or (found[:1] == "v" and found[1:].isdigit()):
-        raise InvalidInput(f"{alias!r} cannot be moved: it is worked out from the versions.")
-    return found

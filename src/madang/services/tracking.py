@@ -12,7 +12,7 @@ from madang.domain import events
 from madang.domain.access import Permission, Principal, require
 from madang.domain.commands import Command, CreateRun, Fact, Log, Rewind, State, decide
 from madang.domain.ids import check_id, new_id
-from madang.domain.run_state import outcome_of_segment
+from madang.domain.run_state import outcome, outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.domain.values import value
 from madang.errors import Conflict, Diverged, InvalidInput, NotFound
@@ -21,11 +21,12 @@ from madang.formats.journal import Position, read_frames
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFiles
 from madang.services.catching_up import CatchingUp, OnDemand
-from madang.services.stating import make_way, unknown
+from madang.services.reported import make_way, unknown
 
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
     from madang.services.history import History
     from madang.services.ingest import RunSession
+    from madang.services.judge import Judge
 
 
 @value
@@ -71,6 +72,28 @@ class Tracking:
         """
         if self._catching_up is not None:
             self._catching_up.catch_up(runs)
+            self._settle()
+
+    @property
+    def judge(self) -> Judge | None:
+        """Who judges the models of runs that have ended."""
+        return self._parts.judge
+
+    @judge.setter
+    def judge(self, judge: Judge) -> None:
+        self._parts.judge = judge
+
+    def _settle(self) -> None:
+        if self._parts.judge is not None:
+            self._parts.judge.settle()
+
+    def version_made(self, run: str) -> None:
+        """Have the models of a run judged if it has ended already: one was made of it just now."""
+        if run and self._parts.judge is not None:
+            for stored in self._records.runs.fetch([run]):
+                if outcome(stored.state).status != "running":
+                    self._parts.judge.note(stored)
+            self._settle()
 
     # From the network
 
@@ -137,6 +160,7 @@ class Tracking:
                 over = outcome_of_segment(session.stored.state, segment) is not None
                 if taken.position.offset > row.offset:
                     self._parts.ingest.store(session, [(taken, over)], fresh)
+        self._settle()
         return _position(row)
 
     # From outside the training process
@@ -178,6 +202,11 @@ class Tracking:
     def _command(self, who: Principal, project: str, run: str, command: Command) -> StoredRun:
         """Decide and write; ``project`` is that of a run to be made, and empty for one that is there."""
         self.catch_up([run] if not project else [])
+        stored = self._written(who, project, run, command)
+        self._settle()
+        return stored
+
+    def _written(self, who: Principal, project: str, run: str, command: Command) -> StoredRun:
         with self._records.transaction():
             session = self._parts.ingest.open(run)
             stored = session.stored

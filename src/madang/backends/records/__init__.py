@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from madang.backends.records.data_objects import SqlDataObjects
 from madang.backends.records.database import Database
@@ -15,6 +17,9 @@ from madang.backends.records.segments import SqlHistory, SqlSegments
 from madang.backends.records.settings import SqlSettings, SqlTokens
 from madang.backends.records.sqlite import SqliteDatabase
 from madang.backends.records.versions import SqlVersions
+
+if TYPE_CHECKING:
+    from madang.ports.registry import RegistryRecords
 
 __all__ = ["SqlRecords", "open_postgres", "open_sqlite"]
 
@@ -34,6 +39,17 @@ class SqlRecords:
         self.data_objects = SqlDataObjects(database)
         self.tokens = SqlTokens(database)
         self.settings = SqlSettings(database)
+
+    @cached_property
+    def registry(self) -> RegistryRecords:
+        """Protections, requests and promotion: loaded on use, as most commands need none of it."""
+        if self._log is None:
+            from madang.backends.records.registry import SqlRegistry  # noqa: PLC0415 - as said
+
+            return SqlRegistry(self._db)
+        from madang.backends.records.journaled_registry import JournaledRegistry  # noqa: PLC0415 - as said
+
+        return JournaledRegistry(self._db, self._log)
 
     @property
     def is_index(self) -> bool:

@@ -27,6 +27,8 @@ from madang.formats.journal import from_json
 from madang.formats.segment import to_json
 from madang.formats.store import refused
 
+REGISTRY_KINDS = ("protected", "unprotected", "request", "noted", "rules", "decision")
+_OF_COLLECTIONS = ("pointer", "edit", "collection", *REGISTRY_KINDS)
 _PLACE = "changes"  # the setting that says how much of the log the records have taken in
 
 
@@ -244,7 +246,7 @@ def replay(database: Database, log: ChangeLog, catch_up: Callable[[], None]) -> 
         redo = _Redo(database)
         for body in _under_their_names(lines):
             for kind, value in body.items():
-                action = getattr(redo, f"do_{kind}", None) if kind.isidentifier() else None
+                action = redo.of(kind)
                 if action is not None:
                     _forgiving(action, value)
         log.set_place(size)
@@ -262,7 +264,7 @@ def _under_their_names(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 later.pop((place[0], value.get("new")), None)
             elif kind == "dropped" and len(place) == 2 and value.get("number") is None:
                 later[place] = None
-            elif kind in ("pointer", "edit", "collection") and place in later:
+            elif kind in _OF_COLLECTIONS and place in later:
                 if later[place] is None:
                     break
                 found.append({kind: {**value, "name": later[place]}})
@@ -285,9 +287,19 @@ class _Redo:
     """The changes of the log, one method a kind."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._runs = SqlRuns(database, Names(database))
         self._versions = SqlVersions(database)
         self._projects = SqlProjects(database)
+
+    def of(self, kind: str) -> Callable[[dict[str, Any]], None] | None:
+        """What repeats changes of a kind; None for one of another release."""
+        if kind in REGISTRY_KINDS:
+            from madang.backends.records.journaled_registry import redo  # noqa: PLC0415 - few stores have such changes
+
+            return redo(self._database, kind)
+        found: Callable[[dict[str, Any]], None] | None = getattr(self, f"do_{kind}", None)
+        return found
 
     def do_version(self, body: dict[str, Any]) -> None:
         record = body["record"]
@@ -325,5 +337,5 @@ def _forgiving(redo: Callable[[dict[str, Any]], None], body: Any) -> None:
         return
     try:
         redo(body)
-    except (MadangError, TypeError, KeyError, IndexError):
+    except (MadangError, TypeError, KeyError, IndexError, msgspec.ValidationError):
         return

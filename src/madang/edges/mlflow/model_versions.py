@@ -15,6 +15,7 @@ from madang.edges.mlflow.registered_models import (
     SearchModels,
     canonical_stage,
     no_version,
+    reason_of,
     row_of,
     tag_of,
     version_body,
@@ -69,6 +70,7 @@ class Transition(Arguments):
     version: str = ""
     stage: str = ""
     archive_existing_versions: bool = False
+    comment: str = ""  # why; the client of Databricks sends it
 
 
 class VersionTag(Arguments):
@@ -148,7 +150,10 @@ def transition(call: MlflowCall) -> Any:
             "stage. Valid stages are ['Staging', 'Production']"
         )
     row, version = version_of(call, body.name, body.version)
-    call.services.models.move(call.who, row, version.number, stage, archive=body.archive_existing_versions)
+    with reason_of(call, version, body.comment) as reason:
+        call.services.models.move(
+            call.who, row, version.number, stage, archive=body.archive_existing_versions, reason=reason
+        )
     return {"model_version": version_body(*version_of(call, body.name, body.version))}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from msgspec import field
@@ -24,6 +26,7 @@ from madang.ports.records import CollectionRow
 from madang.services.models import stage_of
 from madang.services.worded import aliases_of, told_of, written_aliases
 
+REASON = "madang.reason"  # the tag of a version in which a client says why it is about to move a pointer
 LONGEST_TAG, LONGEST_ALIAS = 100_000, 255
 MOST_MODELS = 1000
 _STAGES = {"none": "", **{stage: stage for stage in STAGES}}
@@ -272,11 +275,26 @@ def set_alias(call: MlflowCall) -> None:
     alias = checked_alias(body.alias, new=True)
     row, number = row_of(call, body.name), version_number(body.version)
     try:
-        call.services.models.point(call.who, row, alias.lower(), number)
+        version = call.services.models.version(call.who, row, number)
     except NotFound:
         raise no_version(body.name, body.version) from None
+    with reason_of(call, version) as reason:
+        call.services.models.point(call.who, row, alias.lower(), number, reason)
     if alias.lower() != alias or alias in STAGES:
         _note_alias(call, row, {**written_aliases(row), alias.lower(): alias})
+
+
+@contextmanager
+def reason_of(call: MlflowCall, version: VersionRecord, comment: str = "") -> Iterator[str]:
+    """Why a pointer moves to a version: the comment of the call, else what the client has put in a tag.
+
+    The tag goes away once the pointer has moved: the history has it.
+    """
+    yield comment or version.tags.get(REASON, "")
+    if REASON in version.tags and not comment:
+        fresh = call.services.models.version(call.who, row_of(call, version.name), version.number)
+        kept = {key: text for key, text in fresh.tags.items() if key != REASON}
+        call.services.models.edit_version(call.who, fresh, tags=kept)
 
 
 def _note_alias(call: MlflowCall, row: CollectionRow, written: dict[str, str]) -> None:

@@ -14,7 +14,9 @@ from madang.services.datasets import Datasets
 from madang.services.explaining import Explaining
 from madang.services.lineage import Lineage
 from madang.services.pipelines import Pipelines
+from madang.services.promotion import Promotion
 from madang.services.registry import Registry
+from madang.services.reviews import Reviews
 from madang.services.search import Search
 from madang.services.tracking import Tracking
 
@@ -27,6 +29,8 @@ class NativeServices:
     search: Search
     artifacts: Artifacts
     registry: Registry
+    reviews: Reviews
+    promotion: Promotion
     datasets: Datasets
     pipelines: Pipelines
     code: CodeComparison

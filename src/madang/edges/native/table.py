@@ -12,6 +12,7 @@ from madang.domain.datasets import DatasetTree
 from madang.domain.lineage import DataUse
 from madang.domain.lineage_graph import Graph
 from madang.domain.pipelines import PipelineView
+from madang.domain.reviews import Protection, Request
 from madang.domain.tables import TableChange
 from madang.domain.versions import PointerChange
 from madang.edges.native import (
@@ -21,6 +22,7 @@ from madang.edges.native import (
     datasets,
     events,
     lineage,
+    models,
     openapi,
     people,
     pipelines,
@@ -28,6 +30,7 @@ from madang.edges.native import (
     uploads,
 )
 from madang.formats import native
+from madang.formats import reviews as review_bodies
 from madang.http.routes import Param, Route, RouteTable
 from madang.ports.records import CollectionRow, MetricKey, Project
 from madang.services.explaining import Differences, WhyView
@@ -207,6 +210,49 @@ def _artifacts() -> list[Route]:
     ]  # fmt: skip
 
 
+def _models() -> list[Route]:
+    model, rules = "/projects/{project}/models/{name}", "/projects/{project}/promotion"
+    rule, request = model + "/protections/{alias}", model + "/requests/{number}"
+    return [
+        _route(
+            "GET", model + "/history", models.history, READ, "Every change of a model: who, when, from, to, why",
+            answer=review_bodies.HistoryBody,
+        ),
+        _route(
+            "GET", model + "/protections", models.protections, READ, "Protected pointers",
+            answer=review_bodies.ProtectionsBody,
+        ),
+        _route(
+            "PUT", rule, models.protect, ADMIN, "Protect a stage or alias", body=models.ProtectionWish,
+            answer=Protection,
+        ),
+        _route("DELETE", rule, models.unprotect, ADMIN, "Lift a protection", body=models.Reason, answer={}),
+        _route(
+            "GET", model + "/requests", models.requests, READ, "Requests to move protected pointers",
+            answer=review_bodies.RequestsBody,
+        ),
+        _route(
+            "POST", model + "/requests", models.request, WRITE, "Ask for a move", body=models.Wish, answer=Request,
+            status=201,
+        ),
+        _route("POST", request + "/approve", models.approve, WRITE, "Approve", body=models.Said, answer=Request),
+        _route("POST", request + "/reject", models.reject, WRITE, "Turn down", body=models.Said, answer=Request),
+        _route(
+            "POST", model + "/rollback", models.rollback, WRITE, "Point back at the version before", body=models.Back,
+            answer=PointerChange,
+        ),
+        _route(
+            "GET", model + "/decisions", models.decisions, READ, "What rules of promotion have decided",
+            answer=review_bodies.DecisionsBody,
+        ),
+        _route("GET", rules, models.rules, READ, "Rules of promotion", answer=review_bodies.RulesBody),
+        _route(
+            "PUT", rules, models.put_rules, ADMIN, "Replace the rules of promotion", body=models.RulesWish,
+            answer=review_bodies.RulesBody,
+        ),
+    ]  # fmt: skip
+
+
 def _datasets() -> list[Route]:
     dataset = "/projects/{project}/data"
     version = (Param("version", help="`md5:…`"), Param("path", help="The file; left out for a single one."))
@@ -290,5 +336,5 @@ def table() -> RouteTable:
     """The routes of the native API."""
     return RouteTable(
         PREFIX,
-        [*_runs(), *_artifacts(), *_datasets(), *_lineage(), *_pipelines(), *_uploads(), *_people()],
+        [*_runs(), *_artifacts(), *_models(), *_datasets(), *_lineage(), *_pipelines(), *_uploads(), *_people()],
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from madang.domain.access import Principal
 from madang.domain.commands import Fact, Points
-from madang.domain.stating import Places, doubtful, overruled, unlike
+from madang.domain.reported import Places, doubtful, overruled, unlike
 from madang.ports.records import Records, StoredRun
 
 if TYPE_CHECKING:
