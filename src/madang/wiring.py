@@ -44,12 +44,13 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.lineage import Lineage
     from madang.services.models import Models
     from madang.services.packing import Packing
+    from madang.services.parts import PartUploads
     from madang.services.pipelines import Pipelines
     from madang.services.projects import Projects
-    from madang.services.registry import Registry
     from madang.services.promotion import Promotion
-    from madang.services.rows import Encode
+    from madang.services.registry import Registry
     from madang.services.reviews import Reviews
+    from madang.services.rows import Encode
 
 
 class _OnDemand:
@@ -57,8 +58,8 @@ class _OnDemand:
 
     def __init__(self, records: Records, files: SegmentFiles | None, encode: Encode | None) -> None:
         self._records, self._files, self._encode = records, files, encode
-
         self.judge: Judge | None = None
+
     @cached_property
     def history(self) -> History:
         from madang.services.history import History
@@ -107,6 +108,13 @@ class Engine:
         from madang.services.artifacts import Artifacts
 
         return Artifacts(self.records, self.blobs, self.tracking, os.path.join(self.store.store, "tmp"))
+
+    @cached_property
+    def parts(self) -> PartUploads:
+        """Files that arrive in parts."""
+        from madang.services.parts import PartUploads
+
+        return PartUploads(os.path.join(self.store.store, "tmp"))
 
     @cached_property
     def data(self) -> Data:
@@ -342,6 +350,7 @@ def open_hub(config: HubConfig) -> Engine:
     tracking = open_tracking(records, encode=encoded_row)
     engine = Engine(StorePaths("", "", folder), records, config.blobs or f"{folder}/blobs", tracking)
     engine.blobs  # noqa: B018 - a wrong address is told now, not at the first upload
+    engine.judge_models()
     return engine
 
 
@@ -350,7 +359,6 @@ def local_user() -> Principal:
     for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):  # as getpass.getuser, which loads a terminal's modules
         if named := os.environ.get(variable):
             return local(named)
-    engine.judge_models()
     import pwd
 
     try:

@@ -178,7 +178,9 @@ def test_tokens_as_the_client_sends_them(
         ("POST", "runs/log-model", {"run_id": "1", "model_json": "5"}, 400, "INVALID_PARAMETER_VALUE", "missing"),
         ("POST", "model-versions/create", {"name": "endless", "source": "s3://a/%" + "25" * 1_000_000}, 400,
          "INVALID_PARAMETER_VALUE", "Invalid path"),
-        ("POST", "/api/2.0/mlflow-artifacts/mpu/create/a", {}, 501, "NOT_IMPLEMENTED", "Multipart upload is not"),
+        ("POST", "/api/2.0/mlflow-artifacts/mpu/create/a", {}, 400, "INVALID_PARAMETER_VALUE", "'path'"),
+        ("POST", "/api/2.0/mlflow-artifacts/mpu/create/1/" + "0" * 32 + "/artifacts", {"path": "../x"}, 404,
+         "RESOURCE_DOES_NOT_EXIST", "not found"),
     ],
 )  # fmt: skip
 def test_errors(hub: Hub, method: str, path: str, body: Any, status: int, code: str, said: str) -> None:

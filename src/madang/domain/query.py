@@ -101,5 +101,5 @@ class RunQuery:
     cursor: str = ""
     deleted: Literal["active", "deleted", "all"] = "active"
     text: str = ""
-    models: bool = False  # logged models in place of runs
+    kind: str = ""  # one of `domain.runs.BESIDE_RUNS`: records of that kind in place of runs
     keys: tuple[str, ...] | None = field(default=None)  # metric keys to bring along; None: all

@@ -11,8 +11,9 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import STARTED, RunState, SegmentState, outcome, outcome_of_segment
 from madang.domain.values import mutable, value
 
-LOGGED_MODEL = "logged-model"
-"""The job type of records that are no runs: models that a client of an edge is making (see `RunQuery.models`)."""
+LOGGED_MODEL, TRACE = "logged-model", "trace"
+"""The job types of records that are no runs: models in the making and traces of clients of an edge."""
+BESIDE_RUNS = (LOGGED_MODEL, TRACE)
 
 
 @value

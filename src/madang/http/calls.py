@@ -19,6 +19,7 @@ from madang.http.routes import Route
 S = TypeVar("S")
 MAX_FIELDS = 2000
 STALLED = 60.0  # seconds without a byte of a body
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")  # headers that a proxy adds
 RECHECKED = 1.0  # seconds after which a body that still comes needs a credential that is still valid
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no", "")
 

@@ -61,7 +61,13 @@ class Application:
         self._mlflow = MlflowDispatcher(
             mlflow_table(),
             MlflowServices(
-                engine.tracking, engine.search, engine.artifacts, engine.registry, engine.projects, engine.models
+                engine.tracking,
+                engine.search,
+                engine.artifacts,
+                engine.registry,
+                engine.projects,
+                engine.models,
+                engine.parts,
             ),
         )
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)

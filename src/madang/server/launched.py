@@ -109,6 +109,7 @@ def _serve(engine: Engine, launched: Launched, credential: OneSecret, bound: soc
             engine.registry,
             engine.projects,
             engine.models,
+            engine.parts,
             launched,
         ),
     )

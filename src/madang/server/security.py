@@ -18,11 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from madang.domain.access import ANONYMOUS, Principal, local
 from madang.errors import AccessDenied, InvalidInput, MadangError, Unauthenticated
 from madang.http import answers
+from madang.http.calls import FORWARDED
 from madang.http.routes import SAFE
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(?::(\d{1,5}))?\Z")
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; frame-src 'self'; "
@@ -176,7 +176,7 @@ class Gate:
                 return self._access.authenticate_session(session)
             except Unauthenticated:  # a stale cookie must not lock anyone out of an open hub or the sign-in page
                 pass
-        forwarded = any(name in headers for name in _FORWARDED)
+        forwarded = any(name in headers for name in FORWARDED)
         if self._policy.open_locally and not forwarded and self._access.unclaimed():
             return local("local")
         return ANONYMOUS

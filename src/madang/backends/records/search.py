@@ -24,7 +24,7 @@ from madang.domain.query import (
     Negation,
     RunQuery,
 )
-from madang.domain.runs import LOGGED_MODEL
+from madang.domain.runs import BESIDE_RUNS
 from madang.errors import InvalidInput
 
 _COLUMNS = {
@@ -108,7 +108,10 @@ class _Compiler:
                 parts.append(f"r.project = {self.value(query.projects[0])}")
             else:
                 parts.append(f"r.project = ANY({self.value(list(query.projects))})")
-        parts.append(f"r.job_type {'=' if query.models else '<>'} '{LOGGED_MODEL}'")
+        if query.kind:
+            parts.append(f"r.job_type = {self.value(query.kind)}")
+        else:
+            parts += [f"r.job_type <> '{kind}'" for kind in BESIDE_RUNS]
         if query.deleted != "all":
             parts.append("r.deleted_at = 0" if query.deleted == "active" else "r.deleted_at > 0")
         if query.text:

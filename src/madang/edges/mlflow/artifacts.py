@@ -12,8 +12,7 @@ from starlette.responses import Response
 from madang.domain import events
 from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
-from madang.edges.mlflow import shapes
-from madang.edges.mlflow.answers import failed
+from madang.edges.mlflow import shapes, trace_info
 from madang.edges.mlflow.arguments import Arguments, from_query
 from madang.edges.mlflow.checks import readings
 from madang.edges.mlflow.finding import home_of, run_of
@@ -25,9 +24,8 @@ from madang.http.receiving import received
 
 MAX_FILE = 1 << 44  # bytes
 _RUN = re.compile(r"(?:(?P<root>.*)/)?(?P<run>(?:models/m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.+))?\Z")
+_TRACE = re.compile(r"(?:.*/)?traces/(?P<trace>[^/]+)/artifacts(?:/(?P<path>.+))?\Z")
 _VERSION = re.compile(r"versions/(?P<project>.+)/(?P<name>[^/]+)/v(?P<number>\d{1,18})/artifacts(?:/(?P<path>.+))?\Z")
-_NO_PARTS = "Multipart upload is not supported for the current artifact repository"
-_NO_ADDRESS = "Presigned download is not supported for the current artifact repository"
 
 
 class Listing(Arguments):
@@ -65,8 +63,11 @@ def safe(text: str) -> str:
     return text
 
 
-def _place(call: MlflowCall, text: str) -> tuple[RunRecord, str]:
-    """The run whose files an address of the proxy means, and the path among them."""
+def place_of(call: MlflowCall, text: str) -> tuple[RunRecord, str]:
+    """The record whose files an address of the proxy means, and the path among them."""
+    traced = _TRACE.match(safe(text))
+    if traced is not None:
+        return trace_info.need(call, traced["trace"]).record, traced["path"] or ""
     found = _RUN.match(safe(text))
     if found is None:
         raise NotFound(f"No such artifact: '{text[:200]}'")
@@ -77,7 +78,7 @@ def _files(call: MlflowCall, text: str) -> tuple[str, list[events.File], str]:
     """(project, files, path among them) that an address of the proxy means."""
     found = _VERSION.match(safe(text))
     if found is None:
-        run, path = _place(call, text)
+        run, path = place_of(call, text)
         return run.project, run.files, path
     ref = f"{found['name']}:v{found['number']}"
     entries = call.services.artifacts.manifest(call.who, found["project"], ref)
@@ -128,48 +129,63 @@ def list_of_run(call: MlflowCall) -> Any:
 async def put(call: MlflowCall) -> Response:
     """PUT mlflow-artifacts/artifacts/{path}: bytes are hashed as they come, then named in the run."""
 
-    def keep(pieces: Iterable[bytes], size: int | None) -> None:
-        run, path = _place(call, call.path["path"])
-        _keep(call, run, path, pieces, size)
+    def take(pieces: Iterable[bytes], size: int | None) -> None:
+        run, path = place_of(call, call.path["path"])
+        keep(call, run, path, pieces, size)
 
-    await received(call.request, MAX_FILE, keep)
+    await received(call.request, MAX_FILE, take)
     return Response(None, 200)
 
 
-def _keep(call: MlflowCall, run: RunRecord, path: str, pieces: Iterable[bytes], size: int | None) -> None:
+def keep(call: MlflowCall, run: RunRecord, path: str, pieces: Iterable[bytes], size: int | None) -> None:
+    """Store the bytes of a file and name it in its run."""
     if not path:
         raise InvalidInput("Invalid path")
     kept = call.services.artifacts.put_blob(call.who, run.project, pieces, size=size)
     state(call, run.id, [events.File(path, kept.digest, kept.size, _mime(path))])
 
 
+def find_file(call: MlflowCall, text: str) -> tuple[str, events.File]:
+    """(project, file) that an address of the proxy means."""
+    project, files, path = _files(call, text)
+    return project, _named(files, path)
+
+
+def _named(files: Iterable[events.File], path: str) -> events.File:
+    file = next((item for item in files if item.path == path), None)
+    if file is None:
+        raise NotFound(f"No such artifact: '{path[:200]}'")
+    return file
+
+
 def get(call: MlflowCall) -> Response:
     """GET mlflow-artifacts/artifacts/{path}."""
-    return _send(call, *_files(call, call.path["path"]))
+    return _send(call, *find_file(call, call.path["path"]))
+
+
+def send(call: MlflowCall, project: str, files: Iterable[events.File], path: str) -> Response:
+    """One of some files of a project."""
+    return _send(call, project, _named(files, path))
 
 
 def get_of_run(call: MlflowCall) -> Response:
     """GET /get-artifact."""
     body: RunFile = call.body
     run = run_of(call, body.run)
-    return _send(call, run.project, run.files, safe(body.path))
+    return send(call, run.project, run.files, safe(body.path))
 
 
-def _send(call: MlflowCall, project: str, files: Iterable[events.File], path: str) -> Response:
-    file = next((item for item in files if item.path == path), None)
-    if file is None:
-        raise NotFound(f"No such artifact: '{path[:200]}'")
-
+def _send(call: MlflowCall, project: str, file: events.File) -> Response:
     def opened(start: int = 0) -> BinaryIO:
         return call.services.artifacts.open_blob(call.who, project, file.digest, start)[0]
 
-    name = path.rpartition("/")[2]
+    name = file.path.rpartition("/")[2]
     return send_file(call.request.headers, opened(), file.size, f'"{file.digest}"', opened, name=name, mime=file.mime)
 
 
 def delete(call: MlflowCall) -> None:
     """DELETE mlflow-artifacts/artifacts/{path}: a file, or all of a folder."""
-    run, path = _place(call, call.path["path"])
+    run, path = place_of(call, call.path["path"])
     gone = [file.path for file in run.files if not path or file.path == path or file.path.startswith(f"{path}/")]
     if gone:
         state(call, run.id, [events.Removed("files", gone)])
@@ -178,19 +194,15 @@ def delete(call: MlflowCall) -> None:
 async def upload_to_run(call: MlflowCall) -> Response:
     """POST upload-artifact, as MLflow's page sends files."""
     body: RunFile = from_query(call.request.scope["query_string"], RunFile)
+    if not (body.run_id or body.run_uuid):
+        raise InvalidInput("Request must specify run_uuid.")
+    if not body.path:
+        raise InvalidInput("Request must specify path.")
+    if call.request.headers.get("content-length") == "0":
+        raise InvalidInput("Request must specify data.")
 
-    def keep(pieces: Iterable[bytes], size: int | None) -> None:
-        _keep(call, run_of(call, body.run), safe(body.path), pieces, size)
+    def take(pieces: Iterable[bytes], size: int | None) -> None:
+        keep(call, run_of(call, body.run), safe(body.path), pieces, size)
 
-    await received(call.request, MAX_FILE, keep)
+    await received(call.request, MAX_FILE, take)
     return Response(None, 200)
-
-
-def no_parts(call: MlflowCall) -> Response:
-    """POST mlflow-artifacts/mpu/…: the client then sends the file in one piece."""
-    return failed("NOT_IMPLEMENTED", _NO_PARTS, 501)
-
-
-def no_address(call: MlflowCall) -> Response:
-    """GET mlflow-artifacts/presigned/…: the client then reads the file through the proxy."""
-    return failed("NOT_IMPLEMENTED", _NO_ADDRESS, 501)

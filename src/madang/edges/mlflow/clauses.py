@@ -35,7 +35,8 @@ class Clause(NamedTuple):
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, words: tuple[str, ...] = ("LIKE", "ILIKE")) -> None:
+        self.words = words
         if len(text) > LONGEST:
             raise InvalidInput(f"A filter of {len(text)} characters is too long.")
         self.text = text
@@ -108,7 +109,7 @@ class _Reader:
         if self.keyword("IN"):
             return Clause(entity, key, "IN", self.values(start))
         kind, op = self.take()
-        if kind == "word" and op.upper() in ("LIKE", "ILIKE"):
+        if kind == "word" and op.upper() in self.words:
             op = op.upper()
         elif kind != "op":
             raise self.wrong(self.text[start:].strip())
@@ -148,13 +149,13 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if text[:1] in ("'", '"', "`") else text
 
 
-def parse(text: str) -> list[Clause]:
-    """The comparisons of a filter.
+def parse(text: str, more: tuple[str, ...] = ()) -> list[Clause]:
+    """The comparisons of a filter; ``more`` words stand for operators, beside LIKE and ILIKE.
 
     Raises:
         InvalidInput: it is none.
     """
-    reader = _Reader(text)
+    reader = _Reader(text, ("LIKE", "ILIKE", *more))
     found: list[Clause] = []
     if not reader.peek()[0]:
         return found

@@ -156,8 +156,13 @@ def search(call: MlflowCall) -> Any:
 def search_datasets(call: MlflowCall) -> Any:
     """POST experiments/search-datasets: the data sets of the newest runs of some experiments."""
     body: SearchDatasets = call.body
-    if not 0 < len(body.experiment_ids) <= MOST_SEARCHED:
-        raise InvalidInput(f"SearchDatasets request must specify 1 to {MOST_SEARCHED} experiment_ids.")
+    if not body.experiment_ids:
+        raise InvalidInput("SearchDatasets request must specify at least one experiment_id.")
+    if len(body.experiment_ids) > MOST_SEARCHED:
+        raise InvalidInput(
+            f"SearchDatasets request cannot specify more than {MOST_SEARCHED} experiment_ids. "
+            f"Received {len(body.experiment_ids)} experiment_ids."
+        )
     projects = {item.name: item for item in (project_of(call, text) for text in body.experiment_ids)}
     found: dict[tuple[int, str, str, str], None] = {}
     query = RunQuery(tuple(projects), Exists(Field("datasets", "name")), limit=MOST_RUNS_LOOKED_AT, keys=())

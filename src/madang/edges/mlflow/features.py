@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from madang.edges.mlflow.services import MlflowCall
+from madang.http.calls import FORWARDED
 
 SPEAKS = "3.17.2"  # the release of MLflow whose API this is
 
@@ -17,13 +18,14 @@ def version(call: MlflowCall) -> Response:
 
 
 def server_info(call: MlflowCall) -> Any:
-    """GET server-info."""
+    """GET server-info. Parts are sent to an address of ours that a proxy may hide, so none are offered behind one."""
+    parts = not any(name in call.request.headers for name in FORWARDED)
     return {
         "store_type": "SqlStore",
         "workspaces_enabled": False,
         "trace_archival_enabled": False,
-        "multipart_uploads_enabled": False,
-        "multipart_downloads_enabled": False,
+        "multipart_uploads_enabled": parts,
+        "multipart_downloads_enabled": parts,
         "presigned_upload_run_id_supported": False,
         "presigned_upload_model_id_supported": False,
         "features_enabled": {"gateway": False},

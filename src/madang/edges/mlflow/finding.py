@@ -61,6 +61,12 @@ def run_of(call: MlflowCall, run_id: str) -> RunRecord:
         raise no_run(run_id) from None
 
 
+def require_active_run(run: RunRecord) -> None:
+    """Refuse to change a deleted run."""
+    if run.deleted_at:
+        raise InvalidInput(f"The run {run.id} must be in the 'active' state. Current state is deleted.")
+
+
 def home_of(call: MlflowCall, run: RunRecord) -> RegisteredProject:
     """The project that a run is in."""
     return call.services.projects.named([run.project])[run.project]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
@@ -159,19 +159,21 @@ def get_interval(call: MlflowCall) -> Any:
             "end_step must be greater than start_step. "
             f"Found start_step={body.start_step} and end_step={body.end_step}."
         )
-    found: list[Point] = []
+    by_run: dict[str, list[_Place]] = {}
     for run in body.run_ids:
         run_of(call, run)
-        places = _places(_series(call, run, body.metric_key, (body.start_step, body.end_step)))
-        places.sort(key=lambda place: (place.step, place.at, _orderable(place.value)))
-        found += _points(body.metric_key, _spread(places, body.max_results), run)
+        by_run[run] = _places(_series(call, run, body.metric_key, (body.start_step, body.end_step)))
+    steps = _spread(by_run.values(), body.max_results)
+    found: list[Point] = []
+    for run, places in by_run.items():
+        kept = [place for place in places if place.step in steps]
+        kept.sort(key=lambda place: (place.step, place.at, _orderable(place.value)))
+        found += _points(body.metric_key, kept[:MOST_OF_INTERVAL], run)
     return {"metrics": found} if found else {}
 
 
-def _spread(places: list[_Place], most: int) -> list[_Place]:
-    count = len(places)
-    if count <= most:
-        return places
-    if most == 1:
-        return places[-1:]
-    return [places[round(index * (count - 1) / (most - 1))] for index in range(most)]
+def _spread(runs: Collection[list[_Place]], most: int) -> set[int]:
+    """The steps that are shown: about so many of all runs together, and the first and last of each."""
+    steps = sorted({place.step for places in runs for place in places})
+    shown = steps if len(steps) <= most else [*steps[:: math.ceil(len(steps) / most)], steps[-1]]
+    return {*shown, *(edge(place.step for place in places) for places in runs if places for edge in (min, max))}

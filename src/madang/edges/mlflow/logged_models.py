@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import msgspec
 from msgspec import field
+from starlette.responses import Response
 
 from madang.domain import events
 from madang.domain.commands import CreateRun, Fact
@@ -21,14 +22,14 @@ from madang.domain.run_names import new_name
 from madang.domain.runs import LOGGED_MODEL, RunChange, RunRecord
 from madang.edges.mlflow import logged_model_search, shapes
 from madang.edges.mlflow.arguments import Arguments
-from madang.edges.mlflow.artifacts import children, safe
+from madang.edges.mlflow.artifacts import children, safe, send
 from madang.edges.mlflow.checks import LONGEST_PARAM, invalid
 from madang.edges.mlflow.experiments import Tag, require_active
 from madang.edges.mlflow.finding import home_of, searched, target_of
-from madang.edges.mlflow.logging import METRIC_ORIGIN
 from madang.edges.mlflow.paging import encoded_page
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
+from madang.formats.mlflow.words import METRIC_ORIGIN
 
 _STATUSES = {
     "running": "LOGGED_MODEL_PENDING",
@@ -76,6 +77,13 @@ class Folder(Arguments):
     """GET logged-models/{model_id}/artifacts/directories."""
 
     artifact_directory_path: str = ""
+
+
+class File(Arguments):
+    """GET logged-models/{model_id}/artifacts/files."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("artifact_file_path",)
+    artifact_file_path: str = ""
 
 
 class DatasetFilter(Arguments):
@@ -233,6 +241,12 @@ def files(call: MlflowCall) -> Any:
     return {**root, "files": found} if found else root
 
 
+def file(call: MlflowCall) -> Response:
+    """GET logged-models/{model_id}/artifacts/files, as MLflow's page reads one."""
+    model = model_of(call, call.path["model_id"])
+    return send(call, model.project, model.files, safe(call.body.artifact_file_path))
+
+
 def search(call: MlflowCall) -> bytes:
     """POST logged-models/search."""
     body: SearchModels = call.body
@@ -252,7 +266,7 @@ def search(call: MlflowCall) -> bytes:
         order=order,
         limit=body.max_results or 100,
         cursor=body.page_token,
-        models=True,
+        kind=LOGGED_MODEL,
     )
 
     def encode(model: RunRecord) -> bytes:

@@ -27,7 +27,7 @@ from madang.edges.mlflow.checks import (
     invalid,
 )
 from madang.edges.mlflow.experiments import Tag
-from madang.edges.mlflow.finding import no_run, run_of
+from madang.edges.mlflow.finding import no_run, require_active_run, run_of
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.mlflow.words import METRIC_ORIGIN
@@ -289,7 +289,9 @@ def set_tag(call: MlflowCall) -> None:
 def delete_tag(call: MlflowCall) -> None:
     """POST runs/delete-tag."""
     body: LogParam = call.body
-    if body.key not in run_of(call, body.run_id).tags:
+    run = run_of(call, body.run_id)
+    require_active_run(run)
+    if body.key not in run.tags:
         raise NotFound(f"No tag with name: {body.key} in run with id {body.run_id}")
     _say(call, body.run_id, [events.Removed("tags", [body.key])])
 

@@ -9,6 +9,7 @@ from madang.edges.mlflow.launched import Launched
 from madang.http.calls import Call
 from madang.services.artifacts import Artifacts
 from madang.services.models import Models
+from madang.services.parts import PartUploads
 from madang.services.projects import Projects
 from madang.services.registry import Registry
 from madang.services.search import Search
@@ -25,6 +26,7 @@ class MlflowServices:
     registry: Registry
     projects: Projects
     models: Models
+    parts: PartUploads
     launched: Launched | None = None
 
 

@@ -8,21 +8,26 @@ from typing import Any
 from madang.domain.access import Permission
 from madang.edges.mlflow import (
     artifacts,
+    assessments,
     experiments,
     features,
     history,
     logged_models,
     logging,
     model_versions,
+    parts,
     registered_models,
     runs,
+    trace_spans,
+    traces,
 )
+from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.repetition import INSTEAD
 from madang.http.routes import Route, RouteTable
 
 NONE, READ, WRITE = Permission.NONE, Permission.READ, Permission.WRITE
 PREFIXES = ("/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/")
-PLACES = ("/version", "/get-artifact")
+PLACES = ("/version", "/get-artifact", "/v1/traces")
 _BATCH, _INPUTS = 32 << 20, 64 << 20  # bytes
 
 Handler = Callable[..., Any]
@@ -67,6 +72,7 @@ def _calls() -> Iterator[tuple[str, str, Handler, Permission, Any, int]]:
         ("DELETE", "logged-models/{model_id}/tags/{key...}", logged_models.delete_tag, WRITE, None),
         ("POST", "logged-models/{model_id}/params", logged_models.log_params, WRITE, logged_models.ModelTags),
         ("GET", "logged-models/{model_id}/artifacts/directories", logged_models.files, READ, logged_models.Folder),
+        ("GET", "logged-models/{model_id}/artifacts/files", logged_models.file, READ, logged_models.File),
         ("GET", "artifacts/list", artifacts.list_of_run, READ, artifacts.RunListing),
         ("GET", "server-info", features.server_info, NONE, None),
         ("GET", "server-features", features.server_features, NONE, None),
@@ -74,6 +80,30 @@ def _calls() -> Iterator[tuple[str, str, Handler, Permission, Any, int]]:
         yield method, path, handler, permission, body, small
     yield "POST", "runs/log-batch", logging.log_batch, WRITE, logging.LogBatch, _BATCH
     yield "POST", "runs/log-inputs", logging.log_inputs, WRITE, logging.LogInputs, _INPUTS
+
+
+def _traces() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
+    """(method, path below `mlflow/`, handler, permission, arguments)."""
+    yield "POST", "traces", traces.start, WRITE, traces.NewTrace
+    yield "GET", "traces", traces.search_old, READ, traces.SearchTraces
+    yield "POST", "traces/search", traces.search, READ, traces.SearchTraces
+    yield "GET", "traces/get", traces.get, READ, traces.OneTrace
+    yield "GET", "traces/batchGet", traces.get_many, READ, traces.ManyTraces
+    yield "POST", "traces/batchGetInfos", traces.get_infos, READ, traces.ManyTraces
+    yield "POST", "traces/delete-traces", traces.delete, WRITE, traces.DeleteTraces
+    yield "POST", "traces/link-to-run", traces.link_to_run, WRITE, traces.LinkToRun
+    yield "POST", "traces/link-prompts", traces.link_prompts, WRITE, traces.LinkPrompts
+    yield "POST", "traces/calculate-filter-correlation", traces.correlate, READ, traces.Correlation
+    yield "GET", "traces/{id}", traces.get_info, READ, None
+    yield "PATCH", "traces/{id}", traces.end, WRITE, traces.EndTrace
+    yield "GET", "traces/{id}/info", traces.get_old, READ, None
+    yield "PATCH", "traces/{id}/tags", traces.set_tag, WRITE, Tag
+    yield "DELETE", "traces/{id}/tags", traces.delete_tag, WRITE, Tag
+    yield "POST", "traces/{id}/assessments", assessments.create, WRITE, assessments.NewAssessment
+    one = "traces/{id}/assessments/{assessment}"
+    yield "GET", one, assessments.get, READ, None
+    yield "PATCH", one, assessments.update, WRITE, assessments.ChangedAssessment
+    yield "DELETE", one, assessments.delete, WRITE, None
 
 
 def _registry() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
@@ -109,9 +139,11 @@ def _proxy() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     yield "GET", "artifacts/{path...}", artifacts.get, READ, None
     yield "PUT", "artifacts/{path...}", artifacts.put, WRITE, None
     yield "DELETE", "artifacts/{path...}", artifacts.delete, WRITE, None
-    for step in ("create", "complete", "abort"):
-        yield "POST", f"mpu/{step}/{{path...}}", artifacts.no_parts, WRITE, None
-    yield "GET", "presigned/{path...}", artifacts.no_address, READ, None
+    yield "POST", "mpu/create/{path...}", parts.create, WRITE, parts.NewUpload
+    yield "PUT", "mpu/part/{upload}/{number}", parts.put, WRITE, None
+    yield "POST", "mpu/complete/{path...}", parts.complete, WRITE, parts.Upload
+    yield "POST", "mpu/abort/{path...}", parts.abort, WRITE, parts.Upload
+    yield "GET", "presigned/{path...}", parts.presigned, READ, None
 
 
 def _routes(*, repeats: bool) -> Iterator[Route]:
@@ -121,9 +153,12 @@ def _routes(*, repeats: bool) -> Iterator[Route]:
         for method, path, handler, permission, body in _registry():
             handler = INSTEAD.get(handler, handler) if repeats else handler
             yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body)
+        for method, path, handler, permission, body in _traces():
+            yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body)
         for method, path, handler, permission, body in _proxy():
             yield _route(method, f"{prefix}mlflow-artifacts/{path}", handler, permission, body)
         yield _route("POST", f"{prefix}mlflow/upload-artifact", artifacts.upload_to_run, WRITE, None)
+    yield _route("POST", "/v1/traces", trace_spans.export, WRITE, None)
     yield _route("GET", "/version", features.version, READ, None)
     yield _route("GET", "/get-artifact", artifacts.get_of_run, READ, artifacts.RunFile)
 
