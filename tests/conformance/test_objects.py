@@ -15,9 +15,9 @@ from moto.server import ThreadedMotoServer
 
 from madang.backends.objects.local import LocalObjects
 from madang.backends.objects.opening import open_objects
-from madang.durable import STAGING, Staging
 from madang.errors import AccessDenied, ConfigError, StorageError, Unavailable
 from madang.ports.objects import Objects, TakesFiles
+from madang.staging import STAGING, Staging
 from madang.testing.objects import ObjectsConformance, fail_in_batch
 
 

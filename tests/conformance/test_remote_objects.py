@@ -31,9 +31,9 @@ from madang.backends.objects.sftp import SftpObjects
 from madang.backends.objects.sftp_session import Session
 from madang.client import transport
 from madang.client.web import WebObjects
-from madang.durable import STAGING
 from madang.errors import AccessDenied, ConfigError, NotFound, Refused, StorageError, Unauthenticated, Unavailable
 from madang.ports.objects import UNKNOWN, Objects, ObjectStat
+from madang.staging import STAGING
 from madang.testing.cloud_servers import ACCOUNT, ACCOUNT_KEY, SshServer, azurite, google, ssh_server
 from madang.testing.objects import ObjectsConformance
 from madang.testing.web_server import WebServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from madang.durable import Staging
+from madang.staging import Staging
 
 
 def test_many_at_once(tmp_path: Path) -> None:

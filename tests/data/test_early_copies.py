@@ -1,4 +1,4 @@
-"""Large objects of a pull are written to the cache and to the workspace in one pass."""
+"""The objects of a pull are written to the cache and to the workspace in one pass."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.data.helpers import Tool, make
+from tests.data.helpers import NFC, NFD, Tool, make, read
 
-from madang.workspace.data.files import links
 from madang.workspace.data.files.links import Linker
-from madang.workspace.data.objects import early_copies
+from madang.workspace.data.objects import early_copies, parallel
 
 BODY = os.urandom(3 << 20)
 
 
 @pytest.fixture
-def pulling(root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> Path:
+def pulling(root: Path, madang: Tool) -> Path:
     """A repository whose one large file is in its remote only."""
-    monkeypatch.setattr(links, "_LARGE", 1 << 20)
     madang(root, "remote", "add", "-d", "r", str(root.parent / "store"))
     make(root, {"large": BODY})
     assert madang(root, "add", "large").code == 0
@@ -81,3 +79,73 @@ def test_a_file_that_is_there_is_kept(pulling: Path, madang: Tool) -> None:
     (pulling / "large").write_bytes(b"mine")
     assert madang(pulling, "pull").code != 0
     assert (pulling / "large").read_bytes() == b"mine"
+
+
+FILES = {f"d/{number % 5}/{number:03}": b"%d" % number * 9 for number in range(100)} | {
+    f"d/{NFC}/같은 것": b"same",
+    f"d/{NFD}/same again": b"same",
+    "d/empty": b"",
+    "d/large": BODY,
+}
+
+
+@pytest.fixture(params=[1, 10_000], ids=["by workers", "by threads"])
+def pulling_folder(root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    """A repository whose folder of files is in its remote only."""
+    monkeypatch.setattr(parallel, "MANY", request.param)
+    monkeypatch.setattr(parallel, "_may_fork", lambda: True)
+    madang(root, "remote", "add", "-d", "r", str(root.parent / "store"))
+    make(root, FILES)
+    assert madang(root, "add", "d").code == 0
+    assert madang(root, "push").code == 0
+    (root / "d").rename(root.parent / "old data")
+    (root / ".dvc" / "cache").rename(root.parent / "old cache")
+    return root
+
+
+def test_a_folder_comes_in_one_pass(pulling_folder: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file of a folder is written when its object comes, equal ones at each of their paths, and is known then."""
+
+    def refuse(self: Linker, source: str, target: str) -> None:
+        raise AssertionError(f"{source} was copied again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Linker, "make", refuse)
+        assert madang(pulling_folder, "pull").code == 0
+    assert read(pulling_folder / "d") == {name[2:]: body for name, body in FILES.items()}
+    assert all(path.stat().st_mode & 0o200 for path in (pulling_folder / "d").rglob("*") if path.is_file())
+    assert madang(pulling_folder, "status", "-q").code == 0
+    assert not left_aside(pulling_folder)
+
+
+def test_what_is_there_already_comes_from_the_cache(pulling_folder: Path, madang: Tool) -> None:
+    """Objects that the cache has, and those that come, make up the folder together."""
+    (pulling_folder.parent / "old cache").rename(pulling_folder / ".dvc" / "cache")
+    for path in sorted(pulling_folder.glob(".dvc/cache/files/md5/??/*"))[::2]:
+        path.unlink()
+    assert madang(pulling_folder, "pull").code == 0
+    assert read(pulling_folder / "d") == {name[2:]: body for name, body in FILES.items()}
+    assert not left_aside(pulling_folder)
+
+
+def test_one_wrong_object_of_a_folder(pulling_folder: Path, madang: Tool) -> None:
+    """The files of whole objects are restored; the one whose object is damaged is named and is not there."""
+    name = hashlib.md5(FILES["d/2/042"]).hexdigest()
+    stored = pulling_folder.parent / "store" / "files" / "md5" / name[:2] / name[2:]
+    stored.chmod(0o644)
+    stored.write_bytes(b"other")
+    answer = madang(pulling_folder, "pull")
+    assert answer.code == 1
+    assert name in answer.err
+    assert read(pulling_folder / "d") == {name[2:]: body for name, body in FILES.items() if name != "d/2/042"}
+    assert not left_aside(pulling_folder)
+
+
+def test_a_link_type_that_shares_makes_no_copies(pulling_folder: Path, madang: Tool) -> None:
+    """With hard links the files are the objects themselves."""
+    madang(pulling_folder, "config", "cache.type", "hardlink")
+    assert madang(pulling_folder, "pull").code == 0
+    name = hashlib.md5(BODY).hexdigest()
+    cached = pulling_folder / ".dvc" / "cache" / "files" / "md5" / name[:2] / name[2:]
+    assert cached.samefile(pulling_folder / "d" / "large")
+    assert not left_aside(pulling_folder)

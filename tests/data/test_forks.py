@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.data.helpers import make, objects, read
+from tests.data.helpers import Tool, make, objects, read
 
 from madang.errors import Conflict, MadangError, StorageError
 from madang.workspace.data.files.adding import add
@@ -188,6 +188,39 @@ def test_no_fork_beside_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         end.set()
         other.join()
+
+
+@pytest.mark.parametrize(("jobs", "processes"), [(1, 0), (2, 2), (5, 5)])
+def test_as_many_as_are_asked_for(workers: list[int], jobs: int, processes: int) -> None:
+    """Who says how many are worked on at once gets so many processes; for one at a time there is no other."""
+    assert list(each_file(lambda one, _: one, range(100), int, nothing, at_once=jobs)) == list(range(100))
+    assert len(workers) == processes
+
+
+def test_jobs_of_a_folder_remote(
+    repo: Repository, root: Path, madang: Tool, workers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--jobs`` and the remote's setting say how many small files of a folder remote are moved at once."""
+    make(root, {f"d/{number:03}": b"%d" % number for number in range(100)})
+    add(repo, ["d"])
+    madang(root, "remote", "add", "-d", "r", str(root.parent / "store"))
+    crews: list[int] = []
+    hire = forks.Crew._hire
+
+    def hiring(self: forks.Crew[object, object]) -> None:
+        hire(self)
+        crews.append(len(self._workers))
+
+    monkeypatch.setattr(forks.Crew, "_hire", hiring)
+    for command, jobs in (("push", 4), ("fetch", 5)):
+        assert madang(root, command, "--jobs", str(jobs)).code == 0
+        assert max(crews) == jobs
+        crews.clear()
+        (root / ".dvc" / "cache").rename(root.parent / f"cache {command}")
+    madang(root, "remote", "modify", "r", "jobs", "1")
+    workers.clear()
+    assert madang(root, "fetch").code == 0
+    assert workers == []
 
 
 def test_data_is_the_same(repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

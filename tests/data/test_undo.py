@@ -12,8 +12,7 @@ from tests.data.helpers import Tool, make, read
 
 from madang.errors import Conflict, Refused
 from madang.formats.dvc.ignore import FILE_NAME
-from madang.workspace.data.files import checkout as checkouts
-from madang.workspace.data.files import undoing
+from madang.workspace.data.files import applying, undoing
 from madang.workspace.data.files.adding import add
 from madang.workspace.data.files.checkout import checkout
 from madang.workspace.data.records.outs import resolve
@@ -137,13 +136,13 @@ def test_a_file_that_changes_during_a_checkout(repo: Repository, root: Path, mon
     add(repo, ["d", "s"])
     for name, text in old.items():
         (root / name).write_text(text)
-    make_files = checkouts._make_files
+    make_files = applying._make_files
 
     def write_then_make(*args: object) -> object:
         make(root, {"d/a": b"just now", "s": b"just now"})
         return make_files(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(checkouts, "_make_files", write_then_make)
+    monkeypatch.setattr(applying, "_make_files", write_then_make)
     with pytest.raises(Conflict, match="was changed while"):
         checkout(repo, resolve(repo, []))
     monkeypatch.undo()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.data.helpers import ODD, Tool, make, read
 
+from madang import staging
 from madang.errors import Conflict, CorruptData, Incompatible, MadangError, NotFound, Refused
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
@@ -68,6 +69,20 @@ def test_what_did_not_change_is_not_read(repo: Repository, root: Path, monkeypat
         with pytest.raises(AssertionError, match="d/a was read"):
             states(repo)
     assert states(repo) == {"d": "modified"}
+
+
+def test_a_very_large_file_is_not_read_again(repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object that is a portion of its own is trusted like any other."""
+    make(root, {"s": b"s" * 3_000_000})
+    settle()
+    with monkeypatch.context() as patch:
+        patch.setattr(staging, "_PORTION_BYTES", 1 << 20)
+        add(repo, ["s"])
+    with monkeypatch.context() as patch:
+        forbid_reading(patch)
+        add(repo, ["s"])
+        (root / "s").rename(root.parent / "away")
+        checkout(repo, resolve(repo, []))
 
 
 def test_a_change_that_keeps_size_and_mtime_is_seen(repo: Repository, root: Path) -> None:

@@ -34,7 +34,7 @@ def pull(use_glob: bool, force: bool, allow_missing: bool, **given: Any) -> None
     """
     from madang.workspace.data.files import leftovers
     from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
-    from madang.workspace.data.files.links import copies_on_the_way
+    from madang.workspace.data.files.early_checkout import early_checkout
     from madang.workspace.data.remotes import transfer
 
     asked = Asked(**{**given, "targets": expanded(given["targets"])} if use_glob else given)
@@ -42,8 +42,8 @@ def pull(use_glob: bool, force: bool, allow_missing: bool, **given: Any) -> None
         found = gathered(repo, asked)
         shown = meter(asked.quiet or asked.as_json)
         here, problems = found.here, list[str]()
-        with copies_on_the_way(repo, here):
-            done = moved(repo, found, asked, pushing=False)
+        with early_checkout(repo, here) as prepare:
+            done = moved(repo, found, asked, pushing=False, on_listed=prepare)
             if any(target.out.md5 is None and target.out.source is not None for target in here):
                 here, problems = _completed(repo, here, asked)
             report = checkout(repo, here, force=force, command="pull --force", meter=shown)

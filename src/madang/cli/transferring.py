@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,6 +13,7 @@ from madang.cli.data_command import files, meter
 from madang.domain.values import value
 
 if TYPE_CHECKING:
+    from madang.workspace.data.files.early_checkout import Prepare
     from madang.workspace.data.records.gathering import Gathered
     from madang.workspace.data.remotes.transfer import Moved
     from madang.workspace.data.repo.repository import Repository
@@ -96,16 +98,16 @@ def gathered(repo: Repository, asked: Asked) -> Gathered:
     return found
 
 
-def moved(repo: Repository, found: Gathered, asked: Asked, *, pushing: bool) -> Moved:
-    """Send or fetch it."""
+def moved(repo: Repository, found: Gathered, asked: Asked, *, pushing: bool, on_listed: Prepare | None = None) -> Moved:
+    """Send or fetch it; ``on_listed`` is for `transfer.fetch`."""
     from madang.wiring_data import open_remote
-    from madang.workspace.data.remotes import transfer
     from madang.workspace.data.remotes.run_entries import reports
+    from madang.workspace.data.remotes.transfer import fetch, push
 
     targets = found.targets
     if pushing and asked.run_cache:
         targets = [*targets, *reports(repo.cache, targets)]
-    move = transfer.push if pushing else transfer.fetch
+    move = push if pushing else partial(fetch, on_listed=on_listed)
     shown = meter(asked.quiet or asked.as_json)
     done = move(repo, targets, open_remote, remote=asked.remote, jobs=asked.jobs, meter=shown)
     if not pushing and any(target.out.is_import for target in found.targets):

@@ -9,19 +9,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import BinaryIO
 
-from madang.durable import (
-    STAGING,
-    EarlyWriting,
-    Staging,
-    copy_bytes,
-    make_folders,
-    open_to_read,
-    sync_folder,
-    unlink,
-    write_all,
-)
+from madang.durable import EarlyWriting, copy_bytes, make_folders, open_to_read, sync_folder, unlink, write_all
 from madang.errors import AccessDenied, NotFound, StorageError
 from madang.ports.objects import AsideBatch, Batch, ObjectStat, Source, checked_key
+from madang.staging import STAGING, Staging
 
 _CHUNK = 1 << 20
 

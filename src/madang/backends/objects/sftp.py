@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 from madang.backends.objects.sftp_session import Reply, Session
-from madang.durable import STAGING
 from madang.errors import MadangError, NotFound, StorageError
 from madang.formats import sftp
 from madang.ports.objects import Batch, ObjectStat, Source, checked_key
+from madang.staging import STAGING
 
 _WINDOW = 4 << 20  # bytes asked for or sent ahead
 _PREFIX = "sftp-"  # of names aside

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from madang.domain.values import value
-from madang.durable import abandoned, remove_tree, unlink
+from madang.durable import remove_tree, unlink
 from madang.errors import Refused
+from madang.staging import abandoned
 from madang.workspace.data.files import undoing
 from madang.workspace.data.repo.repository import Repository
 

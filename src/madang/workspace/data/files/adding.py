@@ -10,10 +10,11 @@ from dataclasses import field
 from typing import Any
 
 from madang.domain.values import mutable, value
-from madang.durable import Staging, write_file
+from madang.durable import write_file
 from madang.errors import Conflict, CorruptData, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
+from madang.staging import Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files import hashing, leftovers, links
 from madang.workspace.data.files.hashing import Hashes

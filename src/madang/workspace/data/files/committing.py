@@ -8,12 +8,13 @@ from dataclasses import field
 from typing import Any
 
 from madang.domain.values import mutable
-from madang.durable import Staging, write_file
+from madang.durable import write_file
 from madang.errors import Incompatible, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, imports, lockfile, parameters
 from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.lock_editing import LockText
 from madang.formats.dvc.lockfile import Recorded
+from madang.staging import Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files import adding, leftovers
 from madang.workspace.data.files.adding import Manner

@@ -7,21 +7,19 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 
-from madang.durable import Staging, copy_bytes, open_to_read, unlink
+from madang.durable import copy_bytes, open_to_read, unlink
 from madang.errors import Conflict, StorageError
+from madang.staging import Staging
 from madang.workspace.data.files.hashing import Hashes
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each
 from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled
-from madang.workspace.data.records.outs import Target
 from madang.workspace.data.repo.repository import Repository
 
 _FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file
-_LARGE = 16 << 20  # bytes of a file that is worth a copy on its way
 _NOT_HERE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM, errno.EMLINK}
 
 
@@ -203,30 +201,7 @@ def aside_for(repository: Repository, folder: str) -> Staging:
     return Staging(repository.private_dir if same_disk else folder)
 
 
-@contextmanager
-def copies_on_the_way(repository: Repository, targets: Iterable[Target]) -> Iterator[None]:
-    """While objects are fetched for these targets, and checked out: copy large ones already when they come."""
-    large = [
-        target.out
-        for target in targets
-        if not target.out.is_dir and (target.out.size or 0) >= _LARGE and not os.path.lexists(target.out.path)
-    ]
-    if not large:
-        yield
-        return
-    cache = repository.cache
-    os.makedirs(repository.private_dir, exist_ok=True)
-    with Staging(repository.private_dir) as staging:
-        if _makes_copies(repository):
-            for out in large:
-                cache.early_copies.want(out.md5 or "", staging.new_path())
-        try:
-            yield
-        finally:
-            cache.early_copies.forget()
-
-
-def _makes_copies(repository: Repository) -> bool:
+def makes_copies(repository: Repository) -> bool:
     """Whether the configured kinds of links come down to copies here."""
     types = repository.settings.link_types()
     if types[:2] != ("reflink", "copy"):

@@ -12,12 +12,13 @@ from dataclasses import field
 from typing import Any
 
 from madang.domain.values import mutable
-from madang.durable import Staging, write_file
+from madang.durable import write_file
 from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import dvcfile, layout, listing, lockfile
 from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.lock_editing import LockText
 from madang.formats.dvc.places import place_of
+from madang.staging import Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache, name_of_file
 from madang.workspace.data.files.links import copy

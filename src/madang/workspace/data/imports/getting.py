@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from madang.domain.values import value
-from madang.durable import STAGING, Staging, remove_tree, sync_all, sync_folder, unlink
+from madang.durable import remove_tree, sync_all, sync_folder, unlink
 from madang.errors import Conflict, InvalidInput, NotFound, StorageError
 from madang.formats.dvc import dvcfile
 from madang.formats.dvc.layout import key_of
+from madang.staging import STAGING, Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files import undoing
 from madang.workspace.data.files.links import copy

@@ -12,10 +12,11 @@ from functools import partial
 from typing import Any
 
 from madang.domain.values import value
-from madang.durable import Staging, write_file
+from madang.durable import write_file
 from madang.errors import ConfigError, InvalidInput, NotFound
 from madang.formats.dvc import dvcfile, imports
 from madang.formats.dvc.dvcfile import Content
+from madang.staging import Staging
 from madang.workspace.data import progress
 from madang.workspace.data.imports.importing import address_of, written_address
 from madang.workspace.data.imports.tracking import Imported, record

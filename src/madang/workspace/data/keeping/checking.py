@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 
 from madang.domain.values import mutable
-from madang.durable import STAGING, abandoned
 from madang.errors import CorruptData, InvalidInput, MadangError
 from madang.formats.dvc import dvcfile, layout, listing
+from madang.staging import STAGING, abandoned
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import name_of_file
 from madang.workspace.data.keeping import uses

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import field
 
 from madang.domain.values import mutable
-from madang.durable import Staging
 from madang.errors import MadangError, StorageError
 from madang.formats.dvc.config_keys import LINK_TYPES
 from madang.formats.dvc.layout import key_of
 from madang.ports.objects import Objects
+from madang.staging import Staging
 from madang.version import __version__
 from madang.workspace.data.files import links
 from madang.workspace.data.repo import git

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from madang.durable import STAGING, clear_abandoned
+from madang.staging import STAGING, clear_abandoned
 from madang.workspace.data import progress
 from madang.workspace.data.files import hashing
 from madang.workspace.data.files.legacy import LegacyCache

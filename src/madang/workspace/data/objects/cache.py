@@ -15,10 +15,11 @@ from contextlib import suppress
 from dataclasses import field
 
 from madang.domain.values import mutable
-from madang.durable import Staging, give_mode
+from madang.durable import give_mode
 from madang.errors import CorruptData, NotFound
 from madang.formats.dvc import listing
 from madang.formats.dvc.layout import PREFIX
+from madang.staging import Staging
 from madang.workspace.data.objects.early_copies import EarlyCopies
 from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.reading import Hashed, hash_file, write_object

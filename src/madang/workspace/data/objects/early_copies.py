@@ -1,75 +1,121 @@
-"""Second copies of large objects, for the workspace, made of the bytes on their way into the cache.
+"""Second copies of objects, for the workspace, made of the bytes on their way into the cache.
 
-A pull needs each object twice. Where blocks cannot be shared, copying a large one out of the cache again would cost
-another pass over it.
+A pull needs each object twice. Where blocks cannot be shared, copying it out of the cache again would cost another pass
+over its bytes, and for a small file as many calls of the system again.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 
+from madang.domain.values import mutable
 from madang.durable import unlink, write_all
 from madang.workspace.data.objects.state import FileKey, key_of
 
 
-class EarlyCopy:
-    """A copy that is being made."""
+@mutable
+class Prepared:
+    """What is made aside of one tracked path."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.is_whole = True
-        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    place: str  # path aside of what shall become the tracked path
+    made: dict[str, FileKey] = field(default_factory=dict)  # by path below it ("" for the file itself): its state
+
+    def path(self, name: str) -> str:
+        """Where a file of it lies, or would lie."""
+        return f"{self.place}/{name}" if name else self.place
+
+
+class EarlyCopy:
+    """A copy that is being made of a large object."""
+
+    def __init__(self, prepared: Prepared, name: str) -> None:
+        self._prepared = prepared
+        self._name = name
+        self._is_whole = True
+        self._descriptor = _create(prepared.path(name))
 
     def write(self, part: memoryview) -> None:
         """Take the next bytes. When the disk refuses there will be no copy; checkout makes one, or says why not."""
-        if self.is_whole:
+        if self._is_whole:
             try:
-                write_all(self.descriptor, part)
+                write_all(self._descriptor, part)
             except OSError:
-                self.is_whole = False
+                self._is_whole = False
 
     def end(self, *, is_good: bool) -> None:
         """All bytes were written, and were the right ones or not."""
-        os.close(self.descriptor)
-        self.is_whole = self.is_whole and is_good
-        if not self.is_whole:
-            unlink(self.path)
+        key = key_of(os.fstat(self._descriptor))
+        os.close(self._descriptor)
+        if self._is_whole and is_good:
+            self._prepared.made[self._name] = key
+        else:
+            unlink(self._prepared.path(self._name))
 
 
 class EarlyCopies:
-    """The copies that are wanted and those that were made, by the name of the object."""
+    """Which copies are wanted, and which were made."""
 
     def __init__(self) -> None:
-        self._wanted: dict[str, str] = {}
-        self._made: dict[str, EarlyCopy] = {}
+        self._prepared: dict[str, Prepared] = {}  # by tracked path
+        self._wanted: dict[str, list[tuple[Prepared, str]]] = {}  # by the name of the object
+        self._process = os.getpid()
 
-    def want(self, name: str, path: str) -> None:
-        """If this object comes, a copy is wanted at this path aside."""
-        self._wanted[name] = path
+    def want(self, path: str, place: str, names: Mapping[str, str]) -> None:
+        """Of the objects that come, have the files of a tracked path made aside: ``names`` are their objects by path
+        below it, and the folders for them are there.
+        """
+        prepared = self._prepared[path] = Prepared(place)
+        for name, md5 in names.items():
+            self._wanted.setdefault(md5, []).append((prepared, name))
 
-    def begin(self, name: str) -> EarlyCopy | None:
-        """The copy to be made while the object comes, if one is wanted."""
-        path = self._wanted.pop(name, None)
-        if path is None:
+    def begin(self, md5: str) -> EarlyCopy | None:
+        """A copy to be made while a large object comes, if one is wanted. Forked processes make none."""
+        wanted = self._wanted.pop(md5, None)
+        if wanted is None or os.getpid() != self._process:
             return None
         try:
-            self._made[name] = EarlyCopy(path)
+            return EarlyCopy(*wanted[0])
         except OSError:
             return None
-        return self._made[name]
 
-    def take(self, name: str, target: str) -> FileKey | None:
-        """Move a copy to where it is wanted. Returns what it is now, or None when there is none."""
-        early = self._made.pop(name, None)
-        if early is None or not early.is_whole:
-            return None
-        try:
-            os.rename(early.path, target)
-        except OSError:
-            return None
-        return key_of(os.stat(target))
+    def write(self, md5: str, body: bytes) -> list[FileKey | None]:
+        """Make the copies that are wanted of a small object. Returns what is to be given to `note`; forked processes
+        may call this.
+        """
+        return [_written(prepared.path(name), body) for prepared, name in self._wanted.get(md5, ())]
+
+    def note(self, md5: str, keys: Sequence[FileKey | None]) -> None:
+        """Note what was made of an object; None: the disk refused, so checkout makes it, or says why not."""
+        for (prepared, name), key in zip(self._wanted.pop(md5, ()), keys, strict=False):
+            if key is not None:
+                prepared.made[name] = key
+
+    def prepared(self, path: str) -> Prepared | None:
+        """What was made of a tracked path, if something was to be made of it."""
+        return self._prepared.get(path)
 
     def forget(self) -> None:
         """None is wanted any more."""
         self._wanted.clear()
-        self._made.clear()
+        self._prepared.clear()
+
+
+def _create(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
+def _written(path: str, body: bytes) -> FileKey | None:
+    try:
+        descriptor = _create(path)
+    except OSError:
+        return None
+    try:
+        write_all(descriptor, body)
+        return key_of(os.fstat(descriptor))
+    except OSError:
+        unlink(path)
+        return None
+    finally:
+        os.close(descriptor)

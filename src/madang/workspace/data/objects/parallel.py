@@ -75,23 +75,30 @@ def each(
 
 
 def each_file(
-    work: Callable[[_T, Advance], _R], items: Sequence[_T], kind: Any, advance: Advance, *, below: str = ""
+    work: Callable[[_T, Advance], _R],
+    items: Sequence[_T],
+    kind: Any,
+    advance: Advance,
+    *,
+    below: str = "",
+    at_once: int | None = None,
 ) -> Generator[_R, None, None]:
     """Results of ``work(item, advance)`` for each of perhaps many small files, in order.
 
     ``work`` may be done by forked processes: it changes nothing but files, and where it fails it leaves nothing; its
     results are of the type ``kind``, which MessagePack can carry, and paths in them lie in the folder ``below``. The
-    caller closes this generator before it touches what the work has made: only then has all work stopped.
+    caller closes this generator before it touches what the work has made: only then has all work stopped. ``at_once``
+    is how many are worked on at the same time (default: what suits this machine).
 
     Raises:
         StorageError: a process was killed. Whatever ``work`` raises.
     """
-    if len(items) < MANY or not _may_fork() or not _is_text(below):
-        yield from each(lambda item: work(item, advance), items)
+    if len(items) < MANY or at_once == 1 or not _may_fork() or not _is_text(below):
+        yield from each(lambda item: work(item, advance), items, threads=at_once)
         return
     from madang.workspace.data.objects.forks import Crew  # noqa: PLC0415 - 15 ms, only for many items
 
-    crew = Crew(work, items, kind, cores())
+    crew = Crew(work, items, kind, at_once or cores())
     try:
         yield from crew.results(advance)
     finally:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from types import TracebackType
 
-from madang.durable import Staging
 from madang.errors import NotFound
+from madang.staging import Staging
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.reading import Hashed, hash_file
@@ -38,9 +38,10 @@ class Intake:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._staging.flush()
-        if self._keys:
+        moved = self._before | self._moved()
+        if moved:
             time.sleep(SETTLED_NS / 1e9)  # until a later change would show in the clock
-        self._cache.trust(self._before | self._moved())
+        self._cache.trust(moved)
 
     def add(self, name: str, aside: str, key: FileKey) -> None:
         """Take one object, which is in this state; one that came before is dropped."""

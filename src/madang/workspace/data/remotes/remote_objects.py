@@ -10,12 +10,12 @@ from io import BufferedIOBase, RawIOBase
 from typing import BinaryIO, NamedTuple
 
 from madang.domain.values import mutable
-from madang.durable import Staging
 from madang.errors import NotFound, Refused
 from madang.formats.dvc import listing
 from madang.formats.dvc.digest import md5_of
 from madang.formats.dvc.places import place_of
 from madang.ports.objects import UNKNOWN, Forkable, ManyAtOnce, Objects
+from madang.staging import Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache, name_of_file
 from madang.workspace.data.objects.cache import Cache
@@ -26,6 +26,7 @@ from madang.workspace.data.objects.taking import Intake
 from madang.workspace.data.remotes import partial_downloads
 
 _FEW = 256  # up to so many objects are asked for one by one, more by listing
+_PAGE = 1000  # objects that one request lists
 _PACK = 8 << 20  # bytes of small objects that are asked for together
 _PACK_OBJECTS = 2000
 
@@ -46,15 +47,20 @@ class _Arrived(NamedTuple):
     name: str
     copy: FileKey | None  # its state here; None: there was nothing
     aside: str | None  # where its bytes lie; None: they were wrong, or there was nothing
+    early: list[FileKey | None] = []  # noqa: RUF012 - of a tuple; what was made of it for the workspace
 
 
 class RemoteObjects:
     """A store as the other side of a cache; objects lie there by the keys that they have below the cache's folder."""
 
-    def __init__(self, store: Objects, cache: Cache, jobs: int) -> None:
+    def __init__(self, store: Objects, cache: Cache, jobs: int, files_at_once: int | None = None) -> None:
+        """``jobs`` is the number of requests at once, ``files_at_once`` that of small files of a folder, where each is
+        work for a processor (default: what suits this machine).
+        """
         self.store = store
         self.cache = cache
         self.jobs = jobs
+        self._files_at_once = files_at_once
         self._cut = len(cache.folder) + 1
 
     def key(self, name: str) -> str:
@@ -67,11 +73,11 @@ class RemoteObjects:
         if isinstance(self.store, ManyAtOnce):
             by_key = {self.key(name): name for name in wanted}
             return {by_key[key]: size for key, size in self.store.sizes(list(by_key)).items()}
-        if len(wanted) <= _FEW or not self._listing_pays(len(wanted)):
+        folders = self._listed_folders(wanted) if len(wanted) > _FEW else []
+        if not folders:
             stats = each(lambda name: self.store.stat(self.key(name)), wanted, threads=self.jobs, chunk=1)
             return {name: stat.size for name, stat in zip(wanted, stats, strict=True) if stat is not None}
         asked = set(wanted)
-        folders = sorted({self.key(name).rpartition("/")[0] for name in wanted})
 
         def listed(folder: str) -> list[tuple[str, int]]:
             places = ((place_of(stat.key), stat.size) for stat in self.store.list(folder))
@@ -79,13 +85,24 @@ class RemoteObjects:
 
         return {name: size for part in each(listed, folders, threads=self.jobs, chunk=1) for name, size in part}
 
-    def _listing_pays(self, count: int) -> bool:
-        """Listing costs one request a thousand objects, asking one each: estimate from one of the 256 parts."""
+    def _listed_folders(self, names: Sequence[str]) -> list[str]:
+        """The folders that are to be listed to find objects; none when it is cheaper to ask for each.
+
+        Listing costs one request a thousand objects and at least one a folder, asking one each. How many objects there
+        are is estimated from one of the 256 folders. Pages of one listing come one after the other, so all is listed at
+        once only when it is few of them.
+        """
+        first = os.path.dirname(self.key("0" * 32))
         try:
-            part = sum(1 for _ in self.store.list(os.path.dirname(self.key("0" * 32))))
+            pages = 256 * sum(1 for _ in self.store.list(first)) / _PAGE
         except Refused:  # a store that does not list
-            return False
-        return 256 * part / 1000 < count
+            return []
+        if pages >= len(names):
+            return []
+        above = os.path.dirname(first)
+        if above and pages <= self.jobs:
+            return [above]
+        return sorted({self.key(name).rpartition("/")[0] for name in names})
 
     def send(self, names: Sequence[str], keys: Mapping[str, FileKey], advance: progress.Advance) -> None:
         """Send objects of the cache; they are in the remote, whole, when this returns."""
@@ -113,7 +130,9 @@ class RemoteObjects:
                 advance(keys[name].size)
                 return aside
 
-            with closing(each_file(write, names, str, advance, below=batch.folder)) as asides:
+            with closing(
+                each_file(write, names, str, advance, below=batch.folder, at_once=self._files_at_once)
+            ) as asides:
                 for name, aside in zip(names, asides, strict=True):
                     batch.add(self.key(name), aside, keys[name].size)
 
@@ -125,6 +144,7 @@ class RemoteObjects:
                 with closing(arriving):
                     for one in arriving:
                         _keep(one, intake, brought)
+                        self.cache.early_copies.note(one.name, one.early)
         return brought
 
     def _arriving(
@@ -139,7 +159,7 @@ class RemoteObjects:
             def download(name: str, advance: progress.Advance) -> _Arrived:
                 return self._download(name, sizes[name], staging, advance)
 
-            yield each_file(download, small, _Arrived, advance, below=staging.folder)
+            yield each_file(download, small, _Arrived, advance, below=staging.folder, at_once=self._files_at_once)
         portions = self._portions(rest)
 
         def receive(names: list[str]) -> list[_Arrived]:
@@ -182,7 +202,10 @@ class RemoteObjects:
         """Bytes that came as a whole."""
         aside = staging.path_for(self.cache.path(name))
         copy = write_object(aside, body) or key_of(os.stat(aside))
-        return self._judged(name, aside, md5_of(body), copy)
+        arrived = self._judged(name, aside, md5_of(body), copy)
+        if arrived.aside is None:
+            return arrived
+        return arrived._replace(early=self.cache.early_copies.write(name, body))
 
     def _download(self, name: str, size: int, staging: Staging, advance: progress.Advance) -> _Arrived:
         """One object, by a stream; a small one in one go."""

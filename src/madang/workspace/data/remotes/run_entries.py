@@ -10,10 +10,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
-from madang.durable import Staging, write_all
+from madang.durable import write_all
 from madang.errors import NotFound
 from madang.formats.dvc.places import MAX_RUN_ENTRY, place_of, run_name
 from madang.ports.objects import ManyAtOnce, Objects
+from madang.staging import Staging
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each
 from madang.workspace.data.records.outs import Target

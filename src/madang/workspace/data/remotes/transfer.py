@@ -98,14 +98,19 @@ def jobs_of(repository: Repository, targets: Iterable[Target], name: str | None,
 
 def _side(repository: Repository, job: Job, open_remote: OpenRemote, jobs: int | None) -> RemoteObjects:
     cache = LegacyCache(repository) if job.is_legacy else repository.cache
-    return RemoteObjects(open_remote(job.remote), cache, jobs or _jobs(job.remote))
+    return RemoteObjects(
+        open_remote(job.remote), cache, jobs or _jobs(job.remote), files_at_once=jobs or _given(job.remote)
+    )
 
 
 def _jobs(config: RemoteConfig) -> int:
+    return _given(config) or (_THREADS if "://" in config.url else workers())
+
+
+def _given(config: RemoteConfig) -> int | None:
+    """The jobs that the configuration names."""
     given = config.options.get("jobs", "")
-    if given.isdigit() and int(given):
-        return int(given)
-    return _THREADS if "://" in config.url else workers()
+    return int(given) or None if given.isdigit() else None
 
 
 def wanted_of(cache: Cache, targets: Iterable[Target]) -> Wanted:
@@ -191,8 +196,12 @@ def fetch(
     remote: str | None = None,
     jobs: int | None = None,
     meter: progress.Meter = progress.silent,
+    on_listed: Callable[[Sequence[Target]], None] | None = None,
 ) -> Moved:
-    """Bring into the cache what it lacks. What the remote lacks too is named in the result; the rest is brought."""
+    """Bring into the cache what it lacks. What the remote lacks too is named in the result; the rest is brought.
+
+    ``on_listed`` is called with targets whose listings are there before their files are brought.
+    """
     moved = Moved()
     with using(repository.cache.folder):
         for job in jobs_of(repository, targets, remote):
@@ -208,6 +217,8 @@ def fetch(
             try:
                 lists = {target.out.md5 for target in job.targets if target.out.md5 and target.out.is_dir}
                 _bring(side, lists, moved, meter)
+                if on_listed is not None:
+                    on_listed(job.targets)
                 wanted = wanted_of(cache, job.targets)
                 moved.damaged.extend(name for name in wanted.lost if name not in moved.missing + moved.damaged)
                 _bring(side, wanted.files, moved, meter)
@@ -226,7 +237,9 @@ def _fetch_named(
     places, sizes = places_of(repository, job.targets, job.remote, cache)
     store = open_remote(job.remote)
     try:
-        side = RemoteObjects(cast("Objects", NamedObjects(store, places)), cache, _jobs(job.remote))
+        side = RemoteObjects(
+            cast("Objects", NamedObjects(store, places)), cache, _jobs(job.remote), files_at_once=_given(job.remote)
+        )
         there = {name: sizes[name] for name in absent if name in sizes}
         moved.missing.extend(sorted(set(absent) - there.keys()))
         _receive(side, there, moved, meter)

@@ -17,8 +17,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from madang.durable import STAGING, clear_abandoned, scratch
 from madang.errors import Conflict
+from madang.staging import STAGING, clear_abandoned, scratch
 from madang.workspace.data.repo.repository import Repository
 
 WAIT_SECONDS = 3.0  # as dvc waits

@@ -9,10 +9,11 @@ from contextlib import nullcontext
 from dataclasses import field
 
 from madang.domain.values import value
-from madang.durable import scratch, write_file
+from madang.durable import write_file
 from madang.errors import ConfigError
 from madang.formats.dvc import config
 from madang.formats.dvc.config_keys import link_types
+from madang.staging import scratch
 
 LEVELS = ("system", "global", "project", "local")
 _REFERENCE = "remote://"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from madang.durable import Staging, rename_all
+from madang.staging import Staging, rename_all
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.state import FileKey, State
 

@@ -1,0 +1,276 @@
+"""Staging areas: one process prepares files aside, makes them durable together, and moves them into place.
+
+An area is a folder of one process below ``<root>/.incoming``; it holds a locked file, so that whoever finds the folder
+later can tell a living owner from a dead one and clear up after the dead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
+from threading import get_ident
+from types import TracebackType
+
+from madang.durable import (
+    give_mode,
+    make_folders,
+    remove_tree,
+    sync_all,
+    sync_file_system,
+    unlink,
+    written_first_at,
+)
+from madang.errors import StorageError
+
+STAGING = ".incoming"
+_FOLDER = 500  # files
+_PORTION = 4_000  # files that are made durable together
+_PORTION_BYTES = 1 << 30
+_MOST = 100_000  # files that may wait aside
+
+
+class Staging:
+    """A folder aside in which one process prepares files of one file system, then moves them into place together."""
+
+    def __init__(self, root: str, folder_mode: int | None = None) -> None:
+        """``folder_mode`` is that of folders that are made for final names; None: what the umask leaves."""
+        self.root = root
+        self._folder_mode = folder_mode
+        self._numbers = count()
+        self._moves: list[tuple[str, str]] = []
+        self._bytes = self._synced = 0  # of the moves: bytes, and how many were made durable early
+        self._changed: set[str] = set()  # folders whose new names are not durable yet
+        self.whole: set[str] = set()  # final folders that were moved as such: the files in them were not touched
+        self._folders: dict[tuple[int, int, int], str] = {}
+        area = os.path.join(root, STAGING)
+        os.makedirs(area, exist_ok=True)
+        clear_abandoned(area)
+        self.folder, self._lock = _make_locked_folder(area)
+        self._folders[os.getpid(), get_ident(), 0] = self.folder
+        self._whole = f"{self.folder}/whole"  # below it lie folders that may be moved as such
+        self._has_folders = False
+        self._twins: dict[str, str] = {}  # folder below it by final folder; none (""): the final one exists
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.move()
+        finally:
+            try:
+                _remove_staging(self.folder)
+            finally:
+                os.close(self._lock)
+        if kind is None:
+            self.flush()  # all has moved: what is left is to wait for the disk
+
+    def new_path(self) -> str:
+        """A path aside that does not exist yet. Safe to call from many threads, and from forked processes.
+
+        Each has a folder of its own, and after some files another one: in one folder the system lets only one at a time
+        make a file, or move one away.
+        """
+        number = next(self._numbers)
+        maker = os.getpid(), get_ident(), number // _FOLDER
+        folder = self._folders.get(maker)
+        if folder is None:
+            folder = f"{self.folder}/{os.urandom(6).hex()}"
+            os.mkdir(folder)
+            self._folders[maker] = folder
+        return f"{folder}/{number:x}"
+
+    def path_for(self, final: str) -> str:
+        """The same for a file whose final name is known. When two want the same name, the second finds a file there.
+
+        While its folder is missing, files lie in a folder of the same kind aside: `move` can rename that as a whole.
+        """
+        folder, _, name = final.rpartition("/")
+        twin = self._twins.get(folder)
+        if twin is None:
+            twin = "" if os.path.lexists(folder) else f"{self._whole}{folder.removeprefix(self.root)}"
+            if twin:
+                os.makedirs(twin, exist_ok=True)
+            self._twins[folder] = twin
+        return f"{twin}/{name}" if twin else self.new_path()
+
+    def add(self, aside: str, final: str, size: int = 0) -> None:
+        """Note that a finished file aside is to get its final name."""
+        self._moves.append((aside, final))
+        self._bytes += size
+        self._has_folders = self._has_folders or aside.startswith(self._whole)
+
+    def relieve(self) -> bool:
+        """When very much was added, `move` it, though more is being prepared; when much, let the disk begin with it.
+
+        Returns whether it was moved. Raises as `move`.
+        """
+        if self._bytes >= _PORTION_BYTES or len(self._moves) >= (_MOST if self._has_folders else _PORTION):
+            self.move(is_end=False)
+            return True
+        if len(self._moves) - self._synced >= _PORTION and sys.platform == "linux":
+            self._synced = len(self._moves)
+            with self._disk():
+                sync_file_system(self.root)
+        return False
+
+    def move(self, *, is_end: bool = True) -> None:
+        """Make what was added durable and give it its final names, which become durable at the next `flush`.
+
+        A final name that exists already is replaced: the caller says only what may be replaced. ``is_end`` says that
+        nobody is preparing more just now.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        moves, self._moves = self._moves, []
+        self._bytes = self._synced = 0
+        self._has_folders = False
+        with self._disk():
+            sync_all([aside for aside, _ in moves], self.root)
+            changed, whole = _move_all(moves, self._folder_mode, whole=is_end)
+        self._changed |= changed
+        self.whole |= whole
+        self._twins.clear()
+
+    def flush(self) -> None:
+        """Move what was added, and make all final names durable. Raises as `move`."""
+        self.move()
+        changed, self._changed = self._changed, set()
+        with self._disk():
+            sync_all(sorted(changed), self.root)
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(
+                f"{self.root} cannot be written: {error.strerror}.", hint="Free space or permissions, then repeat."
+            ) from error
+
+
+def rename_all(moves: Iterable[tuple[str, str]]) -> None:
+    """Rename each (from, to), making folders on the way."""
+    _move_all(moves, None, whole=False)
+
+
+def _move_all(moves: Iterable[tuple[str, str]], folder_mode: int | None, *, whole: bool) -> tuple[set[str], set[str]]:
+    """Rename each (from, to), making folders on the way. Returns the folders whose names changed, and those moved.
+
+    With ``whole``, a folder that holds nothing else is renamed itself where there is none with the final name.
+    """
+    changed, moved = set[str](), set[str]()
+    folders: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for aside, final in moves:
+        (source, _, before), (target, _, after) = aside.rpartition("/"), final.rpartition("/")
+        folders.setdefault((source, target), []).append((before, after))
+    for (source, target), names in folders.items():
+        if whole and not os.path.lexists(target) and _is_as_wanted(source, names):
+            changed |= make_folders(os.path.dirname(target), folder_mode) | {target}
+            with suppress(OSError):  # another process has made it meanwhile
+                os.rename(source, target)
+                give_mode(target, folder_mode)
+                moved.add(target)
+                continue
+        changed |= make_folders(target, folder_mode)
+        for before, after in names:
+            os.rename(f"{source}/{before}", f"{target}/{after}")
+    return changed, moved
+
+
+def _is_as_wanted(folder: str, names: Sequence[tuple[str, str]]) -> bool:
+    """Whether a folder holds just the files that are to be moved, under their final names."""
+    return all(before == after for before, after in names) and set(os.listdir(folder)) == dict(names).keys()
+
+
+def _make_locked_folder(area: str) -> tuple[str, int]:
+    while True:
+        folder = os.path.join(area, f"{os.getpid()}-{os.urandom(6).hex()}")
+        os.mkdir(folder)
+        try:
+            lock = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            continue  # another process took the still empty folder for an abandoned one
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fstat(lock).st_nlink:
+            return folder, lock
+        os.close(lock)  # it was taken for an abandoned one before it was locked
+
+
+def clear_abandoned(area: str) -> None:
+    """Remove the staging folders whose owner is dead: nobody holds their lock, or they never came to have one."""
+    for path in abandoned(area):
+        _remove_staging(path)
+
+
+def _remove_staging(folder: str) -> None:
+    """Remove a staging folder, its lock last: what is left when this is interrupted is seen as abandoned again."""
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return  # its owner was faster
+    for entry in entries:
+        if entry.name != "lock":
+            remove_tree(entry.path) if entry.is_dir(follow_symlinks=False) else unlink(entry.path)
+    remove_tree(folder)
+
+
+def abandoned(area: str) -> Iterator[str]:
+    """The staging folders whose owner is dead. One without a lock is removed at once, if it is empty."""
+    for entry in list(os.scandir(area)):
+        try:
+            descriptor = os.open(os.path.join(entry.path, "lock"), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            # Without a lock it is empty: one that is being made just now, and no longer empty, or one being removed.
+            with suppress(OSError):
+                os.rmdir(entry.path)
+            continue
+        except OSError:
+            continue  # not ours to touch
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        else:
+            yield entry.path
+        finally:
+            os.close(descriptor)
+
+
+class _Scratch:
+    """A staging area that is made when it is first needed."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._staging: Staging | None = None
+        self._lock = threading.Lock()
+
+    def new_path(self) -> str:
+        with self._lock:
+            if self._staging is None:
+                self._staging = Staging(self._root)
+        return self._staging.new_path()
+
+    def close(self) -> None:
+        if self._staging is not None:
+            self._staging.__exit__(None, None, None)
+
+
+@contextmanager
+def scratch(root: str) -> Iterator[None]:
+    """Meanwhile `write_file` prepares files below ``root``: a crash leaves nothing among those of the user."""
+    made = _Scratch(root)
+    try:
+        with written_first_at(made.new_path):
+            yield
+    finally:
+        made.close()
