@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.ports.git import Git
     from madang.ports.objects import Objects
     from madang.ports.reader import Reader
-    from madang.ports.records import Records
+    from madang.ports.records import Records, StoredRun
     from madang.ports.segments import SegmentFiles
     from madang.services.access import Access
     from madang.services.adopting import Adopting
@@ -224,22 +224,35 @@ class Engine:
 
         return Promotion(self.records, self.gates, self.guard, self._declared)
 
-    def _declared(self, project: str) -> Sequence[Rule]:
-        """The rules in the work tree around a workspace's store."""
+    def _declared(self, run: StoredRun | None) -> Sequence[Rule]:
+        """The rules in the work tree of a run that was made here, or around a workspace's store."""
+        root = self._root_of(run) if self.files is not None else ""
+        if not root:
+            return ()
         from madang.workspace.project_file import promotion_rules
 
-        return promotion_rules(self.store.root) if self.store.root else ()
+        return promotion_rules(root)
+
+    def _root_of(self, run: StoredRun | None) -> str:
+        """The work tree that a run of this machine and repository names; else the one around the store."""
+        named: str = run.state.scalars.get("root", (None, ""))[1] if run is not None else ""
+        if not named or named == self.store.root or not os.path.isdir(named):
+            return self.store.root
+        common = layout.find_repository(named)[1]  # no other folder, whatever a record of somebody else names
+        return named if common and f"{common}/madang" == self.store.store else self.store.root
 
     def judge_models(self) -> None:
         """From now on judge the models of runs that end, and those that another process has left to be judged."""
-        file = os.path.join(self.store.root, layout.PROJECT_FILE) if self.store.root else ""
+        is_here = self.files is not None
 
-        def wants(project: str) -> bool:
-            return (bool(file) and os.path.exists(file)) or bool(self.records.registry.rules(project))
+        def wants(run: StoredRun) -> bool:
+            root = self._root_of(run) if is_here else ""
+            has_file = bool(root) and os.path.exists(os.path.join(root, layout.PROJECT_FILE))
+            return has_file or bool(self.records.registry.rules(run.state.project))
 
         judge = Judge(self.records, lambda: self.promotion, wants, _say)
         self.tracking.judge = judge
-        if not self.store.root or os.path.exists(file):
+        if not is_here or os.path.exists(os.path.join(self.store.root or "/", layout.PROJECT_FILE)):
             judge.settle(anyway=True)
 
     def _repetitions(self, run: str) -> list[Repetition]:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:  # loaded when something is to be judged
 
 
 class Judge:
-    """Thread-safe. ``wants`` says cheaply whether a project has rules; ``say`` tells why they could not be applied."""
+    """Thread-safe. ``wants`` says cheaply whether a run has rules; ``say`` tells why they could not be applied."""
 
     def __init__(
         self,
         records: Records,
         promotion: Callable[[], Promotion],
-        wants: Callable[[str], bool],
+        wants: Callable[[StoredRun], bool],
         say: Callable[[str], None],
     ) -> None:
         self._records = records
@@ -32,7 +32,7 @@ class Judge:
 
     def note(self, stored: StoredRun, run: str = "") -> None:
         """Note, inside the transaction, that a run (or one that it repeats, ``run``) is to be judged."""
-        if self._wants(stored.state.project):
+        if self._wants(stored):
             self._records.registry.await_decision(run or stored.state.run)
             self._mine.waiting = True
 

@@ -18,8 +18,8 @@ from madang.services.changes import now
 from madang.services.gates import Gates
 from madang.services.guard import Evidence, Guard
 
-Declared: TypeAlias = Callable[[str], Sequence[Rule]]
-"""The rules that a project declares in a file beside its code; empty where there is none. Raises `InvalidInput`."""
+Declared: TypeAlias = Callable[[StoredRun | None], Sequence[Rule]]
+"""The rules that stand in a file of the work tree of a run, or (None) of this one. Raises `InvalidInput`."""
 
 _MANY = 100
 
@@ -36,10 +36,10 @@ class Promotion:
     def rules(self, who: Principal, project: str) -> tuple[Rule, ...]:
         """The rules in force: those that were put into the records, and those of the project's file before them."""
         require(who, Permission.READ, project)
-        return self._rules(project)
+        return self._rules(project, None)
 
-    def _rules(self, project: str) -> tuple[Rule, ...]:
-        return tuple(dict.fromkeys([*self._declared(project), *self._records.registry.rules(project)]))
+    def _rules(self, project: str, run: StoredRun | None) -> tuple[Rule, ...]:
+        return tuple(dict.fromkeys([*self._declared(run), *self._records.registry.rules(project)]))
 
     def put_rules(self, who: Principal, project: str, rules: Sequence[Rule]) -> None:
         """Keep rules in the records, in place of those before. Raises `AccessDenied` for who is no admin."""
@@ -61,7 +61,7 @@ class Promotion:
 
     def _judge_run(self, run: str) -> list[Decision]:
         stored = self._records.runs.get(run)
-        rules = self._rules(stored.state.project) if stored is not None else ()
+        rules = self._rules(stored.state.project, stored) if stored is not None else ()
         judged = [
             (rule, version, self._evidence(rule, version)) for rule in rules for version in self._models(run, rule)
         ]
