@@ -13,6 +13,7 @@ from typing import Any
 
 from madang.cli import mlflow_calls
 from madang.domain import redact
+from madang.domain.launched import METRICS_TAG, MODELS_TAG
 from madang.domain.run_names import new_name
 from madang.domain.values import mutable, value
 from madang.domain.versions import check_name
@@ -27,7 +28,6 @@ from madang.sdk.console import Console
 from madang.sdk.init import project_name, user_name
 from madang.sdk.ranks import check_id
 from madang.sdk.run import Run
-from madang.services.reproduce import METRICS_TAG, MODELS_TAG
 from madang.version import __version__
 from madang.workspace import model_files
 from madang.workspace.metric_files import MetricFiles, tree_state
@@ -173,12 +173,17 @@ def _begin(job: Job, program: str) -> Run:
         run.set_tags(tags)
     for kind, body in job.facts:
         run.append(kind, body)
-    if hub or offline:
-        mark = "hub" if hub else "offline"
-        with open(f"{layout.run_dir(job.places.store, run_id)}/{mark}", "w", encoding="utf-8") as file:
-            file.write(hub and hub + "\n")
+    mark_hub(run, offline=offline)
     follow.start(run)
     return run
+
+
+def mark_hub(run: Run, *, offline: bool = False) -> None:
+    """Leave word for the follower where a run is to be sent, or that it is to stay here."""
+    if run.hub or offline:
+        mark = "hub" if run.hub else "offline"
+        with open(f"{layout.run_dir(run.places.store, run.id)}/{mark}", "w", encoding="utf-8") as file:
+            file.write(run.hub and run.hub + "\n")
 
 
 def hub_of(env: Mapping[str, str]) -> str:

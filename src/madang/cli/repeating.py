@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from madang import wiring
-from madang.cli import launching
+from madang.cli import launching, verdicts
+from madang.domain.launched import METRICS_TAG, MODELS_TAG, tagged_list
 from madang.domain.pipelines import OUTS_TAG, outs_text
 from madang.domain.reproduce import Judgement, cannot
 from madang.domain.runs import RunRecord
 from madang.errors import MadangError, NotFound, Refused
-from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.ports.reader import Reader
-from madang.sdk.init import user_name
 from madang.sdk.run import Run
-from madang.services import evidence
 from madang.services import reproduce as service
 from madang.services.reproduce import Leniency
-from madang.version import __version__
 from madang.workspace import volatile
 from madang.workspace.environments.building import Environments, kept_in
 from madang.workspace.environments.choosing import Chosen, Mode, choose
-from madang.workspace.keys import keyring
 from madang.workspace.process import Ended, find_program
 from madang.workspace.reproduction.command import command_of, environment_of, inside
 from madang.workspace.reproduction.place import Place
@@ -51,13 +44,15 @@ class Options:
 
 @dataclass
 class Outcome:
-    """The verdict, the repetition (none when nothing ran), and how the environment differs."""
+    """The verdict and the run that it is written on: the repetition or, where nothing ran, the attempt."""
 
     judgement: Judgement
     run: str = ""
-    environment: list[str] = field(default_factory=list)
+    chosen: Chosen = field(default_factory=Chosen)
     notes: list[str] = field(default_factory=list)
+    local: list[str] = field(default_factory=list)  # files that were taken as they are now
     kept: str = ""  # the work tree, when it was kept
+    is_repeated: bool = True
 
 
 def environment_for(run: RunRecord, root: str, options: Options, say: Say) -> Chosen:
@@ -121,7 +116,7 @@ class Repetition:
         return self._told(verdicts[0], done.run)
 
     def _told(self, judgement: Judgement, run: str = "") -> Outcome:
-        return Outcome(judgement, run, self._chosen.differences, self._chosen.notes)
+        return Outcome(judgement, run, self._chosen, self._chosen.notes, self._place.local)
 
     def _judged(self, repetition: Run, ended: Ended) -> Judgement:
         """The verdict, which is written to the repetition with its signature."""
@@ -133,11 +128,10 @@ class Repetition:
             again = replace(own.run(repetition.id), status=ended.status, exit_code=ended.exit_code, signal=ended.signal)
             found = self._compared(own, again)
             found.compared["environment differences"] = len(self._chosen.differences)
-            signed = self._signed(own, again, found)
+            around = verdicts.circumstances(self._chosen, self._place.local, self._options.leniency)
+            verdicts.write(repetition, (self._reader, self._run), (own, again), found, around, self._say)
         finally:
             own.close()
-        stated = {name: getattr(found, name) for name in evidence.STATED}
-        repetition.append(codec.VERDICT, {"of": self._run.id, **stated, "attestation": signed})
         return found
 
     def _compared(self, own: Reader, again: RunRecord) -> Judgement:
@@ -148,28 +142,6 @@ class Repetition:
             )
         except MadangError as error:
             return service.refusal(error)
-
-    def _signed(self, own: Reader, again: RunRecord, found: Judgement) -> dict[str, Any]:
-        """The signed statement of a verdict; empty when it cannot be signed, which is said."""
-        try:
-            key = keyring(os.environ).own()
-            return evidence.attest((self._reader, self._run), (own, again), found, self._circumstances(), key)
-        except MadangError as error:
-            self._say(f"The verdict is not signed: {error}")
-            return {}
-
-    def _circumstances(self) -> evidence.Circumstances:
-        return evidence.Circumstances(
-            environment=self._chosen.digest,
-            is_rebuilt=self._chosen.is_rebuilt,
-            differences=self._chosen.differences,
-            local=self._place.local,
-            leniency=self._options.leniency,
-            user=user_name(dict(os.environ)),
-            host=os.uname().nodename,
-            version=__version__,
-            time=time.time_ns() // 1000,
-        )
 
     def _contained(self, job: launching.Job) -> launching.Job:
         """The job, if what it is to read after the command lies in the work tree: its record may be anybody's.
@@ -196,8 +168,8 @@ class Repetition:
                 for item in run.outputs
                 if not service.is_outside(item.path)
             ],
-            models=[(path, name) for path, name in _tagged_list(run.tags.get(service.MODELS_TAG))],
-            job_type="reproduction",
+            models=[(path, name) for path, name in tagged_list(run.tags.get(MODELS_TAG))],
+            job_type=verdicts.JOB,
         )
 
 
@@ -219,7 +191,7 @@ def job_again(
         places=places,
         project=run.project,
         params=dict(run.config),
-        metrics=_tagged_list(run.tags.get(service.METRICS_TAG)),
+        metrics=tagged_list(run.tags.get(METRICS_TAG)),
         env={name: text for name, text in env.items() if name not in _NOT_PASSED_ON},
         quiet=quiet,
         alone=True,
@@ -227,12 +199,3 @@ def job_again(
         strict=False,
         versions=False,
     )
-
-
-def _tagged_list(text: str | None) -> list[Any]:
-    """The list that a tag of `madang run` holds as JSON; empty for anything else."""
-    try:
-        value = json.loads(text or "[]")
-    except ValueError:
-        return []
-    return value if isinstance(value, list) else []

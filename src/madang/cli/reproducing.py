@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import field
 
 from madang import wiring
+from madang.cli import verdicts
 from madang.cli.output import printable
 from madang.cli.repeating import Options, Outcome, Repetition, Say, environment_for
 from madang.client.segments import segments_of
@@ -48,14 +49,14 @@ def reproduce_times(reader: Reader, run: RunRecord, times: int, options: Options
         if times > 1:
             say(f"Repetition {number + 1} of {times}")
         outcomes.append(reproduce(reader, run, options, say))
-        if not outcomes[-1].run:
+        if not outcomes[-1].is_repeated:
             break  # what is missing now is missing the next time
     gravest = of_several([one.judgement for one in outcomes])
     made = Several(outcomes, next(one for one in outcomes if one.judgement is gravest))
-    if len([one for one in outcomes if one.run]) > 1:
+    if len([one for one in outcomes if one.is_repeated]) > 1:
         own = wiring.local_reader()
         try:
-            repeated = [own.run(one.run) for one in outcomes if one.run]
+            repeated = [own.run(one.run) for one in outcomes if one.is_repeated]
             made.spreads = service.spreads(run, repeated)
             made.unsteady = service.unsteady(own, repeated, volatile.digest, options.leniency)
         finally:
@@ -96,13 +97,22 @@ def _described(run: RunRecord) -> Iterator[str]:
 
 
 def reproduce(reader: Reader, run: RunRecord, options: Options, say: Say) -> Outcome:
-    """Repeat a run from its record alone and judge the repetition.
+    """Repeat a run from its record alone and judge the repetition. The verdict is on record, whatever it is.
 
     Raises:
         MadangError: the store cannot be written. What the record lacks is not an error: the verdict is CANNOT.
     """
     places = layout.find_store()
     layout.ensure(places.store)
+    outcome = _tried(reader, run, places, options, say)
+    if not outcome.run:
+        around = verdicts.circumstances(outcome.chosen, outcome.local, options.leniency)
+        outcome.run = verdicts.record_attempt(reader, run, places, outcome.judgement, around, say)
+        outcome.is_repeated = False
+    return outcome
+
+
+def _tried(reader: Reader, run: RunRecord, places: layout.StorePaths, options: Options, say: Say) -> Outcome:
     git = wiring.git(places.root) if places.root else None
     say("Looking for what is missing…")
     flight = service.check_record(run, reader, git, with_local=options.with_local)
@@ -112,7 +122,7 @@ def reproduce(reader: Reader, run: RunRecord, options: Options, say: Say) -> Out
     if flight.missing:
         chosen = environment_for(run, run.root, options, say)
         missing = [*flight.missing, *workspace.missing_data(run), *chosen.missing]
-        return Outcome(cannot(missing), environment=chosen.differences, notes=flight.notes)
+        return Outcome(cannot(missing), chosen=chosen, notes=flight.notes)
     say("Making a clean work tree…")
     try:
         place = workspace.prepare(run, reader, with_local=options.with_local)

@@ -33,9 +33,9 @@ def print_verdict(several: Several) -> None:
 def _print_environment(outcome: Outcome) -> None:
     for line in outcome.notes:
         output.note(f"note: {line}")
-    if outcome.environment:
-        output.note(f"The environment differs from the record ({len(outcome.environment)}):")
-        _listed(outcome.environment, output.note)
+    if outcome.chosen.differences:
+        output.note(f"The environment differs from the record ({len(outcome.chosen.differences)}):")
+        _listed(outcome.chosen.differences, output.note)
 
 
 def _print_judgement(judgement: Judgement) -> None:

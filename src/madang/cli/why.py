@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from madang.cli.variants import Rerun
     from madang.domain.causes import Pair
     from madang.ports.reader import Reader
-    from madang.services.why import Explanation
+    from madang.services.differences import Explanation
 
 _SHOWN = 8  # changes of a part
 
@@ -46,7 +46,9 @@ def why(
     """
     import os
 
-    from madang.domain.causes import Pair, by_elimination, close, named
+    from madang.domain.causes import Pair, close
+    from madang.domain.shares import named
+    from madang.services import differences
     from madang.services import why as service
     from madang.wiring import git
 
@@ -57,18 +59,19 @@ def why(
         pair = Pair(metric, before, after)
         values = [service.number_of(one, metric) for one in (before, after)]
         root = _root()
-        found = service.explain(before, after, reader, git(root) if root else None)
+        found = differences.explain(before, after, reader, git(root) if root else None)
         again: Rerun | None = None
-        cause: Any = [] if close(*values) else by_elimination(found.causes)
+        cause: Any = [] if close(*values) else found.by_elimination()
         if rerun and not close(*values):
             from madang.cli.variants import rerun as measured
 
             _allow(reader, pair, yes, dict(os.environ))
             again = measured(reader, pair, found, times, _silent if as_json else output.note, quiet=as_json)
-            cause = named(again.shares)
-            _remember(reader, pair, again, cause)
+            cause = named(again.shares) if again.variants else found.by_elimination()
+            if again.variants:
+                _remember(reader, pair, again, cause)
             for part, one in again.shares.shares.items():
-                found.causes[part].share, found.causes[part].spread = one, again.shares.spread
+                found.causes[part].share, found.causes[part].spread = one, again.shares.spreads.get(part)
     if as_json:
         output.data(_json(pair, values, found, again, cause))
     else:

@@ -1,16 +1,17 @@
-"""Why is a metric not what it was? What differs between two runs in six parts, and each part's share in the change."""
+"""Why is a metric not what it was? What differs between two runs in six parts."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
-from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
+from madang.domain.command_lines import options
 from madang.domain.compare import data_read
 from madang.domain.events import InputItem
+from madang.domain.launched import is_metrics_file
 from madang.domain.pipelines import stage_outs
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable, value
@@ -18,15 +19,17 @@ from madang.domain.values import mutable, value
 Part: TypeAlias = Literal["code", "data", "params", "environment", "seed", "hardware"]
 PARTS: tuple[Part, ...] = ("code", "data", "params", "environment", "seed", "hardware")
 UNKNOWN = "cannot be separated"
-NO_CHANGE = "the change is not larger than what repeated runs differ by"
 RTOL = 1e-9  # relative difference below which two values of a metric are the same
-DECISIVE = 0.2  # the least share of a part that is named
 
 _SEED = re.compile(r"(?:^|[^a-z])(?:[a-z]+_)?(?:seed|random_state)\Z", re.IGNORECASE)
-_ASSIGNMENT = re.compile(r"\+{0,2}[^\W\d][\w.\-/]*=")
 _SEED_VARIABLES = frozenset({"PYTHONHASHSEED", "PL_GLOBAL_SEED"})
 _RECORDS = (".dvc", "dvc.lock", ".gitignore", ".dvcignore")  # say which data there is
 _SETTINGS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".properties")
+_DATA = (
+    ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".npy", ".npz", ".h5", ".hdf5", ".pkl",
+    ".pickle", ".db", ".sqlite", ".gz", ".zip", ".png", ".jpg", ".jpeg", ".wav", ".mp3", ".dat", ".bin", ".xlsx", ".pt",
+    ".safetensors",
+)  # fmt: skip
 _PROGRAMS = (
     ".py", ".pyx", ".pyi", ".ipynb", ".sh", ".bash", ".r", ".jl", ".c", ".cc", ".cpp", ".cu", ".h", ".hpp", ".rs",
     ".go", ".java", ".scala", ".js", ".ts", ".sql", ".lua", ".m", ".pl", ".rb",
@@ -85,7 +88,10 @@ def causes(before: RunRecord, after: RunRecord, files: Mapping[str, tuple[str, s
         if part is not None:
             found[part].changes.append(Change(path, old or None, new or None, is_used(path, (before, after))))
     found["data"].changes += _rows(*(_data_of(run) for run in (before, after)))
-    for change in [*_rows(before.config, after.config), *_rows(_options(before), _options(after))]:
+    for change in _rows(*(_named_code(run) for run in (before, after))):
+        if change.what not in files and change.old and change.new:
+            found["code" if is_program(change.what) else "params"].changes.append(change)
+    for change in [*_rows(before.config, after.config), *_rows(*(options(command_of(run)) for run in (before, after)))]:
         found["seed" if is_seed(change.what) else "params"].changes.append(change)
     found["seed"].changes += _rows(before.seeds, after.seeds)
     _environment(before, after, found)
@@ -99,12 +105,12 @@ def part_of_file(path: str, runs: Sequence[RunRecord]) -> Part | None:
         return None
     if any(_names_data(path, item) for run in runs for item in run.inputs):
         return "data"
-    if name.startswith("params.") and name.endswith(_SETTINGS):
-        return "params"
-    read = any("r" in run.opened.get(path, "") and path not in run.imports for run in runs)
-    if not read or name.endswith(_PROGRAMS):
+    if name.endswith(_PROGRAMS):
         return "code"
-    return "params" if name.endswith(_SETTINGS) else "data"
+    read = any("r" in run.opened.get(path, "") for run in runs)
+    if name.endswith(_SETTINGS):
+        return "params" if read or name.startswith("params.") else "code"
+    return "data" if read or name.endswith(_DATA) else "code"
 
 
 def _data_of(run: RunRecord) -> dict[str, Any]:
@@ -113,11 +119,21 @@ def _data_of(run: RunRecord) -> dict[str, Any]:
     return {name: digest for name, digest in data_read(run).items() if name not in others}
 
 
+def _named_code(run: RunRecord) -> dict[str, str]:
+    """Programs and settings with their recorded digests: those that git does not know differ nowhere else."""
+    return {item.path: item.digest for item in run.inputs if not _is_data(item)}
+
+
 def _is_made(path: str, runs: Sequence[RunRecord]) -> bool:
     """Whether a file is written by a run, and read by none: it follows from the run."""
     if any(path in run.imports or "r" in run.opened.get(path, "") for run in runs):
         return False
-    return any("w" in run.opened.get(path, "") or any(out.path == path for out in stage_outs(run)) for run in runs)
+    return any(
+        "w" in run.opened.get(path, "")
+        or is_metrics_file(path, run)
+        or any(out.path == path for out in (*stage_outs(run), *run.outputs))
+        for run in runs
+    )
 
 
 def _names_data(path: str, item: InputItem) -> bool:
@@ -148,40 +164,10 @@ def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     ]
 
 
-def options(command: Sequence[str]) -> dict[str, str]:
-    """The words of a command line by option, else by position: ``--lr 0.1`` and ``--lr=0.1`` are the same.
-
-    ``model.lr=0.1``, as hydra has it, is the option ``model.lr``.
-    """
-    found: dict[str, str] = {}
-    last, place = "", 0
-    for word in command:
-        if word.startswith("-") and len(word) > 1 and not _is_number(word):
-            name, sign, text = word.partition("=")
-            found[name] = text if sign else "true"
-            last = "" if sign else name
-        elif _ASSIGNMENT.match(word):
-            name, _, text = word.partition("=")
-            found[name], last = text, ""
-        elif last:
-            found[last], last = word, ""
-        else:
-            found[f"argument {place}"] = word
-            place += 1
-    return found
-
-
-def _options(run: RunRecord) -> dict[str, str]:
+def command_of(run: RunRecord) -> list[str]:
+    """The command line of a run, wherever its work tree and its Python lie."""
     command = [word.replace(run.root, ".") if run.root else word for word in run.command]
-    return options(command[1:] if run.executable else command)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+    return command[1:] if run.executable else command
 
 
 def _environment(before: RunRecord, after: RunRecord, found: dict[Part, Cause]) -> None:
@@ -226,89 +212,3 @@ def by_elimination(found: Mapping[Part, Cause]) -> Part | str:
     """The cause where nothing was run again: the only part that changed, if there is just one."""
     changed = [part for part in PARTS if found[part].changed]
     return changed[0] if len(changed) == 1 else UNKNOWN
-
-
-# -- shares -----------------------------------------------------------------------------------------------------------
-
-Mix: TypeAlias = frozenset[Part]
-"""The parts that a variant takes from the later run; it has the others from the earlier one."""
-
-Measure: TypeAlias = Callable[[Mix], "Measured | None"]
-"""Runs a variant; None when it fails."""
-
-
-@value
-class Measured:
-    """A metric of one variant: the mean of its runs and half of the distance between the extreme ones."""
-
-    mean: float
-    spread: float = 0.0
-
-
-@mutable
-class Shares:
-    """How the change is divided among parts. ``unknown`` says why it could not be."""
-
-    shares: dict[Part, float] = field(default_factory=dict)
-    spread: float = 0.0  # of a share
-    unknown: str = ""
-
-
-def share(parts: Sequence[Part], measure: Measure) -> Shares:
-    """Divide the change between the two ends among parts, with as few variants as tell it.
-
-    First each part alone is taken into the earlier run. When that adds up to the whole change, those are the shares.
-    Else the parts are taken in every order and the mean of their effects is the share (Shapley value), as far as all
-    variants can be run.
-    """
-    start, end = measure(frozenset()), measure(frozenset(parts))
-    if start is None or end is None:
-        return Shares(unknown="one of the two runs fails when it is repeated")
-    whole = end.mean - start.mean
-    noise = 2 * max(start.spread, end.spread)
-    if close(start.mean, end.mean, noise):
-        return Shares(unknown=NO_CHANGE)
-    spread = noise / abs(whole)
-    if len(parts) == 1:
-        return Shares({parts[0]: 1.0}, spread)
-    alone = {part: measure(frozenset((part,))) for part in parts}
-    effects = {part: found.mean - start.mean for part, found in alone.items() if found is not None}
-    if len(effects) == len(parts) and close(sum(effects.values()), whole, max(noise * len(parts), abs(whole) * 1e-6)):
-        return Shares({part: effect / whole for part, effect in effects.items()}, spread)
-    return _in_every_order(parts, measure, whole, spread)
-
-
-def _in_every_order(parts: Sequence[Part], measure: Measure, whole: float, spread: float) -> Shares:
-    values: dict[Mix, float] = {}
-    for count in range(len(parts) + 1):
-        for chosen in combinations(parts, count):
-            found = measure(frozenset(chosen))
-            if found is None:
-                return Shares(unknown=f"with {' and '.join(chosen)} of the later run the earlier one fails")
-            values[frozenset(chosen)] = found.mean
-    shares: dict[Part, float] = {}
-    for part in parts:
-        others = [other for other in parts if other != part]
-        total = 0.0
-        for count in range(len(others) + 1):
-            weight = 1 / (len(parts) * math.comb(len(others), count))
-            for chosen in combinations(others, count):
-                total += weight * (values[frozenset((*chosen, part))] - values[frozenset(chosen)])
-        shares[part] = total / whole
-    return Shares(shares, spread)
-
-
-def named(found: Shares) -> Part | list[Part] | str:
-    """The parts whose share is decisive, largest first; one part stands alone.
-
-    A part is named when its share is at least `DECISIVE` and larger than the spread of repeated runs.
-    """
-    if found.unknown:
-        return UNKNOWN
-    least = max(DECISIVE, found.spread)
-    chosen = sorted(
-        (part for part, one in found.shares.items() if abs(one) >= least), key=lambda p: -abs(found.shares[p])
-    )
-    if not chosen or found.spread >= 1:
-        return UNKNOWN
-    return chosen[0] if len(chosen) == 1 else chosen

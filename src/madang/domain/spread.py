@@ -15,6 +15,11 @@ _T99 = (
 )  # fmt: skip
 
 
+def t99(freedom: int) -> float:
+    """Student's t for 99 % on both sides, with so many degrees of freedom."""
+    return _T99[min(freedom, len(_T99)) - 1]
+
+
 @value
 class Spread:
     """One metric over several repetitions of a run."""
@@ -39,7 +44,7 @@ class Spread:
             return None
         mean = math.fsum(numbers) / count
         deviation = math.sqrt(math.fsum((one - mean) ** 2 for one in numbers) / (count - 1))
-        half = _T99[min(count - 2, len(_T99) - 1)] * deviation * math.sqrt(1 + 1 / count)
+        half = t99(count - 1) * deviation * math.sqrt(1 + 1 / count)
         return mean - half, mean + half
 
     @property

@@ -335,6 +335,10 @@ class FollowedRun:
         except MadangError as error:
             self._say(f"run {self.run}: inputs of the run cannot be told: {error}")
             return True
+        if self._capture is not None:
+            named = {item.path for item in items} | self._seen.written | set(busy)
+            others = {path: at for path, at in paths.items() if path not in named}
+            items += self._inputs.untracked(others, self._capture.paths)
         if items:
             self._segment().append(codec.INPUTS, {"items": [asdict(item) for item in items]})
         self._seen.read.update({path: paths[path] for path in busy})

@@ -12,7 +12,7 @@ from madang.domain.runs import RunRecord
 from madang.errors import MadangError, NotFound
 from madang.ports.git import Git
 from madang.ports.reader import Reader
-from madang.services import why
+from madang.services.code_files import CodeFiles, code_marks
 
 MAX_FILES = 300
 MAX_TEXT = 1 << 20  # characters of all diffs
@@ -36,12 +36,13 @@ class CodeComparison:
         """
         reader = self._reader_of(who)
         runs = (reader.run(before), reader.run(after))
-        if why.code_marks(runs[0]) == why.code_marks(runs[1]):
+        if code_marks(runs[0]) == code_marks(runs[1]):
             return CodeChanges()
         if self._git is None:
             return CodeChanges(reason="A hub keeps no commits. `madang ui` in the repository shows it.")
+        code = CodeFiles(reader, self._git)
         try:
-            old, new = (why.files_of(run, reader, self._git) for run in runs)
+            old, new = (code.of(run) for run in runs)
         except MadangError as error:
             return CodeChanges(reason=error.message)
         paths = [path for path in old.keys() | new.keys() if old.get(path) != new.get(path)]
@@ -49,23 +50,20 @@ class CodeComparison:
         made = CodeChanges(total=len(paths))
         left = MAX_TEXT
         for path in paths[:MAX_FILES]:
-            found = self._change(reader, runs, path, (old.get(path, ""), new.get(path, "")), left)
+            found = self._change(code, runs, path, (old.get(path, ""), new.get(path, "")), left)
             left -= len(found.diff)
             made.files.append(found)
         return made
 
     def _change(
-        self, reader: Reader, runs: tuple[RunRecord, RunRecord], path: str, names: tuple[str, str], left: int
+        self, code: CodeFiles, runs: tuple[RunRecord, RunRecord], path: str, names: tuple[str, str], left: int
     ) -> FileChange:
         sign = "~" if all(names) else "+" if names[1] else "-"
         made = FileChange(path, sign, part_of_file(path, runs) or "", is_used(path, runs), note=rules.TOO_LONG)
         if left <= 0:
             return made
         try:
-            old, new = (
-                why.body_of(run, path, name, reader, self._git) if name else None
-                for run, name in zip(runs, names, strict=True)
-            )
+            old, new = (code.body(run, path, name) if name else None for run, name in zip(runs, names, strict=True))
         except NotFound:
             return FileChange(path, sign, made.part, made.is_used, note=rules.NOT_HERE)
         return FileChange(path, sign, made.part, made.is_used, *rules.hunks(old, new))

@@ -10,15 +10,16 @@ from typing import Any
 import msgspec
 
 from madang.domain.access import Principal
-from madang.domain.causes import Cause, Change, Shares, by_elimination, close
+from madang.domain.causes import Cause, Change, close
 from madang.domain.metrics import definition_of
 from madang.domain.runs import RunChange, RunRecord
+from madang.domain.shares import Shares
 from madang.domain.values import value
 from madang.errors import InvalidInput
 from madang.formats.learning import learnt
 from madang.ports.git import Git
 from madang.ports.reader import Reader
-from madang.services import why
+from madang.services import differences, why
 
 MEASURED_TAG = "madang.why"  # what `madang why --rerun` has found: JSON by metric and run compared with
 MAX_DETAIL = 1000  # changes of a part in one answer
@@ -67,7 +68,7 @@ class Measured:
     cause: str | list[str]
     reason: str = ""
     shares: dict[str, float] = field(default_factory=dict)
-    spread: float = 0.0
+    spreads: dict[str, float] = field(default_factory=dict)
     variants: list[Variant] = field(default_factory=list)
 
 
@@ -109,7 +110,7 @@ class Explaining:
             NotFound: no such run.
         """
         reader = self._reader_of(who)
-        found = why.explain(reader.run(before), reader.run(after), reader, self._git)
+        found = differences.explain(reader.run(before), reader.run(after), reader, self._git)
         return Differences([_part(one) for one in ranked(found.causes.values())], found.notes)
 
     def explain(self, who: Principal, run: str, metric: str, against: str = "") -> WhyView:
@@ -125,15 +126,15 @@ class Explaining:
         if before.id == after.id:
             raise InvalidInput("A run is not compared with itself.", hint="Choose another one.")
         sides = [Side(one.id, one.name, why.number_of(one, metric), one.created_at) for one in (before, after)]
-        found = why.explain(before, after, reader, self._git)
+        found = differences.explain(before, after, reader, self._git)
         measured = recalled(after, before, metric)
-        cause: Any = [] if close(sides[0].value, sides[1].value) else by_elimination(found.causes)
+        cause: Any = [] if close(sides[0].value, sides[1].value) else found.by_elimination()
         if measured is not None:
             cause = measured.cause
             for part, share in measured.shares.items():
                 if part in found.causes:
                     one = found.causes[part]
-                    one.share, one.spread = share, measured.spread
+                    one.share, one.spread = share, measured.spreads.get(part)
         return WhyView(
             metric,
             definition_of(metric, after.definitions).goal,
@@ -172,7 +173,7 @@ def remember(
         cause if isinstance(cause, str) else list(cause),
         shares.unknown,
         {str(part): share for part, share in shares.shares.items()},
-        shares.spread,
+        {str(part): spread for part, spread in shares.spreads.items()},
         list(variants),
     )
     kept = {key: one for key, one in _findings(after).items() if key != _key(metric, before)}

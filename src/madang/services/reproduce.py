@@ -27,8 +27,6 @@ Normal = Callable[[BinaryIO, str], str]
 """The digest of a file's bytes without volatile fields; gets the open file and its path."""
 
 TAG = "madang.reproduces"  # on a repetition: the id of the original
-METRICS_TAG = "madang.metrics"  # on a run of `madang run`: a JSON list of the patterns of --metrics
-MODELS_TAG = "madang.models"  # a JSON list of the pairs of --model
 
 
 @mutable

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from madang.domain.events import InputItem
 from madang.errors import Conflict
 from madang.workspace.capture import CLOCK_TICK
 from madang.workspace.tracked_files import TrackedFiles, find_tracked_files
+
+MAX_FILE = 64 << 20  # bytes of an untracked file whose digest is taken
+MAX_ALL = 512 << 20  # bytes of all of a run
+COST = 256 << 10  # bytes that could be hashed in the time of opening a file
+_KEYS = (".pem", ".key", ".p12", ".pfx", ".jks")
 
 
 class Inputs:
@@ -18,6 +24,7 @@ class Inputs:
         self.root = root
         self._repositories: dict[str, TrackedFiles] = {}
         self._by_folder: dict[str, TrackedFiles | None] = {}
+        self._left = MAX_ALL
 
     def resolve(self, paths: Mapping[str, int]) -> tuple[list[InputItem], list[str]]:
         """The tracked files among the paths (relative to the root), and those that are being written just now.
@@ -56,6 +63,29 @@ class Inputs:
                 )
         return items, busy
 
+    def untracked(self, paths: Mapping[str, int], known: Container[str]) -> list[InputItem]:
+        """Digests of files that nothing tracks, neither as data nor as code (``known``).
+
+        They tell whether two runs read the same; the bytes are kept nowhere. Hidden files and keys are passed over,
+        and what is beyond the limits, as nobody may wait for it.
+        """
+        items = []
+        for path, read_at in paths.items():
+            if path in known or self._left <= 0 or _is_private(path):
+                continue
+            full = os.path.join(self.root, path)
+            try:
+                facts = os.stat(full)
+                if facts.st_size > min(self._left, MAX_FILE) or facts.st_mtime_ns // 1000 > read_at + CLOCK_TICK:
+                    continue
+                with open(full, "rb") as file:
+                    digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            except OSError:
+                continue
+            self._left -= facts.st_size + COST
+            items.append(InputItem(path=path, digest=f"md5:{digest}", size=facts.st_size))
+        return items
+
     def close(self) -> None:
         """Give back what is open."""
         for repository in self._repositories.values():
@@ -68,3 +98,8 @@ class Inputs:
                 found = self._repositories.setdefault(found.root, found)
             self._by_folder[folder] = found
         return self._by_folder[folder]
+
+
+def _is_private(path: str) -> bool:
+    """Whether a file may be a secret, which a digest could betray."""
+    return any(part.startswith(".") for part in path.split("/")) or path.lower().endswith(_KEYS)

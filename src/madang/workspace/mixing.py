@@ -9,11 +9,14 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from madang.domain import causes
-from madang.domain.causes import Mix, Part, part_of_file
+from madang.domain.causes import Part, is_seed, part_of_file
+from madang.domain.command_lines import mixed
 from madang.domain.events import Environment
 from madang.domain.runs import RunRecord
+from madang.domain.shares import Mix
 from madang.errors import StorageError
+from madang.services.settings_files import mixed as mixed_settings
+from madang.services.upstream import Chain
 from madang.workspace.data.files.links import copy
 
 _HIDDEN = frozenset((".git",))
@@ -22,23 +25,29 @@ _PIECE = 1 << 20
 
 
 class Mixture:
-    """Two prepared work trees and what differs between them."""
+    """Two prepared work trees, what differs between them, and the steps that run in them."""
 
     def __init__(
-        self, before: RunRecord, after: RunRecord, roots: tuple[str, str], settled: Mapping[str, Part] | None = None
+        self, chain: Chain, roots: tuple[str, str], settled: Mapping[str, Part] | None = None, both: Sequence[str] = ()
     ) -> None:
-        """``settled`` tells the part of files that their names do not tell."""
-        self.before, self.after = before, after
+        """``settled`` tells the part of files that their names do not tell; ``both`` hold seeds and other values."""
         self.roots = roots
-        runs = (before, after)
-        found = {path: part_of_file(path, runs) or "data" for path in _differences(*roots)}
-        self.files: dict[str, Part] = {
-            **found,
-            **{path: part for path, part in (settled or {}).items() if path in found},
-        }
+        self._steps = [step.runs for step in chain.steps]
+        self._both = set(both)
+        runs = [run for step in chain.steps for run in step.runs]
+        paths = [path for path in _differences(*roots) if not chain.is_made(path)]
+        found = {path: part_of_file(path, runs) or "data" for path in paths}
+        self.files: dict[str, Part] = found | {path: part for path, part in (settled or {}).items() if path in found}
 
-    def make(self, mix: Mix, root: str) -> RunRecord:
-        """Write the work tree of a variant to ``root``; returns the record to run there: its command and variables.
+    def has(self, part: Part) -> bool:
+        """Whether a variant with this part of the later run is another one than the earlier run."""
+        if part in self.files.values() or (part in ("params", "seed") and self._both & self.files.keys()):
+            return True
+        alone: Mix = frozenset((part,))
+        return any(_told(_record(*step, alone, "")) != _told(_record(*step, frozenset(), "")) for step in self._steps)
+
+    def make(self, mix: Mix, root: str) -> list[RunRecord]:
+        """Write the work tree of a variant to ``root``; returns the records to run there: commands and variables.
 
         Raises:
             StorageError: the disk refused.
@@ -46,53 +55,50 @@ class Mixture:
         try:
             _copy_tree(self.roots[0], root)
             for path, part in self.files.items():
-                if part in mix:
+                if path in self._both and ("params" in mix) != ("seed" in mix):
+                    self._mix_file(path, mix, root)
+                elif part in mix:
                     _replace(os.path.join(self.roots[1], path), os.path.join(root, path))
         except OSError as error:
             raise StorageError(f"Cannot make the work tree {root}: {error.strerror} ({error.filename}).") from error
-        return self.record(mix, root)
+        return [_record(*step, mix, root) for step in self._steps]
 
-    def record(self, mix: Mix, root: str) -> RunRecord:
-        """The earlier run's record with the chosen parts of the later one, as if it had been made in ``root``."""
-        chosen = self.after if "environment" in mix else self.before
-        code = self.after if "code" in mix else self.before
-        words = [[_placed(word, run.root, root) for word in run.command] for run in (self.before, self.after)]
-        return replace(
-            code,
-            command=mixed_command(words[0], words[1], mix),
-            config=_mixed(self.before.config, self.after.config, mix),
-            executable=chosen.executable,
-            environment=_mixed_variables(self.before, self.after, mix),
-            root=root,
-            cwd=_placed(code.cwd, code.root, root),
-        )
+    def _mix_file(self, path: str, mix: Mix, root: str) -> None:
+        """Write a settings file that has the seeds of one run and the other values of the other."""
+        bodies = []
+        for top in self.roots:
+            with open(os.path.join(top, path), "rb") as file:
+                bodies.append(file.read())
+        body = mixed_settings(path, bodies[0], bodies[1], mix)
+        if body is not None:
+            with open(os.path.join(root, path), "wb") as made:
+                made.write(body)
 
 
-def mixed_command(old: Sequence[str], new: Sequence[str], mix: Mix) -> list[str]:
-    """A command line whose seeds and whose other words are each of one of the two."""
-    if ("seed" in mix) == ("params" in mix):
-        return list(new if "params" in mix else old)
-    base, other = (new, old) if "params" in mix else (old, new)
-    seeds = {name: word for name, word in causes.options(other).items() if causes.is_seed(name)}
-    made: list[str] = []
-    last = ""
-    for word in base:
-        name, sign, _ = word.partition("=")
-        if last in seeds and not word.startswith("--"):
-            made.append(seeds[last])
-            last = ""
-        elif sign and name in seeds:
-            made.append(f"{name}={seeds[name]}")
-        else:
-            made.append(word)
-            last = word if word.startswith("-") and not sign else ""
-    return made
+def _record(before: RunRecord, after: RunRecord, mix: Mix, root: str) -> RunRecord:
+    """The earlier run's record with the chosen parts of the later one, as if it had been made in ``root``."""
+    chosen = after if "environment" in mix else before
+    code = after if "code" in mix else before
+    words = [[_placed(word, run.root, root) for word in run.command] for run in (before, after)]
+    return replace(
+        code,
+        command=mixed(words[0], words[1], lambda name: ("seed" if is_seed(name) else "params") in mix),
+        config=_mixed(before.config, after.config, mix),
+        executable=chosen.executable,
+        environment=_mixed_variables(before, after, mix),
+        root=root,
+        cwd=_placed(code.cwd, code.root, root),
+    )
+
+
+def _told(run: RunRecord) -> tuple[list[str], str, Environment | None]:
+    return run.command, run.executable, run.environment
 
 
 def _mixed(old: Mapping[str, object], new: Mapping[str, object], mix: Mix) -> dict[str, object]:
     made: dict[str, object] = {}
     for key in [*old, *(key for key in new if key not in old)]:
-        side = new if ("seed" if causes.is_seed(key) else "params") in mix else old
+        side = new if ("seed" if is_seed(key) else "params") in mix else old
         if key in side:
             made[key] = side[key]
     return made
@@ -104,8 +110,8 @@ def _mixed_variables(before: RunRecord, after: RunRecord, mix: Mix) -> Environme
         return one
     base = other if "environment" in mix else one
     seeds = other if "seed" in mix else one
-    variables = {name: text for name, text in base.variables.items() if not causes.is_seed(name)}
-    variables |= {name: text for name, text in seeds.variables.items() if causes.is_seed(name)}
+    variables = {name: text for name, text in base.variables.items() if not is_seed(name)}
+    variables |= {name: text for name, text in seeds.variables.items() if is_seed(name)}
     return replace(base, variables=variables)
 
 

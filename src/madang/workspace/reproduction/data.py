@@ -36,7 +36,8 @@ class RunData:
 
     def missing(self) -> list[str]:
         """What can be had from nowhere, as far as it can be told without a work tree. What a remote has is fetched."""
-        wanted = {_name(item): item for item in self._run.inputs if item.digest.startswith("md5:")}
+        tracked = [item for item in self._run.inputs if item.tracked_by]
+        wanted = {_name(item): item for item in tracked if item.digest.startswith("md5:")}
         return [self._absent(wanted[name]) for name in self._lacking(wanted)]
 
     def restore(self, root: str) -> list[str]:
@@ -82,7 +83,7 @@ class RunData:
         if os.path.isfile(path) and md5_of(path) == _name(item):
             return ""
         if self._lacking([_name(item)]):
-            return self._absent(item)
+            return "" if is_seen(item, self._run) else self._absent(item)
         self._put(root, item.path, _name(item))
         return ""
 
@@ -148,6 +149,11 @@ class RunData:
 
     def _absent(self, item: InputItem) -> str:
         return f"{item.path} ({item.digest}): {self._where}"
+
+
+def is_seen(item: InputItem, run: RunRecord) -> bool:
+    """Whether an input is a file that nothing tracks, and that is known because the run opened it."""
+    return not item.tracked_by and "r" in run.opened.get(item.path, "")
 
 
 def _name(item: InputItem) -> str:

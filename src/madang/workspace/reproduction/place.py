@@ -16,7 +16,7 @@ from madang.ports.reader import Reader
 from madang.services.reproduce import written_by_children
 from madang.workspace import lfs_objects, tracked_files
 from madang.workspace.data.remotes.transfer import OpenRemote
-from madang.workspace.reproduction.data import MAX_NAMED, RunData
+from madang.workspace.reproduction.data import MAX_NAMED, RunData, is_seen
 from madang.workspace.reproduction.files import (
     blake3_of,
     checked_bytes,
@@ -108,7 +108,8 @@ class Workspace:
         """Tracked data that the run read and that can be had from nowhere, as far as it is told without a work tree."""
         tracked = tracked_files.find_tracked_files(self.git.root)
         if tracked is None:
-            return [f"{item.path} ({item.digest}): there is no data repository here" for item in run.inputs]
+            lost = [item for item in run.inputs if not is_seen(item, run)]
+            return [f"{item.path} ({item.digest}): there is no data repository here" for item in lost]
         try:
             return RunData(run, tracked, self._open_remote).missing()
         finally:
@@ -152,7 +153,7 @@ class Workspace:
         if with_local:
             self._take_local(run, lost, place)
             lost = [path for path in lost if path not in place.local]
-        tracked = {item.path for item in run.inputs}
+        tracked = {item.path for item in run.inputs if not is_seen(item, run)}
         submodules = [folder + "/" for folder in _submodules(place.root)]
         for path in [path for path in sorted(lost) if path not in tracked][:MAX_NAMED]:
             module = next((folder for folder in submodules if path.startswith(folder)), "")
