@@ -208,7 +208,7 @@ class Engine:
         """Protected pointers."""
         from madang.services.guard import Guard
 
-        return Guard(self.records, self.gates)
+        return Guard(self.records, lambda: self.gates)
 
     @cached_property
     def reviews(self) -> Reviews:

@@ -28,14 +28,13 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": lambda one, other: one < other,
 }
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_BOUND = re.compile(
+_BOUND = (
     rf"(?:`(?P<quoted>[^`]+)`|(?P<plain>[^`<>=\s]+))\s*(?P<op>>=|<=|>|<)\s*"
     rf"(?:(?P<number>{_NUMBER})|(?P<current>current|production)(?:\s*(?P<sign>[+*-])\s*(?P<margin>{_NUMBER}))?)\Z"
 )
-_REPRODUCED = re.compile(
+_REPRODUCED = (
     r"reproduced(?:\s+(?P<verdict>identical|within tolerance))?"
-    r"(?P<signed>\s+signed(?:\s+by\s+(?P<key>sha256:[0-9a-f]{8,64}))?)?\Z",
-    re.IGNORECASE,
+    r"(?P<signed>\s+signed(?:\s+by\s+(?P<key>sha256:[0-9a-f]{8,64}))?)?\Z"
 )
 
 
@@ -86,10 +85,10 @@ def parse_gate(text: str) -> Bound | Reproduced:
     if not isinstance(text, str):
         raise InvalidInput(f"A gate is a text, not {text!r:.80}.")
     plain = " ".join(text.split())
-    if found := _REPRODUCED.match(plain):
+    if found := re.match(_REPRODUCED, plain, re.IGNORECASE):
         verdict = (found["verdict"] or TOLERATED).upper()
         return Reproduced(verdict, found["signed"] is not None, (found["key"] or "").lower())
-    bound = _BOUND.match(plain)
+    bound = re.match(_BOUND, plain)
     if bound is None:
         raise InvalidInput(
             f"{text[:120]!r} is no gate.",

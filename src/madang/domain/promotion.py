@@ -19,7 +19,7 @@ NEVER = 0
 AT_ONCE = 1  # as a time of expiry: long ago
 _DAY = 86_400_000_000  # µs
 _UNITS = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": _DAY, "w": 7 * _DAY}
-_EXPIRE = re.compile(r"expire after (\d{1,6})\s*([smhdw])\Z")
+_EXPIRE = r"expire after (\d{1,6})\s*([smhdw])\Z"
 _KEYS = frozenset({"model", "metric", "mode", "alias", "require", "losers"})
 
 
@@ -51,7 +51,7 @@ class Rule:
             return NEVER
         if self.losers == "drop":
             return AT_ONCE
-        found = _EXPIRE.match(self.losers)
+        found = re.match(_EXPIRE, self.losers)
         assert found is not None
         return at + int(found[1]) * _UNITS[found[2]]
 
@@ -109,7 +109,7 @@ def _rule(found: Any, where: str) -> Rule:
     for text in gates:
         parse_gate(text)
     losers = " ".join(str(found.get("losers", "keep")).split())
-    if losers not in ("keep", "drop") and not _EXPIRE.match(losers):
+    if losers not in ("keep", "drop") and not re.match(_EXPIRE, losers):
         raise InvalidInput(
             f"`losers` of `promote` in {where} is {losers[:40]!r}.", hint="Write keep, drop, or `expire after 7d`."
         )

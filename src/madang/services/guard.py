@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from madang.domain.gates import Finding, Repetition
 from madang.domain.reviews import Protection, base_of
 from madang.domain.values import value
 from madang.domain.versions import STAGES, PointerChange
 from madang.errors import AccessDenied, NotFound
 from madang.ports.records import Records
-from madang.services.gates import Gates
 from madang.services.stages import stages_left
+
+if TYPE_CHECKING:  # loaded when a pointer is protected
+    from madang.domain.gates import Finding, Repetition
+    from madang.services.gates import Gates
 
 
 @value
@@ -27,7 +30,7 @@ NOTHING = Evidence()
 class Guard:
     """Thread-safe. `move` is called inside a transaction, so that nothing changes between the look and the move."""
 
-    def __init__(self, records: Records, gates: Gates) -> None:
+    def __init__(self, records: Records, gates: Callable[[], Gates]) -> None:
         self._records = records
         self._gates = gates
 
@@ -42,7 +45,7 @@ class Guard:
         rule = self.rule(project, name, alias)
         if rule is None or number is None:
             return NOTHING
-        return Evidence(self._gates.repetitions(project, name, number, rule.gates))
+        return Evidence(self._gates().repetitions(project, name, number, rule.gates))
 
     def move(self, change: PointerChange, evidence: Evidence, expected: object = ...) -> PointerChange:
         """Move a pointer that may move at once. Raises `AccessDenied`, and as `VersionRecords.point`."""
@@ -81,7 +84,7 @@ class Guard:
 
     def findings(self, rule: Protection, number: int, evidence: Evidence) -> tuple[Finding, ...]:
         """What the gates of a pointer find about a version now."""
-        return self._gates.look(rule.project, rule.name, number, rule.gates, self.current(rule), evidence.repetitions)
+        return self._gates().look(rule.project, rule.name, number, rule.gates, self.current(rule), evidence.repetitions)
 
     def current(self, rule: Protection) -> int | None:
         """The version that a protected pointer is at."""

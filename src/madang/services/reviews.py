@@ -216,7 +216,7 @@ class Reviews:
             if before is None:
                 at = "nothing" if current is None else f"v{current}"
                 raise Conflict(
-                    f"{wanted!r} of {row.name!r} is at {at} and was at no other version before.",
+                    f"{row.name}@{wanted} is at {at} and was at no other version before.",
                     hint="Promote a version by its number.",
                 )
             rule = self._guard.rule(project, row.name, wanted)

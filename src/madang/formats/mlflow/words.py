@@ -6,7 +6,7 @@ Source: `mlflow/utils/mlflow_tags.py` and the enumerations in `mlflow/protos/ser
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
+from _blake2 import blake2b  # hashlib loads OpenSSL for it
 
 NAME, PARENT, NOTE, USER = "mlflow.runName", "mlflow.parentRunId", "mlflow.note.content", "mlflow.user"
 SOURCE, COMMIT, CONTEXT = "mlflow.source.name", "mlflow.source.git.commit", "mlflow.data.context"
