@@ -58,7 +58,7 @@ def mlflow(
         wanted = Wanted(experiments, dry, not no_files, is_near)
         total = sum(opened.count(item) for item in chosen(opened, wanted))
         opened.problems.clear()
-        engine = _engine(store, database, blobs, make=not dry)
+        engine = opened_store(store, database, blobs, make=not dry)
         try:
             with (quiet if as_json else progress)(total, "runs", "import") as tell:
                 report = bring(opened, OwnStore(engine, local_user()), wanted, tell)
@@ -69,8 +69,8 @@ def mlflow(
     return show(report, as_json)
 
 
-def _engine(store: str, database: str, blobs: str, *, make: bool) -> Engine:
-    """The store that is written: that of a hub when it is named, else the workspace's."""
+def opened_store(store: str, database: str, blobs: str, *, make: bool) -> Engine:
+    """The store that is meant: that of a hub when it is named, else the workspace's."""
     from madang.errors import UsageError
     from madang.wiring import open_hub, open_store
 

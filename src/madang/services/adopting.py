@@ -106,6 +106,7 @@ class Adopting:
         with self._records.transaction():
             row = self._row(who, project, model, name)
             refused = [text for item in versions if (text := self._version(row, item, who))]
+            model = replace(model, versions=tuple(item for item in model.versions if self._is_ours(row, item)))
             row = self._models.find(who, name, row.project)
             refused += self._stages(who, row, model, source)
             refused += self._aliases(who, self._models.find(who, name, row.project), model, source)
@@ -149,13 +150,20 @@ class Adopting:
             except Conflict:
                 return f"{row.name} {wanted.number}: it was deleted here"
             return ""
-        if told_of(known).get("source", "") != wanted.source:
+        if not self._is_ours(row, wanted):
             return f"{row.name} {wanted.number}: another version has this number here"
         tags = {**known.tags, **wanted.tags}
         description = wanted.description or known.description
         if (tags, description) != (known.tags, known.description):
             versions.edit(row.project, row.name, wanted.number, description=description, tags=tags)
         return ""
+
+    def _is_ours(self, row: CollectionRow, wanted: Version) -> bool:
+        """Whether a version here is the one that was wanted: of the same run and time."""
+        known = self._records.versions.get(row.project, row.name, wanted.number)
+        if known is None:
+            return False
+        return told_of(known).get("run_id", known.run) == wanted.run and wanted.created_at in (0, known.created_at)
 
     def _held(self, item: AdoptedVersion) -> list[str]:
         digests = {entry.digest for entry in item.entries}
@@ -172,7 +180,7 @@ class Adopting:
         ours, refused = self._ours(row), []
         for item in model.versions:
             stage = stage_of(row, item.number)
-            if stage == item.stage or self._records.versions.get(row.project, row.name, item.number) is None:
+            if stage == item.stage:
                 continue
             names = (stage, f"{stage}/{item.number}", item.stage, f"{item.stage}/{item.number}")
             if not all(ours.get(name, True) for name in names):
@@ -193,8 +201,8 @@ class Adopting:
                 refused.append(f"{row.name}@{alias}: the stage of this name has another version")
             elif row.aliases.get(plain) != number and not ours.get(plain, True):
                 refused.append(f"{row.name}@{alias}: the alias was moved here")
-            elif self._records.versions.get(row.project, row.name, number) is None:
-                refused.append(f"{row.name}@{alias}: there is no version {number}")
+            elif number not in {item.number for item in model.versions}:
+                refused.append(f"{row.name}@{alias}: its version {number} is not here")
             else:
                 if plain != alias or plain in STAGES:
                     written[plain] = alias
@@ -215,7 +223,7 @@ class Adopting:
     def _settle(self, row: CollectionRow, model: Model) -> None:
         """Give versions and model the times of their last change in the source, after all was moved."""
         for item in model.versions:
-            if item.updated_at and self._records.versions.get(row.project, row.name, item.number) is not None:
+            if item.updated_at:
                 self._records.versions.edit(row.project, row.name, item.number, at=item.updated_at)
-        if model.updated_at:
+        if model.updated_at and (model.versions or not row.versions):
             self._records.versions.edit_collection(row.project, row.name, at=model.updated_at)

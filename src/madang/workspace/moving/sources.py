@@ -10,7 +10,7 @@ from madang.errors import InvalidInput, NotFound
 from madang.workspace.moving.database import PostgresDatabase, SqliteDatabase, is_sqlite, sqlite_path, without_password
 from madang.workspace.moving.mlflow_database import SqlStore
 from madang.workspace.moving.mlflow_files import FileStore
-from madang.workspace.moving.places import OpenStore, Places
+from madang.workspace.moving.places import OpenStore, Places, no_stores
 
 _BESIDE = ("mlruns", "mlartifacts", "artifacts")  # where `mlflow server` puts files, beside the database
 
@@ -49,3 +49,8 @@ def open_mlflow(
     if kind == "sqlite" or not os.path.isdir(path):
         raise NotFound(f"There is no file store and no database of MLflow at {path}.")
     return FileStore(path, named, open_store), True
+
+
+def reread(path: str, files: str) -> Source:
+    """A database that was just written, with its files in a folder."""
+    return SqlStore(path, SqliteDatabase(path), Places([files], [files], no_stores))

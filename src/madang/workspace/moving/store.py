@@ -130,7 +130,7 @@ class OwnStore:
             status=status,
             started_at=_millis(found.created_at),
             ended_at=0 if is_model else _millis(found.ended_at),
-            user=found.user,
+            user="" if is_model else found.user,
             is_deleted=bool(found.deleted_at),
             parent=found.parent,
             notes=found.notes,
@@ -171,7 +171,11 @@ class OwnStore:
 
     def models(self) -> list[Model]:
         """See `Source.models`."""
-        return [self.model(row) for row in self.services.registry.models(self.who)]
+        return [model for _, model in self.model_rows()]
+
+    def model_rows(self) -> list[tuple[CollectionRow, Model]]:
+        """The registered models with their records."""
+        return [(row, self.model(row)) for row in self.services.registry.models(self.who)]
 
     def model(self, row: CollectionRow) -> Model:
         """One registered model."""
