@@ -46,6 +46,27 @@ def test_wrong_usage(pair: tuple[Path, Path], madang: Tool, dvc: Tool, words: st
 
 
 @pytest.mark.parametrize(
+    "words", ["fetch", "fetch -A", "pull", "push", "status -c", "status -c -r nope", "data status"]
+)
+@pytest.mark.parametrize("is_empty", [False, True])
+def test_without_a_remote(pair: tuple[Path, Path], madang: Tool, dvc: Tool, words: str, is_empty: bool) -> None:
+    """A remote is needed only where something has to be asked of one: what the cache holds is brought without."""
+    for root in pair:
+        (root / "a").unlink()
+        if is_empty:
+            assert dvc(root, "remove", "a.dvc", "data.dvc").code == 0
+    ours, theirs = pair
+    assert madang(ours, *words.split()).code == dvc(theirs, *words.split()).code
+    assert (ours / "a").exists() == (theirs / "a").exists()
+
+
+def test_hooks_without_git(tmp_path: Path, madang: Tool, dvc: Tool) -> None:
+    """Where there is no git, there is nothing to install, and that is no error."""
+    assert madang(tmp_path, "init", "--no-scm").code == 0
+    assert madang(tmp_path, "install").code == dvc(tmp_path, "install").code == 0
+
+
+@pytest.mark.parametrize(
     "words", ["push", "pull", "fetch", "status", "add a", "check-ignore a", "update a.dvc", "diff"]
 )
 def test_an_unreadable_configuration(pair: tuple[Path, Path], madang: Tool, dvc: Tool, words: str) -> None:

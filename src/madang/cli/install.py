@@ -27,6 +27,10 @@ def install(use_pre_commit_tool: bool, quiet: bool) -> None:
     from madang.workspace.data.repo.hooks import install as install_hooks
 
     with repository() as repo:
+        if repo.git_root is None:
+            if not quiet:
+                output.note("There is no git here, so there is nothing to install.")
+            return
         done = install_hooks(repo, use_pre_commit_tool=use_pre_commit_tool)
         if quiet:
             return

@@ -8,7 +8,7 @@ import click
 
 from madang.cli import output
 from madang.cli.data_command import PlainCommand, external_dependencies, meter, repository
-from madang.errors import InvalidInput
+from madang.errors import ConfigError, InvalidInput, MadangError
 
 if TYPE_CHECKING:
     from madang.workspace.data.files.comparing import StageState
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from madang.workspace.data.repo.repository import Repository
 
 
-@click.command(cls=PlainCommand)
+class _StatusCommand(PlainCommand):
+    """A missing remote is a failure like others, as with dvc."""
+
+    def _code(self, error: MadangError) -> int:
+        from madang.workspace.data.repo.settings import UnreadableConfig
+
+        is_plain = isinstance(error, ConfigError) and not isinstance(error, UnreadableConfig)
+        return self.failure_code if is_plain else super()._code(error)
+
+
+@click.command(cls=_StatusCommand)
 @click.argument("targets", nargs=-1, type=click.Path())
 @click.option("-c", "--cloud", is_flag=True, help="Compare the cache with the remote.")
 @click.option("-r", "--remote", help="The remote to compare with (implies --cloud).")
@@ -146,7 +156,9 @@ def _show_cloud(
     elif not quiet:
         for path, state in found.items():
             click.echo(f"\t{state + ':':<20}{path}")
-        if not found:
+        if not gathered.targets:
+            click.echo("No data is tracked here yet (madang add).")
+        elif not found:
             name = repo.settings.remote(remote).name
             click.echo(f"Cache and remote '{name}' are in sync.")
     if gathered.skipped:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from madang.errors import InvalidInput
-
 _SPECIAL = "\\[]!*#?"
+_BREAKS = "\r\n"
 
 
 def line_for(name: str) -> str:
-    """The line that makes git ignore exactly ``name`` in the folder of the ``.gitignore``.
+    """The line that makes git ignore ``name`` in the folder of the ``.gitignore``.
 
-    Raises:
-        InvalidInput: the name holds a line break, which no ``.gitignore`` can express.
+    A line break can only be written as ``?``, which stands for any one character.
     """
-    if "\n" in name or "\r" in name:
-        raise InvalidInput(
-            f"git cannot ignore {name!r}: the name holds a line break.",
-            hint="Rename it, or track the folder it lies in.",
-        )
-    escaped = "".join(f"\\{sign}" if sign in _SPECIAL else sign for sign in name)
+    escaped = "".join(f"\\{sign}" if sign in _SPECIAL else "?" if sign in _BREAKS else sign for sign in name)
     bare = escaped.rstrip(" ")
     return "/" + bare + "\\ " * (len(escaped) - len(bare))
 

@@ -129,10 +129,6 @@ def _checked(repository: Repository, name: str) -> str:
     inner = next((folder for folder in _steps(root, path) if os.path.isdir(os.path.join(folder, DVC_DIR))), None)
     if inner is not None:
         raise Refused(f"{inner} is a data repository of its own.", hint="Add its data from inside it.")
-    if "\n" in os.path.basename(path) or "\r" in os.path.basename(path):
-        raise InvalidInput(
-            f"The name {os.path.basename(path)!r} holds a line break.", hint="Rename it, or add its folder."
-        )
     return path
 
 

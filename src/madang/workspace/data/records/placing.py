@@ -33,12 +33,10 @@ def check_place(repository: Repository, path: str, *, force: bool = False, repla
 
     Raises:
         Refused: outside the repository, part of it, behind a link, inside or around tracked data, hidden from git.
-        Conflict: something is there. InvalidInput: a name that no record can hold.
+        Conflict: something is there. InvalidInput: a name that is not UTF-8.
     """
     listing.check_text(path)
     root, above, name = repository.root.rstrip(os.sep), os.path.dirname(path), os.path.basename(path)
-    if "\n" in name or "\r" in name:
-        raise InvalidInput(f"The name {name!r} holds a line break.", hint="Choose another name.")
     if not path.startswith(root + os.sep) or (path + os.sep).startswith(repository.dvc_dir + os.sep):
         raise Refused(f"{path} is not a place for data of the repository {root}.", hint="Choose one inside it.")
     if ".git" in os.path.relpath(path, root).split(os.sep) or name.endswith(dvcfile.SUFFIX) or name == PIPELINE:

@@ -200,9 +200,14 @@ def fetch(
 ) -> Moved:
     """Bring into the cache what it lacks. What the remote lacks too is named in the result; the rest is brought.
 
-    ``on_listed`` is called with targets whose listings are there before their files are brought.
+    ``on_listed`` is called with targets whose listings are there before their files are brought. Where the cache lacks
+    nothing, no remote is needed.
     """
     moved = Moved()
+    if remote is None and repository.settings.default_remote() is None:
+        targets = [target for target in targets if target.out.entry.remote or not _is_here(repository, target)]
+        if not targets:
+            return moved
     with using(repository.cache.folder):
         for job in jobs_of(repository, targets, remote):
             cache = LegacyCache(repository) if job.is_legacy else repository.cache
@@ -245,6 +250,14 @@ def _fetch_named(
         _receive(side, there, moved, meter)
     finally:
         store.close()
+
+
+def _is_here(repository: Repository, target: Target) -> bool:
+    """Whether a remote is not asked for a target: the cache has it, or it comes from elsewhere."""
+    out = target.out
+    if out.md5 is None or not out.entry.cache or out.is_import:
+        return True
+    return _has_all(LegacyCache(repository) if out.is_legacy else repository.cache, [target])
 
 
 def _has_all(cache: Cache, targets: Sequence[Target]) -> bool:
@@ -340,6 +353,8 @@ def cloud_changes(
     Named by workspace path relative to the root; every object is asked for, not only the listings.
     """
     result: dict[str, str] = {}
+    if not targets:
+        return result
     for job in jobs_of(repository, targets, remote, pushing=True):
         side = _side(repository, job, open_remote, None)
         try:

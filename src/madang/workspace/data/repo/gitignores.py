@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 
 from madang.durable import unlink, write_file
-from madang.errors import InvalidInput
 from madang.formats.dvc import gitignore
 from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
@@ -23,19 +21,13 @@ def unnamed(paths: Iterable[str]) -> list[str]:
         folder, name = os.path.split(path)
         if folder not in lines:
             lines[folder] = set(_read(os.path.join(folder, FILE_NAME)).split("\n"))
-        with suppress(InvalidInput):  # `hide` says it, unless git ignores the path already
-            if gitignore.line_for(name) in lines[folder]:
-                continue
-        found.append(path)
+        if gitignore.line_for(name) not in lines[folder]:
+            found.append(path)
     return found
 
 
 def hide(path: str, aside: str) -> list[str]:
-    """Write the line that makes git ignore a path, if it is missing; ``aside`` is for writing. Returns files changed.
-
-    Raises:
-        InvalidInput: a name that no ``.gitignore`` can express.
-    """
+    """Write the line that makes git ignore a path, if it is missing, by way of ``aside``. Returns files changed."""
     folder, name = os.path.split(path)
     file_name = os.path.join(folder, FILE_NAME)
     text = _read(file_name)
@@ -59,7 +51,7 @@ def show(path: str) -> list[str]:
     folder, name = os.path.split(path)
     file_name = os.path.join(folder, FILE_NAME)
     text = _read(file_name)
-    if not text or "\n" in name or "\r" in name:
+    if not text:
         return []
     changed = gitignore.removed(text, name)
     if changed == text:

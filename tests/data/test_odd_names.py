@@ -1,0 +1,51 @@
+"""Files whose own names are odd: tracked, hidden from git, moved, removed, and read by the real dvc."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.data.helpers import NFC, NFD, Tool, make, read
+
+NAMES = [
+    "line\nbreak",
+    "feed\rx",
+    "\nfirst",
+    " blanks ",
+    "#a",
+    "!b",
+    "[c]*?",
+    "d\\e",
+    "nel\x85x",
+    "ls\u2028x",
+    "%41",
+    "~",
+    "-x",
+]
+
+
+def untracked(root: Path) -> str:
+    """What git sees that nothing hides."""
+    status = ["git", "-C", str(root), "status", "--porcelain", "-uall", "-z"]
+    return subprocess.run(status, capture_output=True, check=True).stdout.decode()
+
+
+@pytest.mark.parametrize("name", [*NAMES, NFC, NFD], ids=ascii)
+def test_a_file_of_any_name(name: str, root: Path, madang: Tool, dvc: Tool) -> None:
+    """It is tracked and hidden from git; dvc finds it as recorded; it is restored, moved, and shown to git again."""
+    make(root, {name: b"bytes", "sub/x": b""})
+    assert madang(root, "add", "--", f"./{name}").code == 0
+    assert f"?? {name}\0" not in untracked(root)
+    assert json.loads(dvc(root, "status", "--json").out) == {}
+    (root / name).unlink()
+    assert madang(root, "checkout").code == 0
+    assert (root / name).read_bytes() == b"bytes"
+    moved = madang(root, "move", "--", f"./{name}", f"sub/{name}")
+    assert moved.code == 0, moved.err
+    assert read(root / "sub")[name] == b"bytes"
+    assert f"?? sub/{name}\0" not in untracked(root)
+    assert madang(root, "remove", "--", f"./sub/{name}.dvc").code == 0
+    assert f"?? sub/{name}\0" in untracked(root)
+    assert not (root / "sub" / ".gitignore").exists()
