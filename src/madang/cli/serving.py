@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from madang.cli import launching, output, records
 from madang.domain import events, model_uris, redact
 from madang.domain.model_uris import ModelUri
-from madang.domain.query import RunQuery
-from madang.domain.runs import LOGGED_MODEL
 from madang.domain.versions import Entry
 from madang.errors import Conflict, CorruptData, NotFound
 from madang.formats import mlmodel
@@ -181,10 +179,10 @@ def _of_digest(reader: Reader, digest: str) -> tuple[ModelUri, str]:
 def _of_run(reader: Reader, uri: ModelUri, loading: Loading) -> FixedModel:
     run = reader.run(uri.run)
     entries = _below(run, uri.path)
-    if not entries:
-        for model in reader.runs(RunQuery((run.project,), kind=LOGGED_MODEL, limit=1000, keys=())).runs:
-            if model.parent == run.id and model.name == uri.path:
-                entries = _below(reader.run(model.id), "")
+    for model in [] if entries else run.linked_outputs:  # of MLflow 3: models are things of their own
+        made = reader.run(model.removeprefix("m-"))
+        if made.name == uri.path:
+            entries = _below(made, "")
     if not entries:
         raise NotFound(f"Run {run.id} has no files below {uri.path!r}.", hint=f"See `madang runs show {run.id[:8]}`.")
     digest = blobs.tree_digest([(entry.path, entry.digest, entry.size) for entry in entries])

@@ -1,0 +1,197 @@
+"""`madang models serve`: swaps without a lost request, failures that leave the old version, limits, who may call."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+import urllib3
+from tests.scoring.conftest import NAME, PROJECT, Registry, Server
+
+from madang.domain.query import RunQuery
+
+Until = Callable[[Callable[[], bool]], None]
+
+
+def number_of(server: Server) -> int:
+    """The number that the version in place answers with."""
+    status, body = server.ask([[1]])
+    assert status == 200, body
+    return int(body["predictions"][0])
+
+
+def test_swaps_lose_no_request(registry: Registry, until: Until) -> None:
+    """Four callers ask without a pause while the alias moves, also back: each request is answered well."""
+    server = registry.serve("--allow-pickle", "--workers", "2")
+    answers: list[tuple[int, int]] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        pool = urllib3.PoolManager(1)
+        while not over.is_set():
+            answer = pool.request("POST", f"{server.url}/invocations", json={"inputs": [[1]]}, retries=False)
+            answers.append((answer.status, answer.json()["predictions"][0] if answer.status == 200 else 0))
+
+    callers = [threading.Thread(target=ask) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for wanted in (2, 1, 2, 1):
+        registry.point(wanted)
+        until(lambda: number_of(server) == wanted)  # noqa: B023 - asked before the next round
+    over.set()
+    for caller in callers:
+        caller.join()
+    assert {status for status, _ in answers} == {200}
+    assert {number for _, number in answers} == {1, 2}
+    assert len(answers) > 100
+    told = server.get("/metrics").data.decode()
+    assert "madang_model_swaps_total 4" in told
+    assert f'madang_model_info{{name="{NAME}",version="v1"' in told
+    assert 'madang_request_seconds_bucket{route="/invocations",le="+Inf"}' in told
+    assert server.stop() == 0
+
+
+def test_a_version_that_fails_leaves_the_old_one(registry: Registry, until: Until) -> None:
+    """What cannot be loaded, or not score its own example, is told; the old version goes on, and recovers the probe."""
+    server = registry.serve("--allow-pickle")
+    assert registry.probe(server) == 0
+    registry.register(3, broken="load")
+    registry.point(3)
+    until(lambda: "the weights are gone" in server.get("/status").json()["failure"])
+    assert number_of(server) == 1
+    assert registry.probe(server) == 1
+    told = server.get("/metrics").data.decode()
+    assert "madang_model_failures_total 1" in told
+    assert "madang_model_up_to_date 0" in told
+    assert f"{NAME}:v3 cannot be served; {NAME}:v1 goes on" in server.said()
+    example = {"saved_input_example_info": {"serving_input_path": "input_example.json"}}
+    registry.register(4, broken="predict", **example)
+    registry.point(4)
+    until(lambda: "cannot score the example" in server.get("/status").json()["failure"])
+    assert number_of(server) == 1
+    registry.point(1)
+    until(lambda: registry.probe(server) == 0)
+
+
+def test_a_process_that_dies_is_replaced(registry: Registry, until: Until) -> None:
+    """A request whose process died is tried once more; one that kills two gets 503 and Retry-After; all goes on."""
+    server = registry.serve("--allow-pickle")
+    assert server.ask([["die once"]]) == (200, {"predictions": [1]})
+    answer = urllib3.request("POST", f"{server.url}/invocations", json={"inputs": [["die"]]}, retries=False)
+    assert answer.status == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.json()["error_code"] == "TEMPORARILY_UNAVAILABLE"
+    assert number_of(server) == 1
+    until(lambda: "madang_worker_restarts_total 3" in server.get("/metrics").data.decode())
+    status, body = server.ask([["raise"]])
+    assert (status, body["error_code"]) == (400, "BAD_REQUEST")
+    assert "no such thing" in body["message"]
+    assert "Traceback" not in str(body)
+
+
+def test_limits(registry: Registry) -> None:
+    """A body that is too large, a request that takes too long, and one too many are refused with the right status."""
+    server = registry.serve("--allow-pickle", "--max-body", "1", "--timeout", "2", "--queue", "1")
+    status, body = server.ask(["x" * (2 << 20)])
+    assert (status, body["error_code"]) == (413, "REQUEST_LIMIT_EXCEEDED")
+    found: list[int] = []
+    slow = [threading.Thread(target=lambda: found.append(server.ask([["sleep", "60"]])[0])) for _ in range(3)]
+    for one in slow:
+        one.start()
+    for one in slow:
+        one.join()
+    assert sorted(found) == [503, 504, 504]
+    assert number_of(server) == 1
+
+
+def test_a_signal_lets_requests_end_and_the_record_tells_what_was_served(registry: Registry, until: Until) -> None:
+    """SIGTERM answers what was asked, then ends with code 0; the run of the server names each version and when."""
+    server = registry.serve("--allow-pickle")
+    registry.point(2)
+    until(lambda: number_of(server) == 2)
+    found: list[tuple[int, object]] = []
+    slow = threading.Thread(target=lambda: found.append(server.ask([["sleep", "1.5"]])))
+    slow.start()
+    until(lambda: server.get("/status").json()["in_flight"] == 1)
+    assert server.stop(signal.SIGTERM) == 0
+    slow.join()
+    assert found == [(200, {"predictions": [2]})]
+    run = registry.reader.runs(RunQuery((PROJECT,))).runs[0]
+    assert (run.job_type, run.status) == ("serve", "finished")
+    assert [use.ref for use in run.uses] == [f"{NAME}:v1", f"{NAME}:v2"]
+    lines = [line.text for line in registry.reader.console(run.id).lines]
+    assert f"{NAME}:v2" in lines[1]
+    assert f"instead of {NAME}:v1" in lines[1]
+
+
+def test_who_may_call(registry: Registry) -> None:
+    """Beyond loopback a token is needed to start; callers show it, probes need none; foreign Host names are refused."""
+    refused = registry.serve("--allow-pickle", "--host", "0.0.0.0", ready=False)
+    assert refused.process.wait() == 1
+    assert "MADANG_SERVING_TOKEN" in refused.said()
+    server = registry.serve("--allow-pickle", "--host", "0.0.0.0", MADANG_SERVING_TOKEN="key-1")
+    assert server.ask([[1]])[0] == 401
+    assert server.get("/metrics").status == 401
+    assert server.get("/ping").status == 200
+    assert server.ask([[1]], headers={"authorization": "Bearer wrong"})[0] == 401
+    assert server.ask([[1]], headers={"authorization": "Bearer key-1"})[0] == 200
+    assert server.ask([[1]], headers=urllib3.make_headers(basic_auth="me:key-1"))[0] == 200
+    assert server.get("/ping", headers={"host": "evil.example"}).status == 403
+    server.stop()
+    open_one = registry.serve("--allow-pickle", "--host", "0.0.0.0", "--open")
+    assert open_one.ask([[1]], headers={"x-forwarded-for": "10.0.0.9"})[0] == 200
+
+
+def test_a_pickle_is_loaded_only_when_asked_for(registry: Registry) -> None:
+    """Without the flag the server does not start, and says which file and which flag."""
+    refused = registry.serve(ready=False)
+    assert refused.process.wait() == 1
+    assert "model.pkl is a pickle" in refused.said()
+    assert "--allow-pickle" in refused.said()
+
+
+@pytest.mark.parametrize("form", [f"{NAME}:v2", f"{NAME}/2", f"models:/{NAME}/2", f"models:/{NAME}@champion"])
+def test_names(registry: Registry, form: str) -> None:
+    """A version is named as we do, and as MLflow does."""
+    registry.point(2, "champion")
+    server = registry.serve("--allow-pickle", name=form)
+    assert number_of(server) == 2
+    assert server.get("/version").status == 200
+    assert server.get("/health").data == b"\n"
+    assert server.get("/nothing").status == 404
+    assert server.get("/invocations").status == 405
+
+
+def test_more_names(registry: Registry) -> None:
+    """A stage in MLflow's form, a digest and a folder; what is not there is told."""
+    stage = registry.serve("--allow-pickle", name=f"models:/{NAME}/Production")
+    assert number_of(stage) == 1
+    digest = registry.reader.resolve(PROJECT, f"{NAME}:v2").digest
+    of_digest = registry.serve("--allow-pickle", name=digest[:24])
+    assert number_of(of_digest) == 2
+    folder = next(path.parent for path in registry.project.store.glob("versions/*/*/MLmodel"))
+    served = registry.serve("--allow-pickle", "--no-record", name=str(folder))
+    assert number_of(served) in (1, 2)
+    for missing in (f"{NAME}@nobody", "없다@production", "0123456789abcdef", "runs:/1234/model"):
+        assert registry.serve(name=missing, ready=False).process.wait() == 1
+
+
+def test_no_process_outlives_the_server(registry: Registry, until: Until) -> None:
+    """When the server is killed, the processes that score end by themselves."""
+    server = registry.serve("--allow-pickle", "--workers", "2")
+    listed = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True)
+    children = listed.stdout.split()
+    assert len(children) == 2
+    server.process.kill()
+    server.process.wait()
+
+    def are_gone() -> bool:
+        time.sleep(0.1)
+        return not any(os.path.exists(f"/proc/{pid}/cmdline") for pid in children)
+
+    until(are_gone)
