@@ -93,10 +93,22 @@ def _matches(value: Any, parts: list[str]) -> Iterator[Any]:
 
 
 def same(value: Any, recorded: Any) -> bool:
-    """Whether a value is the one that a lock records; there a tuple is a list."""
+    """Whether a value is the one that a lock records: there a tuple is a list. Not a number is itself."""
     if value == recorded:
         return True
-    return isinstance(value, tuple) and list(value) == recorded
+    if isinstance(value, list | tuple):
+        return (
+            isinstance(recorded, list)
+            and len(value) == len(recorded)
+            and all(same(one, other) for one, other in zip(value, recorded, strict=True))
+        )
+    if isinstance(value, Mapping):
+        return (
+            isinstance(recorded, Mapping)
+            and value.keys() == recorded.keys()
+            and all(same(item, recorded[key]) for key, item in value.items())
+        )
+    return bool(value != value and recorded != recorded)
 
 
 def _python(text: str, where: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from madang.errors import InvalidInput
+from madang.formats.dvc import dvcfile
 from madang.workspace.data.records.stages import Stage, TrackedOut, is_local
+from madang.workspace.data.repo.scan import FILES_OF_GIT, HIDDEN_FOLDERS
 
 
 class Graph:
@@ -164,6 +166,7 @@ class _Makers:
                 )
             last = one
         for path, index, _ in self._made:
+            _check_place(stages[index], path)
             above = next((one for one in _above(path) if one in self._first), None)
             if above is not None:
                 owner = stages[self._made[self._first[above]][1]]
@@ -180,6 +183,21 @@ class _Makers:
                     f"{os.path.relpath(stage.file)} lies in {os.path.relpath(above)}, an output of {_name(owner)}.",
                     hint="Move the file: outputs are replaced as a whole.",
                 )
+
+
+def _check_place(stage: Stage, path: str) -> None:
+    """Refuse an output that would take the place of a record, or of what belongs to a tool."""
+    name = os.path.basename(path)
+    is_record = name in FILES_OF_GIT or (stage.name and name.endswith(dvcfile.SUFFIX))
+    if is_record or (f"{os.sep}." in path and _is_hidden(path, os.path.dirname(stage.file))):
+        raise InvalidInput(
+            f"The output {os.path.relpath(path)} of {_name(stage)} is no data: git or dvc keeps its own there.",
+            hint="Choose another name.",
+        )
+
+
+def _is_hidden(path: str, start: str) -> bool:
+    return not HIDDEN_FOLDERS.isdisjoint(os.path.relpath(path, start).split(os.sep))
 
 
 def _above(path: str) -> Iterator[str]:

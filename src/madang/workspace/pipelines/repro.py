@@ -242,7 +242,7 @@ class _Repro:
         return self._executed(stage, state, forced)
 
     def _title(self, stage: Stage) -> str:
-        return f"Stage '{stage.address}'" if stage.name or stage.deps else f"'{stage.address}'"
+        return f"Stage '{stage.address}'" if stage.name else f"'{stage.address}'"
 
     def _state(self, stage: Stage) -> StageState:
         found = states(self.repository, [Chosen(stage)], check_updates=False, external=self.external, meter=self.meter)

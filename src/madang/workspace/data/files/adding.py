@@ -25,10 +25,9 @@ from madang.workspace.data.records.outs import TrackedOut, check_supported, outs
 from madang.workspace.data.repo import git, gitignores
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import DVC_DIR, Repository
-from madang.workspace.data.repo.scan import rules_above, scan_tree
+from madang.workspace.data.repo.scan import FILES_OF_GIT, rules_above, scan_tree
 from madang.workspace.data.repo.visible import Visibility
 
-_OF_GIT = frozenset(("dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore"))  # tracked, they would be hidden from git
 _LONGEST = 255  # bytes of a name on the file systems that are in use
 
 
@@ -117,7 +116,7 @@ def _checked(repository: Repository, name: str) -> str:
         raise Refused(f"{path} lies behind a linked folder.", hint="Add it by its real place.")
     if os.path.islink(path) and os.path.isdir(path):
         raise Refused(f"{path} is a link to a folder.", hint="Add the folder itself, inside the repository.")
-    if os.path.basename(path) in _OF_GIT or ".git" in os.path.relpath(path, root).split(os.sep):
+    if os.path.basename(path) in FILES_OF_GIT or ".git" in os.path.relpath(path, root).split(os.sep):
         raise Refused(f"{path} is no data: it belongs to git or goes into it.", hint="Name your own data.")
     if path.endswith(dvcfile.SUFFIX) and os.path.isfile(path):
         raise Refused(f"{path} describes tracked data; it goes into git.", hint=f"madang add {path[:-4]}")

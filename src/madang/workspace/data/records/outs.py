@@ -314,9 +314,11 @@ class _Search:
     def named(self, name: str, recursive: bool) -> list[Chosen]:
         """What one name means. Raises `NotFound`."""
         found = self._file(name)
-        if not found and recursive and self._is_folder(name):
+        if found is not None:
+            return found
+        if recursive and self._is_folder(name):
             return self._folder(name)
-        found = found or self._stage(PIPELINE, name) or self._beside(os.path.abspath(name))
+        found = self._stage(PIPELINE, name) or self._beside(os.path.abspath(name))
         found = found or self._among(os.path.abspath(name))
         if not found:
             raise NotFound(
@@ -325,16 +327,17 @@ class _Search:
             )
         return found
 
-    def _file(self, name: str) -> list[Chosen]:
+    def _file(self, name: str) -> list[Chosen] | None:
+        """The stages of a record, which may have none; None for what is no record."""
         head, at, key = name.partition("@")
         path, colon, stage = head.rpartition(":")
         if colon and posixpath.basename(path) == PIPELINE:
-            return self._stage(path, stage + at + key, is_named=True)
+            return self._stage(path, stage + at + key, is_named=True) or None
         base = os.path.basename(name)
         if not _is_record(base):
-            return []
+            return None
         body = self._read(os.path.abspath(name))
-        return [] if body is None else [Chosen(stage) for stage in self._in(os.path.abspath(name), body)]
+        return None if body is None else [Chosen(stage) for stage in self._in(os.path.abspath(name), body)]
 
     def _stage(self, file: str, name: str, *, is_named: bool = False) -> list[Chosen]:
         """A stage, or the stages of a group, of one ``dvc.yaml``."""

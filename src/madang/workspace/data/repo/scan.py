@@ -14,6 +14,7 @@ from madang.formats.dvc.listing import check_text
 from madang.workspace.data.objects.state import FileKey, settled, signed
 
 HIDDEN_FOLDERS = frozenset((".git", ".hg", ".dvc"))
+FILES_OF_GIT = frozenset(("dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore"))  # tracked, git would not see them
 
 
 class Tree:

@@ -1,0 +1,61 @@
+"""Pipelines that are allowed but rare, and outputs that no stage may have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.data.helpers import Tool, make
+from tests.data.test_remotes import good
+from tests.data.test_repro import ran
+
+
+def test_a_pipeline_without_stages(root: Path, madang: Tool, dvc: Tool) -> None:
+    """A dvc.yaml that only declares artifacts or metrics is no mistake: there is nothing to list or to run."""
+    make(root, {"dvc.yaml": b"artifacts:\n  model: {path: m.pkl, type: model}\n"})
+    for words in (("stage", "list"), ("repro",), ("status",), ("status", "dvc.yaml"), ("dag",), ("commit", "dvc.yaml")):
+        assert madang(root, *words).code == dvc(root, *words).code == 0, words
+    assert not (root / "dvc.lock").exists()
+    answer = madang(root, "repro", "dvc.yaml:train")
+    assert answer.code == 255
+    assert "train" in answer.err
+
+
+@pytest.mark.parametrize(
+    "out",
+    ["data.dvc", "dvc.yaml", "below/dvc.yaml", "dvc.lock", ".gitignore", ".dvcignore", ".git/hooks/x", ".dvc/tmp/x"],
+)
+def test_an_output_that_would_take_the_place_of_a_record(root: Path, madang: Tool, out: str) -> None:
+    """Refused before anything runs, in a sentence that names it and the stage; the file stays as it was."""
+    text = f"stages:\n  made: {{cmd: 'touch ran; echo 1 > {out}', outs: ['{out}']}}\n".encode()
+    make(root, {"dvc.yaml": text})
+    answer = madang(root, "repro")
+    assert answer.code == 255
+    assert out in answer.err
+    assert "made" in answer.err
+    assert not (root / "ran").exists()
+    assert (root / "dvc.yaml").read_bytes() == text
+
+
+def test_values_that_a_lock_cannot_hold_as_they_are(root: Path, madang: Tool, dvc: Tool) -> None:
+    """Tuples in tuples, and what is no number: recorded as dvc records them, and not stale for that."""
+    make(
+        root, {"p.py": b"SIZE = (1, (2, [3]))\nclass A:\n    x = {'k': (1, 2)}\n", "params.yaml": b"a: [.nan, .inf]\n"}
+    )
+    text = b"stages:\n  s: {cmd: cp p.py o, params: [a, {p.py: [SIZE, A]}], outs: [o]}\n"
+    make(root, {"dvc.yaml": text})
+    good(dvc(root, "repro"))
+    lock = (root / "dvc.lock").read_bytes()
+    assert not ran(good(madang(root, "repro")).out)["ran"]
+    assert "is cached" not in good(madang(root, "repro")).out
+    make(root, {"p.py": b"SIZE = (1, (2, [4]))\nclass A:\n    x = {'k': (1, 2)}\n"})
+    assert ran(good(madang(root, "repro")).out)["ran"] == {"s"}
+    make(root, {"p.py": b"SIZE = (1, (2, [3]))\nclass A:\n    x = {'k': (1, 2)}\n"})
+    good(madang(root, "repro"))
+    assert (root / "dvc.lock").read_bytes() == lock
+
+
+def test_how_to_stage_files_is_one_line_to_copy(root: Path, madang: Tool) -> None:
+    """What is to be put into git is told as a command on a line of its own, without escapes."""
+    make(root, {"dvc.yaml": b"stages:\n  s: {cmd: echo 1 > o, outs: [o]}\n"})
+    assert "    git add .gitignore dvc.lock" in good(madang(root, "repro")).err.splitlines()
