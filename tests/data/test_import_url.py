@@ -201,8 +201,13 @@ def test_versions_of_a_bucket(pair: tuple[Path, Path], s3: Any, madang: Tool, dv
     ]  # fmt: skip
     for line in (["s3://kept/f.csv"], ["s3://kept/d", "dd"], ["s3://kept/f.csv", "nd", "--no-download"]):
         both(pair, madang, dvc, "import-url", *line, *options)
+    assert json.loads(madang(pair[0], "status", "--json", "f.csv.dvc", "dd.dvc").out) == {}
     s3.put_object(Bucket="kept", Key="f.csv", Body=b"newer\n")
     s3.put_object(Bucket="kept", Key="d/b", Body=b"3\n")
+    told = [json.loads(tool(pair[0], "status", "--json", "f.csv.dvc", "dd.dvc").out) for tool in (madang, dvc)]
+    assert told[0] == told[1]
+    assert told[0]["f.csv.dvc"] == [{"changed deps": {"s3://kept/f.csv": "update available"}}]
+    assert json.loads(madang(pair[0], "status", "--json", "--no-updates", "f.csv.dvc").out) == {}
     for folder, tool in ((pair[0], madang), (pair[0], dvc), (pair[1], madang)):
         (folder / ".dvc" / "cache").rename(tmp_path / f"cache {len(list(tmp_path.iterdir()))}")
         for name in ("f.csv", "nd"):
@@ -218,6 +223,37 @@ def test_versions_of_a_bucket(pair: tuple[Path, Path], s3: Any, madang: Tool, dv
     assert records[0] == records[1]
     assert read(pair[0] / "dd") == read(pair[1] / "dd") == {"a": b"1\n", "s/한 글": b"2\n", "b": b"3\n"}
     assert "up to date" in dvc(pair[0], "status").out
+
+
+def test_one_version_of_an_object(pair: tuple[Path, Path], s3: Any, madang: Tool, dvc: Tool) -> None:
+    """An address that names a version gives its bytes, where dvc gives the newest; the record is one that dvc reads."""
+    s3.create_bucket(Bucket="kept")
+    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    old = s3.put_object(Bucket="kept", Key="한 글", Body=b"old")["VersionId"]
+    middle = s3.put_object(Bucket="kept", Key="한 글", Body=b"middle")["VersionId"]
+    s3.put_object(Bucket="kept", Key="한 글", Body=b"new")
+    root = pair[0]
+    options = [f"endpointurl={s3.meta.endpoint_url}", "access_key_id=k", "secret_access_key=s", "region=us-east-1"]
+    url = f"s3://kept/한 글?versionId={old}"
+    assert madang(root, "get-url", url, "got", "--fs-config", *options).code == 0
+    assert (root / "got").read_bytes() == b"old"
+    assert madang(root, "import-url", url, "--fs-config", *options).code == 0
+    assert (root / "한 글").read_bytes() == b"old"
+    assert "path: s3://kept/한 글\n" in (root / "한 글.dvc").read_text()
+    for tool in (madang, dvc):
+        found = json.loads(tool(root, "status", "--json").out)
+        assert found == {"한 글.dvc": [{"changed deps": {"s3://kept/한 글": "update available"}}]}
+        shutil.rmtree(root / ".dvc" / "cache")
+        (root / "한 글").unlink()
+        assert tool(root, "pull").code == 0
+        assert (root / "한 글").read_bytes() == b"old"
+    for revision, body in ((["--rev", middle], b"middle"), ([], b"new")):
+        answer = madang(root, "update", "한 글.dvc", *revision)
+        assert answer.code == 0, answer.err
+        assert (root / "한 글").read_bytes() == body
+    assert json.loads(dvc(root, "status", "--json").out) == {}
+    gone = madang(root, "get-url", "s3://kept/한 글?versionId=nosuch", "no", "--fs-config", *options)
+    assert gone.code == 1, gone.err
 
 
 def test_versions_that_are_not_kept(pair: tuple[Path, Path], s3: Any, madang: Tool) -> None:

@@ -49,3 +49,11 @@ def test_a_file_of_any_name(name: str, root: Path, madang: Tool, dvc: Tool) -> N
     assert madang(root, "remove", "--", f"./sub/{name}.dvc").code == 0
     assert f"?? sub/{name}\0" in untracked(root)
     assert not (root / "sub" / ".gitignore").exists()
+
+
+def test_the_line_that_dvc_wrote_goes_too(root: Path, madang: Tool, dvc: Tool) -> None:
+    """Blanks at the end of a name are not escaped by dvc: such a line is removed all the same."""
+    make(root, {"blanks  ": b"1"})
+    assert dvc(root, "add", "blanks  ").code == 0
+    assert madang(root, "remove", "blanks  .dvc").code == 0
+    assert not (root / ".gitignore").exists()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from madang.workspace.data.changes.differing import Elsewhere
     from madang.workspace.data.progress import Meter
     from madang.workspace.data.records.outs import Target
-    from madang.workspace.data.records.stages import LookExternal
+    from madang.workspace.data.records.stages import Dependency, LookExternal
     from madang.workspace.data.repo.repository import Repository
 
 CONFIGURATION, INTERRUPTED, NO_PROJECT, USAGE, OTHER = 251, 252, 253, 254, 255
@@ -172,13 +172,13 @@ def external_dependencies(repo: Repository) -> LookExternal:
     """Looks at dependencies of stages that lie elsewhere. Loads nothing before it is asked."""
     made: list[LookExternal] = []
 
-    def look(url: str) -> Mapping[str, Any]:
+    def look(dep: Dependency) -> Mapping[str, Any]:
         if not made:
             from madang.wiring_data import open_remote
             from madang.workspace.data.sources.external import ExternalDependencies
 
             made.append(ExternalDependencies(repo, open_remote))
-        return made[0](url)
+        return made[0](dep)
 
     return look
 

@@ -138,7 +138,6 @@ def import_url(
     options: dict[str, Any] = {**pairs(fs_config)}
     if version_aware:
         options["version_aware"] = True
-        notes["push"] = False
     with repository() as repo:
         if to_remote:
             done = import_to_remote(

@@ -165,8 +165,8 @@ class Versioned(Protocol):
         """Open one version of an object, by the store's own name of it. Raises `NotFound`."""
         ...
 
-    def version(self, key: str) -> tuple[str, int, str] | None:
-        """(mark, bytes, name of the version) of an object as it is now; None without one.
+    def version(self, key: str, name: str = "") -> tuple[str, int, str] | None:
+        """(mark, bytes, name of the version) of an object as it is now, or in a named version; None without one.
 
         The name is empty where the store keeps no versions.
         """

@@ -109,10 +109,11 @@ class CloudObjects:
             return None
         return _bare(found["e_tag"])
 
-    def version(self, key: str) -> tuple[str, int, str] | None:
+    def version(self, key: str, name: str = "") -> tuple[str, int, str] | None:
         """See `Versioned.version`."""
+        options: Any = {"head": True, **({"version": name} if name else {})}
         try:
-            found = self._answered(key, lambda: obstore.head(self._store, self._checked(key)))
+            found = self._answered(key, lambda: obstore.get(self._store, self._checked(key), options=options).meta)
         except NotFound:
             return None
         return _bare(found["e_tag"]) or "", found["size"], found.get("version") or ""

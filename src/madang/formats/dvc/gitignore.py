@@ -11,9 +11,13 @@ def line_for(name: str) -> str:
 
     A line break can only be written as ``?``, which stands for any one character.
     """
-    escaped = "".join(f"\\{sign}" if sign in _SPECIAL else "?" if sign in _BREAKS else sign for sign in name)
+    escaped = _escaped(name)
     bare = escaped.rstrip(" ")
     return "/" + bare + "\\ " * (len(escaped) - len(bare))
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"\\{sign}" if sign in _SPECIAL else "?" if sign in _BREAKS else sign for sign in name)
 
 
 def added(text: str, name: str) -> str:
@@ -26,7 +30,7 @@ def added(text: str, name: str) -> str:
 
 
 def removed(text: str, name: str) -> str:
-    """The text without the line for ``name``."""
-    line = line_for(name)
-    kept = [part for part in text.split("\n") if part.removesuffix("\r") != line]
+    """The text without the line for ``name``, also as dvc writes it: it leaves blanks at the end as they are."""
+    lines = {line_for(name), f"/{_escaped(name)}"}
+    kept = [part for part in text.split("\n") if part.removesuffix("\r") not in lines]
     return "\n".join(kept)

@@ -9,10 +9,13 @@ A file's dependency has ``etag``, ``size`` and ``version_id``, a folder's has th
         etag: b026324c6904b2a9cb4b88d6d61c81d1
         size: 2
         version_id: 4a3a3250-903f-4646-946a-7ea858f9f606
+
+An address may name one version itself: ``s3://bucket/key?versionId=…``, ``azure://…?versionid=…``, ``gs://…#123``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +28,24 @@ class Version(NamedTuple):
     etag: str
     size: int  # bytes; -1: the record does not tell
     version: str  # by the store's own name of it
+
+
+_QUERY = re.compile(r"((?:s3|azure|remote)://.*)\?versionid=([^&]+)\Z", re.IGNORECASE | re.DOTALL)
+_GENERATION = re.compile(r"((?:gs|remote)://.*)#(\d+)\Z", re.DOTALL)
+
+
+def split(url: str) -> tuple[str, str]:
+    """An address without the version that it names, and that version; empty when it names none."""
+    match = _QUERY.match(url) or _GENERATION.match(url)
+    return (match[1], match[2]) if match else (url, "")
+
+
+def pinned(url: str, version: str) -> str:
+    """An address that names one version."""
+    scheme = url.partition("://")[0]
+    return (
+        f"{url}#{version}" if scheme == "gs" else f"{url}?{'versionid' if scheme == 'azure' else 'versionId'}={version}"
+    )
 
 
 def is_wanted(options: Mapping[str, Any]) -> bool:
@@ -63,7 +84,7 @@ def _version(item: Mapping[str, Any]) -> Version:
 
 def entry(written: str, found: Mapping[str, Version], options: Mapping[str, Any]) -> dict[str, Any]:
     """The dependency with these versions, in dvc's order of keys."""
-    end = {"hash": "md5", "path": written, "fs_config": dict(options)}
+    end = {"hash": "md5", "path": written, **({"fs_config": dict(options)} if options else {})}
     if set(found) == {""}:
         return {**_item(found[""]), **end}
     return {**end, "files": [{"relpath": name, **_item(found[name])} for name in sorted(found)]}

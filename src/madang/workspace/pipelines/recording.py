@@ -48,7 +48,7 @@ def inputs(
         if not is_local(dep.path):
             if external is None:
                 raise Incompatible(f"The stage {stage.address} reads {dep.written}, which lies elsewhere.")
-            found.external[dep.written] = external(dep.path)
+            found.external[dep.written] = external(dep)
             continue
         content = current_content(repository, dep.path, meter)
         if content is None:

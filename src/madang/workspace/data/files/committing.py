@@ -201,7 +201,7 @@ class _Commit:
         recorded = dep.recorded
         if not is_local(dep.path):
             item = (
-                self._external(dep.path)
+                self._external(dep)
                 if self._external is not None
                 else recorded.external
                 if recorded is not None

@@ -9,7 +9,7 @@ from typing import Any
 
 from madang.domain.values import mutable, value
 from madang.errors import ConfigError, Conflict, Incompatible, InvalidInput, NotFound
-from madang.formats.dvc import imports, lockfile, parameters
+from madang.formats.dvc import imports, lockfile, parameters, source_versions
 from madang.workspace.data import progress
 from madang.workspace.data.files.hashing import current_content
 from madang.workspace.data.files.legacy import LegacyPlace, place_of
@@ -90,7 +90,7 @@ def states(
 
 def hidden_deps(stage: Stage) -> bool:
     """Whether the dependencies of a stage are not looked at, because it is frozen (imports of repositories are)."""
-    return stage.frozen and not _of_repository(stage)
+    return stage.frozen and not _tells_updates(stage)
 
 
 def differing(
@@ -117,8 +117,17 @@ def shown(repository: Repository, path: str, written: str) -> str:
     return os.path.relpath(path, here if here.startswith(root) or here == repository.root else repository.root)
 
 
-def _of_repository(stage: Stage) -> bool:
-    return stage.source is not None and "repo" in stage.source
+def _tells_updates(stage: Stage) -> bool:
+    """Whether the source of a stage can be asked for something newer: a repository, or a store that keeps versions."""
+    return stage.source is not None and ("repo" in stage.source or source_versions.is_recorded(stage.source))
+
+
+def _newer_version(dep: Dependency, present: Mapping[str, Any], file: str) -> str:
+    """How the versions of a source differ from those that were imported."""
+    before = source_versions.recorded(dep.source or {}, file)
+    if before == source_versions.recorded(present, file):
+        return ""
+    return UPDATE if "" in before else MODIFIED  # of a folder dvc says it so
 
 
 class _Look:
@@ -136,7 +145,7 @@ class _Look:
         """The state of a stage, or of one of its outputs."""
         stage = one.stage
         state = StageState(stage)
-        if not stage.frozen or (check_updates and _of_repository(stage)):
+        if not stage.frozen or (check_updates and _tells_updates(stage)):
             self.deps(state, stage.deps, check_updates=check_updates)
         for out in stage.outs:
             if not one.path or one.path == out.path or one.path.startswith(out.path + os.sep):
@@ -177,7 +186,7 @@ class _Look:
             return
         recorded = dep.recorded.external if dep.recorded is not None else None
         try:
-            present = self._external(dep.path)
+            present = self._external(dep)
         except NotFound:
             state.deps[name] = DELETED
         except Conflict:
@@ -185,7 +194,10 @@ class _Look:
         except (ConfigError, Incompatible):
             state.skipped.append(name)
         else:
-            if recorded is None and "dataset" in present:
+            if source_versions.is_recorded(dep.source):
+                if found := _newer_version(dep, present, state.stage.file):
+                    state.deps[name] = found
+            elif recorded is None and "dataset" in present:
                 state.deps[name] = NEW
             elif recorded is None or lockfile.mark_of(present) != lockfile.mark_of(recorded):
                 state.deps[name] = MODIFIED

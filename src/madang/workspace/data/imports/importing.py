@@ -114,8 +114,8 @@ def import_url(
 ) -> Imported:
     """Track a file or folder at an address: a path, http(s), s3, gs, azure, ssh, or ``remote://NAME/path``.
 
-    With the option ``version_aware`` the record names versions of the source, from which the bytes can be had later:
-    they are not pushed.
+    With the option ``version_aware``, or a version in the address, the record names versions of the source, from which
+    the bytes can be had later: they are not pushed.
 
     Raises:
         NotFound: nothing is there. Conflict: something is at the place and not ``force``.
@@ -132,6 +132,8 @@ def import_url(
             raise Incompatible(f"No versions are kept at {url}.", hint="Leave out --version-aware.")
         found = _taken(repository, address, look, place, how, meter) if look is not None else None
         dep = dep_entry(written, address, look, found, given)
+    if source_versions.is_wanted(given) or (look is not None and look.versions is not None):
+        extra = {**(extra or {}), "push": False}
     content = found if how.download else None
     text = _text(place, dep, content, how)
     return track(
@@ -174,9 +176,9 @@ def add_copy(
 def written_address(repository: Repository, url: str, folder: str) -> str:
     """An address as a record in ``folder`` holds it: paths inside the repository, and relative ones, stay relative.
 
-    ``file://`` is left out, as dvc does when it reads such a record.
+    ``file://`` is left out, as dvc does when it reads such a record, and a version: it has its own key.
     """
-    url = url.removeprefix("file://")
+    url = source_versions.split(url)[0].removeprefix("file://")
     if "://" in url:
         return url
     path = os.path.abspath(url)
@@ -214,12 +216,12 @@ def _update(
     assert source is not None
     if "repo" in source:
         dep, content, is_changed = _newer_commit(repository, stage, source, open_remote, revision, how, meter)
-    elif revision:
+    elif revision and not source_versions.is_recorded(source):
         raise InvalidInput(
             f"{stage.address} has no revisions: it is imported from an address.", hint="Leave out --rev."
         )
     else:
-        dep, content, is_changed = _newer_bytes(repository, stage, source, open_remote, how, meter)
+        dep, content, is_changed = _newer_bytes(repository, stage, source, open_remote, revision or "", how, meter)
     out = stage.outs[0]
     done = Imported(out.path, stage.file, content, is_changed)
     if not is_changed:
@@ -284,10 +286,11 @@ def _newer_bytes(
     stage: Stage,
     source: Mapping[str, Any],
     open_remote: OpenRemote,
+    version: str,
     how: How,
     meter: progress.Meter,
 ) -> tuple[dict[str, Any], Content | None, bool]:
-    written, options, address = address_of(repository, stage, open_remote)
+    written, options, address = address_of(repository, stage, open_remote, version)
     with closing(address):
         look = address.look()
         recorded = stage.outs[0].md5
@@ -302,10 +305,16 @@ def _newer_bytes(
     return dep, found if how.download else None, not is_same
 
 
-def address_of(repository: Repository, stage: Stage, open_remote: OpenRemote) -> tuple[str, Mapping[str, Any], Address]:
-    """Where an import comes from: as its record writes it, with which options, and opened."""
+def address_of(
+    repository: Repository, stage: Stage, open_remote: OpenRemote, version: str = ""
+) -> tuple[str, Mapping[str, Any], Address]:
+    """Where an import comes from: as its record writes it, with which options, and opened (at a version of it)."""
     assert stage.source is not None
     written = str(stage.source["path"])
     options = stage.source.get("fs_config") or {}
     url = written if "://" in written else os.path.join(stage.wdir, written)
-    return written, options, open_address(url, open_remote, settings=repository.settings, options=options)
+    if version:
+        url = source_versions.pinned(url, version)
+    is_versioned = source_versions.is_recorded(stage.source)
+    address = open_address(url, open_remote, settings=repository.settings, options=options, is_versioned=is_versioned)
+    return written, options, address

@@ -6,7 +6,7 @@ import os
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
-from typing import Any
+from typing import Any, TypeAlias
 
 from madang.domain.values import value
 from madang.errors import InvalidInput
@@ -17,7 +17,7 @@ from madang.formats.dvc.pipeline import Pipeline, PipelineOut, StageEntry
 from madang.workspace.data.records.trees import FileTree
 from madang.workspace.data.repo.repository import Repository
 
-LookExternal = Callable[[str], Mapping[str, Any]]
+LookExternal: TypeAlias = "Callable[[Dependency], Mapping[str, Any]]"
 """Tells what ``dvc.lock`` is to say, beside the path, of a dependency that is no file here.
 
 Raises:

@@ -91,7 +91,7 @@ class Address(Protocol):
 
 def name_of(url: str) -> str:
     """The name that data at an address has by itself."""
-    plain = url.partition("?")[0] if "://" in url else url
+    plain = source_versions.split(url)[0].partition("?")[0] if "://" in url else url
     name = os.path.basename(os.path.normpath(plain))
     return _unquoted(name) if url.startswith(("http://", "https://")) else name
 
@@ -103,9 +103,11 @@ def open_address(
     settings: Settings | None = None,
     options: Mapping[str, Any] | None = None,
     to_track: bool = True,
+    is_versioned: bool = False,
 ) -> Address:
     """The data at a URL or path; ``remote://NAME/path`` lies in a configured remote.
 
+    With ``is_versioned``, the option ``version_aware`` or a version in the address its versions are told.
     ``to_track`` leaves out, or refuses, what tracked data may not hold: repositories, ``.dvcignore``.
 
     Raises:
@@ -124,7 +126,7 @@ def open_address(
         url = url.removeprefix("file://")
     if "://" not in url:
         return LocalAddress(os.path.abspath(url), to_track=to_track)
-    return StoreAddress(url, given, open_remote)
+    return StoreAddress(url, given, open_remote, is_versioned=is_versioned)
 
 
 class LocalAddress:
@@ -188,8 +190,11 @@ def _everything(top: str) -> Iterator[tuple[str, int]]:
 class StoreAddress:
     """An object, or the objects below a prefix, of a store."""
 
-    def __init__(self, url: str, options: Mapping[str, str], open_remote: OpenRemote) -> None:
+    def __init__(
+        self, url: str, options: Mapping[str, str], open_remote: OpenRemote, *, is_versioned: bool = False
+    ) -> None:
         """Raises `InvalidInput` for an address without a path on a web server."""
+        url, self._version = source_versions.split(url)
         scheme, _, rest = url.partition("://")
         host, _, path = rest.partition("/")
         self.kind = "checksum" if scheme in ("http", "https") else "etag"
@@ -203,7 +208,7 @@ class StoreAddress:
                 raise InvalidInput(f"{url} does not name a file.", hint="Write http://HOST/FOLDER/FILE.")
             self._key = _unquoted(self._key)
         self._url = url
-        self._is_versioned = source_versions.is_wanted(options)
+        self._is_versioned = is_versioned or bool(self._version) or source_versions.is_wanted(options)
         self._store = open_remote(RemoteConfig("given", f"{scheme}://{host}/{above}".rstrip("/"), dict(options)))
 
     def look(self) -> Look:
@@ -223,10 +228,11 @@ class StoreAddress:
         store = self._store
         if not isinstance(store, Versioned):
             raise Incompatible(f"No versions are kept at {self._url}.", hint="Leave out version_aware.")
-        found = store.version(self._key) if self._key else None
+        found = store.version(self._key, self._version) if self._key else None
+        versions: dict[str, Version] = {}
         if found is not None:
             versions = {"": Version(*found)}
-        else:
+        elif not self._version:
             names = [name for name, _ in self._listed()]
             told = each(lambda name: store.version(self._below(name)), names, threads=_THREADS, chunk=1)
             versions = {name: Version(*one) for name, one in zip(names, told, strict=True) if one is not None}

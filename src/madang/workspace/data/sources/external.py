@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from functools import cached_property
 from typing import Any
 
 from madang.errors import Conflict, Incompatible, InvalidInput
+from madang.formats.dvc import source_versions
+from madang.workspace.data.records.stages import Dependency
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.sources.addresses import OpenRemote, open_address, tag_key
 from madang.workspace.data.sources.datasets import Dataset, datasets
@@ -21,15 +24,20 @@ class ExternalDependencies:
         self._repository = repository
         self._open_remote = open_remote
 
-    def __call__(self, url: str) -> Mapping[str, Any]:
+    def __call__(self, dep: Dependency) -> Mapping[str, Any]:
         """See `LookExternal`."""
+        url = dep.path
         if url.startswith(DATASET):
             return {"dataset": self._dataset(url.removeprefix(DATASET))}
-        address = open_address(url, self._open_remote, settings=self._repository.settings)
-        try:
+        options = dep.source.get("fs_config") if dep.source is not None else None
+        is_versioned = source_versions.is_recorded(dep.source)
+        opened = open_address(
+            url, self._open_remote, settings=self._repository.settings, options=options, is_versioned=is_versioned
+        )
+        with closing(opened) as address:
             look = address.look()
-        finally:
-            address.close()
+        if look.versions is not None:
+            return source_versions.entry(dep.written, look.versions, options or {})
         if look.tag is None:
             raise Incompatible(
                 f"The server of {url} tells nothing by which a change could be seen.",
