@@ -27,7 +27,8 @@ export function App(): ReactElement {
     document.documentElement.lang = language;
     document.title = [path[0] === "p" ? path[1] : "", "madang"].filter(Boolean).join(" · ");
   }, [language, path]);
-  if (me.data?.level === "none" || (me.error instanceof ApiError && me.error.status === 401)) return <SignIn />;
+  const isNobody = me.data?.level === "none" && Object.keys(me.data.projects ?? {}).length === 0; // a token may open some projects only
+  if (isNobody || (me.error instanceof ApiError && me.error.status === 401)) return <SignIn />;
   return (
     <>
       <a className="skip" href="#content">

@@ -127,6 +127,19 @@ export const api = {
     body: { number: number; expected?: number | null; reason?: string },
   ) => json<T.PointerChange>("PUT", pathOf("projects", project, "artifacts", name, "aliases", alias), body),
 
+  modelHistory: (project: string, name: string, signal?: AbortSignal) =>
+    get<{ changes: T.ModelChange[] }>(pathOf("projects", project, "models", name, "history"), signal).then((r) => r.changes),
+  protections: (project: string, name: string, signal?: AbortSignal) =>
+    get<{ protections: T.Protection[] }>(pathOf("projects", project, "models", name, "protections"), signal).then((r) => r.protections),
+  requests: (project: string, name: string, signal?: AbortSignal) =>
+    get<{ requests: T.MoveRequest[] }>(pathOf("projects", project, "models", name, "requests"), signal).then((r) => r.requests),
+  request: (project: string, name: string, body: { ref: string; alias: string; reason: string }) =>
+    json<T.MoveRequest>("POST", pathOf("projects", project, "models", name, "requests"), body),
+  review: (project: string, name: string, number: number, verdict: "approve" | "reject", comment: string) =>
+    json<T.MoveRequest>("POST", pathOf("projects", project, "models", name, "requests", String(number), verdict), { comment }),
+  rollback: (project: string, name: string, body: { alias: string; reason?: string; dry?: boolean }) =>
+    json<T.PointerChange>("POST", pathOf("projects", project, "models", name, "rollback"), body),
+
   datasets: (project: string, signal?: AbortSignal) =>
     get<{ data: T.Dataset[] }>(pathOf("projects", project, "data"), signal).then((r) => r.data),
   datasetVersions: (project: string, name: string, signal?: AbortSignal) =>

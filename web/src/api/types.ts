@@ -240,6 +240,46 @@ export interface PointerChange {
   reason: string;
 }
 
+/** One entry in the history of a model: who changed what, when, from what, to what, and why. */
+export interface ModelChange {
+  at: number;
+  kind: string;
+  subject: string;
+  from: string;
+  to: string;
+  actor: string;
+  reason: string;
+}
+
+export interface Protection {
+  alias: string;
+  reviewers: string[];
+  approvals: number;
+  gates: string[];
+  own_requests: boolean;
+}
+
+export interface GateFinding {
+  gate: string;
+  passed: boolean;
+  detail: string;
+}
+
+/** A wish to move a protected pointer. */
+export interface MoveRequest {
+  number: number;
+  alias: string;
+  version: number | null;
+  before: number | null;
+  actor: string;
+  at: number;
+  reason: string;
+  state: "pending" | "promoted" | "rejected" | "withdrawn";
+  reviews: { actor: string; at: number; is_approval: boolean; comment: string }[];
+  findings: GateFinding[];
+  checked_against: number | null;
+}
+
 export interface DataUse {
   run: string;
   project: string;

@@ -9,8 +9,11 @@ import { formatAgo, formatSize, formatTime, shortDigest } from "../lib/format";
 import { to, useParam } from "../lib/router";
 import { language, t } from "../messages";
 import { AliasTag } from "./artifact/AliasTag";
-import { Changes, Timeline } from "./artifact/History";
+import { Changes, ModelHistory, Timeline } from "./artifact/History";
+import { VersionMetrics } from "./artifact/Metrics";
 import { PromoteDialog } from "./artifact/Promote";
+import { Reviews } from "./artifact/Reviews";
+import { RollbackDialog } from "./artifact/Rollback";
 import { FileTable } from "./run/Code";
 import { KeyValues } from "./run/Overview";
 
@@ -21,8 +24,13 @@ export function ArtifactPage({ project, name, area }: { project: string; name: s
   const [promoting, setPromoting] = useState<Version | null>(null);
   const versions = useQuery({ queryKey: ["versions", project, name], queryFn: ({ signal }) => api.versions(project, name, signal) });
   const pointers = useQuery({ queryKey: ["pointers", project, name], queryFn: ({ signal }) => api.pointers(project, name, signal) });
+  const isModelPage = area === "models";
+  const protections = useQuery({ queryKey: ["protections", project, name], queryFn: ({ signal }) => api.protections(project, name, signal), enabled: isModelPage });
+  const requests = useQuery({ queryKey: ["requests", project, name], queryFn: ({ signal }) => api.requests(project, name, signal), enabled: isModelPage });
+  const history = useQuery({ queryKey: ["history", project, name], queryFn: ({ signal }) => api.modelHistory(project, name, signal), enabled: isModelPage });
+  const [rollingBack, setRollingBack] = useState(false);
   const reload = () => {
-    for (const key of ["versions", "pointers", "version"]) void client.invalidateQueries({ queryKey: [key, project, name] });
+    for (const key of ["versions", "pointers", "version", "protections", "requests", "history"]) void client.invalidateQueries({ queryKey: [key, project, name] });
     void client.invalidateQueries({ queryKey: ["collections", project] });
   };
   useProjectChanges(project, reload);
@@ -33,6 +41,7 @@ export function ArtifactPage({ project, name, area }: { project: string; name: s
   if (!shown) return <main className="page"><Empty title={t(`${area}.none`)} /></main>;
   const aliases = Object.fromEntries(list.flatMap((version) => version.aliases.map((alias) => [alias, version.number])));
   const isModel = shown.type === "model";
+  const back = [...new Set((pointers.data ?? []).filter((change) => change.before !== null && !change.alias.includes("/")).map((change) => change.alias))];
   return (
     <main className="page">
       <header className="page-head">
@@ -42,19 +51,26 @@ export function ArtifactPage({ project, name, area }: { project: string; name: s
         <Link to={to.lineage(project, `version:${name}:v${shown.number}`)} className="button">
           <Icon name="graph" size={14} /> {t("lineage")}
         </Link>
+        {isModel && back.length > 0 && (
+          <button type="button" className="button" onClick={() => setRollingBack(true)}>
+            {t("model.rollback")}
+          </button>
+        )}
         <button type="button" className="button primary" onClick={() => setPromoting(shown)}>
           {t("model.promote")} v{shown.number}
         </button>
       </header>
+      <Reviews project={project} name={name} protections={protections.data ?? []} requests={requests.data ?? []} aliases={aliases} onDone={reload} />
       {(pointers.data?.some((change) => change.alias !== "latest") ?? false) && (
         <Panel title={t("model.history")}>
           <Timeline changes={pointers.data ?? []} />
-          <Changes changes={pointers.data ?? []} />
+          {!isModel && <Changes changes={pointers.data ?? []} />}
         </Panel>
       )}
       {pointers.error && <ErrorBox error={pointers.error} onRetry={reload} />}
       <div className="columns">
         <div className="column">
+          {isModel && <VersionMetrics versions={list} />}
           <VersionDetail project={project} version={shown} isModel={isModel} />
         </div>
         <div className="column">
@@ -79,7 +95,13 @@ export function ArtifactPage({ project, name, area }: { project: string; name: s
           </Panel>
         </div>
       </div>
-      {promoting && <PromoteDialog version={promoting} aliases={aliases} onClose={() => setPromoting(null)} onDone={reload} />}
+      {isModel && history.data && (
+        <Panel title={t("model.changes")} count={history.data.length}>
+          <ModelHistory changes={history.data} />
+        </Panel>
+      )}
+      {rollingBack && <RollbackDialog project={project} name={name} aliases={back} onClose={() => setRollingBack(false)} onDone={reload} />}
+      {promoting && <PromoteDialog version={promoting} aliases={aliases} protections={protections.data ?? []} onClose={() => setPromoting(null)} onDone={reload} />}
     </main>
   );
 }

@@ -34,8 +34,12 @@ function text(run: Run, id: string): string {
   return typeof value === "number" ? String(value) : formatValue(value);
 }
 
-/** A text that begins like a formula would be run by a spreadsheet: an apostrophe stops that. */
-function quote(value: string): string {
-  const safe = /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+/**
+ * A cell that begins like a formula would be run by a spreadsheet: an apostrophe stops that. Cells also begin after a
+ * semicolon or tab, where a spreadsheet splits at those, and wide signs count as well.
+ */
+export function quote(value: string): string {
+  const isNumber = value.trim() !== "" && !Number.isNaN(Number(value));
+  const safe = isNumber ? value : value.replace(/(^|[;\t\r\n|])(\s*["']*[=+\-@＝＋－＠])/g, "$1'$2").replace(/^[\t\r]/, "'$&");
+  return /[",;\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -1,7 +1,7 @@
-import type { ReactElement } from "react";
-import type { PointerChange } from "../../api/types";
+import { type ReactElement, useState } from "react";
+import type { ModelChange, PointerChange } from "../../api/types";
 import { formatTime } from "../../lib/format";
-import { t } from "../../messages";
+import { type Key, t } from "../../messages";
 import { aliasName } from "./AliasTag";
 
 /** One bar a stage or alias: which version it pointed at, from when to when. */
@@ -46,6 +46,54 @@ export function Timeline({ changes }: { changes: readonly PointerChange[] }): Re
 }
 
 const rank = (alias: string) => ({ production: 0, staging: 1, archived: 3 })[alias] ?? 2;
+
+const FEW = 12;
+
+/** Every change of a model: who, when, from, to, why; newest first. */
+export function ModelHistory({ changes }: { changes: readonly ModelChange[] }): ReactElement {
+  const [isWhole, setIsWhole] = useState(false);
+  const shown = isWhole ? changes : changes.slice(0, FEW);
+  return (
+    <>
+      <div className="scroll-x">
+        <table className="data-table changes">
+          <thead>
+            <tr>
+              <th>{t("model.when")}</th>
+              <th>{t("model.what")}</th>
+              <th>{t("model.change")}</th>
+              <th>{t("model.by")}</th>
+              <th>{t("model.why")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((change, at) => (
+              <tr key={at}>
+                <td className="num nowrap">{formatTime(change.at)}</td>
+                <td>
+                  <span className="hint">{kindName(change.kind)}</span> {aliasName(change.subject)}
+                </td>
+                <td>
+                  {change.from || "–"} → {change.to || "–"}
+                </td>
+                <td>{change.actor}</td>
+                <td>{change.reason}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {changes.length > FEW && (
+        <button type="button" className="link-button more" onClick={() => setIsWhole(!isWhole)}>
+          {isWhole ? t("model.less") : t("model.all", { count: changes.length })}
+        </button>
+      )}
+    </>
+  );
+}
+
+const KINDS = ["stage", "alias", "version", "model", "description", "tag", "name", "protection", "request", "approval", "rejection", "withdrawal", "rule"];
+const kindName = (kind: string) => (KINDS.includes(kind) ? t(`model.kind.${kind}` as Key) : kind);
 
 /** Each move with who made it and why, newest first. */
 export function Changes({ changes }: { changes: readonly PointerChange[] }): ReactElement {

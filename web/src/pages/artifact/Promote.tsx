@@ -1,6 +1,6 @@
 import { type FormEvent, type ReactElement, useState } from "react";
 import { api } from "../../api/client";
-import type { Version } from "../../api/types";
+import type { Protection, Version } from "../../api/types";
 import { ErrorBox } from "../../components/basic";
 import { Dialog, toast } from "../../components/overlay";
 import { t } from "../../messages";
@@ -9,19 +9,28 @@ import { aliasName, STAGES } from "./AliasTag";
 interface Props {
   version: Version;
   aliases: Record<string, number>;
+  protections: readonly Protection[];
   onClose: () => void;
   onDone: () => void;
 }
 
 /** Points a stage or alias at a version. What it replaces is said first, and checked again by the server. */
-export function PromoteDialog({ version, aliases, onClose, onDone }: Props): ReactElement {
+export function PromoteDialog({ version, aliases, protections, onClose, onDone }: Props): ReactElement {
   const [alias, setAlias] = useState("production");
   const [reason, setReason] = useState("");
   const [error, setError] = useState<unknown>(null);
   const before = aliases[alias.trim()];
+  const mustAsk = protections.some((rule) => rule.alias === alias.trim().toLowerCase() && rule.approvals > 0);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     try {
+      if (mustAsk) {
+        const made = await api.request(version.project, version.name, { ref: `${version.name}:v${version.number}`, alias: alias.trim(), reason });
+        toast(t("model.requested", { number: made.number, alias: aliasName(made.alias), after: `v${version.number}` }));
+        onDone();
+        onClose();
+        return;
+      }
       await api.point(version.project, version.name, alias.trim(), { number: version.number, expected: before ?? null, reason });
       toast(t("model.promoted", { alias: aliasName(alias.trim()), ref: `${version.name}:v${version.number}` }));
       onDone();
@@ -48,6 +57,7 @@ export function PromoteDialog({ version, aliases, onClose, onDone }: Props): Rea
           <span>{t("model.promote.reason")}</span>
           <input className="input" value={reason} onChange={(event) => setReason(event.target.value)} />
         </label>
+        {mustAsk && <p className="notice">{t("model.protected.ask", values)}</p>}
         <p className="notice">{before === undefined ? t("model.promote.first", values) : t("model.promote.now", values)}</p>
         {error !== null && <ErrorBox error={error} />}
         <div className="dialog-actions">
@@ -55,7 +65,7 @@ export function PromoteDialog({ version, aliases, onClose, onDone }: Props): Rea
             {t("cancel")}
           </button>
           <button type="submit" className="button primary" disabled={!alias.trim() || before === version.number}>
-            {t("model.promote")}
+            {t(mustAsk ? "model.request" : "model.promote")}
           </button>
         </div>
       </form>
