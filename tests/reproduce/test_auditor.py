@@ -194,7 +194,12 @@ def test_command_that_is_gone(project: Project, command: str, where: str) -> Non
     run = project.run("--", command, "1", PATH=f"{tools}:{project.env['PATH']}")
     found = _reproduce(project, run, ok=2)
     assert found["missing"] == [f"the command: There is no program {command!r}{where}."]
-    assert found["run"] is None
+    kept = project.madang("runs", "show", found["run"], "--json").json
+    assert (kept["status"], kept["verdict"]["verdict"], kept["verdict"]["missing"]) == (
+        "failed",
+        "CANNOT",
+        found["missing"],
+    )
 
 
 def test_secret_variable(project: Project) -> None:

@@ -135,7 +135,6 @@ def test_tracked_data(project: Project) -> None:
     shutil.rmtree(project.root / ".dvc" / "cache")
     found = _reproduce(project, run, ok=2)
     assert found["verdict"] == "CANNOT"
-    assert found["run"] is None
     assert any("data.txt" in item for item in found["missing"])
 
 
@@ -288,7 +287,6 @@ def test_hostile_diff(project: Project, patch: str, tmp_path: Path) -> None:
     before = sorted(path.name for path in project.root.parent.iterdir())
     found = _reproduce(project, run, "--yes", ok=2)
     assert found["verdict"] == "CANNOT"
-    assert found["run"] is None
     assert sorted(path.name for path in project.root.parent.iterdir()) == before
     assert not (project.root / ".git" / "hooks" / "x").exists()
 
@@ -543,4 +541,8 @@ def test_table(
     assert (found["verdict"], found["missing"]) == (verdict, missing)
     expected = {"kind": "metric", "key": "loss", "step": 0, "expected": first[0], "found": first[1]} if first else None
     assert found["first_difference"] == expected
-    assert (found["run"] is None) == (code == 2)
+    assert project.madang("runs", "show", found["run"], "--json").json["status"] == (
+        "failed" if code == 2 else "finished"
+    )
+    checked = project.madang("verify", found["run"], "--json").json["checked"][0]
+    assert (checked["finding"], checked["verdict"]) == ("VALID", verdict)

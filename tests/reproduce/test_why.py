@@ -26,6 +26,7 @@ chance = random.Random(settings.get("random_seed", given.seed))
 value = helper.score(sum(rows) / len(rows), given.lr, depth) + chance.random() / 10
 json.dump({"score": value + settings["bonus"]}, open("metrics.json", "w"))
 """
+REMARK = "print('a remark')\n"
 HELPER = "def score(mean, lr, depth):\n    return mean + lr * 2 + depth\n"
 
 
@@ -93,7 +94,7 @@ def test_among_several_changes(repository: Project) -> None:
     """With a harmless change beside it, only running again can tell; then the cause has the whole share."""
     first = _run(repository)
     _data(repository)
-    repository.write({"helper.py": "# a remark\n" + HELPER, "params.yaml": "depth: 3\nname: 다른\n"})
+    repository.write({"helper.py": HELPER + REMARK, "params.yaml": "depth: 3\nname: 다른\n"})
     last = _run(repository)
     assert _why(repository, first, last)["cause"] == "cannot be separated"
     found = _why(repository, first, last, "--rerun")
@@ -148,12 +149,16 @@ def test_seed_beside_params(repository: Project) -> None:
 
 
 def test_seed_and_parameter_in_one_file(repository: Project) -> None:
-    """What changed in one file cannot be told apart by running it, and is not guessed."""
+    """A seed and a parameter in one file are told apart by files that have one from each run."""
     first = _run(repository)
     repository.write({"settings.json": '{"bonus": 2, "seed": 4}'})
     last = _run(repository)
-    for options in ((), ("--rerun",)):
-        assert _why(repository, first, last, *options)["cause"] == "cannot be separated"
+    assert _why(repository, first, last)["cause"] == "cannot be separated"
+    assert _why(repository, first, last, "--rerun")["cause"] == "params"
+    repository.write({"settings.json": '{"bonus": 2, "random_seed": 9}'})
+    found = _why(repository, last, _run(repository), "--rerun")
+    assert found["cause"] == "seed"
+    assert [part["part"] for part in found["parts"] if part["changed"]] == ["seed"]
 
 
 def test_nothing_changed_but_chance(repository: Project) -> None:
@@ -180,7 +185,7 @@ def test_parts_that_need_each_other(repository: Project) -> None:
     )
     found = _why(repository, first, _run(repository), "--rerun")
     assert found["cause"] == "cannot be separated"
-    assert "fails" in found["reason"]
+    assert found["reason"] == "code and params fail without each other"
 
 
 def test_parameters_held_by_the_code(repository: Project) -> None:
@@ -235,13 +240,20 @@ def test_stages_name_their_programs_as_dependencies(project: Project) -> None:
     project.commit({"train.py": TRAIN_STAGE.replace("w * sum", "3 * w * sum")})
     second = _stage(project)
     assert _why(project, first, second)["cause"] == "code"
-    project.commit({"raw.csv": "1 2 30", "train.py": "# words\n" + TRAIN_STAGE.replace("w * sum", "3 * w * sum")})
+    project.commit({"raw.csv": "1 2 30", "train.py": TRAIN_STAGE.replace("w * sum", "3 * w * sum") + REMARK})
     third = _stage(project)
     assert _why(project, second, third)["cause"] == "cannot be separated"
     assert _why(project, second, third, "--rerun")["cause"] == "data"
     assert '"score"' in project.git("show", "HEAD:out/metrics.json")  # and yet it is no code
     project.commit({"prepare.py": PREPARE.replace("read()", "read() + ' 7'")})
-    assert _why(project, third, _stage(project))["cause"] == "data"
+    fourth = _stage(project)
+    assert _why(project, third, fourth)["cause"] == "code"  # of the stage before
+    project.commit({"prepare.py": PREPARE, "raw.csv": "1 2 30 8"})
+    fifth = _stage(project)
+    assert _why(project, fourth, fifth)["cause"] == "cannot be separated"
+    found = _why(project, fourth, fifth, "--rerun")
+    shares = {part["part"]: part["share"] for part in found["parts"] if part["share"] is not None}
+    assert shares == pytest.approx({"code": -7.0, "data": 8.0})
 
 
 def test_what_no_variant_shows_is_of_the_environment(repository: Project) -> None:
@@ -256,7 +268,7 @@ def test_what_no_variant_shows_is_of_the_environment(repository: Project) -> Non
     text = TRAIN.replace("import helper\n", "import helper\ntry:\n    from lib import FACTOR\n" + IMPORT_ERROR)
     repository.commit({"train.py": text.replace('"score": value', '"score": FACTOR * value')})
     first = repository.run("--", "python", "train.py", PYTHONPATH=folders[0])
-    repository.commit({"helper.py": "# a remark\n" + HELPER})
+    repository.commit({"helper.py": HELPER + REMARK})
     last = repository.run("--", "python", "train.py", PYTHONPATH=folders[1])
     assert _why(repository, first, last)["cause"] == "cannot be separated"
     found = _why(repository, first, last, "--rerun")

@@ -33,7 +33,8 @@ from madang.workspace import model_files
 from madang.workspace.metric_files import MetricFiles, tree_state
 from madang.workspace.process import Ended, Relay, find_program
 
-_INPUTS_WAIT = 10.0  # seconds
+_DATA_WAIT = 10.0  # seconds
+_FILES_WAIT = 2.0
 _OURS = ("MADANG_RUN_ID", "MADANG_NAME", "MADANG_PROJECT", "MADANG_LAUNCHED", "MADANG_RESUME", "MADANG_GROUP")
 
 
@@ -131,9 +132,10 @@ def launch(
 
 def _await_inputs(job: Job, run: Run) -> None:
     """Stay until the follower has named the data that was read: afterwards the user may change it."""
-    if not os.path.isdir(os.path.join(job.places.root, ".dvc")) or job.env.get("MADANG_FOLLOWER") == "0":
+    if not job.places.root or job.env.get("MADANG_FOLLOWER") == "0":
         return
-    folder, end = layout.run_dir(job.places.store, run.id), time.monotonic() + _INPUTS_WAIT
+    is_data = os.path.isdir(os.path.join(job.places.root, ".dvc"))
+    folder, end = layout.run_dir(job.places.store, run.id), time.monotonic() + (_DATA_WAIT if is_data else _FILES_WAIT)
     while time.monotonic() < end and not os.path.exists(folder + "/resolved"):
         if not layout.is_held(layout.follower_lock(job.places.store)):
             return

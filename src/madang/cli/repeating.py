@@ -23,7 +23,7 @@ from madang.workspace import volatile
 from madang.workspace.environments.building import Environments, kept_in
 from madang.workspace.environments.choosing import Chosen, Mode, choose
 from madang.workspace.process import Ended, find_program
-from madang.workspace.reproduction.command import command_of, environment_of, inside
+from madang.workspace.reproduction.command import command_of, environment_of, inside, outside_script
 from madang.workspace.reproduction.place import Place
 from madang.workspace.reproduction.stages import StageData
 
@@ -96,6 +96,7 @@ class Repetition:
         command, folder = command_of(run, root, chosen.python)
         env = environment_of(run, os.environ, root, chosen.python) | self._stage.variables()
         missing = [*self._place.missing, *chosen.missing]
+        missing += _no_script(run)
         if not chosen.missing:
             missing += _no_program(command, folder, env)
         if missing:
@@ -171,6 +172,19 @@ class Repetition:
             models=[(path, name) for path, name in tagged_list(run.tags.get(MODELS_TAG))],
             job_type=verdicts.JOB,
         )
+
+
+def _no_script(run: RunRecord) -> list[str]:
+    """A script outside of the work tree can be had only as long as it lies there unchanged."""
+    path = outside_script(run)
+    if not path:
+        return []
+    began = run.process_started or run.created_at
+    if not os.path.isfile(path):
+        return [f"the script {path}: it lay outside of the work tree, and is not there any more"]
+    if os.stat(path).st_mtime_ns // 1000 > began:
+        return [f"the script {path} as it was: it lies outside of the work tree, and was changed since"]
+    return []
 
 
 def _no_program(command: list[str], folder: str, env: dict[str, str]) -> list[str]:

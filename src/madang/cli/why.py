@@ -59,15 +59,15 @@ def why(
         pair = Pair(metric, before, after)
         values = [service.number_of(one, metric) for one in (before, after)]
         root = _root()
-        found = differences.explain(before, after, reader, git(root) if root else None)
+        found = differences.explain(before, after, reader, git(root) if root else None, metric)
         again: Rerun | None = None
-        cause: Any = [] if close(*values) else found.by_elimination()
+        cause: Any = [] if close(*values) else found.by_elimination(values[1] - values[0])
         if rerun and not close(*values):
             from madang.cli.variants import rerun as measured
 
             _allow(reader, pair, yes, dict(os.environ))
             again = measured(reader, pair, found, times, _silent if as_json else output.note, quiet=as_json)
-            cause = named(again.shares) if again.variants else found.by_elimination()
+            cause = named(again.shares) if again.variants else found.by_elimination(values[1] - values[0])
             if again.variants:
                 _remember(reader, pair, again, cause)
             for part, one in again.shares.shares.items():

@@ -61,7 +61,6 @@ class Shares:
     shares: dict[Part, float] = field(default_factory=dict)
     spreads: dict[Part, float] = field(default_factory=dict)  # by how much a share may be off, 99 times in 100
     unknown: str = ""
-    together: frozenset[Part] = frozenset()  # parts that run with each other only: their share is that of all of them
 
 
 @value
@@ -135,12 +134,12 @@ def _divided(units: Sequence[Mix], measure: Measure) -> Shares:
     made = Shares()
     for unit in units:
         found = _estimate(weights[unit], measure)
-        assert found is not None
+        if found is None:
+            return Shares(unknown=f"with {' and '.join(sorted(unit))} of the later run no number comes out")
         for part in unit:
             made.shares[part], made.spreads[part] = found.number / whole.number, found.half / abs(whole.number)
-        if len(unit) > 1:
-            made.together |= unit
-    return made
+    bound = [unit for unit in units if len(unit) > 1 and abs(made.shares[next(iter(unit))]) >= DECISIVE]
+    return Shares(unknown=" and ".join(sorted(_together(bound))) + " fail without each other") if bound else made
 
 
 def _is_nothing(units: Sequence[Mix], measure: Measure) -> bool:
@@ -186,8 +185,7 @@ def _together(units: Iterable[Mix]) -> Mix:
 def named(found: Shares) -> Part | list[Part] | str:
     """The parts whose share is decisive, largest first; one part stands alone.
 
-    A part is named when its share is at least `DECISIVE` and larger than what it may be off by. Parts that run only
-    together cannot be separated where their share is decisive.
+    A part is named when its share is at least `DECISIVE` and larger than what it may be off by.
     """
     if found.unknown:
         return UNKNOWN
@@ -196,7 +194,7 @@ def named(found: Shares) -> Part | list[Part] | str:
         for part in PARTS
         if abs(found.shares.get(part, 0.0)) >= max(DECISIVE, math.nextafter(found.spreads.get(part, 0.0), math.inf))
     ]
-    if not chosen or found.together & set(chosen):
+    if not chosen:
         return UNKNOWN
     chosen.sort(key=lambda part: -abs(found.shares[part]))
     return chosen[0] if len(chosen) == 1 else chosen

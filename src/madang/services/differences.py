@@ -24,7 +24,7 @@ from madang.domain.values import mutable
 from madang.errors import NotFound
 from madang.ports.git import Git
 from madang.ports.reader import Reader
-from madang.services import settings_files
+from madang.services import settings_files, why
 from madang.services.code_files import CodeFiles, code_marks
 from madang.services.upstream import Chain, Step, chain
 
@@ -42,20 +42,33 @@ class Explanation:
     together: set[Part] = field(default_factory=set)  # changed parts that stand in one file: nothing tells them apart
     mixed: list[str] = field(default_factory=list)  # settings files in which seeds and other parameters differ
     chain: Chain | None = None
+    chance: float = 0.0  # by how much runs that were the same differ in the metric, as far as there are any
     unknown: list[str] = field(default_factory=list)  # files that were read, and what they held is not recorded
 
-    def by_elimination(self) -> Part | str:
-        """The cause where nothing was run again: the only part that changed, if all that may have is known."""
-        return UNKNOWN if self.unknown else by_elimination(self.causes)
+    def by_elimination(self, change: float) -> Part | str:
+        """The cause of a change of the metric where nothing was run again: the only part that changed.
+
+        It can be told if all that may have changed is known, and chance alone does not do as much.
+        """
+        if abs(change) <= self.chance:
+            return UNKNOWN
+        is_known = not self.unknown and (self.chain is None or self.chain.is_sure)
+        return by_elimination(self.causes) if is_known else UNKNOWN
 
 
-def explain(before: RunRecord, after: RunRecord, reader: Reader, git: Git | None) -> Explanation:
-    """What differs, by part. What stages have made of something else is followed back to that."""
+def explain(before: RunRecord, after: RunRecord, reader: Reader, git: Git | None, metric: str = "") -> Explanation:
+    """What differs, by part. What stages have made of something else is followed back to that.
+
+    With a metric it is also told how much chance does to it.
+    """
     found = chain(reader, before, after)
     code = CodeFiles(reader, git)
     explained = [_Difference(step, found, code).found for step in found.steps]
     made = _merged(explained)
     made.chain = found
+    if metric and (chance := why.chance(reader, (before, after), metric)):
+        made.chance = chance
+        made.notes.append(f"runs that were the same differ in {metric} by as much as {chance:g}")
     if made.unknown:
         shown = ", ".join(made.unknown[:_SHOWN]) + (", …" if len(made.unknown) > _SHOWN else "")
         made.notes.append(f"what these files held is not recorded: {shown}")
@@ -187,6 +200,7 @@ class _Difference:
         if self.found.settled or any(":" in change.what or change.what in files for change in params):
             return  # a file tells where the values come from
         told = set(files).union(*(options(command_of(run)).keys() for run in self._runs))
+        told |= {name for run in self._runs if run.environment is not None for name in run.environment.variables}
         unsourced = [one for one in params if one.what not in told and not self._from_option(one)]
         code = [change.what for change in found["code"].changes if change.is_used]
         if not unsourced or not code:

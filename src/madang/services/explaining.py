@@ -126,9 +126,11 @@ class Explaining:
         if before.id == after.id:
             raise InvalidInput("A run is not compared with itself.", hint="Choose another one.")
         sides = [Side(one.id, one.name, why.number_of(one, metric), one.created_at) for one in (before, after)]
-        found = differences.explain(before, after, reader, self._git)
+        found = differences.explain(before, after, reader, self._git, metric)
         measured = recalled(after, before, metric)
-        cause: Any = [] if close(sides[0].value, sides[1].value) else found.by_elimination()
+        cause: Any = (
+            [] if close(sides[0].value, sides[1].value) else found.by_elimination(sides[1].value - sides[0].value)
+        )
         if measured is not None:
             cause = measured.cause
             for part, share in measured.shares.items():

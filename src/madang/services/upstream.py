@@ -1,24 +1,28 @@
-"""The executions of stages that two runs rest on, as far as what they made is not the same."""
+"""The runs that two runs rest on, as far as what these made is not the same."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from madang.domain.events import InputItem
 from madang.domain.pipelines import STAGE_TAG, stage_outs
-from madang.domain.query import AllOf, Compare, Exists, Field, Order, RunQuery
+from madang.domain.query import AllOf, Compare, Condition, Exists, Field, Order, RunQuery
 from madang.domain.runs import RunRecord
 from madang.domain.values import value
 from madang.ports.reader import Reader
+from madang.services.reproduce import TAG as REPRODUCES
+from madang.services.why import VARIANT, program_of
 
-_LOOKED_AT = 1000  # executions before a run
+_STAGES = 1000  # executions before a run that are looked at
+_OTHERS = 30  # other runs
 _MOST_STEPS = 100
 
 
 @value
 class Step:
-    """The same stage, executed for the earlier run and for the later one."""
+    """The same stage or program, executed for the earlier run and for the later one."""
 
     before: RunRecord
     after: RunRecord
@@ -35,6 +39,7 @@ class Chain:
 
     steps: tuple[Step, ...]
     made: frozenset[str] = frozenset()  # paths that one step makes and another reads
+    is_sure: bool = True  # every link is told by digests; else by who has written to the path last
 
     def is_made(self, path: str) -> bool:
         """Whether a path is, or lies in, what a step makes for another."""
@@ -55,27 +60,28 @@ class Chain:
 def chain(reader: Reader, before: RunRecord, after: RunRecord) -> Chain:
     """The two runs with what made their differing inputs, back to where both sides had the same.
 
-    An input is followed when on both sides the same stage has made it. What else a run read stays its input.
+    An input is followed when on both sides the same stage, or the same program, has made it. What else a run read stays
+    its input.
     """
-    steps, made = [Step(before, after)], set[str]()
+    steps, made, is_sure = [Step(before, after)], set[str](), True
     seen = {(before.id, after.id)}
     waiting = list(steps)
     while waiting and len(steps) < _MOST_STEPS:
         step = waiting.pop()
         makers = [_Makers(reader, run) for run in step.runs]
         for path, (old, new) in _differing(step).items():
-            found = [one.of(item) for one, item in zip(makers, (old, new), strict=True)]
-            one, other = found
-            if one is None or other is None or one.tags.get(STAGE_TAG) != other.tags.get(STAGE_TAG):
+            one, other = (maker.of(item) for maker, item in zip(makers, (old, new), strict=True))
+            if one is None or other is None or one.id == other.id or program_of(one) != program_of(other):
                 continue
             made.add(path)
+            is_sure = is_sure and STAGE_TAG in one.tags
             if (one.id, other.id) not in seen:
                 seen.add((one.id, other.id))
                 steps.append(Step(one, other))
                 waiting.append(steps[-1])
     last = steps.pop(0)
     steps.sort(key=lambda step: max(run.created_at for run in step.runs))
-    return Chain((*steps, last), frozenset(made))
+    return Chain((*steps, last), frozenset(made), is_sure)
 
 
 def _differing(step: Step) -> dict[str, tuple[InputItem, InputItem]]:
@@ -84,31 +90,37 @@ def _differing(step: Step) -> dict[str, tuple[InputItem, InputItem]]:
 
 
 class _Makers:
-    """The executions of stages that had ended when a run began, newest first, those of its own reproduction before."""
+    """The runs that had ended when a run began, newest first, those of its own reproduction before the others."""
 
     def __init__(self, reader: Reader, run: RunRecord) -> None:
         self._reader = reader
         self._run = run
-        self._found: Sequence[RunRecord] | None = None
 
     def of(self, item: InputItem) -> RunRecord | None:
         """The one that made an input."""
-        for run in self._runs():
+        for run in self._stages:
             if any((out.path, out.digest) == (item.path, item.digest) for out in stage_outs(run)):
                 return self._reader.run(run.id)
-        return None
+        if item.tracked_by:
+            return None
+        return next((run for run in self._others if "w" in run.opened.get(item.path, "")), None)
 
-    def _runs(self) -> Sequence[RunRecord]:
-        if self._found is None:
-            where = AllOf(
-                (
-                    Exists(Field("tags", STAGE_TAG)),
-                    Compare(Field("attributes", "status"), "=", "finished"),
-                    Compare(Field("attributes", "ended_at"), "<=", self._run.created_at),
-                )
-            )
-            order = (Order(Field("attributes", "ended_at"), descending=True),)
-            found = self._reader.runs(RunQuery((self._run.project,), where, order, limit=_LOOKED_AT, keys=())).runs
-            own = [run for run in found if self._run.group and run.group == self._run.group]
-            self._found = [*own, *(run for run in found if run not in own)]
-        return self._found
+    @cached_property
+    def _stages(self) -> Sequence[RunRecord]:
+        found = self._ended(Exists(Field("tags", STAGE_TAG)), _STAGES)
+        own = [run for run in found if self._run.group and run.group == self._run.group]
+        return [*own, *(run for run in found if run not in own)]
+
+    @cached_property
+    def _others(self) -> Sequence[RunRecord]:
+        made_up = [Exists(Field("tags", tag), negated=True) for tag in (STAGE_TAG, VARIANT, REPRODUCES)]
+        return [self._reader.run(run.id) for run in self._ended(AllOf(tuple(made_up)), _OTHERS)]
+
+    def _ended(self, condition: Condition, limit: int) -> Sequence[RunRecord]:
+        where = (
+            condition,
+            Compare(Field("attributes", "status"), "=", "finished"),
+            Compare(Field("attributes", "ended_at"), "<=", self._run.created_at),
+        )
+        order = (Order(Field("attributes", "ended_at"), descending=True),)
+        return self._reader.runs(RunQuery((self._run.project,), AllOf(where), order, limit=limit, keys=())).runs

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from madang.domain.redact import MASK
 from madang.domain.runs import RunRecord
 from madang.errors import Refused
+from madang.workspace.capture import is_source
 
 # Variables of the record that change results and say nothing about the machine: they are set for the repetition.
 _KEPT = frozenset((
@@ -58,6 +59,25 @@ def _programs_of(run: RunRecord) -> set[str]:
     variables = run.environment.variables if run.environment is not None else {}
     active = variables.get("VIRTUAL_ENV", "")
     return {os.path.dirname(run.executable), os.path.join(active, "bin") if active else ""} - {""}
+
+
+def outside_script(run: RunRecord) -> str:
+    """The script that the command starts, where it lies outside of the work tree: nothing of it is on record."""
+    if not run.root or not _is_interpreter(run.command[0]):
+        return ""
+    for place, word in enumerate(run.command[1:], 1):
+        if word in ("-c", "-m") and run.command[place - 1] not in ("-W", "-X"):
+            return ""
+        if is_source(word) and not word.startswith("-"):
+            whole = os.path.normpath(os.path.join(run.cwd or run.root, word))
+            return "" if whole.startswith(run.root.rstrip("/") + "/") else whole
+    return ""
+
+
+def _is_interpreter(word: str) -> bool:
+    return os.path.basename(word).startswith(
+        ("python", "pypy", "bash", "sh", "zsh", "Rscript", "julia", "perl", "ruby")
+    )
 
 
 def _is_python(word: str) -> bool:
