@@ -256,6 +256,22 @@ def test_stages_name_their_programs_as_dependencies(project: Project) -> None:
     assert shares == pytest.approx({"code": -7.0, "data": 8.0})
 
 
+def test_programs_that_read_what_others_wrote(project: Project) -> None:
+    """Without stages it is told by rerunning all of them, as no digest proves who wrote what nothing tracks."""
+    files = {
+        "clean.py": "open('clean.csv', 'w').write(open('raw.csv').read() * 2)\n",
+        "fit.py": "open('model.txt', 'w').write(str(sum(map(float, open('clean.csv').read().split()))))\n",
+        "score.py": "import json\njson.dump({'score': float(open('model.txt').read())}, open('metrics.json', 'w'))\n",
+    }
+    project.commit(files | {"raw.csv": "1 2 3 ", ".gitignore": "clean.csv\nmodel.txt\nmetrics.json\n"})
+    runs = []
+    for _ in range(2):
+        runs.append([project.run("--", "python", name) for name in files][-1])
+        project.commit({"fit.py": files["fit.py"].replace("sum(", "2 * sum("), "score.py": files["score.py"] + REMARK})
+    assert _why(project, *runs)["cause"] == "cannot be separated"
+    assert _why(project, *runs, "--rerun")["cause"] == "code"
+
+
 def test_what_no_variant_shows_is_of_the_environment(repository: Project) -> None:
     """The other changes have no effect here, where the later environment is not: it is what remains."""
     folders = []

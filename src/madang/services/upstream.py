@@ -60,8 +60,8 @@ class Chain:
 def chain(reader: Reader, before: RunRecord, after: RunRecord) -> Chain:
     """The two runs with what made their differing inputs, back to where both sides had the same.
 
-    An input is followed when on both sides the same stage, or the same program, has made it. What else a run read stays
-    its input.
+    An input is followed when on both sides the same stage, or the same program, has made it, also an equal one that
+    nothing tracks: it can only be made again. What else a run read stays its input.
     """
     steps, made, is_sure = [Step(before, after)], set[str](), True
     seen = {(before.id, after.id)}
@@ -69,7 +69,7 @@ def chain(reader: Reader, before: RunRecord, after: RunRecord) -> Chain:
     while waiting and len(steps) < _MOST_STEPS:
         step = waiting.pop()
         makers = [_Makers(reader, run) for run in step.runs]
-        for path, (old, new) in _differing(step).items():
+        for path, (old, new) in _followed(step).items():
             one, other = (maker.of(item) for maker, item in zip(makers, (old, new), strict=True))
             if one is None or other is None or one.id == other.id or program_of(one) != program_of(other):
                 continue
@@ -84,9 +84,18 @@ def chain(reader: Reader, before: RunRecord, after: RunRecord) -> Chain:
     return Chain((*steps, last), frozenset(made), is_sure)
 
 
-def _differing(step: Step) -> dict[str, tuple[InputItem, InputItem]]:
+def _followed(step: Step) -> dict[str, tuple[InputItem, InputItem]]:
+    """The inputs whose makers are looked for."""
     old, new = ({item.path: item for item in run.inputs} for run in step.runs)
-    return {path: (old[path], new[path]) for path in old.keys() & new.keys() if old[path].digest != new[path].digest}
+    pairs = {path: (old[path], new[path]) for path in old.keys() & new.keys()}
+    return {path: pair for path, pair in pairs.items() if pair[0].digest != pair[1].digest or _is_loose(path, step)}
+
+
+def _is_loose(path: str, step: Step) -> bool:
+    """Whether neither run's file is tracked: stages name their programs as inputs, and those are in git."""
+    if any(STAGE_TAG in run.tags for run in step.runs):
+        return False
+    return not any(item.tracked_by for run in step.runs for item in run.inputs if item.path == path)
 
 
 class _Makers:
