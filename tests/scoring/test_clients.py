@@ -29,11 +29,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it says of its own types
     import mlflow
     from mlflow.models import infer_signature
-    from mlflow.pyfunc import PythonModel
+    from mlflow.pyfunc.model import PythonModel
     from mlflow.pyfunc.scoring_server.client import ScoringServerClient
     from sklearn.linear_model import LinearRegression
 
-    class Twice(PythonModel):  # type: ignore[misc]  # it has no types
+    class Twice(PythonModel):
         """Only MLflow can load this."""
 
         def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:

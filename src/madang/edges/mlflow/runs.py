@@ -22,6 +22,7 @@ from madang.edges.mlflow.logging import tag_facts
 from madang.edges.mlflow.paging import encoded_page
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
+from madang.formats.mlflow.runs import code_of
 from madang.formats.mlflow.words import STATUSES
 
 MOST_RUNS = 50_000
@@ -91,6 +92,7 @@ def create(call: MlflowCall) -> Any:
         tags.setdefault(shapes.PARENT, launched.run)
     project = target_of(call, body.experiment_id)
     require_active(project)
+    code = code_of(tags) if launched is None else None  # what launches a command records all of its code
     run = new_id()
     tags[shapes.NAME] = body.run_name or tagged or new_name(run)
     made = call.services.tracking.create(
@@ -100,7 +102,7 @@ def create(call: MlflowCall) -> Any:
             id=run,
             parent=tags.get(shapes.PARENT, ""),
             user=body.user_id,
-            facts=tag_facts(tags),
+            facts=[*tag_facts(tags), *([code] if code else [])],
             time=max(0, body.start_time) * 1000,
         ),
     )

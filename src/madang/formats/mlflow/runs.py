@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
+from madang.domain import redact
+from madang.domain.events import Code, Omitted
 from madang.domain.runs import RunRecord
-from madang.formats.mlflow.words import COMMIT, NAME, NOTE, PARENT, SOURCE, USER
+from madang.formats.mlflow.words import BRANCH, COMMIT, NAME, NOTE, PARENT, REPOSITORY, SOURCE, USER
+
+_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_UNTOLD = Omitted("what was not committed", "MLflow does not record it")
 
 
 def tags_of(run: RunRecord) -> dict[str, str]:
@@ -21,3 +29,18 @@ def tags_of(run: RunRecord) -> dict[str, str]:
     if run.name:
         known[NAME] = run.name
     return known
+
+
+def code_of(tags: Mapping[str, str]) -> Code | None:
+    """The code that the tags of MLflow's client name; None when they name no commit."""
+    commit = tags.get(COMMIT, "")
+    if not _COMMIT.match(commit):
+        return None
+    source = tags.get(SOURCE, "")
+    return Code(
+        commit=commit,
+        branch=tags.get(BRANCH, ""),
+        remote=redact.address(tags.get(REPOSITORY, "")),
+        skipped=[_UNTOLD],
+        entry=source if source.endswith(".py") and not source.startswith("/") else "",
+    )

@@ -10,6 +10,7 @@ from _blake2 import blake2b  # hashlib loads OpenSSL for it
 
 NAME, PARENT, NOTE, USER = "mlflow.runName", "mlflow.parentRunId", "mlflow.note.content", "mlflow.user"
 SOURCE, COMMIT, CONTEXT = "mlflow.source.name", "mlflow.source.git.commit", "mlflow.data.context"
+BRANCH, REPOSITORY = "mlflow.source.git.branch", "mlflow.source.git.repoURL"
 METRIC_ORIGIN = "madang.metric."
 """Begins the tags of a logged model's record that say of which run and data set a metric is."""
 
