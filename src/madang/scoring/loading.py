@@ -20,7 +20,7 @@ FLAG = (
 )
 # Types of scikit-learn and NumPy that skops does not trust by itself: plain classes that hold numbers.
 TRUSTED = re.compile(
-    r"(sklearn(\.\w+)+\.[A-Z]\w*|numpy\.dtype|numpy\.random\._\w+\.[A-Z]\w*|numpy\.random\._pickle\.\w+)\Z"
+    r"(sklearn(\.\w+)+\._?[A-Z]\w*|numpy\.dtype|numpy\.random\._\w+\.[A-Z]\w*|numpy\.random\._pickle\.\w+)\Z"
 )
 
 
@@ -68,6 +68,10 @@ def _load_sklearn(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> An
     path = inside(folder, flavor, "pickled_model")
     if flavor.get("serialization_format") != "skops":
         return _unpickle(path, allow_pickle)
+    return _load_skops(path, allow_pickle)
+
+
+def _load_skops(path: str, allow_pickle: bool) -> Any:
     skops = needed("skops.io", "skops")
     foreign = skops.get_untrusted_types(file=path)
     unknown = [name for name in foreign if not TRUSTED.match(name)]
@@ -105,6 +109,8 @@ def _load_lightgbm(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> A
     path = inside(folder, flavor, "data")
     if path.endswith(".pkl"):
         return _unpickle(path, allow_pickle)
+    if path.endswith(".skops"):
+        return _load_skops(path, allow_pickle)
     return needed("lightgbm", "lightgbm").Booster(model_file=path)
 
 
