@@ -50,6 +50,10 @@ class Guard:
     def move(self, change: PointerChange, evidence: Evidence, expected: object = ...) -> PointerChange:
         """Move a pointer that may move at once. Raises `AccessDenied`, and as `VersionRecords.point`."""
         self.check(change, evidence)
+        return self.place(change, expected)
+
+    def place(self, change: PointerChange, expected: object = ...) -> PointerChange:
+        """Make a move that was decided on, whatever the protection of its pointer asks for."""
         return self._records.versions.point(change, expected)
 
     def promote(self, change: PointerChange, evidence: Evidence, expected: object = ...) -> PointerChange:
@@ -71,8 +75,11 @@ class Guard:
                 "approve before it moves. Nothing was changed.",
                 hint=f"Ask for it: `madang models request {ref} {rule.alias}`, or on the model's page.",
             )
-        if change.number is None:
-            return
+        if change.number is None:  # else the next one would have nothing to be compared with
+            raise AccessDenied(
+                f"{rule.alias!r} of {change.name!r} is protected and is not taken away. Nothing was changed.",
+                hint="Move it to another version that fulfils its gates.",
+            )
         failed = [one for one in self.findings(rule, change.number, evidence) if not one.passed]
         if failed:
             raise AccessDenied(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from madang.domain.access import Permission, Principal, require
+from madang.domain.reviews import base_of
 from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord, check_name
 from madang.errors import InvalidInput, NotFound
 from madang.formats.manifest import manifest_digest
 from madang.ports.records import CollectionRow, Records
 from madang.services.changes import note, note_texts, now
-from madang.services.guard import NOTHING, Evidence, Guard
+from madang.services.guard import NOTHING, Guard
 from madang.services.tracking import Tracking
 
 MODEL = "model"
@@ -207,12 +209,15 @@ class Models:
         evidence = self._guard.evidence(row.project, row.name, stage, number) if stage else NOTHING
         with self._records.transaction():
             self.version(who, row, number)
-            moves = _Moves(self._guard, evidence, self._row(row.project, row.name), who.name, reason)
+            row = self._row(row.project, row.name)
+            change = PointerChange(row.project, row.name, stage, number, None, who.name, now(), reason)
+            if stage:
+                self._guard.check(change, evidence)
+            moves = _Moves(self._guard, row, change)
             if archive:
-                for other in moves.in_stage(stage):
-                    if other != number:
-                        moves.bring(other, "archived")
-            moves.bring(number, stage)
+                moves.replace(number, stage)
+            else:
+                moves.bring(number, stage)
             self._versions.edit_collection(row.project, row.name, at=now())
         return self.version(who, row, number)
 
@@ -228,25 +233,37 @@ class Models:
 
 
 class _Moves:
-    """Moves of versions between stages, inside a transaction."""
+    """Moves of versions between stages, inside a transaction. That ``wanted`` may happen has been found out already."""
 
-    def __init__(self, guard: Guard, evidence: Evidence, row: CollectionRow, actor: str, reason: str) -> None:
+    def __init__(self, guard: Guard, row: CollectionRow, wanted: PointerChange) -> None:
         self._guard = guard
-        self._evidence = evidence
         self._row = row
-        self._actor = actor
-        self._reason = reason
+        self._wanted = wanted
 
     def in_stage(self, stage: str) -> list[int]:
         """The versions of a stage."""
         return [number for alias, number in self._row.aliases.items() if alias.partition("/")[0] == stage]
 
-    def bring(self, number: int, stage: str) -> None:
-        """Take a version out of its stage and into another one, where the highest number holds the plain alias."""
+    def replace(self, number: int, stage: str) -> None:
+        """Put a version into a stage in the place of those that are there, which are archived."""
+        others = [other for other in self.in_stage(stage) if other != number]
+        if self._row.aliases.get(stage) != number:
+            self._leave(number)
+            self._point(stage, number)
+        for other in others:
+            if f"{stage}/{other}" in self._row.aliases:
+                self._point(f"{stage}/{other}", None)
+            self.bring(other, "archived")
+
+    def _leave(self, number: int) -> None:
         for alias, target in list(self._row.aliases.items()):
             if target == number and alias.partition("/")[0] in STAGES:
                 self._point(alias, None)
                 self._promote_next(alias)
+
+    def bring(self, number: int, stage: str) -> None:
+        """Take a version out of its stage and into another one, where the highest number holds the plain alias."""
+        self._leave(number)
         if not stage:
             return
         holder = self._row.aliases.get(stage)
@@ -264,8 +281,11 @@ class _Moves:
             self._point(f"{left}/{max(others)}", None)
 
     def _point(self, alias: str, number: int | None) -> None:
-        change = PointerChange(self._row.project, self._row.name, alias, number, None, self._actor, now(), self._reason)
-        self._guard.move(change, self._evidence)
+        change = replace(self._wanted, alias=alias, number=number)
+        if base_of(alias) == self._wanted.alias:
+            self._guard.place(change)
+        else:
+            self._guard.move(change, NOTHING)
         if number is None:
             self._row.aliases.pop(alias, None)
         else:

@@ -189,8 +189,8 @@ class Reviews:
         """A move that was decided on: the protection has had its say."""
         if change.alias in STAGES and change.number is not None:
             for left in stages_left(self._records, change, but=change.alias):
-                self._records.versions.point(left)
-        return self._records.versions.point(change, expected)
+                self._guard.place(left)
+        return self._guard.place(change, expected)
 
     # Rollback
 
