@@ -5,11 +5,20 @@ from __future__ import annotations
 import gc
 import sys
 
+_INTERRUPTED = 130
 _SELDOM = 50_000  # objects made before cycles are looked for; the modules of a command alone make half of them
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    try:
+        _main()
+    except KeyboardInterrupt:  # before the command was there to answer for itself, or after it
+        sys.stderr.write("interrupted\n")
+        sys.exit(_INTERRUPTED)
+
+
+def _main() -> None:
     if sys.argv[1:] == ["--version"]:
         from madang.version import __version__
 
