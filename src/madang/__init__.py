@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Unauthenticated,
         Unavailable,
     )
+    from madang.sdk.autolog import autolog
     from madang.sdk.current import current_run, finish, log, use
     from madang.sdk.init import init
     from madang.sdk.login import login
@@ -58,6 +59,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "__version__",
+    "autolog",
     "current_run",
     "finish",
     "get_run",
@@ -71,6 +73,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "autolog": "sdk.autolog",
     "current_run": "sdk.current",
     "finish": "sdk.current",
     "log": "sdk.current",

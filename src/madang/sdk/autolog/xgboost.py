@@ -1,0 +1,97 @@
+"""XGBoost: `xgboost.train`, and the estimators in the manner of scikit-learn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from madang.sdk.autolog.boosting import Call, log_importance, metric_name
+from madang.sdk.autolog.datasets import log_dataset
+from madang.sdk.autolog.estimators import patch_estimators
+from madang.sdk.autolog.models import log_model
+from madang.sdk.autolog.training import Training, recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from madang.sdk.autolog import Options
+    from madang.sdk.autolog.patching import Patches
+    from madang.sdk.run import Run
+
+_LEFT_OUT = ("dtrain", "evals", "obj", "feval", "evals_result", "xgb_model", "callbacks")
+
+
+def patch(xgboost: Any, patches: Patches, options: Options) -> None:
+    """Replace `train`, and `fit` of the estimators, which call the `train` of their own module."""
+    callback = _callback(xgboost)
+    patches.replace(xgboost, "train", _train(options, callback, log_models=options.log_models))
+    patches.replace(xgboost.sklearn, "train", _train(options, callback, log_models=False))
+    patch_estimators("xgboost", xgboost.XGBModel, patches, options)
+
+
+def _callback(xgboost: Any) -> Any:
+    class Recorder(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+        """Records the metrics of each iteration."""
+
+        def __init__(self, run: Run) -> None:
+            super().__init__()
+            self._run = run
+            self.results: list[dict[str, float]] = []
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            with recording(self._run, "an iteration"):
+                values = {
+                    metric_name(data, metric): _last(series[-1])
+                    for data, metrics in evals_log.items()
+                    for metric, series in metrics.items()
+                }
+                self.results.append(values)
+                if values:
+                    self._run.log(values, step=epoch)
+            return False
+
+    return Recorder
+
+
+def _last(value: Any) -> float:
+    return float(value[0] if isinstance(value, tuple) else value)  # (mean, deviation) under cross-validation
+
+
+def _train(options: Options, callback: Any, *, log_models: bool) -> Callable[..., Any]:
+    def train(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with Training("xgboost") as run:
+            if run is None:
+                return original(*args, **kwargs)
+            call = Call(original, args, kwargs)
+            with recording(run, "the start of xgboost.train"):
+                call.log_params(run, _LEFT_OUT)
+                if options.log_datasets:
+                    _log_data(run, call)
+            recorder = callback(run)
+            booster = call.with_callback(recorder)
+            with recording(run, "the end of xgboost.train"):
+                if call["early_stopping_rounds"] or hasattr(booster, "best_iteration"):
+                    _log_best(run, booster, recorder.results)
+                log_importance(run, "weight", booster.get_score(importance_type="weight"))
+                if log_models:
+                    log_model(run, booster, "model", options)
+            return booster
+
+    return train
+
+
+def _log_data(run: Run, call: Call) -> None:
+    for matrix, context, name in (
+        (call["dtrain"], "train", "dataset"),
+        *((matrix, "eval", name) for matrix, name in call["evals"] or ()),
+    ):
+        if hasattr(matrix, "get_data") and type(matrix).__name__ == "DMatrix":
+            log_dataset(run, matrix.get_data(), None, context, name)
+
+
+def _log_best(run: Run, booster: Any, results: list[dict[str, float]]) -> None:
+    best = getattr(booster, "best_iteration", None)
+    if best is None or not results:
+        return
+    step = len(results)
+    run.log({"stopped_iteration": step - 1, "best_iteration": best, **results[best]}, step=step)
