@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from tests.data.helpers import Tool, make
+from tests.data.source import git
 from tests.data.test_remotes import good
 from tests.data.test_repro import ran
 
@@ -53,6 +55,20 @@ def test_values_that_a_lock_cannot_hold_as_they_are(root: Path, madang: Tool, dv
     make(root, {"p.py": b"SIZE = (1, (2, [3]))\nclass A:\n    x = {'k': (1, 2)}\n"})
     good(madang(root, "repro"))
     assert (root / "dvc.lock").read_bytes() == lock
+
+
+@pytest.mark.parametrize("words", [("metrics", "show"), ("metrics", "diff"), ("params", "diff"), ("plots", "show")])
+def test_what_git_alone_keeps_can_be_shown(tmp_path: Path, madang: Tool, dvc: Tool, words: tuple[str, ...]) -> None:
+    """Metrics, parameters and plots need no `init`: without it they are read from git, and nothing is made."""
+    make(tmp_path, {"dvc.yaml": b"metrics: [m.json]\nplots: [p.csv]\n", "p.csv": b"x,y\n1,2\n"})
+    make(tmp_path, {"m.json": b'{"acc": 1}', "params.yaml": b"lr: 1\n"})
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "-c", "user.name=n", "-c", "user.email=e@e", "commit", "-q", "-m", "1")
+    make(tmp_path, {"m.json": b'{"acc": 2}', "params.yaml": b"lr: 2\n"})
+    answer, expected = (good(tool(tmp_path, *words, "--json")) for tool in (madang, dvc))
+    assert json.loads(answer.out) == json.loads(expected.out)
+    assert not (tmp_path / ".dvc").exists()
 
 
 def test_how_to_stage_files_is_one_line_to_copy(root: Path, madang: Tool) -> None:

@@ -139,11 +139,11 @@ class PlainCommand(DataCommand):
 
 
 @contextmanager
-def repository() -> Iterator[Repository]:
-    """The data repository of the present folder, whose configuration can be read."""
+def repository(*, must_be_made: bool = True) -> Iterator[Repository]:
+    """The data repository of the present folder, whose configuration can be read; see `open_repository`."""
     from madang.workspace.data.repo.repository import open_repository
 
-    found = open_repository(".")
+    found = open_repository(".", must_be_made=must_be_made)
     assert found.settings is not None
     collects = gc.isenabled()
     gc.disable()  # a short life with millions of small values: to look for cycles among them costs more than they hold

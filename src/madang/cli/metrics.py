@@ -73,7 +73,7 @@ def show(
     """
     from madang.workspace.pipelines.metrics import show as read
 
-    with repository() as repo:
+    with repository(must_be_made=False) as repo:
         found = read(repo, targets, branches=all_branches, tags=all_tags, every=all_commits)
         tell_errors(found)
         if as_json:
@@ -136,7 +136,7 @@ def diff(
     """
     from madang.workspace.pipelines.metrics import diff as compare
 
-    with repository() as repo:
+    with repository(must_be_made=False) as repo:
         changes, read = compare(repo, a_rev, b_rev, targets, unchanged=unchanged)
         tell_errors(read)
         changes = {from_here(repo, path): entries for path, entries in changes.items()}

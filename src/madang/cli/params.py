@@ -59,7 +59,7 @@ def diff(
     """
     from madang.workspace.pipelines.params import diff as compare
 
-    with repository() as repo:
+    with repository(must_be_made=False) as repo:
         changes, read = compare(repo, a_rev, b_rev, targets, unchanged=unchanged, deps_only=deps)
         tell_errors(read)
         changes = {from_here(repo, path): entries for path, entries in changes.items()}

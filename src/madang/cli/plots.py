@@ -140,7 +140,7 @@ def _answer(
 ) -> None:
     if options["show_vega"]:
         _check_one(targets, options["as_json"])
-    with repository() as repo:
+    with repository(must_be_made=False) as repo:
         found, failures = read(repo)
         for failure in failures:
             output.note(f"warning: {_where(failure)}{failure.error.message}")

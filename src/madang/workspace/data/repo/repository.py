@@ -30,14 +30,15 @@ def find_root(path: str) -> str | None:
         folder = above
 
 
-def open_repository(path: str) -> Repository:
-    """The repository at or above ``path``.
+def open_repository(path: str, *, must_be_made: bool = True) -> Repository:
+    """The repository at or above ``path``; unless it ``must_be_made``, any work tree of git will do: nothing is tracked
+    there, but its files and commits can be read.
 
     Raises:
         NotAWorkspace: there is none.
     """
-    root = find_root(path)
-    if root is None:
+    root = find_root(path) or (None if must_be_made else find_repository(os.path.abspath(path))[0])
+    if not root:
         raise NotAWorkspace(f"{os.path.abspath(path)} is not inside a data repository.", hint="madang init makes one.")
     return Repository(root)
 
