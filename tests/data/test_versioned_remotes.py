@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,13 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
+def absent(madang: Tool, root: Path) -> list[str]:
+    """What the remote lacks, by the records."""
+    answer = madang(root, "data", "status", "--not-in-remote", "--json")
+    assert answer.code == 0, answer.err
+    return sorted(json.loads(answer.out).get("not_in_remote", []))
+
+
 @pytest.mark.parametrize("kind", ["version_aware", "worktree"])
 def test_what_dvc_pushed_is_read(root: Path, s3: str, dvc: Tool, madang: Tool, kind: str) -> None:
     """Both versions of a folder and a file come back, also a single path of the folder; pushing is left to dvc."""
@@ -44,7 +52,9 @@ def test_what_dvc_pushed_is_read(root: Path, s3: str, dvc: Tool, madang: Tool, k
         make(root / "d", files)
         make(root, {"below/s": b"single %d" % number})
         assert dvc(root, "add", "d", "below/s").code == 0
+        assert absent(madang, root) == ["below/s", "d/"]
         assert dvc(root, "push").code == 0
+        assert absent(madang, root) == []
         records.append(((root / "d.dvc").read_bytes(), (root / "below" / "s.dvc").read_bytes()))
     (root / ".dvc" / "cache").rename(root.parent / "cache")
     for number, (folder, single) in enumerate(records):

@@ -14,6 +14,7 @@ from madang.workspace.data.changes.differing import Differences, Elsewhere, Entr
 from madang.workspace.data.records.outs import Target, resolve, tracked
 from madang.workspace.data.records.trees import CommitTree, FileTree
 from madang.workspace.data.remotes.transfer import OpenRemote, cloud_changes
+from madang.workspace.data.remotes.versioned import keeps_names, unpushed
 from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
 
@@ -85,8 +86,16 @@ def not_in_remote(
         state = Snapshot(repository, targets)
         files = chain.from_iterable((state.files(path) or {}) if granular else () for path in state.outs)
         return [*(top.shown for _, top in state.outs.values()), *files]  # no remote holds anything
-    changed = cloud_changes(repository, targets, open_remote, remote)
-    absent = {path for path, state in changed.items() if state in ("new", "missing")}
+    absent = set[str]()
+    others = []
+    for target in targets:
+        config = repository.settings.remote(target.out.entry.remote or remote)
+        if keeps_names(config):  # the records tell what was pushed there
+            absent.update(_placed(repository, target, path) for path in unpushed(target, config))
+        else:
+            others.append(target)
+    changed = cloud_changes(repository, others, open_remote, remote)
+    absent.update(path for path, state in changed.items() if state in ("new", "missing"))
     found = []
     for target in targets:
         path = repository.relative(target.out.path)
@@ -97,6 +106,11 @@ def not_in_remote(
             if granular:
                 found.extend(below)
     return list(dict.fromkeys(found))
+
+
+def _placed(repository: Repository, target: Target, path: str) -> str:
+    top = repository.relative(target.out.path)
+    return os.path.join(top, path) if path else top
 
 
 class _Wanted:

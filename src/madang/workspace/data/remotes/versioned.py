@@ -76,6 +76,13 @@ def places_of(
     return places, sizes
 
 
+def unpushed(target: Target, config: RemoteConfig) -> list[str]:
+    """The files of a target that its record does not tell to be in a remote; "" stands for all of it."""
+    if target.out.is_dir and not target.out.entry.files:
+        return [""]
+    return [file.path for file in _chosen(target) if config.name not in file.versions]
+
+
 def _is_worktree(config: RemoteConfig) -> bool:
     return config.options.get("worktree", "false").lower() == "true"
 
