@@ -54,9 +54,11 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
       madang rollback 1f3a
       madang rollback "2026-11-01 18:00" --yes
     """
+    from madang.cli import rollback_guard
     from madang.errors import NotAWorkspace, NotFound
     from madang.formats.store import ensure, find_store
     from madang.wiring import git as open_git
+    from madang.wiring_data import open_remote
     from madang.workspace import rollback as work
 
     places = find_store()
@@ -65,7 +67,8 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
     git = open_git(places.root)
     ensure(places.store)
     with work.alone(places.store), records.opened_reader() as reader:
-        _recover(git, places.store, reader)
+        if found := rollback_guard.recover(git, places.store, reader):
+            output.note(found)
         goal = _goal(target, reader, git, with_models=not keep_models)
         state = _planned(goal, git, places.store, reader)
         plan = state.plan
@@ -74,7 +77,9 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
             _print(goal, plan, state.moves)
         if done:
             _confirm(asked=not yes, as_json=as_json)
-            _apply(state, reader)
+            state.fetch(open_remote)
+            with rollback_guard.guarded(places.root):
+                _apply(state, reader)
     if as_json:
         output.data(_json(goal, plan, state.moves, done))
     if plan.missing:
@@ -84,17 +89,6 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
         )
     if done and not as_json:
         click.echo(f"Back at {goal.title}, as commit {plan.new[:12]}.")
-
-
-def _recover(git: Git, store: str, reader: Reader) -> None:
-    """End what a killed rollback has left half done."""
-    from madang.services import pointer_states
-    from madang.workspace import rollback as work
-
-    left = work.interrupted(git, store)
-    if left is not None:
-        is_pointed = pointer_states.are_made(reader, left.moves, left.reason)
-        output.note(work.recover(left, is_pointed=is_pointed))
 
 
 def _planned(goal: Goal, git: Git, store: str, reader: Reader) -> Rollback:
@@ -127,9 +121,7 @@ def _confirm(*, asked: bool, as_json: bool) -> None:
 def _apply(state: Rollback, reader: Reader) -> None:
     from madang.errors import MadangError
     from madang.services import pointer_states
-    from madang.wiring_data import open_remote
 
-    state.fetch(open_remote)
     state.apply()
     try:
         if state.moves:

@@ -199,7 +199,9 @@ class _Difference:
         params = [change for part in _SET for change in found[part].changes if change.is_used]
         if self.found.settled or any(":" in change.what or change.what in files for change in params):
             return  # a file tells where the values come from
-        told = set(files).union(*(options(command_of(run)).keys() for run in self._runs))
+        told = set(files)
+        for name in (name for run in self._runs for name in options(command_of(run))):
+            told |= {name, name.lstrip("-+").replace("-", "_")}
         told |= {name for run in self._runs if run.environment is not None for name in run.environment.variables}
         unsourced = [one for one in params if one.what not in told and not self._from_option(one)]
         code = [change.what for change in found["code"].changes if change.is_used]

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field
@@ -31,6 +32,9 @@ from madang.workspace.data.remotes import transfer
 from madang.workspace.data.repo.repository import Repository, find_root
 from madang.workspace.data.repo.settings import RemoteConfig
 from madang.workspace.pipelines.results import Results, results
+
+_WAIT, _PAUSE = 10.0, 0.05  # seconds
+_WORD = "-ended"
 
 OpenRemote = Callable[[RemoteConfig], Objects]
 
@@ -120,15 +124,42 @@ def _look(repository: Repository, wanted: Sequence[TrackedOut], made: Plan, open
 
 @contextmanager
 def alone(store: str) -> Iterator[None]:
-    """Be the only rollback of a store. Raises `Conflict`."""
+    """Be the only rollback of a store, after a while of waiting. Raises `Conflict`."""
     descriptor = os.open(os.path.join(store, "rollback.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    end = time.monotonic() + _WAIT
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while not _is_locked(descriptor):
+            if time.monotonic() > end:
+                raise Conflict("Another rollback is at work here.", hint="Wait for it to end, then repeat.")
+            time.sleep(_PAUSE)
         yield
-    except BlockingIOError:
-        raise Conflict("Another rollback is at work here.", hint="Wait for it to end, then repeat.") from None
     finally:
         os.close(descriptor)
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def leave_word(git: Git, store: str, text: str) -> None:
+    """Write down for the next rollback of this work tree what became of an interrupted one."""
+    write_file(_note_of(store, git.root) + _WORD, text.encode())
+
+
+def word_left(git: Git, store: str) -> str:
+    """What was left by `leave_word`, once; empty for nothing."""
+    path = _note_of(store, git.root) + _WORD
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        os.unlink(path)
+    except FileNotFoundError:
+        return ""
+    return text
 
 
 class Rollback:
