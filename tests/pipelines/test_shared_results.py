@@ -55,6 +55,15 @@ def test_recorded_results_are_fetched(pair: tuple[Path, Path], madang: Tool) -> 
         assert (other / name).read_bytes() == (first / name).read_bytes()
 
 
+def test_what_the_cache_has_is_not_pulled(pair: tuple[Path, Path], madang: Tool) -> None:
+    """A removed output comes from the cache, as without a remote."""
+    first, _ = pair
+    os.unlink(first / "b.out")
+    answer = good(madang(first, "repro"))
+    assert "Stage 'b' is cached - skipping run, checking out outputs" in answer.out
+    assert "Pulling" not in answer.out
+
+
 def test_results_of_other_parameters_are_fetched(pair: tuple[Path, Path], madang: Tool) -> None:
     """What no lock here records comes through the run cache, entry by entry, also for an experiment."""
     first, other = pair

@@ -26,6 +26,7 @@ from madang.workspace.data.repo.repository import Repository
 from madang.workspace.experiments import commits, refs, work_trees
 from madang.workspace.experiments.starting import Start
 from madang.workspace.pipelines.selecting import Options
+from madang.workspace.processes import end_left
 
 QUEUED, RUNNING, FAILED, SUCCESS = "queued", "running", "failed", "success"
 _REFS = "refs/madang/queue"
@@ -243,23 +244,8 @@ class Queue:
 
 
 def end_processes(folder: str) -> None:
-    """End what still runs in a work tree: the command of a task outlives a worker that was killed.
-
-    The follower may stand there, too; it looks after all runs and is left alone.
-    """
-    import psutil  # noqa: PLC0415 - few commands ask for it
-
-    def is_in(process: psutil.Process) -> bool:
-        with suppress(psutil.Error):  # gone, dead already, or somebody else's
-            is_here = (process.cwd() + os.sep).startswith(folder + os.sep)
-            return is_here and "madang.follower" not in process.cmdline()
-        return False
-
-    while found := [process for process in psutil.process_iter() if is_in(process)]:
-        for process in found:
-            with suppress(psutil.Error):
-                process.kill()
-        time.sleep(0.02)
+    """End what still runs in a work tree: the command of a task outlives a worker that was killed."""
+    end_left(lambda process: (process.cwd() + os.sep).startswith(folder + os.sep))
 
 
 def _is_old(name: str) -> bool:

@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from madang.domain.values import value
 from madang.durable import remove_tree, unlink
@@ -20,8 +20,23 @@ from madang.errors import Refused
 from madang.staging import abandoned
 from madang.workspace.data.files import undoing
 from madang.workspace.data.repo.repository import Repository
+from madang.workspace.processes import end_left
+
+if TYPE_CHECKING:
+    import psutil
 
 _FOLDER, _RECORD = "stages", "record.json"
+_locks: set[int] = set()  # descriptors of this process
+
+
+def _leave_locks() -> None:
+    """A process that executes a stage does not hold its outputs: they are free when the reproduction is dead."""
+    for lock in _locks:
+        os.close(lock)
+    _locks.clear()
+
+
+os.register_at_fork(after_in_child=_leave_locks)
 
 
 @value
@@ -37,19 +52,19 @@ class Aside:
     """The outputs of one execution. Made with the repository held."""
 
     def __init__(self, repository: Repository, stage: str, paths: Sequence[str]) -> None:
-        """Move what exists of ``paths`` (absolute). Raises `Refused` when one cannot be moved; then none is."""
+        """Move what exists of ``paths`` (absolute). Raises `Refused` when one cannot be moved; then none is.
+
+        ``stage`` is what the command has as ``DVC_STAGE`` in its environment.
+        """
         self._repository = repository
         self._stage = stage
-        self._folder = ""
         self._moves: list[tuple[str, str]] = []
-        self._lock = -1
         present = [path for path in paths if os.path.lexists(path)]
-        if not present:
-            return
         area = os.path.join(repository.private_dir, _FOLDER)
         self._folder = os.path.join(area, f"{os.getpid()}-{os.urandom(6).hex()}")
         os.makedirs(self._folder)
         self._lock = os.open(os.path.join(self._folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        _locks.add(self._lock)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         device = os.stat(self._folder).st_dev
         for number, path in enumerate(present):
@@ -105,16 +120,21 @@ class Aside:
     def _close(self) -> None:
         remove_tree(self._folder)
         os.close(self._lock)
+        _locks.discard(self._lock)
         self._folder = ""
 
 
 def recover(repository: Repository) -> list[Brought]:
-    """Bring back the outputs of stages whose execution was killed. The caller holds the repository."""
+    """End what still runs of stages whose execution was killed, and bring back their outputs.
+
+    The caller holds the repository.
+    """
     area = os.path.join(repository.private_dir, _FOLDER)
     if not os.path.isdir(area):
         return []
     found = []
     for folder in abandoned(area):
+        _end_command(repository, folder)
         brought = _restore(repository, folder)
         if brought is not None:
             found.append(brought)
@@ -122,11 +142,30 @@ def recover(repository: Repository) -> list[Brought]:
     return found
 
 
-def _restore(repository: Repository, folder: str) -> Brought | None:
+def _end_command(repository: Repository, folder: str) -> None:
+    """A command outlives who had started it and was killed; what it still writes would spoil the next execution."""
+    stage = _record(folder).get("stage")
+
+    def is_its(process: psutil.Process) -> bool:
+        variables = process.environ()
+        return variables.get("DVC_STAGE") == stage and variables.get("DVC_ROOT") == repository.root
+
+    if stage:
+        end_left(is_its)
+
+
+def _record(folder: str) -> dict[str, Any]:
     try:
         with open(os.path.join(folder, _RECORD), encoding="utf-8") as file:
             record: dict[str, Any] = json.load(file)
     except FileNotFoundError:
+        return {}
+    return record
+
+
+def _restore(repository: Repository, folder: str) -> Brought | None:
+    record = _record(folder)
+    if not record:
         return None
     moves = [(path, aside) for path, aside in record["moves"] if os.path.lexists(aside)]
     made = [path for path, _ in moves if os.path.lexists(path) and _is_inside(repository, path)]

@@ -232,14 +232,19 @@ class _Repro:
             if not self._is_stale(state, missing_is_fine=options.allow_missing):
                 self.say(f"{self._title(stage)} didn't change, skipping")
                 return StageResult(stage, UNCHANGED)
-            shared = None if self._is_stale(state, missing_is_fine=True) else self.shared
-            if shared is not None and shared.bring_outputs(stage):
+            if self.shared is not None and self._only_lacks(state) and self.shared.bring_outputs(stage):
                 return StageResult(stage, PULLED)
         if self.ask is not None and not self.ask(f"Going to reproduce {stage.address}. Are you sure?"):
             raise Refused("The reproduction was aborted by the user.", hint="What ran before is recorded.")
         if stage.cmd is None or stage.frozen:
             return self._verified(stage)
         return self._executed(stage, state, forced)
+
+    def _only_lacks(self, state: StageState) -> bool:
+        """Whether a stage lacks its outputs only, and they have to come from elsewhere (or are to, when so asked)."""
+        if self._is_stale(state, missing_is_fine=True):
+            return False
+        return bool(self.options.pull) or state.stage.cmd is None or NOT_IN_CACHE in state.outs.values()
 
     def _title(self, stage: Stage) -> str:
         return f"Stage '{stage.address}'" if stage.name else f"'{stage.address}'"

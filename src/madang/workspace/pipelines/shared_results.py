@@ -59,7 +59,7 @@ class SharedResults:
         if not (self._is_reachable and self._has_runs):
             return False
         try:
-            return bool(transfer.fetch_runs_of(self._repository, key, self._open_remote))
+            return bool(transfer.move_runs(self._repository, self._open_remote, pushing=False, key=key))
         except Refused as error:
             self._has_runs = False
             self._say(f"The run cache is not pulled: {error.message}")

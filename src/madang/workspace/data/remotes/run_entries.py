@@ -42,8 +42,9 @@ def folder_of(key: str) -> str:
     return f"{FOLDER}/{key[:2]}/{key}"
 
 
-def fetch_runs(cache: str, store: Objects, jobs: int, below: str = FOLDER) -> list[str]:
-    """Bring entries below a folder that the cache's folder lacks. Returns their names. Raises as `push_runs`."""
+def fetch_runs(cache: str, store: Objects, jobs: int, key: str = "") -> list[str]:
+    """Bring entries that the cache's folder lacks, all or those of a key. Returns names. Raises as `push_runs`."""
+    below = folder_of(key) if key else FOLDER
     here = _local(cache, below)
     wanted = sorted(
         stat.key

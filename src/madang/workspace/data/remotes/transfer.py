@@ -21,7 +21,7 @@ from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import workers
 from madang.workspace.data.records.outs import Target, check_supported
 from madang.workspace.data.remotes.remote_objects import RemoteObjects
-from madang.workspace.data.remotes.run_entries import fetch_runs, folder_of, push_runs
+from madang.workspace.data.remotes.run_entries import fetch_runs, push_runs
 from madang.workspace.data.remotes.versioned import NamedObjects, keeps_names, places_of, store_listings
 from madang.workspace.data.repo.locks import using
 from madang.workspace.data.repo.repository import Repository
@@ -291,8 +291,11 @@ def move_runs(
     pushing: bool,
     remote: str | None = None,
     jobs: int | None = None,
+    key: str = "",
 ) -> list[str]:
-    """Move the run cache to or from the named or default remote. Returns the keys of the entries that were moved.
+    """Move the run cache to or from the named or default remote. Returns the names of the entries that were moved.
+
+    With a ``key`` only what one command gave for the same inputs comes.
 
     Raises:
         Refused: a remote that cannot be listed has no run cache.
@@ -302,22 +305,9 @@ def move_runs(
     store = open_remote(config)
     try:
         with using(folder):
-            return (push_runs if pushing else fetch_runs)(folder, store, jobs or _jobs(config))
-    finally:
-        store.close()
-
-
-def fetch_runs_of(repository: Repository, key: str, open_remote: OpenRemote) -> list[str]:
-    """Bring from the default remote what one command gave for the same inputs. Returns the entries' keys.
-
-    Raises as `move_runs`.
-    """
-    config = repository.settings.remote(None)
-    folder = repository.cache.folder
-    store = open_remote(config)
-    try:
-        with using(folder):
-            return fetch_runs(folder, store, _jobs(config), folder_of(key))
+            if pushing:
+                return push_runs(folder, store, jobs or _jobs(config))
+            return fetch_runs(folder, store, jobs or _jobs(config), key)
     finally:
         store.close()
 
