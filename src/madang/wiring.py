@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.history import History
     from madang.services.ingest import Ingest
     from madang.services.lineage import Lineage
+    from madang.services.losers import Losers
     from madang.services.models import Models
     from madang.services.packing import Packing
     from madang.services.parts import PartUploads
@@ -223,6 +224,22 @@ class Engine:
         from madang.services.promotion import Promotion
 
         return Promotion(self.records, self.gates, self.guard, self._declared)
+
+    @cached_property
+    def losers(self) -> Losers:
+        """Models that lost and need not be kept."""
+        from madang.services.losers import Losers
+
+        return Losers(self.records, self.blobs, self.records.data_objects, self._released)
+
+    def _released(self) -> set[tuple[str, str, int]]:
+        """The versions that releases name: tags of a workspace's repository. A hub knows of none."""
+        if not self.store.root:
+            return set()
+        from madang.backends.git.tags import tag_texts
+        from madang.domain import releases
+
+        return releases.named_models(tag_texts(self.store.root))
 
     def _declared(self, run: StoredRun | None) -> Sequence[Rule]:
         """The rules in the work tree of a run that was made here, or around a workspace's store."""

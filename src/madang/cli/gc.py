@@ -30,6 +30,7 @@ _KEPT = ("workspace", "all_branches", "all_tags", "all_commits", "all_experiment
 @click.option("--skip-failed", is_flag=True, help="Pass over commits whose records cannot be read.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Requests to a remote at once.")
 @click.option("--runs", "of_runs", is_flag=True, help="Pack the segments of ended runs; drop those that the hub holds.")
+@click.option("--models", "of_models", is_flag=True, help="Remove bytes of models that lost, where the rule says so.")
 @click.option("--hub", "address", envvar="MADANG_HUB", metavar="URL", default="", help="The hub of --runs; MADANG_HUB.")
 @click.option("--older-than", default="0s", metavar="TIME", help="With --runs: only those that ended so long ago: 30d.")
 @click.option("--dry", is_flag=True, help="Only tell what would go.")
@@ -53,8 +54,15 @@ def gc(of_runs: bool, address: str, older_than: str, dry: bool, force: bool, as_
       madang gc -A --cloud -r backup
       madang gc -w -p ../other ../third     repositories that share the cache
       madang gc --runs --older-than 30d --yes
+      madang gc --models --dry              what models that lost take (`madang models rules`)
     """
     chosen = [name for name in _KEPT if options[name]]
+    if options.pop("of_models"):
+        if chosen or of_runs:
+            raise InvalidInput("--models is about models alone.", hint="Collect the rest in a second command.")
+        from madang.cli.gc_models import collect_models
+
+        return collect_models(dry=dry, yes=force, as_json=as_json)
     if of_runs:
         if chosen:
             raise InvalidInput("--runs is about runs alone.", hint="Collect data in a second command.")

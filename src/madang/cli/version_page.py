@@ -51,7 +51,7 @@ def print_version(version: VersionRecord, entries: Sequence[Entry], readers: Seq
     }
     for name, text in facts.items():
         if text:
-            click.echo(f"  {name:<12}{output.printable(text)}")
+            click.echo(f"  {name:<11} {output.printable(text)}")
     click.echo("")
     rows = [[entry.path, records.size(entry.size), entry.digest[:24]] for entry in entries[:_MANY]]
     output.table(["PATH", "SIZE", "DIGEST"], rows, right=frozenset({1}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, field
 from typing import Any
 
@@ -71,3 +71,23 @@ def read(text: str, name: str, commit: str) -> Release:
 
 def _texts(found: Mapping[str, Any]) -> dict[str, str]:
     return {str(key): str(item) for key, item in found.items()}
+
+
+def named_models(tags: Iterable[tuple[str, str]]) -> set[tuple[str, str, int]]:
+    """Project, name and number of the models that releases name; ``tags`` are names and texts of tags.
+
+    Raises:
+        CorruptData: the text of a release was changed: what it needs cannot be told.
+    """
+    found: set[tuple[str, str, int]] = set()
+    for name, text in tags:
+        if text.startswith(_HEAD):
+            try:
+                body: Any = json.loads(text[text.index("\n{") :])
+                models = [Model(**item) for item in body.get("models", ())]
+            except (ValueError, TypeError, AttributeError) as error:
+                raise CorruptData(
+                    f"The release {name!r} cannot be read: {error}.", hint="Fetch the tag again."
+                ) from error
+            found |= {(one.project, one.name, one.number) for one in models}
+    return found

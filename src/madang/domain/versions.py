@@ -11,6 +11,7 @@ from madang.domain.values import value
 from madang.errors import InvalidInput
 
 STAGES = ("staging", "production", "archived")
+GONE = "madang.gone"  # the tag of a version whose bytes were removed: why
 
 _NUMBERED = re.compile(r"v(\d{1,18})\Z")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f:@\\]")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from madang.domain.versions import Entry, VersionRecord, check_path, parse_ref
+from madang.domain.versions import GONE, Entry, VersionRecord, check_path, parse_ref
 from madang.errors import Conflict, CorruptData, MadangError, NotFound, Unavailable
 from madang.formats import store as layout
 from madang.sdk import blobs
@@ -48,6 +48,8 @@ def version_files(
             with closing(open_reader(store, address)) as reader:
                 where = _owner(reader, project, ref) if anywhere else project
                 version = reader.resolve(where, ref)
+                if GONE in version.tags:
+                    raise NotFound(f"{version.ref} is not there: {version.tags[GONE]}.")
                 return write_out(reader, where, reader.manifest(where, version.ref), store), version
         except (NotFound, Unavailable) as error:
             missing = missing or error

@@ -1,4 +1,4 @@
-"""What a hub does when nobody asks: pack the segments of runs that ended a while ago."""
+"""What a hub does when nobody asks: pack segments of runs that ended a while ago, remove models that lost."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 
 from madang.errors import MadangError
+from madang.services.losers import Losers
 from madang.services.packing import Packing
 
 EVERY = 300.0  # seconds between two looks
@@ -20,8 +22,9 @@ log = logging.getLogger("madang.server")
 class Housekeeping:
     """A task of the server's event loop; it holds a thread only while it works."""
 
-    def __init__(self, packing: Packing) -> None:
+    def __init__(self, packing: Packing, losers: Callable[[], Losers] | None = None) -> None:
         self._packing = packing
+        self._losers = losers
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -39,7 +42,13 @@ class Housekeeping:
             with contextlib.suppress(MadangError, OSError):  # a database that is busy or gone: the next look may do it
                 while await run_in_threadpool(self.once):
                     await asyncio.sleep(0)
+                await run_in_threadpool(self.remove_losers)
 
     def once(self) -> int:
         """Pack some; 0 when there was nothing to pack."""
         return self._packing.pack_pieces(time.time_ns() // 1000 - AFTER)
+
+    def remove_losers(self) -> None:
+        """Remove the bytes of models that lost and have expired. Only a hub does that unasked."""
+        if self._losers is not None:
+            self._losers().remove(time.time_ns() // 1000)

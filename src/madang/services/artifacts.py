@@ -11,7 +11,7 @@ from madang.domain.access import Permission, Principal, require
 from madang.domain.events import BlobRef
 from madang.domain.ids import check_digest
 from madang.domain.versions import Entry, VersionRecord, check_name, check_path, parse_ref
-from madang.errors import InvalidInput, NotFound, TooLarge
+from madang.errors import InvalidInput, NotFound, TooLarge, Unavailable
 from madang.formats.manifest import manifest_digest
 from madang.ports.objects import Objects
 from madang.ports.records import CollectionRow, Records
@@ -52,12 +52,15 @@ class Artifacts:
             CorruptData: the bytes do not have the claimed digest; nothing is stored.
             TooLarge, InvalidInput: more or fewer bytes than claimed.
             StorageError: the disk refused.
+            Unavailable: the same bytes were removed at this very moment; send them again.
         """
         require(who, Permission.WRITE, project, {who.run})  # bytes that nothing names yet change no run
         check_name(project, "project")
         claim = Claim(check_digest(digest)) if digest else None
         kept = store_blob(self._blobs, self._scratch, pieces, claim, size)
         self._records.versions.hold_blobs(project, [kept.digest])
+        if self._blobs.stat(blob_key(kept.digest)) is None:  # they were there, and went with a model that lost
+            raise Unavailable("These bytes were being removed just now.", hint="Send them again.")
         return kept
 
     def has_blob(self, who: Principal, project: str, digest: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from madang.domain.reviews import Protection, base_of
 from madang.domain.values import value
-from madang.domain.versions import STAGES, PointerChange
+from madang.domain.versions import GONE, STAGES, PointerChange
 from madang.errors import AccessDenied, NotFound
 from madang.ports.records import Records
 from madang.services.stages import stages_left
@@ -54,6 +54,9 @@ class Guard:
 
     def place(self, change: PointerChange, expected: object = ...) -> PointerChange:
         """Make a move that was decided on, whatever the protection of its pointer asks for."""
+        found = self._records.versions.get(change.project, change.name, change.number) if change.number else None
+        if found is not None and GONE in found.tags:
+            raise NotFound(f"{found.ref} cannot be used: {found.tags[GONE]}.")
         return self._records.versions.point(change, expected)
 
     def promote(self, change: PointerChange, evidence: Evidence, expected: object = ...) -> PointerChange:
