@@ -70,14 +70,29 @@ def mlflow(
 
 
 def opened_store(store: str, database: str, blobs: str, *, make: bool) -> Engine:
-    """The store that is meant: that of a hub when it is named, else the workspace's."""
+    """The store that is meant: that of a hub when it is named, else the workspace's.
+
+    Without ``make`` a workspace's store that is not there stays so: an empty one elsewhere stands for it.
+    """
+    import os
+
+    from madang.config import HubConfig
     from madang.errors import UsageError
+    from madang.formats.store import find_store
     from madang.wiring import open_hub, open_store
 
-    if not store:
-        if database or blobs:
-            raise UsageError("--database and --blobs are of a hub.", hint="Name its folder, too: --store DIR.")
-        return open_store(make=make)
-    from madang.config import HubConfig
+    if store:
+        return open_hub(HubConfig(store=store, database=database, blobs=blobs))
+    if database or blobs:
+        raise UsageError("--database and --blobs are of a hub.", hint="Name its folder, too: --store DIR.")
+    place = find_store().store
+    if make or os.path.exists(f"{place}/format"):
+        return open_store()
+    import shutil
+    import tempfile
 
-    return open_hub(HubConfig(store=store, database=database, blobs=blobs))
+    aside = tempfile.mkdtemp(prefix="madang-")
+    engine = open_store(store=aside)
+    engine.store.store = place
+    engine.at_close = lambda: shutil.rmtree(aside, ignore_errors=True)
+    return engine

@@ -163,7 +163,8 @@ class Adopting:
         known = self._records.versions.get(row.project, row.name, wanted.number)
         if known is None:
             return False
-        return told_of(known).get("run_id", known.run) == wanted.run and wanted.created_at in (0, known.created_at)
+        is_same_time = wanted.created_at in (0, known.created_at // 1000 * 1000)  # as exact as the source knows it
+        return is_same_time and told_of(known).get("run_id", known.run) == wanted.run
 
     def _held(self, item: AdoptedVersion) -> list[str]:
         digests = {entry.digest for entry in item.entries}

@@ -59,9 +59,10 @@ class SqliteDatabase:
         self._connection = self._open("mode=ro")
         try:
             self.tables()
-        except Unavailable:
+        except Unavailable as error:
             # Beside a database in WAL mode SQLite wants to make a file; where it may not, nobody writes it now.
-            if os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal"):
+            is_waiting = os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal")
+            if is_waiting or "locked" in error.message:
                 raise
             self._connection.close()
             self._connection = self._open("mode=ro&immutable=1")

@@ -73,7 +73,7 @@ class _Import:
     def do(self) -> Report:
         self._own.services.tracking.catch_up()
         try:
-            for experiment in chosen(self._source, self._wanted):
+            for experiment in self._free_first(chosen(self._source, self._wanted)):
                 self._experiment(experiment)
             for model in self._source.models():
                 self._model(model)
@@ -86,6 +86,11 @@ class _Import:
             self._report.left_out.append(LeftOut(name, str(count), "madang has no place for them"))
         self._report.left_out += self._source.problems
         return self._report
+
+    def _free_first(self, experiments: list[Experiment]) -> list[Experiment]:
+        """Those whose ids are free come first, so that no other one is given the id of one of them."""
+        taken = {item.id: item.name for item in self._own.experiments()}
+        return sorted(experiments, key=lambda item: taken.get(item.id, item.name) != item.name)
 
     def _experiment(self, experiment: Experiment) -> None:
         home = self._project(experiment)

@@ -35,6 +35,7 @@ class Places:
         self._roots = [*allowed, *(os.path.realpath(root) for root in roots)]
         self._proxied = [root for root in self._roots if root in allowed or root.endswith("/mlartifacts")]
         self._open_store = open_store
+        self._moved: set[str] = set()  # folders of other machines whose files were found here
         self._stores: dict[str, Objects | MadangError] = {}
 
     def close(self) -> None:
@@ -91,6 +92,7 @@ class Places:
         inside = [folder for folder in self._candidates(path, is_local=is_local) if self.is_inside(folder)]
         for folder in inside:
             if os.path.isdir(folder):
+                self._moved.add(_experiments(path))
                 return folder, ""
         if is_local and path and not self.is_inside(path) and _has_entries(path):
             raise Refused(
@@ -106,9 +108,11 @@ class Places:
         )
 
     def _is_kept(self, path: str) -> bool:
-        """Whether a path lies below a folder for files that is there."""
-        real = os.path.realpath(path)
-        return any(os.path.isdir(root) and real.startswith(f"{root}/") for root in self._roots)
+        """Whether a path lies below a folder for files that is there, or was there before the folder was moved."""
+        real, parts = os.path.realpath(path), path.split("/")
+        there = [root for root in self._roots if os.path.isdir(root)]
+        is_there = any(real.startswith(f"{root}/") or os.path.basename(root) in parts for root in there)
+        return is_there or _experiments(path) in self._moved
 
     def _candidates(self, path: str, *, is_local: bool) -> Iterator[str]:
         """Where the folder of a recorded path may be: there, or at the same place below a folder that may be read."""
@@ -145,6 +149,11 @@ class Places:
 def _experiment(folder: str) -> str:
     """The folder of an experiment, from that of the files of a run in it."""
     return os.path.dirname(os.path.dirname(folder))
+
+
+def _experiments(path: str) -> str:
+    """The folder of all experiments, from that of the files of a run."""
+    return os.path.dirname(_experiment(path.rstrip("/")))
 
 
 def _inside(path: str, roots: Sequence[str]) -> bool:

@@ -78,7 +78,7 @@ class OwnStore:
         return sum(self.services.records.runs.select(query).total for query in queries)
 
     def _query(self, experiment: Experiment, kind: str, cursor: str = "") -> RunQuery:
-        project = self._projects[experiment.id].name
+        project = self._project(experiment.id)
         return RunQuery(projects=(project,), limit=_AT_ONCE, cursor=cursor, deleted="all", kind=kind)
 
     def runs(self, experiment: Experiment) -> Iterator[Run]:
@@ -153,13 +153,14 @@ class OwnStore:
     def open(self, run: Run, path: str) -> Iterator[Iterator[bytes]]:
         """See `Source.open`."""
         digest = next(item.digest for item in run.files if item.path == path)
-        with self.open_blob(self._project(run), digest) as pieces:
+        with self.open_blob(self._project(run.experiment), digest) as pieces:
             yield pieces
 
-    def _project(self, run: Run) -> str:
-        known = self._projects.get(run.experiment)
+    def _project(self, experiment: str) -> str:
+        """The name that runs have for an experiment."""
+        known = self._projects.get(experiment)
         if known is None:
-            known = self._projects[run.experiment] = self.services.projects.get(self.who, int(run.experiment))
+            known = self._projects[experiment] = self.services.projects.get(self.who, int(experiment))
         return known.name
 
     @contextmanager
