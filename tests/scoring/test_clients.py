@@ -151,7 +151,7 @@ def test_a_model_of_a_hub_swaps_when_mlflow_moves_its_stage(
         mlflow.set_tracking_uri(hub.address)
         client, runs = mlflow.MlflowClient(), []
         for slope in (1.0, 2.0):
-            with mlflow.start_run() as run:
+            with mlflow.start_run(experiment_id="0") as run:  # whichever another test has chosen
                 fitted = LinearRegression().fit(FRAME, FRAME["넓이"] * slope)
                 mlflow.sklearn.log_model(
                     fitted, name="model", registered_model_name="집값", pip_requirements=["scikit-learn"]

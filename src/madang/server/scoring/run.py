@@ -44,6 +44,11 @@ class ServingToken:
         """There are no sessions here. Raises `Unauthenticated`."""
         raise Unauthenticated("There are no sessions here.")
 
+    @property
+    def at_once(self) -> bool:
+        """Nothing is looked up."""
+        return True
+
     def unclaimed(self) -> bool:
         """Whether there is no token."""
         return not self._secret

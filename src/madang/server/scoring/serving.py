@@ -145,7 +145,10 @@ class Serving:
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
         log.info("%s is served%s", target.ref, f" instead of {_name(old)}" if old else "")
-        await run_in_threadpool(self._record, self.state)
+        try:
+            await run_in_threadpool(self._record, self.state)
+        except (MadangError, OSError) as error:  # the model is served all the same
+            log.error("cannot write down what is served: %s", error)
 
 
 def _name(target: Target | None) -> str:

@@ -138,7 +138,7 @@ class Pool:
         self.warnings: list[str] = []
         self.restarts = 0
         self.in_flight = 0
-        self.alive = 0
+        self._all: set[Worker] = set()
         self._idle: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
         self._waiting = 0
         self._next_try = 0.0  # when a process comes back that has died; monotonic
@@ -176,8 +176,13 @@ class Pool:
             text = answer.body.decode("utf-8", "replace")[:500]
             raise InvalidInput(f"The model cannot score the example that was stored with it: {text}")
 
+    @property
+    def alive(self) -> int:
+        """Processes that can score, busy ones too."""
+        return len(self._all)
+
     def _take(self, worker: Worker) -> None:
-        self.alive += 1
+        self._all.add(worker)
         self._idle.put_nowait(worker)
 
     async def ask(self, body: bytes, content_type: str) -> Answer:
@@ -232,7 +237,7 @@ class Pool:
 
     def _lose(self, worker: Worker) -> None:
         """A process is of no use any more: another one takes its place, later the more often it happens."""
-        self.alive -= 1
+        self._all.discard(worker)
         now = time.monotonic()
         self._deaths = 1 if now - self._last_death > _STEADY else self._deaths + 1
         self._last_death = now
@@ -267,11 +272,8 @@ class Pool:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        idle = []
-        while not self._idle.empty():
-            idle.append(self._idle.get_nowait())
-        self.alive -= len(idle)
-        await asyncio.gather(*(worker.end() for worker in idle))
+        ending, self._all = self._all, set()
+        await asyncio.gather(*(worker.end(at_once=self.in_flight > 0) for worker in ending))
 
 
 def check_size(size: int, limits: Limits) -> None:
