@@ -21,7 +21,8 @@ from madang.errors import ConfigError, Unavailable
 from madang.formats.dvc import layout
 from madang.workspace.data.files.adding import add
 from madang.workspace.data.records.outs import resolve, tracked
-from madang.workspace.data.remotes.transfer import Moved, cloud_changes, fetch, push
+from madang.workspace.data.remotes.cloud_status import cloud_changes
+from madang.workspace.data.remotes.transfer import Moved, fetch, push
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.repo.settings import RemoteConfig
 

@@ -147,7 +147,7 @@ def _show_cloud(
 ) -> bool:
     from madang.wiring_data import open_remote
     from madang.workspace.data.records.gathering import gather
-    from madang.workspace.data.remotes.transfer import cloud_changes
+    from madang.workspace.data.remotes.cloud_status import cloud_changes
 
     gathered = gather(repo, targets, recursive=recursive, history=history, with_deps=with_deps)
     found = cloud_changes(repo, gathered.targets, open_remote, remote)

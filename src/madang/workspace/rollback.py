@@ -28,7 +28,7 @@ from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
 from madang.workspace.data.records import outs
 from madang.workspace.data.records.outs import Target, TrackedOut
 from madang.workspace.data.records.trees import CommitTree
-from madang.workspace.data.remotes import transfer
+from madang.workspace.data.remotes import cloud_status, transfer
 from madang.workspace.data.repo.repository import Repository, find_root
 from madang.workspace.data.repo.settings import RemoteConfig
 from madang.workspace.pipelines.results import Results, results
@@ -114,7 +114,7 @@ def _look(repository: Repository, wanted: Sequence[TrackedOut], made: Plan, open
     if not absent:
         return
     try:
-        states = transfer.cloud_changes(repository, [Target(out) for out in absent], open_remote)
+        states = cloud_status.cloud_changes(repository, [Target(out) for out in absent], open_remote)
     except MadangError as error:
         made.missing += [f"{repository.relative(out.path)} ({out.md5}): {error.message}" for out in absent]
         return

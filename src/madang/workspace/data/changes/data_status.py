@@ -13,7 +13,8 @@ from madang.workspace.data import progress
 from madang.workspace.data.changes.differing import Differences, Elsewhere, Entry, Present, Snapshot, compare, lacking
 from madang.workspace.data.records.outs import Target, resolve, tracked
 from madang.workspace.data.records.trees import CommitTree, FileTree
-from madang.workspace.data.remotes.transfer import OpenRemote, cloud_changes
+from madang.workspace.data.remotes.cloud_status import cloud_changes
+from madang.workspace.data.remotes.transfer import OpenRemote
 from madang.workspace.data.remotes.versioned import keeps_names, unpushed
 from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository

@@ -6,8 +6,8 @@ for each one (also its size): the listing of a folder alone proves nothing.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import field
 from typing import cast
 
@@ -29,6 +29,9 @@ from madang.workspace.data.repo.settings import RemoteConfig
 
 OpenRemote = Callable[[RemoteConfig], Objects]
 """Opens the store of a configured remote. Raises `ConfigError` for a kind of address that is not spoken."""
+
+OnListed = Callable[[Sequence[Target]], None]
+"""Called with targets whose listings are in the cache, before their files are."""
 
 _THREADS = 16  # requests to a remote at once
 _PORTION = 100_000  # objects that become visible in a remote together
@@ -96,11 +99,19 @@ def jobs_of(repository: Repository, targets: Iterable[Target], name: str | None,
     return list(found.values())
 
 
-def _side(repository: Repository, job: Job, open_remote: OpenRemote, jobs: int | None) -> RemoteObjects:
-    cache = LegacyCache(repository) if job.is_legacy else repository.cache
-    return RemoteObjects(
-        open_remote(job.remote), cache, jobs or _jobs(job.remote), files_at_once=jobs or _given(job.remote)
-    )
+@contextmanager
+def opened(
+    repository: Repository, job: Job, open_remote: OpenRemote, jobs: int | None = None
+) -> Iterator[RemoteObjects]:
+    """The remote of a job, beside the cache that its objects belong into."""
+    with closing(open_remote(job.remote)) as store:
+        yield RemoteObjects(
+            store, _cache_of(repository, job), jobs or _jobs(job.remote), files_at_once=jobs or _given(job.remote)
+        )
+
+
+def _cache_of(repository: Repository, job: Job) -> Cache:
+    return LegacyCache(repository) if job.is_legacy else repository.cache
 
 
 def _jobs(config: RemoteConfig) -> int:
@@ -127,11 +138,11 @@ def wanted_of(cache: Cache, targets: Iterable[Target]) -> Wanted:
             wanted.lost.append(name)
             continue
         wanted.listings.add(name)
-        wanted.files.update(md5 for _, md5 in _inside(files, inside))
+        wanted.files.update(md5 for _, md5 in inside_of(files, inside))
     return wanted
 
 
-def _inside(files: dict[str, str], inside: str) -> Iterable[tuple[str, str]]:
+def inside_of(files: dict[str, str], inside: str) -> Iterable[tuple[str, str]]:
     """(path, MD5) of the files that a target means."""
     if not inside:
         return files.items()
@@ -152,11 +163,8 @@ def push(
     moved = Moved()
     with using(repository.cache.folder):
         for job in jobs_of(repository, targets, remote, pushing=True):
-            side = _side(repository, job, open_remote, jobs)
-            try:
+            with opened(repository, job, open_remote, jobs) as side:
                 _push_to(side, job.targets, moved, meter)
-            finally:
-                side.store.close()
     return moved
 
 
@@ -196,7 +204,7 @@ def fetch(
     remote: str | None = None,
     jobs: int | None = None,
     meter: progress.Meter = progress.silent,
-    on_listed: Callable[[Sequence[Target]], None] | None = None,
+    on_listed: OnListed | None = None,
 ) -> Moved:
     """Bring into the cache what it lacks. What the remote lacks too is named in the result; the rest is brought.
 
@@ -210,7 +218,7 @@ def fetch(
             return moved
     with using(repository.cache.folder):
         for job in jobs_of(repository, targets, remote):
-            cache = LegacyCache(repository) if job.is_legacy else repository.cache
+            cache = _cache_of(repository, job)
             if keeps_names(job.remote):
                 store_listings(job.targets, cache)
             if _has_all(cache, job.targets):
@@ -218,18 +226,20 @@ def fetch(
             if keeps_names(job.remote):
                 _fetch_named(repository, job, cache, open_remote, moved, meter)
                 continue
-            side = _side(repository, job, open_remote, jobs)
-            try:
-                lists = {target.out.md5 for target in job.targets if target.out.md5 and target.out.is_dir}
-                _bring(side, lists, moved, meter)
-                if on_listed is not None:
-                    on_listed(job.targets)
-                wanted = wanted_of(cache, job.targets)
-                moved.damaged.extend(name for name in wanted.lost if name not in moved.missing + moved.damaged)
-                _bring(side, wanted.files, moved, meter)
-            finally:
-                side.store.close()
+            with opened(repository, job, open_remote, jobs) as side:
+                _fetch_from(side, job.targets, moved, meter, on_listed)
     return moved
+
+
+def _fetch_from(
+    side: RemoteObjects, targets: Sequence[Target], moved: Moved, meter: progress.Meter, on_listed: OnListed | None
+) -> None:
+    _bring(side, {target.out.md5 for target in targets if target.out.md5 and target.out.is_dir}, moved, meter)
+    if on_listed is not None:
+        on_listed(targets)
+    wanted = wanted_of(side.cache, targets)
+    moved.damaged.extend(name for name in wanted.lost if name not in moved.missing + moved.damaged)
+    _bring(side, wanted.files, moved, meter)
 
 
 def _fetch_named(
@@ -240,16 +250,12 @@ def _fetch_named(
     moved.missing.extend(wanted.lost)
     absent = cache.look(wanted.files).missing
     places, sizes = places_of(repository, job.targets, job.remote, cache)
-    store = open_remote(job.remote)
-    try:
-        side = RemoteObjects(
-            cast("Objects", NamedObjects(store, places)), cache, _jobs(job.remote), files_at_once=_given(job.remote)
-        )
+    with closing(open_remote(job.remote)) as store:
+        named = cast("Objects", NamedObjects(store, places))
+        side = RemoteObjects(named, cache, _jobs(job.remote), files_at_once=_given(job.remote))
         there = {name: sizes[name] for name in absent if name in sizes}
         moved.missing.extend(sorted(set(absent) - there.keys()))
         _receive(side, there, moved, meter)
-    finally:
-        store.close()
 
 
 def _is_here(repository: Repository, target: Target) -> bool:
@@ -302,14 +308,10 @@ def move_runs(
     """
     config = repository.settings.remote(remote)
     folder = repository.cache.folder
-    store = open_remote(config)
-    try:
-        with using(folder):
-            if pushing:
-                return push_runs(folder, store, jobs or _jobs(config))
-            return fetch_runs(folder, store, jobs or _jobs(config), key)
-    finally:
-        store.close()
+    with closing(open_remote(config)) as store, using(folder):
+        if pushing:
+            return push_runs(folder, store, jobs or _jobs(config))
+        return fetch_runs(folder, store, jobs or _jobs(config), key)
 
 
 def raise_if_incomplete(moved: Moved, what: str) -> None:
@@ -333,63 +335,3 @@ def raise_if_incomplete(moved: Moved, what: str) -> None:
 def _named(names: Sequence[str]) -> str:
     shown = ", ".join(sorted(set(names))[:5])
     return f"{len(set(names))} objects ({shown}{', …' if len(set(names)) > 5 else ''})"
-
-
-def cloud_changes(
-    repository: Repository, targets: Sequence[Target], open_remote: OpenRemote, remote: str | None = None
-) -> dict[str, str]:
-    """``status -c``: what the remote lacks (``new``), what the cache lacks (``deleted``), what both lack (``missing``).
-
-    Named by workspace path relative to the root; every object is asked for, not only the listings.
-    """
-    result: dict[str, str] = {}
-    if not targets:
-        return result
-    for job in jobs_of(repository, targets, remote, pushing=True):
-        side = _side(repository, job, open_remote, None)
-        try:
-            _compare_with(repository, side, job.targets, result)
-        finally:
-            side.store.close()
-    return result
-
-
-def _compare_with(
-    repository: Repository, side: RemoteObjects, targets: Sequence[Target], result: dict[str, str]
-) -> None:
-    names: dict[str, set[str]] = {}
-    listings: set[str] = set()
-    for target in targets:
-        out, shown = target.out, repository.relative(target.out.path)
-        assert out.md5 is not None
-        names.setdefault(shown, set()).add(out.md5)
-        if out.is_dir:
-            listings.add(out.md5)
-            for path, md5 in _inside(_listing_anywhere(side, out.md5), target.inside):
-                names.setdefault(os.path.join(shown, path), set()).add(md5)
-    every = set().union(*names.values())
-    there = side.sizes(every)
-    here = side.cache.look(every).keys
-    for path, objects in names.items():
-        states = {_state(name, here[name].size if name in here else None, there.get(name)) for name in objects}
-        if objects <= listings:
-            states.discard("deleted")  # its files tell what is to be fetched, as with dvc
-        for state in ("missing", "new", "deleted"):  # of several commits' objects the gravest is told
-            if state in states:
-                result[path] = state
-                break
-
-
-def _state(name: str, here: int | None, there: int | None) -> str:
-    if here is not None and there is not None and there not in (here, UNKNOWN):
-        there = None  # cut short: a push replaces it
-    if here is not None:
-        return "" if there is not None else "new"
-    return "deleted" if there is not None else "missing"
-
-
-def _listing_anywhere(side: RemoteObjects, name: str) -> dict[str, str]:
-    try:
-        return side.cache.listing(name)
-    except (NotFound, CorruptData):
-        return side.listing(name)
