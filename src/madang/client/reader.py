@@ -19,7 +19,8 @@ from madang.domain.versions import AliasMove, Entry, PointerChange, VersionRecor
 from madang.errors import StorageError
 from madang.formats import native
 from madang.formats.filter import print_filter, print_order
-from madang.ports.records import CollectionRow, MetricKey, Project
+from madang.ports.records import MetricKey, Project
+from madang.ports.versions import CollectionRow
 
 if TYPE_CHECKING:
     from madang.ports.reviews import ReviewDesk

@@ -18,7 +18,8 @@ from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord
 from madang.domain.series import Series
 from madang.domain.versions import AliasMove, Entry, PointerChange, VersionRecord
-from madang.ports.records import CollectionRow, MetricKey, Project
+from madang.ports.records import MetricKey, Project
+from madang.ports.versions import CollectionRow
 
 if TYPE_CHECKING:  # most commands need none of it
     from madang.ports.reviews import ReviewDesk

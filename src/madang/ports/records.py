@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from madang.domain.lineage import DataUse
 from madang.domain.metrics import MetricSummary
@@ -23,8 +23,8 @@ from madang.domain.query import RunQuery
 from madang.domain.run_state import RunState
 from madang.domain.runs import Overrides, RunChange
 from madang.domain.values import mutable, value
-from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.ports.tokens import TokenRecords
+from madang.ports.versions import VersionRecords
 
 if TYPE_CHECKING:  # most commands need none of it
     from madang.ports.registry import RegistryRecords
@@ -296,142 +296,6 @@ class HistoryRecords(Protocol):
 
     def blocks(self, chunk: ChunkRow, numbers: Sequence[int]) -> dict[int, bytes]:
         """Some blocks of a chunk."""
-        ...
-
-
-@value
-class CollectionRow:
-    """A named line of versions. ``first`` is the number of its first version."""
-
-    project: str
-    name: str
-    type: str
-    created_at: int
-    versions: int = 0
-    latest: int = 0
-    aliases: dict[str, int] = field(default_factory=dict)
-    updated_at: int = 0
-    size: int = 0  # bytes of the latest version
-    description: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
-    first: int = 1
-
-
-class VersionRecords(Protocol):
-    """Collections, versions with their manifests, aliases and their history."""
-
-    def collections(self, project: str, type: str | None = None) -> list[CollectionRow]:
-        """Collections of a project by name."""
-        ...
-
-    def collection(self, project: str, name: str) -> CollectionRow | None:
-        """One collection."""
-        ...
-
-    def add(
-        self,
-        version: VersionRecord,
-        entries: Sequence[Entry],
-        origin: tuple[str, int] | None = None,
-        first: int = 1,
-        *,
-        fresh: bool = False,
-    ) -> VersionRecord:
-        """Commit a version under the next number of its collection (``version.number`` is passed over).
-
-        A new collection is made with ``first`` as the number of its first version. Adding again with the same
-        ``origin`` (run/segment, sequence) returns the version that was made of it; content that is the same as the
-        latest version's is that version, unless it is to be a ``fresh`` one. Aliases named on the version move to it,
-        which its history says. Raises `Conflict` when the collection has another type.
-        """
-        ...
-
-    def insert(self, version: VersionRecord, entries: Sequence[Entry], first: int = 1) -> None:
-        """Commit a version of another store under the number that it has there, without aliases.
-
-        Raises `Conflict` when the number is taken, or was once.
-        """
-        ...
-
-    def get(self, project: str, name: str, number: int | None = None, alias: str = "") -> VersionRecord | None:
-        """A version by number or alias (`latest` is the highest number)."""
-        ...
-
-    def versions(self, project: str, name: str) -> list[VersionRecord]:
-        """All versions, newest first."""
-        ...
-
-    def of_runs(self, runs: Sequence[str]) -> dict[str, list[str]]:
-        """Names (``name:v3``) of the versions that runs wrote, by run."""
-        ...
-
-    def entries(self, project: str, digest: str) -> list[Entry]:
-        """The manifest with this digest, sorted by path; empty when the project has none."""
-        ...
-
-    def hold_blobs(self, project: str, digests: Iterable[str]) -> None:
-        """Note that a project may read these blobs (``algorithm:hex``): they came in by it, or lie beside its runs."""
-        ...
-
-    def holds_blob(self, project: str, digest: str) -> bool:
-        """Whether the project may read a blob. That a version or run names it is not enough."""
-        ...
-
-    def edit(
-        self,
-        project: str,
-        name: str,
-        number: int,
-        *,
-        description: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> VersionRecord:
-        """Replace what is not None; ``at`` (µs UTC) is shown as the time of the change. Raises `NotFound`."""
-        ...
-
-    def edit_collection(
-        self,
-        project: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> None:
-        """Replace what is not None. Raises `NotFound`."""
-        ...
-
-    def named(self, name: str, type: str) -> list[str]:
-        """Projects that have a collection of this name and type, oldest collection first."""
-        ...
-
-    def make(self, project: str, name: str, type: str, at: int) -> None:
-        """Make a collection without versions. Raises `Conflict` when the name is taken."""
-        ...
-
-    def rename(self, project: str, name: str, new: str, at: int) -> None:
-        """Give a collection another name. Raises `NotFound`, `Conflict` when that is taken."""
-        ...
-
-    def drop(self, project: str, name: str, number: int | None, at: int, actor: str = "") -> None:
-        """Take a version with its aliases away, or with None the whole collection, whose name is free then.
-
-        Numbers are never given again, and the files stay. Raises `NotFound`.
-        """
-        ...
-
-    def point(self, change: PointerChange, expected: Any = ...) -> PointerChange:
-        """Move an alias (``number`` None: take it away) and write the history; ``before`` is filled in.
-
-        ``expected`` is the number that the alias must point at now (None: at nothing; left out: anything). Raises
-        `Conflict` otherwise, `NotFound` when the version does not exist.
-        """
-        ...
-
-    def pointer_history(self, project: str, name: str) -> list[PointerChange]:
-        """All moves, newest first."""
         ...
 
 

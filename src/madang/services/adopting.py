@@ -16,7 +16,8 @@ from madang.errors import Conflict
 from madang.formats.manifest import manifest_digest
 from madang.formats.mlflow.words import ALIASES
 from madang.ports.projects import ProjectRecords
-from madang.ports.records import CollectionRow, Records
+from madang.ports.records import Records
+from madang.ports.versions import CollectionRow
 from madang.services.models import MODEL, Models, stage_of
 from madang.services.projects import Projects
 from madang.services.worded import told_of, written_aliases

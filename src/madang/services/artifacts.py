@@ -14,7 +14,8 @@ from madang.domain.versions import Entry, VersionRecord, check_name, check_path,
 from madang.errors import InvalidInput, NotFound, TooLarge, Unavailable
 from madang.formats.manifest import manifest_digest
 from madang.ports.objects import Objects
-from madang.ports.records import CollectionRow, Records
+from madang.ports.records import Records
+from madang.ports.versions import CollectionRow
 from madang.services.arriving import Claim, blob_key, store_blob
 from madang.services.changes import note_texts
 from madang.services.stages import commit

@@ -9,7 +9,8 @@ from madang.domain.access import Principal
 from madang.domain.reviews import ModelChange
 from madang.domain.versions import VersionRecord
 from madang.formats.mlflow.words import ALIASES
-from madang.ports.records import CollectionRow, Records
+from madang.ports.records import Records
+from madang.ports.versions import CollectionRow
 
 _SHOWN = 1000  # characters of a text in the history
 

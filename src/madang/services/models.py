@@ -11,7 +11,8 @@ from madang.domain.reviews import base_of
 from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord, check_name
 from madang.errors import InvalidInput, NotFound
 from madang.formats.manifest import manifest_digest
-from madang.ports.records import CollectionRow, Records
+from madang.ports.records import Records
+from madang.ports.versions import CollectionRow
 from madang.services.changes import note, note_texts, now
 from madang.services.guard import NOTHING, Guard
 from madang.services.tracking import Tracking

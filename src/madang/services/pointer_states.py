@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from madang.domain.releases import Model
 from madang.domain.versions import STAGES, AliasMove, PointerChange
 from madang.ports.reader import Reader
-from madang.ports.records import CollectionRow
+from madang.ports.versions import CollectionRow
 
 
 def pointers_at(history: Iterable[PointerChange], moment: int) -> dict[str, int]:

@@ -15,7 +15,8 @@ from madang.domain.runs import RunChange, RunRecord
 from madang.domain.series import Series
 from madang.domain.versions import AliasMove, Entry, PointerChange, VersionRecord
 from madang.errors import NotFound
-from madang.ports.records import CollectionRow, MetricKey, Project
+from madang.ports.records import MetricKey, Project
+from madang.ports.versions import CollectionRow
 
 if TYPE_CHECKING:  # the reader of runs does not load what reads versions
     from madang.formats.store import StorePaths

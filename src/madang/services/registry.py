@@ -9,7 +9,8 @@ from madang.domain.access import Permission, Principal, require
 from madang.domain.reviews import checked_alias
 from madang.domain.versions import STAGES, AliasMove, PointerChange, VersionRecord, check_name, parse_ref
 from madang.errors import Conflict, InvalidInput, NotFound
-from madang.ports.records import CollectionRow, Records
+from madang.ports.records import Records
+from madang.ports.versions import CollectionRow
 from madang.services.changes import now
 from madang.services.guard import NOTHING, Evidence, Guard
 from madang.services.stages import stages_left

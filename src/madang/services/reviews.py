@@ -22,7 +22,8 @@ from madang.domain.reviews import (
 )
 from madang.domain.versions import STAGES, PointerChange, check_name
 from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound
-from madang.ports.records import CollectionRow, Records
+from madang.ports.records import Records
+from madang.ports.versions import CollectionRow
 from madang.services.changes import now
 from madang.services.guard import Evidence, Guard
 from madang.services.registry import Registry

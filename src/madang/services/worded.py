@@ -6,7 +6,7 @@ import json
 
 from madang.domain.versions import STAGES, VersionRecord
 from madang.formats.mlflow.words import ALIASES
-from madang.ports.records import CollectionRow
+from madang.ports.versions import CollectionRow
 
 
 def told_of(version: VersionRecord) -> dict[str, str]:

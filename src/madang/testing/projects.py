@@ -14,7 +14,8 @@ from madang.domain.projects import RegisteredProject
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.errors import Conflict, NotFound
 from madang.ports.projects import ProjectRecords
-from madang.ports.records import RunRecords, VersionRecords
+from madang.ports.records import RunRecords
+from madang.ports.versions import VersionRecords
 from madang.testing.records import make_run
 
 ENTRY = Entry("f", "blake3:" + "0" * 64, 1)

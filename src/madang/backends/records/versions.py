@@ -1,4 +1,4 @@
-"""Collections, versions with their manifests, aliases and their history."""
+"""Versions with their manifests, who wrote them, and the blobs that projects hold."""
 
 from __future__ import annotations
 
@@ -8,105 +8,17 @@ from typing import Any
 
 import msgspec
 
-from madang.backends.records.database import Database, Row
-from madang.domain.values import value
-from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord
+from madang.backends.records.collections import Line, SqlCollections, pack, unpack
+from madang.backends.records.database import Row
+from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.errors import Conflict, NotFound
-from madang.formats.journal import from_json
-from madang.formats.segment import to_json
 from madang.formats.zstd import compress, decompress
-from madang.ports.records import CollectionRow
 
 _AT_COMMIT = "set with the version"
 
 
-@value
-class _Line:
-    """A collection at rest."""
-
-    number: int
-    type: str
-    first: int
-    next: int
-    created_at: int
-    description: str
-    tags: dict[str, str]
-    updated_at: int = 0
-
-
-def _line(row: Row) -> _Line:
-    return _Line(row[0], row[1], row[2], row[3], row[4], row[5], _unpack(row[6]), row[7])
-
-
-class SqlVersions:
-    """`ports.records.VersionRecords`."""
-
-    def __init__(self, database: Database) -> None:
-        self._db = database
-
-    def _line(self, project: str, name: str) -> _Line | None:
-        row = self._db.row("get_collection", project=project, name=name)
-        return _line(row) if row else None
-
-    def _needed(self, project: str, name: str) -> _Line:
-        line = self._line(project, name)
-        if line is None:
-            raise NotFound(f"There is no artifact {name!r} in project {project!r}.")
-        return line
-
-    def collections(self, project: str, type: str | None = None) -> list[CollectionRow]:
-        """Collections of a project by name."""
-        aliases: dict[int, dict[str, int]] = {}
-        for collection, alias, number in self._db.rows("aliases_of_project", project=project):
-            aliases.setdefault(collection, {})[alias] = int(number)
-        found = []
-        for row in self._db.rows("collections_of_project", project=project):
-            line, (name, count, updated) = _line(row), row[8:]
-            if type is None or line.type == type:
-                found.append(
-                    self._row(project, name, line, int(count), int(updated or 0), aliases.get(line.number, {}))
-                )
-        return found
-
-    def _row(
-        self, project: str, name: str, line: _Line, count: int, updated: int, aliases: dict[str, int]
-    ) -> CollectionRow:
-        number = self._latest(line)
-        latest = self._db.row("get_version", collection=line.number, number=number)
-        return CollectionRow(
-            project,
-            name,
-            line.type,
-            line.created_at,
-            count,
-            number,
-            aliases,
-            max(updated, line.updated_at) or line.created_at,
-            int(latest[2]) if latest else 0,
-            line.description,
-            line.tags,
-            line.first,
-        )
-
-    def _latest(self, line: _Line) -> int:
-        """The highest number of a version that is there; 0 without any."""
-        row = self._db.row("latest_version", collection=line.number)
-        return int(row[0]) if row and row[0] is not None else 0
-
-    def named(self, name: str, type: str) -> list[str]:
-        """Projects that have a collection of this name and type, oldest first."""
-        return [str(row[0]) for row in self._db.rows("collections_named", name=name, type=type)]
-
-    def collection(self, project: str, name: str) -> CollectionRow | None:
-        """One collection."""
-        line = self._line(project, name)
-        if line is None:
-            return None
-        rows = self._db.rows("versions_of_collection", collection=line.number)
-        return self._row(project, name, line, len(rows), int(rows[0][4]) if rows else 0, self._aliases(line.number))
-
-    def _aliases(self, collection: int) -> dict[str, int]:
-        return {alias: int(number) for alias, number in self._db.rows("aliases", collection=collection)}
+class SqlVersions(SqlCollections):
+    """`ports.versions.VersionRecords`."""
 
     def add(
         self,
@@ -140,7 +52,7 @@ class SqlVersions:
                 self._db.run("add_origin", segment=origin[0], sequence=origin[1], **place)
             return self._written_by(version.run, line, version, number)
 
-    def _move(self, line: _Line, version: VersionRecord, alias: str, number: int) -> None:
+    def _move(self, line: Line, version: VersionRecord, alias: str, number: int) -> None:
         row = self._db.row("get_alias", collection=line.number, alias=alias)
         if alias != "latest" and (row is None or row[0] != number):
             self.point(
@@ -149,12 +61,7 @@ class SqlVersions:
                 )
             )
 
-    def _touch(self, project: str) -> None:
-        """Let those who follow the project know that its versions or pointers are others now."""
-        row = self._db.row("tick")
-        self._db.run("touch_project", project=project, changed=row[0] if row else 0)
-
-    def _written_by(self, run: str, line: _Line, version: VersionRecord, number: int) -> VersionRecord:
+    def _written_by(self, run: str, line: Line, version: VersionRecord, number: int) -> VersionRecord:
         if run:
             self._db.run("add_writer", run=run, collection=line.number, number=number)
         return self._known(version.project, version.name, number)
@@ -195,11 +102,7 @@ class SqlVersions:
             if version.run:
                 self._db.run("add_writer", run=version.run, collection=line.number, number=version.number)
 
-    def place(self, project: str, name: str, alias: str, number: int) -> None:
-        """Put an alias at a version, without history."""
-        self._db.run("put_alias", collection=self._needed(project, name).number, alias=alias, number=number)
-
-    def _line_for(self, version: VersionRecord, first: int) -> _Line:
+    def _line_for(self, version: VersionRecord, first: int) -> Line:
         line = self._line(version.project, version.name)
         if line is None:
             made = self._db.row(
@@ -209,10 +112,10 @@ class SqlVersions:
                 type=version.type,
                 first=first,
                 created_at=version.created_at,
-                tags=_pack({}),
+                tags=pack({}),
             )
             assert made is not None
-            return _Line(int(made[0]), version.type, first, first, version.created_at, "", {})
+            return Line(int(made[0]), version.type, first, first, version.created_at, "", {})
         if line.type != version.type:
             raise Conflict(
                 f"The artifact {version.name!r} holds versions of type {line.type}, not {version.type}.",
@@ -220,12 +123,12 @@ class SqlVersions:
             )
         return line
 
-    def _insert(self, line: _Line, number: int, version: VersionRecord, entries: Sequence[Entry]) -> None:
+    def _insert(self, line: Line, number: int, version: VersionRecord, entries: Sequence[Entry]) -> None:
         counted = replace(version, size=sum(item.size for item in entries), files=len(entries))
         self._insert_row(line, number, counted)
         self._put_manifest(version, entries)
 
-    def _insert_row(self, line: _Line, number: int, version: VersionRecord) -> None:
+    def _insert_row(self, line: Line, number: int, version: VersionRecord) -> None:
         self._db.run(
             "add_version",
             collection=line.number,
@@ -237,8 +140,8 @@ class SqlVersions:
             run=version.run,
             actor=version.actor,
             description=version.description,
-            metadata=_pack(version.metadata),
-            tags=_pack(version.tags),
+            metadata=pack(version.metadata),
+            tags=pack(version.tags),
         )
         self._db.run("advance_collection", number=line.number, next=number + 1)
 
@@ -332,53 +235,12 @@ class SqlVersions:
                 collection=line.number,
                 number=number,
                 description=made.description,
-                metadata=_pack(made.metadata),
-                tags=_pack(made.tags),
+                metadata=pack(made.metadata),
+                tags=pack(made.tags),
             )
             if at:
                 self._db.run("touch_version", collection=line.number, number=number, at=at)
         return made
-
-    def edit_collection(
-        self,
-        project: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> None:
-        """Replace what is not None."""
-        with self._db.transaction():
-            line = self._needed(project, name)
-            self._touch(project)
-            self._db.run(
-                "edit_collection",
-                number=line.number,
-                description=line.description if description is None else description,
-                tags=_pack(line.tags if tags is None else dict(tags)),
-            )
-            if at:
-                self._db.run("touch_collection", number=line.number, at=at)
-
-    def make(self, project: str, name: str, type: str, at: int) -> None:
-        """Make a collection without versions."""
-        with self._db.transaction():
-            if self._line(project, name) is not None:
-                raise Conflict(f"There is an artifact {name!r} in project {project!r} already.")
-            self._db.row(
-                "add_collection", project=project, name=name, type=type, first=1, created_at=at, tags=_pack({})
-            )
-            self._touch(project)
-
-    def rename(self, project: str, name: str, new: str, at: int) -> None:
-        """Give a collection another name."""
-        with self._db.transaction():
-            line = self._needed(project, name)
-            if self._line(project, new) is not None:
-                raise Conflict(f"There is an artifact {new!r} in project {project!r} already.")
-            self._db.run("rename_collection", number=line.number, name=new, at=at)
-            self._touch(project)
 
     def drop(self, project: str, name: str, number: int | None, at: int, actor: str = "") -> None:
         """Take a version away, or with None the whole collection, whose name is free then."""
@@ -397,55 +259,8 @@ class SqlVersions:
                 self._db.run("touch_collection", number=line.number, at=at)
             self._touch(project)
 
-    def point(self, change: PointerChange, expected: Any = ...) -> PointerChange:
-        """Move an alias and write the history."""
-        with self._db.transaction():
-            line = self._needed(change.project, change.name)
-            row = self._db.row("get_alias", collection=line.number, alias=change.alias)
-            before = int(row[0]) if row else None
-            if expected is not ... and expected != before:
-                now = "nothing" if before is None else f"v{before}"
-                raise Conflict(
-                    f"{change.alias!r} of {change.name!r} points at {now} now.", hint="Look at it again, then decide."
-                )
-            if change.number is None:
-                self._db.run("drop_alias", collection=line.number, alias=change.alias)
-            else:
-                if self._db.row("get_version", collection=line.number, number=change.number) is None:
-                    raise NotFound(f"There is no version v{change.number} of {change.name!r}.")
-                self._db.run("put_alias", collection=line.number, alias=change.alias, number=change.number)
-            self._touch(change.project)
-            for number in {before, change.number} - {None} if change.alias.partition("/")[0] in STAGES else ():
-                self._db.run("touch_version", collection=line.number, number=number, at=change.at)
-            made = replace(change, before=before)
-            self._db.run(
-                "add_pointer_change",
-                collection=line.number,
-                alias=made.alias,
-                number=made.number,
-                before=before,
-                actor=made.actor,
-                at=made.at,
-                reason=made.reason,
-            )
-        return made
 
-    def pointer_history(self, project: str, name: str) -> list[PointerChange]:
-        """All moves, newest first."""
-        line = self._line(project, name)
-        rows = self._db.rows("pointer_changes", collection=line.number) if line else []
-        return [PointerChange(project, name, *row) for row in rows]
-
-
-def _pack(value: Any) -> bytes:
-    return msgspec.msgpack.encode(to_json(value))
-
-
-def _unpack(data: bytes) -> Any:
-    return from_json(msgspec.msgpack.decode(data))
-
-
-def _version(project: str, name: str, line: _Line, row: Row, aliases: dict[str, int], latest: int) -> VersionRecord:
+def _version(project: str, name: str, line: Line, row: Row, aliases: dict[str, int], latest: int) -> VersionRecord:
     number, digest, size, files, created_at, run, actor, description, metadata, tags, updated_at = row
     named = [alias for alias, target in aliases.items() if target == number]
     if number == latest:
@@ -462,8 +277,8 @@ def _version(project: str, name: str, line: _Line, row: Row, aliases: dict[str, 
         run,
         tuple(sorted(named)),
         description,
-        _unpack(metadata),
-        _unpack(tags),
+        unpack(metadata),
+        unpack(tags),
         actor,
         updated_at,
     )

@@ -25,7 +25,7 @@ from madang.edges.mlflow.registry_search import PROMPT, Fields, ordered, selecte
 from madang.edges.mlflow.services import MlflowCall
 from madang.edges.mlflow.sources import Source, source_of
 from madang.errors import InvalidInput, NotFound
-from madang.ports.records import CollectionRow
+from madang.ports.versions import CollectionRow
 from madang.services.worded import told_of
 
 MOST_VERSIONS = 200_000

@@ -22,7 +22,7 @@ from madang.edges.mlflow.registry_search import PROMPT, Fields, ordered, selecte
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.formats.mlflow.words import ALIASES
-from madang.ports.records import CollectionRow
+from madang.ports.versions import CollectionRow
 from madang.services.models import stage_of
 from madang.services.worded import aliases_of, told_of, written_aliases
 

@@ -32,7 +32,8 @@ from madang.edges.native import (
 from madang.formats import native
 from madang.formats import reviews as review_bodies
 from madang.http.routes import Param, Route, RouteTable
-from madang.ports.records import CollectionRow, MetricKey, Project
+from madang.ports.records import MetricKey, Project
+from madang.ports.versions import CollectionRow
 from madang.services.explaining import Differences, WhyView
 from madang.services.lineage import MAX_DEPTH
 from madang.services.pipelines import PipelinePage

@@ -16,7 +16,7 @@ from madang.domain.foreign import Experiment, Model, Run, Source, StoredFile, sh
 from madang.domain.runs import RunRecord
 from madang.domain.versions import Entry
 from madang.errors import MadangError, StorageError
-from madang.ports.records import CollectionRow
+from madang.ports.versions import CollectionRow
 from madang.workspace.moving import aside
 from madang.workspace.moving.hashing import hashed
 from madang.workspace.moving.importing import Wanted, chosen

@@ -18,7 +18,8 @@ from madang.domain.versions import VersionRecord
 from madang.formats.mlflow.runs import tags_of
 from madang.formats.mlflow.words import ALIASES
 from madang.formats.store import StorePaths
-from madang.ports.records import CollectionRow, Records
+from madang.ports.records import Records
+from madang.ports.versions import CollectionRow
 from madang.services.adopting import Adopting
 from madang.services.artifacts import Artifacts
 from madang.services.models import Models, stage_of
