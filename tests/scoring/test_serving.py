@@ -25,6 +25,12 @@ def number_of(server: Server) -> int:
     return int(body["predictions"][0])
 
 
+def children(server: Server) -> list[int]:
+    """The processes that score."""
+    listed = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True)
+    return [int(pid) for pid in listed.stdout.split()]
+
+
 def test_swaps_lose_no_request(registry: Registry, until: Until) -> None:
     """Four callers ask without a pause while the alias moves, also back: each request is answered well."""
     server = registry.serve("--allow-pickle", "--workers", "2")
@@ -92,6 +98,15 @@ def test_a_process_that_dies_is_replaced(registry: Registry, until: Until) -> No
     assert (status, body["error_code"]) == (400, "BAD_REQUEST")
     assert "no such thing" in body["message"]
     assert "Traceback" not in str(body)
+
+
+def test_processes_killed_while_idle_are_replaced(registry: Registry) -> None:
+    """A request after all processes were killed from outside waits for a new one."""
+    server = registry.serve("--allow-pickle", "--workers", "3")
+    for pid in children(server):
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.2)
+    assert number_of(server) == 1
 
 
 def test_limits(registry: Registry) -> None:
@@ -184,14 +199,13 @@ def test_more_names(registry: Registry) -> None:
 def test_no_process_outlives_the_server(registry: Registry, until: Until) -> None:
     """When the server is killed, the processes that score end by themselves."""
     server = registry.serve("--allow-pickle", "--workers", "2")
-    listed = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True)
-    children = listed.stdout.split()
-    assert len(children) == 2
+    scoring = children(server)
+    assert len(scoring) == 2
     server.process.kill()
     server.process.wait()
 
     def are_gone() -> bool:
         time.sleep(0.1)
-        return not any(os.path.exists(f"/proc/{pid}/cmdline") for pid in children)
+        return not any(os.path.exists(f"/proc/{pid}/cmdline") for pid in scoring)
 
     until(are_gone)

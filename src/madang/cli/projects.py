@@ -61,7 +61,7 @@ def job_of(asked: Asked, job: Job) -> Iterator[Job]:
         told = {
             "mlflow.project.entryPoint": entry.name,
             "mlflow.project.env": environments.described(opened, local=asked.is_local),
-            "mlflow.source.name": asked.uri,
+            "mlflow.source.name": asked.uri if opened.is_copy else opened.folder,
             "mlflow.source.type": "PROJECT",
         }
         yield replace(

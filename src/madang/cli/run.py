@@ -37,7 +37,7 @@ def _is_project(word: str) -> bool:
     import os
 
     if ":" not in word:
-        return os.path.isdir(word.partition("#")[0])
+        return os.path.isdir(word) or os.path.isdir(word.partition("#")[0])
     from madang.workspace.data.sources.clones import is_remote
 
     return is_remote(word.partition("#")[0])

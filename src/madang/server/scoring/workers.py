@@ -179,7 +179,7 @@ class Pool:
     @property
     def alive(self) -> int:
         """Processes that can score, busy ones too."""
-        return len(self._all)
+        return sum(worker.process.returncode is None for worker in self._all)
 
     def _take(self, worker: Worker) -> None:
         self._all.add(worker)
@@ -222,7 +222,11 @@ class Pool:
             raise Unavailable(f"{self._waiting} requests wait already.", hint="Try again, or start more --workers.")
         self._waiting += 1
         try:
-            return await self._idle.get()
+            while True:
+                worker = await self._idle.get()
+                if worker.process.returncode is None:
+                    return worker
+                self._lose(worker)  # somebody has killed it while it had nothing to do
         finally:
             self._waiting -= 1
 

@@ -21,11 +21,11 @@ from madang.workspace.data.sources import clones
 class Opened:
     """A project on this machine."""
 
-    uri: str
     folder: str
     places: StorePaths  # whose code is recorded, and in which store
     project: mlproject.Project
     has_file: bool  # an MLproject file
+    is_copy: bool  # a commit of a repository, checked out for this run
 
 
 @contextmanager
@@ -38,20 +38,20 @@ def opened(uri: str, version: str) -> Iterator[Opened]:
         NotFound: there is no such folder, repository or version.
         Unavailable: the repository cannot be read.
     """
-    address, _, below = uri.partition("#")
+    address, _, below = (uri, "", "") if os.path.isdir(uri) else uri.partition("#")
     if ".." in below.split("/") or below.startswith("/"):
         raise InvalidInput(f"{below!r} leads out of the project.")
     here = find_store()
     if not clones.is_remote(address) and not version:
         folder = os.path.abspath(os.path.join(address, below))
         around = find_store(folder)
-        yield _read(uri, folder, around if around.git_common_dir else StorePaths("", "", here.store))
+        yield _read(folder, around if around.git_common_dir else StorePaths("", "", here.store))
         return
     source, commit = clones.resolved(address, version or None)
     root = tempfile.mkdtemp(prefix="madang-project-")
     try:
         _check_out(source, commit, address, root)
-        yield _read(uri, os.path.join(root, below), StorePaths(root, os.path.join(root, ".git"), here.store))
+        yield _read(os.path.join(root, below), StorePaths(root, os.path.join(root, ".git"), here.store), is_copy=True)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
@@ -68,12 +68,12 @@ def _check_out(source: str, commit: str, address: str, root: str) -> None:
             raise Unavailable(f"Cannot check out {commit[:12]} of {address}: {done.stderr.strip()[-300:]}")
 
 
-def _read(uri: str, folder: str, places: StorePaths) -> Opened:
+def _read(folder: str, places: StorePaths, *, is_copy: bool = False) -> Opened:
     if not os.path.isdir(folder):
         raise NotFound(f"There is no folder {folder!r}.")
     name = next((one for one in sorted(os.listdir(folder)) if one.lower() == mlproject.FILE.lower()), "")
     if not name:
-        return Opened(uri, folder, places, _default(folder, mlproject.Project()), False)
+        return Opened(folder, places, _default(folder, mlproject.Project()), False, is_copy)
     path = os.path.join(folder, name)
     try:
         with open(path, encoding="utf-8") as file:
@@ -82,7 +82,7 @@ def _read(uri: str, folder: str, places: StorePaths) -> Opened:
         raise NotFound(f"Cannot read {path}.") from error
     if project.file and not os.path.isfile(os.path.join(folder, project.file)):
         raise NotFound(f"{path} names the environment {project.file!r}, which is not there.")
-    return Opened(uri, folder, places, project if project.environment else _default(folder, project), True)
+    return Opened(folder, places, project if project.environment else _default(folder, project), True, is_copy)
 
 
 def _default(folder: str, project: mlproject.Project) -> mlproject.Project:
