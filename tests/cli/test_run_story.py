@@ -209,3 +209,21 @@ def test_secrets_are_not_recorded(project: Project) -> None:
     assert secret not in project.madang("runs", "show", said.err.splitlines()[0], "--json").out
     folders = {path.parent for path in project.store.rglob("*.seg*")}
     assert not any(secret.encode() in data for folder in folders for data in segment_files(folder).values())
+
+
+def test_a_reader_that_goes_ends_the_command(project: Project) -> None:
+    """When nobody reads the output any more, the command is told so by a signal, as without us; it never waits."""
+    project.commit({"x": ""})
+    child = subprocess.Popen(
+        [PROGRAM, "run", "--", sys.executable, "-c", "while True: print('x' * 999)"],
+        cwd=project.root,
+        env=project.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert child.stdout.read(10) == b"x" * 10
+    child.stdout.close()
+    assert child.wait(60) in (1, 120, 128 + signal.SIGPIPE)
+    assert child.stderr is not None
+    child.stderr.close()

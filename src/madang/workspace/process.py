@@ -240,11 +240,17 @@ class Relay:
                     elif not self._take(descriptor, sources[descriptor]):
                         selector.unregister(descriptor)
                         open_ones.discard(descriptor)
+                        self._close(descriptor)
         os.close(ended)
         for source, name in sources.items():
             self.listen(name, self._decoders[name].decode(b"", final=True))
-            if source not in self._terminals:
-                os.close(source)
+            if source in open_ones:
+                self._close(source)
+
+    def _close(self, source: int) -> None:
+        """Read no more of a stream: who still writes to it is told so by a signal."""
+        if source not in self._terminals:
+            os.close(source)
 
     def _take(self, source: int, name: str) -> bool:
         """Pass one piece on; False at the end of the stream."""
