@@ -47,7 +47,7 @@ READERS = {Search, Lineage, Datasets, Pipelines, CodeComparison, Explaining}
 READS = (
     {(Artifacts, name) for name in ("has_blob", "open_blob", "collections", "versions", "resolve", "manifest")}
     | {(Data, name) for name in ("sizes", "open", "stat", "read_many", "list")}
-    | {(Models, name) for name in ("find", "versions", "version", "entries")}
+    | {(Models, name) for name in ("all", "find", "versions", "version", "entries")}
     | {(Projects, name) for name in ("all", "get", "find", "some")}
     | {(Registry, "models"), (Registry, "history"), (Tracking, "segment"), (Tracking, "segment_bytes")}
     | {(Reviews, name) for name in ("protections", "requests", "history")}

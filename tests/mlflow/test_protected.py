@@ -11,9 +11,10 @@ from mlflow.exceptions import RestException
 from tests.mlflow.conftest import Hub
 from tests.mlflow.test_registry import registered, stages
 
-from madang.domain.access import local
+from madang.domain.access import Permission, Principal, local
 from madang.domain.promotion import Rule
 from madang.domain.reviews import Protection
+from madang.domain.versions import Entry
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")  # MLflow's own
 ME = local("me")
@@ -101,3 +102,16 @@ def test_the_end_of_a_run_promotes_the_best(hub: Hub, client: MlflowClient) -> N
         found.append(client.get_registered_model("best-only").aliases.get("champion"))
     assert found == ["1", "2", "2", "2"]
     assert experiment
+
+
+def test_a_name_does_not_take_the_place_of_ones_own(hub: Hub) -> None:
+    """Where several projects have a name, one that the caller may write is meant, however old the others are."""
+    for project in ("their open project", "my project"):
+        blob = hub.engine.artifacts.put_blob(ME, project, [project.encode()])
+        hub.engine.artifacts.create(ME, project, "contested", "model", [Entry("w", blob.digest, blob.size)])
+    mine = Principal("me", projects={"their open project": Permission.READ, "my project": Permission.WRITE})
+    guest = Principal("guest", projects={"their open project": Permission.READ})
+    assert hub.engine.models.find(mine, "contested").project == "my project"
+    assert hub.engine.models.find(guest, "contested").project == "their open project"
+    assert hub.engine.models.find(ME, "contested").project == "their open project"
+    assert [row.project for row in hub.engine.models.all(mine) if row.name == "contested"] == ["my project"]

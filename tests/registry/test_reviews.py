@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.registry.conftest import ADMIN, KIM, LEE, NAME, PARK, P, pointer, version
 
+from madang.domain import events
 from madang.domain.access import Permission, Principal
+from madang.domain.commands import CreateRun, Log
+from madang.domain.promotion import Rule
+from madang.domain.reproduce import Judgement, Verdict
 from madang.domain.reviews import Protection
 from madang.domain.versions import AliasMove, Entry
 from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound
+from madang.services.evidence import Circumstances, attest
+from madang.services.reader import LocalReader
+from madang.services.reproduce import TAG, Leniency
 from madang.wiring import Engine
+from madang.workspace.keys import KeyRing, SigningKey, keyring
 
 
 def protect(
@@ -155,6 +165,48 @@ def test_reproduction_is_asked_for(engine: Engine) -> None:
     protect(engine, gates=("reproduced within tolerance",))
     with pytest.raises(AccessDenied, match="never reproduced"):
         engine.registry.promote(KIM, P, made.ref, "production")
+
+
+def repetition(engine: Engine, run: str, verdict: Verdict, key: SigningKey | None = None) -> None:
+    """A repetition of a run that came to a verdict, signed if a key is given."""
+    again = engine.tracking.create(ADMIN, P, CreateRun(tags={TAG: run}))
+    engine.tracking.log(ADMIN, again.id, Log({"val/f1": 0.9}, finish="finished"))
+    found = Judgement(verdict)
+    signed = {}
+    if key is not None:
+        reader = LocalReader(ADMIN, engine)
+        around = Circumstances("", False, [], [], Leniency(), "kim", "here", "0", 1)
+        signed = attest((reader, reader.run(run)), (reader, reader.run(again.id)), found, around, key)
+    facts = {name: getattr(found, name) for name in ("first_difference", "missing", "compared", "not_compared")}
+    engine.tracking.state(ADMIN, again.id, [events.Verdict(run, verdict, **facts, attestation=signed)])
+
+
+def test_signatures_of_reproductions(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unsigned verdict is not enough where a signature is asked for; one by a trusted key, of unaltered runs, is."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    made = version(engine, 0.9)
+    protect(engine, gates=("reproduced identical signed",))
+    stranger, own = KeyRing(str(tmp_path / "stranger")).own(), keyring(os.environ).own()
+    cases: list[tuple[Verdict, SigningKey | None, str]] = [
+        ("DIFFERS", own, "the verdict is DIFFERS"), ("WITHIN TOLERANCE", own, "the verdict is WITHIN"),
+        ("IDENTICAL", None, "no repetition of this verdict is signed"), ("IDENTICAL", stranger, "trusted key"),
+    ]  # fmt: skip
+    for verdict, key, said in cases:
+        repetition(engine, made.run, verdict, key)
+        with pytest.raises(AccessDenied, match=said):
+            engine.registry.promote(KIM, P, made.ref, "production")
+    repetition(engine, made.run, "IDENTICAL", own)
+    engine.registry.promote(KIM, P, made.ref, "production")
+    assert pointer(engine) == made.number
+
+
+def test_a_rule_waits_for_the_reproduction(engine: Engine) -> None:
+    """A version that has to be reproduced is promoted once its run has been."""
+    engine.promotion.put_rules(ADMIN, P, [Rule("val/f1", require=("reproduced identical",))])
+    made = version(engine, 0.9)
+    assert pointer(engine) is None
+    repetition(engine, made.run, "IDENTICAL")
+    assert pointer(engine) == made.number
 
 
 def test_rollback_goes_further_and_further_back(engine: Engine) -> None:

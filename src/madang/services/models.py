@@ -41,18 +41,34 @@ class Models:
         self._guard = guard
 
     def find(self, who: Principal, name: str, first: str = "") -> CollectionRow:
-        """The model with a name; of several the one in the project ``first``, else the oldest.
+        """The model with a name; of several the one in the project ``first``, else the oldest one may write.
+
+        So nobody can put a model in the place of another team's by its name alone: a project that is only open to be
+        read comes last.
 
         Raises:
             NotFound: there is none that the caller may read.
         """
         self._tracking.catch_up()
         checked = check_name(name)
-        places = [place for place in self._versions.named(checked, MODEL) if who.level(place) >= Permission.READ]
-        place = first if first in places else places[0] if places else None
+        place = _preferred(who, self._versions.named(checked, MODEL), first)
         found = self._versions.collection(place, checked) if place is not None else None
         if found is None:
             raise NotFound(f"There is no model {name[:200]!r}.")
+        return found
+
+    def all(self, who: Principal, first: str = "") -> list[CollectionRow]:
+        """The models that `find` would give, by name."""
+        self._tracking.catch_up()
+        rows: dict[str, list[CollectionRow]] = {}
+        for item in self._records.runs.projects():
+            for row in self._versions.collections(item.name, MODEL):
+                rows.setdefault(row.name, []).append(row)
+        found = []
+        for _, same in sorted(rows.items()):
+            same.sort(key=lambda row: (row.created_at, row.project))
+            place = _preferred(who, [row.project for row in same], first)
+            found += [row for row in same if row.project == place]
         return found
 
     def create(
@@ -231,6 +247,13 @@ class Models:
                 self.version(who, row, number)
             change = PointerChange(row.project, row.name, alias, number, None, who.name, now(), reason)
             self._guard.move(change, evidence)
+
+
+def _preferred(who: Principal, places: Sequence[str], first: str) -> str | None:
+    """Which of the projects that have a name, oldest first, is meant."""
+    open_ = [place for place in places if who.level(place) >= Permission.READ]
+    own = [place for place in open_ if who.level(place) >= Permission.WRITE]
+    return first if first in open_ else next(iter(own or open_), None)
 
 
 class _Moves:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
+from madang.domain.projects import DEFAULT
 from madang.domain.versions import VersionRecord
 from madang.edges.mlflow.arguments import Arguments
 from madang.edges.mlflow.checks import check_key
@@ -186,7 +187,7 @@ def search(call: MlflowCall) -> Any:
     """GET model-versions/search."""
     body: SearchModels = call.body
     limit = limit_of(body.max_results, 10_000, MOST_VERSIONS)
-    rows = {row.name: row for row in reversed(call.services.registry.models(call.who))}
+    rows = {row.name: row for row in call.services.models.all(call.who, DEFAULT)}
     things: list[dict[str, Any]] = []
     for row in rows.values():
         is_prompt = row.tags.get(PROMPT) == "true"

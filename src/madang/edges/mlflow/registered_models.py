@@ -228,7 +228,7 @@ def search(call: MlflowCall) -> Any:
     """GET registered-models/search."""
     body: SearchModels = call.body
     limit = limit_of(body.max_results, 100, MOST_MODELS)
-    rows = {row.name: row for row in reversed(call.services.registry.models(call.who))}
+    rows = {row.name: row for row in call.services.models.all(call.who, DEFAULT)}
     plain = [{"name": row.name, "tags": shapes.pairs(row.tags), "updated": row.updated_at} for row in rows.values()]
     found = sorted(selected(_FIELDS, plain, body.filter), key=lambda thing: thing["name"])
     keys = {"name": lambda thing: thing["name"]} | dict.fromkeys(
