@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import os
 import shutil
 import subprocess
@@ -155,6 +156,29 @@ def test_move(pair: tuple[Path, Path], madang: Tool, dvc: Tool) -> None:
     both(pair, madang, dvc, "move", "빈 파일", "full", code=0)
     assert read(pair[0] / "sub" / "데이터")["line\nbreak"] == b"n"
     assert dvc(pair[0], "status", "--json").out.strip() == "{}"
+
+
+REFUSED = {
+    "move": ["move", "s", "t"],
+    "checkout": ["checkout", "s"],
+    "commit": ["commit", "s.dvc"],
+    "add": ["add", "s", "--out", "t"],
+    "import-url": ["import-url", "t", "s"],
+    "get-url": ["get-url", "t", "s"],
+    "unprotect": ["unprotect", "nosuch"],
+}
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_a_hint_names_options_that_there_are(command: str, root: Path, madang: Tool) -> None:
+    """What a refused command advises can be typed: every option in its message is one of that command."""
+    make(root, {"s": b"1", "t": b"2"})
+    assert madang(root, "add", "s").code == 0
+    (root / "s").write_bytes(b"changed")
+    answer = madang(root, *REFUSED[command])
+    assert answer.code != 0
+    about = madang(root, command, "--help").out
+    assert [option for option in re.findall(r"--[a-z-]+", answer.err) if option not in about] == []
 
 
 def test_move_overwrites_nothing_and_keeps_comments(pair: tuple[Path, Path], madang: Tool) -> None:

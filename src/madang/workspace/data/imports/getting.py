@@ -142,7 +142,7 @@ def check_target(target: str, *, force: bool) -> str:
     if name.endswith(dvcfile.SUFFIX) or name == PIPELINE:
         raise InvalidInput(f"{name} describes data.", hint="Name the data itself.")
     if os.path.lexists(path) and not force:
-        raise Conflict(f"{path} exists already.", hint="Replace it with --force, or choose another name with --out.")
+        raise Conflict(f"{path} exists already.", hint="Choose another destination, or replace it with --force.")
     return path
 
 

@@ -25,11 +25,13 @@ def destination(typed: str | None, name: str) -> str:
     return os.path.abspath(typed)
 
 
-def check_place(repository: Repository, path: str, *, force: bool = False, replaces: Sequence[TrackedOut] = ()) -> None:
+def check_place(
+    repository: Repository, path: str, *, force: bool | None = None, replaces: Sequence[TrackedOut] = ()
+) -> None:
     """Refuse a place (absolute) where new tracked data must not be put.
 
     ``replaces`` is what goes away: its own place and record are free. With ``force`` what lies there may be replaced;
-    the caller keeps its bytes.
+    the caller keeps its bytes. None: the command has no such option.
 
     Raises:
         Refused: outside the repository, part of it, behind a link, inside or around tracked data, hidden from git.
@@ -46,8 +48,9 @@ def check_place(repository: Repository, path: str, *, force: bool = False, repla
     if os.path.realpath(above) != os.path.normpath(os.path.join(os.path.realpath(root), os.path.relpath(above, root))):
         raise Refused(f"{path} lies behind a linked folder.", hint="Name its real place.")
     if os.path.lexists(path) and not force and not any(out.path == path for out in replaces):
-        raise Conflict(f"{path} exists already.", hint="Choose another destination, or replace it with --force.")
-    _check_records(repository, path, force, replaces)
+        otherwise = "." if force is None else ", or replace it with --force."
+        raise Conflict(f"{path} exists already.", hint=f"Choose another destination{otherwise}")
+    _check_records(repository, path, bool(force), replaces)
 
 
 def check_written(repository: Repository, path: str) -> None:
