@@ -29,6 +29,7 @@ WORKLOADS = {
     "ingest": "segments into records",
     "series": "one series of 100,000 points through the API",
     "search": "10,000 runs searched through the API",
+    "mlflow": "MLflow's client against a hub and its own server",
     "disk": "bytes a point",
     "init": "madang.init in the training process",
     "start": "start-up of commands",

@@ -27,7 +27,13 @@ PINS: dict[str, list[str]] = {
     "s3": [f"{ROOT}[cloud]", "dvc[s3]==3.67.1", "moto[server]==5.2.5"],  # both tools and the server they talk to
 }
 _OURS = ("madang", "s3")
-_HOSTS = {"floor": "madang", "floor_msgpack": "madang", "madang_fill": "madang", "mlflow_fill": "mlflow"}
+_HOSTS = {
+    "floor": "madang",
+    "floor_msgpack": "madang",
+    "madang_fill": "madang",
+    "mlflow_fill": "mlflow",
+    "mlflow_calls": "mlflow",
+}
 
 
 def measure_instead(folder: str) -> None:

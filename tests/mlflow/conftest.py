@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 
 from madang.config import HubConfig
 from madang.server.app import Application
-from madang.server.run import Address, listen, policy_for, url_of
+from madang.server.run import Address, listen, policy_for, server_config, url_of
 from madang.wiring import Engine, open_hub
 
 
@@ -45,7 +45,7 @@ def serving(engine: Engine) -> Iterator[Hub]:
     """A hub in a thread of this process."""
     bound = listen(Address())
     application = Application(engine, policy_for(Address(), bound.getsockname()[1], engine, guarded=False))
-    config = uvicorn.Config(application, http="h11", ws="none", loop="asyncio", log_config=None, access_log=False)
+    config = server_config(application, stop_within=30)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()

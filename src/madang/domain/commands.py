@@ -129,6 +129,8 @@ def _create(command: CreateRun, state: RunState | None) -> list[Fact]:
 
 def _stated(command: State, state: RunState) -> list[Fact]:
     facts: list[Fact] = []
+    if not any(type(fact) is events.Config for fact in command.facts):
+        return list(command.facts)
     for fact in command.facts:
         if isinstance(fact, events.Config):
             fact = events.Config(_new_parameters(fact.set, state))

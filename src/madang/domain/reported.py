@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from madang.domain import events
 from madang.domain.commands import Fact, Points
@@ -46,6 +47,26 @@ def unlike(facts: Sequence[Fact], there: Mapping[str, Places]) -> list[Fact]:
             fact = fact if len(values) == len(fact.values) else Points(values, fact.step, fact.time)
         kept.append(fact)
     return kept
+
+
+def outranked(facts: Sequence[Fact], lasts: Mapping[str, tuple[int, int, Any]]) -> list[Fact]:
+    """Of several values at one step and millisecond the greatest is the last one: said again where a lesser one came.
+
+    ``lasts`` has the step, the time and the value that is last now. The repetition is 1 µs later.
+    """
+    newest: dict[str, float] = {}
+    for fact in facts:
+        if isinstance(fact, Points) and fact.time is not None:
+            for key, value in fact.values.items():
+                step, time, _ = lasts.get(key, (None, 0, None))
+                if step == fact.step and time // 1000 == fact.time // 1000 and isinstance(value, int | float):
+                    newest[key] = max(value, newest.get(key, value))
+    again: list[Fact] = []
+    for key, value in newest.items():
+        step, time, last = lasts[key]
+        if isinstance(last, int | float) and value < last:
+            again.append(Points({key: last}, step, time + 1))
+    return again
 
 
 def overruled(overrides: Overrides, facts: Sequence[Fact]) -> RunChange | None:

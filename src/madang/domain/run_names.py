@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 _FIRST = (
-    "amber", "brisk", "calm", "clear", "cosy", "deft", "early", "fair", "fleet", "gentle", "glad", "keen", "kind",
-    "light", "lucid", "mellow", "neat", "noble", "plain", "quick", "quiet", "ripe", "sharp", "silver", "sound",
-    "spry", "still", "sunny", "swift", "tidy", "warm", "wise",
+    "able", "adaptable", "bold", "bright", "calm", "capable", "carefree", "charming", "clean", "colorful",
+    "delicate", "efficient", "fearless", "gentle", "kindly", "learned", "luminous", "melodic", "nimble", "orderly",
+    "painted", "peaceful", "placid", "polite", "rare", "serious", "silent", "sincere", "thoughtful", "useful",
+    "welcoming", "wise",
 )  # fmt: skip
 _SECOND = (
     "acorn", "birch", "brook", "cedar", "cliff", "comet", "crane", "dawn", "delta", "ember", "fern", "field",

@@ -11,9 +11,9 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import STARTED, RunState, SegmentState, outcome, outcome_of_segment
 from madang.domain.values import mutable, value
 
-LOGGED_MODEL, TRACE = "logged-model", "trace"
-"""The job types of records that are no runs: models in the making and traces of clients of an edge."""
-BESIDE_RUNS = (LOGGED_MODEL, TRACE)
+LOGGED_MODEL, TRACE, EVALUATION_DATASET = "logged-model", "trace", "evaluation-dataset"
+"""The job types of records that are no runs: models in the making, traces and data sets of clients of an edge."""
+BESIDE_RUNS = (LOGGED_MODEL, TRACE, EVALUATION_DATASET)
 
 
 @value
@@ -139,10 +139,20 @@ class RunRecord:
 _SCALARS = ("user", "host", *STARTED)
 
 
+def config_of(state: RunState) -> dict[str, Json]:
+    """The configuration and parameters as readers see them."""
+    return {key: value[0] for key, (_, value) in state.config.items() if value}
+
+
+def tags_of(state: RunState, overrides: Overrides) -> dict[str, str]:
+    """The tags as readers see them."""
+    own = {key: value[0] for key, (_, value) in state.tags.items() if value and key not in overrides.tags_removed}
+    return {**own, **overrides.tags}
+
+
 def record(state: RunState, overrides: Overrides, metrics: Mapping[str, MetricSummary] | None = None) -> RunRecord:
     """The record that readers see."""
     end = outcome(state)
-    tags = {key: value[0] for key, (_, value) in state.tags.items() if value and key not in overrides.tags_removed}
     made = RunRecord(
         id=state.run,
         project=state.project,
@@ -154,8 +164,8 @@ def record(state: RunState, overrides: Overrides, metrics: Mapping[str, MetricSu
         signal=end.signal,
         error=end.error,
         **(_owner(state) | {name: state.scalars[name][1] for name in _SCALARS if name in state.scalars}),
-        config={key: value[0] for key, (_, value) in state.config.items() if value},
-        tags={**tags, **overrides.tags},
+        config=config_of(state),
+        tags=tags_of(state, overrides),
         summary={key: value[0] for key, (_, value) in state.summary.items() if value},
         metrics=dict(metrics or {}),
         definitions={key: item for key, (_, item) in state.definitions.items()},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from collections.abc import Callable, Mapping
+from _blake2 import blake2b  # hashlib loads OpenSSL for it
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from madang.domain import events
@@ -13,6 +14,7 @@ from madang.domain.events import Event
 from madang.errors import InvalidInput
 from madang.formats import segment as codec
 from madang.formats.journal import Frame, KeySet, Position, kind_of_event
+from madang.formats.rows import Rows
 
 _FLOATS = frozenset({float})
 _FLAT = (
@@ -31,16 +33,25 @@ class FrameBuilder:
         self._sequence = sequence
         self._chain = chain
         self._size = 0
-        self._packers: dict[tuple[str, ...], Callable[..., bytes]] = {}  # for names whose values are all floats
+        self._floats: dict[tuple[str, ...], _Floats] = {}
         self._sets = {(tuple(item.names), item.types): number for number, item in (keysets or {}).items()}
         self._parts: list[bytes] = []
 
         self.frames: list[Frame] = []
+        """The frames made so far, but those of rows that are all floats."""
 
     @property
     def data(self) -> bytes:
         """The frames made so far."""
         return b"".join(self._parts)
+
+    @property
+    def rows(self) -> list[Rows]:
+        """The rows that are all floats."""
+        return [
+            Rows(item.names, item.letters, item.sequences, item.times, item.steps, list(zip(*item.values, strict=True)))
+            for item in self._floats.values()
+        ]
 
     def position(self, offset: int) -> Position:
         """The place behind the frames made so far, which began at ``offset``."""
@@ -57,19 +68,24 @@ class FrameBuilder:
         self._frame(bytes((kind,)) + codec.encode_json(body))
 
     def _frame(self, payload: bytes) -> None:
+        self.frames.append(Frame(self._sequence, payload))
+        self._append(payload)
+
+    def _append(self, payload: bytes) -> None:
         if len(payload) > codec.MAX_PAYLOAD:
             raise InvalidInput(f"One record of {len(payload)} bytes is over the limit of {codec.MAX_PAYLOAD}.")
         data, self._chain = codec.frame(self._sequence, self._chain, payload)
-        self.frames.append(Frame(self._sequence, payload))
         self._sequence += 1
         self._size += len(data)
         self._parts.append(data)
 
     def _points(self, points: Points, at: int) -> None:
-        names, given = tuple(points.values), points.values.values()
+        names, given = tuple(points.values), tuple(points.values.values())
         if _FLOATS.issuperset(map(type, given)):
-            pack = self._packers.get(names) or self._float_packer(names, at)
-            self._frame(pack(at, points.step, *given))
+            known = self._floats.get(names) or self._of_floats(names, at)
+            payload = known.pack(codec.METRICS, at, points.step, known.number, *given)
+            known.add(self._sequence, at, points.step, given)
+            self._append(payload)
             return
         values = {key: _plain(value) for key, value in points.values.items()}
         letters = "".join(map(_letter, values.values()))
@@ -89,15 +105,63 @@ class FrameBuilder:
             self._sets[names, letters] = number
         return number
 
-    def _float_packer(self, names: tuple[str, ...], at: int) -> Callable[..., bytes]:
-        letters = "d" * len(names)
-        number, fixed = self._set(names, letters, at), struct.Struct("<BqqI" + letters)
+    def _of_floats(self, names: tuple[str, ...], at: int) -> _Floats:
+        made = self._floats[names] = _Floats(names, self._set(names, "d" * len(names), at))
+        return made
 
-        def pack(time: int, step: int, *values: float) -> bytes:
-            return fixed.pack(codec.METRICS, time, step, number, *values)
+    def add_floats(self, facts: Sequence[Fact], place: int) -> int:
+        """Add the rows from ``place`` on that are floats under the same names, each with its own time; how many."""
+        first = facts[place]
+        if (
+            not isinstance(first, Points)
+            or first.time is None
+            or not _FLOATS.issuperset(map(type, first.values.values()))
+        ):
+            return 0
+        keys = first.values.keys()
+        names = tuple(keys)
+        known = self._floats.get(names) or self._of_floats(names, first.time)
+        pack, head, number = known.pack, codec.HEAD.pack, known.number
+        sequence, chain, parts, size = self._sequence, self._chain, self._parts, 0
+        times, steps, values = known.times, known.steps, known.values
+        for item in facts[place:]:  # the frames are made here: this is most of what logging many points costs
+            if type(item) is not Points or item.time is None or item.values.keys() != keys:
+                break
+            given, time = tuple(map(item.values.__getitem__, names)), item.time
+            if not _FLOATS.issuperset(map(type, given)):
+                break
+            payload = pack(codec.METRICS, time, item.step, number, *given)
+            told = head(len(payload), sequence)
+            chain = blake2b(chain + told + payload, digest_size=16).digest()
+            parts += (told, chain, payload)
+            times.append(time)
+            steps.append(item.step)
+            values.append(given)
+            sequence, size = sequence + 1, size + codec.FRAME_HEAD + len(payload)
+        count = sequence - self._sequence
+        known.sequences += range(self._sequence, sequence)
+        self._size += size
+        self._sequence, self._chain = sequence, chain
+        return count
 
-        self._packers[names] = pack
-        return pack
+
+class _Floats:
+    """Rows of one set of names whose values are all floats."""
+
+    def __init__(self, names: tuple[str, ...], number: int) -> None:
+        self.names, self.letters, self.number = list(names), "d" * len(names), number
+        self.pack = struct.Struct("<BqqI" + self.letters).pack
+        self.sequences: list[int] = []
+        self.times: list[int] = []
+        self.steps: list[int] = []
+        self.values: list[tuple[float, ...]] = []
+
+    def add(self, sequence: int, time: int, step: int, values: tuple[float, ...]) -> None:
+        """One row."""
+        self.sequences.append(sequence)
+        self.times.append(time)
+        self.steps.append(step)
+        self.values.append(values)
 
 
 def _body(event: Event) -> dict[str, Any]:

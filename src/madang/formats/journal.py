@@ -148,7 +148,9 @@ def decode_event(payload: bytes, segment: str, sequence: int) -> tuple[Stamp, Ev
         known = _TYPES.get(kind)
         if known is None:
             return stamp, events.Unread(kind)
-        return stamp, msgspec.convert(from_json(body), learnt(known))
+        if b'"$' in payload or b"\\u0024" in payload:  # a wrapper, maybe
+            body = from_json(body)
+        return stamp, msgspec.convert(body, learnt(known))
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError):
         return Stamp(0, segment, sequence), events.Unread(kind)
 

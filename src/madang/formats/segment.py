@@ -29,7 +29,8 @@ CHAIN_START = bytes(16)
 FRAME_HEAD = 24
 MAX_PAYLOAD = 64 << 20
 
-_head = struct.Struct("<II").pack
+HEAD = struct.Struct("<II")
+_head = HEAD.pack
 _EXACT = 1 << 53
 _MAX_KEYSETS = 10_000  # remembered; one that was forgotten is declared again
 _LETTERS: dict[type, str] = {float: "d", int: "q", bool: "?"}

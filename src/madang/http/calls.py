@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ S = TypeVar("S")
 MAX_FIELDS = 2000
 STALLED = 60.0  # seconds without a byte of a body
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")  # headers that a proxy adds
+_HUNG_UP = "The caller hung up, or fell silent, before the end of the body."
+_SMALL = 256 << 10  # bytes of a body that is not worth a look at each piece
 RECHECKED = 1.0  # seconds after which a body that still comes needs a credential that is still valid
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no", "")
 
@@ -138,7 +141,7 @@ async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
             with anyio.fail_after(STALLED):
                 piece = await anext(pieces, None)
         except (ClientDisconnect, TimeoutError) as error:
-            raise Unavailable("The caller hung up, or fell silent, before the end of the body.") from error
+            raise Unavailable(_HUNG_UP) from error
         if again is not None and time.monotonic() - checked >= RECHECKED:
             await again()
             checked = time.monotonic()
@@ -149,6 +152,30 @@ async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
             raise _over(limit)
         if piece:
             yield piece
+
+
+async def whole(request: Request, limit: int) -> bytes:
+    """The whole body, at most ``limit`` bytes. Raises as `stream`."""
+    declared = request.headers.get("content-length", "")
+    if not declared.isdigit() or int(declared[:20]) > min(limit, _SMALL):
+        return b"".join([piece async for piece in stream(request, limit)])
+    began, body, more = time.monotonic(), b"", True
+    try:
+        async with asyncio.timeout(STALLED):  # it came with the headers, or soon will
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise Unavailable(_HUNG_UP)
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > limit:
+                    raise _over(limit)
+    except TimeoutError as error:
+        raise Unavailable(_HUNG_UP) from error
+    again = request.scope.get("madang.again")
+    if again is not None and time.monotonic() - began >= RECHECKED:
+        await again()
+    return body
 
 
 def _over(limit: int) -> TooLarge:
@@ -167,5 +194,5 @@ async def read_body(request: Request, route: Route) -> Any:
         return route.body()  # what can be left out whole
     if kind not in (wire.JSON, wire.MSGPACK):  # a form of another site cannot send these without asking first
         raise InvalidInput(f"The content type {kind[:80]!r} is not taken here.", hint=f"Send {wire.JSON}.")
-    body = b"".join([piece async for piece in stream(request, route.limit)])
+    body = await whole(request, route.limit)
     return wire.decode(body, route.body, kind == wire.MSGPACK)

@@ -267,6 +267,10 @@ class SegmentRecords(Protocol):
         """(segment, offset of its first piece that is not packed) of runs that ended before a time (µs UTC)."""
         ...
 
+    def add_packed(self, segment: int, offset: int, size: int, packed: bytes) -> None:
+        """Keep the last ``size`` bytes of a segment, from ``offset`` on, as a zstd frame in place of their pieces."""
+        ...
+
     def pack_pieces(self, segment: int, offset: int, size: int, packed: bytes) -> None:
         """Replace the pieces of ``size`` bytes from ``offset`` by one; ``packed`` is a zstd frame of the same bytes."""
         ...

@@ -10,6 +10,11 @@ from madang.domain.tokens import TokenRecord
 class TokenRecords(Protocol):
     """Where tokens and sessions rest. Thread-safe; each call is one transaction, durable when it returns."""
 
+    @property
+    def at_once(self) -> bool:
+        """Whether `token_by_digest` asks nobody outside this process."""
+        ...
+
     def add_token(self, token: TokenRecord) -> None:
         """Keep a new token. Raises `Conflict` when its id or digest is taken."""
         ...

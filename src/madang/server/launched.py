@@ -65,6 +65,11 @@ class OneSecret:
         """
         raise Unauthenticated("There are no sessions here.")
 
+    @property
+    def at_once(self) -> bool:
+        """Nothing is looked up."""
+        return True
+
     def unclaimed(self) -> bool:
         """The credential is always asked for."""
         return False

@@ -17,12 +17,12 @@ from starlette.types import ASGIApp
 
 from madang.errors import Refused, Unavailable
 from madang.server.app import Application
+from madang.server.protocol import BoundedProtocol
 from madang.server.security import Policy, allowed_hosts, is_loopback
 from madang.wiring import Engine
 
 BACKLOG = 512
 MAX_REQUESTS_AT_ONCE = 2000
-HEADER_BYTES = 32 << 10  # of a request line and its headers
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def server_config(
     """How every server of ours speaks HTTP."""
     return uvicorn.Config(
         application,
-        http="h11",
+        http=BoundedProtocol,
         ws="none",
         loop="asyncio",
         lifespan=lifespan,
@@ -175,7 +175,6 @@ def server_config(
         limit_concurrency=MAX_REQUESTS_AT_ONCE,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=stop_within,
-        h11_max_incomplete_event_size=HEADER_BYTES,
     )
 
 

@@ -187,6 +187,11 @@ class Access:
             )
         return who
 
+    @property
+    def at_once(self) -> bool:
+        """Whether a credential is looked up in this process, by one row of an index."""
+        return self._records.at_once
+
     def unclaimed(self) -> bool:
         """Whether no token was ever made: such a hub is open to its own machine. Revoking the last opens nothing."""
         if not self._claimed:

@@ -51,11 +51,11 @@ class History:
         names = self._records.segments.names({key for item in declared for key in item.keys})
         return {item.id: KeySet([names[key] for key in item.keys], item.types) for item in declared}
 
-    def tail(self, run: str, row: SegmentRow) -> Batch:
-        """What lies in a segment between its sealed part and where it is read to."""
+    def tail(self, run: str, row: SegmentRow, data: bytes = b"") -> Batch:
+        """What lies in a segment between its sealed part and where it is read to; ``data`` where it was read."""
         if not row.rows:
             return Batch()
-        data = self.raw(run, row, row.sealed_offset, row.offset)
+        data = data or self.raw(run, row, row.sealed_offset, row.offset)
         position = Position(row.sealed_offset, row.sealed_sequence, row.sealed_chain)
         return decode(read_frames(data, position), row.id, self.keysets(row, row.sealed_sequence))
 

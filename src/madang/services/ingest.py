@@ -17,10 +17,11 @@ from madang.errors import AccessDenied, Conflict, InvalidInput
 from madang.formats.journal import KeySet, Position, decode_event, read_frames
 from madang.formats.manifest import manifest_digest
 from madang.formats.rows import Batch, decode
+from madang.formats.zstd import compress
 from madang.ports.records import SEARCHED, KeySetRow, Records, SegmentRow, StoredRun
 from madang.services.history import History
 from madang.services.rows import JSON, Encode, RunRows
-from madang.services.sealing import SEAL_FROM, pack_pieces, seal
+from madang.services.sealing import SEAL_FROM, seal
 from madang.services.stages import commit
 from madang.services.summaries import add_rows, visible
 
@@ -61,6 +62,7 @@ class RunSession:
     stored: StoredRun
     touched: set[str] = field(default_factory=set)
     summaries: dict[str, MetricSummary] = field(default_factory=dict)
+    known: dict[str, MetricSummary] | None = None  # what is stored of the metrics that come, where it was read
     rewound: bool = False
     new: bool = False
     unread: bool = False  # stored, and no segment of it was ever read
@@ -130,10 +132,16 @@ class Ingest:
         known = self._records.segments.get(number, segment) if number else None
         return known or SegmentRow(number, segment)
 
-    def take(self, session: RunSession, row: SegmentRow, data: bytes, own: FrameBuilder | None = None) -> Taken:
+    def take(
+        self,
+        session: RunSession,
+        row: SegmentRow,
+        data: bytes,
+        own: tuple[FrameBuilder, dict[int, KeySet]] | None = None,
+    ) -> Taken:
         """Read the whole frames of ``data``, which begins at the row's offset. Nothing is stored yet.
 
-        ``own`` is what has just made them: they need not be verified.
+        ``own`` is what has just made them, with the key sets before: they need not be verified.
         """
         position = Position(row.offset, row.sequence, row.chain, row.damage)
         if not row.number:
@@ -142,12 +150,16 @@ class Ingest:
             position.damage = "it does not begin with its own header"
             session.stored.damage[row.id] = position.damage
             return Taken(row, Batch(), position, not row.number)
-        keysets: dict[int, KeySet] = self._history.keysets(row, row.sequence) if row.number else {}
         if own is not None:
-            frames, position = own.frames, own.position(row.offset)
+            builder, keysets = own
+            frames, position = builder.frames, builder.position(row.offset)
         else:
+            keysets = self._history.keysets(row, row.sequence) if row.number else {}
             frames = read_frames(data, position)
         batch = decode(frames, row.id, keysets)
+        if own is not None:
+            batch.rows += own[0].rows
+            batch.last = max([batch.last, *(max(rows.times) for rows in own[0].rows)])
         if position.damage:
             session.stored.damage[row.id] = position.damage
         state = session.stored.state
@@ -226,17 +238,24 @@ class Ingest:
         if not self._records.segments.put(row, before):
             return False
         self._keep_keysets(row, batch)
-        if raw:
-            self._records.segments.add_piece(row.number, was.offset, raw[: row.offset - was.offset])
+        new = raw[: row.offset - was.offset]
         if sealing:
-            earlier = [self._history.tail(session.stored.state.run, was)] if was.rows else []
-            seal(self._records, row, was.sealed_sequence, [*earlier, batch])
-            if raw:
-                pack_pieces(self._records, row, was.sealed_offset)
+            self._seal(session, was, row, batch, new)
+        elif new:
+            self._records.segments.add_piece(row.number, was.offset, new)
         self._keep_blobs(session, batch)
         for rows in batch.rows:
             add_rows(session.summaries, visible(rows, row.id, session.stored.state.rewinds), row.id)
         return True
+
+    def _seal(self, session: RunSession, was: SegmentRow, row: SegmentRow, batch: Batch, new: bytes) -> None:
+        """Move what was not sealed, and the new rows, to a chunk; on a hub pack their bytes into one piece."""
+        before = self._history.raw(session.stored.state.run, was, was.sealed_offset, was.offset)
+        earlier = [self._history.tail(session.stored.state.run, was, before)] if was.rows else []
+        seal(self._records, row, was.sealed_sequence, [*earlier, batch])
+        if new:
+            plain = before + new
+            self._records.segments.add_packed(row.number, was.sealed_offset, len(plain), compress(plain))
 
     def _keep_keysets(self, row: SegmentRow, batch: Batch) -> None:
         if batch.keysets:
@@ -306,8 +325,12 @@ class Ingest:
     def _add_known(self, session: RunSession) -> None:
         """Merge what is stored of the same metrics into the summaries of the session."""
         number, fresh = session.stored.number, session.summaries
-        for key, known in self._records.runs.metrics([number], list(fresh), 1 << 40)[number].items():
-            fresh[key].merge(known)
+        known = session.known
+        if known is None:
+            known = self._records.runs.metrics([number], list(fresh), 1 << 40)[number]
+        for key, summary in known.items():
+            if key in fresh:
+                fresh[key].merge(summary)
 
 
 def _entries(event: events.VersionWritten) -> list[Entry]:

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from madang.domain.access import Principal
 from madang.domain.commands import Fact, Points
-from madang.domain.reported import Places, doubtful, overruled, unlike
+from madang.domain.metrics import MetricSummary
+from madang.domain.reported import Places, doubtful, outranked, overruled, unlike
 from madang.ports.records import Records, StoredRun
 
 if TYPE_CHECKING:
     from madang.services.history import History
 
 
-def unknown(records: Records, history: History, stored: StoredRun, facts: Sequence[Fact]) -> list[Fact]:
-    """The facts without the points that the run has. Only points that are not newer than the last are looked for."""
+def logged(records: Records, stored: StoredRun, facts: Sequence[Fact]) -> dict[str, MetricSummary]:
+    """What is known of the metrics that the facts have points of."""
     keys = {key for fact in facts if isinstance(fact, Points) for key in fact.values}
-    if not keys:
-        return list(facts)
-    known = records.runs.metrics([stored.number], keys, 1 << 40)[stored.number]
+    return records.runs.metrics([stored.number], keys, 1 << 40)[stored.number] if keys else {}
+
+
+def unknown(
+    history: History, stored: StoredRun, facts: Sequence[Fact], known: Mapping[str, MetricSummary]
+) -> list[Fact]:
+    """The facts without the points that the run has. Only points that are not newer than the last are looked for."""
     ends = {key: item.last_at[:2] for key, item in known.items()}
     there: dict[str, Places] = {}
     for key, steps in doubtful(facts, ends).items():
         series = history.series(stored, [key], min(steps), max(steps)).get(key)
         if series is not None:
             there[key] = set(zip(series.steps, series.times, map(repr, series.values), strict=True))
-    return unlike(facts, there)
+    kept = unlike(facts, there)
+    lasts = {key: (*item.last_at[:2], item.last) for key, item in known.items()}
+    return kept + outranked(kept, lasts)
 
 
 def make_way(records: Records, who: Principal, stored: StoredRun, facts: Sequence[Fact]) -> None:

@@ -8,10 +8,9 @@ from itertools import chain
 from madang.domain.events import Console, Stamp
 from madang.formats.chunk import Group, encode
 from madang.formats.rows import Batch, Rows
-from madang.formats.zstd import compress
 from madang.ports.records import ChunkRow, Records, SegmentRow
 
-SEAL_FROM = 1024  # rows and lines of a segment that is still written
+SEAL_FROM = 1000  # rows and lines of a segment that is still written
 TEXT, IS_ERROR = 0, 1  # the "keys" of a console chunk
 
 
@@ -70,10 +69,3 @@ def _console(lines: list[tuple[Stamp, Console]]) -> Group:
         [line.n for _, line in kept],
         [[line.text for _, line in kept], [line.stream == "err" for _, line in kept]],
     )
-
-
-def pack_pieces(records: Records, row: SegmentRow, start: int) -> None:
-    """On a hub: keep the sealed part of a segment's bytes compressed, as one piece in place of many."""
-    data = records.segments.pieces(row.number, start, row.sealed_offset)
-    if data:
-        records.segments.pack_pieces(row.number, start, len(data), compress(data))

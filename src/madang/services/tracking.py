@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from madang.domain import events
 from madang.domain.access import Permission, Principal, require
-from madang.domain.commands import Command, CreateRun, Fact, Log, Rewind, State, decide
+from madang.domain.commands import Command, CreateRun, Fact, Log, Points, Rewind, State, decide
 from madang.domain.ids import check_id, new_id
 from madang.domain.run_state import outcome, outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.domain.values import value
 from madang.errors import Conflict, Diverged, InvalidInput, NotFound
 from madang.formats.frames import FrameBuilder
-from madang.formats.journal import Position, read_frames
+from madang.formats.journal import KeySet, Position, read_frames
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFiles
 from madang.services.catching_up import CatchingUp, OnDemand
-from madang.services.reported import make_way, unknown
+from madang.services.reported import logged, make_way, unknown
 
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
     from madang.services.history import History
@@ -58,6 +58,7 @@ class Tracking:
         self._records = records
         self._parts = parts
         self._files = files
+        self._store = b""  # the name of this store, once it is known
         self._catching_up = CatchingUp(records, files, parts, host) if files is not None else None
 
     @property
@@ -213,18 +214,21 @@ class Tracking:
             project = self._place_of(who, project, run, session, command)
             row = self._parts.ingest.row(session, self._edge_segment(run))
             if isinstance(command, State):
-                command = State(unknown(self._records, self.history, stored, command.facts))
+                session.known = logged(self._records, stored, command.facts)
+                command = State(unknown(self.history, stored, command.facts, session.known))
                 make_way(self._records, who, stored, command.facts)
             step, line = self._next(session, row, command)
             facts = decide(command, None if session.new else stored.state, next_step=step, next_line=line)
             if not facts:
                 return stored
-            made = self._frames(row, facts, _header(command, run, row.id, project, who), command.time)
+            keysets = self._keysets(row, facts)
+            made = _frames(row, facts, keysets, _header(command, run, row.id, project, who), command.time)
             if self._files is not None:
                 self._files.append(run, row.id, row.offset, made.data)
-            taken = self._parts.ingest.take(session, row, made.data, made)
+            taken = self._parts.ingest.take(session, row, made.data, (made, keysets))
             over = outcome_of_segment(stored.state, row.id) is not None
-            self._parts.ingest.store(session, [(taken, over)], made.data, listed=over)
+            listed = over and not isinstance(command, State)  # clients of other protocols ask for other forms
+            self._parts.ingest.store(session, [(taken, over)], made.data, listed=listed)
             return stored
 
     def _place_of(self, who: Principal, project: str, run: str, session: RunSession, command: Command) -> str:
@@ -240,15 +244,11 @@ class Tracking:
             raise InvalidInput(f"The run {run} must be in the 'active' state. Current state is deleted.")
         return session.stored.state.project
 
-    def _frames(self, row: SegmentRow, facts: Sequence[Fact], header: events.Header, at: int) -> FrameBuilder:
-        keysets = self.history.keysets(row, row.sequence) if row.number else {}
-        builder = FrameBuilder(row.sequence, row.chain, keysets)
-        now = time.time_ns() // 1000
-        if not row.offset:
-            builder.add(header, at or now)
-        for fact in facts:
-            builder.add(fact, min(at, now) or now)  # a client's clock ahead must not outdo what is said later
-        return builder
+    def _keysets(self, row: SegmentRow, facts: Sequence[Fact]) -> dict[int, KeySet]:
+        """Those that are declared in the segment already, as far as the facts need any."""
+        if not row.number or not any(isinstance(fact, Points) for fact in facts):
+            return {}
+        return self.history.keysets(row, row.sequence)
 
     def _next(self, session: RunSession, row: SegmentRow, command: Command) -> tuple[int, int]:
         """The step and the console line that come next."""
@@ -264,10 +264,15 @@ class Tracking:
 
     def _edge_segment(self, run: str) -> str:
         """The id of this store's own segment of a run."""
-        settings = self._records.settings
-        mine = settings.get("store") or new_id().encode()
-        settings.set("store", mine)
-        return blake2b(f"edge {run} {mine.decode()}".encode(), digest_size=16).hexdigest()
+        if not self._store:
+            settings = self._records.settings
+            mine = settings.get("store")
+            if mine is None:
+                mine = new_id().encode()
+                settings.set("store", mine)
+                return _edge_segment(run, mine)  # remembered when this transaction has succeeded
+            self._store = mine
+        return _edge_segment(run, self._store)
 
     def change(self, who: Principal, run: str, change: RunChange, expected: int | None = None) -> RunRecord:
         """Change a run from outside. With ``expected``, only if its revision is still that.
@@ -323,6 +328,28 @@ def _header(command: Command, run: str, segment: str, project: str, who: Princip
     if isinstance(command, CreateRun):
         return events.Header(run, segment, project, "edge", host=command.host, user=command.user)
     return events.Header(run, segment, project, "edge", user=who.name)
+
+
+def _frames(
+    row: SegmentRow, facts: Sequence[Fact], keysets: dict[int, KeySet], header: events.Header, at: int
+) -> FrameBuilder:
+    builder = FrameBuilder(row.sequence, row.chain, keysets)
+    now = time.time_ns() // 1000
+    if not row.offset:
+        builder.add(header, at or now)
+    place = 0
+    while place < len(facts):
+        fact = facts[place]
+        if isinstance(fact, Points) and (taken := builder.add_floats(facts, place)):
+            place += taken
+            continue
+        builder.add(fact, min(at, now) or now)  # a client's clock ahead must not outdo what is said later
+        place += 1
+    return builder
+
+
+def _edge_segment(run: str, store: bytes) -> str:
+    return blake2b(b"edge " + run.encode() + b" " + store, digest_size=16).hexdigest()
 
 
 def _beyond(row: SegmentRow, offset: int, chain: str, data: bytes) -> bytes:

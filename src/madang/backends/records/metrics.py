@@ -12,6 +12,7 @@ import msgspec
 
 from madang.backends.records.database import Database, Row
 from madang.backends.records.names import Names, given_name
+from madang.backends.records.segments import NUMBER
 from madang.domain.metrics import MetricSummary, definition_of
 from madang.domain.runs import RunRecord, record
 from madang.domain.series import SeriesKind, kind_of
@@ -24,6 +25,9 @@ _KINDS: tuple[SeriesKind, ...] = ("float", "int", "bool", "text", "media", "mixe
 _INT = 1
 _EXACT = 1 << 53
 _LONGEST_WORDS = 1000
+
+
+_LOGGED = "logged"  # of what a transaction has met: the metrics of a run that have points
 
 
 class SqlMetrics:
@@ -41,6 +45,8 @@ class SqlMetrics:
         for runs, names in self._reads(numbers, keys, slice(start, start + limit)):
             for row in self._db.rows("get_named_metrics", names=names, runs=runs):
                 found[row[0]][given_name(row[1])] = _summary(row)
+        if len(numbers) == 1:
+            self._db.scratch[_LOGGED, numbers[0]] = set(found[numbers[0]])
         return found
 
     def _reads(
@@ -68,10 +74,15 @@ class SqlMetrics:
     def put_metrics(self, stored: StoredRun, summaries: Mapping[str, MetricSummary], *, replace: bool = False) -> None:
         """Store summaries of a run."""
         with self._db.transaction():
-            listed = self._listed([stored.number])[stored.number]
-            counted = self._counted(stored, listed)
             names = self._names.numbers(summaries, create=True)
-            segments = {bytes(row[1]).hex(): int(row[2]) for row in self._db.rows("segments_of_run", run=stored.number)}
+            known = self._db.scratch.get((_LOGGED, stored.number), set())
+            if not replace and known.issuperset(summaries):  # nothing is new to the lists
+                listed: list[int] = []
+                counted = set(names.values())
+            else:
+                listed = self._listed([stored.number])[stored.number]
+                counted = self._counted(stored, listed)
+            segments = self._segments(stored.number, {summary.last_at[2] for summary in summaries.values()})
             definitions = {key: item for key, (_, item) in stored.state.definitions.items()}
             new: dict[int, int] = {}  # kinds by name
 
@@ -94,6 +105,14 @@ class SqlMetrics:
             if replace:
                 self._drop(stored, counted - set(names.values()))
 
+    def _segments(self, run: int, wanted: Collection[str]) -> dict[str, int]:
+        """Numbers of segments."""
+        known = self._db.scratch
+        found = {segment: known[NUMBER, run, segment] for segment in wanted if (NUMBER, run, segment) in known}
+        if len(found) < len(wanted):
+            found = {bytes(row[1]).hex(): int(row[2]) for row in self._db.rows("segments_of_run", run=run)}
+        return found
+
     def _counted(self, stored: StoredRun, listed: list[int]) -> set[int]:
         """The listed names that have points: others were only set by hand, and the project does not count them."""
         if not listed or not stored.state.summary:
@@ -102,6 +121,7 @@ class SqlMetrics:
         return {int(name) for (name,) in rows}
 
     def _drop(self, stored: StoredRun, gone: set[int]) -> None:
+        self._db.scratch.pop((_LOGGED, stored.number), None)
         if gone:
             self._db.run("drop_metrics", run=stored.number, names=sorted(gone))
             self._list(

@@ -6,7 +6,7 @@ import math
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -15,10 +15,11 @@ from madang.backends.records.metrics import SqlMetrics
 from madang.backends.records.names import Names, stored_name
 from madang.backends.records.search import Compiled, compile_search, is_prefix
 from madang.domain import events
+from madang.domain.events import Json
 from madang.domain.lineage import DATASET_CONTEXT, DataUse, data_of
 from madang.domain.parameters import parameter_text
 from madang.domain.query import RunQuery
-from madang.domain.runs import RunChange, RunRecord, record
+from madang.domain.runs import RunChange, RunRecord, config_of, record, tags_of
 from madang.formats.state import (
     decode_environment,
     decode_overrides,
@@ -32,6 +33,10 @@ from madang.ports.records import SEARCHED, Project, RunRow, Selected, Selection,
 
 _LONGEST = 4096  # characters of a parameter or tag that a search sees
 _DATASET_NAME, _DATASET_DIGEST = 500, 100  # the same of a data set; longer ones would not fit into an index
+
+
+_INDEXED = "indexed"  # of what a transaction has met: parameters and tags of a run as they were read
+Indexed: TypeAlias = tuple[dict[str, Json], dict[str, str]]
 
 
 class SqlRuns(SqlMetrics):
@@ -51,6 +56,8 @@ class SqlRuns(SqlMetrics):
         if environment is not None and stored.state.environment is not None:
             part = decode_environment(decompress(environment))
             stored.state.environment = (stored.state.environment[0], part)
+        if self._db.in_transaction:  # where it may be changed and put
+            self._db.scratch[_INDEXED, stored.number] = _indexed_of(stored)
         return stored
 
     def put(self, stored: StoredRun, touched: Collection[str] = SEARCHED) -> None:
@@ -68,9 +75,9 @@ class SqlRuns(SqlMetrics):
                 stored.number = int(inserted[0]) if inserted else 0
             self._put_state(stored)
             if "params" in touched:
-                self._put_params(stored.number, before, made)
+                self._put_params(stored.number, before[0], made)
             if "tags" in touched:
-                self._put_tags(stored.number, before, made)
+                self._put_tags(stored.number, before[1], made)
             if "data" in touched:
                 self._sync(stored.number, "data", {}, _data(made), lambda _: {})  # what was read stays read
             if "datasets" in touched and made.datasets:
@@ -80,13 +87,15 @@ class SqlRuns(SqlMetrics):
             if "summary" in touched and (made.summary or not new):
                 self.put_hands(stored, made)
 
-    def _indexed(self, stored: StoredRun, touched: Collection[str]) -> RunRecord | None:
+    def _indexed(self, stored: StoredRun, touched: Collection[str]) -> Indexed:
         """What the indexes of parameters and tags were made from."""
         if not stored.number or not {"params", "tags"} & set(touched):
-            return None
+            return {}, {}
+        known: Indexed | None = self._db.scratch.pop((_INDEXED, stored.number), None)
+        if known is not None:
+            return known
         rows = self._db.rows("fetch_numbers", numbers=[stored.number])
-        old = _stored(rows[0])
-        return record(old.state, old.overrides)
+        return _indexed_of(_stored(rows[0]))
 
     def _put_state(self, stored: StoredRun) -> None:
         environment, digest = stored.state.environment, b""
@@ -108,11 +117,11 @@ class SqlRuns(SqlMetrics):
             metrics=msgspec.msgpack.encode([]),
         )
 
-    def _put_params(self, run: int, before: RunRecord | None, made: RunRecord) -> None:
-        self._sync(run, "param", _params(before), _params(made), lambda text: {"number": parameter_number(text)})
+    def _put_params(self, run: int, before: Mapping[str, Json], made: RunRecord) -> None:
+        self._sync(run, "param", _params(before), _params(made.config), lambda text: {"number": parameter_number(text)})
 
-    def _put_tags(self, run: int, before: RunRecord | None, made: RunRecord) -> None:
-        self._sync(run, "tag", _tags(before), _tags(made), lambda _: {})
+    def _put_tags(self, run: int, before: Mapping[str, str], made: RunRecord) -> None:
+        self._sync(run, "tag", _tags(before), _tags(made.tags), lambda _: {})
 
     def _put_datasets(self, run: int, made: RunRecord) -> None:
         self._db.run("drop_datasets", run=run)
@@ -259,16 +268,16 @@ class SqlRuns(SqlMetrics):
         )
 
 
-def _params(made: RunRecord | None) -> dict[str, str]:
-    return (
-        {key: parameter_text(value)[:_LONGEST].replace("\x00", "␀") for key, value in made.config.items()}
-        if made
-        else {}
-    )
+def _indexed_of(stored: StoredRun) -> Indexed:
+    return config_of(stored.state), tags_of(stored.state, stored.overrides)
 
 
-def _tags(made: RunRecord | None) -> dict[str, str]:
-    return {key: text[:_LONGEST].replace("\x00", "␀") for key, text in made.tags.items()} if made else {}
+def _params(config: Mapping[str, Json]) -> dict[str, str]:
+    return {key: parameter_text(value)[:_LONGEST].replace("\x00", "␀") for key, value in config.items()}
+
+
+def _tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: text[:_LONGEST].replace("\x00", "␀") for key, text in tags.items()}
 
 
 def _data(made: RunRecord) -> dict[str, str]:

@@ -231,6 +231,7 @@ class _Compiler:
             name = self.number(field.key)
             joins += f" LEFT JOIN {field.scope} {alias} ON {alias}.name = {name} AND {alias}.run = r.number"
             if field.scope == "metrics":
+                keys.append((f"CASE WHEN {alias}.run IS NULL THEN 1 ELSE 0 END", False))  # after those that are NaN
                 expressions = [_STATISTICS[field.statistic].replace("f.", f"{alias}.")]
                 if field.statistic == "last":
                     expressions.append(f"{alias}.words")

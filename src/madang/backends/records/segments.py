@@ -11,6 +11,8 @@ from madang.backends.records.names import Names
 from madang.formats.zstd import decompress
 from madang.ports.records import ChunkRow, KeySetRow, SegmentRow
 
+NUMBER = "segment"  # of what a transaction has met: its number
+
 
 class SqlSegments:
     """`ports.records.SegmentRecords`."""
@@ -22,7 +24,11 @@ class SqlSegments:
     def get(self, run: int, segment: str) -> SegmentRow | None:
         """The row of one segment."""
         row = self._db.row("get_segment", run=run, id=key_of(segment))
-        return _segment(row) if row else None
+        if row is None:
+            return None
+        found = _segment(row)
+        self._db.scratch[NUMBER, run, segment] = found.number
+        return found
 
     def of_run(self, run: int) -> list[SegmentRow]:
         """All segments of a run."""
@@ -45,6 +51,7 @@ class SqlSegments:
             if made is None:
                 return False
             row.number = int(made[0])
+            self._db.scratch[NUMBER, row.run, row.id] = row.number
             return True
         del values["run"], values["id"]
         return self._db.run("update_segment", **values, before=before) == 1
@@ -95,6 +102,11 @@ class SqlSegments:
     def loose(self, before: int, limit: int) -> list[tuple[int, int]]:
         """(segment, offset) of the first piece that is not packed."""
         return [(int(row[0]), int(row[1])) for row in self._db.rows("loose_pieces", before=before, limit=limit)]
+
+    def add_packed(self, segment: int, offset: int, size: int, packed: bytes) -> None:
+        """Keep the end of a segment compressed."""
+        self._db.run("drop_pieces", segment=segment, start=offset, stop=1 << 62)
+        self._db.run("add_piece", segment=segment, start=offset, stop=offset + size, packed=1, data=packed)
 
     def pack_pieces(self, segment: int, offset: int, size: int, packed: bytes) -> None:
         """Replace the pieces of ``size`` bytes from ``offset`` by one that is compressed."""

@@ -35,6 +35,11 @@ class SqlTokens:
     def __init__(self, database: Database) -> None:
         self._db = database
 
+    @property
+    def at_once(self) -> bool:
+        """Whether a look-up asks nobody outside this process."""
+        return self._db.dialect == "sqlite"
+
     def add_token(self, token: TokenRecord) -> None:
         """Keep a new token."""
         added = self._db.run(

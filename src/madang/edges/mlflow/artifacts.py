@@ -198,6 +198,7 @@ async def upload_to_run(call: MlflowCall) -> Response:
         raise InvalidInput("Request must specify run_uuid.")
     if not body.path:
         raise InvalidInput("Request must specify path.")
+    safe(body.path)
     if call.request.headers.get("content-length") == "0":
         raise InvalidInput("Request must specify data.")
 

@@ -13,7 +13,7 @@ from madang.edges.mlflow import answers
 from madang.edges.mlflow.arguments import from_body, from_query
 from madang.edges.mlflow.services import MlflowCall, MlflowServices
 from madang.errors import InvalidInput
-from madang.http.calls import Call, stream
+from madang.http.calls import Call, whole
 from madang.http.dispatch import Dispatcher
 from madang.http.routes import Route
 
@@ -33,7 +33,7 @@ class MlflowDispatcher(Dispatcher[MlflowServices]):
         if route.method == "GET":
             call.body = from_query(request.scope["query_string"], route.body)
             return call
-        body = b"".join([piece async for piece in stream(request, route.limit)])
+        body = await whole(request, route.limit)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != answers.JSON and (body or route.method == "POST"):  # a form of another site cannot send this kind
             raise InvalidInput("Bad Request. Content-Type must be one of ['application/json'].")

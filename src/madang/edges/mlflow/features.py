@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from madang.edges.mlflow.answers import failed
 from madang.edges.mlflow.services import MlflowCall
 from madang.http.calls import FORWARDED
 
@@ -30,6 +31,11 @@ def server_info(call: MlflowCall) -> Any:
         "presigned_upload_model_id_supported": False,
         "features_enabled": {"gateway": False},
     }
+
+
+def not_offered(call: MlflowCall) -> Response:
+    """A part of MLflow that this server does not have: webhooks, scorers."""
+    return failed("NOT_IMPLEMENTED", "This server does not offer that part of MLflow's API.", 501)
 
 
 def server_features(call: MlflowCall) -> Any:

@@ -190,7 +190,7 @@ def rows_of(metrics: Sequence[Metric], *, single: bool = False) -> list[Fact]:
     known: set[str] = set()
     for index, metric in enumerate(metrics):
         key, value, timestamp = metric.key, metric.value, metric.timestamp
-        if not key or value is None or timestamp is None or key not in known or not _fit(timestamp, metric.step):
+        if key not in known or value is None or timestamp is None or not _fit(timestamp, metric.step):
             key, value, timestamp = _checked_metric(metric, "" if single else f"metrics[{index}].")
             known.add(key)
         places = rows.setdefault((timestamp, metric.step), [{}])

@@ -156,9 +156,11 @@ def _status(clause: Clause) -> Condition:
 
 
 def _by_uri(clause: Clause) -> Clause:
-    found = _URI.match(need_text(clause, "attributes"))
-    if clause.op not in ("=", "!="):
-        raise InvalidInput("artifact_uri can only be compared with = and != here.")
+    """An address of a run's files ends with the run's id: what is asked of it is asked of that."""
+    value = need_text(clause, "attributes")
+    if clause.op in ("LIKE", "ILIKE"):
+        return clause._replace(value=value.removesuffix("/artifacts"))
+    found = _URI.match(value)
     return clause._replace(value=found[1] if found else "-")
 
 

@@ -9,6 +9,7 @@ from madang.domain.access import Permission
 from madang.edges.mlflow import (
     artifacts,
     assessments,
+    evaluation_datasets,
     experiments,
     features,
     history,
@@ -106,6 +107,41 @@ def _traces() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     yield "DELETE", one, assessments.delete, WRITE, None
 
 
+def _datasets() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
+    """(method, path below `mlflow/`, handler, permission, arguments)."""
+    sets = evaluation_datasets
+    yield "POST", "datasets/create", sets.create, WRITE, sets.NewDataset
+    yield "POST", "datasets/search", sets.search, READ, sets.SearchDatasets
+    yield "GET", "datasets/search", sets.search, READ, sets.SearchDatasets
+    yield "GET", "datasets/{id}", sets.get, READ, None
+    yield "DELETE", "datasets/{id}", sets.delete, WRITE, None
+    yield "PATCH", "datasets/{id}/tags", sets.set_tags, WRITE, sets.Texts
+    yield "DELETE", "datasets/{id}/tags/{key...}", sets.delete_tag, WRITE, None
+    yield "POST", "datasets/{id}/records", sets.upsert, WRITE, sets.Texts
+    yield "GET", "datasets/{id}/records", sets.records, READ, sets.RowPage
+    yield "DELETE", "datasets/{id}/records", sets.delete_records, WRITE, sets.RowIds
+    yield "GET", "datasets/{id}/experiment-ids", sets.experiment_ids, READ, None
+    yield "POST", "datasets/{id}/add-experiments", sets.add_experiments, WRITE, sets.Experiments
+    yield "POST", "datasets/{id}/remove-experiments", sets.remove_experiments, WRITE, sets.Experiments
+
+
+def _not_offered() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
+    """(method, path below `mlflow/`, handler, permission, arguments)."""
+    for method, path in (
+        ("GET", "webhooks"),
+        ("POST", "webhooks"),
+        ("GET", "webhooks/{id}"),
+        ("PATCH", "webhooks/{id}"),
+        ("DELETE", "webhooks/{id}"),
+        ("POST", "webhooks/{id}/test"),
+        ("POST", "scorers/{action}"),
+        ("GET", "scorers/{action}"),
+        ("DELETE", "scorers/{action}"),
+        ("POST", "traces/metrics"),
+    ):
+        yield method, path, features.not_offered, READ, None
+
+
 def _registry() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     """(method, path below `mlflow/`, handler, permission, arguments)."""
     models, versions = registered_models, model_versions
@@ -153,8 +189,8 @@ def _routes(*, repeats: bool) -> Iterator[Route]:
         for method, path, handler, permission, body in _registry():
             handler = INSTEAD.get(handler, handler) if repeats else handler
             yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body)
-        for method, path, handler, permission, body in _traces():
-            yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body)
+        for method, path, handler, permission, body in (*_traces(), *_datasets(), *_not_offered()):
+            yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body, _INPUTS)
         for method, path, handler, permission, body in _proxy():
             yield _route(method, f"{prefix}mlflow-artifacts/{path}", handler, permission, body)
         yield _route("POST", f"{prefix}mlflow/upload-artifact", artifacts.upload_to_run, WRITE, None)

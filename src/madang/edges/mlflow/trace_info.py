@@ -27,6 +27,7 @@ from madang.edges.mlflow.checks import LONGEST_KEY, LONGEST_TAG, check_length
 from madang.edges.mlflow.finding import home_of
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
+from madang.formats.learning import learnt
 
 TRACE_NAME, ARTIFACTS = "mlflow.traceName", "mlflow.artifactLocation"
 SOURCE_RUN, PROMPTS = "mlflow.sourceRun", "mlflow.linkedPrompts"
@@ -189,7 +190,7 @@ def need(call: MlflowCall, trace_id: str) -> Trace:
 
 def trace_of(record: RunRecord, project: RegisteredProject) -> Trace:
     """What a record says of its trace."""
-    about = msgspec.json.decode(record.tags.get(_ABOUT, "{}"), type=About)
+    about = msgspec.json.decode(record.tags.get(_ABOUT, "{}"), type=learnt(About))
     return Trace(record, project, about, msgspec.json.decode(record.tags.get(_SAID, "[]")))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -16,12 +15,13 @@ from madang.domain import events
 from madang.edges.mlflow import trace_info
 from madang.edges.mlflow.experiments import require_active
 from madang.edges.mlflow.finding import target_of
+from madang.edges.mlflow.packed import packed_json, unpacked_rows
 from madang.edges.mlflow.runs import state
 from madang.edges.mlflow.services import MlflowCall
 from madang.edges.mlflow.trace_info import About, Trace
 from madang.errors import InvalidInput, TooLarge
 from madang.formats.otlp import attributes_of, hex_id, spans_of
-from madang.http.calls import stream
+from madang.http.calls import whole
 
 LARGEST = 64 << 20  # bytes of one request, also unpacked
 _FOLDER = "spans"
@@ -99,7 +99,7 @@ async def export(call: MlflowCall) -> Response:
     experiment = headers.get("x-mlflow-experiment-id")
     if not experiment:
         raise InvalidInput("Missing the header 'x-mlflow-experiment-id'.")
-    body = b"".join([piece async for piece in stream(call.request, LARGEST)])
+    body = await whole(call.request, LARGEST)
     encoding = headers.get("content-encoding", "").strip().lower()
 
     def take() -> None:
@@ -144,7 +144,7 @@ def log(call: MlflowCall, experiment: str, bodies: Iterable[dict[str, Any]]) -> 
 
 
 def _keep(call: MlflowCall, trace: Trace, spans: Sequence[Span]) -> None:
-    packed = gzip.compress(msgspec.json.encode([span.body for span in spans]), 1, mtime=0)
+    packed = packed_json([span.body for span in spans])
     kept = call.services.artifacts.put_blob(call.who, trace.project.name, [packed], size=len(packed))
     path = f"{_FOLDER}/{kept.digest.partition(':')[2][:32]}.json.gz"
     state(call, trace.record.id, [events.File(path, kept.digest, kept.size, "application/gzip")])
@@ -178,16 +178,7 @@ def read(call: MlflowCall, trace: Trace) -> list[Span]:
             opened, _ = call.services.artifacts.open_blob(call.who, trace.project.name, file.digest)
             with opened:
                 content = opened.read(LARGEST)
-            for body in _decoded(content):
+            for body in unpacked_rows(content):
                 span = Span(body)
                 found[span.id] = span
     return sorted(found.values(), key=lambda span: (span.times[0], not span.is_root))
-
-
-def _decoded(packed: bytes) -> list[dict[str, Any]]:
-    """The spans in a file; none where a client put something else in its place."""
-    try:
-        plain = zlib.decompressobj(31).decompress(packed, LARGEST)
-        return msgspec.json.decode(plain, type=list[dict[str, Any]])
-    except (zlib.error, msgspec.DecodeError):
-        return []

@@ -62,7 +62,7 @@ SELECT id, project FROM runs WHERE name = :name ORDER BY created_at DESC, id LIM
 
 -- name: projects
 SELECT r.project, COUNT(*), SUM(CASE WHEN r.status = 'running' THEN 1 ELSE 0 END), MAX(r.seen_at), MIN(r.created_at)
-FROM runs r WHERE r.deleted_at = 0 AND r.job_type NOT IN ('logged-model', 'trace') GROUP BY r.project;
+FROM runs r WHERE r.deleted_at = 0 AND r.job_type NOT IN ('logged-model', 'trace', 'evaluation-dataset') GROUP BY r.project;
 
 -- name: projects_of_versions
 SELECT c.project, MIN(c.created_at), MAX(v.created_at) FROM collections c JOIN versions v ON v.collection = c.number
