@@ -18,32 +18,32 @@ _SHOWN = 3  # bad lines that are told one by one
 
 @mutable
 class MetricFile:
-    """What a file holds. ``origin`` is what follows the step of its last point: run, name and digest of a data set."""
+    """What a file holds. ``origins`` are what follows the steps: run, name and digest of a data set, a line each."""
 
     points: list[Point] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    origin: str = ""
+    origins: list[str] = field(default_factory=list)
 
 
 def metric_points(data: bytes) -> MetricFile:
     """The points of a file, and which lines are none."""
     made = MetricFile()
     bad = 0
-    last: list[str] = []
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
         fields = line.split()
         if not fields:
             continue
         reason = _take(made.points, fields)
         if not reason:
-            last = fields
+            origin = "\n".join([*fields[3:], "", "", ""][:3])
+            if origin not in made.origins[-1:]:
+                made.origins.append(origin)
             continue
         bad += 1
         if bad <= _SHOWN:
             made.problems.append(f"line {number}: {reason}")
     if bad > _SHOWN:
         made.problems.append(f"{bad - _SHOWN} more lines are no points")
-    made.origin = "\n".join(([*last[3:], "", "", ""])[:3]) if last else ""
     return made
 
 

@@ -122,8 +122,10 @@ def _last_wins(number: float) -> tuple[bool, float]:
     return (False, 0.0) if number != number else (True, number)
 
 
-def cut_to_size(run: Run, problems: list[LeftOut]) -> None:
-    """Take out of a run what no record can hold, and say so."""
+def fit(run: Run, problems: list[LeftOut]) -> None:
+    """Take out of a run what no record can hold, and say so. What goes on has no end."""
+    if run.status in ("running", "scheduled"):
+        run.ended_at = 0
     for kind, texts in (("params", run.params), ("tags", run.tags)):
         for key in [key for key, text in texts.items() if len(text) > _LONGEST or not key]:
             reason = f"{len(texts.pop(key))} signs are more than a record can hold" if key else "it has no name"

@@ -21,7 +21,7 @@ from madang.domain.values import value
 from madang.domain.versions import Entry, check_path
 from madang.errors import MadangError, NotFound, StorageError, Unavailable
 from madang.services.adopting import AdoptedVersion
-from madang.workspace.moving.facts import command_for, cut_to_size, news
+from madang.workspace.moving.facts import command_for, fit, news
 from madang.workspace.moving.hashing import hashed
 from madang.workspace.moving.store import OwnStore, experiment_of
 
@@ -131,7 +131,7 @@ class _Import:
     def _batch(self, runs: Sequence[Run], experiment: Experiment, home: RegisteredProject | None) -> None:
         carried = []
         for run in runs:
-            cut_to_size(run, self._source.problems)
+            fit(run, self._source.problems)
             held = self._own.run(run.id)
             self._list(run)
             if self._wanted.dry or home is None:

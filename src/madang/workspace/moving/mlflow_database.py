@@ -15,9 +15,9 @@ from madang.domain.fidelity import LeftOut
 from madang.domain.foreign import Experiment, Model, Point, Run, StoredFile, Version
 from madang.domain.runs import LOGGED_MODEL
 from madang.errors import NotFound
-from madang.formats.mlflow.words import METRIC_ORIGIN, MODEL_STATUSES, NAME, NOTE, PARENT, STAGES, STATUSES, run_id
+from madang.formats.mlflow.words import MODEL_STATUSES, NAME, NOTE, PARENT, STAGES, STATUSES, run_id
 from madang.workspace.moving.database import Database
-from madang.workspace.moving.origins import Origins, model_in
+from madang.workspace.moving.origins import Origins, model_in, of_metrics
 from madang.workspace.moving.places import Places
 
 AT_ONCE = 400  # runs that one statement asks for
@@ -195,7 +195,8 @@ class SqlStore:
         for id_, [row] in self._grouped("logged_models", columns, "model_id", ids).items():
             name, kind, status, source, created, stage, location = row
             points = metrics.get(id_, [])
-            origins = {f"{METRIC_ORIGIN}{item[0]}": "\n".join(text or "" for text in item[4:]) for item in points}
+            told = [(item[0], "\n".join(text or "" for text in item[4:])) for item in points]
+            origins = of_metrics(id_, told, self.problems)
             yield Run(
                 run_id(id_),
                 experiment.id,

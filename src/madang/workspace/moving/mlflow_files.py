@@ -25,8 +25,8 @@ from madang.errors import CorruptData, MadangError, NotFound, StorageError
 from madang.formats.mlflow import metafile
 from madang.formats.mlflow.metafile import number_of, text_of, texts_of
 from madang.formats.mlflow.metrics import metric_points
-from madang.formats.mlflow.words import METRIC_ORIGIN, MODEL_STATUSES, NAME, NOTE, PARENT, STAGES, STATUSES, run_id
-from madang.workspace.moving.origins import Origins
+from madang.formats.mlflow.words import MODEL_STATUSES, NAME, NOTE, PARENT, STAGES, STATUSES, run_id
+from madang.workspace.moving.origins import Origins, of_metrics
 from madang.workspace.moving.places import OpenStore, Places
 
 META, TRASH, MODELS, TRACES = "meta.yaml", ".trash", "models", "traces"
@@ -151,9 +151,11 @@ class FileStore:
         given = text_of(meta, "model_id") or os.path.basename(path)
         tags = self._texts(path, "tags", given)
         metrics: dict[str, list[Point]] = {}
-        for key, points, origin in self._metric_files(path, given):
+        told: list[tuple[str, str]] = []
+        for key, points, origins in self._metric_files(path, given):
             metrics[key] = points
-            tags[METRIC_ORIGIN + key] = origin
+            told += [(key, origin) for origin in origins]
+        tags |= of_metrics(given, told, self.problems)
         made = Run(
             run_id(given),
             experiment.id,
@@ -212,14 +214,14 @@ class FileStore:
                     raise CorruptData("It is no text in UTF-8.") from None
         return found
 
-    def _metric_files(self, folder: str, owner: str) -> Iterator[tuple[str, list[Point], str]]:
+    def _metric_files(self, folder: str, owner: str) -> Iterator[tuple[str, list[Point], list[str]]]:
         for key, path in self._keys(os.path.join(folder, "metrics")):
             with _Noted(self.problems, "points", f"{owner}: {key}"):
                 found = metric_points(self._read(path))
                 for reason in found.problems:
                     self.problems.append(LeftOut("points", f"{owner}: {key}", reason))
                 if found.points:
-                    yield key, found.points, found.origin
+                    yield key, found.points, found.origins
 
     def _metrics(self, folder: str, owner: str, run_id: str) -> dict[str, list[Point]]:
         return {key: points for key, points, _ in self._metric_files(folder, owner)}

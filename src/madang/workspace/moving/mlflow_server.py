@@ -13,8 +13,8 @@ from madang.domain.fidelity import LeftOut
 from madang.domain.foreign import Experiment, Model, Point, Run, StoredFile, Version
 from madang.domain.runs import LOGGED_MODEL
 from madang.errors import MadangError, NotFound, Unavailable
-from madang.formats.mlflow.words import METRIC_ORIGIN, MODEL_STATUSES, NAME, NOTE, PARENT, STAGES, STATUSES, run_id
-from madang.workspace.moving.origins import Origins, model_in
+from madang.formats.mlflow.words import MODEL_STATUSES, NAME, NOTE, PARENT, STAGES, STATUSES, run_id
+from madang.workspace.moving.origins import Origins, model_in, of_metrics
 from madang.workspace.moving.places import PIECE, Places
 from madang.workspace.moving.rest import API, Rest, quoted
 
@@ -125,10 +125,12 @@ class MlflowServer:
         given = info["model_id"]
         metrics: dict[str, list[Point]] = {}
         tags = _texts(info.get("tags"))
+        told = []
         for item in data.get("metrics", ()):
             metrics.setdefault(item["key"], []).append(_point(item))
             origin = (item.get(name, "") for name in ("run_id", "dataset_name", "dataset_digest"))
-            tags[METRIC_ORIGIN + item["key"]] = "\n".join(origin)
+            told.append((item["key"], "\n".join(origin)))
+        tags |= of_metrics(given, told, self.problems)
         made = Run(
             run_id(given),
             experiment.id,

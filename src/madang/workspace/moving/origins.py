@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
+from madang.domain.fidelity import LeftOut
 from madang.domain.foreign import Run, Version
-from madang.formats.mlflow.words import run_id
+from madang.formats.mlflow.words import METRIC_ORIGIN, run_id
 
 _RUN = re.compile(r"(?:^|/)(?P<run>(?:models/m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?\Z")
 _MODEL = re.compile(r"/*(m-[0-9a-f]{32})/*\Z")
@@ -60,6 +62,21 @@ class Origins:
         found = self._runs.get(run)
         folder = folder.strip("/")
         return (found, folder) if found is not None and ".." not in folder.split("/") else None
+
+
+def of_metrics(model: str, found: Iterable[tuple[str, str]], problems: list[LeftOut]) -> dict[str, str]:
+    """The tags that say of which run and data set each metric of a logged model is; one has room for the last alone.
+
+    ``found`` are keys, and run, name and digest of a data set with line breaks between.
+    """
+    known: dict[str, dict[str, None]] = {}
+    for key, origin in found:
+        known.setdefault(key, {})[origin] = None
+    for key, origins in known.items():
+        if len(origins) > 1:
+            reason = f"it is of {len(origins)} runs or data sets; only the last is named here"
+            problems.append(LeftOut("origins of metrics", f"{model}: {key}", reason))
+    return {f"{METRIC_ORIGIN}{key}": list(origins)[-1] for key, origins in known.items()}
 
 
 def model_in(source: str) -> str:
