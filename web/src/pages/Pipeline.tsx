@@ -9,7 +9,7 @@ import { formatAgo, formatTime } from "../lib/format";
 import { setSearch, useParam } from "../lib/router";
 import { useNarrow } from "../lib/theme";
 import { language, t } from "../messages";
-import { StageDrawer } from "./pipeline/Drawer";
+import { StageDrawer } from "./pipeline/StageDrawer";
 import { StageGraph } from "./pipeline/StageGraph";
 import { StageList } from "./pipeline/StageList";
 import { Counts, Took } from "./pipeline/status";

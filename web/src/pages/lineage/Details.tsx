@@ -1,6 +1,7 @@
-import { type ReactElement, useEffect, useRef, useState } from "react";
+import { type ReactElement, useState } from "react";
 import type { Lineage, LineageNode } from "../../api/types";
-import { CopyButton, Facts, IconButton, Link, StatusBadge } from "../../components/basic";
+import { CopyButton, Facts, Link, StatusBadge } from "../../components/basic";
+import { Drawer } from "../../components/Drawer";
 import { Icon } from "../../components/Icon";
 import { formatTime } from "../../lib/format";
 import { to } from "../../lib/router";
@@ -20,31 +21,17 @@ interface Props {
 
 /** What a node is, where to read more, and what lies beyond it. */
 export function NodeDetails({ project, graph, node, expand, onClose }: Props): ReactElement {
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  const facts = (
+    <>
+      <span className="tag">{kindOf(node)}</span>
+      {node.status && <StatusBadge status={node.status} />}
+      {node.aliases.map((alias) => (
+        <AliasTag key={alias} alias={alias} />
+      ))}
+    </>
+  );
   return (
-    <aside
-      className="drawer lineage-drawer"
-      aria-labelledby="drawer-title"
-      onKeyDown={(event) => {
-        if (event.key === "Escape") onClose();
-      }}
-    >
-      <header className="drawer-head">
-        <div className="drawer-title">
-          <h2 id="drawer-title" tabIndex={-1} ref={heading}>
-            {titleOf(node)}
-          </h2>
-          <IconButton icon="close" label={t("close")} onClick={onClose} />
-        </div>
-        <p className="drawer-facts">
-          <span className="tag">{kindOf(node)}</span>
-          {node.status && <StatusBadge status={node.status} />}
-          {node.aliases.map((alias) => (
-            <AliasTag key={alias} alias={alias} />
-          ))}
-        </p>
-      </header>
+    <Drawer title={titleOf(node)} facts={facts} className="lineage-drawer" onClose={onClose}>
       <Facts
         facts={[
           ["table.path", node.kind === "data" && node.name],
@@ -66,7 +53,7 @@ export function NodeDetails({ project, graph, node, expand, onClose }: Props): R
           <More key={side} graph={graph} node={node} side={side} expand={expand} />
         ))}
       </div>
-    </aside>
+    </Drawer>
   );
 }
 

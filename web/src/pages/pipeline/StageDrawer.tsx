@@ -1,9 +1,10 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactElement, useEffect, useRef, useState } from "react";
+import { type ReactElement, useState } from "react";
 import { api } from "../../api/client";
 import { useLive } from "../../api/events";
 import type { ConsoleLine, FileItem, Pipeline, Run, Stage } from "../../api/types";
-import { CopyButton, ErrorBox, IconButton, Link, Loading, Panel } from "../../components/basic";
+import { CopyButton, ErrorBox, Link, Loading, Panel } from "../../components/basic";
+import { Drawer } from "../../components/Drawer";
 import { Icon } from "../../components/Icon";
 import { formatSize, formatTime, shellWord, shortDigest } from "../../lib/format";
 import { stageOuts } from "../../lib/stages";
@@ -26,9 +27,7 @@ interface Props {
 
 /** One stage: what it printed, its metrics and parameters, what it read and made. */
 export function StageDrawer({ project, pipeline, stage, onOpen, onClose }: Props): ReactElement {
-  const heading = useRef<HTMLHeadingElement>(null);
   const [tab, setTab] = useParam("tab", stage.kind === "data" ? "data" : "console");
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   const earlier = useQuery({
     queryKey: ["stage-run", project, stage.name, pipeline.began],
     queryFn: ({ signal }) => earlierRun(project, pipeline, stage, signal),
@@ -37,22 +36,11 @@ export function StageDrawer({ project, pipeline, stage, onOpen, onClose }: Props
   });
   const run = stage.run || earlier.data || "";
   return (
-    <aside
-      className="drawer"
-      aria-labelledby="drawer-title"
-      onKeyDown={(event) => {
-        if (event.key === "Escape") onClose();
-      }}
-    >
-      <header className="drawer-head">
-        <div className="drawer-title">
-          <h2 id="drawer-title" tabIndex={-1} ref={heading}>
-            {stage.name}
-          </h2>
-          {stage.kind === "stage" && <CopyButton text={`madang repro ${shellWord(stage.name)} --downstream`} label={t("pipeline.again")} />}
-          <IconButton icon="close" label={t("close")} onClick={onClose} />
-        </div>
-        <p className="drawer-facts">
+    <Drawer
+      title={stage.name}
+      action={stage.kind === "stage" && <CopyButton text={`madang repro ${shellWord(stage.name)} --downstream`} label={t("pipeline.again")} />}
+      facts={
+        <>
           <StageBadge status={stage.status} />
           <Took began={stage.began} ended={stage.ended} />
           {stage.began > 0 && <span className="hint">{formatTime(stage.began)}</span>}
@@ -61,10 +49,16 @@ export function StageDrawer({ project, pipeline, stage, onOpen, onClose }: Props
               {t(stage.run ? "pipeline.run" : "pipeline.earlier")} <Icon name="right" size={12} />
             </Link>
           )}
-        </p>
-        {stage.error && <p className="notice bad">{stage.error}</p>}
-        {!stage.run && <p className="hint">{t(`pipeline.why.${stage.status.replace(" ", "")}` as Key)}</p>}
-      </header>
+        </>
+      }
+      notes={
+        <>
+          {stage.error && <p className="notice bad">{stage.error}</p>}
+          {!stage.run && <p className="hint">{t(`pipeline.why.${stage.status.replace(" ", "")}` as Key)}</p>}
+        </>
+      }
+      onClose={onClose}
+    >
       <nav className="tabs" aria-label={t("pipeline.parts")}>
         {TABS.map((name) => (
           <button key={name} type="button" aria-current={name === tab ? "page" : undefined} onClick={() => setTab(name)}>
@@ -75,7 +69,7 @@ export function StageDrawer({ project, pipeline, stage, onOpen, onClose }: Props
       <div className="drawer-body">
         {tab === "data" ? <StageData project={project} pipeline={pipeline} stage={stage} run={run} onOpen={onOpen} /> : run ? <StageRun key={run} id={run} tab={tab} /> : earlier.isLoading ? <Loading /> : <p className="hint">{t("pipeline.norun")}</p>}
       </div>
-    </aside>
+    </Drawer>
   );
 }
 
