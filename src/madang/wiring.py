@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from functools import cached_property
@@ -262,10 +263,12 @@ class Engine:
         """From now on judge the models of runs that end, and those that another process has left to be judged."""
         is_here = self.files is not None
 
-        def wants(run: StoredRun) -> bool:
+        def wants(run: StoredRun, at: int) -> bool:
             root = self._root_of(run) if is_here else ""
-            has_file = bool(root) and os.path.exists(os.path.join(root, layout.PROJECT_FILE))
-            return has_file or bool(self.records.registry.rules(run.state.project))
+            with contextlib.suppress(OSError):  # what ended before the rule was declared is not its business
+                if root and os.stat(os.path.join(root, layout.PROJECT_FILE)).st_mtime_ns // 1000 <= at:
+                    return True
+            return bool(self.records.registry.rules(run.state.project))
 
         judge = Judge(self.records, lambda: self.promotion, wants, _say)
         self.tracking.judge = judge

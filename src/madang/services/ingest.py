@@ -202,21 +202,21 @@ class Ingest:
             if not self._keep(session, taken, ended=ended, raw=raw):
                 raise Conflict(f"Another process reads run {session.stored.state.run} at the same time.")
         self._close(session)
-        self._note_end(session, [event for taken, _ in pieces for _, event in taken.batch.events])
+        self._note_end(session, [item for taken, _ in pieces for item in taken.batch.events])
         if listed and self._encode is not None:
             self._rows.renew(session.stored.number, JSON, self._encode)
 
-    def _note_end(self, session: RunSession, found: Sequence[events.Event]) -> None:
+    def _note_end(self, session: RunSession, found: Sequence[tuple[Stamp, events.Event]]) -> None:
         """Have the models of a run judged that has ended, or made more of them, or was repeated."""
         judge = self._judge()
         if judge is None:
             return
-        decisive = any(isinstance(event, _DECISIVE) for event in found)
+        decisive = [stamp.time for stamp, event in found if isinstance(event, _DECISIVE)]
         if decisive and outcome(session.stored.state).status != "running":
-            judge.note(session.stored)
-        for event in found:
+            judge.note(session.stored, max(decisive))
+        for stamp, event in found:
             if isinstance(event, events.Verdict):
-                judge.note(session.stored, event.of)
+                judge.note(session.stored, stamp.time, event.of)
 
     def _keep(self, session: RunSession, taken: Taken, *, ended: bool, raw: bytes = b"") -> bool:
         """Store the position, key sets and rows of a piece; on a hub also its bytes, ``raw``.

@@ -14,13 +14,13 @@ if TYPE_CHECKING:  # loaded when something is to be judged
 
 
 class Judge:
-    """Thread-safe. ``wants`` says cheaply whether a run has rules; ``say`` tells why they could not be applied."""
+    """Thread-safe. ``wants`` says whether a run had rules at a time; ``say`` tells why they could not be applied."""
 
     def __init__(
         self,
         records: Records,
         promotion: Callable[[], Promotion],
-        wants: Callable[[StoredRun], bool],
+        wants: Callable[[StoredRun, int], bool],
         say: Callable[[str], None],
     ) -> None:
         self._records = records
@@ -30,9 +30,12 @@ class Judge:
         self._mine = threading.local()
         self._said = ""
 
-    def note(self, stored: StoredRun, run: str = "") -> None:
-        """Note, inside the transaction, that a run (or one that it repeats, ``run``) is to be judged."""
-        if self._wants(stored):
+    def note(self, stored: StoredRun, at: int, run: str = "") -> None:
+        """Note, inside the transaction, that a run (or one that it repeats, ``run``) is to be judged.
+
+        ``at`` is when what made it so has happened, µs UTC.
+        """
+        if self._wants(stored, at):
             self._records.registry.await_decision(run or stored.state.run)
             self._mine.waiting = True
 

@@ -93,7 +93,7 @@ class Tracking:
         if run and self._parts.judge is not None:
             for stored in self._records.runs.fetch([run]):
                 if outcome(stored.state).status != "running":
-                    self._parts.judge.note(stored)
+                    self._parts.judge.note(stored, time.time_ns() // 1000)
             self._settle()
 
     # From the network
