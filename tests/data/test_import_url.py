@@ -22,8 +22,17 @@ from tests.data.test_imports import state
 FOLDER = {"a": b"1\n", f"s/{NFD}": b"2\n", "s/empty": b"", "n" * 255: b"n"}
 
 
+SIGNATURE = "download=1&sig=a%20b%26c"
+
+
 class _Handler(SimpleHTTPRequestHandler):
-    """Files with an entity tag."""
+    """Files with an entity tag; one of them for those who know the signature."""
+
+    def send_head(self) -> Any:
+        if self.path.startswith("/signed") and self.path.partition("?")[2] != SIGNATURE:
+            self.send_error(403)
+            return None
+        return super().send_head()
 
     def end_headers(self) -> None:
         path = Path(self.translate_path(self.path))
@@ -39,7 +48,7 @@ class _Handler(SimpleHTTPRequestHandler):
 def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A folder and its address on a web server."""
     folder = tmp_path / "www"
-    make(folder, {"f.txt": b"hello\n", "한글 파일.csv": b"k"})
+    make(folder, {"f.txt": b"hello\n", "한글 파일.csv": b"k", "signed.bin": b"secret"})
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -126,6 +135,19 @@ def test_the_web(pair: tuple[Path, Path], web: tuple[Path, str], madang: Tool, d
     assert (pair[0] / "got").read_bytes() == b"newer\n"
     assert madang(pair[0], "add", f"{url}/f.txt", "-o", "added").code == 0
     assert (pair[0] / "added").read_bytes() == b"newer\n"
+
+
+def test_queries(pair: tuple[Path, Path], web: tuple[Path, str], madang: Tool, dvc: Tool) -> None:
+    """The query of a web address goes with every request for it, and into the record, but not into the file's name."""
+    folder, url = web
+    both(pair, madang, dvc, "import-url", f"{url}/signed.bin?{SIGNATURE}")
+    assert (pair[0] / "signed.bin").read_bytes() == b"secret"
+    both(pair, madang, dvc, "import-url", f"{url}/signed.bin?sig=wrong", "other", code=1)
+    make(folder, {"signed.bin": b"newer"})
+    both(pair, madang, dvc, "update", "signed.bin.dvc")
+    assert madang(pair[0], "get-url", f"{url}/signed.bin?{SIGNATURE}", "got").code == 0
+    assert madang(pair[0], "add", f"{url}/한글 파일.csv?이름=값 1", "-o", "k.csv").code == 0
+    assert ((pair[0] / "got").read_bytes(), (pair[0] / "k.csv").read_bytes()) == (b"newer", b"k")
 
 
 def test_get_and_list(pair: tuple[Path, Path], tmp_path: Path, madang: Tool, dvc: Tool) -> None:

@@ -27,25 +27,27 @@ from madang.ports.objects import UNKNOWN, Batch, ObjectStat, Source, checked_key
 from madang.version import __version__
 
 SECONDS = 60.0  # for a connection, and for the next bytes, as dvc waits
+_OF_QUERIES = "!$%&'()*+,/:;=?@[]~"  # stand for themselves there
 _NO_SUCH_METHOD = frozenset((405, 501))
 _ADVICE = "Check the remote's url and the network, then repeat: nothing is half done."
 AskPassword = Callable[[str], str]
 
 
 class WebObjects:
-    """An `Objects` store below a URL."""
+    """An `Objects` store below a URL, whose query (a signature, ``download=1``) goes with every request."""
 
     def __init__(self, url: str, options: Mapping[str, str], ask: AskPassword) -> None:
         """``ask`` is called with a prompt when the options want a password to be typed.
 
         Raises:
-            ConfigError: options that contradict each other, or an address with a query.
+            ConfigError: options that contradict each other, or an address with a fragment.
         """
         parts = urlsplit(url)
-        if parts.query or parts.fragment or not parts.hostname:
+        if parts.fragment or not parts.hostname:
             raise ConfigError(f"{url} is not the address of a folder.", hint="Write http://HOST/PATH.")
         self.name = url
         self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        self._query = f"?{quote(parts.query, safe=_OF_QUERIES)}" if parts.query else ""
         self._headers = credentials(url, options, ask)
         self._method = options.get("method", "POST").upper()
         if self._method not in ("POST", "PUT"):
@@ -178,7 +180,7 @@ class WebObjects:
         raise _failure(status, url)
 
     def _url_of(self, key: str) -> str:
-        return f"{self._url}/{quote(checked_key(key))}"
+        return f"{self._url}/{quote(checked_key(key))}{self._query}"
 
 
 def _failure(status: int, url: str) -> MadangError:

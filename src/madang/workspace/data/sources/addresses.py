@@ -199,17 +199,17 @@ class StoreAddress:
         host, _, path = rest.partition("/")
         self.kind = "checksum" if scheme in ("http", "https") else "etag"
         self._is_web = scheme in ("http", "https")
+        path, mark, query = path.partition("?") if self._is_web else (path, "", "")
         path = path.rstrip("/")
         above, _, self._key = path.rpartition("/")
         if self._is_web:
-            if "?" in path:
-                raise InvalidInput(f"{url} has a query.", hint="Fetch it with another program, then madang add it.")
             if not self._key:
                 raise InvalidInput(f"{url} does not name a file.", hint="Write http://HOST/FOLDER/FILE.")
             self._key = _unquoted(self._key)
         self._url = url
         self._is_versioned = is_versioned or bool(self._version) or source_versions.is_wanted(options)
-        self._store = open_remote(RemoteConfig("given", f"{scheme}://{host}/{above}".rstrip("/"), dict(options)))
+        base = f"{scheme}://{host}/{above}".rstrip("/") + mark + query
+        self._store = open_remote(RemoteConfig("given", base, dict(options)))
 
     def look(self) -> Look:
         """See `Address.look`. Raises `Incompatible` when versions are asked for that are not kept there."""
