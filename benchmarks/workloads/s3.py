@@ -17,9 +17,9 @@ from workloads.tools import TOOLS, away, digest, dvc_like, warm
 KEYS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "us-east-1"}
 STEPS = ["push", "push again", "pull"]
 
-# What the server itself takes for the same requests, with as many connections.
+# What the server itself takes for the same requests, with as many connections; what comes is written and synced.
 FLOOR = """
-import boto3, botocore.config, concurrent.futures, os, sys
+import boto3, botocore.config, concurrent.futures, os, sys, tempfile
 url, bucket, folder = sys.argv[1:]
 client = boto3.client("s3", endpoint_url=url, config=botocore.config.Config(max_pool_connections=16))
 if bucket == "make":
@@ -31,10 +31,13 @@ def put(path):
         client.put_object(Bucket=bucket, Key="floor/" + os.path.basename(path), Body=file)
 def get(path):
     body = client.get_object(Bucket=bucket, Key="floor/" + os.path.basename(path))["Body"]
-    while body.read(1 << 20):
-        pass
+    with open(os.path.join(made, os.path.basename(path)), "wb") as file:
+        while part := body.read(1 << 20):
+            file.write(part)
+made = tempfile.mkdtemp(prefix="floor", dir=os.path.dirname(folder))
 with concurrent.futures.ThreadPoolExecutor(16) as pool:
     list(pool.map({"put": put, "get": get}[os.environ["WHAT"]], paths))
+os.sync()
 """
 
 
@@ -77,6 +80,7 @@ def _floor(bench: Bench, url: str, source: Path) -> dict[str, float]:
     bucket = f"floor{len(os.listdir(bench.scratch))}"
     argv = [venvs.python("s3"), "-c", FLOOR, url]
     bench.run([*argv, "make", bucket], env=KEYS)
+    os.sync()
     return {
         step: bench.run([*argv, bucket, str(source)], env={**KEYS, "WHAT": what}).wall
         for step, what in (("push", "put"), ("pull", "get"))

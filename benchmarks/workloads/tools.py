@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ TOOLS = ["madang", "dvc"]
 
 
 def timed(bench: Bench, argv: Sequence[str], cwd: Path) -> float:
+    """Seconds of a command that begins with nothing left to be written to the disk."""
+    os.sync()
     return bench.run(argv, cwd=cwd).wall
 
 
@@ -52,6 +55,7 @@ def dvc_like(
         bench.run(argv, cwd=folder)
 
     def run(*arguments: str) -> float:
+        os.sync()
         return bench.run([program, *arguments], cwd=folder, env=env).wall
 
     return run, folder, remote

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 
 _FEW = 8  # up to so many files are synced one by one; more by one call for the whole file system
 _AT_ONCE = 1 << 20  # bytes
+_READ = os.O_RDONLY | os.O_CLOEXEC
 _QUIETLY = getattr(os, "O_NOATIME", 0)
 _EARLY = 8 << 20  # bytes after which the disk is asked to begin
 _BESIDE = re.compile(r"\.[0-9a-f]{16}\.madang")
@@ -95,9 +96,10 @@ def write_all(descriptor: int, body: bytes | memoryview) -> None:
 
 def open_to_read(path: str | os.PathLike[str]) -> int:
     """Open a file whose reading need not be noted in it: that would be one more write for each of many files."""
-    with suppress(PermissionError):  # another user's file
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | _QUIETLY)
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.open(path, _READ | _QUIETLY)
+    except PermissionError:  # another user's file
+        return os.open(path, _READ)
 
 
 def copy_bytes(source: int, target: int, wrote: Callable[[int], None] | None = None) -> None:
@@ -167,9 +169,12 @@ def sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def sync_all(paths: Sequence[str], root: str) -> None:
-    """Make files or folders durable, all on the file system of ``root``, with as few waits as the system allows."""
-    if len(paths) > _FEW and sys.platform == "linux":
+def sync_all(paths: Sequence[str], root: str, *, are_large: bool = False) -> None:
+    """Make files or folders durable, all on the file system of ``root``, with as few waits as the system allows.
+
+    Large files are synced one by one: the wait for the disk is theirs alone then, not one for what others wrote.
+    """
+    if len(paths) > _FEW and not are_large and sys.platform == "linux":
         sync_file_system(root)
         return
     for path in paths:

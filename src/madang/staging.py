@@ -29,8 +29,10 @@ from madang.errors import StorageError
 
 STAGING = ".incoming"
 _FOLDER = 500  # files
+_FIRST = 1_000  # files after which the disk is asked to begin
 _PORTION = 4_000  # files that are made durable together
 _PORTION_BYTES = 1 << 30
+_LARGE = 16 << 20  # bytes of a file that is worth a wait of its own
 _MOST = 100_000  # files that may wait aside
 
 
@@ -116,7 +118,7 @@ class Staging:
         if self._bytes >= _PORTION_BYTES or len(self._moves) >= (_MOST if self._has_folders else _PORTION):
             self.move(is_end=False)
             return True
-        if len(self._moves) - self._synced >= _PORTION and sys.platform == "linux":
+        if len(self._moves) - self._synced >= (_PORTION if self._synced else _FIRST) and sys.platform == "linux":
             self._synced = len(self._moves)
             with self._disk():
                 sync_file_system(self.root)
@@ -132,10 +134,11 @@ class Staging:
             StorageError: the disk refused.
         """
         moves, self._moves = self._moves, []
+        are_large = self._bytes >= _LARGE * len(moves)
         self._bytes = self._synced = 0
         self._has_folders = False
         with self._disk():
-            sync_all([aside for aside, _ in moves], self.root)
+            sync_all([aside for aside, _ in moves], self.root, are_large=are_large)
             changed, whole = _move_all(moves, self._folder_mode, whole=is_end)
         self._changed |= changed
         self.whole |= whole

@@ -1,4 +1,4 @@
-"""The objects of a pull are written to the cache and to the workspace in one pass."""
+"""Large objects of a pull are written to the cache and to the workspace in one pass."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from tests.data.helpers import NFC, NFD, Tool, make, read
 
 from madang.workspace.data.files.links import Linker
 from madang.workspace.data.objects import early_copies, parallel
+from madang.workspace.data.objects.state import FileKey
 
 BODY = os.urandom(3 << 20)
 
 
 @pytest.fixture
-def pulling(root: Path, madang: Tool) -> Path:
+def pulling(root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository whose one large file is in its remote only."""
+    monkeypatch.setattr(early_copies, "LARGE", 1 << 20)
     madang(root, "remote", "add", "-d", "r", str(root.parent / "store"))
     make(root, {"large": BODY})
     assert madang(root, "add", "large").code == 0
@@ -92,6 +94,7 @@ FILES = {f"d/{number % 5}/{number:03}": b"%d" % number * 9 for number in range(1
 @pytest.fixture(params=[1, 10_000], ids=["by workers", "by threads"])
 def pulling_folder(root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     """A repository whose folder of files is in its remote only."""
+    monkeypatch.setattr(early_copies, "LARGE", 1 << 20)
     monkeypatch.setattr(parallel, "MANY", request.param)
     monkeypatch.setattr(parallel, "_may_fork", lambda: True)
     madang(root, "remote", "add", "-d", "r", str(root.parent / "store"))
@@ -103,15 +106,18 @@ def pulling_folder(root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch, re
     return root
 
 
-def test_a_folder_comes_in_one_pass(pulling_folder: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file of a folder is written when its object comes, equal ones at each of their paths, and is known then."""
+def test_the_large_files_of_a_folder(pulling_folder: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The large one is written when its object comes, the others are made of the cache; all of them are known then."""
+    make_link, made = Linker.make, []
 
-    def refuse(self: Linker, source: str, target: str) -> None:
-        raise AssertionError(f"{source} was copied again")
+    def note(self: Linker, source: str, target: str) -> FileKey:
+        made.append(os.path.basename(target))
+        return make_link(self, source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Linker, "make", refuse)
+        patch.setattr(Linker, "make", note)
         assert madang(pulling_folder, "pull").code == 0
+    assert "large" not in made
     assert read(pulling_folder / "d") == {name[2:]: body for name, body in FILES.items()}
     assert all(path.stat().st_mode & 0o200 for path in (pulling_folder / "d").rglob("*") if path.is_file())
     assert madang(pulling_folder, "status", "-q").code == 0

@@ -8,12 +8,16 @@ Empty folders, sizes, modes and times are not in it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from json.encoder import encode_basestring_ascii
 
 from madang.errors import CorruptData, InvalidInput
 from madang.formats.dvc.digest import md5_of
 from madang.formats.dvc.layout import DIR_SUFFIX, check_name
+
+_ODD_PART = re.compile(r"(?:^|[/\0])\.{0,2}(?:[/\0]|\Z)")  # of paths that are joined by NUL: "", "." or ".."
+_MD5S = re.compile(r"[0-9a-f]*")
 
 
 def encode(files: Mapping[str, str]) -> bytes:
@@ -67,7 +71,7 @@ def decode(body: bytes, name: str) -> dict[str, str]:
         raise _corrupt(name, "it is not a list")
     if len(files) != len(entries):
         raise _corrupt(name, "a path comes twice")
-    for path, md5 in files.items():
+    for path, md5 in () if _is_plain(files) else files.items():
         if not isinstance(path, str) or not isinstance(md5, str):
             raise _corrupt(name, "an entry is not text")
         _check_path(path, name)
@@ -89,6 +93,21 @@ def is_of_tags(body: bytes) -> bool:
         return False
     return isinstance(entries, list) and all(
         isinstance(entry, dict) and isinstance(entry.get("etag"), str) and "md5" not in entry for entry in entries
+    )
+
+
+def _is_plain(files: Mapping[str, str]) -> bool:
+    """Whether one look at all entries together shows that each is right; else they are looked at one by one."""
+    try:
+        paths, md5s = "\0".join(files), "".join(files.values())
+        paths.encode()
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return (
+        paths.count("\0") == len(files) - 1
+        and _ODD_PART.search(paths) is None
+        and _MD5S.fullmatch(md5s) is not None
+        and all(len(md5) == 32 for md5 in files.values())
     )
 
 

@@ -170,12 +170,19 @@ def _remember(plan: Plan, *, whole: bool) -> None:
         return
     tree = scan_tree(repository.root, out.path, rules_above(repository.root, out.path))
     md5s: list[str | None] = []
+    rows: list[tuple[FileKey, str]] = []
+    are_settled = tree.is_settled()
     for path, key in zip(tree.paths, tree.keys(), strict=True):
         made = plan.made.get(path)
-        fits = made is not None and made[:4] == key[:4] and settled(key.mtime, key.ctime, tree.seen)
-        md5s.append(plan.write[path] if fits else None)
+        is_same = made is not None and (made == key or made[:4] == key[:4])
+        if is_same and (are_settled or settled(key.mtime, key.ctime, tree.seen)):
+            md5 = plan.write[path]
+            md5s.append(md5)
+            rows.append((key, md5))
+        else:
+            md5s.append(None)
     hashes = hashing.Hashes(tree, md5s)
-    state.add_files((key, md5) for key, md5 in zip(tree.keys(), md5s, strict=True) if md5 is not None)
+    state.add_files(rows)
     if hashes.unknown():
         hashes = hashing.known_hashes(state, tree)
     if whole and not hashes.unknown() and hashes.files() == plan.whole:

@@ -1,4 +1,4 @@
-"""Check out what a pull brings while it comes: each object is written to the cache and to the workspace at once."""
+"""Check out what a pull brings while it comes: large objects are written to the cache and to the workspace at once."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _prepare(repository: Repository, target: Target, place: str) -> None:
             check_names(path, files)
         except (NotFound, CorruptData, Refused):
             return  # checkout says so
-        for folder in {os.path.dirname(name) for name in files}:
+        for folder in {name[: name.rfind("/") + 1] for name in files}:
             os.makedirs(f"{place}/{folder}", exist_ok=True)
     repository.cache.early_copies.want(path, place, files)
 

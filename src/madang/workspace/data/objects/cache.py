@@ -49,6 +49,7 @@ class Cache:
         self.early_copies = EarlyCopies()
         self._aside = aside
         self._folder_mode = folder_mode
+        self._made: dict[str, FileKey] = {}  # objects that this process has made, and trusts
         self._last: tuple[str, FileKey, dict[str, str]] | None = None  # the listing that was read last
 
     def path(self, name: str) -> str:
@@ -68,20 +69,25 @@ class Cache:
         found = Found()
         wanted = names if isinstance(names, Collection) else list(names)
         there = self.names_for(len(wanted))
+        objects, keys, missing = self.objects, found.keys, found.missing
         for name in wanted:
             if there is not None and name not in there:
-                found.missing.append(name)
+                missing.append(name)
                 continue
             try:
-                found.keys[name] = key_of(os.stat(self.path(name)))
+                keys[name] = key_of(os.stat(f"{objects}/{name[:2]}/{name[2:]}"))
             except (FileNotFoundError, NotADirectoryError):
-                found.missing.append(name)
+                missing.append(name)
         return found
 
     def trusted(self, keys: dict[str, FileKey]) -> set[str]:
         """Those of the found objects whose bytes are known to be right."""
-        known = self.state.files(list(keys.values()))
-        return {name for name, key in keys.items() if known.get((key.dev, key.ino)) == name[:32]}
+        made = self._made
+        good = {name for name, key in keys.items() if name in made and made[name] == key}
+        if len(good) < len(keys):
+            md5s = self.state.files([key for name, key in keys.items() if name not in good])
+            good.update(name for name, key in keys.items() if md5s.get((key.dev, key.ino)) == name[:32])
+        return good
 
     def verify(self, keys: dict[str, FileKey], advance: Callable[[int], None]) -> set[str]:
         """Hash the objects that are not trusted; set aside and return the wrong ones.
@@ -221,6 +227,7 @@ class Cache:
             with suppress(FileNotFoundError):
                 key = known or key_of(os.stat(self.path(name)))
                 if settled(key.mtime, key.ctime, now):
+                    self._made[name] = key
                     rows.append((key, name[:32]))
         self.state.add_files(rows)
 

@@ -1,18 +1,21 @@
-"""Second copies of objects, for the workspace, made of the bytes on their way into the cache.
+"""Second copies of large objects, for the workspace, made of the bytes on their way into the cache.
 
-A pull needs each object twice. Where blocks cannot be shared, copying it out of the cache again would cost another pass
-over its bytes, and for a small file as many calls of the system again.
+A pull needs each object twice. Where blocks cannot be shared, copying a large one out of the cache again would cost
+another pass over it. Small ones come out of the cache as fast; with them the wait for the disk, which is one for all,
+would be for both copies.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field
 
 from madang.domain.values import mutable
 from madang.durable import unlink, write_all
 from madang.workspace.data.objects.state import FileKey, key_of
+
+LARGE = 16 << 20  # bytes of an object that is worth a copy on its way
 
 
 @mutable
@@ -34,7 +37,7 @@ class EarlyCopy:
         self._prepared = prepared
         self._name = name
         self._is_whole = True
-        self._descriptor = _create(prepared.path(name))
+        self._descriptor = os.open(prepared.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
     def write(self, part: memoryview) -> None:
         """Take the next bytes. When the disk refuses there will be no copy; checkout makes one, or says why not."""
@@ -70,27 +73,19 @@ class EarlyCopies:
         for name, md5 in names.items():
             self._wanted.setdefault(md5, []).append((prepared, name))
 
-    def begin(self, md5: str) -> EarlyCopy | None:
-        """A copy to be made while a large object comes, if one is wanted. Forked processes make none."""
+    def begin(self, md5: str, size: int) -> EarlyCopy | None:
+        """The copy to be made while an object of so many bytes comes, if it is worth one and one is wanted. Forked
+        processes make none.
+        """
+        if size < LARGE or os.getpid() != self._process:
+            return None
         wanted = self._wanted.pop(md5, None)
-        if wanted is None or os.getpid() != self._process:
+        if wanted is None:
             return None
         try:
             return EarlyCopy(*wanted[0])
         except OSError:
             return None
-
-    def write(self, md5: str, body: bytes) -> list[FileKey | None]:
-        """Make the copies that are wanted of a small object. Returns what is to be given to `note`; forked processes
-        may call this.
-        """
-        return [_written(prepared.path(name), body) for prepared, name in self._wanted.get(md5, ())]
-
-    def note(self, md5: str, keys: Sequence[FileKey | None]) -> None:
-        """Note what was made of an object; None: the disk refused, so checkout makes it, or says why not."""
-        for (prepared, name), key in zip(self._wanted.pop(md5, ()), keys, strict=False):
-            if key is not None:
-                prepared.made[name] = key
 
     def prepared(self, path: str) -> Prepared | None:
         """What was made of a tracked path, if something was to be made of it."""
@@ -100,22 +95,3 @@ class EarlyCopies:
         """None is wanted any more."""
         self._wanted.clear()
         self._prepared.clear()
-
-
-def _create(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-
-
-def _written(path: str, body: bytes) -> FileKey | None:
-    try:
-        descriptor = _create(path)
-    except OSError:
-        return None
-    try:
-        write_all(descriptor, body)
-        return key_of(os.fstat(descriptor))
-    except OSError:
-        unlink(path)
-        return None
-    finally:
-        os.close(descriptor)

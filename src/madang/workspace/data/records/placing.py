@@ -90,8 +90,12 @@ def check_names(folder: str, names: Iterable[str]) -> None:
     Raises:
         Refused: one of them does.
     """
+    every = list(names)
+    together = "\0".join(every).lower()
+    if ".git" not in together and ".dvc" not in together:
+        return
     wrong = next(
-        (name for name in names if (".git" in name.lower() or ".dvc" in name.lower()) and _is_private(name)), None
+        (name for name in every if (".git" in name.lower() or ".dvc" in name.lower()) and _is_private(name)), None
     )
     if wrong is not None:
         raise Refused(f"{folder} holds {wrong!r}, which is no name of data.", hint="Nothing of it was written.")

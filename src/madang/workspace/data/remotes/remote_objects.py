@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import field
@@ -13,12 +14,12 @@ from madang.domain.values import mutable
 from madang.errors import NotFound, Refused
 from madang.formats.dvc import listing
 from madang.formats.dvc.digest import md5_of
-from madang.formats.dvc.places import place_of
 from madang.ports.objects import UNKNOWN, Forkable, ManyAtOnce, Objects
 from madang.staging import Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache, name_of_file
 from madang.workspace.data.objects.cache import Cache
+from madang.workspace.data.objects.early_copies import EarlyCopy
 from madang.workspace.data.objects.parallel import each, each_file
 from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash, write_object
 from madang.workspace.data.objects.state import FileKey, key_of
@@ -26,6 +27,7 @@ from madang.workspace.data.objects.taking import Intake
 from madang.workspace.data.remotes import partial_downloads
 
 _FEW = 256  # up to so many objects are asked for one by one, more by listing
+_NO_WAIT = 100e-6  # seconds in which a disk tells of a file
 _PAGE = 1000  # objects that one request lists
 _PACK = 8 << 20  # bytes of small objects that are asked for together
 _PACK_OBJECTS = 2000
@@ -47,7 +49,6 @@ class _Arrived(NamedTuple):
     name: str
     copy: FileKey | None  # its state here; None: there was nothing
     aside: str | None  # where its bytes lie; None: they were wrong, or there was nothing
-    early: list[FileKey | None] = []  # noqa: RUF012 - of a tuple; what was made of it for the workspace
 
 
 class RemoteObjects:
@@ -73,36 +74,39 @@ class RemoteObjects:
         if isinstance(self.store, ManyAtOnce):
             by_key = {self.key(name): name for name in wanted}
             return {by_key[key]: size for key, size in self.store.sizes(list(by_key)).items()}
-        folders = self._listed_folders(wanted) if len(wanted) > _FEW else []
+        folders, threads = self._listed_folders(wanted) if len(wanted) > _FEW else ([], self.jobs)
         if not folders:
             stats = each(lambda name: self.store.stat(self.key(name)), wanted, threads=self.jobs, chunk=1)
             return {name: stat.size for name, stat in zip(wanted, stats, strict=True) if stat is not None}
-        asked = set(wanted)
+        by_key = {self.key(name): name for name in wanted}
 
         def listed(folder: str) -> list[tuple[str, int]]:
-            places = ((place_of(stat.key), stat.size) for stat in self.store.list(folder))
-            return [(place.name, size) for place, size in places if place is not None and place.name in asked]
+            return [(by_key[stat.key], stat.size) for stat in self.store.list(folder) if stat.key in by_key]
 
-        return {name: size for part in each(listed, folders, threads=self.jobs, chunk=1) for name, size in part}
+        return {name: size for part in each(listed, folders, threads=threads, chunk=1) for name, size in part}
 
-    def _listed_folders(self, names: Sequence[str]) -> list[str]:
-        """The folders that are to be listed to find objects; none when it is cheaper to ask for each.
+    def _listed_folders(self, names: Sequence[str]) -> tuple[list[str], int]:
+        """The folders that are to be listed to find objects, and how many at once; none when it is cheaper to ask for
+        each.
 
         Listing costs one request a thousand objects and at least one a folder, asking one each. How many objects there
         are is estimated from one of the 256 folders. Pages of one listing come one after the other, so all is listed at
-        once only when it is few of them.
+        once only when it is few of them. On a disk nothing is waited for, and threads would only take turns.
         """
         first = os.path.dirname(self.key("0" * 32))
+        began = time.perf_counter()
         try:
-            pages = 256 * sum(1 for _ in self.store.list(first)) / _PAGE
+            part = sum(1 for _ in self.store.list(first))
         except Refused:  # a store that does not list
-            return []
+            return [], self.jobs
+        is_disk = isinstance(self.store, Forkable) and time.perf_counter() - began < _NO_WAIT * (part + 1)
+        pages = 256 * part / _PAGE
         if pages >= len(names):
-            return []
+            return [], self.jobs
         above = os.path.dirname(first)
         if above and pages <= self.jobs:
-            return [above]
-        return sorted({self.key(name).rpartition("/")[0] for name in names})
+            return [above], 1
+        return sorted({os.path.dirname(self.key(name)) for name in names}), 1 if is_disk else self.jobs
 
     def send(self, names: Sequence[str], keys: Mapping[str, FileKey], advance: progress.Advance) -> None:
         """Send objects of the cache; they are in the remote, whole, when this returns."""
@@ -144,7 +148,6 @@ class RemoteObjects:
                 with closing(arriving):
                     for one in arriving:
                         _keep(one, intake, brought)
-                        self.cache.early_copies.note(one.name, one.early)
         return brought
 
     def _arriving(
@@ -202,10 +205,7 @@ class RemoteObjects:
         """Bytes that came as a whole."""
         aside = staging.path_for(self.cache.path(name))
         copy = write_object(aside, body) or key_of(os.stat(aside))
-        arrived = self._judged(name, aside, md5_of(body), copy)
-        if arrived.aside is None:
-            return arrived
-        return arrived._replace(early=self.cache.early_copies.write(name, body))
+        return self._judged(name, aside, md5_of(body), copy)
 
     def _download(self, name: str, size: int, staging: Staging, advance: progress.Advance) -> _Arrived:
         """One object, by a stream; a small one in one go."""
@@ -215,16 +215,18 @@ class RemoteObjects:
             with self.store.open(self.key(name)) as source:
                 begin = source.read(size + 1) if 0 <= size < SMALL else b""
                 if len(begin) != size:
-                    return self._stream(name, _bounded(source, size, begin), staging, advance)
+                    early = self.cache.early_copies.begin(name, size)
+                    return self._stream(name, _bounded(source, size, begin), staging, advance, early)
                 advance(size)
                 return self._take(name, begin, staging)
         except NotFound:
             return _Arrived(name, None, None)
 
-    def _stream(self, name: str, fill: Fill, staging: Staging, advance: progress.Advance) -> _Arrived:
-        aside = staging.new_path()
+    def _stream(
+        self, name: str, fill: Fill, staging: Staging, advance: progress.Advance, early: EarlyCopy | None
+    ) -> _Arrived:
+        aside, arrived = staging.new_path(), None
         descriptor = create_object(aside)
-        early, arrived = self.cache.early_copies.begin(name), None
         try:
             md5 = write_and_hash(fill, descriptor, advance, early)
             arrived = self._judged(name, aside, md5, key_of(os.fstat(descriptor)))
@@ -242,7 +244,7 @@ class RemoteObjects:
         aside, descriptor = partial_downloads.claim(self.cache.folder, name)
         at = os.fstat(descriptor).st_size
         at = at if at < size else 0
-        early, arrived = self.cache.early_copies.begin(name), None
+        early, arrived = self.cache.early_copies.begin(name, size), None
         try:
             with open(aside, "rb") as begun, self.store.open(self.key(name), start=at) as source:
                 rest = _bounded(source, size - at, b"")
