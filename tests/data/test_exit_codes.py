@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.data.helpers import Tool, make
+from tests.data.helpers import Answer, Tool, make
 
 from madang.workspace.data.repo import locks
 
@@ -58,6 +58,19 @@ def test_without_a_remote(pair: tuple[Path, Path], madang: Tool, dvc: Tool, word
     ours, theirs = pair
     assert madang(ours, *words.split()).code == dvc(theirs, *words.split()).code
     assert (ours / "a").exists() == (theirs / "a").exists()
+
+
+@pytest.mark.parametrize("words", ["-v diff", "-v status a.dvc", "-q remote list", "-v -v add a", "--quiet add data"])
+def test_options_before_the_command(pair: tuple[Path, Path], madang: Tool, dvc: Tool, words: str) -> None:
+    """--quiet and --verbose may stand before the name of the command."""
+    ours, theirs = pair
+    assert madang(ours, *words.split()).code == dvc(theirs, *words.split()).code == 0
+
+
+def test_quiet_before_the_command(pair: tuple[Path, Path], madang: Tool) -> None:
+    """It means what it means behind the name, where dvc takes it and is loud."""
+    (pair[0] / "a").write_bytes(b"changed")
+    assert madang(pair[0], "-q", "status") == madang(pair[0], "status", "-q") == Answer(1, "", "")
 
 
 def test_hooks_without_git(tmp_path: Path, madang: Tool, dvc: Tool) -> None:

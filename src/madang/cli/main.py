@@ -79,6 +79,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("madang.cli.completion:completion", "Print the completion script of a shell."),
 }
 
+_ANYWHERE = ("-q", "--quiet", "-v", "--verbose")
 ALIASES = {"rm": "remove", "mv": "move", "ls": "list", "ls-url": "list-url", "ds": "dataset", "experiments": "exp"}
 """Other names of commands, as dvc has them."""
 
@@ -153,10 +154,18 @@ def cli() -> None:
     """Every version of a machine-learning project in one place: code, data, models, experiments, environment."""
 
 
+def _reordered(argv: Sequence[str]) -> list[str]:
+    """``madang -q status`` as ``madang status -q``: dvc takes these options before a command, too."""
+    words = list(argv)
+    count = next((place for place, word in enumerate(words) if word not in _ANYWHERE), 0)
+    end = words.index("--") if "--" in words else len(words)
+    return [*words[count:end], *words[:count], *words[end:]]
+
+
 def run(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code; every expected failure is one message on standard error."""
     try:
-        result = cli.main(args=list(argv), prog_name="madang", standalone_mode=False)
+        result = cli.main(args=_reordered(argv), prog_name="madang", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort:
