@@ -111,7 +111,7 @@ def test_stages_read_data_sets_as_in_dvc(root: Path, dvc: Tool, madang: Tool) ->
         return [part.get("changed deps", {}).get("ds://numbers") for part in found[0].get("s", [])]
 
     assert states()[0] == "not in sync"
-    assert "dvc dataset update numbers" in madang(root, "repro").err
+    assert "madang dataset update numbers" in madang(root, "repro").err
     lock = """\
 schema: '2.0'
 datasets:

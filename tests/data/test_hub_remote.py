@@ -283,6 +283,8 @@ def test_legacy_objects_and_run_cache_entries(hub: Hub, tmp_path: Path) -> None:
     assert push_runs(str(tmp_path), store, 2) == []
     assert fetch_runs(str(tmp_path / "other"), store, 2) == [f"runs/{name[:2]}/{name}"]
     assert (tmp_path / "other" / "runs" / name[:2] / name).read_bytes() == entry
+    assert fetch_runs(str(tmp_path / "third"), store, 2, name.partition("/")[0]) == [f"runs/{name[:2]}/{name}"]
+    assert fetch_runs(str(tmp_path / "fourth"), store, 2, "ab" * 32) == []
     store.close()
 
 

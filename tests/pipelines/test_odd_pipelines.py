@@ -71,6 +71,19 @@ def test_what_git_alone_keeps_can_be_shown(tmp_path: Path, madang: Tool, dvc: To
     assert not (tmp_path / ".dvc").exists()
 
 
+def test_a_server_that_does_not_answer_hides_nothing_else(root: Path, madang: Tool) -> None:
+    """What lies there is said not to be compared; other stages are told, and are run."""
+    text = b"stages:\n  far: {cmd: touch f, deps: ['http://127.0.0.1:9/x', 'http://127.0.0.1:9/y'], outs: [f]}\n"
+    make(root, {"dvc.yaml": text + b"  near: {cmd: touch n, outs: [n]}\n"})
+    answer = good(madang(root, "status"))
+    assert "near" in answer.out
+    assert "http://127.0.0.1:9/x" in answer.out + answer.err
+    answer = madang(root, "repro", "--keep-going")
+    assert answer.code == 255
+    assert "does not answer" in answer.err
+    assert ran(answer.out)["ran"] == {"near"}
+
+
 def test_how_to_stage_files_is_one_line_to_copy(root: Path, madang: Tool) -> None:
     """What is to be put into git is told as a command on a line of its own, without escapes."""
     make(root, {"dvc.yaml": b"stages:\n  s: {cmd: echo 1 > o, outs: [o]}\n"})

@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import Any
 
 from madang.domain.values import mutable, value
-from madang.errors import ConfigError, Conflict, Incompatible, InvalidInput, NotFound
+from madang.errors import ConfigError, Conflict, Incompatible, InvalidInput, NotFound, Unavailable
 from madang.formats.dvc import imports, lockfile, parameters, source_versions
 from madang.workspace.data import progress
 from madang.workspace.data.files.hashing import current_content
@@ -191,7 +191,7 @@ class _Look:
             state.deps[name] = DELETED
         except Conflict:
             state.deps[name] = NOT_IN_SYNC
-        except (ConfigError, Incompatible):
+        except (ConfigError, Incompatible, Unavailable):
             state.skipped.append(name)
         else:
             if source_versions.is_recorded(dep.source):

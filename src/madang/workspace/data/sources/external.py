@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import cached_property
 from typing import Any
 
-from madang.errors import Conflict, Incompatible, InvalidInput
+from madang.errors import Conflict, Incompatible, InvalidInput, Unavailable
 from madang.formats.dvc import source_versions
 from madang.workspace.data.records.stages import Dependency
 from madang.workspace.data.repo.repository import Repository
@@ -18,17 +18,29 @@ DATASET = "ds://"
 
 
 class ExternalDependencies:
-    """Looks at them as they are now: a `LookExternal`."""
+    """Looks at them as they are now: a `LookExternal`. A server that does not answer is not asked again."""
 
     def __init__(self, repository: Repository, open_remote: OpenRemote) -> None:
         self._repository = repository
         self._open_remote = open_remote
+        self._silent: dict[str, Unavailable] = {}  # server → what it came to
 
     def __call__(self, dep: Dependency) -> Mapping[str, Any]:
         """See `LookExternal`."""
         url = dep.path
         if url.startswith(DATASET):
             return {"dataset": self._dataset(url.removeprefix(DATASET))}
+        server = "/".join(url.split("/")[:3])
+        if server in self._silent:
+            raise self._silent[server]
+        try:
+            return self._look(dep)
+        except Unavailable as error:
+            self._silent[server] = error
+            raise
+
+    def _look(self, dep: Dependency) -> Mapping[str, Any]:
+        url = dep.path
         options = dep.source.get("fs_config") if dep.source is not None else None
         is_versioned = source_versions.is_recorded(dep.source)
         opened = open_address(
