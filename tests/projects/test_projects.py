@@ -142,6 +142,14 @@ def test_environments(project: Project, tmp_path: Path) -> None:
     for told, word in (("docker_env: {image: 'x:1'}", "docker"), ("conda_env: conda.yaml", "conda")):
         project.write({f"{word}/MLproject": f"{told}\nentry_points: {{main: {{command: 'true'}}}}\n"})
     project.write({"conda/conda.yaml": "dependencies: [python=3.11, cudatoolkit]\n"})
+    minor = ".".join(map(str, sys.version_info[:2]))
+    project.write(
+        {
+            "pip/MLproject": "conda_env: c.yaml\nentry_points: {main: {command: python ../where.py}}\n",
+            "pip/c.yaml": f"dependencies: [python={minor}, pip, {{pip: []}}]\n",
+        }
+    )
+    assert "/madang/environments/" in project.madang("run", "pip").out  # conda has nothing to bring
     (tmp_path / "few").mkdir()
     for program in ("git", "sh", "bash", "python"):
         found = subprocess.run(["which", program], capture_output=True, text=True, check=True).stdout.strip()

@@ -43,6 +43,8 @@ class Tiny:
         if "die" in values or ("die once" in values and not os.path.exists(self.mark)):
             open(self.mark, "w").close()
             os._exit(3)
+        if "secrets" in values:
+            return [name for name in os.environ if name.startswith(("MADANG_", "MLFLOW_TRACKING_"))]
         if "raise" in values or self.broken == "predict":
             raise ValueError("no such thing")
         print("a line of the model's own")

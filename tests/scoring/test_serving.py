@@ -149,7 +149,9 @@ def test_who_may_call(registry: Registry) -> None:
     refused = registry.serve("--allow-pickle", "--host", "0.0.0.0", ready=False)
     assert refused.process.wait() == 1
     assert "MADANG_SERVING_TOKEN" in refused.said()
-    server = registry.serve("--allow-pickle", "--host", "0.0.0.0", MADANG_SERVING_TOKEN="key-1")
+    server = registry.serve(
+        "--allow-pickle", "--host", "0.0.0.0", MADANG_SERVING_TOKEN="key-1", MLFLOW_TRACKING_TOKEN="x"
+    )
     assert server.ask([[1]])[0] == 401
     assert server.get("/metrics").status == 401
     assert server.get("/ping").status == 200
@@ -157,6 +159,8 @@ def test_who_may_call(registry: Registry) -> None:
     assert server.ask([[1]], headers={"authorization": "Bearer key-1"})[0] == 200
     assert server.ask([[1]], headers=urllib3.make_headers(basic_auth="me:key-1"))[0] == 200
     assert server.get("/ping", headers={"host": "evil.example"}).status == 403
+    asked = server.ask([["secrets"]], headers={"authorization": "Bearer key-1"})
+    assert asked == (200, {"predictions": []})  # the model's code knows no credential
     server.stop()
     open_one = registry.serve("--allow-pickle", "--host", "0.0.0.0", "--open")
     assert open_one.ask([[1]], headers={"x-forwarded-for": "10.0.0.9"})[0] == 200
