@@ -74,7 +74,7 @@ export function ModelHistory({ changes }: { changes: readonly ModelChange[] }): 
                   <span className="hint">{kindName(change.kind)}</span> {aliasName(change.subject)}
                 </td>
                 <td>
-                  {change.from || "–"} → {change.to || "–"}
+                  {change.from || (isMove(change) ? t("model.nothing") : "–")} → {change.to || (isMove(change) ? t("model.removed") : "–")}
                 </td>
                 <td>{change.actor}</td>
                 <td>{change.reason}</td>
@@ -92,6 +92,7 @@ export function ModelHistory({ changes }: { changes: readonly ModelChange[] }): 
   );
 }
 
+const isMove = (change: ModelChange) => change.kind === "stage" || change.kind === "alias";
 const KINDS = ["stage", "alias", "version", "model", "description", "tag", "name", "protection", "request", "approval", "rejection", "withdrawal", "rule"];
 const kindName = (kind: string) => (KINDS.includes(kind) ? t(`model.kind.${kind}` as Key) : kind);
 
