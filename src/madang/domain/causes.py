@@ -91,11 +91,24 @@ def causes(before: RunRecord, after: RunRecord, files: Mapping[str, tuple[str, s
     for change in _rows(*(_named_code(run) for run in (before, after))):
         if change.what not in files and change.old and change.new:
             found["code" if is_program(change.what) else "params"].changes.append(change)
-    for change in [*_rows(before.config, after.config), *_rows(*(options(command_of(run)) for run in (before, after)))]:
+    for change in _parameters(before, after):
         found["seed" if is_seed(change.what) else "params"].changes.append(change)
     found["seed"].changes += _rows(before.seeds, after.seeds)
     _environment(before, after, found)
     return found
+
+
+def _parameters(before: RunRecord, after: RunRecord) -> list[Change]:
+    """Recorded parameters that differ, and options of the command line that are none of them."""
+    recorded = _rows(before.config, after.config)
+    known = {change.what for change in recorded}
+    given = _rows(*(options(command_of(run)) for run in (before, after)))
+    return [*recorded, *(change for change in given if parameter_of(change.what) not in known)]
+
+
+def parameter_of(option: str) -> str:
+    """The name of the parameter that `madang run` records for an option."""
+    return option.lstrip("-+").replace("-", "_")
 
 
 def part_of_file(path: str, runs: Sequence[RunRecord]) -> Part | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from madang.domain import code_changes as rules
 from madang.domain import patches
@@ -14,9 +14,15 @@ from madang.errors import MadangError, NotFound
 from madang.ports.git import Git
 from madang.ports.reader import Reader
 from madang.services.code_files import CodeFiles, code_marks
+from madang.services.upstream import chain
 
 MAX_FILES = 300
 MAX_TEXT = 1 << 20  # characters of all diffs
+
+Shown = tuple[str, int, int, str]
+"""Hunks of a file, lines added, lines removed, a note."""
+
+_TOO_LONG: Shown = ("", 0, 0, rules.TOO_LONG)
 
 ReaderOf = Callable[[Principal], Reader]
 
@@ -37,26 +43,29 @@ class CodeComparison:
         """
         reader = self._reader_of(who)
         runs = (reader.run(before), reader.run(after))
+        rests_on = [run for step in chain(reader, *runs).steps for run in step.runs]
         if code_marks(runs[0]) == code_marks(runs[1]):
             return CodeChanges()
         if self._git is None:
-            return self._without_commits(reader, runs)
+            return self._without_commits(reader, runs, rests_on)
         code = CodeFiles(reader, self._git)
         try:
             old, new = (code.of(run) for run in runs)
         except MadangError as error:
             return CodeChanges(reason=error.message)
         paths = [path for path in old.keys() | new.keys() if old.get(path) != new.get(path)]
-        paths.sort(key=lambda path: (_rank(path, runs), path))
+        paths.sort(key=lambda path: (_rank(path, rests_on), path))
         made = CodeChanges(total=len(paths))
         left = MAX_TEXT
         for path in paths[:MAX_FILES]:
-            found = self._change(code, runs, path, (old.get(path, ""), new.get(path, "")), left)
-            left -= len(found.diff)
-            made.files.append(found)
+            shown = self._shown(code, runs, path, (old.get(path, ""), new.get(path, ""))) if left > 0 else _TOO_LONG
+            left -= len(shown[0])
+            made.files.append(_change(path, bool(old.get(path)), bool(new.get(path)), rests_on, shown))
         return made
 
-    def _without_commits(self, reader: Reader, runs: tuple[RunRecord, RunRecord]) -> CodeChanges:
+    def _without_commits(
+        self, reader: Reader, runs: tuple[RunRecord, RunRecord], rests_on: Sequence[RunRecord]
+    ) -> CodeChanges:
         """What differs between two runs of one commit, from what they had not committed: that is kept with them."""
         commits = {run.code.commit if run.code else "" for run in runs}
         if len(commits) > 1 or "" in commits:
@@ -65,31 +74,29 @@ class CodeComparison:
             )
         old, new = (_Uncommitted(reader, run) for run in runs)
         paths = sorted(path for path in old.names | new.names if old.of(path) != new.of(path))
-        paths.sort(key=lambda path: _rank(path, runs))
+        paths.sort(key=lambda path: _rank(path, rests_on))
         made = CodeChanges(total=len(paths))
         for path in paths[:MAX_FILES]:
-            is_new = path in new.files and path not in old.names
-            is_gone = path in old.files and path not in new.names
-            sign = "+" if is_new else "-" if is_gone else "~"
-            shown = _uncommitted(old, new, path)
-            made.files.append(FileChange(path, sign, part_of_file(path, runs) or "", is_used(path, runs), *shown))
+            was = path in old.names or path not in new.files
+            is_there = path in new.names or path not in old.files
+            made.files.append(_change(path, was, is_there, rests_on, _uncommitted(old, new, path)))
         return made
 
-    def _change(
-        self, code: CodeFiles, runs: tuple[RunRecord, RunRecord], path: str, names: tuple[str, str], left: int
-    ) -> FileChange:
-        sign = "~" if all(names) else "+" if names[1] else "-"
-        made = FileChange(path, sign, part_of_file(path, runs) or "", is_used(path, runs), note=rules.TOO_LONG)
-        if left <= 0:
-            return made
+    def _shown(self, code: CodeFiles, runs: tuple[RunRecord, RunRecord], path: str, names: tuple[str, str]) -> Shown:
         try:
             old, new = (code.body(run, path, name) if name else None for run, name in zip(runs, names, strict=True))
         except NotFound:
-            return FileChange(path, sign, made.part, made.is_used, note=rules.NOT_HERE)
-        return FileChange(path, sign, made.part, made.is_used, *rules.hunks(old, new))
+            return "", 0, 0, rules.NOT_HERE
+        return rules.hunks(old, new)
 
 
-def _rank(path: str, runs: tuple[RunRecord, RunRecord]) -> int:
+def _change(path: str, was: bool, is_there: bool, runs: Sequence[RunRecord], shown: Shown) -> FileChange:
+    """A file that differs; ``runs`` are all that may have used it."""
+    sign = "~" if was and is_there else "+" if is_there else "-"
+    return FileChange(path, sign, part_of_file(path, runs) or "", is_used(path, runs), *shown)
+
+
+def _rank(path: str, runs: Sequence[RunRecord]) -> int:
     """Code that was used, then other code and settings, then records of data."""
     part = part_of_file(path, runs)
     if part is None:
@@ -122,8 +129,7 @@ class _Uncommitted:
             return file.read()
 
 
-def _uncommitted(old: _Uncommitted, new: _Uncommitted, path: str) -> tuple[str, int, int, str]:
-    """(hunks, lines added, lines removed, note) of a file."""
+def _uncommitted(old: _Uncommitted, new: _Uncommitted, path: str) -> Shown:
     if path in old.files or path in new.files:
         try:
             return rules.hunks(old.whole(path), new.whole(path))

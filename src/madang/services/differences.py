@@ -15,6 +15,7 @@ from madang.domain.causes import (
     causes,
     command_of,
     literals_explain,
+    parameter_of,
 )
 from madang.domain.command_lines import options
 from madang.domain.pipelines import STAGE_TAG
@@ -169,7 +170,10 @@ class _Difference:
         """Show the values of a settings file in place of the file."""
         parts = [settings_files.part_of(value) for value in values]
         for part, value in zip(parts, values, strict=True):
-            self.found.causes[part].changes.append(value)
+            cause, name = self.found.causes[part], value.what.removeprefix(f"{path}:")
+            same = (name, repr(value.old), repr(value.new))  # recorded as a parameter as well: it is shown once
+            cause.changes = [one for one in cause.changes if (one.what, repr(one.old), repr(one.new)) != same]
+            cause.changes.append(value)
         if set(parts) == {"seed"}:
             self.found.settled[path] = "seed"
         elif "seed" in parts:
@@ -201,7 +205,7 @@ class _Difference:
             return  # a file tells where the values come from
         told = set(files)
         for name in (name for run in self._runs for name in options(command_of(run))):
-            told |= {name, name.lstrip("-+").replace("-", "_")}
+            told |= {name, parameter_of(name)}
         told |= {name for run in self._runs if run.environment is not None for name in run.environment.variables}
         unsourced = [one for one in params if one.what not in told and not self._from_option(one)]
         code = [change.what for change in found["code"].changes if change.is_used]
