@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.moving.conftest import Place, left_out
 
+from madang.domain.reviews import Protection
 from madang.domain.runs import RunChange
 from madang.errors import Unavailable
 from madang.wiring import local_user
@@ -146,3 +147,33 @@ def test_a_server_that_dies_midway(here: Place, unpacked: Callable[[str], Path],
     assert ours.keys() == theirs.keys()
     for run in ours.values():
         assert str(run).replace(run.experiment, "-") == str(theirs[run.id]).replace(theirs[run.id].experiment, "-")
+
+
+def test_nothing_is_in_the_index_alone(unpacked: Callable[[str], Path], here: Place) -> None:
+    """Runs, experiments with their ids and the registry with its numbers are the same when records.db is made anew."""
+    here.bring(unpacked("mlflow-2.9") / "mlflow.db")
+    before = _whole(here)
+    for path in here.folder.glob("records.db*"):
+        path.unlink()
+    assert _whole(here) == before
+
+
+def _whole(place: Place) -> list[str]:
+    engine = place.opened()
+    own = OwnStore(engine, local_user())
+    found = [str(item) for item in (*own.experiments(), *own.models())]
+    found += sorted(str(run) for item in own.experiments() for run in own.runs(item))
+    engine.close()
+    return found
+
+
+def test_a_protected_pointer_is_not_moved(unpacked: Callable[[str], Path], here: Place) -> None:
+    """An import passes no rule by: a stage that needs approval is left as it is, and everything else comes."""
+    engine = here.opened()
+    engine.models.create(local_user(), "Default", "위스키 model")
+    engine.records.registry.protect(Protection("Default", "위스키 model", "staging", approvals=1, reviewers=("ann",)))
+    engine.close()
+    report = here.bring(unpacked("mlflow-2.9") / "mlflow.db")
+    assert [line.partition(":")[0] for line in left_out(report)] == ["models 위스키 model 3"]
+    assert report.here.counts["versions"] == 2
+    assert not report.is_same("stages")

@@ -11,8 +11,8 @@ from madang.domain.access import Permission, Principal, require
 from madang.domain.foreign import Model, Version
 from madang.domain.projects import RegisteredProject, name_for
 from madang.domain.values import value
-from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord, check_name
-from madang.errors import Conflict
+from madang.domain.versions import STAGES, Entry, VersionRecord, check_name
+from madang.errors import Conflict, MadangError
 from madang.formats.manifest import manifest_digest
 from madang.formats.mlflow.words import ALIASES
 from madang.ports.projects import ProjectRecords
@@ -108,9 +108,9 @@ class Adopting:
             row = self._row(who, project, model, name)
             refused = [text for item in versions if (text := self._version(row, item, who))]
             model = replace(model, versions=tuple(item for item in model.versions if self._is_ours(row, item)))
-            row = self._models.find(who, name, row.project)
-            refused += self._stages(who, row, model, source)
-            refused += self._aliases(who, self._models.find(who, name, row.project), model, source)
+        refused += self._stages(who, self._models.find(who, name, row.project), model, source)
+        refused += self._aliases(who, self._models.find(who, name, row.project), model, source)
+        with self._records.transaction():
             self._settle(row, model)
         return refused
 
@@ -188,7 +188,10 @@ class Adopting:
             if not all(ours.get(name, True) for name in names):
                 refused.append(f"{row.name} {item.number}: its stage was changed here")
                 continue
-            self._models.move(who, row, item.number, item.stage, reason=IMPORTED + source)
+            try:
+                self._models.move(who, row, item.number, item.stage, reason=IMPORTED + source)
+            except MadangError as error:  # somebody protects the stage here
+                refused.append(f"{row.name} {item.number}: {error.message}")
             row = self._models.find(who, row.name, row.project)
         return refused
 
@@ -209,9 +212,10 @@ class Adopting:
                 if plain != alias or plain in STAGES:
                     written[plain] = alias
                 if row.aliases.get(plain) != number:
-                    now = time.time_ns() // 1000
-                    change = PointerChange(row.project, row.name, plain, number, None, who.name, now, IMPORTED + source)
-                    self._records.versions.point(change)
+                    try:
+                        self._models.point(who, row, plain, number, IMPORTED + source)
+                    except MadangError as error:  # somebody protects the alias here
+                        refused.append(f"{row.name}@{alias}: {error.message}")
         before = written_aliases(row)
         if before | written != before:
             tags = {**row.tags, ALIASES: json.dumps(before | written)}

@@ -57,8 +57,8 @@ class Places:
         store, prefix = self._store(address)
         found = []
         for item in store.list(prefix):
-            path = item.key[len(prefix) :]
-            if path and not path.endswith("/"):
+            path = item.key[len(prefix) :].lstrip("/")
+            if path and not item.key.endswith("/"):
                 found.append(StoredFile(path, item.size))
         return found
 
@@ -71,7 +71,7 @@ class Places:
                 yield pieces
             return
         store, prefix = self._store(address)
-        with store.open(prefix + path) as file:
+        with store.open(f"{prefix}/{path}".lstrip("/")) as file:
             yield iter(lambda: file.read(PIECE), b"")
 
     def is_inside(self, path: str) -> bool:
@@ -143,7 +143,7 @@ class Places:
         found = self._stores[url]
         if isinstance(found, MadangError):
             raise Unavailable(f"{url} cannot be read: {found.message}", hint=found.hint) from None
-        return found, f"{prefix}/" if prefix else ""
+        return found, prefix
 
 
 def _experiment(folder: str) -> str:
