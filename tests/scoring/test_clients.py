@@ -153,7 +153,7 @@ def test_a_model_of_a_hub_swaps_when_mlflow_moves_its_stage(
         for slope in (1.0, 2.0):
             with mlflow.start_run(experiment_id="0") as run:  # whichever another test has chosen
                 fitted = LinearRegression().fit(FRAME, FRAME["넓이"] * slope)
-                mlflow.sklearn.log_model(
+                told = mlflow.sklearn.log_model(
                     fitted, name="model", registered_model_name="집값", pip_requirements=["scikit-learn"]
                 )
                 runs.append(run.info.run_id)
@@ -163,6 +163,7 @@ def test_a_model_of_a_hub_swaps_when_mlflow_moves_its_stage(
         client.transition_model_version_stage("집값", "2", "Production", archive_existing_versions=True)
         until(lambda: slope_of(server) == 2)
         assert slope_of(registry.serve("--no-record", name=f"runs:/{runs[0]}/model", MADANG_HUB=hub.address)) == 1
+        assert slope_of(registry.serve("--no-record", name=told.model_uri, MADANG_HUB=hub.address)) == 2
 
 
 @pytest.fixture(autouse=True)

@@ -184,9 +184,12 @@ def _of_run(reader: Reader, uri: ModelUri, loading: Loading) -> FixedModel:
         if made.name == uri.path:
             entries = _below(made, "")
     if not entries:
-        raise NotFound(f"Run {run.id} has no files below {uri.path!r}.", hint=f"See `madang runs show {run.id[:8]}`.")
+        raise NotFound(
+            f"Run {run.id} has no files{f' below {uri.path!r}' if uri.path else ''}.",
+            hint=f"See `madang runs show {run.id[:8]}`.",
+        )
     digest = blobs.tree_digest([(entry.path, entry.digest, entry.size) for entry in entries])
-    target = Target(f"runs:/{run.id}/{uri.path}", digest)
+    target = Target(f"runs:/{run.id}/{uri.path}" if uri.path else f"models:/m-{run.id}", digest)
     return FixedModel(target, _written(reader, run.project, entries), loading, run.project)
 
 

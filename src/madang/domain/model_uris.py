@@ -9,12 +9,16 @@ from madang.domain.versions import STAGES, check_name, check_path, parse_ref
 from madang.errors import InvalidInput
 
 _DIGEST = re.compile(r"(?:blake3:)?([0-9a-f]{12,64})\Z")
+_LOGGED = re.compile(r"m-([0-9a-f]{32})\Z")
 _NUMBER = re.compile(r"v?(\d{1,18})\Z")
 
 
 @value
 class ModelUri:
-    """A version (``ref``), or files of a run (``run``, ``path``), or a tree of files by the beginning of its digest."""
+    """A version (``ref``), or files of a run (``run``, ``path``), or a tree of files by the beginning of its digest.
+
+    A logged model of MLflow 3 is kept as a run is; it has no ``path``.
+    """
 
     name: str = ""
     ref: str = ""  # name:v3, name@alias or name, as `versions.parse_ref` reads it
@@ -36,6 +40,8 @@ def parse(text: str) -> ModelUri:
             raise InvalidInput(f"{text[:200]!r} names no files of a run.", hint="Write runs:/RUN/path.")
         return ModelUri(run=run, path=check_path(path.strip("/")))
     text = text.removeprefix("models:/").strip("/") if text.startswith("models:/") else text
+    if found := _LOGGED.match(text):
+        return ModelUri(run=found[1])
     if found := _DIGEST.match(text):
         return ModelUri(digest=f"blake3:{found[1]}")
     name, slash, last = text.rpartition("/")
