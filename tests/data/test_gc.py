@@ -239,6 +239,23 @@ def test_a_listing_that_is_gone(root: Path, madang: Tool, dvc: Tool) -> None:
     assert len(told["unreadable"]) == 3
 
 
+@pytest.mark.parametrize("form", [["-w"], ["-A", "--dry"]], ids=" ".join)
+def test_an_empty_cache(root: Path, madang: Tool, dvc: Tool, form: list[str]) -> None:
+    """Where nothing could go, nobody is asked what is used: a fresh clone without its remote has nothing to collect."""
+    make(root, {"d/x": b"x"})
+    assert madang(root, "add", "d").code == 0
+    subprocess.run(["git", "-C", str(root), "add", "-A"], check=True)
+    commit = ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@a", "commit", "-qm", "x"]
+    subprocess.run(commit, check=True)
+    assert madang(root, "remote", "add", "-d", "gone", "http://127.0.0.1:9/x").code == 0
+    shutil.rmtree(root / ".dvc" / "cache")
+    shutil.rmtree(root / "d")
+    for tool in (dvc, madang):
+        answer = tool(root, "gc", "-f", *form)
+        assert answer.code == 0, answer.err
+    assert "No unused objects" in answer.out + answer.err
+
+
 def test_records_that_cannot_be_read(root: Path, madang: Tool) -> None:
     """A commit with a broken record stops the collection, named; --skip-failed passes over it and says so."""
     good = (root / "d.dvc").read_text()

@@ -72,12 +72,18 @@ def plan(
         others = _others(repository, scope)
         result.failed = [failed.label for failed in (*chosen.failed, *others.failed)]
         listings = Listings(repository.cache, remotes.reader(scope.remote))
-        used = _used(chosen.found, listings, result)
+        is_needed = scope.cloud or _holds_any(repository)  # to know what is used: it may take what nobody has here
+        used = _used(chosen.found, listings, result) if is_needed else set[str]()
         protected: dict[str, set[str]] = {}
-        for root in itertools.chain(others.found, runs() if runs is not None else ()):
+        kept = itertools.chain(others.found, runs() if runs is not None else ())
+        for root in kept if is_needed else ():
             protected.setdefault(_label_of(root), set()).update(_used([root], listings, result) - used)
         links = uses.linked_objects(repository)
-        away = set(held(repository, scope, chosen.found, listings, remotes)) if scope.not_in_remote else set()
+        away = (
+            set(held(repository, scope, chosen.found, listings, remotes))
+            if scope.not_in_remote and is_needed
+            else set()
+        )
         protected["links in the workspace"] = links - (used - away)
         everything = used.union(*protected.values())
         spared = everything - (away - set().union(*protected.values()))
@@ -210,6 +216,12 @@ def _local_part(repository: Repository, result: Plan, spared: set[str]) -> dict[
                 part.items.append(Item(name, key, stat.st_size, freed))
     result.local.extend(parts)
     return stays
+
+
+def _holds_any(repository: Repository) -> bool:
+    """Whether the cache has an object at all."""
+    folder = repository.cache.folder
+    return any(next(objects_in(path), None) is not None for path in (f"{folder}/{PREFIX}", folder))
 
 
 def objects_in(folder: str) -> Iterator[tuple[str, str, os.stat_result]]:
