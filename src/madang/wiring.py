@@ -403,10 +403,10 @@ def local_user() -> Principal:
 def local_reader(path: str | None = None, store: str | None = None, *, make: bool = False) -> Reader:
     """The reading side of the workspace store around a folder, or of the store named; with ``make`` it exists then."""
     engine = open_store(path, store, make=make)
-    return LocalReader(local_user(), engine, lambda: _reviewer(engine.store.root))
+    return LocalReader(local_user(), engine, lambda: reviewer(engine.store.root))
 
 
-def _reviewer(root: str) -> Principal:
+def reviewer(root: str) -> Principal:
     """Who approves in a store without users: whoever git says the user is, else the user of this machine."""
     from madang.backends.git.identity import user_name
 

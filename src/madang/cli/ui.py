@@ -24,12 +24,12 @@ def ui(port: int, host: str, store: str | None, no_browser: bool) -> None:
     """
     from madang.cli import output
     from madang.server.run import Address, serve
-    from madang.wiring import local_user, open_store
+    from madang.wiring import open_store, reviewer
 
     engine = open_store(store=store, make=False)
 
     def announce(url: str) -> None:
-        address = f"{url}/?token={engine.access.issue_one_time(local_user())}"
+        address = f"{url}/?token={engine.access.issue_one_time(reviewer(engine.store.root))}"
         click.echo(address)
         output.note(f"Showing {engine.store.store}. Ctrl+C stops.")
         if not no_browser:
