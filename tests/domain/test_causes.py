@@ -144,6 +144,11 @@ def test_parts_that_run_together() -> None:
         (["a", "--lr", "1"], ["a", "--lr", "2", "--seed=2", "-v"], ["a", "--lr", "1", "--seed=2"]),
         (["a", "--seed", "1", "--lr", "1"], ["a", "--lr", "2"], ["a", "--lr", "1"]),
         (["a", "seed=1", "lr=1"], ["a", "seed=2", "lr=2"], ["a", "seed=2", "lr=1"]),
+        (
+            ["/bin/bash", "--norc", "-c", "a --seed 1"],
+            ["/bin/bash", "--norc", "-c", "a --seed 2 -v"],
+            ["/bin/bash", "--norc", "-c", "a --seed 2"],
+        ),
         (["sh", "-c", "a --lr 1 --seed 1"], ["sh", "-c", "a --lr 2 --seed 2"], ["sh", "-c", "a --lr 1 --seed 2"]),
     ],
 )

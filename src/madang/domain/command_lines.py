@@ -36,8 +36,8 @@ def mixed(old: Sequence[str], new: Sequence[str], is_new: Callable[[str], bool])
     What is no option comes from ``old`` or, when ``is_new("")``, from ``new``.
     """
     one, other = _inner(old), _inner(new)
-    if one is not None and other is not None and not any(_OF_SHELLS & set(line[2]) for line in (old, new)):
-        return [*(new if is_new("") else old)[:2], shlex.join(_mixed(one, other, is_new))]
+    if one is not None and other is not None and not any(_OF_SHELLS & set(line[-1]) for line in (old, new)):
+        return [*(new if is_new("") else old)[:-1], shlex.join(_mixed(one, other, is_new))]
     return _mixed(old, new, is_new)
 
 
@@ -62,10 +62,12 @@ def _is_option(piece: _Piece) -> bool:
 
 def _inner(command: Sequence[str]) -> list[str] | None:
     """The words of the one command that a shell is given as a text; None for any other command."""
-    if len(command) != 3 or command[0].rpartition("/")[2] not in _SHELLS or command[1] != "-c":
+    if len(command) < 3 or command[0].rpartition("/")[2] not in _SHELLS or command[-2] != "-c":
+        return None
+    if not all(word.startswith("-") for word in command[1:-1]):
         return None
     try:
-        return shlex.split(command[2])
+        return shlex.split(command[-1])
     except ValueError:
         return None
 
