@@ -187,7 +187,9 @@ def test_hostile_names(project: Project) -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(project: Project, shell: str) -> None:
     """Each shell gets its script; asked by the shell, it names commands, subcommands and options."""
-    assert "_MADANG_COMPLETE" in project.madang("completion", shell).out
+    answer = project.madang("completion", shell).out
+    assert "_MADANG_COMPLETE" in answer
+    assert project.madang("completion", "-s", shell).out == answer
     project.env["_MADANG_COMPLETE"] = "bash_complete"
     assert "plain,show" in project.madang(COMP_WORDS="madang runs sh", COMP_CWORD="2").out
     assert "plain,--order-by" in project.madang(COMP_WORDS="madang runs list --or", COMP_CWORD="3").out

@@ -8,8 +8,11 @@ _FILES = {"bash": "~/.bashrc", "zsh": "~/.zshrc", "fish": "~/.config/fish/comple
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(sorted(_FILES)))
-def completion(shell: str) -> None:
+@click.argument("shell", required=False, type=click.Choice(sorted(_FILES)))
+@click.option(
+    "-s", "--shell", "named", default="bash", type=click.Choice(sorted(_FILES)), help="The same, as dvc has it."
+)
+def completion(shell: str | None, named: str) -> None:
     """Print the completion script of a shell.
 
     \b
@@ -22,7 +25,7 @@ def completion(shell: str) -> None:
 
     from madang.cli.main import cli
 
-    kind = get_completion_class(shell)
+    kind = get_completion_class(shell or named)
     assert kind is not None
     made = kind(cli, {}, "madang", "_MADANG_COMPLETE")
     # click asks the shell for its version while it makes bash's script; only the text is wanted here
