@@ -19,7 +19,10 @@ export function Makers({ project, path, before, after }: Props): ReactElement | 
   const [open, setOpen] = useState(false);
   const makerOf = (version: string) => ({
     queryKey: ["maker", project, path, version],
-    queryFn: async ({ signal }: { signal: AbortSignal }) => (await api.lineage(project, `data:${path}@${version}`, 1, 0, signal)).nodes.find((node) => node.kind === "run") ?? null,
+    queryFn: async ({ signal }: { signal: AbortSignal }) => {
+      const runs = (await api.lineage(project, `data:${path}@${version}`, 1, 0, signal)).nodes.filter((node) => node.kind === "run");
+      return runs.find((node) => node.stage) ?? runs[0] ?? null; // a repetition of a stage has made it, too
+    },
     staleTime: Number.POSITIVE_INFINITY,
   });
   const [old, now] = [useQuery(makerOf(before)).data, useQuery(makerOf(after)).data];
