@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.registry.conftest import ADMIN, KIM, LEE, NAME, PARK, P, pointer, version
+from tests.registry.conftest import ADMIN, KIM, LEE, NAME, PARK, P, member, pointer, version
 
 from madang.domain import events
 from madang.domain.access import Permission, Principal
@@ -20,7 +21,7 @@ from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound
 from madang.services.evidence import Circumstances, attest
 from madang.services.reader import LocalReader
 from madang.services.reproduce import TAG, Leniency
-from madang.wiring import Engine
+from madang.wiring import Engine, open_store
 from madang.workspace.keys import KeyRing, SigningKey, keyring
 
 
@@ -265,6 +266,54 @@ def test_the_history_has_every_change(engine: Engine) -> None:
         ("version", "v1", "", "made", "admin"),
         ("version", "v2", "made", "deleted", "kim"),
     } <= found
+
+
+def test_names_of_people_have_one_form(engine: Engine) -> None:
+    """A name that was typed with separate letters is the same person: one voice, and none on their own wish."""
+    nfc, nfd = unicodedata.normalize("NFC", "김민수"), unicodedata.normalize("NFD", "김민수")
+    version(engine, 0.5)
+    protect(engine, f" {nfd} ", "lee", approvals=2)
+    engine.reviews.request(KIM, P, f"{NAME}:v1", "production")
+    for name in (nfc, nfd):
+        assert engine.reviews.review(member(name), P, NAME, 1, is_approval=True).state == "pending"
+    assert engine.reviews.review(LEE, P, NAME, 1, is_approval=True).state == "promoted"
+    version(engine, 0.6)
+    engine.reviews.request(member(nfd), P, f"{NAME}:v2", "production")
+    with pytest.raises(AccessDenied, match="somebody else"):
+        engine.reviews.review(member(nfc), P, NAME, 2, is_approval=True)
+
+
+def test_a_workspace_keeps_it_beside_its_index(tmp_path: Path) -> None:
+    """Protections, requests, reviews and history are the same after the index was lost, also after a rename."""
+    store = str(tmp_path / "store")
+    engine = open_store(store=store)
+    version(engine, 0.5, name="before")
+    version(engine, 0.6, name="before")
+    engine.models.rename(ADMIN, engine.models.find(ADMIN, "before"), NAME)
+    for alias in ("gone", "production"):
+        engine.reviews.protect(ADMIN, Protection(P, NAME, alias, ("lee", "park"), 2))
+    engine.reviews.unprotect(ADMIN, P, NAME, "gone")
+    engine.reviews.request(KIM, P, f"{NAME}:v1", "production")
+    for who in (LEE, PARK):
+        engine.reviews.review(who, P, NAME, 1, is_approval=True, comment="ok")
+    engine.reviews.request(KIM, P, f"{NAME}:v2", "production")
+    engine.reviews.review(LEE, P, NAME, 2, is_approval=True)
+
+    def seen() -> tuple[Any, ...]:
+        reviews = engine.reviews
+        return (
+            reviews.protections(ADMIN, P, NAME), reviews.requests(ADMIN, P, NAME), reviews.history(ADMIN, P, NAME),
+            pointer(engine),
+        )  # fmt: skip
+
+    before = seen()
+    engine.close()
+    for index in Path(store).glob("records.db*"):
+        index.unlink()
+    engine = open_store(store=store)
+    assert seen() == before
+    assert engine.reviews.review(PARK, P, NAME, 2, is_approval=True).state == "promoted"
+    engine.close()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 
 from madang.domain.access import Principal
@@ -67,14 +68,13 @@ class Request:
 
     def approvals(self, protection: Protection) -> list[str]:
         """The reviewers that agree, as the rule stands now: one voice each."""
-        said = {one.actor: one.is_approval for one in self.reviews}
-        return [
-            name for name in protection.reviewers if said.get(name) and (protection.own_requests or name != self.actor)
-        ]
+        said = {canonical(one.actor): one.is_approval for one in self.reviews}
+        agreed = [name for name in protection.reviewers if said.get(name)]
+        return [name for name in agreed if protection.own_requests or not is_same(name, self.actor)]
 
     def reviewed(self, review: Review) -> Request:
         """The request with one more review; a later one of the same person takes the place of theirs."""
-        others = tuple(one for one in self.reviews if one.actor != review.actor)
+        others = tuple(one for one in self.reviews if not is_same(one.actor, review.actor))
         return replace(self, reviews=(*others, review))
 
 
@@ -93,6 +93,16 @@ class ModelChange:
     reason: str = ""
 
 
+def canonical(name: str) -> str:
+    """The one form of a person's name: NFC, no blanks at the ends."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two names are of one person."""
+    return canonical(one) == canonical(other)
+
+
 def base_of(alias: str) -> str:
     """The pointer that a rule is about: further versions of a stage hold ``production/3``."""
     stage = alias.partition("/")[0]
@@ -105,7 +115,7 @@ def checked_protection(wanted: Protection) -> Protection:
     Raises:
         InvalidInput: nothing is asked for, a gate or name makes no sense, or more approvals than reviewers.
     """
-    reviewers = tuple(dict.fromkeys(name.strip() for name in wanted.reviewers if name.strip()))
+    reviewers = tuple(dict.fromkeys(canonical(name) for name in wanted.reviewers if name.strip()))
     gates = tuple(dict.fromkeys(" ".join(text.split()) for text in wanted.gates))
     for text in gates:
         parse_gate(text)
@@ -137,7 +147,7 @@ def checked_alias(alias: str) -> str:
 
 def is_reviewer(who: Principal, protection: Protection) -> bool:
     """Whether somebody is named as a reviewer."""
-    return who.name in protection.reviewers
+    return canonical(who.name) in protection.reviewers
 
 
 def require_pending(request: Request) -> None:

@@ -18,6 +18,7 @@ from madang.domain.reviews import (
     checked_alias,
     checked_protection,
     is_reviewer,
+    is_same,
     require_pending,
 )
 from madang.domain.versions import STAGES, PointerChange, check_name
@@ -140,7 +141,7 @@ class Reviews:
             rule = self._guard.rule(project, row.name, request.alias)
             if is_approval:
                 return self._approve(who, rule, request, comment, evidence)
-            is_own = who.name == request.actor
+            is_own = is_same(who.name, request.actor)
             if not is_own and (rule is None or not is_reviewer(who, rule)) and who.level(project) < Permission.ADMIN:
                 raise _no_reviewer(who, request, rule)
             state = WITHDRAWN if is_own and (rule is None or not is_reviewer(who, rule)) else REJECTED
@@ -154,7 +155,7 @@ class Reviews:
     ) -> Request:
         if rule is None or not is_reviewer(who, rule):
             raise _no_reviewer(who, request, rule)
-        if who.name == request.actor and not rule.own_requests:
+        if is_same(who.name, request.actor) and not rule.own_requests:
             raise AccessDenied(
                 f"{who.name} has asked for this, so somebody else must approve it.",
                 hint=f"An admin can allow it: `madang models protect {rule.name} {rule.alias} --own-requests …`.",
