@@ -84,6 +84,15 @@ def test_a_server_that_does_not_answer_hides_nothing_else(root: Path, madang: To
     assert ran(answer.out)["ran"] == {"near"}
 
 
+def test_a_wrong_pipeline_hides_no_other_from_a_list(root: Path, madang: Tool, dvc: Tool) -> None:
+    """`stage list --all` leaves it out and says so; with --fail it stops there."""
+    make(root, {"a/dvc.yaml": b"stages:\n  s: {cmd: 'echo ${nothing}'}\n", "b/dvc.yaml": b"stages:\n  t: {cmd: ls}\n"})
+    answer, expected = (good(tool(root, "stage", "list", "--all", "--name-only")) for tool in (madang, dvc))
+    assert answer.out == expected.out == "b/dvc.yaml:t\n"
+    assert "a/dvc.yaml, line 2" in answer.err
+    assert madang(root, "stage", "list", "--all", "--fail").code == dvc(root, "stage", "list", "--all", "--fail").code
+
+
 def test_how_to_stage_files_is_one_line_to_copy(root: Path, madang: Tool) -> None:
     """What is to be put into git is told as a command on a line of its own, without escapes."""
     make(root, {"dvc.yaml": b"stages:\n  s: {cmd: echo 1 > o, outs: [o]}\n"})

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from madang.cli import output
 from madang.cli.data_command import DataCommand, repository, tell_git
+
+if TYPE_CHECKING:
+    from madang.errors import InvalidInput
 
 _WIDTH = 80
 
@@ -91,7 +96,7 @@ def _joined(command: tuple[str, ...]) -> str:
 @click.option("--all", "everything", is_flag=True, help="All stages of the repository.")
 @click.option("-R", "--recursive", is_flag=True, help="A folder means all stages in it.")
 @click.option("--name-only", "--names-only", is_flag=True, help="Only names.")
-@click.option("--fail", is_flag=True, help="Stop at a file that cannot be read. (Always so: for scripts of dvc.)")
+@click.option("--fail", is_flag=True, help="Stop at a file that cannot be read; otherwise --all leaves it out.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(
     targets: tuple[str, ...], everything: bool, recursive: bool, name_only: bool, fail: bool, as_json: bool
@@ -108,7 +113,8 @@ def list_(
     from madang.workspace.pipelines.selecting import Options, chosen_stages
 
     with repository() as repo:
-        found = stages(repo) if everything else chosen_stages(repo, targets, Options(recursive=recursive))
+        skip = None if fail else _skipped
+        found = stages(repo, skip=skip) if everything else chosen_stages(repo, targets, Options(recursive=recursive))
         if as_json:
             output.data([{"stage": one.address, "file": one.file, "desc": describe(one)} for one in found])
             return
@@ -119,3 +125,7 @@ def list_(
             text = text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
             pad = " " * (widest - output.width(one.address) + 2)
             click.echo(one.address if name_only else f"{one.address}{pad}{text}")
+
+
+def _skipped(error: InvalidInput) -> None:
+    output.note(f"warning: left out: {error.message}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from madang.domain.values import value
@@ -26,6 +26,7 @@ __all__ = [
     "read_file", "resolve", "stages", "survey", "tracked", "upstream",
 ]  # fmt: skip
 
+Skip = Callable[[InvalidInput], None]  # hears of a file that cannot be read, and is left out
 _MANY = 100_000  # parsed records that are kept
 _VARIANTS = 4  # of one dvc.yaml with different locks
 
@@ -97,34 +98,41 @@ def check_supported(out: TrackedOut) -> None:
         raise Incompatible(f"{out.dvc_file} names files of a cloud without their MD5.", hint="Use dvc for this file.")
 
 
-def stages(repository: Repository, top: str | None = None, *, tree: FileTree | None = None) -> list[Stage]:
+def stages(
+    repository: Repository, top: str | None = None, *, tree: FileTree | None = None, skip: Skip | None = None
+) -> list[Stage]:
     """Every stage at or below ``top`` (absolute; default: the whole repository), in the order of the files.
 
     ``tree`` is where the records are read, by default the work tree. Paths are always those of the work tree.
 
     Raises:
-        InvalidInput: a file that cannot be read.
+        InvalidInput: a file that cannot be read; unless there is ``skip``, which is told then.
     """
-    return survey(repository, top, tree=tree)[0]
+    return survey(repository, top, tree=tree, skip=skip)[0]
 
 
 def survey(
-    repository: Repository, top: str | None = None, *, tree: FileTree | None = None
+    repository: Repository, top: str | None = None, *, tree: FileTree | None = None, skip: Skip | None = None
 ) -> tuple[list[Stage], list[PipelineFile]]:
     """Every stage and every ``dvc.yaml``, which may say more than its stages. Arguments and errors as `stages`."""
     where = tree or WorkTree(repository)
     start = repository.relative(top).replace(os.sep, "/") if top else ""
-    found: list[Stage] = []
-    pipelines: list[PipelineFile] = []
-    known: set[str] = set()
+    found, pipelines, known = list[Stage](), list[PipelineFile](), set[str]()
     for path, body in _files(repository, where, "" if start == "." else start, known):
-        if _is_dvc_file(posixpath.basename(path)):
-            here = _stages_in(repository, where, path, body)
+        try:
+            if _is_dvc_file(posixpath.basename(path)):
+                here = _stages_in(repository, where, path, body)
+            else:
+                one = _pipeline(repository, where, path, body)
+                here = one.stages()
+                pipelines.append(one)
+        except InvalidInput as error:
+            if skip is None:
+                raise
+            skip(error)
         else:
-            pipelines.append(_pipeline(repository, where, path, body))
-            here = pipelines[-1].stages()
-        known.update(out.path for stage in here for out in stage.outs)
-        found.extend(here)
+            known.update(out.path for stage in here for out in stage.outs)
+            found.extend(here)
     by_file = sorted(pipelines, key=lambda one: one.file)
     return sorted(found, key=lambda stage: stage.file), by_file
 
@@ -318,8 +326,8 @@ class _Search:
             return found
         if recursive and self._is_folder(name):
             return self._folder(name)
-        found = self._stage(PIPELINE, name) or self._beside(os.path.abspath(name))
-        found = found or self._among(os.path.abspath(name))
+        path = os.path.abspath(name)
+        found = self._stage(PIPELINE, name) or self._beside(path) or self._among(path)
         if not found:
             raise NotFound(
                 f"{name!r} is neither tracked data nor a stage or a .dvc file.",
@@ -333,8 +341,7 @@ class _Search:
         path, colon, stage = head.rpartition(":")
         if colon and posixpath.basename(path) == PIPELINE:
             return self._stage(path, stage + at + key, is_named=True) or None
-        base = os.path.basename(name)
-        if not _is_record(base):
+        if not _is_record(os.path.basename(name)):
             return None
         body = self._read(os.path.abspath(name))
         return None if body is None else [Chosen(stage) for stage in self._in(os.path.abspath(name), body)]
