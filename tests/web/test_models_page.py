@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import threading
 import time
@@ -17,6 +19,7 @@ from tests.web.browser import Visit
 
 from madang.config import HubConfig
 from madang.domain.access import Permission
+from madang.domain.commands import CreateRun
 from madang.domain.reviews import Protection
 from madang.server.app import Application
 from madang.server.run import Address, listen, policy_for, url_of
@@ -120,3 +123,28 @@ def test_to_promote_is_to_ask(visit: Callable[..., Visit], engine: Engine) -> No
     dialog.get_by_role("button", name="Ask for it").click()
     expect(page.get_by_text("Request 1: Production to v3.")).to_be_visible()
     assert pointer(engine) == 2
+
+
+FORMULAS = [
+    "=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "=HYPERLINK(0)", "a;=1+1", "b;;@SUM(1)", '";=1+1', "x;\u3000=1",
+    "＝1+1", " =1",
+]  # fmt: skip
+
+
+def test_no_cell_of_an_export_is_a_formula(visit: Callable[..., Visit], engine: Engine) -> None:
+    """Names of runs that begin like a formula do not in the CSV file, whichever sign a spreadsheet splits at."""
+    for text in FORMULAS:
+        engine.tracking.create(ADMIN, P, CreateRun(name=text.replace("@", "="), config={"p": text}))
+    page = visit("reader", Permission.READ).page
+    page.goto(page.url.rpartition("/models/")[0])
+    page.get_by_role("button", name="More").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as CSV").click()
+    text = Path(download.value.path()).read_text("utf-8-sig")
+    assert "SUM" in text
+    for separator in (",", ";", "\t"):
+        for row in csv.reader(io.StringIO(text), delimiter=separator):
+            for cell in row:
+                for part in (cell, cell.strip(" \u3000\"'")):
+                    is_number = re.fullmatch(r"[+-]?[0-9.e+-]+", part)
+                    assert is_number or part[:1] not in tuple("=+-@＝＋－＠") or cell.startswith("'"), (separator, cell)
