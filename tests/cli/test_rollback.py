@@ -233,6 +233,20 @@ def test_releases(history: tuple[Project, list[str]]) -> None:
     assert project.madang("runs", "--filter", "tags.`git tag` = 'run-1'", "--json").json["total"] == 1
 
 
+def test_a_release_in_another_clone(history: tuple[Project, list[str]], tmp_path: Path) -> None:
+    """With the tag and the data another clone goes back, too; models that its registry lacks are named."""
+    project, _ = history
+    project.madang("remote", "add", "-d", "far", str(tmp_path / "far"))
+    project.commit()
+    project.madang("push", "--all-commits")
+    other = Project(tmp_path / "다른 곳", tmp_path)
+    other.git("pull", "-q", "--tags", f"file://{project.root}", "main")
+    found = other.madang("rollback", "v1.0", "--yes", "--json")
+    assert (found.json["applied"], found.json["absent_models"], found.json["models"]) == (True, ["점수"], [])
+    assert (other.root / "자료.csv").read_text() == "1\n"
+    assert "점수 is not in this registry" in found.err
+
+
 def test_unknown_targets(history: tuple[Project, list[str]]) -> None:
     """A name that is no run, tag, release, date or commit is told; a time before the first commit too."""
     project, _ = history

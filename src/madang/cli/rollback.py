@@ -73,15 +73,18 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
         state = _planned(goal, git, places.store, reader)
         plan = state.plan
         done = not plan.missing and not dry and bool(plan.code or plan.data or state.moves)
+        absent = _absent_models(goal, reader)
         if not as_json:
             _print(goal, plan, state.moves)
+        for name in absent:
+            output.note(f"note: {name} is not in this registry, so its pointers are not moved.")
         if done:
             _confirm(asked=not yes, as_json=as_json)
             state.fetch(open_remote)
             with rollback_guard.guarded(places.root):
                 _apply(state, reader)
     if as_json:
-        output.data(_json(goal, plan, state.moves, done))
+        output.data(_json(goal, plan, state.moves, done) | {"absent_models": absent})
     if plan.missing:
         raise NotFound(
             f"{len(plan.missing)} things that {goal.title} needs cannot be had: {'; '.join(plan.missing[:5])}.",
@@ -107,6 +110,14 @@ def _planned(goal: Goal, git: Git, store: str, reader: Reader) -> Rollback:
     plan.missing += missing
     moves = pointer_states.moves_to(reader, goal.pointers)
     return work.Rollback(git, store, plan, moves, f"rollback to {goal.title} ({new[:12]})")
+
+
+def _absent_models(goal: Goal, reader: Reader) -> list[str]:
+    """Models of a release that the registry here does not have, as in another clone without a hub."""
+    if not goal.pointers:
+        return []
+    known = {(row.project, row.name) for row in reader.models()}
+    return sorted(name for project, name in goal.pointers if (project, name) not in known)
 
 
 def _confirm(*, asked: bool, as_json: bool) -> None:
