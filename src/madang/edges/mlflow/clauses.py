@@ -135,6 +135,8 @@ class _Reader:
             raise self.wrong(self.text[start:].strip())
         while True:
             kind, text = self.take()
+            if text == ")" and found:  # behind a last comma
+                return tuple(found)
             if kind != "text":
                 raise InvalidInput("While parsing a list in the query, expected a non-empty list of quoted strings.")
             found.append(_unquoted(text))

@@ -74,6 +74,7 @@ class Dataset:
     def body(self) -> dict[str, Any]:
         """As JSON has it."""
         told = {**msgspec.to_builtins(self.about), "tags": msgspec.json.encode(self.tags).decode()}
+        del told["experiment_ids"]  # the client asks for them when it needs them
         return {"dataset_id": self.id} | {name: value for name, value in told.items() if value not in ("", [])}
 
 
@@ -182,7 +183,7 @@ def create(call: MlflowCall) -> Any:
     about = About(body.name, _digest(body.name, now), now, now, user, user, experiment_ids=ids)
     facts = [events.Described(name=body.name), *_facts(about, tags), events.Status("finished", now * 1000)]
     made = call.services.tracking.create(call.who, home.name, CreateRun(job_type=EVALUATION_DATASET, facts=facts))
-    return {"dataset": _dataset(made).body}
+    return {"dataset": {**_dataset(made).body, **({"experiment_ids": ids} if ids else {})}}
 
 
 def get(call: MlflowCall) -> Any:

@@ -31,7 +31,10 @@ def condition(text: str) -> Condition:
     Raises:
         InvalidInput: it is no filter.
     """
-    return AllOf(tuple(_condition(clause) for clause in parse(text)))
+    try:
+        return AllOf(tuple(_condition(clause) for clause in parse(text)))
+    except InvalidInput as error:
+        raise InvalidInput(f"Invalid filter string: {text[:1000]!r}. {error.message}") from None
 
 
 def _condition(clause: Clause) -> Condition:

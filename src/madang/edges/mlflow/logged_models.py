@@ -6,6 +6,8 @@ version of the registry when it is registered.
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any, ClassVar
 
 import msgspec
@@ -265,7 +267,7 @@ def search(call: MlflowCall) -> bytes:
         where=where,
         order=order,
         limit=body.max_results or 100,
-        cursor=body.page_token,
+        cursor=_cursor(body),
         kind=LOGGED_MODEL,
     )
 
@@ -273,4 +275,31 @@ def search(call: MlflowCall) -> bytes:
         return msgspec.json.encode(body_of(model, projects[model.project]))
 
     found = call.services.search.rows(call.who, query, _FORM, encode, most_keys=1 << 40)
-    return encoded_page("models", found.rows, found.next)
+    return encoded_page("models", found.rows, _token(body, found.next) if found.next else "")
+
+
+def _asked(body: SearchModels) -> dict[str, Any]:
+    """What a page's token is good for."""
+    return {
+        "Experiment IDs": body.experiment_ids,
+        "Order by": msgspec.to_builtins(body.order_by),
+        "Filter string": body.filter,
+    }
+
+
+def _token(body: SearchModels, cursor: str) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode([cursor, _asked(body)])).decode()
+
+
+def _cursor(body: SearchModels) -> str:
+    """The place in a page's token. Raises `InvalidInput` when it was given for another search."""
+    if not body.page_token:
+        return ""
+    try:
+        cursor, asked = msgspec.json.decode(base64.urlsafe_b64decode(body.page_token), type=tuple[str, dict[str, Any]])
+    except (msgspec.DecodeError, binascii.Error, ValueError):
+        raise InvalidInput("Invalid page token.") from None
+    for name, value in _asked(body).items():
+        if asked.get(name) != value:
+            raise InvalidInput(f"{name} in the page token {'do' if name.endswith('s') else 'does'} not match.")
+    return cursor

@@ -78,7 +78,9 @@ def _number_of(trace: Trace, name: str) -> int | None:
 
 def _need(clause: Clause, allowed: set[str]) -> None:
     if clause.op not in allowed:
-        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of '{sorted(allowed)}'")
+        of_part = {"span": f"span.{clause.key}", "feedback": f"assessment.{clause.key}",
+                   "expectation": f"assessment.{clause.key}"}.get(clause.entity, "Invalid")  # fmt: skip
+        raise InvalidInput(f"{of_part} comparator '{clause.op}' not one of '{sorted(allowed)}'")
 
 
 def text_test(clause: Clause, allowed: set[str]) -> Callable[[str | None], bool]:
@@ -150,7 +152,7 @@ def _attribute(clause: Clause) -> Test:
         on_number = number_test(clause)
         return lambda seen: on_number(_number_of(seen.trace, _NUMBERS[key]))
     if key == "name":
-        on_name = text_test(clause, _EQUALITY | _PATTERNS | _LISTS | _NULLS)
+        on_name = text_test(clause, _EQUALITY | _PATTERNS | _NULLS)
         return lambda seen: on_name(seen.trace.tags.get(TRACE_NAME))
     if key == "run_id":
         return _metadata(clause._replace(key=SOURCE_RUN))
@@ -189,7 +191,7 @@ def _tag(clause: Clause) -> Test:
 
 
 def _metadata(clause: Clause) -> Test:
-    test = text_test(clause, _EQUALITY | _PATTERNS | _NULLS | (_LISTS if clause.key == SOURCE_RUN else set()))
+    test = text_test(clause, _EQUALITY | _PATTERNS | _NULLS)
     if clause.key == SOURCE_RUN and clause.op == "=":
         return lambda seen: test(seen.trace.about.metadata.get(SOURCE_RUN)) or clause.value in seen.trace.about.runs
     return lambda seen: test(seen.trace.about.metadata.get(clause.key))

@@ -17,7 +17,7 @@ from madang.domain.query import Order, RunQuery
 from madang.domain.runs import TRACE, RunChange
 from madang.edges.mlflow import assessments, trace_info, trace_spans
 from madang.edges.mlflow.arguments import Arguments, missing
-from madang.edges.mlflow.checks import LONGEST_KEY, LONGEST_TAG, check_length
+from madang.edges.mlflow.checks import LONGEST_KEY, LONGEST_TAG, check_key, check_length
 from madang.edges.mlflow.experiments import Tag, require_active
 from madang.edges.mlflow.finding import project_of, run_of, searched, target_of
 from madang.edges.mlflow.paging import page, page_body
@@ -190,6 +190,9 @@ def _start(call: MlflowCall, told: TraceInfo) -> Any:
     said = [assessments.completed(item, told.trace_id) for item in told.assessments]
     with changing:
         found = find(call, told.trace_id)
+        if found is not None and found.project.number != project.number:  # it is said to be here now
+            call.services.tracking.change(call.who, found.record.id, RunChange(deleted=True))
+            found = None
         if found is None:
             found = trace_info.make(call, project, told.trace_id, about, tags)
             tags = {}
@@ -324,9 +327,9 @@ def _searched(call: MlflowCall, shape: Any) -> Any:
 def set_tag(call: MlflowCall) -> None:
     """PATCH traces/{id}/tags."""
     body: Tag = call.body
+    tags = trace_info.checked_tags({check_key(body.key): body.value})
     with changing:
-        found = need(call, call.path["id"])
-        trace_info.change(call, found, tags=trace_info.checked_tags({body.key: body.value}))
+        trace_info.change(call, need(call, call.path["id"]), tags=tags)
 
 
 def delete_tag(call: MlflowCall) -> None:
