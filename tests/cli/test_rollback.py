@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from madang.testing.project import Project
+from madang.testing.project import PROGRAM, Project
 
 STEP = "3"  # every so many operations: each costs a rollback
 TRAIN = "open('model.bin', 'w').write(open('자료.csv').read() + '%s')\n"
@@ -194,6 +194,28 @@ def test_a_rollback_killed_at_any_operation_is_taken_back_or_complete(
     assert states[0] == (False, False)
     assert (False, True) in states  # taken back
     assert sorted(state for state, _ in states) == [state for state, _ in states]  # once complete, it stays so
+
+
+def test_a_killed_rollback_is_ended_without_being_asked(history: tuple[Project, list[str]]) -> None:
+    """Killed in the middle, it is taken back or completed by the process beside it; the next command tells of it."""
+    project, _ = history
+    command = [PROGRAM, "rollback", "v1.0", "--yes"]
+    with subprocess.Popen(
+        command, cwd=project.root, env=project.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as child:
+        while not list(project.store.glob("rollback-*")) and child.poll() is None:
+            time.sleep(0.005)
+        child.kill()
+    end = time.monotonic() + 60
+    while [note for note in project.store.glob("rollback-*") if not note.name.endswith("-ended")]:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    was = _state(project)
+    assert was in (OLD, NEW)
+    assert project.git("status", "--porcelain") == ""
+    said = project.madang("rollback", "HEAD", "--dry", "--keep-models")
+    assert was == OLD or "is restored" in said.err
+    assert list(project.store.glob("rollback-*")) == []
 
 
 def test_pointers_tell_whether_a_rollback_was_complete(history: tuple[Project, list[str]]) -> None:
