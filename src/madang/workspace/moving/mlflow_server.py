@@ -40,6 +40,7 @@ class MlflowServer:
         self._listed: dict[str, list[StoredFile] | MadangError] = {}
         self._given: dict[str, str] = {}  # ids of logged models and runs as the server has them
         self._others: dict[str, int] = {}
+        self._has_models = False  # whether it is new enough to know logged models
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -69,15 +70,17 @@ class MlflowServer:
 
     def runs(self, experiment: Experiment) -> Iterator[Run]:
         """See `Source.runs`."""
+        models = self._model_pages(experiment)
+        try:
+            first = next(models)
+            self._has_models = True
+        except NotFound:  # before 3.0
+            first, models = [], iter(())
         with ThreadPoolExecutor(_THREADS) as pool:
             for bodies in self._run_pages(experiment):
                 yield from pool.map(lambda body: self._run(body, experiment), bodies)
-            try:
-                models = self._model_pages(experiment)
-                for bodies in models:
-                    yield from pool.map(lambda body: self._logged_model(body, experiment), bodies)
-            except NotFound:
-                pass  # before 3.0
+            for bodies in (first, *models):
+                yield from pool.map(lambda body: self._logged_model(body, experiment), bodies)
         self._count_traces(experiment)
 
     def _run_pages(self, experiment: Experiment) -> Iterator[list[Any]]:
@@ -91,6 +94,8 @@ class MlflowServer:
     def _run(self, body: dict[str, Any], experiment: Experiment) -> Run:
         info, data, inputs = body["info"], body.get("data", {}), body.get("inputs", {})
         given = info.get("run_id") or info["run_uuid"]
+        if self._has_models:  # lists leave out which models a run has read
+            inputs = self._rest.get(f"{API}/runs/get", run_id=given).get("run", {}).get("inputs", {})
         tags = _texts(data.get("tags"))
         outputs = body.get("outputs", {}).get("model_outputs", ())
         made = Run(
