@@ -126,7 +126,7 @@ def test_commands_that_are_not_here(tmp_path: Path, madang: Tool) -> None:
     assert answer.code == 255
     assert "no import-db" in answer.err
     assert "madang add" in answer.err
-    assert "no ds" in madang(tmp_path, "ds", "add").err
+    assert "no test-db" in madang(tmp_path, "test-db", "--conn", "x").err
     assert madang(tmp_path, "nonsense").code == 2
 
 
