@@ -112,3 +112,24 @@ class ProjectsConformance:
         assert (latest.number, versions.get("p", "a", alias="best")) == (1, None)
         assert [move.number for move in versions.pointer_history("p", "a")] == [None, 2]
         assert versions.add(version("a"), [ENTRY], fresh=True).number == 3
+
+    def test_a_version_of_elsewhere_keeps_its_number(self, records: HasProjects) -> None:
+        """It is committed under its own number, whatever was before; a number is given once, also when it is gone."""
+        versions = records.versions
+        for number in (5, 2):
+            versions.insert(replace(version("a"), number=number), [ENTRY])
+        assert [item.number for item in versions.versions("p", "a")] == [5, 2]
+        versions.drop("p", "a", 2, 7, "me")
+        for number in (5, 2):
+            with pytest.raises(Conflict):
+                versions.insert(replace(version("a"), number=number), [ENTRY])
+        assert versions.add(version("a"), [ENTRY], fresh=True).number == 6
+
+    def test_numbers_beyond_what_json_holds_are_not_counted_on(self, records: HasProjects) -> None:
+        """A project that came with a number of 18 digits keeps it, and the next new one gets a small number."""
+        records.projects.put(RegisteredProject(10**18 - 1, "far", "far", 1, 1))
+        records.projects.put(RegisteredProject(3, "near", "near", 1, 1))
+        assert records.projects.next_number() == 4
+        found = records.projects.by_title("far")
+        assert found is not None
+        assert found.number == 10**18 - 1
