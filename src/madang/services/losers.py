@@ -19,6 +19,7 @@ from madang.services.arriving import blob_key
 from madang.services.changes import note
 
 _PAGE = 1000
+_LATER = 86_400_000_000  # µs; until what somebody else needs is looked at again
 _BY = Principal("rule")
 
 
@@ -54,11 +55,16 @@ class Losers:
         """
         expired = {(one.project, one.name, one.number): one for one in self._records.registry.expired(moment, _PAGE)}
         found = [(one, version) for one in expired.values() if (version := self._version(one)) is not None]
-        if not found:
-            return []
-        released = self._released()
-        needed = self._needed_elsewhere([version for _, version in found])
-        return [self._remove(one, version, moment, released, needed, dry=dry) for one, version in found]
+        released = self._released() if found else set()
+        kept = {_label(version): self._kept(one, version, moment, released) for one, version in found}
+        chosen = [version for _, version in found if not kept[_label(version)]]
+        needed = self._needed_elsewhere(chosen) if chosen else set()  # reads all runs
+        return [
+            Removal(_label(version), one.reason, 0, kept[_label(version)])
+            if kept[_label(version)]
+            else self._remove(one, version, moment, released, needed, dry=dry)
+            for one, version in found
+        ]
 
     def _version(self, lost: Decision) -> VersionRecord | None:
         return self._records.versions.get(lost.project, lost.name, lost.number)
@@ -75,11 +81,13 @@ class Losers:
     ) -> Removal:
         entries = self._records.versions.entries(version.project, version.digest)
         sizes = {one.digest: one.size for one in entries if one.digest not in needed}
-        made = Removal(f"{version.project}/{version.ref}", lost.reason, sum(sizes.values()))
+        made = Removal(_label(version), lost.reason, sum(sizes.values()))
         with self._records.transaction():
             kept = self._kept(lost, version, moment, released)
             if not kept and not sizes:
                 kept = "all its bytes are those of something else"
+                if not dry:
+                    self._records.registry.decide(replace(lost, expires_at=moment + _LATER))
             if kept or dry:
                 return replace(made, kept=kept)
             self._forget(lost, version, moment)
@@ -156,6 +164,10 @@ class Losers:
             while page := self._data.list(project, "", after, _PAGE):
                 yield from (one.digest for one in page)
                 after = page[-1].key
+
+
+def _label(version: VersionRecord) -> str:
+    return f"{version.project}/{version.ref}"
 
 
 def _logged(version: VersionRecord) -> str:
