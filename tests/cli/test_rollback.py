@@ -269,6 +269,20 @@ def test_a_release_in_another_clone(history: tuple[Project, list[str]], tmp_path
     assert "점수 is not in this registry" in found.err
 
 
+def test_a_release_never_changes(history: tuple[Project, list[str]]) -> None:
+    """A release whose tag was moved, replaced or deleted is refused, and cannot be made again under its name."""
+    project, _ = history
+    whole = project.madang("release", "v1.0", "--show", "--json").json
+    for change in (("tag", "-f", "-a", "v1.0", "-m", "other"), ("tag", "-f", "v1.0", "HEAD"), ("tag", "-d", "v1.0")):
+        project.git(*change)
+        for command in (["rollback", "v1.0", "--yes"], ["release", "v1.0", "--show"]):
+            assert "moved or deleted" in project.madang(*command, ok=1).err
+        project.madang("release", "v1.0", ok=1)
+        assert _state(project) == NEW
+    project.git("update-ref", "refs/tags/v1.0", "refs/madang/releases/v1.0")
+    assert project.madang("release", "v1.0", "--show", "--json").json == whole
+
+
 def test_unknown_targets(history: tuple[Project, list[str]]) -> None:
     """A name that is no run, tag, release, date or commit is told; a time before the first commit too."""
     project, _ = history

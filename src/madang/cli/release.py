@@ -32,19 +32,23 @@ def release(name: str, run: str, project: str, message: str, show: bool, as_json
       madang release v1.2.0 --show --json
     """
     from madang.domain import releases
-    from madang.errors import NotAWorkspace
+    from madang.errors import NotAWorkspace, NotFound
     from madang.formats.store import find_store
     from madang.wiring import git as open_git
+    from madang.workspace.releases import find
 
     places = find_store()
     if not places.root:
         raise NotAWorkspace("This is no git repository.", hint="git init")
     git = open_git(places.root)
     if show:
-        made = releases.read(git.tag_message(name), name, git.resolve(f"refs/tags/{name}"))
+        found = find(git, name)
+        if found is None:
+            raise NotFound(f"The tag {name!r} is no release.", hint="git tag lists the tags.")
+        made = found
     else:
         made = _made(name, run, project, message, git)
-        git.add_tag(name, made.commit, releases.message(made))
+        git.add_tag(name, made.commit, releases.message(made), for_good=True)
     if as_json:
         output.data(records.plain_json(made))
     else:

@@ -151,23 +151,20 @@ def _apply(state: Rollback, reader: Reader) -> None:
 
 def _goal(target: str, reader: Reader, git: Git, *, with_models: bool) -> Goal:
     """What the user means: a release, a tag, a date, a run, or any other revision of git."""
-    from madang.domain import releases
     from madang.errors import NotFound
     from madang.services import pointer_states
+    from madang.workspace.releases import find
 
     try:
-        text = git.tag_message(target)
+        release = find(git, target)
     except NotFound:
-        text = None
-    if text is not None:
-        commit = git.resolve(f"refs/tags/{target}")
-        try:
-            release = releases.read(text, target, commit)
-        except NotFound:
+        pass  # it is no tag
+    else:
+        if release is None:
+            commit = git.resolve(f"refs/tags/{target}")
             return _at_commit(f"tag {target}", commit, reader, git, with_models)
-        return Goal(
-            f"release {target}", commit, pointers=pointer_states.of_release(release.models) if with_models else {}
-        )
+        pointers = pointer_states.of_release(release.models) if with_models else {}
+        return Goal(f"release {target}", release.commit, pointers=pointers)
     if _DATE.match(target):
         moment = _moment(target)
         pointers = pointer_states.at_time(reader, moment) if with_models else {}

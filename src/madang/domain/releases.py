@@ -46,13 +46,18 @@ def message(release: Release) -> str:
     return f"{_HEAD}{release.name}\n{note}\n{body}\n"
 
 
+def is_release(text: str) -> bool:
+    """Whether the text of a tag is that of a release."""
+    return text.startswith(_HEAD)
+
+
 def read(text: str, name: str, commit: str) -> Release:
     """The release that a tag's text holds; ``commit`` is what the tag points at.
 
     Raises:
         NotFound: the tag is of something else. CorruptData: its text was changed, or it was moved or renamed.
     """
-    if not text.startswith(_HEAD):
+    if not is_release(text):
         raise NotFound(f"The tag {name!r} is no release.", hint=f"madang release {name} makes one.")
     try:
         found: Any = json.loads(text[text.index("\n{") :])

@@ -133,8 +133,16 @@ class Git(Protocol):
         """When the branch went on from a commit, µs UTC; None while it is the newest, or not on the branch's line."""
         ...
 
-    def add_tag(self, name: str, commit: str, message: str) -> None:
-        """Make an annotated tag. Raises `Conflict` when there is one of that name, `InvalidInput` for no such name."""
+    def add_tag(self, name: str, commit: str, message: str, *, for_good: bool = False) -> None:
+        """Make an annotated tag. One ``for_good`` is remembered here, so that it is noticed when it is moved.
+
+        Raises:
+            Conflict: there is one of that name, or was for good. InvalidInput: this can be no name of a tag.
+        """
+        ...
+
+    def is_tag_moved(self, name: str) -> bool:
+        """Whether a tag that was made here for good is another one now, or gone."""
         ...
 
     def tag_message(self, name: str) -> str:

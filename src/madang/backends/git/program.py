@@ -22,6 +22,8 @@ _INDEX_WAIT = 3.0  # seconds
 _EMPTY_TREE = {40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904"}
 _EMPTY_TREE_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
 
+_FOR_GOOD = "refs/madang/releases/"  # what tags that never change were made as
+
 
 class GitProgram(GitCalls):
     """The work tree around ``root``. See `Git`."""
@@ -221,13 +223,25 @@ class GitProgram(GitCalls):
                 return int(seconds) * 1_000_000
         return None
 
-    def add_tag(self, name: str, commit: str, message: str) -> None:
+    def add_tag(self, name: str, commit: str, message: str, *, for_good: bool = False) -> None:
         """See `Git.add_tag`."""
         if name.startswith("-") or not self._is_ref(name):
             raise InvalidInput(f"{name!r} cannot be the name of a tag.", hint="Such as v1.2.0.")
-        if self._run("for-each-ref", "--format=%(refname)", f"refs/tags/{name}").strip():
+        if self._object_of(f"refs/tags/{name}"):
             raise Conflict(f"There is a tag {name!r} already.", hint="A release never changes: choose another name.")
+        if self._object_of(_FOR_GOOD + name):
+            raise Conflict(f"{name!r} was made for good, and its tag deleted.", hint="Choose another name.")
         self._run("tag", "--annotate", "--cleanup=verbatim", "-F", "-", "--", name, commit, given=message.encode())
+        if for_good:
+            self._run("update-ref", _FOR_GOOD + name, f"refs/tags/{name}")
+
+    def is_tag_moved(self, name: str) -> bool:
+        """See `Git.is_tag_moved`."""
+        made = self._object_of(_FOR_GOOD + name)
+        return bool(made) and made != self._object_of(f"refs/tags/{name}")
+
+    def _object_of(self, ref: str) -> bytes:
+        return self._run("for-each-ref", "--format=%(objectname)", ref).strip()
 
     def _is_ref(self, name: str) -> bool:
         try:
