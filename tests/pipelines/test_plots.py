@@ -7,13 +7,14 @@ import json
 import math
 import re
 import shutil
+import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 from tests.data.helpers import Tool, make
@@ -208,6 +209,7 @@ def test_any_numbers_can_be_drawn(given_series: list[tuple[str, list[tuple[float
         assert all(math.isfinite(one) for pair in plots_svg.smoothed(points[:3]) for one in pair)
 
 
+@example(0.0, sys.float_info.max)
 @given(NUMBERS, NUMBERS)
 def test_ticks(low: float, high: float) -> None:
     """Ticks are few, ascending and lie between the ends."""

@@ -60,7 +60,8 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
-    found = [(first + at) * step for at in range(count * 3) if (first + at) * step <= high + step * 1e-9]
+    end = min(high + step * 1e-9, sys.float_info.max)
+    found = [(first + at) * step for at in range(count * 3) if (first + at) * step <= end]
     return [round(value, 12 - math.floor(math.log10(step))) for value in found] or [low]
 
 
