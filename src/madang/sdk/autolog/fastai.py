@@ -72,7 +72,7 @@ def _log_early_stopping(run: Run, learner: Any) -> None:
 def _recorder() -> Any:
     from fastai.callback.core import Callback
 
-    class Recorder(Callback):  # type: ignore[misc]
+    class RunRecorder(Callback):  # type: ignore[misc]
         """Records the schedules at the start, then the metrics of each epoch."""
 
         order = 60  # after fastai's own recorder
@@ -111,7 +111,7 @@ def _recorder() -> Any:
         def _is_no_training(self) -> bool:
             return hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds")
 
-    return Recorder
+    return RunRecorder
 
 
 def _mean(value: Any) -> float:
