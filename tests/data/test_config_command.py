@@ -104,3 +104,25 @@ def test_a_wrong_file_can_be_repaired(tmp_path: Path, root: Path, madang: Tool) 
     assert madang(root, "config", "-u", "core.nonsense").code == 0
     assert (root / ".dvc" / "config").read_text() == "# mine\n[core]\n    autostage = true\n"
     assert madang(root, "remote", "list").code == 0
+
+
+BEYOND_ASCII = [
+    ("remote", "add", "한글", "/x"),
+    ("remote", "add", "x", "/자료"),
+    ("remote", "rename", "plain", "이름"),
+    ("config", "core.remote", "이름"),
+    ("cache", "dir", "../캐시"),
+]
+
+
+@pytest.mark.parametrize("line", BEYOND_ASCII, ids=ascii)
+def test_what_dvc_cannot_write(root: Path, madang: Tool, dvc: Tool, line: tuple[str, ...]) -> None:
+    """A value that is not ASCII is written, dvc reads it, and it is said that dvc's next change empties the file."""
+    plain = madang(root, "remote", "add", "plain", "/plain")
+    assert (plain.code, plain.err) == (0, "")
+    answer = madang(root, *line)
+    assert answer.code == 0, answer.err
+    assert "empties it" in answer.err
+    assert dvc(root, "remote", "list").code == 0
+    assert dvc(root, "remote", "add", "other", "/y").code == 255
+    assert (root / ".dvc" / "config").read_bytes() == b""

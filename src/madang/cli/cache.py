@@ -7,7 +7,7 @@ import os
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, DataGroup, files, meter, relative, repository
+from madang.cli.data_command import DataCommand, DataGroup, files, meter, relative, repository, warn_beyond_ascii
 from madang.cli.remote import level_options
 from madang.errors import ConfigError
 
@@ -43,6 +43,7 @@ def dir_(path: str | None, unset: bool, level: str | None) -> None:
     settings = settings_around(".", where)
     if path is not None:
         settings.write(where, [("cache", "dir", settings.stored_path(where, path, os.getcwd()))])
+        warn_beyond_ascii(path)
     elif unset:
         settings.write(where, [("cache", "dir", None)])
     elif level is None:

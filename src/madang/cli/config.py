@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import CONFIGURATION, DataCommand
+from madang.cli.data_command import CONFIGURATION, DataCommand, warn_beyond_ascii
 from madang.errors import ConfigError, InvalidInput, UsageError
 
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ class _Files:
         if value is not None and key in PATH_KEYS.get(section.split(" ")[0], ()):
             value = stored(value, os.path.dirname(path), os.getcwd())
         write_option(path, section, key, value)
+        warn_beyond_ascii(section, value)
         if value is not None and (section, key) == ("cache", "type"):
             output.note("Files in the workspace stay as they are; madang checkout --relink links them anew.")
 

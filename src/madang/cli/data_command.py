@@ -213,6 +213,15 @@ def tell_git(repo: Repository, changed: list[str], quiet: bool) -> None:
         output.note(f"To track the changes with git, run:\n\n    git add {names}\n")
 
 
+def warn_beyond_ascii(*values: str | None) -> None:
+    """Say what dvc makes of a configuration with such values: in every locale it fails to write, and leaves nothing."""
+    if any(value is not None and not value.isascii() for value in values):
+        output.note(
+            "note: dvc reads this, but cannot write a configuration that is not all ASCII: when it next changes this "
+            "file, it empties it. --global, or --local, keeps such a value out of the file that all share."
+        )
+
+
 def relative(path: str) -> str:
     """A path as seen from here; a folder keeps its last separator."""
     tail = os.sep if path.endswith(os.sep) else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madang.cli import output
-from madang.cli.data_command import LEVELS, DataCommand, DataGroup, PlainCommand
+from madang.cli.data_command import LEVELS, DataCommand, DataGroup, PlainCommand, warn_beyond_ascii
 from madang.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,7 +75,10 @@ def add(name: str, url: str, is_default: bool, force: bool, quiet: bool, project
     if is_default:
         changes.insert(0, ("core", "remote", name.lower()))
     settings.write(where, changes)
-    if is_default and not quiet:
+    if quiet:
+        return
+    warn_beyond_ascii(name, url)
+    if is_default:
         output.note(f"{name!r} is now the default remote.")
 
 
@@ -170,6 +173,7 @@ def modify(name: str, option: str, value: str | None, unset: bool, level: str | 
     elif settings.level_value(where, section, key) is None:
         return  # as dvc: nothing to unset is no error
     settings.write(where, [(section, key, value)])
+    warn_beyond_ascii(value)
 
 
 @remote.command("list", cls=DataCommand)
@@ -246,6 +250,7 @@ def rename(name: str, new: str, level: str | None) -> None:
         raise ConfigError(f"The remote {new!r} exists already.", hint="Choose another name.")
     if not settings.holds(where, section):
         raise ConfigError(f"The remote {name!r} does not exist in the {where} configuration.")
+    warn_beyond_ascii(new)
     for one in LEVELS[LEVELS.index(where) :]:  # what a later level adds to it, such as a password, goes along
         if settings.holds(one, section):
             settings.rename_section(one, section, remote_section(new))
