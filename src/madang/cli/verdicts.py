@@ -9,7 +9,6 @@ from typing import Any
 
 from madang import wiring
 from madang.cli import launching
-from madang.domain.redact import command as redacted
 from madang.domain.reproduce import Judgement
 from madang.domain.runs import RunRecord
 from madang.errors import MadangError
@@ -92,13 +91,7 @@ def record_attempt(
     os.makedirs(layout.run_dir(places.store, made), exist_ok=True)
     header = {"run": made, **launching.writer_of(places, os.environ, run.project), "writer": "launcher"}
     writer = Run(header, f"reproduce {run.name}", places, "online", hub)
-    writer.append(
-        codec.STARTED,
-        {
-            "name": writer.name, "job_type": JOB, "command": redacted(run.command), "cwd": places.root,
-            "root": places.root, "process_started": time.time_ns() // 1000,
-        },
-    )  # fmt: skip
+    writer.append(codec.DESCRIBED, {"name": writer.name, "job_type": JOB})  # nothing was started
     writer.set_tags({service.TAG: run.id})
     own = wiring.local_reader(store=places.store)
     try:
