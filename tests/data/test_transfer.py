@@ -19,9 +19,12 @@ from madang.backends.objects.local import LocalObjects
 from madang.backends.objects.memory import MemoryObjects
 from madang.errors import ConfigError, Unavailable
 from madang.formats.dvc import layout
+from madang.ports.objects import ObjectStat
 from madang.workspace.data.files.adding import add
 from madang.workspace.data.records.outs import resolve, tracked
+from madang.workspace.data.remotes import remote_objects
 from madang.workspace.data.remotes.cloud_status import cloud_changes
+from madang.workspace.data.remotes.remote_objects import RemoteObjects
 from madang.workspace.data.remotes.transfer import Moved, fetch, push
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.repo.settings import RemoteConfig
@@ -231,6 +234,35 @@ def s3() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+class CountedListings(MemoryObjects):
+    """Says which folders were listed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listed: list[str] = []
+
+    def list(self, prefix: str = "") -> Iterator[ObjectStat]:
+        """See `Objects.list`."""
+        self.listed.append(prefix)
+        return super().list(prefix)
+
+
+@pytest.mark.parametrize(("page", "listings"), [(1000, 2), (10, 257), (1, 1)])
+def test_as_few_listings_as_will_do(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch, page: int, listings: int
+) -> None:
+    """Few objects are listed at once, more of them folder by folder; where a page holds little each is asked for."""
+    monkeypatch.setattr(remote_objects, "_PAGE", page)
+    names = [f"{number % 256:02x}{number:030x}" for number in range(768)]
+    store = CountedListings()
+    side = RemoteObjects(store, repo.cache, 16)
+    for name in names[:512]:
+        store.put(side.key(name), name.encode())
+    store.put("files/md5/00/not an object", b"")
+    assert side.sizes(names) == dict.fromkeys(names[:512], 32)
+    assert len(store.listed) == listings
 
 
 def test_s3_is_shared_with_the_real_dvc(root: Path, s3: str, dvc: Tool, madang: Tool) -> None:
