@@ -121,6 +121,7 @@ def test_orders(client: MlflowClient, experiment: str, order: list[str], expecte
         "dog.x = '1'", "nothing = 'x'", "metrics.acc > 1 OR metrics.acc < 0", "(metrics.acc > 1)",
         "start_time > 'x'", "run_name IN ('r1')", "run_id IN ()", "run_id IN ('a'", "datasets.size = 'x'",
         "status IS NULL", "tags.a = 'x", "metrics.acc > 1; DROP TABLE runs",
+        "tags.a LIKE '%" + "_" * 501 + "x'",
     ],
 )  # fmt: skip
 def test_bad_filters(client: MlflowClient, experiment: str, text: str) -> None:

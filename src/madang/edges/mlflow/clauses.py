@@ -10,6 +10,7 @@ from madang.errors import InvalidInput
 Value: TypeAlias = str | int | float | tuple[str, ...] | None
 MOST = 300  # comparisons of one filter
 LONGEST = 100_000  # characters
+MOST_ANY = 500  # signs of a pattern that stand for any one; a search takes that many steps at each place of a text
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|(?P<quoted>`[^`]*`)|(?P<op><=|>=|!=|<>|==|=|<|>)"
@@ -113,7 +114,10 @@ class _Reader:
             op = op.upper()
         elif kind != "op":
             raise self.wrong(self.text[start:].strip())
-        return Clause(entity, key, {"<>": "!=", "==": "="}.get(op, op), self.value(start))
+        value = self.value(start)
+        if kind == "word" and isinstance(value, str) and value.count("_") > MOST_ANY:
+            raise InvalidInput(f"A pattern with more than {MOST_ANY} '_' is not taken.")
+        return Clause(entity, key, {"<>": "!=", "==": "="}.get(op, op), value)
 
     def value(self, start: int) -> Value:
         kind, text = self.take()

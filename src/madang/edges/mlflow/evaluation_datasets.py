@@ -16,12 +16,13 @@ from msgspec import field
 
 from madang.domain import events
 from madang.domain.commands import CreateRun, Fact
-from madang.domain.ids import is_id, new_id
+from madang.domain.ids import is_id
 from madang.domain.query import RunQuery
 from madang.domain.runs import EVALUATION_DATASET, RunChange, RunRecord
 from madang.edges.mlflow.arguments import Arguments
 from madang.edges.mlflow.checks import LONGEST_KEY, LONGEST_TAG, check_length, invalid
 from madang.edges.mlflow.clauses import Clause, parse, parse_order
+from madang.edges.mlflow.evaluation_rows import inputs_of, merge, new_row, schema_of
 from madang.edges.mlflow.experiment_search import number_test, tag_test, text_test
 from madang.edges.mlflow.finding import project_of, target_of
 from madang.edges.mlflow.packed import packed_json, unpacked_rows
@@ -320,86 +321,28 @@ def upsert(call: MlflowCall) -> Any:
     with changing:
         found = _need(call)
         rows = _rows(call, found)
-        by_inputs = {_inputs(row): row for row in rows}
+        by_inputs = {inputs_of(row): row for row in rows}
         user = ""
         for item in given:
             tags = item.get("tags") or {}
             user = str(tags.get(USER, user))
-            known = by_inputs.get(_inputs(item))
+            known = by_inputs.get(inputs_of(item))
             if known is None:
-                made = by_inputs[_inputs(item)] = _row(item, found.id, now)
+                made = by_inputs[inputs_of(item)] = new_row(item, found.id, now)
                 rows.append(made)
                 inserted += 1
             else:
-                _merge(known, item, now)
+                merge(known, item, now)
                 updated += 1
         about = msgspec.structs.replace(
             found.about,
             digest=_digest(found.about.name, now),
             last_update_time=now,
             last_updated_by=user,
-            schema=_schema(found.about.schema, given),
+            schema=schema_of(found.about.schema, given),
         )
         _keep(call, found, rows, about)
     return {"inserted_count": inserted, "updated_count": updated}
-
-
-def _inputs(row: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(row.get("inputs") or {}, order="deterministic")
-
-
-def _row(item: dict[str, Any], dataset_id: str, now: int) -> dict[str, Any]:
-    user, source = (item.get("tags") or {}).get(USER), item.get("source")
-    kind = source.get("source_type") if isinstance(source, dict) else None
-    made = {
-        "dataset_record_id": f"dr-{new_id()}",
-        "dataset_id": dataset_id,
-        "inputs": item.get("inputs") or {},
-        "outputs": item.get("outputs"),
-        "expectations": item.get("expectations"),
-        "tags": item.get("tags"),
-        "source": source,
-        "source_type": kind,
-        "source_id": (source.get("source_data") or {}).get("trace_id") if isinstance(source, dict) else None,
-        "created_time": now,
-        "last_update_time": now,
-        "created_by": user,
-        "last_updated_by": user,
-    }
-    return {name: value for name, value in made.items() if value is not None}
-
-
-def _merge(known: dict[str, Any], item: dict[str, Any], now: int) -> None:
-    if "outputs" in item:
-        known["outputs"] = item["outputs"]
-    for part in ("expectations", "tags"):
-        if item.get(part):
-            known[part] = {**(known.get(part) or {}), **item[part]}
-    known["last_update_time"] = now
-    if USER in (item.get("tags") or {}):
-        known["last_updated_by"] = item["tags"][USER]
-
-
-_KINDS = {type(None): "null", bool: "boolean", int: "integer", float: "float", str: "string", list: "array",
-          dict: "object"}  # fmt: skip
-
-
-_EMPTY_SCHEMA = '{"inputs": {}, "outputs": {}, "expectations": {}, "version": "1.0"}'
-
-
-def _schema(known: str, rows: Sequence[dict[str, Any]]) -> str:
-    if not rows and not known:
-        return ""
-    schema: dict[str, Any] = msgspec.json.decode(known or _EMPTY_SCHEMA)
-    for row in rows:
-        for part in ("inputs", "outputs", "expectations"):
-            values = row.get(part)
-            if isinstance(values, dict) and isinstance(schema[part], dict):
-                for key, value in values.items():
-                    schema[part].setdefault(key, _KINDS.get(type(value), "unknown"))
-            elif values is not None and not schema[part]:
-                schema[part] = _KINDS.get(type(values), "unknown")
-    return msgspec.json.encode(schema).decode()
 
 
 def records(call: MlflowCall) -> Any:

@@ -19,6 +19,7 @@ from madang.edges.mlflow import (
     parts,
     registered_models,
     runs,
+    trace_requests,
     trace_spans,
     traces,
 )
@@ -85,18 +86,18 @@ def _calls() -> Iterator[tuple[str, str, Handler, Permission, Any, int]]:
 
 def _traces() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     """(method, path below `mlflow/`, handler, permission, arguments)."""
-    yield "POST", "traces", traces.start, WRITE, traces.NewTrace
-    yield "GET", "traces", traces.search_old, READ, traces.SearchTraces
-    yield "POST", "traces/search", traces.search, READ, traces.SearchTraces
-    yield "GET", "traces/get", traces.get, READ, traces.OneTrace
-    yield "GET", "traces/batchGet", traces.get_many, READ, traces.ManyTraces
-    yield "POST", "traces/batchGetInfos", traces.get_infos, READ, traces.ManyTraces
-    yield "POST", "traces/delete-traces", traces.delete, WRITE, traces.DeleteTraces
-    yield "POST", "traces/link-to-run", traces.link_to_run, WRITE, traces.LinkToRun
-    yield "POST", "traces/link-prompts", traces.link_prompts, WRITE, traces.LinkPrompts
-    yield "POST", "traces/calculate-filter-correlation", traces.correlate, READ, traces.Correlation
+    yield "POST", "traces", traces.start, WRITE, trace_requests.NewTrace
+    yield "GET", "traces", traces.search_old, READ, trace_requests.SearchTraces
+    yield "POST", "traces/search", traces.search, READ, trace_requests.SearchTraces
+    yield "GET", "traces/get", traces.get, READ, trace_requests.OneTrace
+    yield "GET", "traces/batchGet", traces.get_many, READ, trace_requests.ManyTraces
+    yield "POST", "traces/batchGetInfos", traces.get_infos, READ, trace_requests.ManyTraces
+    yield "POST", "traces/delete-traces", traces.delete, WRITE, trace_requests.DeleteTraces
+    yield "POST", "traces/link-to-run", traces.link_to_run, WRITE, trace_requests.LinkToRun
+    yield "POST", "traces/link-prompts", traces.link_prompts, WRITE, trace_requests.LinkPrompts
+    yield "POST", "traces/calculate-filter-correlation", traces.correlate, READ, trace_requests.Correlation
     yield "GET", "traces/{id}", traces.get_info, READ, None
-    yield "PATCH", "traces/{id}", traces.end, WRITE, traces.EndTrace
+    yield "PATCH", "traces/{id}", traces.end, WRITE, trace_requests.EndTrace
     yield "GET", "traces/{id}/info", traces.get_old, READ, None
     yield "PATCH", "traces/{id}/tags", traces.set_tag, WRITE, Tag
     yield "DELETE", "traces/{id}/tags", traces.delete_tag, WRITE, Tag

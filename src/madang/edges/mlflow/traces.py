@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
-from msgspec import field
 
 from madang.domain import events
 from madang.domain.projects import RegisteredProject
@@ -16,141 +15,31 @@ from madang.domain.query import Field as QueryField
 from madang.domain.query import Order, RunQuery
 from madang.domain.runs import TRACE, RunChange
 from madang.edges.mlflow import assessments, trace_info, trace_spans
-from madang.edges.mlflow.arguments import Arguments, missing
+from madang.edges.mlflow.arguments import missing
 from madang.edges.mlflow.checks import LONGEST_KEY, LONGEST_TAG, check_key, check_length
 from madang.edges.mlflow.experiments import Tag, require_active
 from madang.edges.mlflow.finding import project_of, run_of, searched, target_of
 from madang.edges.mlflow.paging import page, page_body
 from madang.edges.mlflow.services import MlflowCall
 from madang.edges.mlflow.trace_info import PROMPTS, About, Trace, changing, find, need, no_trace
+from madang.edges.mlflow.trace_requests import (
+    Correlation,
+    DeleteTraces,
+    EndTrace,
+    LinkPrompts,
+    LinkToRun,
+    ManyTraces,
+    NewTrace,
+    OneTrace,
+    SearchTraces,
+    TraceInfo,
+)
 from madang.edges.mlflow.trace_search import Looked, linked_prompts, ordered, tests_of
 from madang.errors import InvalidInput, NotFound
 
 MOST_TRACES, MOST_LINKED = 500, 100
 _AT_ONCE = 5000  # rows of one reading
 _SIZES = "mlflow.trace.sizeStats"
-
-
-class Experiment(msgspec.Struct):
-    """The experiment that a trace is in."""
-
-    experiment_id: str = ""
-
-
-class Location(msgspec.Struct):
-    """Where a trace is."""
-
-    type: str | int = ""
-    mlflow_experiment: Experiment = field(default_factory=Experiment)
-
-
-class TraceInfo(msgspec.Struct):
-    """A trace as version 3 of the API has it."""
-
-    trace_id: str = ""
-    client_request_id: str | None = None
-    trace_location: Location = field(default_factory=Location)
-    request_preview: str | None = None
-    response_preview: str | None = None
-    request_time: str = "1970-01-01T00:00:00Z"
-    execution_duration: str | None = None
-    state: str | int = "STATE_UNSPECIFIED"
-    trace_metadata: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    assessments: list[dict[str, Any]] = field(default_factory=list)
-
-
-class Body(msgspec.Struct):
-    """A trace with its spans, which come by another way."""
-
-    trace_info: TraceInfo = field(default_factory=TraceInfo)
-
-
-class NewTrace(Arguments):
-    """POST traces: of version 3 ``trace`` alone, of version 2 the rest."""
-
-    trace: Body | None = None
-    experiment_id: str = ""
-    timestamp_ms: int = 0
-    request_metadata: list[Tag] = field(default_factory=list)
-    tags: list[Tag] = field(default_factory=list)
-
-
-class EndTrace(Arguments):
-    """PATCH traces/{id}."""
-
-    timestamp_ms: int = 0
-    status: str | int = ""
-    request_metadata: list[Tag] = field(default_factory=list)
-    tags: list[Tag] = field(default_factory=list)
-
-
-class OneTrace(Arguments):
-    """GET traces/get."""
-
-    REQUIRED: ClassVar[tuple[str, ...]] = ("trace_id",)
-    trace_id: str = ""
-    allow_partial: bool = False
-
-
-class ManyTraces(Arguments):
-    """GET traces/batchGet, POST traces/batchGetInfos."""
-
-    trace_ids: list[str] = field(default_factory=list)
-    experiment_ids: list[str] = field(default_factory=list)
-
-
-class SearchTraces(Arguments):
-    """POST traces/search, and GET traces of version 2."""
-
-    locations: list[Location] = field(default_factory=list)
-    experiment_ids: list[str] = field(default_factory=list)
-    filter: str = ""
-    max_results: int = 100
-    order_by: list[str] = field(default_factory=list)
-    page_token: str = ""
-
-
-class DeleteTraces(Arguments):
-    """POST traces/delete-traces."""
-
-    REQUIRED: ClassVar[tuple[str, ...]] = ("experiment_id",)
-    experiment_id: str = ""
-    max_timestamp_millis: int | None = None
-    max_traces: int | None = None
-    request_ids: list[str] = field(default_factory=list)
-
-
-class LinkToRun(Arguments):
-    """POST traces/link-to-run."""
-
-    REQUIRED: ClassVar[tuple[str, ...]] = ("run_id",)
-    trace_ids: list[str] = field(default_factory=list)
-    run_id: str = ""
-
-
-class PromptVersion(msgspec.Struct):
-    """A version of a prompt."""
-
-    name: str = ""
-    version: str = ""
-
-
-class LinkPrompts(Arguments):
-    """POST traces/link-prompts."""
-
-    REQUIRED: ClassVar[tuple[str, ...]] = ("trace_id",)
-    trace_id: str = ""
-    prompt_versions: list[PromptVersion] = field(default_factory=list)
-
-
-class Correlation(Arguments):
-    """POST traces/calculate-filter-correlation."""
-
-    experiment_ids: list[str] = field(default_factory=list)
-    filter_string1: str = ""
-    filter_string2: str = ""
-    base_filter: str = ""
 
 
 def _texts(pairs: Iterable[Tag]) -> dict[str, str]:
