@@ -61,8 +61,8 @@ class Models:
         """The models that `find` would give, by name."""
         self._tracking.catch_up()
         rows: dict[str, list[CollectionRow]] = {}
-        for item in self._records.runs.projects():
-            for row in self._versions.collections(item.name, MODEL):
+        for project in dict.fromkeys([first, *(item.name for item in self._records.runs.projects())]):
+            for row in self._versions.collections(project, MODEL):  # the first may have neither runs nor versions
                 rows.setdefault(row.name, []).append(row)
         found = []
         for _, same in sorted(rows.items()):
