@@ -256,6 +256,38 @@ def test_stages_name_their_programs_as_dependencies(project: Project) -> None:
     assert shares == pytest.approx({"code": -7.0, "data": 8.0})
 
 
+def test_data_that_nothing_tracks(project: Project) -> None:
+    """A file in no record is told by the digest of what was read; a secret has none, and then no cause is named."""
+    code = "import json, sys\nsize = sum(len(open(name).read()) for name in sys.argv[1:])\n"
+    code += "json.dump({'score': size}, open('metrics.json', 'w'))\n"
+    project.write({"자료/열.csv": "1 2\n", ".env": "KEY=1\n", "big.key": "x"})
+    project.commit({"train.py": code, ".gitignore": "metrics.json\n/자료\n.env\n*.key\n"})
+    first = project.run("--", "python", "train.py", "자료/열.csv")
+    assert project.madang("runs", "show", first, "--json").json["inputs"][0]["digest"].startswith("md5:")
+    project.write({"자료/열.csv": "1 2 3\n"})
+    second = project.run("--", "python", "train.py", "자료/열.csv")
+    assert _why(project, first, second)["cause"] == "data"
+    found = _why(project, first, second, "--rerun")
+    assert (found["cause"], "neither in Git nor tracked" in found["reason"]) == ("data", True)
+    third = project.run("--", "python", "train.py", "자료/열.csv", ".env", "big.key")
+    assert [item["path"] for item in project.madang("runs", "show", third, "--json").json["inputs"]] == ["자료/열.csv"]
+    assert _why(project, second, third)["cause"] == "cannot be separated"
+
+
+def test_chance_that_is_known(repository: Project) -> None:
+    """Where runs that were the same differ in the metric by as much, a single changed part is not named."""
+    repository.write({"train.py": TRAIN.replace('random.Random(settings.get("random_seed", given.seed))', "random")})
+    first = _run(repository)
+    for _ in range(6):
+        repository.run("--", "python", "train.py")
+    repository.write({"helper.py": HELPER + REMARK})
+    last = _run(repository)
+    found = _why(repository, first, last)
+    assert any("runs that were the same" in note for note in found["notes"])
+    assert found["cause"] in ("cannot be separated", "code")  # the last may lie outside of what chance did so far
+    assert [part["part"] for part in found["parts"] if part["changed"]] == ["code"]
+
+
 def test_programs_that_read_what_others_wrote(project: Project) -> None:
     """Without stages it is told by rerunning all of them, as no digest proves who wrote what nothing tracks."""
     files = {
