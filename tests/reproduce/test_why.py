@@ -269,6 +269,11 @@ def test_data_that_nothing_tracks(project: Project) -> None:
     assert _why(project, first, second)["cause"] == "data"
     found = _why(project, first, second, "--rerun")
     assert (found["cause"], "neither in Git nor tracked" in found["reason"]) == ("data", True)
+    project.commit({"train.py": code.replace("size}", "size * 2}"), "params.yaml": "a: 1\n"})
+    twice = project.run("-P", "a=2", "--", "python", "train.py", "자료/열.csv", "자료/열.csv")
+    found = _why(project, second, twice, "--rerun")  # the file is still what both have read
+    assert (found["cause"], found["values"]) == (["code", "params"], {"before": 6.0, "after": 24.0})
+    project.commit({"train.py": code})
     third = project.run("--", "python", "train.py", "자료/열.csv", ".env", "big.key")
     assert [item["path"] for item in project.madang("runs", "show", third, "--json").json["inputs"]] == ["자료/열.csv"]
     assert _why(project, second, third)["cause"] == "cannot be separated"

@@ -77,7 +77,7 @@ def _prepared(workspace: Workspace, reader: Reader, chain: Chain, side: int, git
     flight = reproduction.check_record(run, reader, git, with_local=False)
     if flight.missing:
         raise Refused(f"run {run.id[:8]} cannot be repeated (missing: {'; '.join(flight.missing)})")
-    place = workspace.prepare(run, reader, with_local=False)
+    place = workspace.prepare(run, reader, with_local=False, with_unchanged=True)
     missing = place.missing or _other_code(chain, side, CodeFiles(reader, git))
     if missing:
         workspace.remove(place)

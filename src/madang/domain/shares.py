@@ -14,7 +14,7 @@ from madang.domain.spread import t99
 from madang.domain.values import mutable, value
 
 NO_CHANGE = "the change is not larger than what repeated runs differ by"
-DECISIVE = 0.2  # the least share of a part that is named
+DECISIVE = 0.1  # the least share of a part that is named
 
 Mix: TypeAlias = frozenset[Part]
 """The parts that a variant takes from the later run; it has the others from the earlier one."""

@@ -22,6 +22,7 @@ from madang.workspace.reproduction.files import (
     checked_bytes,
     is_inside,
     link_above,
+    md5_of,
     no_links_above,
     write_inside,
 )
@@ -60,8 +61,11 @@ class Workspace:
         self._open_remote = open_remote
         self._trees = Worktrees(git, os.path.join(store, "reproduce"))
 
-    def prepare(self, run: RunRecord, reader: Reader, *, with_local: bool) -> Place:
+    def prepare(self, run: RunRecord, reader: Reader, *, with_local: bool, with_unchanged: bool = False) -> Place:
         """Make the work tree: commit, diff, untracked files, data. What is missing is listed, all of it.
+
+        ``with_unchanged`` takes files that nothing tracks from the original's work tree where they still have the
+        digest of what the run read.
 
         Raises:
             Refused: the diff or a file reaches outside the tree.
@@ -85,6 +89,8 @@ class Workspace:
             if with_local:
                 self._take_local(run, [item.path for item in code.withheld], place)
             self._data(run, place)
+            if with_unchanged:
+                _take_unchanged(run, place)
             own = {item.path for item in run.outputs} | written_by_children(reader, run)
             self._reads(run, place, own, with_local=with_local)
             _make_working_folder(run, place.root)
@@ -178,6 +184,17 @@ class Workspace:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copyfile(source, target, follow_symlinks=False)
             place.local.append(path)
+
+
+def _take_unchanged(run: RunRecord, place: Place) -> None:
+    for item in run.inputs:
+        source, target = os.path.join(run.root, item.path), os.path.join(place.root, item.path)
+        if not is_seen(item, run) or not is_inside(item.path) or os.path.lexists(target) or not run.root:
+            continue
+        if os.path.isfile(source) and not os.path.islink(source) and f"md5:{md5_of(source)}" == item.digest:
+            no_links_above(place.root, item.path)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(source, target)
 
 
 def _submodules(root: str) -> list[str]:
