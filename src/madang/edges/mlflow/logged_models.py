@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from typing import Any, ClassVar
 
 import msgspec
@@ -40,6 +41,7 @@ _STATUSES = {
 }
 _WORDS = {word: status for status, word in _STATUSES.items()} | {"1": "running", "2": "finished", "3": "failed"}
 _FORM = "mlflow-model"
+_VERSIONS = "mlflow.modelVersions"
 _BAD_NAME = ("/", ":", ".", "%", '"', "'")
 
 
@@ -232,6 +234,19 @@ def log_params(call: MlflowCall) -> None:
     """POST logged-models/{model_id}/params."""
     model = model_of(call, call.path["model_id"])
     call.services.tracking.state(call.who, model.id, _facts(call.body.params, []))
+
+
+def told_model(call: MlflowCall, model_id: str, name: str, version: int) -> None:
+    """Note on a logged model the version of the registry that it became. Raises `NotFound`."""
+    model = model_of(call, model_id)
+    try:
+        known = json.loads(model.tags.get(_VERSIONS, "[]"))
+    except ValueError:  # anyone may set a tag
+        known = []
+    entry = {"name": name, "version": version}
+    if isinstance(known, list) and entry not in known:
+        text = json.dumps([*known, entry])  # with the blanks that its client writes
+        call.services.tracking.state(call.who, model.id, [events.Tags({_VERSIONS: text})])
 
 
 def files(call: MlflowCall) -> Any:

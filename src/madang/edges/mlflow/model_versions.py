@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from msgspec import field
@@ -11,6 +12,7 @@ from madang.domain.versions import VersionRecord
 from madang.edges.mlflow.arguments import Arguments
 from madang.edges.mlflow.checks import check_key
 from madang.edges.mlflow.experiments import Tag
+from madang.edges.mlflow.logged_models import told_model
 from madang.edges.mlflow.paging import limit_of, page, page_body
 from madang.edges.mlflow.registered_models import (
     SearchModels,
@@ -120,6 +122,9 @@ def create(call: MlflowCall) -> Any:
         metadata={"mlflow": {name: text for name, text in told.items() if text}},
         tags=tags,
     )
+    if body.model_id:
+        with suppress(NotFound):  # it may be another server's
+            told_model(call, body.model_id, body.name, made.number)
     return {"model_version": version_body(row_of(call, body.name), made)}
 
 
