@@ -15,6 +15,7 @@ from madang import services
 from madang.domain import events
 from madang.domain.access import Permission, Principal, local
 from madang.domain.commands import CreateRun, Log
+from madang.domain.foreign import Model
 from madang.domain.projects import ProjectChange
 from madang.domain.query import RunQuery
 from madang.domain.reviews import Protection
@@ -23,6 +24,7 @@ from madang.domain.versions import AliasMove, Entry
 from madang.errors import AccessDenied, NotFound
 from madang.formats import segment as codec
 from madang.services.access import Access
+from madang.services.adopting import Adopting
 from madang.services.artifacts import Artifacts
 from madang.services.code_changes import CodeComparison
 from madang.services.data import Data
@@ -30,6 +32,7 @@ from madang.services.datasets import Datasets
 from madang.services.explaining import Explaining
 from madang.services.lineage import Lineage
 from madang.services.models import Models
+from madang.services.parts import PartUploads
 from madang.services.pipelines import Pipelines
 from madang.services.projects import Projects
 from madang.services.promotion import Promotion
@@ -52,6 +55,8 @@ READS = (
     | {(Registry, "models"), (Registry, "history"), (Tracking, "segment"), (Tracking, "segment_bytes")}
     | {(Reviews, name) for name in ("protections", "requests", "history")}
     | {(Promotion, name) for name in ("rules", "decisions")}
+    # Parts lie aside until they are joined, and who joins them writes the file by a method that is here.
+    | {(PartUploads, name) for name in ("begin", "put", "joined", "drop")}
 )
 
 
@@ -104,7 +109,7 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
     """Every method of every service that writes refuses another run, and what belongs to the whole project."""
     hub, entry = open_tracking(engine.records), blob(engine, "neu")
     tracking, artifacts, registry, access = engine.tracking, engine.artifacts, engine.registry, engine.access
-    reviews = engine.reviews
+    reviews, adopting = engine.reviews, engine.adopting
     data, models, projects = engine.data, engine.models, engine.projects
     number = projects.named(["p"])["p"].number
     row, tags = models.find(ME, "m-1"), [events.Tags({"a": "b"})]
@@ -167,6 +172,8 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
         (Reviews, "review"): [lambda: reviews.review(LIMITED, "p", "m-1", 1, is_approval=True)],
         (Reviews, "rollback"): [lambda: reviews.rollback(LIMITED, "p", "m-1", "best")],
         (Promotion, "put_rules"): [lambda: engine.promotion.put_rules(LIMITED, "p", ())],
+        (Adopting, "project"): [lambda: adopting.project(LIMITED, projects.named(["p"])["p"])],
+        (Adopting, "model"): [lambda: adopting.model(LIMITED, "p", Model("m-1"), [], "there")],
         (Access, "create_token"): [lambda: access.create_token(LIMITED, "t", Permission.READ, ["p"])],
         (Access, "tokens"): [lambda: access.tokens(LIMITED)],
         (Access, "revoke"): [lambda: access.revoke(LIMITED, "0" * 16)],

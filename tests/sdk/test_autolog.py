@@ -60,7 +60,9 @@ def test_an_error_while_recording_is_one_line_and_no_more(place: Place) -> None:
     """An estimator that cannot describe itself is trained all the same."""
     code = (
         "import sys, madang; madang.autolog(log_models=False)" + FIT + "class Odd(Ridge):\n"
-        "    def get_params(self, deep=True):\n        if deep:\n            raise RuntimeError('no words')\n        return super().get_params(False)\n"
+        "    def get_params(self, deep=True):\n"
+        "        if deep:\n            raise RuntimeError('no words')\n"
+        "        return super().get_params(False)\n"
         "sys.stderr = sys.stdout\n"
         "odd = Odd()\n"
         "odd.fit(X, X[:, 0]); odd.fit(X, X[:, 0])\n"
