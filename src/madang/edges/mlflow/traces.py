@@ -216,7 +216,8 @@ def _searched(call: MlflowCall, shape: Any) -> Any:
 def set_tag(call: MlflowCall) -> None:
     """PATCH traces/{id}/tags."""
     body: Tag = call.body
-    tags = trace_info.checked_tags({check_key(body.key): body.value})
+    tags = trace_info.checked_tags({body.key: body.value})
+    check_key(body.key)
     with changing:
         trace_info.change(call, need(call, call.path["id"]), tags=tags)
 
