@@ -61,6 +61,7 @@ def test_given_up_read_and_brought_back(project: Project, hub: str) -> None:
     assert segment_files(folder) == before
     assert not (folder / "held").exists()
     assert project.madang("runs", "history", run).out == history
+    project.madang("sync", "--hub", hub)  # the attempt to repeat it is on record too, as a run of its own
     for where in ((), ("--hub", hub)):
         assert project.madang("sync", "--check", *where, "--json").json["ok"]
 
