@@ -39,6 +39,7 @@ _METRICS: dict[str, list[Any]] = {
     "loss": [0.5, 0.25, -1.0, math.nan, math.inf],
     "n": [1, 2, 2**60],
     "t": ["good", "bad"],
+    "odd": [math.nan, "good", 0.5],
 }
 
 
@@ -67,7 +68,7 @@ _fields = st.one_of(
     st.builds(
         Field,
         st.just("metrics"),
-        st.sampled_from(["loss", "n", "t", "none"]),
+        st.sampled_from(["loss", "n", "t", "odd", "none"]),
         st.sampled_from(["last", "min", "max", "mean"]),
     ),
     st.builds(Field, st.just("attributes"), st.sampled_from(["name", "status", "created_at", "duration", "id"])),
@@ -134,6 +135,22 @@ class SearchConformance:
             by_id = {item.id: item for item in model}
             for one, other in pairwise(found):
                 assert not by_id[other].before(by_id[one], order), order
+
+    @pytest.mark.parametrize("statistic", ["last", "min", "best", "mean"])
+    def test_nan_stands_after_numbers_and_before_what_is_missing(self, records: Records, statistic: Any) -> None:
+        """Whichever way runs are ordered; a text is no number, and what has no goal has no best value."""
+        logged: list[list[Any]] = [["text"], [math.nan], [], [2.0], [1.0]]
+        for number, values in enumerate(logged, start=1):
+            put(records, make_run(number, goals={"m": "min"}), {"m": values} if values else {})
+        put(records, make_run(6), {"m": [math.nan]})
+
+        def found(*, descending: bool) -> list[int]:
+            order = (Order(Field("metrics", "m", statistic), descending),)
+            return [int(item.state.run, 16) for item in records.runs.search(RunQuery(order=order)).runs]
+
+        middle, last = {"last": ([1, 6, 2], [3]), "best": ([2], [6, 3, 1])}.get(statistic, ([6, 2], [3, 1]))
+        assert found(descending=False) == [5, 4, *middle, *last]
+        assert found(descending=True) == [4, 5, *middle, *last]
 
     def test_bad_searches_are_refused(self, records: Records) -> None:
         """An attribute that runs do not have, and a cursor of another search."""
@@ -220,6 +237,11 @@ class Model:
         number = {"last": found.last, "min": found.min, "max": found.max, "mean": found.mean}[field.statistic]
         return (None if number is None or number != number else float(number)), None
 
+    def is_nan(self, field: Field) -> bool:
+        """Whether a metric has numbers, and all that counts of them are NaN."""
+        found = self._metrics.get(field.key) if field.scope == "metrics" else None
+        return found is not None and isinstance(found.last, int | float) and self.values(field) == (None, None)
+
     def _param(self, key: str) -> tuple[float | None, str | None]:
         if key not in self._spec["config"]:
             return None, None
@@ -272,6 +294,8 @@ class Model:
                     return theirs is None
                 smaller: bool = mine < theirs  # type: ignore[operator]
                 return smaller != item.descending
+            if self.is_nan(item.field) != other.is_nan(item.field):
+                return self.is_nan(item.field)
         return (-self._created, self.id) < (-other._created, other.id)
 
 

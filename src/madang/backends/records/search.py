@@ -44,6 +44,7 @@ _STATISTICS = {
     "mean": "(f.total / NULLIF(f.numbers, 0))",
     "best": "(CASE f.goal WHEN 1 THEN f.low WHEN 2 THEN f.high END)",
 }
+_NAN = "f.count > 0 AND f.kind <= 2"  # of a row without the number; the first three kinds are those of numbers
 
 
 @values.value
@@ -218,7 +219,10 @@ class _Compiler:
         return f"{expression} {'<>' if op == '!=' else op} {self.value(value)}"
 
     def order(self, query: RunQuery) -> tuple[str, list[tuple[str, bool]]]:
-        """(joins, sort keys with their direction): runs without the field last; ties by newest, then id."""
+        """(joins, sort keys with their direction): NaN after what has a value, then runs without the field.
+
+        Ties are broken by newest, then id.
+        """
         joins, keys = "", []
         for place, order in enumerate(query.order):
             field, alias = order.field, f"o{place}"
@@ -231,7 +235,6 @@ class _Compiler:
             name = self.number(field.key)
             joins += f" LEFT JOIN {field.scope} {alias} ON {alias}.name = {name} AND {alias}.run = r.number"
             if field.scope == "metrics":
-                keys.append((f"CASE WHEN {alias}.run IS NULL THEN 1 ELSE 0 END", False))  # after those that are NaN
                 expressions = [_STATISTICS[field.statistic].replace("f.", f"{alias}.")]
                 if field.statistic == "last":
                     expressions.append(f"{alias}.words")
@@ -242,6 +245,9 @@ class _Compiler:
             for expression in expressions:
                 keys.append((f"CASE WHEN {expression} IS NULL THEN 1 ELSE 0 END", False))
                 keys.append((expression, order.descending))
+            if field.scope == "metrics":
+                nan = (_NAN + " AND f.goal > 0" * (field.statistic == "best")).replace("f.", f"{alias}.")
+                keys.append((f"CASE WHEN {expressions[0]} IS NULL AND {nan} THEN 0 ELSE 1 END", False))
         return joins, [*keys, ("r.created_at", True), ("r.id", False)]
 
     def after(self, keys: list[tuple[str, bool]], cursor: str) -> str:
