@@ -80,3 +80,17 @@ def test_content_types(kind: str) -> None:
 def test_extremes(body: bytes) -> None:
     """Depth, length and lone surrogates end no process."""
     assert scorer(SIGNATURES[1])(body, "application/json").status == 400
+
+
+def test_too_large_is_infinite() -> None:
+    """As in MLflow, what the declared type cannot hold is infinite, and nothing is warned of, in JSON and in CSV."""
+    given: list[Any] = []
+
+    def predict(data: Any, _: Any) -> Any:
+        given.append(data.tolist())
+        return data
+
+    score = Scorer(predict, signatures.parse(SIGNATURES[2]))
+    assert score(b'{"inputs": [[3.4028235677973366e+38, -1e300]]}', "application/json").status == 200
+    assert score(b"a,b\n1e39,-1e39\n", "text/csv").status == 200
+    assert given == [[[np.inf, -np.inf]]] * 2

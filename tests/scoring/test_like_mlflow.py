@@ -274,6 +274,9 @@ OWN: dict[str, list[tuple[str, bytes]]] = {
         (JSON, j({"inputs": [[1, 2], [3, 4]]})),
         (JSON, j({"dataframe_split": {"columns": ["a"], "data": [[[1, 2, 3, 4]]]}})),
         (JSON, j({"dataframe_split": {"columns": ["a"], "data": [[[1, 2, 3]]]}})),
+        (JSON, j({"inputs": [[[1, 3.4028235677973366e38], [-1e39, 4]]]})),
+        (JSON, j({"instances": [[[1, 1e39], [3, 4]]]})),
+        (JSON, j({"dataframe_split": {"columns": ["a"], "data": [[[1, 2, 3, 1e300]]]}})),
     ],
     "tensors": [
         (JSON, j({"inputs": {"p": [[1, 2]], "q": [3]}})),

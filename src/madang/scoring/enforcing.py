@@ -23,6 +23,7 @@ _PYTHON: dict[str, tuple[type, ...]] = {
 }
 
 
+@np.errstate(over="ignore")  # too large for the declared type is infinite, as in MLflow
 def enforced(data: Any, signature: Signature) -> Any:
     """The data as the model takes it: a `Table`, an array, or named arrays.
 
@@ -220,6 +221,7 @@ def _shaped(values: Array, one: Tensor) -> Array:
 # -- parameters ---------------------------------------------------------------------------------------------------
 
 
+@np.errstate(over="ignore")  # too large for the declared type is infinite, as in MLflow
 def parameters_of(given: Any, declared: list[Parameter] | None) -> dict[str, Any]:
     """The parameters for a prediction: those given and, of the others, the defaults. Unknown ones are left out.
 

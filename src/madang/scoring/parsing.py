@@ -28,6 +28,7 @@ class Request(NamedTuple):
     parameters: Any = None
 
 
+@np.errstate(over="ignore")  # too large for the declared type is infinite, as in MLflow
 def of_json(body: bytes, signature: Signature | None) -> Request:
     """Read a request of JSON.
 
@@ -51,6 +52,7 @@ def of_json(body: bytes, signature: Signature | None) -> Request:
     return Request(_tensors(forms[0], data, signature), parameters)
 
 
+@np.errstate(over="ignore")  # too large for the declared type is infinite, as in MLflow
 def of_text(body: bytes, signature: Signature | None) -> Request:
     """Read a request of CSV with a line of names. Raises `InvalidInput`."""
     try:

@@ -117,6 +117,7 @@ def _feed(data: Any, inputs: list[str]) -> dict[str, Any]:
     return {inputs[0]: data}
 
 
+@np.errstate(over="ignore")  # what is too large becomes infinite
 def _single(values: Any, wanted: str) -> Any:
     """JSON has only numbers of double precision; many ONNX models want single."""
     is_double = isinstance(values, np.ndarray) and values.dtype == np.float64
