@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def test_a_repository_as_a_data_set(root: Path, registry: Path, dvc: Tool, madan
 
 def test_versions_of_a_bucket_as_a_data_set(root: Path, dvc: Tool, madang: Tool) -> None:
     """A file and a folder of a bucket: the same records, before and after a file changed."""
+    bucket = f"bucket-{os.urandom(4).hex()}"  # servers of one process share what they hold
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -62,11 +64,11 @@ def test_versions_of_a_bucket_as_a_data_set(root: Path, dvc: Tool, madang: Tool)
             "s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", aws_access_key_id="k",
             aws_secret_access_key="s",
         )  # fmt: skip
-        client.create_bucket(Bucket="bucket")
-        client.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+        client.create_bucket(Bucket=bucket)
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         for name, body in (("d/a", b"1"), ("d/b/c", b"22"), ("f", b"333")):
-            client.put_object(Bucket="bucket", Key=name, Body=body)
-        good(madang(root, "remote", "add", "r", "s3://bucket"))
+            client.put_object(Bucket=bucket, Key=name, Body=body)
+        good(madang(root, "remote", "add", "r", f"s3://{bucket}"))
         for key, text in {**keys, "endpointurl": f"http://{host}:{port}"}.items():
             good(madang(root, "remote", "modify", "r", key, text))
         theirs = root.parent / "theirs"
@@ -76,7 +78,7 @@ def test_versions_of_a_bucket_as_a_data_set(root: Path, dvc: Tool, madang: Tool)
                 good(tool(folder, "dataset", *step))
         for name in ("dvc.yaml", "dvc.lock"):
             assert (root / name).read_text() == (theirs / name).read_text()
-        client.put_object(Bucket="bucket", Key="d/a", Body=b"other")
+        client.put_object(Bucket=bucket, Key="d/a", Body=b"other")
         for tool, folder in ((dvc, theirs), (madang, root)):
             good(tool(folder, "dataset", "update", "folder"))
         assert (root / "dvc.lock").read_text() == (theirs / "dvc.lock").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ stages:
 """
 CONFIG = """\
 ['remote "bucket"']
-    url = s3://bucket
+    url = s3://{bucket}
     endpointurl = {s3}
     access_key_id = k
     secret_access_key = s
@@ -36,9 +37,10 @@ stages:
 """
 
 
-@pytest.fixture
-def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[WebServer, Callable[[str, bytes | None], None], str]]:
-    """A web server, what puts (or deletes) an object of a bucket, and the address of the bucket's server."""
+@pytest.fixture(params=["plain", "versions"])
+def far(request: pytest.FixtureRequest) -> Iterator[tuple[WebServer, Callable[[str, bytes | None], None], str]]:
+    """A web server, what puts (or deletes) an object of a bucket, and how the bucket is configured."""
+    bucket = f"bucket-{os.urandom(4).hex()}"  # servers of one process share what they hold
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -46,30 +48,32 @@ def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[WebServer, Callable[[
         "s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", aws_access_key_id="k",
         aws_secret_access_key="s",
     )  # fmt: skip
-    client.create_bucket(Bucket="bucket")
+    client.create_bucket(Bucket=bucket)
+    if request.param == "versions":
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
     def put(key: str, body: bytes | None) -> None:
         if body is None:
-            client.delete_object(Bucket="bucket", Key=key)
+            client.delete_object(Bucket=bucket, Key=key)
         else:
-            client.put_object(Bucket="bucket", Key=key, Body=body)
+            client.put_object(Bucket=bucket, Key=key, Body=body)
 
     with WebServer(tells_tag=True) as web:
-        yield web, put, f"http://{host}:{port}"
+        yield web, put, CONFIG.format(bucket=bucket, s3=f"http://{host}:{port}")
     server.stop()
 
 
 def test_stages_read_what_lies_elsewhere_as_in_dvc(
     root: Path, dvc: Tool, madang: Tool, far: tuple[WebServer, Callable[[str, bytes | None], None], str]
 ) -> None:
-    """Both tools record the same tags, see the same changes, and take each other's records."""
-    web, put, s3 = far
+    """Both tools record the same tags and versions, see the same changes, and take each other's records."""
+    web, put, config = far
     web.files["/d/한글.txt"] = b"1"
     for key in ("f.csv", "d/a", "d/s/b"):
         put(key, b"1")
     make(root, {"dvc.yaml": PIPELINE.format(web=web.address).encode(), "in": b"x"})
     with (root / ".dvc" / "config").open("a") as file:
-        file.write(CONFIG.format(s3=s3))
+        file.write(config)
     other = twin(root, "other")
 
     def both(*line: str) -> list[str]:

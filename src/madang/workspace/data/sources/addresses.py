@@ -38,6 +38,7 @@ class Look:
     tag: str | None = None  # what its server changes when the bytes change; of a folder all its tags, as dvc sums them
     is_exec: bool = False
     versions: Mapping[str, Version] | None = None  # of each file, where they are asked for
+    version: str = ""  # of a file in a bucket of S3 that keeps versions: dvc notes it unasked
 
     @property
     def size(self) -> int:
@@ -199,6 +200,7 @@ class StoreAddress:
         host, _, path = rest.partition("/")
         self.kind = "checksum" if scheme in ("http", "https") else "etag"
         self._is_web = scheme in ("http", "https")
+        self._is_s3 = scheme == "s3"
         path, mark, query = path.partition("?") if self._is_web else (path, "", "")
         path = path.rstrip("/")
         above, _, self._key = path.rpartition("/")
@@ -215,8 +217,12 @@ class StoreAddress:
         """See `Address.look`. Raises `Incompatible` when versions are asked for that are not kept there."""
         if self._is_versioned:
             return self._versioned_look()
-        found = self._store.stat(self._key) if self._key else None
-        if found is not None:
+        if self._is_s3 and isinstance(self._store, Versioned):
+            told = self._store.version(self._key) if self._key else None
+            if told is not None:
+                mark, size, version = told
+                return Look(False, {"": size}, mark or None, version=version)
+        elif self._key and (found := self._store.stat(self._key)) is not None:
             tag = self._store.tag(self._key) if isinstance(self._store, Tagged) else None
             return Look(False, {"": max(0, found.size)}, tag)
         files = dict(self._listed())

@@ -56,6 +56,8 @@ class ExternalDependencies:
                 hint="madang import-url brings it.",
             )
         item = {"hash": "md5", tag_key(address, look): look.tag, "size": look.size}
+        if look.version:
+            return {**item, "version_id": look.version}
         return {**item, "nfiles": len(look.files)} if look.is_dir else item
 
     def _dataset(self, name: str) -> Mapping[str, Any]:
