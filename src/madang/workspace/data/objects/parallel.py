@@ -48,7 +48,8 @@ def each(
 ) -> Generator[_R, None, None]:
     """Results of ``work`` for each item, in order. The first error of a worker is raised here; later items may be done.
 
-    Only a bounded number of results waits, so a slow consumer holds the workers back.
+    Only a bounded number of results waits, so a slow consumer holds the workers back. When this generator is closed, or
+    ends with an error, every worker has finished its item, and none has begun another.
     """
     count = threads or workers()
     if len(items) <= chunk or count < 2:
@@ -57,8 +58,10 @@ def each(
         return
     from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - 20 ms, only for many items
 
+    is_over = False
+
     def do(start: int) -> list[_R]:
-        return [work(item) for item in items[start : start + chunk]]
+        return [work(item) for item in items[start : start + chunk] if not is_over]
 
     waiting: deque[Future[list[_R]]] = deque()
     with ThreadPoolExecutor(count) as pool:
@@ -70,6 +73,7 @@ def each(
             while waiting:
                 yield from waiting.popleft().result()
         finally:
+            is_over = True
             for future in waiting:
                 future.cancel()
 

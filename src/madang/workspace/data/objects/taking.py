@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from types import TracebackType
 
-from madang.errors import NotFound
+from madang.errors import MadangError, NotFound
 from madang.staging import Staging
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each_file
@@ -89,6 +89,7 @@ def store(
 ) -> None:
     """Bring files into the cache; what it has already is only read.
 
+    When this fails or is stopped, all that was read until then is kept, also behind the file where it stopped.
     ``on_hashed`` gets the position of each path and what was found there; ``advance`` is called by other threads.
 
     Raises:
@@ -96,16 +97,33 @@ def store(
         NotFound: a file vanished.
     """
     room = _Room(cache, staging, len(paths))
+    early: dict[int, Hashed] = {}  # read by threads of this process, and not noted yet
+    process = os.getpid()
 
-    def take(path: str, advance: Advance) -> Hashed:
+    def take(position: int, advance: Advance) -> Hashed:
+        path = paths[position]
         try:
-            return hash_file(path, room, advance)
+            hashed = hash_file(path, room, advance)
         except FileNotFoundError:
             raise NotFound(f"{path} vanished while it was added.", hint="Repeat the command.") from None
+        if os.getpid() == process:
+            early[position] = hashed
+        return hashed
 
-    found = each_file(take, paths, Hashed, advance, below=staging.folder)
-    with Intake(cache, staging) as intake, closing(found):
-        for position, hashed in enumerate(found):
-            if hashed.aside is not None and hashed.copy is not None:
-                intake.add(hashed.md5, hashed.aside, hashed.copy)
-            on_hashed(position, hashed)
+    def note(position: int, hashed: Hashed) -> None:
+        early.pop(position, None)
+        if hashed.aside is not None and hashed.copy is not None:
+            intake.add(hashed.md5, hashed.aside, hashed.copy)
+        on_hashed(position, hashed)
+
+    found = each_file(take, range(len(paths)), Hashed, advance, below=staging.folder)
+    with Intake(cache, staging) as intake:
+        try:
+            with closing(found):
+                for position, hashed in enumerate(found):
+                    note(position, hashed)
+        except BaseException:
+            for position, hashed in sorted(early.items()):
+                with suppress(MadangError):  # the first error is the one to tell
+                    note(position, hashed)
+            raise
