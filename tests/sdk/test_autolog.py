@@ -72,6 +72,20 @@ def test_an_error_while_recording_is_one_line_and_no_more(place: Place) -> None:
     assert out.count("the start of Odd is not recorded: RuntimeError: no words") == 1
 
 
+def test_a_store_that_cannot_be_written_spoils_no_training(place: Place) -> None:
+    """Nor does a model that cannot be a key of a table: it is trained, and it predicts."""
+    code = (
+        "import sys, madang; madang.autolog(log_models=False)" + FIT + "class Odd(Ridge):\n"
+        "    __hash__ = None\n"
+        "sys.stderr = sys.stdout\n"
+        "assert Odd().fit(X, X[:, 0]).predict(X).shape == (6,)\n"
+    )
+    assert "not recorded" not in place.run(code)
+    blocked = place.root / "a file"
+    blocked.write_text("")
+    assert "what is trained is not recorded" in place.run(code, MADANG_DIR=str(blocked / "store"))
+
+
 def test_data_preparation_is_no_training(place: Place) -> None:
     """A scaler by itself begins no run; inside of a pipeline it is part of its parameters."""
     place.run(

@@ -11,7 +11,6 @@ from madang.cli import output, records
 from madang.cli.run_table import not_whole, summary
 from madang.domain.runs import RunRecord
 from madang.ports.reader import Reader
-from madang.services.reproduce import repetitions_of
 
 _MANY = 30
 
@@ -126,6 +125,8 @@ def _environment(run: RunRecord) -> None:
 
 
 def _reproductions(run: RunRecord, reader: Reader) -> None:
+    from madang.services.reproduce import repetitions_of
+
     rows = [
         [
             one.id[:8],

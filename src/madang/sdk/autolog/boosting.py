@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from madang.sdk.autolog.training import plain_parameters
+from madang.sdk.autolog.models import log_model
+from madang.sdk.autolog.training import Training, plain_parameters, recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from madang.sdk.autolog import Options
     from madang.sdk.run import Run
 
 
@@ -39,6 +41,45 @@ class Call:
         """Make the call, with one callback more."""
         self._bound.arguments["callbacks"] = [*(self["callbacks"] or ()), callback]
         return self._function(*self._bound.args, **self._bound.kwargs)
+
+
+class Booster(Protocol):
+    """What differs between the two: which arguments are no parameters, and how data and results are read."""
+
+    name: str
+    left_out: tuple[str, ...]
+
+    def recorder(self, run: Run) -> Any:
+        """A callback that records each iteration and keeps its metrics in ``results``."""
+
+    def log_data(self, run: Run, call: Call) -> None:
+        """Record the data sets among the arguments."""
+
+    def log_result(self, run: Run, booster: Any, results: list[dict[str, float]]) -> None:
+        """Record what came out beside the model."""
+
+
+def training_function(kind: Booster, options: Options, *, log_models: bool) -> Callable[..., Any]:
+    """What takes the place of a `train` function."""
+
+    def train(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with Training(kind.name) as run:
+            if run is None:
+                return original(*args, **kwargs)
+            call = Call(original, args, kwargs)
+            with recording(run, f"the start of {kind.name}.train"):
+                call.log_params(run, kind.left_out)
+                if options.log_datasets:
+                    kind.log_data(run, call)
+            recorder = kind.recorder(run)
+            booster = call.with_callback(recorder)
+            with recording(run, f"the end of {kind.name}.train"):
+                kind.log_result(run, booster, recorder.results)
+                if log_models:
+                    log_model(run, booster, "model", options)
+            return booster
+
+    return train
 
 
 def metric_name(data: str, metric: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from madang.sdk.autolog.models import log_model
 from madang.sdk.autolog.sklearn_calls import calls
 from madang.sdk.autolog.sklearn_scores import is_aside
-from madang.sdk.autolog.training import Training
+from madang.sdk.autolog.training import Training, recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,8 @@ def patch_estimators(framework: str, base: type, patches: Patches, options: Opti
             if run is not None and options.log_models:
                 log_model(run, self, "model", options)
         if run is not None:
-            calls.follow(self, run)
+            with recording(run, f"what is measured of {type(self).__name__}"):
+                calls.follow(self, run)
         return fitted
 
     package = base.__module__.partition(".")[0]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from madang.sdk.autolog.boosting import Call, log_importance, metric_name
+from madang.sdk.autolog.boosting import Call, log_importance, metric_name, training_function
 from madang.sdk.autolog.datasets import log_dataset
 from madang.sdk.autolog.estimators import patch_estimators
-from madang.sdk.autolog.models import log_model
-from madang.sdk.autolog.training import Training, recording
+from madang.sdk.autolog.training import recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from madang.sdk.autolog import Options
@@ -23,8 +21,9 @@ _LEFT_OUT = ("train_set", "valid_sets", "valid_names", "fobj", "feval", "init_mo
 
 def patch(lightgbm: Any, patches: Patches, options: Options) -> None:
     """Replace `train`, and `fit` of the estimators, which call the `train` of their own module."""
-    patches.replace(lightgbm, "train", _train(options, log_models=options.log_models))
-    patches.replace(lightgbm.sklearn, "train", _train(options, log_models=False))
+    kind = _LightGBM()
+    patches.replace(lightgbm, "train", training_function(kind, options, log_models=options.log_models))
+    patches.replace(lightgbm.sklearn, "train", training_function(kind, options, log_models=False))
     patch_estimators("lightgbm", lightgbm.LGBMModel, patches, options)
 
 
@@ -46,28 +45,21 @@ class _Recorder:
                 self._run.log(values, step=env.iteration)
 
 
-def _train(options: Options, *, log_models: bool) -> Callable[..., Any]:
-    def train(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        with Training("lightgbm") as run:
-            if run is None:
-                return original(*args, **kwargs)
-            call = Call(original, args, kwargs)
-            with recording(run, "the start of lightgbm.train"):
-                call.log_params(run, _LEFT_OUT)
-                if options.log_datasets:
-                    _log_data(run, call)
-            recorder = _Recorder(run)
-            booster = call.with_callback(recorder)
-            with recording(run, "the end of lightgbm.train"):
-                _log_best(run, booster, recorder.results)
-                for kind in ("split", "gain"):
-                    importance = booster.feature_importance(importance_type=kind)
-                    log_importance(run, kind, dict(zip(booster.feature_name(), importance, strict=True)))
-                if log_models:
-                    log_model(run, booster, "model", options)
-            return booster
+class _LightGBM:
+    name = "lightgbm"
+    left_out: tuple[str, ...] = _LEFT_OUT
 
-    return train
+    def recorder(self, run: Run) -> _Recorder:
+        return _Recorder(run)
+
+    def log_data(self, run: Run, call: Call) -> None:
+        _log_data(run, call)
+
+    def log_result(self, run: Run, booster: Any, results: list[dict[str, float]]) -> None:
+        _log_best(run, booster, results)
+        for kind in ("split", "gain"):
+            importance = booster.feature_importance(importance_type=kind)
+            log_importance(run, kind, dict(zip(booster.feature_name(), importance, strict=True)))
 
 
 def _log_data(run: Run, call: Call) -> None:

@@ -45,7 +45,7 @@ def _fit(options: Options, recorder: Any) -> Callable[..., Any]:
             callback = recorder(run)
             self.callbacks.append(callback)
             stopping = next((one for one in self.callbacks if hasattr(one, "stopped_epoch")), None)
-            if stopping is not None:
+            with recording(run, "early stopping"):
                 told = {name: getattr(stopping, name) for name in _EARLY_STOPPING if hasattr(stopping, name)}
                 run.config.put(plain_parameters(told))
             try:

@@ -9,7 +9,7 @@ from madang.sdk.autolog import sklearn_scores, sklearn_search
 from madang.sdk.autolog.datasets import log_dataset
 from madang.sdk.autolog.models import log_model
 from madang.sdk.autolog.sklearn_calls import calls
-from madang.sdk.autolog.training import Training, plain_parameters, recording
+from madang.sdk.autolog.training import Training, estimator_tags, plain_parameters, recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +97,8 @@ def _fit(options: Options) -> Callable[..., Any]:
             fitted = original(self, *args, **kwargs)
             with recording(run, f"{type(self).__name__}"):
                 _log_end(run, self, given, options)
-            calls.follow(self, run)
+            with recording(run, f"what is measured of {type(self).__name__}"):
+                calls.follow(self, run)
             return fitted
 
     return fit
@@ -132,15 +133,9 @@ def _changes_input(estimator: Any) -> bool:
 
 def _log_start(run: Run, estimator: Any, given: Given, options: Options) -> None:
     run.config.put(plain_parameters(estimator.get_params(deep=not sklearn_search.is_search(estimator))))
-    run.set_tags(described(estimator))
+    run.set_tags(estimator_tags(estimator))
     if options.log_datasets:
         log_dataset(run, given.X, given.y, "train")
-
-
-def described(estimator: Any) -> dict[str, str]:
-    """The tags that say what kind of estimator was trained."""
-    kind = type(estimator)
-    return {"estimator_name": kind.__name__, "estimator_class": f"{kind.__module__}.{kind.__name__}"}
 
 
 def _log_end(run: Run, estimator: Any, given: Given, options: Options) -> None:

@@ -30,14 +30,15 @@ class Calls:
     """
 
     def __init__(self) -> None:
-        self._runs: weakref.WeakKeyDictionary[Any, Run] = weakref.WeakKeyDictionary()
+        self._runs: dict[int, Run] = {}  # id of a model → run; a model need not be hashable
         self._predictions: dict[int, tuple[str, Run]] = {}  # id of a prediction → name of the data, run
         self._data: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))  # run → name → ids
         self._metrics: dict[str, dict[str, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
 
     def follow(self, model: Any, run: Run) -> None:
         """From now on what is measured of this model belongs to the run, as long as it is open."""
-        self._runs[model] = run
+        weakref.finalize(model, self._runs.pop, id(model), None)
+        self._runs[id(model)] = run
         if run.id not in self._metrics:
             _ = self._metrics[run.id]
             run.finishers.append(lambda: self._tell(run))
@@ -62,8 +63,8 @@ class Calls:
         with aside():
             made = original(model, *args, **kwargs)
         with recording(run, "what a prediction was made from"):
+            weakref.finalize(made, self._predictions.pop, id(made), None)  # an id may be another's later
             self._predictions[id(made)] = (self._name_of(run, _first(args, kwargs)), run)
-            weakref.finalize(made, self._predictions.pop, id(made), None)
         return made
 
     def measured(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -99,7 +100,7 @@ class Calls:
     def _run_of(self, model: Any) -> Run | None:
         if is_training() or is_aside():
             return None
-        run = self._runs.get(model)
+        run = self._runs.get(id(model))
         return run if run is not None and run.status == "running" else None
 
     def _name_of(self, run: Run, data: Any) -> str:

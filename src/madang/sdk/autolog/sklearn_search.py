@@ -6,7 +6,7 @@ from numbers import Number
 from typing import TYPE_CHECKING
 
 from madang.sdk.autolog.models import log_model
-from madang.sdk.autolog.training import plain_parameters, recording
+from madang.sdk.autolog.training import estimator_tags, plain_parameters, recording
 from madang.sdk.init import init
 
 if TYPE_CHECKING:
@@ -51,17 +51,10 @@ def _log_candidates(run: Run, search: Any, results: Any, most: int | None) -> No
     order = list(range(len(results["params"])))
     if ranks is not None:
         order.sort(key=lambda index: int(ranks[index]))
-    kind = type(seed)
     mode: Any = run.mode
     for index in order[:most]:
         child = init(project=run.project, parent=run, mode=mode)
-        child.set_tags(
-            {
-                "autologging": "sklearn",
-                "estimator_name": kind.__name__,
-                "estimator_class": f"{kind.__module__}.{kind.__name__}",
-            }
-        )
+        child.set_tags({"autologging": "sklearn", **estimator_tags(seed)})
         child.config.put(plain_parameters({**base, **results["params"][index]}))
         child.log(
             {

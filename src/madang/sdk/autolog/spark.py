@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from madang.sdk.autolog.training import Training, is_training, plain_parameters, recording
+from madang.sdk.autolog.training import Training, estimator_tags, is_training, plain_parameters, recording
 from madang.sdk.current import current_run
 
 if TYPE_CHECKING:
@@ -37,9 +37,8 @@ def _fit(original: Callable[..., Any], self: Any, dataset: Any, params: Any = No
         estimator = self.copy(params) if params else self
         names = _names(estimator)
         with recording(run, f"the start of {type(self).__name__}"):
-            kind = type(self)
             run.config.put(plain_parameters(dict(_parameters(estimator, names, ""))))
-            run.set_tags({"estimator_name": kind.__name__, "estimator_class": f"{kind.__module__}.{kind.__name__}"})
+            run.set_tags(estimator_tags(self))
         model = original(self, dataset, params)
         with recording(run, f"the end of {type(self).__name__}"):
             if _is_search(estimator):

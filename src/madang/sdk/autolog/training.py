@@ -35,7 +35,8 @@ class Training:
     def __enter__(self) -> Run | None:
         outer = _open[-1] if _open else None
         if outer is None:
-            self.run = _run(self.framework)
+            with recording(None, "what is trained"):
+                self.run = _run(self.framework)
             self._handed = self.run if self.passes_on else None
         elif outer.framework == self.framework:
             if self.passes_on:
@@ -101,6 +102,12 @@ def tell(text: str) -> None:
         return
     _told.add(text)
     sys.stderr.write(f"madang: autolog: {text}\n")
+
+
+def estimator_tags(estimator: Any) -> dict[str, str]:
+    """The tags that say what kind of estimator was trained."""
+    kind = type(estimator)
+    return {"estimator_name": kind.__name__, "estimator_class": f"{kind.__module__}.{kind.__name__}"}
 
 
 def plain_parameters(values: dict[str, Any]) -> dict[str, Any]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from madang.sdk.autolog.boosting import Call, log_importance, metric_name
+from madang.sdk.autolog.boosting import Call, log_importance, metric_name, training_function
 from madang.sdk.autolog.datasets import log_dataset
 from madang.sdk.autolog.estimators import patch_estimators
-from madang.sdk.autolog.models import log_model
-from madang.sdk.autolog.training import Training, recording
+from madang.sdk.autolog.training import recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from madang.sdk.autolog import Options
@@ -23,9 +21,9 @@ _LEFT_OUT = ("dtrain", "evals", "obj", "feval", "evals_result", "xgb_model", "ca
 
 def patch(xgboost: Any, patches: Patches, options: Options) -> None:
     """Replace `train`, and `fit` of the estimators, which call the `train` of their own module."""
-    callback = _callback(xgboost)
-    patches.replace(xgboost, "train", _train(options, callback, log_models=options.log_models))
-    patches.replace(xgboost.sklearn, "train", _train(options, callback, log_models=False))
+    kind = _XGBoost(xgboost)
+    patches.replace(xgboost, "train", training_function(kind, options, log_models=options.log_models))
+    patches.replace(xgboost.sklearn, "train", training_function(kind, options, log_models=False))
     patch_estimators("xgboost", xgboost.XGBModel, patches, options)
 
 
@@ -57,27 +55,22 @@ def _last(value: Any) -> float:
     return float(value[0] if isinstance(value, tuple) else value)  # (mean, deviation) under cross-validation
 
 
-def _train(options: Options, callback: Any, *, log_models: bool) -> Callable[..., Any]:
-    def train(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        with Training("xgboost") as run:
-            if run is None:
-                return original(*args, **kwargs)
-            call = Call(original, args, kwargs)
-            with recording(run, "the start of xgboost.train"):
-                call.log_params(run, _LEFT_OUT)
-                if options.log_datasets:
-                    _log_data(run, call)
-            recorder = callback(run)
-            booster = call.with_callback(recorder)
-            with recording(run, "the end of xgboost.train"):
-                if call["early_stopping_rounds"] or hasattr(booster, "best_iteration"):
-                    _log_best(run, booster, recorder.results)
-                log_importance(run, "weight", booster.get_score(importance_type="weight"))
-                if log_models:
-                    log_model(run, booster, "model", options)
-            return booster
+class _XGBoost:
+    name = "xgboost"
+    left_out: tuple[str, ...] = _LEFT_OUT
 
-    return train
+    def __init__(self, xgboost: Any) -> None:
+        self._callback = _callback(xgboost)
+
+    def recorder(self, run: Run) -> Any:
+        return self._callback(run)
+
+    def log_data(self, run: Run, call: Call) -> None:
+        _log_data(run, call)
+
+    def log_result(self, run: Run, booster: Any, results: list[dict[str, float]]) -> None:
+        _log_best(run, booster, results)
+        log_importance(run, "weight", booster.get_score(importance_type="weight"))
 
 
 def _log_data(run: Run, call: Call) -> None:
