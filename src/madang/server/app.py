@@ -19,6 +19,11 @@ from madang.edges.mlflow.table import table as mlflow_table
 from madang.edges.native.live import Live
 from madang.edges.native.services import NativeServices
 from madang.edges.native.table import table
+from madang.edges.wandb.dispatch import WandbDispatcher
+from madang.edges.wandb.dispatch import failure as wandb_failure
+from madang.edges.wandb.services import WandbServices
+from madang.edges.wandb.table import is_ours as is_wandb
+from madang.edges.wandb.table import table as wandb_table
 from madang.errors import MadangError, NotFound
 from madang.http.answers import encoded, failed, not_allowed
 from madang.http.calls import Call
@@ -70,9 +75,15 @@ class Application:
                 engine.parts,
             ),
         )
+        self._wandb = WandbDispatcher(
+            wandb_table(),
+            WandbServices(
+                engine.tracking, engine.search, engine.artifacts, engine.registry, engine.projects, engine.models
+            ),
+        )
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)
         self._pages = Pages(engine.access, policy.cookie, ui)
-        self.tables = (self._native.table, self._own.table, self._dvc.table, self._mlflow.table)
+        self.tables = (self._native.table, self._own.table, self._dvc.table, self._mlflow.table, self._wandb.table)
         self._gate: ASGIApp = Counted(Gate(self._route, engine.access, policy, _refusal), self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,6 +111,8 @@ class Application:
             await self._dvc(scope, receive, send)
         elif is_mlflow(path):
             await self._mlflow(scope, receive, send)
+        elif is_wandb(path):
+            await self._wandb(scope, receive, send)
         elif path in (b"/health", b"/metrics"):
             await self._own(scope, receive, send)
         else:
@@ -116,7 +129,10 @@ class Application:
 
 
 def _refusal(scope: Scope, error: MadangError) -> Response:
-    return mlflow_failure(error) if is_mlflow(raw_path(scope)) else failed(error)
+    path = raw_path(scope)
+    if is_wandb(path):
+        return wandb_failure(error)
+    return mlflow_failure(error) if is_mlflow(path) else failed(error)
 
 
 def _below(path: bytes, prefix: str) -> bool:

@@ -1,0 +1,185 @@
+"""GraphQL: documents are prepared once, then run with plain functions as resolvers.
+
+Clients are released often and their documents drift. What this server's schema does not know in a document or in its
+variables is left out and told in the log, so that a newer client loses that part and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from graphql import (
+    REMOVE,
+    DocumentNode,
+    FieldNode,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    NoUnusedFragmentsRule,
+    NoUnusedVariablesRule,
+    ObjectFieldNode,
+    OperationDefinitionNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    VariableDefinitionNode,
+    Visitor,
+    build_schema,
+    execute_sync,
+    parse,
+    specified_rules,
+    type_from_ast,
+    validate,
+    visit,
+)
+
+from madang.errors import InvalidInput, MadangError
+
+Resolver: TypeAlias = Callable[[Any, Any, dict[str, Any]], Any]
+"""What gives a field's value: of the object it belongs to, the call, and the field's arguments."""
+
+log = logging.getLogger("madang.wandb")
+LONGEST_DOCUMENT = 256 << 10  # characters
+_MOST_TOKENS = 20_000
+_RULES = [rule for rule in specified_rules if rule not in (NoUnusedVariablesRule, NoUnusedFragmentsRule)]
+
+
+class Executor:
+    """A schema with resolvers, named ``Type.field``; a field without one is read from its object or mapping."""
+
+    def __init__(
+        self, sdl: str, resolvers: Mapping[str, Resolver], kinds: Mapping[str, Resolver] | None = None
+    ) -> None:
+        """``kinds`` tell the type of a value behind an interface or union: its name, from the value and the call."""
+        self.schema = build_schema(sdl)
+        for name, resolver in resolvers.items():
+            kind, _, field = name.partition(".")
+            target = self.schema.type_map[kind]
+            assert isinstance(target, GraphQLObjectType), name
+            target.fields[field].resolve = _called(resolver)
+        for name, resolver in (kinds or {}).items():
+            self.schema.type_map[name].resolve_type = _kind_of(resolver)  # type: ignore[attr-defined]
+        self._prepared = lru_cache(maxsize=512)(self._prepare)
+
+    def run(self, document: str, variables: Mapping[str, Any], operation: str | None, context: Any) -> dict[str, Any]:
+        """The answer: ``data`` and, where something failed, ``errors``.
+
+        Raises:
+            MadangError: a failure that another try may mend, or of the caller's credential; see `_is_for_all`.
+        """
+        if len(document) > LONGEST_DOCUMENT:
+            raise InvalidInput(f"The document has more than {LONGEST_DOCUMENT} characters.")
+        prepared = self._prepared(document)
+        if isinstance(prepared, list):
+            return {"errors": [{"message": message} for message in prepared]}
+        result = execute_sync(
+            self.schema,
+            prepared,
+            context_value=context,
+            variable_values=self._known_variables(prepared, variables),
+            operation_name=operation,
+        )
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [_told(error) for error in result.errors]
+        return answer
+
+    def _prepare(self, document: str) -> DocumentNode | list[str]:
+        """The document without what the schema does not know, or why it cannot be run."""
+        try:
+            parsed = parse(document, no_location=True, max_tokens=_MOST_TOKENS)
+        except (GraphQLError, RecursionError) as error:
+            return [f"The document cannot be read: {error}"[:1000]]
+        info = TypeInfo(self.schema)
+        known: DocumentNode = visit(parsed, TypeInfoVisitor(info, _Unknown(self.schema, info)))
+        return [error.message for error in validate(self.schema, known, _RULES)] or known
+
+    def _known_variables(self, document: DocumentNode, given: Mapping[str, Any]) -> dict[str, Any]:
+        found = dict(given)
+        for definition in document.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                for variable in definition.variable_definitions or ():
+                    name = variable.variable.name.value
+                    if name in found:
+                        found[name] = _known(found[name], type_from_ast(self.schema, variable.type))
+        return found
+
+
+class _Unknown(Visitor):
+    """Takes out of a document what the schema does not have."""
+
+    def __init__(self, schema: GraphQLSchema, info: TypeInfo) -> None:
+        super().__init__()
+        self._schema = schema
+        self._info = info
+
+    def enter_field(self, node: FieldNode, *_: Any) -> Any:
+        if self._info.get_field_def() is None and self._info.get_parent_type() is not None:
+            return self._left_out("field", f"{self._info.get_parent_type()}.{node.name.value}")
+        return None
+
+    def enter_argument(self, node: Any, *_: Any) -> Any:
+        return self._left_out("argument", node.name.value) if self._info.get_argument() is None else None
+
+    def enter_object_field(self, node: ObjectFieldNode, *_: Any) -> Any:
+        return self._left_out("input field", node.name.value) if self._info.get_input_type() is None else None
+
+    def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> Any:
+        known = type_from_ast(self._schema, node.type)
+        return self._left_out("type of the variable", node.variable.name.value) if known is None else None
+
+    @staticmethod
+    def _left_out(what: str, name: str) -> Any:
+        log.warning("a client's document asks for an unknown %s %s; it is left out", what, name)
+        return REMOVE
+
+
+def _known(value: Any, kind: Any) -> Any:
+    """A variable's value without the fields that its type does not have."""
+    if isinstance(kind, GraphQLNonNull):
+        return _known(value, kind.of_type)
+    if isinstance(kind, GraphQLList) and isinstance(value, list):
+        return [_known(item, kind.of_type) for item in value]
+    if isinstance(kind, GraphQLInputObjectType) and isinstance(value, dict):
+        unknown = value.keys() - kind.fields.keys()
+        if unknown:
+            log.warning(
+                "a client sent unknown fields of %s: %s; they are left out", kind.name, ", ".join(sorted(unknown))
+            )
+        return {name: _known(item, kind.fields[name].type) for name, item in value.items() if name in kind.fields}
+    if isinstance(kind, GraphQLEnumType) and isinstance(value, str) and value not in kind.values:
+        log.warning("a client sent the unknown %s %r; it is left out", kind.name, value[:80])
+        return None
+    return value
+
+
+def _called(resolver: Resolver) -> Callable[..., Any]:
+    return lambda source, info, **arguments: resolver(source, info.context, arguments)
+
+
+def _kind_of(resolver: Resolver) -> Callable[..., Any]:
+    return lambda value, info, _kind: resolver(value, info.context, {})
+
+
+def _told(error: GraphQLError) -> dict[str, Any]:
+    """One error as clients read it.
+
+    Raises:
+        MadangError: what ends the whole request.
+    """
+    cause = error.original_error
+    if isinstance(cause, MadangError):
+        if cause.code in ("unavailable", "storage", "unauthenticated", "access-denied"):
+            raise cause
+    elif isinstance(cause, OSError):
+        raise cause
+    elif cause is not None:
+        log.error("a resolver failed at %s", error.path, exc_info=cause)
+        return {"message": "The server has a defect here; its log says more.", "path": error.path}
+    return {"message": error.message, "path": error.path}

@@ -1,0 +1,18 @@
+"""The schema with all resolvers, each of which lives in the module of its noun."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from madang.edges.wandb import viewer
+from madang.edges.wandb.executor import Executor
+
+_NOUNS = (viewer,)
+
+
+def executor() -> Executor:
+    """All of the edge's GraphQL."""
+    sdl = files("madang.edges.wandb").joinpath("schema.graphql").read_text("utf-8")
+    resolvers = {name: resolver for noun in _NOUNS for name, resolver in noun.RESOLVERS.items()}
+    kinds = {name: kind for noun in _NOUNS for name, kind in getattr(noun, "KINDS", {}).items()}
+    return Executor(sdl, resolvers, kinds)

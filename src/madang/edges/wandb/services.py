@@ -1,0 +1,29 @@
+"""What the W&B edge calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from madang.http.calls import Call
+from madang.services.artifacts import Artifacts
+from madang.services.models import Models
+from madang.services.projects import Projects
+from madang.services.registry import Registry
+from madang.services.search import Search
+from madang.services.tracking import Tracking
+
+
+@dataclass(frozen=True)
+class WandbServices:
+    """The services."""
+
+    tracking: Tracking
+    search: Search
+    artifacts: Artifacts
+    registry: Registry
+    projects: Projects
+    models: Models
+
+
+WandbCall: TypeAlias = Call[WandbServices]

@@ -1,0 +1,61 @@
+"""All routes of the edge."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from madang.domain.access import Permission
+from madang.edges.wandb.services import WandbCall
+from madang.http.routes import Route, RouteTable
+
+if TYPE_CHECKING:
+    from madang.edges.wandb.executor import Executor
+
+_DOCUMENT = 64 << 20  # bytes; a run's config and summary travel in variables
+
+
+class Question(msgspec.Struct):
+    """The body of POST /graphql."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operationName: str | None = None
+
+
+@cache
+def _graphql() -> Executor:
+    from madang.edges.wandb.schema import executor  # a server that no such client calls does not load GraphQL
+
+    return executor()
+
+
+def answer(call: WandbCall) -> Any:
+    """POST /graphql."""
+    asked: Question = call.body
+    return _graphql().run(asked.query, asked.variables or {}, asked.operationName, call)
+
+
+def table() -> RouteTable:
+    """All routes of the edge."""
+    return RouteTable(
+        "",
+        [
+            Route(
+                method="POST",
+                pattern="/graphql",
+                handler=answer,
+                permission=Permission.NONE,  # each resolver asks a service, which asks for the exact project
+                summary="W&B's GraphQL",
+                body=Question,
+                limit=_DOCUMENT,
+            ),
+        ],
+    )
+
+
+def is_ours(path: bytes) -> bool:
+    """Whether a request's path (undecoded) belongs to this edge."""
+    return path == b"/graphql" or (path.startswith(b"/files/") and path.endswith(b"/file_stream"))

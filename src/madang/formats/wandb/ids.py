@@ -1,0 +1,65 @@
+"""Names of W&B and ours: an entity's project is a project, and a run's short name leads to a run's id.
+
+A run's id is derived, not looked up. So the run that a training logs, the one that `wandb sync` sends from another
+machine, and the one that `madang import wandb` reads from a folder are the same run, with no table of names between.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from _blake2 import blake2b  # hashlib loads OpenSSL for it
+
+from madang.domain.ids import is_id
+from madang.errors import InvalidInput
+
+ENTITY = "madang"
+"""The entity of a store's own projects; those of other entities carry its name before theirs."""
+UNCATEGORIZED = "uncategorized"
+"""Where W&B puts runs for which nobody names a project."""
+ID_TAG = "wandb.id"
+"""The tag that keeps the name that a client gave its run."""
+
+
+def project_name(entity: str | None, project: str | None) -> str:
+    """The project of ours that a client means."""
+    name = project or UNCATEGORIZED
+    return name if not entity or entity == ENTITY else f"{entity}/{name}"
+
+
+def entity_and_project(name: str) -> tuple[str, str]:
+    """The entity and the project that a client is told for a project of ours."""
+    entity, slash, project = name.partition("/")
+    return (entity, project) if slash and entity and project else (ENTITY, name)
+
+
+def run_id(project: str, name: str) -> str:
+    """The id of the run that a client calls ``name`` in a project of ours."""
+    return blake2b(f"wandb\0{project}\0{name}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def possible_ids(project: str, name: str) -> list[str]:
+    """The ids that a run's name may mean: the derived one, or of a run that another client made its own id."""
+    derived = run_id(project, name)
+    return [derived, name] if is_id(name) else [derived]
+
+
+def node_id(kind: str, *parts: str) -> str:
+    """An opaque id on the wire, standard base64 as clients expect: of a kind of thing and what names it."""
+    return base64.b64encode("\0".join((kind, *parts)).encode()).decode()
+
+
+def read_node_id(text: str, kind: str) -> list[str]:
+    """What `node_id` was made of; a client may have lost the padding.
+
+    Raises:
+        InvalidInput: it is no id of this kind.
+    """
+    try:
+        plain = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
+    except (binascii.Error, ValueError):
+        plain = ""
+    found, *parts = plain.split("\0")
+    if found != kind or not parts:
+        raise InvalidInput(f"{text[:80]!r} is not the id of a {kind.lower()}.")
+    return parts
