@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.registry import Registry
     from madang.services.reviews import Reviews
     from madang.services.rows import Encode
+    from madang.services.views import Views
 
 
 class _OnDemand:
@@ -190,6 +191,13 @@ class Engine:
         from madang.services.projects import Projects
 
         return Projects(self.records, self.records.projects, self.tracking)
+
+    @cached_property
+    def views(self) -> Views:
+        """Reports, workspaces and charts."""
+        from madang.services.views import Views
+
+        return Views(self.records)
 
     @cached_property
     def registry(self) -> Registry:

@@ -17,10 +17,16 @@ from madang.testing.postgres import empty_database, postgres_server
 from madang.testing.projects import ProjectsConformance
 from madang.testing.records import RunsConformance, SegmentsConformance, make_run, put
 from madang.testing.search import SearchConformance
+from madang.testing.views import ViewsConformance
 
 
 class RecordsConformance(
-    RunsConformance, SegmentsConformance, SearchConformance, DataObjectsConformance, ProjectsConformance
+    RunsConformance,
+    SegmentsConformance,
+    SearchConformance,
+    DataObjectsConformance,
+    ProjectsConformance,
+    ViewsConformance,
 ):
     """What every `Records` backend must do."""
 

@@ -20,6 +20,7 @@ from madang.backends.records.versions import SqlVersions
 
 if TYPE_CHECKING:
     from madang.ports.registry import RegistryRecords
+    from madang.ports.views import ViewRecords
 
 __all__ = ["SqlRecords", "open_postgres", "open_sqlite"]
 
@@ -50,6 +51,17 @@ class SqlRecords:
         from madang.backends.records.journaled_registry import JournaledRegistry  # noqa: PLC0415 - as said
 
         return JournaledRegistry(self._db, self._log)
+
+    @cached_property
+    def views(self) -> ViewRecords:
+        """Reports, workspaces and charts: loaded on use too."""
+        if self._log is None:
+            from madang.backends.records.views import SqlViews  # noqa: PLC0415 - as said
+
+            return SqlViews(self._db)
+        from madang.backends.records.journaled_views import JournaledViews  # noqa: PLC0415 - as said
+
+        return JournaledViews(self._db, self._log)
 
     @property
     def is_index(self) -> bool:

@@ -28,6 +28,7 @@ from madang.formats.segment import to_json
 from madang.formats.store import refused
 
 REGISTRY_KINDS = ("protected", "unprotected", "request", "noted", "rules", "decision")
+VIEW_KINDS = ("view", "view_dropped")
 _OF_COLLECTIONS = ("pointer", "edit", "collection", *REGISTRY_KINDS)
 _PLACE = "changes"  # the setting that says how much of the log the records have taken in
 
@@ -138,7 +139,7 @@ class JournaledVersions(SqlVersions):
             made = super().add(version, entries, origin, first, fresh=fresh)
             record = asdict(replace(made, aliases=()))  # the moves of aliases have lines of their own
             body = {"record": record, "origin": origin, "first": first}
-            files = None if origin else [[item.path, item.digest, item.size] for item in entries]
+            files = None if origin else [item.packed() for item in entries]
             self._log.note("version", {**body, "entries": files})
         return made
 
@@ -146,7 +147,7 @@ class JournaledVersions(SqlVersions):
         """Commit a version under the number that it has."""
         with self._db.transaction():
             super().insert(version, entries, first)
-            files = [[item.path, item.digest, item.size] for item in entries]
+            files = [item.packed() for item in entries]
             body = {"record": asdict(version), "origin": None, "first": first}
             self._log.note("version", {**body, "entries": files})
 
@@ -298,6 +299,10 @@ class _Redo:
             from madang.backends.records.journaled_registry import redo  # noqa: PLC0415 - few stores have such changes
 
             return redo(self._database, kind)
+        if kind in VIEW_KINDS:
+            from madang.backends.records.journaled_views import redo as redo_view  # noqa: PLC0415 - as said
+
+            return redo_view(self._database, kind)
         found: Callable[[dict[str, Any]], None] | None = getattr(self, f"do_{kind}", None)
         return found
 
