@@ -7,21 +7,24 @@ from typing import Literal, TypeAlias
 
 from madang.domain.values import value
 
-Scope: TypeAlias = Literal["metrics", "params", "tags", "data", "datasets", "attributes"]
+Scope: TypeAlias = Literal["metrics", "params", "tags", "labels", "data", "datasets", "attributes"]
 Statistic: TypeAlias = Literal["last", "min", "max", "best", "mean"]
-Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "like", "ilike", "contains"]
+Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "like", "ilike", "contains", "regex"]
 
 ATTRIBUTES = frozenset(
     {
         "id", "name", "status", "project", "group", "job_type", "user", "host", "notes", "commit", "branch",
-        "created_at", "started_at", "ended_at", "duration", "parent", "verdict",
+        "created_at", "started_at", "ended_at", "seen_at", "duration", "parent", "verdict",
     }
 )  # fmt: skip
 
 
 @value
 class Field:
-    """A thing to compare or order by. ``statistic`` counts for metrics only."""
+    """A thing to compare or order by. ``statistic`` counts for metrics only.
+
+    The scope `labels` means the names of all tags without a text, whatever the key: a comparison holds if one fits it.
+    """
 
     scope: Scope
     key: str

@@ -41,7 +41,7 @@ _SYNONYMS = {
     "run_id": "id", "run_name": "name", "start_time": "started_at", "end_time": "ended_at", "created": "created_at",
     "started": "started_at", "ended": "ended_at", "user_id": "user",
 }  # fmt: skip
-_TIMES = frozenset({"created_at", "started_at", "ended_at"})
+_TIMES = frozenset({"created_at", "started_at", "ended_at", "seen_at"})
 _STATISTICS = frozenset({"last", "min", "max", "best", "mean"})
 _WORD_OPERATORS = frozenset({"like", "ilike", "contains"})
 _RESERVED = frozenset({"and", "or", "not", "in", "is", "null", "true", "false", "asc", "desc"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -26,6 +27,7 @@ from madang.domain.query import (
 )
 from madang.domain.runs import BESIDE_RUNS
 from madang.errors import InvalidInput
+from madang.formats.regex import compiled
 
 _COLUMNS = {
     **{name: f"r.{name}" for name in ATTRIBUTES},
@@ -36,7 +38,7 @@ _COLUMNS = {
     "duration": "(CASE WHEN r.ended_at > 0 THEN r.ended_at ELSE r.seen_at END - r.created_at)",
 }
 _NAMED = frozenset({"metrics", "params", "tags", "data"})  # their tables have one row for a name and run
-_NUMERIC = frozenset({"created_at", "started_at", "ended_at", "duration"})
+_NUMERIC = frozenset({"created_at", "started_at", "ended_at", "seen_at", "duration"})
 _STATISTICS = {
     "last": "COALESCE(f.hand, f.last)",
     "min": "f.low",
@@ -140,6 +142,11 @@ class _Compiler:
             return f"folded({expression}) LIKE {self.value(pattern.casefold())} ESCAPE '\\'"
         return f"{expression} GLOB {self.value(_glob(pattern))}"
 
+    def matches(self, expression: str, pattern: str) -> str:
+        if self.dialect == "postgres":
+            return f"{expression} ~ {self.value(pattern)}"
+        return f"matches({self.value(pattern)}, {expression})"
+
     def condition(self, condition: Condition) -> str:
         """A condition as SQL that is true or false, never NULL."""
         match condition:
@@ -162,8 +169,15 @@ class _Compiler:
     def among(self, field: Field, values: tuple[Any, ...], negated: bool) -> str:
         if not values:
             return self.condition(Exists(field)) if negated else "FALSE"
-        parts: tuple[Condition, ...] = tuple(Compare(field, "!=" if negated else "=", value) for value in values)
-        return self.condition(AllOf(parts) if negated else AnyOf(parts))
+        fitting = [_fitting(field, str(value) if isinstance(value, bool) else value) for value in values]
+        kinds = {kind: [item for item in fitting if _kind(item) == kind] for kind in map(_kind, fitting)}
+        parts = [self.on(field, partial(self.member, found, negated), kind) for kind, found in kinds.items()]
+        return "(" + (" AND " if negated else " OR ").join(parts) + ")"
+
+    def member(self, values: list[Any], negated: bool, expression: str) -> str:
+        """Whether a value is one of some, however many."""
+        known = [value.replace("\x00", "␀") if isinstance(value, str) else float(value) for value in values]
+        return f"{'NOT ' * negated}{expression} = ANY({self.value(known)})"
 
     def on(self, field: Field, test: Any, kind: str) -> str:
         """A test of a field's value; false when the run has no such field."""
@@ -173,6 +187,9 @@ class _Compiler:
                 return "FALSE"
             empty = f" AND {column} <> ''" if kind == "any" and field.key not in _NUMERIC else ""
             return f"({test(column)}{empty})"
+        if field.scope == "labels":
+            named = "SELECT t.run FROM tags t JOIN names n ON n.number = t.name WHERE t.value = ''"
+            return f"r.number IN ({named} AND {test('n.name')})"
         if field.scope == "datasets":
             return _of_run("run_datasets", test(_dataset_column(field.key)))
         table, expression = _place(field, kind)
@@ -212,6 +229,9 @@ class _Compiler:
     def compare(self, expression: str, op: str, value: Any) -> str:
         if op in ("like", "ilike"):
             return self.like(expression, str(value), fold=op == "ilike")
+        if op == "regex":
+            compiled(str(value))  # says what is wrong with it, before a database does
+            return self.matches(expression, str(value))
         if op == "contains":
             return self.like(expression, "%" + _escape(str(value)) + "%", fold=False)
         if isinstance(value, bool):

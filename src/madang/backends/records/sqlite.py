@@ -11,6 +11,7 @@ from typing import Any
 from madang.backends.records.damage import Identity, identity, locked, set_aside
 from madang.backends.records.database import Database, migrate
 from madang.errors import CorruptData, Incompatible, MadangError, StorageError, Unavailable
+from madang.formats.regex import compiled
 from madang.formats.store import refused
 
 _MEMBER = "IN (SELECT value FROM json_each("
@@ -78,6 +79,7 @@ class SqliteDatabase(Database):
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA mmap_size = 1073741824")
         connection.create_function("folded", 1, _folded, deterministic=True)
+        connection.create_function("matches", 2, _matches, deterministic=True)
         return connection
 
     def make_durable(self) -> None:
@@ -96,6 +98,10 @@ class SqliteDatabase(Database):
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
+
+    def run_alone(self, statement: str, /, **values: Any) -> int:
+        """A single statement that writes has the file to itself, and is committed with it."""
+        return self.run(statement, **values)
 
     def _refusal(self, error: Exception) -> Exception:
         if isinstance(error, sqlite3.OperationalError):
@@ -147,6 +153,10 @@ class SqliteDatabase(Database):
 
     def _each(self, values: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
         return values  # only lists are translated
+
+
+def _matches(pattern: str, text: Any) -> Any:
+    return compiled(pattern).found(text) if isinstance(text, str) else None
 
 
 def _folded(text: Any) -> Any:
