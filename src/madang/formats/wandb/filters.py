@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from madang.domain.ids import is_id
 from madang.domain.parameters import parameter_text
 from madang.domain.query import AllOf, Among, AnyOf, Compare, Condition, Exists, Field, Negation, Operator, Order
 from madang.errors import InvalidInput
 from madang.formats.wandb.fields import Place, micros, place, state_of
-from madang.formats.wandb.ids import run_id
 from madang.formats.wandb.values import read_json
 
 TRUE, FALSE = AllOf(()), AnyOf(())
@@ -23,18 +21,18 @@ _SECOND = 1_000_000  # µs
 _Rule: TypeAlias = "Callable[[_Reader, Place, Any, Mapping[str, Any]], Condition]"
 
 
-def condition(text: str | None, project: str) -> Condition:
-    """The condition that filters (JSON) mean for the runs of a project of ours.
+def condition(text: str | None) -> Condition:
+    """The condition that filters (JSON) mean.
 
     Raises:
         InvalidInput: they are no filters, or an operator is not known.
     """
-    return _Reader(project).all_of((read_json(text) if text else None) or {}, 0)
+    return _Reader().all_of((read_json(text) if text else None) or {}, 0)
 
 
-def comparison(key: str, operator: str, value: Any, project: str) -> Condition:
+def comparison(key: str, operator: str, value: Any) -> Condition:
     """One comparison, by MongoDB's name of its operator. Raises as `condition`."""
-    return _Reader(project).field(key, {operator: value})
+    return _Reader().field(key, {operator: value})
 
 
 def orders(text: str | None) -> tuple[Order, ...]:
@@ -49,8 +47,7 @@ def orders(text: str | None) -> tuple[Order, ...]:
 
 
 class _Reader:
-    def __init__(self, project: str) -> None:
-        self.project = project
+    def __init__(self) -> None:
         self._left = _MOST
 
     def all_of(self, filters: Any, depth: int) -> Condition:
@@ -121,16 +118,13 @@ class _Reader:
         if found.form == "labels":
             return AnyOf(tuple(_label(item) for item in values))
         if found.form == "name":
-            return self._named([item for item in values if isinstance(item, str)])
+            names = tuple(item for item in values if isinstance(item, str))
+            return _called(found.field, lambda field: Among(field, names))
         if found.form == "time":
             times = [at for item in values if (at := micros(item)) is not None]
             return AnyOf(tuple(_within(found.field, at) for at in times))
         fitting = [made for item in values if (made := _fitting(found, item)) is not None]
         return Compare(found.field, "=", fitting[0]) if len(fitting) == 1 else Among(found.field, tuple(fitting))
-
-    def _named(self, names: list[str]) -> Condition:
-        own = [name for name in names if is_id(name)]
-        return Among(Field("attributes", "id"), (*(run_id(self.project, name) for name in names), *own))
 
     def one_of(self, found: Place, values: Any, _: Mapping[str, Any]) -> Condition:
         if not isinstance(values, list):
@@ -145,7 +139,9 @@ class _Reader:
             at = micros(value)
             return FALSE if at is None else Compare(found.field, operator, at)
         made = _fitting(found, value)
-        return FALSE if made is None or isinstance(value, bool) else Compare(found.field, operator, made)
+        if made is None or isinstance(value, bool):
+            return FALSE
+        return _text(found, operator, made) if isinstance(made, str) else Compare(found.field, operator, made)
 
     def exists(self, found: Place, value: Any, _: Mapping[str, Any]) -> Condition:
         return _exists(found) if value else Negation(_exists(found))
@@ -204,10 +200,14 @@ def _within(field: Field, at: int) -> Condition:
 
 
 def _text(found: Place, operator: Operator, text: str) -> Condition:
-    made = Compare(found.field, operator, text)
-    if found.form == "name":  # a run of another client is called by its id
-        return AnyOf((made, AllOf((Negation(Exists(found.field)), Compare(Field("attributes", "id"), operator, text)))))
-    return made
+    if found.form == "name":
+        return _called(found.field, lambda field: Compare(field, operator, text))
+    return Compare(found.field, operator, text)
+
+
+def _called(tag: Field, test: Callable[[Field], Condition]) -> Condition:
+    """A test of what clients call a run: its tag where W&B's client has made it, else its id."""
+    return AnyOf((test(tag), AllOf((Negation(Exists(tag)), test(Field("attributes", "id"))))))
 
 
 def _fitting(found: Place, value: Any) -> str | int | float | bool | None:

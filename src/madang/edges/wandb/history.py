@@ -1,0 +1,88 @@
+"""What a run has logged, read back: whole, in pages of steps, or thinned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from madang.domain.runs import RunRecord
+from madang.domain.series import Series
+from madang.edges.wandb.executor import Resolver
+from madang.edges.wandb.services import WandbCall
+from madang.errors import InvalidInput
+from madang.formats.wandb import history as formats
+from madang.formats.wandb.history import Row, Spec
+from madang.formats.wandb.values import SYSTEM, read_json, write_json
+
+_USUAL = 500  # rows, where the client does not say how many
+_MOST = 1_000_000
+_MOST_SPECS = 20
+
+
+def _series(call: WandbCall, run: RunRecord, keys: list[str] | None, steps: tuple[int | None, int | None]) -> list[Row]:
+    found = call.services.search.history(call.who, [run.id], keys, min_step=steps[0], max_step=steps[1])[run.id]
+    return formats.rows({key: item for key, item in found.items() if not formats.is_system(key)})
+
+
+def history(run: RunRecord, call: WandbCall, given: dict[str, Any]) -> list[str]:
+    """Run.history: rows as JSON, where ``maxStep`` is the first that is not wanted."""
+    low, high = given.get("minStep"), given.get("maxStep")
+    most = _count(given.get("samples"))
+    if low is None and high is None:
+        found = formats.evenly(_series(call, run, _logged(run), (None, None)), most)
+    else:  # a page of a scan: nothing of it may be missing
+        found = _series(call, run, _logged(run), (low, None if high is None else high - 1))
+    return [write_json(formats.line(row, run.created_at)) for row in found]
+
+
+def _logged(run: RunRecord) -> list[str]:
+    return [key for key, item in run.metrics.items() if item.count and not formats.is_system(key)]
+
+
+def _count(samples: int | None) -> int:
+    return _USUAL if samples is None or samples < 1 else min(samples, _MOST)
+
+
+def sampled(run: RunRecord, call: WandbCall, given: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Run.sampledHistory: for each spec the rows that have all of its keys."""
+    specs = given["specs"]
+    if len(specs) > _MOST_SPECS:
+        raise InvalidInput(f"{len(specs)} specs at once are too many; {_MOST_SPECS} are taken.")
+    return [_sampled(run, call, formats.read_spec(_spec(spec), _MOST)) for spec in specs]
+
+
+def _spec(spec: Any) -> Any:
+    return read_json(spec) if isinstance(spec, str) else spec
+
+
+def _sampled(run: RunRecord, call: WandbCall, spec: Spec) -> list[dict[str, Any]]:
+    keys = formats.logged(spec.keys)
+    if formats.RUNTIME in spec.keys and formats.RUNTIME in run.metrics:
+        keys.append(formats.RUNTIME)
+    asked = keys or _logged(run)  # only of what every row has
+    found = [row for row in _series(call, run, asked, (spec.min_step, spec.max_step)) if row.values.keys() >= set(keys)]
+    return [formats.part(row, spec.keys, run.created_at) for row in formats.evenly(found, spec.samples)]
+
+
+def events(run: RunRecord, call: WandbCall, given: dict[str, Any]) -> list[str]:
+    """Run.events: what was measured of the machine."""
+    keys = [key for key, item in run.metrics.items() if item.count and key.startswith(SYSTEM)]
+    found: dict[str, Series] = {}
+    if keys:
+        found = call.services.search.history(call.who, [run.id], keys)[run.id]
+    lines = formats.samples(found, _count(given.get("samples")), run.created_at)
+    return [write_json(line) for line in lines]
+
+
+def parquet(run: RunRecord, _: WandbCall, __: dict[str, Any]) -> dict[str, Any]:
+    """Run.parquetHistory: no files; all of it is asked for live, from the first step on."""
+    return {"parquetUrls": [], "liveData": [{formats.STEP: 0}] if formats.last_step(run.metrics) is not None else []}
+
+
+RESOLVERS: dict[str, Resolver] = {
+    "Run.history": history,
+    "Run.sampledHistory": sampled,
+    "Run.events": events,
+    "Run.parquetHistory": parquet,
+    "Run.historyKeys": lambda run, _, __: formats.history_keys(run.metrics),
+    "Run.systemMetrics": lambda run, _, __: write_json(formats.system_metrics(run.metrics)),
+}
