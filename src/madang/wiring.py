@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.ports.reader import Reader
     from madang.ports.records import Records, StoredRun
     from madang.ports.segments import SegmentFiles
+    from madang.ports.sweeps import SweepDesk
     from madang.services.access import Access
     from madang.services.adopting import Adopting
     from madang.services.artifacts import Artifacts
@@ -53,6 +54,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.registry import Registry
     from madang.services.reviews import Reviews
     from madang.services.rows import Encode
+    from madang.services.sweeping import Sweeping
     from madang.services.views import Views
 
 
@@ -191,6 +193,14 @@ class Engine:
         from madang.services.projects import Projects
 
         return Projects(self.records, self.records.projects, self.tracking)
+
+    @cached_property
+    def sweeping(self) -> Sweeping:
+        """Sweeps and their agents."""
+        from madang.backends.suggesting import OptunaSuggester
+        from madang.services.sweeping import Sweeping
+
+        return Sweeping(self.records, self.tracking, OptunaSuggester())
 
     @cached_property
     def views(self) -> Views:
@@ -433,6 +443,20 @@ def reader(store: str | None = None, hub: str | None = None) -> Reader:
 
         return HubReader(HubClient(address))
     return local_reader(store=store)
+
+
+def sweep_desk(hub: str | None = None) -> SweepDesk:
+    """Sweeps for commands and the SDK: on the hub named here or in MADANG_HUB, else in this machine's store."""
+    address = os.environ.get("MADANG_HUB", "") if hub is None else hub
+    if address:
+        from madang.client.http import HubClient
+        from madang.client.sweeps import HubSweepDesk
+
+        return HubSweepDesk(HubClient(address))
+    from madang.services.sweep_desk import LocalSweepDesk
+
+    engine = open_store()
+    return LocalSweepDesk(local_user(), engine.store.store, engine.sweeping, engine.close)
 
 
 def git(root: str) -> Git:

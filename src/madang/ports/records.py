@@ -28,6 +28,7 @@ from madang.ports.versions import VersionRecords
 
 if TYPE_CHECKING:  # most commands need none of it
     from madang.ports.registry import RegistryRecords
+    from madang.ports.sweeps import SweepRecords
     from madang.ports.views import ViewRecords
 
 SEARCHED = frozenset({"params", "tags", "summary", "definitions", "data", "datasets"})
@@ -329,6 +330,8 @@ class Records(Protocol):
     def versions(self) -> VersionRecords: ...  # noqa: D102 - as above
     @property
     def registry(self) -> RegistryRecords: ...  # noqa: D102 - as above
+    @property
+    def sweeps(self) -> SweepRecords: ...  # noqa: D102 - as above
     @property
     def views(self) -> ViewRecords: ...  # noqa: D102 - as above
     @property

@@ -57,6 +57,7 @@ class Application:
             engine.code,
             engine.explaining,
             engine.lineage,
+            engine.sweeping,
             engine.access,
             self.live,
             policy.cookie,

@@ -20,6 +20,7 @@ from madang.backends.records.versions import SqlVersions
 
 if TYPE_CHECKING:
     from madang.ports.registry import RegistryRecords
+    from madang.ports.sweeps import SweepRecords
     from madang.ports.views import ViewRecords
 
 __all__ = ["SqlRecords", "open_postgres", "open_sqlite"]
@@ -51,6 +52,17 @@ class SqlRecords:
         from madang.backends.records.journaled_registry import JournaledRegistry  # noqa: PLC0415 - as said
 
         return JournaledRegistry(self._db, self._log)
+
+    @cached_property
+    def sweeps(self) -> SweepRecords:
+        """Sweeps, agents and trials: loaded on use too."""
+        if self._log is None:
+            from madang.backends.records.sweeps import SqlSweeps  # noqa: PLC0415 - as said
+
+            return SqlSweeps(self._db)
+        from madang.backends.records.journaled_sweeps import JournaledSweeps  # noqa: PLC0415 - as said
+
+        return JournaledSweeps(self._db, self._log)
 
     @cached_property
     def views(self) -> ViewRecords:

@@ -29,6 +29,7 @@ from madang.formats.store import refused
 
 REGISTRY_KINDS = ("protected", "unprotected", "request", "noted", "rules", "decision")
 VIEW_KINDS = ("view", "view_dropped")
+SWEEP_KINDS = ("sweep", "agent", "trial")
 _OF_COLLECTIONS = ("pointer", "edit", "collection", *REGISTRY_KINDS)
 _PLACE = "changes"  # the setting that says how much of the log the records have taken in
 
@@ -303,6 +304,10 @@ class _Redo:
             from madang.backends.records.journaled_views import redo as redo_view  # noqa: PLC0415 - as said
 
             return redo_view(self._database, kind)
+        if kind in SWEEP_KINDS:
+            from madang.backends.records.journaled_sweeps import redo as redo_sweep  # noqa: PLC0415 - as said
+
+            return redo_sweep(self._database, kind)
         found: Callable[[dict[str, Any]], None] | None = getattr(self, f"do_{kind}", None)
         return found
 

@@ -18,6 +18,7 @@ from madang.services.promotion import Promotion
 from madang.services.registry import Registry
 from madang.services.reviews import Reviews
 from madang.services.search import Search
+from madang.services.sweeping import Sweeping
 from madang.services.tracking import Tracking
 
 
@@ -36,6 +37,7 @@ class NativeServices:
     code: CodeComparison
     explaining: Explaining
     lineage: Lineage
+    sweeping: Sweeping
     access: Access
     live: Live
     cookie: str

@@ -13,6 +13,8 @@ from madang.domain.lineage import DataUse
 from madang.domain.lineage_graph import Graph
 from madang.domain.pipelines import PipelineView
 from madang.domain.reviews import Protection, Request
+from madang.domain.sweep_views import SweepView
+from madang.domain.sweeps import Agent
 from madang.domain.tables import TableChange
 from madang.domain.versions import PointerChange
 from madang.edges.native import (
@@ -27,10 +29,12 @@ from madang.edges.native import (
     people,
     pipelines,
     runs,
+    sweeps,
     uploads,
 )
 from madang.formats import native
 from madang.formats import reviews as review_bodies
+from madang.formats import sweeps as sweep_bodies
 from madang.http.routes import Param, Route, RouteTable
 from madang.ports.records import MetricKey, Project
 from madang.ports.versions import CollectionRow
@@ -301,6 +305,29 @@ def _pipelines() -> list[Route]:
     ]  # fmt: skip
 
 
+def _sweeps() -> list[Route]:
+    of_project, one = "/projects/{project}/sweeps", "/projects/{project}/sweeps/{sweep}"
+    return [
+        _route("GET", "/sweeps", sweeps.all_sweeps, READ, "Sweeps of all projects", answer=sweep_bodies.SweepsBody),
+        _route("GET", "/sweeps/{sweep}", sweeps.sweep, READ, "A sweep of whichever project", answer=SweepView),
+        _route("GET", of_project, sweeps.sweeps, READ, "Sweeps", answer=sweep_bodies.SweepsBody),
+        _route(
+            "POST", of_project, sweeps.create, WRITE, "Begin a sweep", body=sweeps.NewSweep, answer=SweepView,
+            status=201,
+        ),
+        _route("GET", one, sweeps.sweep, READ, "A sweep with its trials", answer=SweepView),
+        _route("PATCH", one, sweeps.change, WRITE, "Pause, resume or end it", body=sweeps.SweepChange, answer=SweepView),
+        _route(
+            "POST", one + "/agents", sweeps.join, WRITE, "Be an agent of it", body=sweeps.NewAgent, answer=Agent,
+            status=201,
+        ),
+        _route(
+            "POST", one + "/agents/{agent}/beat", sweeps.beat, WRITE, "Say what an agent runs; hear what it is to do",
+            body=sweeps.Beat, answer=sweep_bodies.OrdersBody,
+        ),
+    ]  # fmt: skip
+
+
 def _uploads() -> list[Route]:
     blob, segment = "/projects/{project}/blobs/{digest}", "/runs/{run}/segments/{segment}"
     return [
@@ -337,5 +364,8 @@ def table() -> RouteTable:
     """The routes of the native API."""
     return RouteTable(
         PREFIX,
-        [*_runs(), *_artifacts(), *_models(), *_datasets(), *_lineage(), *_pipelines(), *_uploads(), *_people()],
+        [
+            *_runs(), *_artifacts(), *_models(), *_datasets(), *_lineage(), *_pipelines(), *_sweeps(), *_uploads(),
+            *_people(),
+        ],  # fmt: skip
     )

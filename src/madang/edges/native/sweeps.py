@@ -1,0 +1,89 @@
+"""Sweeps and their agents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from madang.edges.native.services import NativeCall
+from madang.formats import sweeps as wire
+
+
+class NewSweep(Struct, forbid_unknown_fields=True):
+    """A sweep to begin; the configuration is YAML text or a mapping."""
+
+    config: str | dict[str, Any]
+    name: str = ""
+
+
+class SweepChange(Struct, forbid_unknown_fields=True):
+    """What is to change of a sweep."""
+
+    state: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    priority: int | UnsetType = UNSET
+    run_cap: int | UnsetType | None = UNSET
+
+
+class NewAgent(Struct, forbid_unknown_fields=True):
+    """Who wants to carry out trials."""
+
+    host: str
+    name: str = ""
+
+
+class Beat(Struct, forbid_unknown_fields=True):
+    """What an agent has in hand, how other runs have ended, and whether it wants another trial or leaves."""
+
+    running: list[str] = []
+    ended: dict[str, str] = {}
+    wants: bool = True
+    leaves: bool = False
+
+
+def all_sweeps(call: NativeCall) -> Any:
+    """GET /sweeps."""
+    return wire.SweepsBody(call.services.sweeping.sweeps.views(call.who))
+
+
+def sweeps(call: NativeCall) -> Any:
+    """GET /projects/{project}/sweeps."""
+    return wire.SweepsBody(call.services.sweeping.sweeps.views(call.who, call.path["project"]))
+
+
+def create(call: NativeCall) -> Any:
+    """POST /projects/{project}/sweeps."""
+    body: NewSweep = call.body
+    text = body.config if isinstance(body.config, str) else wire.write(body.config)
+    made = call.services.sweeping.sweeps.create(call.who, call.path["project"], text, body.name)
+    return call.services.sweeping.sweeps.view(call.who, made.project, made.id)
+
+
+def sweep(call: NativeCall) -> Any:
+    """GET /projects/{project}/sweeps/{sweep} and GET /sweeps/{sweep}."""
+    return call.services.sweeping.sweeps.view(call.who, call.path.get("project", ""), call.path["sweep"])
+
+
+def change(call: NativeCall) -> Any:
+    """PATCH /projects/{project}/sweeps/{sweep}."""
+    given = {name: getattr(call.body, name) for name in SweepChange.__struct_fields__}
+    changes = {name: value for name, value in given.items() if value is not UNSET}
+    made = call.services.sweeping.sweeps.change(call.who, call.path["project"], call.path["sweep"], changes)
+    return call.services.sweeping.sweeps.view(call.who, made.project, made.id)
+
+
+def join(call: NativeCall) -> Any:
+    """POST /projects/{project}/sweeps/{sweep}/agents."""
+    body: NewAgent = call.body
+    return call.services.sweeping.agents.join(call.who, call.path["project"], call.path["sweep"], body.host, body.name)
+
+
+def beat(call: NativeCall) -> Any:
+    """POST /projects/{project}/sweeps/{sweep}/agents/{agent}/beat."""
+    body: Beat = call.body
+    orders = call.services.sweeping.agents.beat(
+        call.who, call.path["agent"], body.running, body.ended, wants=body.wants, leaves=body.leaves
+    )
+    return wire.OrdersBody([wire.order(item) for item in orders])
