@@ -44,8 +44,8 @@ def mlflow(
       madang export mlflow /srv/mlflow --artifact-uri mlflow-artifacts:/
       madang export mlflow /tmp/out --store /srv/madang --experiment iris --json
     """
-    from madang.cli.import_mlflow import opened_store
     from madang.cli.moving_report import show
+    from madang.cli.moving_target import opened_store
     from madang.cli.progress import progress, quiet
     from madang.wiring import local_user
     from madang.workspace.moving.exporting import send

@@ -7,7 +7,11 @@ from typing import Any
 
 import click
 
-TRACKERS = {"mlflow": "madang.cli.import_mlflow:mlflow"}
+TRACKERS = {
+    "mlflow": "madang.cli.import_mlflow:mlflow",
+    "tensorboard": "madang.cli.import_tensorboard:tensorboard",
+    "wandb": "madang.cli.import_wandb:wandb",
+}
 """The word in the first place that means a tracker, and its command."""
 
 

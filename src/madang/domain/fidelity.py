@@ -108,7 +108,7 @@ def tally_experiment(experiment: Experiment) -> Tally:
 def tally_run(run: Run, home: str) -> Tally:
     """What counts of a run, or of a logged model, in the experiment called ``home``."""
     made = Tally()
-    what = "logged models" if run.job_type else "runs"
+    what = "logged models" if run.is_logged_model else "runs"
     made.add(
         what, 1, run.id, home, run.name, run.status, run.started_at, run.ended_at, run.user, run.is_deleted, run.parent,
         run.notes, run.job_type, run.group,
@@ -119,6 +119,7 @@ def tally_run(run: Run, home: str) -> Tally:
         packed = packed_points(points)
         made.add("metrics", 1, run.id, key)
         made.add("points", len(packed), run.id, key, b"".join(packed))
+    _tally_details(made, run)
     for item in run.datasets:
         made.add(
             "datasets", 1, run.id, item.name, item.digest, item.source_type, item.source, item.schema, item.profile,
@@ -130,6 +131,29 @@ def tally_run(run: Run, home: str) -> Tally:
         made.add("files", 1, run.id, file.path, file.size, file.digest)
         made.add("bytes of files", max(file.size, 0), run.id, file.path, file.digest)
     return made
+
+
+def _tally_details(made: Tally, run: Run) -> None:
+    told = run.details
+    if told.host or told.command or told.exit_code is not None or told.forked_from:
+        origin = [told.forked_from.run, told.forked_from.step] if told.forked_from else []
+        made.add("hosts and ends", 1, run.id, told.host, told.command, told.exit_code, origin)
+    summary = sorted((key, _told(item)) for key, item in told.summary.items())
+    made.add("summary values", len(told.summary), run.id, summary)
+    for key, item in told.definitions.items():
+        made.add("definitions of metrics", 1, run.id, key, item.goal, item.summary, item.step_metric)
+    made.add("console lines", len(told.console), run.id, [[line.n, line.stream, line.text] for line in told.console])
+    for alert in told.alerts:
+        made.add("alerts", 1, run.id, alert.title, alert.text, alert.level)
+    if told.code:
+        made.add("commits", 1, run.id, told.code.commit, told.code.remote, told.code.entry)
+    if told.environment:
+        made.add("environments", 1, run.id, told.environment.python, sorted(map(list, told.environment.packages)))
+
+
+def _told(item: Any) -> str:
+    """A value as JSON writes it, whatever the order of its keys."""
+    return json.dumps(item, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
 
 
 def tally_model(model: Model) -> Tally:
@@ -151,7 +175,17 @@ def tally_model(model: Model) -> Tally:
 def packed_points(points: Iterable[Point]) -> list[bytes]:
     """Points as bytes, each one once, in an order that depends on them alone."""
     pack = _POINT.pack
-    return sorted({pack(step, time, number if number == number else _NOT_A_NUMBER) for step, time, number in points})
+    try:
+        return sorted({pack(step, time, item if item == item else _NOT_A_NUMBER) for step, time, item in points})
+    except (struct.error, OverflowError):
+        return sorted({_packed_point(*point) for point in points})
+
+
+def _packed_point(step: int, time: int, item: Any) -> bytes:
+    """A point of any value. A number that a float holds is written as one, so that 1 and 1.0 are the same."""
+    if isinstance(item, int | float) and not isinstance(item, bool) and (item != item or float(item) == item):
+        return _POINT.pack(step, time, item if item == item else _NOT_A_NUMBER)
+    return _POINT.pack(step, time, 0.0) + _told(item).encode()
 
 
 def differing(one: Tally, other: Tally) -> list[str]:

@@ -8,19 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import field, replace
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from madang.domain.events import Dataset
+from madang.domain import events
+from madang.domain.events import Dataset, Json
 from madang.domain.fidelity import LeftOut
+from madang.domain.parameters import parameter_text
+from madang.domain.runs import LOGGED_MODEL
+from madang.domain.series import ConsoleLine
 from madang.domain.values import mutable, value
 
-Point: TypeAlias = tuple[int, int, float]
-"""Step, time and value of one point of a metric."""
+Point: TypeAlias = tuple[int, int, Any]
+"""Step, time and value of one point of a metric: a number, or where the tracker logs others a bool, text or media."""
 
 
 @value
 class Experiment:
-    """A named set of runs. ``id`` is the source's own."""
+    """A named set of runs. ``id`` is the source's own; empty where it knows no ids but names."""
 
     id: str
     name: str
@@ -41,6 +45,22 @@ class StoredFile:
 
 
 @mutable
+class Details:
+    """What some trackers know of a run beside parameters, numbers and files."""
+
+    host: str = ""
+    command: list[str] = field(default_factory=list)
+    exit_code: int | None = None
+    summary: dict[str, Json] = field(default_factory=dict)  # as it was told, not derived
+    definitions: dict[str, events.DefineMetric] = field(default_factory=dict)
+    console: list[ConsoleLine] = field(default_factory=list)
+    alerts: list[events.Alert] = field(default_factory=list)
+    code: events.Code | None = None
+    environment: events.Environment | None = None
+    forked_from: events.ForkedFrom | None = None
+
+
+@mutable
 class Run:
     """A run; or, with the job type `domain.runs.LOGGED_MODEL`, the record of a logged model."""
 
@@ -56,7 +76,7 @@ class Run:
     notes: str = ""
     job_type: str = ""
     group: str = ""
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, Json] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, list[Point]] = field(default_factory=dict)
     datasets: list[Dataset] = field(default_factory=list)
@@ -64,6 +84,12 @@ class Run:
     outputs: dict[str, int] = field(default_factory=dict)  # ids of models that it made → step
     files: list[StoredFile] = field(default_factory=list)
     location: str = ""  # where the source has its files
+    details: Details = field(default_factory=Details)
+
+    @property
+    def is_logged_model(self) -> bool:
+        """Whether this is the record of a logged model."""
+        return self.job_type == LOGGED_MODEL
 
 
 @value
@@ -153,7 +179,7 @@ def shared(wanted: Run, held: Run) -> Run:
         started_at=held.started_at if wanted.started_at else 0,
         user=held.user if wanted.user else "",
         is_deleted=held.is_deleted if wanted.is_deleted else False,
-        params={key: text for key, text in held.params.items() if key in wanted.params},
+        params={key: _as_told(item, wanted.params[key]) for key, item in held.params.items() if key in wanted.params},
         tags={key: text for key, text in held.tags.items() if key in wanted.tags},
         metrics={key: _shared_points(wanted.metrics[key], points) for key, points in held.metrics.items()
                  if key in wanted.metrics},
@@ -161,7 +187,29 @@ def shared(wanted: Run, held: Run) -> Run:
         inputs=[model for model in held.inputs if model in wanted.inputs],
         outputs={model: step for model, step in held.outputs.items() if model in wanted.outputs},
         files=_shared_files(wanted.files, held.files),
+        details=_shared_details(wanted.details, held.details),
     )  # fmt: skip
+
+
+def _as_told(held: Json, wanted: Json) -> Json:
+    """A parameter as its tracker has it: some know only texts."""
+    return parameter_text(held) if isinstance(wanted, str) else held
+
+
+def _shared_details(wanted: Details, held: Details) -> Details:
+    lines = {line.n for line in wanted.console}
+    return Details(
+        host=held.host if wanted.host else "",
+        command=held.command if wanted.command else [],
+        exit_code=held.exit_code if wanted.exit_code is not None else None,
+        summary={key: item for key, item in held.summary.items() if key in wanted.summary},
+        definitions={key: item for key, item in held.definitions.items() if key in wanted.definitions},
+        console=[line for line in held.console if line.n in lines],
+        alerts=[item for item in held.alerts if item in wanted.alerts],
+        code=held.code if wanted.code else None,
+        environment=held.environment if wanted.environment else None,
+        forked_from=held.forked_from if wanted.forked_from else None,
+    )
 
 
 def _shared_points(wanted: list[Point], held: list[Point]) -> list[Point]:

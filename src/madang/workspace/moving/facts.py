@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from madang.domain import events
 from madang.domain.commands import CreateRun, Fact, Points
+from madang.domain.events import Json
 from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Point, Run, point_key
+from madang.domain.foreign import Details, Point, Run, point_key
 
 _TOGETHER = 1 << 20  # signs of texts that one event holds; a single text may be longer
 _LONGEST = 16 << 20  # signs of one text
@@ -22,6 +24,8 @@ def command_for(run: Run, files: Sequence[events.File]) -> CreateRun:
         job_type=run.job_type,
         group=run.group,
         user=run.user,
+        host=run.details.host,
+        command=run.details.command,
         facts=[*_described(run, None), *_facts(run, Run(run.id, run.experiment)), *files, *_status(run)],
         time=run.started_at or _BEFORE_ALL,
     )
@@ -30,25 +34,34 @@ def command_for(run: Run, files: Sequence[events.File]) -> CreateRun:
 def news(run: Run, held: Run, files: Sequence[events.File]) -> list[Fact]:
     """What a run has that is not here yet."""
     ended = (run.status, run.ended_at) != (held.status, held.ended_at if run.ended_at else 0)
+    ended = ended or (run.details.exit_code not in (None, held.details.exit_code))
     return [*_described(run, held), *_facts(run, held), *files, *(_status(run) if ended else ())]
 
 
 def _described(run: Run, held: Run | None) -> list[Fact]:
     known = held or Run(run.id, run.experiment)
+    is_new = held is None  # then the command says group and job type
     made = events.Described(
         name=run.name if run.name and run.name != known.name else None,
         notes=run.notes if run.notes != known.notes else None,
+        group=run.group if not is_new and run.group and run.group != known.group else None,
+        job_type=run.job_type if not is_new and run.job_type and run.job_type != known.job_type else None,
         parent=run.parent if run.parent and run.parent != known.parent else None,
     )
     return [made] if made != events.Described() else []
 
 
 def _status(run: Run) -> list[Fact]:
-    return [] if run.status == "running" else [events.Status(run.status, run.ended_at)]
+    if run.status == "running":
+        return []
+    if run.details.exit_code is None:
+        return [events.Status(run.status, run.ended_at)]
+    end = events.Finished(run.status, exit_code=run.details.exit_code)
+    return [events.Status("running"), end, events.Status("", run.ended_at)]  # the first takes back an earlier end
 
 
 def _facts(run: Run, held: Run) -> Iterator[Fact]:
-    for some in _portions({key: text for key, text in run.params.items() if key not in held.params}):
+    for some in _portions({key: item for key, item in run.params.items() if key not in held.params}):
         yield events.Config(some)
     for some in _portions({key: text for key, text in run.tags.items() if held.tags.get(key) != text}):
         yield events.Tags(some)
@@ -59,20 +72,46 @@ def _facts(run: Run, held: Run) -> Iterator[Fact]:
     outputs = [(model, step) for model, step in run.outputs.items() if model not in held.outputs]
     if inputs or outputs:
         yield events.Linked(inputs, outputs)
+    yield from _details(run.details, held.details)
 
 
-def _portions(texts: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The texts in portions that each make one event."""
-    some: dict[str, str] = {}
+def _details(wanted: Details, held: Details) -> Iterator[Fact]:
+    for key, definition in wanted.definitions.items():
+        if held.definitions.get(key) != definition:
+            yield definition
+    for some in _portions({key: item for key, item in wanted.summary.items() if _differs(held.summary, key, item)}):
+        yield events.Summary(some)
+    for name in ("code", "environment", "forked_from"):
+        if getattr(wanted, name) is not None and getattr(held, name) is None:
+            yield getattr(wanted, name)
+    known = {line.n: (line.stream, line.text) for line in held.console}
+    for line in wanted.console:
+        if known.get(line.n) != (line.stream, line.text):
+            yield events.Console(line.n, line.text, line.stream)
+    yield from (alert for alert in wanted.alerts if alert not in held.alerts)
+
+
+def _differs(held: Mapping[str, Json], key: str, item: Json) -> bool:
+    return key not in held or repr(held[key]) != repr(item)
+
+
+def _portions(values: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    """The values in portions that each make one event."""
+    some: dict[str, Json] = {}
     size = 0
-    for key, text in texts.items():
-        if some and size + len(text) > _TOGETHER:
+    for key, item in values.items():
+        length = _length(item)
+        if some and size + length > _TOGETHER:
             yield some
             some, size = {}, 0
-        some[key] = text
-        size += len(key) + len(text)
+        some[key] = item
+        size += len(key) + length
     if some:
         yield some
+
+
+def _length(item: Json) -> int:
+    return len(item) if isinstance(item, str) else len(repr(item))
 
 
 def _new_points(wanted: Mapping[str, list[Point]], held: Mapping[str, list[Point]]) -> dict[str, list[Point]]:
@@ -94,7 +133,7 @@ def rows(metrics: Mapping[str, Sequence[Point]]) -> Iterator[Points]:
 
     Of several values at one place the greatest comes last, since MLflow takes it for the last.
     """
-    places: dict[tuple[int, int], list[dict[str, float]]] = {}
+    places: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for key, points in metrics.items():
         for (step, time), values in _by_place(points):
             rows_there = places.setdefault((time, step), [])
@@ -106,8 +145,8 @@ def rows(metrics: Mapping[str, Sequence[Point]]) -> Iterator[Points]:
             yield Points(row, step, time)
 
 
-def _by_place(points: Iterable[Point]) -> Iterator[tuple[tuple[int, int], list[float]]]:
-    found: dict[tuple[int, int], list[float]] = {}
+def _by_place(points: Iterable[Point]) -> Iterator[tuple[tuple[int, int], list[Any]]]:
+    found: dict[tuple[int, int], list[Any]] = {}
     for step, time, number in points:
         there = found.setdefault((step, time), [])
         if not there:
@@ -118,8 +157,10 @@ def _by_place(points: Iterable[Point]) -> Iterator[tuple[tuple[int, int], list[f
     yield from found.items()
 
 
-def _last_wins(number: float) -> tuple[bool, float]:
-    return (False, 0.0) if number != number else (True, number)
+def _last_wins(item: Json) -> tuple[int, float]:
+    if not isinstance(item, int | float):
+        return 2, 0.0
+    return (0, 0.0) if item != item else (1, item)
 
 
 def fit(run: Run, problems: list[LeftOut]) -> None:
@@ -127,6 +168,6 @@ def fit(run: Run, problems: list[LeftOut]) -> None:
     if run.status in ("running", "scheduled"):
         run.ended_at = 0
     for kind, texts in (("params", run.params), ("tags", run.tags)):
-        for key in [key for key, text in texts.items() if len(text) > _LONGEST or not key]:
-            reason = f"{len(texts.pop(key))} signs are more than a record can hold" if key else "it has no name"
+        for key in [key for key, item in texts.items() if _length(item) > _LONGEST or not key]:
+            reason = f"{_length(texts.pop(key))} signs are more than a record can hold" if key else "it has no name"
             problems.append(LeftOut(kind, f"{run.id}: {key[:80]}", reason))

@@ -7,10 +7,9 @@ off is finished by running it again. After each batch the runs are read back and
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 
 from madang.domain import events
 from madang.domain.fidelity import LeftOut, Report, Tally, differing, tally_experiment, tally_model, tally_run
@@ -26,6 +25,7 @@ from madang.workspace.moving.hashing import hashed
 from madang.workspace.moving.store import OwnStore, experiment_of
 
 AT_ONCE = 100  # runs that one transaction writes
+POINTS_AT_ONCE = 500_000
 _UNKNOWN = "its files could not be listed"
 
 
@@ -101,7 +101,7 @@ class _Import:
             deleted = held.is_deleted if experiment.is_deleted else False
             self._report.here.merge(tally_experiment(replace(held, tags=tags, is_deleted=deleted)))
         runs = self._source.runs(experiment)
-        while some := list(islice(runs, AT_ONCE)):
+        for some in _batches(runs):
             self._batch(some, experiment, home)
             self._tell(len(some))
 
@@ -122,7 +122,7 @@ class _Import:
                 dict(experiment.tags),
             ),
         )  # fmt: skip
-        if str(made.number) != experiment.id:
+        if experiment.id and str(made.number) != experiment.id:
             what = f"{experiment.name} (experiment {experiment.id})"
             reason = f"it has the id {made.number} here: {'its name' if known else 'its id'} was taken"
             self._report.changed.append(LeftOut("experiments", what, reason))
@@ -169,7 +169,7 @@ class _Import:
         return True
 
     def _count(self, run: Run, held: Run | None) -> None:
-        what = "logged models" if run.job_type else "runs"
+        what = "logged models" if run.is_logged_model else "runs"
         if held is None:
             self._report.count_new(what)
             self._report.count_new("points", sum(map(len, run.metrics.values())))
@@ -220,7 +220,7 @@ class _Import:
 
     def _write(self, run: Run, held: Run | None, files: Sequence[events.File], home: RegisteredProject) -> None:
         tracking, who = self._own.services.tracking, self._own.who
-        what = "logged models" if run.job_type else "runs"
+        what = "logged models" if run.is_logged_model else "runs"
         if held is None:
             tracking.create(who, home.name, command_for(run, files))
             self._report.count_new(what)
@@ -250,7 +250,7 @@ class _Import:
         kinds = differing(there, here)
         if kinds:
             deleted = " It is deleted here, so nothing was added to it." if before and before.is_deleted else ""
-            self._left_out("logged models" if run.job_type else "runs", run.id,
+            self._left_out("logged models" if run.is_logged_model else "runs", run.id,
                            f"it is not the same here: {', '.join(kinds)}.{deleted}")  # fmt: skip
 
     def _model(self, model: Model) -> None:
@@ -296,7 +296,7 @@ class _Import:
         entries = [
             Entry(item.path[len(start) :], item.digest, item.size) for item in held.files if item.path.startswith(start)
         ]
-        place = f"models/m-{run.id}" if run.job_type else run.id
+        place = f"models/m-{run.id}" if run.is_logged_model else run.id
         location = f"mlflow-artifacts:/{held.experiment}/{place}/artifacts"
         return AdoptedVersion(version, entries, record.project, f"{location}/{folder}" if folder else location)
 
@@ -316,6 +316,20 @@ class _Import:
 
     def _left_out(self, kind: str, name: str, reason: str) -> None:
         self._report.left_out.append(LeftOut(kind, name, reason))
+
+
+def _batches(runs: Iterable[Run]) -> Iterator[list[Run]]:
+    """Runs in portions that one transaction writes and that memory holds."""
+    some: list[Run] = []
+    points = 0
+    for run in runs:
+        some.append(run)
+        points += sum(map(len, run.metrics.values()))
+        if len(some) >= AT_ONCE or points >= POINTS_AT_ONCE:
+            yield some
+            some, points = [], 0
+    if some:
+        yield some
 
 
 def _shared_tally(wanted: Model, held: Model) -> Tally:

@@ -22,6 +22,7 @@ OpenStore = Callable[[str, Mapping[str, str]], Objects]
 """Opens an object store by its address and options."""
 
 PIECE = 1 << 20  # bytes read at once
+_ALLOW = "Allow its folder by name: --artifacts DIR."
 _CLOUD = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "wasbs": "azure", "wasb": "azure", "abfss": "azure",
           "abfs": "azure", "azure": "azure"}  # fmt: skip
 
@@ -53,7 +54,7 @@ class Places:
         """
         folder, address = self._place(run, near)
         if folder is not None:
-            return list(_walk(folder, self._roots, run.id, problems)) if folder else []
+            return list(walk_files(folder, self._roots, run.id, problems)) if folder else []
         store, prefix = self._store(address)
         found = []
         for item in store.list(prefix):
@@ -67,7 +68,7 @@ class Places:
         """The bytes of one file. Raises as `files`."""
         folder, address = self._place(run, near)
         if folder is not None:
-            with _opened(os.path.join(folder, path), self._roots) as pieces:
+            with opened_file(os.path.join(folder, path), self._roots) as pieces:
                 yield pieces
             return
         store, prefix = self._store(address)
@@ -76,7 +77,7 @@ class Places:
 
     def is_inside(self, path: str) -> bool:
         """Whether a path lies where may be read, links resolved."""
-        return _inside(path, self._roots)
+        return is_inside(path, self._roots)
 
     def _place(self, run: Run, near: str) -> tuple[str | None, str]:
         """(folder of this machine, empty when it has no files) or (None, address of an object store)."""
@@ -156,7 +157,8 @@ def _experiments(path: str) -> str:
     return os.path.dirname(_experiment(path.rstrip("/")))
 
 
-def _inside(path: str, roots: Sequence[str]) -> bool:
+def is_inside(path: str, roots: Sequence[str]) -> bool:
+    """Whether a path lies in one of some folders (given without links), its own links resolved."""
     real = os.path.realpath(path)
     return any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots)
 
@@ -169,7 +171,9 @@ def _has_entries(folder: str) -> bool:
         return False
 
 
-def _walk(folder: str, roots: Sequence[str], run: str, problems: list[LeftOut]) -> Iterator[StoredFile]:
+def walk_files(folder: str, roots: Sequence[str], run: str, problems: list[LeftOut]) -> Iterator[StoredFile]:
+    """The files below a folder; what may not be read, or cannot be, is told."""
+
     def refuse(path: str, reason: str) -> None:
         problems.append(LeftOut("files", f"{run}: {os.path.relpath(path, folder)}", reason))
 
@@ -188,14 +192,14 @@ def _walk(folder: str, roots: Sequence[str], run: str, problems: list[LeftOut]) 
             try:
                 size = _size(path, roots)
             except MadangError as error:
-                refuse(path, error.message)
+                refuse(path, str(error))
             else:
                 yield StoredFile(os.path.relpath(path, folder), size)
 
 
 def _size(path: str, roots: Sequence[str]) -> int:
-    if os.path.islink(path) and not _inside(path, roots):
-        raise Refused("It is a link that leads out of the source.")
+    if os.path.islink(path) and not is_inside(path, roots):
+        raise Refused(f"It is a link to {os.path.realpath(path)[:300]}, outside of the source.", hint=_ALLOW)
     try:
         found = os.stat(path)
     except OSError as error:
@@ -206,9 +210,10 @@ def _size(path: str, roots: Sequence[str]) -> int:
 
 
 @contextmanager
-def _opened(path: str, roots: Sequence[str]) -> Iterator[Iterator[bytes]]:
-    if not _inside(path, roots):
-        raise Refused("It is a link that leads out of the source.")
+def opened_file(path: str, roots: Sequence[str]) -> Iterator[Iterator[bytes]]:
+    """The bytes of a file in one of some folders. Raises `Refused` or `StorageError`."""
+    if not is_inside(path, roots):
+        raise Refused(f"It is a link to {os.path.realpath(path)[:300]}, outside of the source.", hint=_ALLOW)
     _size(path, roots)
     try:
         with open(path, "rb") as file:

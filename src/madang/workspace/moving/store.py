@@ -18,7 +18,7 @@ from madang.domain.versions import VersionRecord
 from madang.formats.mlflow.runs import tags_of
 from madang.formats.mlflow.words import ALIASES
 from madang.formats.store import StorePaths
-from madang.ports.records import Records
+from madang.ports.records import Records, StoredRun
 from madang.ports.versions import CollectionRow
 from madang.services.adopting import Adopting
 from madang.services.artifacts import Artifacts
@@ -103,7 +103,7 @@ class OwnStore:
             return None
         found = record(stored.state, stored.overrides)
         series = self.services.tracking.history.series(stored, None)
-        return self._foreign(found, series)
+        return self._foreign(stored, found, series)
 
     def record(self, run: str) -> RunRecord | None:
         """All that is known of a run."""
@@ -116,7 +116,7 @@ class OwnStore:
             self._homes |= self.services.projects.named([project])
         return self._homes[project]
 
-    def _foreign(self, found: RunRecord, series: Mapping[str, Series]) -> Run:
+    def _foreign(self, stored: StoredRun, found: RunRecord, series: Mapping[str, Series]) -> Run:
         is_model = found.job_type == LOGGED_MODEL
         status = _STATUSES.get(found.status, found.status)
         metrics: dict[str, list[Point]] = {}

@@ -1,0 +1,218 @@
+"""Folders that W&B's client has written, `wandb/offline-run-…` and `wandb/run-…`, as a `domain.foreign.Source`.
+
+The truth is the transaction log in each of them; neither the client nor its service is needed to read it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+
+from madang.domain.fidelity import LeftOut
+from madang.domain.foreign import Experiment, Model, Run, StoredFile, Version
+from madang.domain.values import value
+from madang.errors import CorruptData, MadangError, NotFound
+from madang.formats.wandb.datastore import read_log
+from madang.formats.wandb.ids import project_name
+from madang.formats.wandb.records import RunLog, gather
+from madang.workspace.moving.places import opened_file, walk_files
+from madang.workspace.moving.wandb_runs import run_of
+
+_ENDING = ".wandb"
+_FIRST = 64  # records among which the run's own is looked for before all are read
+_REQUIREMENTS, _LONGEST = "requirements.txt", 4 << 20
+
+
+@value
+class _Log:
+    """One transaction log, and whose it is."""
+
+    path: str
+    project: str
+    run: str
+    started_at: int
+    size: int
+
+    @property
+    def files(self) -> str:
+        """The folder with the files of the run."""
+        return os.path.join(os.path.dirname(self.path), "files")
+
+
+class RunFolders:
+    """Runs of W&B's client in a folder. A run that was resumed may have several logs, which are read as one."""
+
+    def __init__(self, path: str, named: Sequence[str] = (), project: str = "") -> None:
+        """``named`` are folders besides from which files may be read; ``project`` takes the place of the recorded ones.
+
+        Raises:
+            NotFound: there are no runs.
+        """
+        self.name = os.path.abspath(path)
+        self.problems: list[LeftOut] = []
+        self._project = project
+        paths = _find_logs(self.name)
+        if not paths:
+            raise NotFound(
+                f"There are no runs of W&B in {path}.", hint="Give a folder `wandb`, or one `offline-run-…` of it."
+            )
+        self._roots = [os.path.realpath(root) for root in (_home(paths[0]), *named)]
+        self._logs: dict[str, dict[str, list[_Log]]] = {}  # by project and run
+        self._skipped: list[LeftOut] = []
+        for found in paths:
+            self._identify(found)
+        self._places: dict[str, dict[str, str]] = {}  # files of runs, and where they lie
+        self._others: dict[str, int] = {}
+
+    def experiments(self) -> list[Experiment]:
+        """See `Source.experiments`: projects, with their entity where the run names one."""
+        self.problems += self._skipped
+        return [Experiment("", name) for name in self._logs]
+
+    def count(self, experiment: Experiment) -> int:
+        """See `Source.count`."""
+        return len(self._logs[experiment.name])
+
+    def runs(self, experiment: Experiment) -> Iterator[Run]:
+        """See `Source.runs`."""
+        for logs in self._logs[experiment.name].values():
+            yield self._run(experiment.name, logs)
+
+    def files(self, run: Run) -> list[StoredFile]:
+        """See `Source.files`."""
+        return run.files
+
+    @contextmanager
+    def open(self, run: Run, path: str) -> Iterator[Iterator[bytes]]:
+        """See `Source.open`."""
+        with opened_file(self._places[run.id][path], self._roots) as pieces:
+            yield pieces
+
+    def models(self) -> list[Model]:
+        """See `Source.models`: the folders hold none."""
+        return []
+
+    def version_files(self, model: Model, version: Version) -> tuple[Run, str] | None:
+        """See `Source.version_files`."""
+        return None
+
+    def others(self) -> dict[str, int]:
+        """See `Source.others`."""
+        return self._others
+
+    def close(self) -> None:
+        """See `Source.close`."""
+
+    def _identify(self, path: str) -> None:
+        """Find out whose log it is. One without the run's own record is known by the name of its file."""
+        log, name = RunLog(), os.path.basename(os.path.dirname(path))
+        try:
+            size = _regular_size(path)
+            with open(path, "rb") as file:
+                gather(islice(read_log(file, log.damage), _FIRST), log)
+        except (OSError, MadangError) as error:
+            reason = error.message if isinstance(error, MadangError) else error.strerror or "it cannot be read"
+            self._skipped.append(LeftOut("runs", name, reason))
+            return
+        run = log.id or os.path.basename(path).removesuffix(_ENDING).removeprefix("run-")
+        if not log.id:
+            self._skipped.append(LeftOut("names of runs", name, "its log does not tell its project and name"))
+        project = self._project or project_name(log.entity, log.project)
+        found = self._logs.setdefault(project, {}).setdefault(run, [])
+        twin = next((item for item in found if item.started_at == log.started_at), None)
+        if twin is not None and log.started_at:  # a copy of the same log: the longer one counts
+            if twin.size >= size:
+                return
+            found.remove(twin)
+        found.append(_Log(path, project, run, log.started_at, size))
+        found.sort(key=lambda item: (item.started_at, item.path))
+
+    def _run(self, project: str, found: Sequence[_Log]) -> Run:
+        logs = [self._read(item) for item in found]
+        requirements = ""
+        for item in found:
+            requirements = _text(os.path.join(item.files, _REQUIREMENTS)) or requirements
+        run = run_of(project, logs, requirements)
+        files: dict[str, StoredFile] = {}
+        places: dict[str, str] = {}
+        for item in found:
+            if os.path.isdir(item.files):
+                for file in walk_files(item.files, self._roots, item.run, self.problems):
+                    files[file.path] = file
+                    places[file.path] = os.path.join(item.files, file.path)
+        run.files = list(files.values())
+        self._places[run.id] = places
+        return run
+
+    def _read(self, found: _Log) -> RunLog:
+        log = RunLog()
+        name = os.path.basename(os.path.dirname(found.path))
+        try:
+            with open(found.path, "rb") as file:
+                gather(read_log(file, log.damage), log)
+        except (OSError, CorruptData) as error:
+            log.damage.append(error.message if isinstance(error, MadangError) else str(error.strerror))
+        log.id = log.id or found.run
+        for reason in dict.fromkeys(log.damage):
+            self.problems.append(LeftOut("records", name, reason))
+        for number, count in log.unknown.items():
+            kind = f"records of a newer client (kind {number})"
+            self._others[kind] = self._others.get(kind, 0) + count
+        return log
+
+
+def _find_logs(path: str) -> list[str]:
+    """The transaction logs that a path means: itself, in it, in the folders of runs in it, or in its folder `wandb`."""
+    if os.path.isfile(path):
+        return [path] if path.endswith(_ENDING) else []
+    for folder in (path, os.path.join(path, "wandb")):
+        found = _logs_in(folder)
+        for name in _folders(folder):
+            if "run-" in name:
+                found += _logs_in(os.path.join(folder, name))
+        if found:
+            return found
+    return []
+
+
+def _folders(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(item.name for item in entries if item.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+
+
+def _logs_in(folder: str) -> list[str]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for name in names if name.endswith(_ENDING) and name.startswith("run-")]
+
+
+def _home(log: str) -> str:
+    """The folder in which the program ran that wrote a log: around `wandb/offline-run-…`, if that is its place."""
+    folder = os.path.dirname(os.path.abspath(log))
+    parent = os.path.dirname(folder)
+    return os.path.dirname(parent) if os.path.basename(parent) == "wandb" else folder
+
+
+def _regular_size(path: str) -> int:
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise CorruptData("Its log is no regular file.")
+    return found.st_size
+
+
+def _text(path: str) -> str:
+    try:
+        if os.path.islink(path) or not stat.S_ISREG(os.stat(path).st_mode):
+            return ""
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(_LONGEST)
+    except OSError:
+        return ""

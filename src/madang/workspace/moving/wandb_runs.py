@@ -1,0 +1,179 @@
+"""What W&B's client has logged, as a foreign run: of one transaction log, or of several when the run was resumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from madang.domain import events, redact
+from madang.domain.foreign import Details, Point, Run
+from madang.formats.wandb import config as configs
+from madang.formats.wandb.fields import SWEEP_TAG
+from madang.formats.wandb.ids import ID_TAG, run_id
+from madang.formats.wandb.records import RunLog
+from madang.formats.wandb.terminal import console_lines
+from madang.formats.wandb.values import flatten, objects, row_of_line, sample_of_line, to_point
+
+_LEVELS = {"INFO": "info", "WARN": "warn", "ERROR": "error"}
+_UNTOLD = events.Omitted("what was not committed", "it is in the files of the run, where W&B has kept it")
+
+
+def run_of(project: str, logs: Sequence[RunLog], requirements: str) -> Run:
+    """The run that some logs, oldest first, tell of in a project. ``requirements`` is its list of packages."""
+    last = logs[-1]
+    identity = run_id(project, last.id)
+    environment = _merged(logs, "environment")
+    began = min((log.started_at for log in logs if log.started_at), default=0)
+    ended = last.exit_code is not None
+    return Run(
+        identity,
+        "",
+        name=_newest(logs, "name") or last.id,
+        status="crashed" if not ended else "failed" if last.exit_code else "finished",
+        started_at=began,
+        ended_at=max(log.last_at for log in logs),
+        user=str(environment.get("username", "")),
+        notes=_newest(logs, "notes"),
+        job_type=_newest(logs, "job_type"),
+        group=_newest(logs, "group"),
+        params=flatten(_config(logs)),
+        tags=_tags(logs, environment),
+        metrics=_metrics(logs, began),
+        details=_details(project, logs, environment, requirements),
+    )
+
+
+def _newest(logs: Sequence[RunLog], name: str) -> str:
+    return next((text for log in reversed(logs) if (text := getattr(log, name))), "")
+
+
+def _merged(logs: Sequence[RunLog], name: str) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for log in logs:
+        made |= getattr(log, name)
+    return made
+
+
+def _config(logs: Sequence[RunLog]) -> dict[str, Any]:
+    return {key: item for key, item in _merged(logs, "config").items() if key and key != configs.OWN}
+
+
+def _own(logs: Sequence[RunLog], environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What the client says of itself in a config on the wire."""
+    told = _merged(logs, "telemetry")
+    made: dict[str, Any] = dict(_merged(logs, "config").get(configs.OWN) or {})
+    made |= {key: told[key] for key in ("cli_version", "python_version") if key in told}
+    numbered = (("4", "python_version"), ("5", "cli_version"), ("12", "cli_version"), ("13", "platform"))
+    made["t"] = {number: told[key] for number, key in numbered if key in told}  # tells a client that the run has begun
+    if found := [item for log in logs for item in log.definitions]:
+        made["m"] = found
+    if environment:
+        rest = {key: item for key, item in environment.items() if key != "writer"}
+        made["e"] = {environment.get("writer") or "import": rest}
+    return made
+
+
+def _tags(logs: Sequence[RunLog], environment: Mapping[str, Any]) -> dict[str, str]:
+    """W&B's tags as labels, and what only W&B knows."""
+    labels: list[str] = next((log.tags for log in reversed(logs) if log.tags), [])
+    config = _config(logs)
+    own = _own(logs, environment)
+    made = {ID_TAG: logs[-1].id, "wandb.config": json.dumps(own, ensure_ascii=False, separators=(",", ":"))}
+    if inner := objects(config):
+        made["wandb.config.objects"] = json.dumps(inner, ensure_ascii=False, separators=(",", ":"))
+    if sweep := _newest(logs, "sweep"):
+        made[SWEEP_TAG] = sweep
+    return {**dict.fromkeys((label for label in labels if label), ""), **made}
+
+
+def _metrics(logs: Sequence[RunLog], began: int) -> dict[str, list[Point]]:
+    """Points by key: of history, and of the machine."""
+    found: dict[str, list[Point]] = {}
+    lines = _visible(logs)
+    for number, line in enumerate(lines):
+        values, step, time = row_of_line(line, number, began)
+        for key, item in values.items():
+            found.setdefault(key, []).append((step, time, item))
+    samples = [sample for log in logs for sample in log.stats]
+    for number, (time, told) in enumerate(samples):
+        values, _ = sample_of_line({f"system.{key}": item for key, item in told.items()}, time)
+        for key, item in values.items():
+            found.setdefault(key, []).append((number, time, item))
+    return found
+
+
+def _visible(logs: Sequence[RunLog]) -> list[dict[str, Any]]:
+    """The lines of history; a log that goes on from an earlier step hides what lay behind it."""
+    lines: list[dict[str, Any]] = []
+    for log in logs:
+        if log.forked_from and log.forked_from[0] == log.id:
+            lines = [line for line in lines if not _is_behind(line, log.forked_from[1])]
+        lines += log.history
+    return lines
+
+
+def _is_behind(line: Mapping[str, Any], step: float) -> bool:
+    found = line.get("_step")
+    return isinstance(found, int | float) and found > step
+
+
+def _details(project: str, logs: Sequence[RunLog], environment: Mapping[str, Any], requirements: str) -> Details:
+    own = _own(logs, environment)
+    fork = next((log.forked_from for log in logs if log.forked_from and log.forked_from[0] != log.id), None)
+    program = environment.get("program")
+    return Details(
+        host=_newest(logs, "host") or str(environment.get("host", "")),
+        command=[program, *environment.get("args", ())] if isinstance(program, str) and program else [],
+        exit_code=logs[-1].exit_code,
+        summary={key: to_point(item) for key, item in flatten(_summary(logs)).items() if item is not None},
+        definitions={item.key: item for item in configs.definitions(own)},
+        console=console_lines(piece for log in logs for piece in log.output),
+        alerts=[
+            events.Alert(item.title, item.text, _LEVELS.get(item.level.upper(), "info"))
+            for log in logs
+            for item in log.alerts
+        ],
+        code=_code(logs, environment),
+        environment=_environment(environment, requirements),
+        forked_from=events.ForkedFrom(run_id(project, fork[0]), int(fork[1])) if fork else None,
+    )
+
+
+def _summary(logs: Sequence[RunLog]) -> dict[str, Any]:
+    return {key: item for key, item in _merged(logs, "summary").items() if key != configs.OWN}
+
+
+def _code(logs: Sequence[RunLog], environment: Mapping[str, Any]) -> events.Code | None:
+    remote = next((log.git[0] for log in reversed(logs) if log.git[0]), "")
+    commit = next((log.git[1] for log in reversed(logs) if log.git[1]), "")
+    if not commit:
+        return None
+    entry = environment.get("codePath")
+    return events.Code(
+        commit=commit,
+        remote=redact.address(remote),
+        skipped=[_UNTOLD],
+        entry=entry if isinstance(entry, str) else "",
+    )
+
+
+def _environment(told: Mapping[str, Any], requirements: str) -> events.Environment | None:
+    packages = [
+        (name, version, "") for line in requirements.splitlines()
+        for name, equals, version in [line.strip().partition("==")] if equals
+    ]  # fmt: skip
+    if not told and not packages:
+        return None
+    memory, gpus = told.get("memory"), told.get("gpu_nvidia")
+    return events.Environment(
+        python=str(told.get("python", "")).removeprefix("CPython "),
+        packages=packages,
+        os=str(told.get("os", "")),
+        cpu=str((told.get("cpu") or {}).get("model", "")),
+        cpus=int(told.get("cpu_count_logical", 0)),
+        memory=int((memory or {}).get("total", 0)),
+        gpus=[str(item.get("name", "")) for item in gpus] if isinstance(gpus, list) else [],
+        cuda=str(told.get("cudaVersion", "")),
+        hostname=str(told.get("host", "")),
+    )
