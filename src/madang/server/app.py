@@ -79,7 +79,15 @@ class Application:
         self._wandb = WandbDispatcher(
             wandb_table(),
             WandbServices(
-                engine.tracking, engine.search, engine.artifacts, engine.registry, engine.projects, engine.models
+                engine.tracking,
+                engine.search,
+                engine.artifacts,
+                engine.registry,
+                engine.projects,
+                engine.models,
+                engine.streams,
+                engine.signer,
+                engine.views,
             ),
         )
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)

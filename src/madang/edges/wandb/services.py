@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from madang.http.calls import Call
+from madang.http.signing import Signer
 from madang.services.artifacts import Artifacts
 from madang.services.models import Models
 from madang.services.projects import Projects
 from madang.services.registry import Registry
 from madang.services.search import Search
+from madang.services.streams import Streams
 from madang.services.tracking import Tracking
+from madang.services.views import Views
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,9 @@ class WandbServices:
     registry: Registry
     projects: Projects
     models: Models
+    streams: Streams
+    signer: Signer
+    views: Views
 
 
 WandbCall: TypeAlias = Call[WandbServices]
