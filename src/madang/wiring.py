@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.config import HubConfig
     from madang.domain.gates import Repetition
     from madang.domain.promotion import Rule
+    from madang.http.signing import Signer
     from madang.ports.git import Git
     from madang.ports.objects import Objects
     from madang.ports.reader import Reader
@@ -58,6 +59,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.views import Views
 
 
+    from madang.services.streams import Streams
 class _OnDemand:
     """See `services.catching_up.OnDemand`."""
 
@@ -346,6 +348,21 @@ def open_store(path: str | None = None, store: str | None = None, *, make: bool 
 
 def _opened(paths: StorePaths, place: str) -> Engine:
     """The engine over the index at ``place``, which has taken in all that the store holds beside its segments."""
+    @cached_property
+    def streams(self) -> Streams:
+        """Runs whose clients stream lines."""
+        from madang.services.streams import Streams
+
+        return Streams(self.records, self.tracking)
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Signed addresses of this store."""
+        from madang.http.signing import Signer
+        from madang.services.secret import signing_secret
+
+        return Signer(lambda: signing_secret(self.records))
+
     records = open_sqlite(place, durable=False, log=f"{paths.store}/changes.log", on_damage=_say)
     files = LocalSegments(paths.store)
     tracking = open_tracking(records, files)

@@ -17,6 +17,7 @@ from madang.testing.postgres import empty_database, postgres_server
 from madang.testing.projects import ProjectsConformance
 from madang.testing.records import RunsConformance, SegmentsConformance, make_run, put
 from madang.testing.search import SearchConformance
+from madang.testing.streams import StreamsConformance
 from madang.testing.views import ViewsConformance
 
 
@@ -27,6 +28,7 @@ class RecordsConformance(
     DataObjectsConformance,
     ProjectsConformance,
     ViewsConformance,
+    StreamsConformance,
 ):
     """What every `Records` backend must do."""
 

@@ -70,10 +70,14 @@ class Rewind:
 
 @value
 class State:
-    """What a client of another protocol says of its run, also of one that has ended. A parameter keeps its value."""
+    """What a client of another protocol says of its run, also of one that has ended.
+
+    A parameter keeps its value, and a deleted run takes nothing in, unless ``freely``.
+    """
 
     facts: Sequence[Fact]
     time: int = 0
+    freely: bool = False
 
 
 @value
@@ -129,7 +133,7 @@ def _create(command: CreateRun, state: RunState | None) -> list[Fact]:
 
 def _stated(command: State, state: RunState) -> list[Fact]:
     facts: list[Fact] = []
-    if not any(type(fact) is events.Config for fact in command.facts):
+    if command.freely or not any(type(fact) is events.Config for fact in command.facts):
         return list(command.facts)
     for fact in command.facts:
         if isinstance(fact, events.Config):

@@ -374,8 +374,9 @@ class Pipeline:
 class Status:
     """Where a run stands and when it ended, as the client of an edge says."""
 
-    status: str = ""  # "scheduled", "running", "finished", "failed" or "killed"
+    status: str = ""  # "scheduled", "running", "finished", "failed", "killed" or "crashed"
     ended_at: int = 0  # µs UTC
+    exit_code: int | None = None
 
 
 @value

@@ -224,8 +224,8 @@ def _status(state: RunState, stamp: Stamp, event: events.Status) -> None:
     if event.status:
         _put(state.scalars, "status", stamp, event.status)
         claims = [claim for claim in state.claims.get(stamp.segment, []) if claim[1]]
-        ends = event.status in _SEVERITY
-        state.claims[stamp.segment] = [(stamp, "", events.Finished(event.status)), *claims] if ends else claims
+        own = (stamp, "", events.Finished(event.status, exit_code=event.exit_code))
+        state.claims[stamp.segment] = [own, *claims] if event.status in _SEVERITY else claims
 
 
 def _dataset(state: RunState, stamp: Stamp, event: events.Dataset) -> None:

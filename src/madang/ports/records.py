@@ -29,6 +29,7 @@ from madang.ports.versions import VersionRecords
 if TYPE_CHECKING:  # most commands need none of it
     from madang.ports.registry import RegistryRecords
     from madang.ports.sweeps import SweepRecords
+    from madang.ports.streams import StreamRecords
     from madang.ports.views import ViewRecords
 
 SEARCHED = frozenset({"params", "tags", "summary", "definitions", "data", "datasets"})
@@ -334,6 +335,8 @@ class Records(Protocol):
     def sweeps(self) -> SweepRecords: ...  # noqa: D102 - as above
     @property
     def views(self) -> ViewRecords: ...  # noqa: D102 - as above
+    def streams(self) -> StreamRecords: ...  # noqa: D102 - as above
+    @property
     @property
     def tokens(self) -> TokenRecords: ...  # noqa: D102 - as above
     @property

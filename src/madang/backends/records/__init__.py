@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from madang.ports.registry import RegistryRecords
     from madang.ports.sweeps import SweepRecords
     from madang.ports.views import ViewRecords
+    from madang.ports.streams import StreamRecords
 
 __all__ = ["SqlRecords", "open_postgres", "open_sqlite"]
 
@@ -56,6 +57,13 @@ class SqlRecords:
     @cached_property
     def sweeps(self) -> SweepRecords:
         """Sweeps, agents and trials: loaded on use too."""
+    @cached_property
+    def streams(self) -> StreamRecords:
+        """Lines that clients stream: loaded on use too. An index even in a workspace: the segments hold the lines."""
+        from madang.backends.records.streams import SqlStreams  # noqa: PLC0415 - as said
+
+        return SqlStreams(self._db)
+
         if self._log is None:
             from madang.backends.records.sweeps import SqlSweeps  # noqa: PLC0415 - as said
 

@@ -10,7 +10,6 @@ import base64
 import binascii
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 
-from madang.domain.ids import is_id
 from madang.errors import InvalidInput
 
 ENTITY = "madang"
@@ -33,15 +32,13 @@ def entity_and_project(name: str) -> tuple[str, str]:
     return (entity, project) if slash and entity and project else (ENTITY, name)
 
 
-def run_id(project: str, name: str) -> str:
-    """The id of the run that a client calls ``name`` in a project of ours."""
-    return blake2b(f"wandb\0{project}\0{name}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+def run_id(project: str, name: str, generation: int = 0) -> str:
+    """The id of the run that a client calls ``name`` in a project of ours.
 
-
-def possible_ids(project: str, name: str) -> list[str]:
-    """The ids that a run's name may mean: the derived one, or of a run that another client made its own id."""
-    derived = run_id(project, name)
-    return [derived, name] if is_id(name) else [derived]
+    A run that is begun under the name of one that was deleted is of the next ``generation``.
+    """
+    text = f"wandb\0{project}\0{name}" + (f"\0{generation}" if generation else "")
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def node_id(kind: str, *parts: str) -> str:

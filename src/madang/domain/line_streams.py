@@ -1,0 +1,88 @@
+"""Files of lines that a client sends piece by piece, each piece with the number of its first line.
+
+A piece may come twice (its answer was lost), again with other lines (they were written anew), or beyond what is held
+(something before it is missing). What is held is known by a digest of each line.
+"""
+
+from __future__ import annotations
+
+from _blake2 import blake2b  # hashlib loads OpenSSL for it
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from madang.domain.values import mutable, value
+
+DIGEST = 8  # bytes
+
+
+@mutable
+class StreamRow:
+    """The client of a run as the store knows it: when it was last heard, and whether it is expected to go on.
+
+    ``shift`` is added to the numbers of console lines: what was printed before a rewind stays.
+    """
+
+    run: int
+    seen_at: int = 0  # µs UTC
+    live: bool = False
+    shift: int = 0
+
+
+class Line(NamedTuple):
+    """A line that is not held, or held otherwise."""
+
+    number: int
+    text: str
+    replaces: bool  # another line was held at this number
+
+
+@value
+class Compared:
+    """What a piece brings: its lines that count, how many are missing before it, and what is held then."""
+
+    fresh: list[Line]
+    missing: int
+    blocks: dict[int, bytes]  # digests by the number of the first line, to be kept in place of those that begin there
+
+
+def compare(lines: Sequence[str], offset: int, count: int, blocks: dict[int, bytes]) -> Compared:
+    """A piece that begins with line ``offset`` against what is held: ``count`` lines, ``blocks`` those it meets."""
+    held = {first: bytearray(digests) for first, digests in blocks.items()}
+    fresh: list[Line] = []
+    touched: set[int] = set()
+    for number, line in enumerate(lines, offset):
+        digest = _digest(line)
+        first = _block_of(held, number) if number < count else None
+        if first is None:
+            first = _grown(held, number, digest)
+            fresh.append(Line(number, line, False))
+        else:
+            at = (number - first) * DIGEST
+            if held[first][at : at + DIGEST] == digest:
+                continue
+            held[first][at : at + DIGEST] = digest
+            fresh.append(Line(number, line, True))
+        touched.add(first)
+    missing = max(0, offset - count) if lines else 0
+    return Compared(fresh, missing, {first: bytes(held[first]) for first in touched})
+
+
+def _block_of(held: dict[int, bytearray], number: int) -> int | None:
+    for first, digests in held.items():
+        if first <= number < first + len(digests) // DIGEST:
+            return first
+    return None
+
+
+def _grown(held: dict[int, bytearray], number: int, digest: bytes) -> int:
+    """The new block of this piece, with one line more."""
+    new = next(reversed(held), None)
+    if new is None or new + len(held[new]) // DIGEST != number:
+        new = number
+        held[new] = bytearray()
+    held[new] += digest
+    return new
+
+
+def _digest(line: str) -> bytes:
+    return blake2b(line.encode("utf-8", "surrogatepass"), digest_size=DIGEST).digest()

@@ -1,0 +1,103 @@
+"""Projects and runs by the names that clients give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from madang.domain.access import Permission, require
+from madang.domain.ids import is_id
+from madang.domain.runs import RunRecord
+from madang.edges.wandb.services import WandbCall
+from madang.errors import InvalidInput, NotFound
+from madang.formats.wandb.ids import ID_TAG, project_name, read_node_id, run_id
+
+_GENERATIONS = 1000  # runs of one name, all but the last of them deleted
+
+
+def project_of(call: WandbCall, entity: str | None, project: str | None) -> str:
+    """The name of the project that a client means; one that no run has named yet is as good."""
+    return project_name(entity, project)
+
+
+def readable_project(call: WandbCall, entity: str | None, project: str | None) -> str | None:
+    """The name of the project that a client means; None where the caller may not know of it."""
+    name = project_name(entity, project)
+    return name if call.who.level(name) >= Permission.READ else None
+
+
+def run_of(call: WandbCall, project: str, name: str, *, metrics: int = 1 << 40) -> RunRecord | None:
+    """The run that a client calls ``name`` in a project of ours, with at most so many metrics; None: there is none."""
+    for run in _candidates(call, project, name, metrics):
+        if not run.deleted_at:
+            return run
+    return None
+
+
+def need_run(call: WandbCall, project: str, name: str) -> RunRecord:
+    """As `run_of`.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = run_of(call, project, name, metrics=0)
+    if found is None:
+        raise NotFound(f"run {project}/{name[:100]} not found")
+    return found
+
+
+def target_of(call: WandbCall, project: str, name: str) -> tuple[str, RunRecord | None]:
+    """The id under which a client's run is written, and the run where there is one.
+
+    A deleted run whose client still lives stays the one that it writes; after that the name begins a run anew.
+    """
+    generation = 0
+    for run in _candidates(call, project, name, 0):
+        if not run.deleted_at or run.status == "running":
+            return run.id, run
+        generation += run.id != name
+    return run_id(project, name, generation), None
+
+
+def _candidates(call: WandbCall, project: str, name: str, metrics: int) -> Iterator[RunRecord]:
+    """The runs that a name may mean: of its own id, or derived, those of later generations after deleted ones."""
+    own = _stored(call, name, metrics) if is_id(name) else None
+    if own is not None and own.project == project:
+        yield own
+    for generation in range(_GENERATIONS):
+        found = _stored(call, run_id(project, name, generation), metrics)
+        if found is None:
+            return
+        yield found
+
+
+def _stored(call: WandbCall, run: str, metrics: int) -> RunRecord | None:
+    try:
+        return call.services.search.run(call.who, run, metrics=metrics)
+    except NotFound:
+        return None
+
+
+def run_by_node(call: WandbCall, node: str) -> RunRecord:
+    """The run with an id as `runs.node_of` tells it.
+
+    Raises:
+        NotFound, InvalidInput: there is none, or it is no such id.
+    """
+    run = read_node_id(node, "Run")[0]
+    if not is_id(run):
+        raise InvalidInput(f"{node[:80]!r} is not the id of a run.")
+    return call.services.search.run(call.who, run, metrics=0)
+
+
+def name_of(run: RunRecord) -> str:
+    """What clients call a run: the name that one gave it, else its id."""
+    return run.tags.get(ID_TAG) or run.id
+
+
+def may_write(call: WandbCall, project: str, run: str) -> None:
+    """Refuse a caller who may not write a run that is not there yet.
+
+    Raises:
+        Unauthenticated, NotFound, AccessDenied: as `require`.
+    """
+    require(call.who, Permission.WRITE, project, {run})

@@ -1,0 +1,173 @@
+"""Runs whose client streams files of lines: what is held, who fell silent, who is to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import TypeAlias
+
+from madang.domain import events
+from madang.domain.access import Permission, Principal, local, require
+from madang.domain.commands import Fact, Rewind
+from madang.domain.line_streams import Compared, StreamRow, compare
+from madang.domain.run_state import outcome
+from madang.domain.runs import RunChange, RunRecord, tags_of
+from madang.domain.values import value
+from madang.errors import MadangError, NotFound
+from madang.ports.records import Records, StoredRun
+from madang.services.tracking import Tracking, family
+
+STOP = "madang.stop"
+"""The tag that asks a run's client to stop: who asked."""
+SILENCE = 300_000_000  # µs without a word after which a client counts as gone
+_FARTHEST = 1 << 40  # lines of one file
+
+
+@value
+class Piece:
+    """Lines of a file; ``offset`` is the number of the first one."""
+
+    offset: int
+    lines: Sequence[str]
+
+
+Facts: TypeAlias = Callable[[StoredRun, StreamRow, Mapping[str, Compared]], list[Fact]]
+"""What is to be said of a run, when these pieces came of its files."""
+
+
+@value
+class Heard:
+    """What became of a request of a client: its run, whether it is to stop, and what is missing of which file."""
+
+    stored: StoredRun
+    stop: bool = False
+
+
+class Streams:
+    """The receiving side of clients that stream. Thread-safe; several processes may serve one store."""
+
+    def __init__(self, records: Records, tracking: Tracking, now: Callable[[], int] = lambda: time.time_ns() // 1000):
+        self._records = records
+        self._tracking = tracking
+        self._now = now
+        self._since = now()  # who was silent while no server ran is given its time
+
+    def take(self, who: Principal, run: str, pieces: Mapping[str, Piece], facts: Facts, *, ends: bool = False) -> Heard:
+        """Take pieces of files in: ``facts`` says what they mean, of the lines that are not held already.
+
+        With ``ends`` nothing more is expected of the client. All of it happens, or nothing.
+
+        Raises:
+            NotFound: no such run. AccessDenied: the caller may not write it.
+        """
+        with self._records.transaction():
+            stored = self._known(who, run)
+            row = self._records.streams.get(stored.number) or StreamRow(stored.number)
+            compared = {file: self._compared(stored.number, file, piece) for file, piece in pieces.items()}
+            said = facts(stored, row, compared)
+            if not row.live and not ends and _was_given_up(stored):
+                said = [events.Status("running"), *said]
+            if said:
+                stored = self._tracking.state(who, run, said, freely=True)
+            for file, found in compared.items():
+                self._records.streams.keep(stored.number, file, found.blocks)
+            row.seen_at, row.live = self._now(), not ends
+            self._records.streams.put(row)
+        return Heard(stored, STOP in tags_of(stored.state, stored.overrides))
+
+    def _compared(self, number: int, file: str, piece: Piece) -> Compared:
+        streams = self._records.streams
+        offset = min(max(piece.offset, 0), _FARTHEST)
+        count = streams.count(number, file)
+        met = streams.blocks(number, file, offset, offset + len(piece.lines)) if offset < count else {}
+        return compare(piece.lines, offset, count, met)
+
+    def expect(self, who: Principal, run: str) -> None:
+        """A client has announced itself: it is expected to be heard, and any wish that it stop is over.
+
+        Raises:
+            NotFound: no such run. AccessDenied: the caller may not write it.
+        """
+        with self._records.transaction():
+            stored = self._known(who, run)
+            row = self._records.streams.get(stored.number) or StreamRow(stored.number)
+            row.seen_at, row.live = self._now(), True
+            self._records.streams.put(row)
+            if STOP in tags_of(stored.state, stored.overrides):
+                self._tracking.change(who, run, RunChange(tags_removed=(STOP,)))
+
+    def held(self, who: Principal, run: str, files: Sequence[str]) -> dict[str, int]:
+        """How many lines of some files of a run are held.
+
+        Raises:
+            NotFound: no such run.
+        """
+        stored = self._records.runs.get(run)
+        if stored is None or who.level(stored.state.project) < Permission.READ:
+            raise NotFound(f"There is no run {run[:80]!r}.")
+        return {file: self._records.streams.count(stored.number, file) for file in files}
+
+    def ask_to_stop(self, who: Principal, run: str) -> RunRecord:
+        """Ask the client of a run to stop: it is told the next time that it is heard.
+
+        Raises:
+            NotFound: no such run. AccessDenied: the caller may not write it.
+        """
+        return self._tracking.change(who, run, RunChange(tags={STOP: who.name}))
+
+    def rewind(self, who: Principal, run: str, step: int, kept: Mapping[str, int], shift: int) -> StoredRun:
+        """Go back: points after ``step`` are hidden, summary values set by hand go, and of each file only so many
+        lines are held; console lines that come are numbered from ``shift`` on.
+
+        Raises:
+            NotFound: no such run. AccessDenied: the caller may not write it.
+        """
+        with self._records.transaction():
+            stored = self._known(who, run)
+            self._tracking.log(who, run, Rewind(step + 1))
+            by_hand = [key for key, (_, item) in stored.state.summary.items() if item]
+            said: list[Fact] = [events.Status("running")]
+            if by_hand:
+                said.append(events.Removed("summary", by_hand))
+            stored = self._tracking.state(who, run, said, freely=True)
+            for file, count in kept.items():
+                self._records.streams.cut(stored.number, file, count)
+            self._records.streams.put(StreamRow(stored.number, self._now(), True, shift))
+        return stored
+
+    def give_up_silent(self) -> int:
+        """Note as crashed what runs of clients that fell silent; how many. One that is heard again is running again."""
+        before = self._now() - SILENCE
+        if self._since > before:
+            return 0
+        count = 0
+        for run, seen in self._records.streams.silent(before):
+            with suppress(MadangError):  # one that cannot be told now is told the next time
+                self._give_up(run, seen)
+                count += 1
+        return count
+
+    def _give_up(self, run: str, seen: int) -> None:
+        with self._records.transaction():
+            stored = self._records.runs.get(run)
+            if stored is None:
+                return
+            if outcome(stored.state).status in ("running", "scheduled"):
+                status = events.Status("crashed", seen)
+                stored = self._tracking.state(local("madang"), run, [status], freely=True)
+            row = self._records.streams.get(stored.number)
+            if row is not None:
+                row.live = False
+                self._records.streams.put(row)
+
+    def _known(self, who: Principal, run: str) -> StoredRun:
+        stored = self._records.runs.get(run)
+        if stored is None or who.level(stored.state.project) < Permission.READ:
+            raise NotFound(f"There is no run {run[:80]!r}.")
+        require(who, Permission.WRITE, stored.state.project, family(stored))
+        return stored
+
+
+def _was_given_up(stored: StoredRun) -> bool:
+    return outcome(stored.state).status == "crashed"
