@@ -7,6 +7,7 @@ from typing import Any
 from madang.domain.runs import RunRecord
 from madang.domain.series import Series
 from madang.edges.wandb.executor import Resolver
+from madang.edges.wandb.runs import RunNode, completed
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput
 from madang.formats.wandb import history as formats
@@ -23,8 +24,9 @@ def _series(call: WandbCall, run: RunRecord, keys: list[str] | None, steps: tupl
     return formats.rows({key: item for key, item in found.items() if not formats.is_system(key)})
 
 
-def history(run: RunRecord, call: WandbCall, given: dict[str, Any]) -> list[str]:
+def history(node: RunNode, call: WandbCall, given: dict[str, Any]) -> list[str]:
     """Run.history: rows as JSON, where ``maxStep`` is the first that is not wanted."""
+    run = completed(node, call)
     low, high = given.get("minStep"), given.get("maxStep")
     most = _count(given.get("samples"))
     if low is None and high is None:
@@ -42,8 +44,9 @@ def _count(samples: int | None) -> int:
     return _USUAL if samples is None or samples < 1 else min(samples, _MOST)
 
 
-def sampled(run: RunRecord, call: WandbCall, given: dict[str, Any]) -> list[list[dict[str, Any]]]:
+def sampled(node: RunNode, call: WandbCall, given: dict[str, Any]) -> list[list[dict[str, Any]]]:
     """Run.sampledHistory: for each spec the rows that have all of its keys."""
+    run = completed(node, call)
     specs = given["specs"]
     if len(specs) > _MOST_SPECS:
         raise InvalidInput(f"{len(specs)} specs at once are too many; {_MOST_SPECS} are taken.")
@@ -63,8 +66,9 @@ def _sampled(run: RunRecord, call: WandbCall, spec: Spec) -> list[dict[str, Any]
     return [formats.part(row, spec.keys, run.created_at) for row in formats.evenly(found, spec.samples)]
 
 
-def events(run: RunRecord, call: WandbCall, given: dict[str, Any]) -> list[str]:
+def events(node: RunNode, call: WandbCall, given: dict[str, Any]) -> list[str]:
     """Run.events: what was measured of the machine."""
+    run = completed(node, call)
     keys = [key for key, item in run.metrics.items() if item.count and key.startswith(SYSTEM)]
     found: dict[str, Series] = {}
     if keys:
@@ -73,9 +77,10 @@ def events(run: RunRecord, call: WandbCall, given: dict[str, Any]) -> list[str]:
     return [write_json(line) for line in lines]
 
 
-def parquet(run: RunRecord, _: WandbCall, __: dict[str, Any]) -> dict[str, Any]:
+def parquet(node: RunNode, call: WandbCall, _: dict[str, Any]) -> dict[str, Any]:
     """Run.parquetHistory: no files; all of it is asked for live, from the first step on."""
-    return {"parquetUrls": [], "liveData": [{formats.STEP: 0}] if formats.last_step(run.metrics) is not None else []}
+    has_rows = formats.last_step(completed(node, call).metrics) is not None
+    return {"parquetUrls": [], "liveData": [{formats.STEP: 0}] if has_rows else []}
 
 
 RESOLVERS: dict[str, Resolver] = {
@@ -83,6 +88,5 @@ RESOLVERS: dict[str, Resolver] = {
     "Run.sampledHistory": sampled,
     "Run.events": events,
     "Run.parquetHistory": parquet,
-    "Run.historyKeys": lambda run, _, __: formats.history_keys(run.metrics),
-    "Run.systemMetrics": lambda run, _, __: write_json(formats.system_metrics(run.metrics)),
+    "Run.historyKeys": lambda node, call, _: formats.history_keys(completed(node, call).metrics),
 }

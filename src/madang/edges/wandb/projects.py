@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from madang.domain.access import Permission
 from madang.domain.projects import ProjectChange, RegisteredProject
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import readable_project
 from madang.edges.wandb.pages import page
+from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.edges.wandb.viewer import entity
 from madang.errors import InvalidInput, NotFound
@@ -17,19 +18,32 @@ from madang.formats.wandb.ids import ENTITY, entity_and_project, node_id, projec
 from madang.formats.wandb.times import iso
 
 
-class ProjectNode(NamedTuple):
-    """A project on the wire; ``name`` is what runs call it."""
-
-    name: str
-    registered: RegisteredProject
-
-
 def project_node(call: WandbCall, name: str) -> ProjectNode | None:
     """The project that runs call so; None where there is none that the caller may read."""
     if call.who.level(name) < Permission.READ:
         return None
-    found = call.services.projects.named([name]).get(name)
-    return None if found is None or found.deleted_at else ProjectNode(name, found)
+    found = _known(call).get(name) or call.services.projects.named([name]).get(name)
+    if found is None or found.deleted_at:
+        return None
+    _known(call)[name] = found
+    return ProjectNode(name)
+
+
+def _known(call: WandbCall) -> dict[str, RegisteredProject]:
+    """What was found for this request."""
+    known: dict[str, RegisteredProject] = call.request.scope.setdefault("madang.wandb.projects", {})
+    return known
+
+
+def registered(node: ProjectNode, call: WandbCall) -> RegisteredProject:
+    """What the store knows of a project beside its runs.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    if node.name not in _known(call) and project_node(call, node.name) is None:
+        raise NotFound(f"There is no project {node.name!r}.")
+    return _known(call)[node.name]
 
 
 def project(_: Any, call: WandbCall, given: dict[str, Any]) -> ProjectNode | None:
@@ -47,29 +61,34 @@ def _listed(call: WandbCall, owner: str, given: dict[str, Any]) -> dict[str, Any
     everything = call.services.projects.all(call.who)
     found = [item for item in everything if not item.deleted_at and entity_and_project(item.name)[0] == owner]
     found.sort(key=lambda item: (-item.created_at, item.number))
-    return page([ProjectNode(item.name, item) for item in found], given)
+    _known(call).update({item.name: item for item in found})
+    return page([ProjectNode(item.name) for item in found], given)
 
 
 def upsert(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
     """Mutation.upsertModel: make a project, or change what is said of it."""
     said = given["input"]
-    name = _named(said)
+    name = _named(call, said)
     found = project_node(call, name)
-    inserted = found is None
-    if found is None:
-        made = call.services.projects.create(call.who, name)
-        if made.name != name:
-            raise InvalidInput(f"{name[:80]!r} cannot be the name of a project.")
-        found = ProjectNode(name, made)
+    if found is None and call.services.projects.create(call.who, name).name != name:
+        raise InvalidInput(f"{name[:80]!r} cannot be the name of a project.")
+    node = ProjectNode(name)
     if said.get("description") is not None:
         change = ProjectChange(tags={NOTE: said["description"]})
-        found = ProjectNode(name, call.services.projects.change(call.who, found.registered.number, change))
-    return {"project": found, "model": found, "inserted": inserted}
+        _known(call)[name] = call.services.projects.change(call.who, registered(node, call).number, change)
+    return {"project": node, "model": node, "inserted": found is None}
 
 
-def _named(said: dict[str, Any]) -> str:
+def _by_id(call: WandbCall, text: str) -> RegisteredProject:
+    number = read_node_id(text, "Project")[0]
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        raise InvalidInput(f"{text[:80]!r} is not the id of a project.")
+    return call.services.projects.get(call.who, int(number))
+
+
+def _named(call: WandbCall, said: dict[str, Any]) -> str:
     if said.get("id"):
-        return read_node_id(said["id"], "Project")[0]
+        return _by_id(call, said["id"]).name
     if not said.get("name"):
         raise InvalidInput("A project needs a name.")
     return project_name(said.get("entityName"), said["name"])
@@ -77,11 +96,8 @@ def _named(said: dict[str, Any]) -> str:
 
 def delete(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
     """Mutation.deleteModel: the project with its runs; they can be restored."""
-    name = read_node_id(given["input"]["id"], "Project")[0]
-    found = project_node(call, name)
-    if found is None:
-        raise NotFound(f"There is no project {name!r}.")
-    call.services.projects.change(call.who, found.registered.number, ProjectChange(deleted=True))
+    found = _by_id(call, given["input"]["id"])
+    call.services.projects.change(call.who, found.number, ProjectChange(deleted=True))
     return {"success": True}
 
 
@@ -98,15 +114,15 @@ RESOLVERS: dict[str, Resolver] = {
     "Entity.projects": lambda owner, call, given: _listed(call, owner["name"], given),
     "Mutation.upsertModel": upsert,
     "Mutation.deleteModel": delete,
-    "Project.id": lambda node, _, __: node_id("Project", node.name),
-    "Project.internalId": lambda node, _, __: str(node.registered.number),
+    "Project.id": lambda node, call, _: node_id("Project", str(registered(node, call).number)),
+    "Project.internalId": lambda node, call, _: str(registered(node, call).number),
     "Project.name": lambda node, _, __: entity_and_project(node.name)[1],
     "Project.entityName": lambda node, _, __: entity_and_project(node.name)[0],
     "Project.entity": lambda node, _, __: entity(entity_and_project(node.name)[0]),
-    "Project.description": lambda node, _, __: node.registered.tags.get(NOTE, ""),
+    "Project.description": lambda node, call, _: registered(node, call).tags.get(NOTE, ""),
     "Project.access": lambda *_: "PRIVATE",
-    "Project.createdAt": lambda node, _, __: iso(node.registered.created_at),
-    "Project.updatedAt": lambda node, _, __: iso(node.registered.updated_at),
+    "Project.createdAt": lambda node, call, _: iso(registered(node, call).created_at),
+    "Project.updatedAt": lambda node, call, _: iso(registered(node, call).updated_at),
     "Project.isBenchmark": lambda *_: False,
     "Project.readOnly": lambda node, call, _: call.who.level(node.name) < Permission.WRITE,
     "Project.allowAllArtifactTypesInRegistry": lambda *_: True,

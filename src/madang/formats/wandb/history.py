@@ -157,8 +157,3 @@ def _key(word: str, count: int, last: Any, is_monotonic: bool = False) -> dict[s
     value = last if isinstance(last, int | float) and not isinstance(last, bool) and math.isfinite(last) else None
     counts = [{"type": word, "count": count}]
     return {"typeCounts": counts, "monotonic": is_monotonic, "previousValue": value}
-
-
-def system_metrics(metrics: Mapping[str, MetricSummary]) -> dict[str, Any]:
-    """The last of each measure of the machine."""
-    return {f"system.{key.removeprefix(SYSTEM)}": item.last for key, item in metrics.items() if is_system(key)}
