@@ -33,7 +33,7 @@ def tensorboard(folder: str, project: str, **options: Any) -> int:
 
     target = Target(**options)
     source = EventFolders(folder, project or _default_project(folder, target.store))
-    return carry(source, Wanted(dry=target.dry, files=not target.no_files), target)
+    return carry(source, Wanted(dry=target.dry, files=not target.no_files, freely=True), target)
 
 
 def _default_project(folder: str, store: str) -> str:

@@ -39,4 +39,5 @@ def wandb(folder: str, project: str, folders: tuple[str, ...], **options: Any) -
     from madang.workspace.moving.wandb_folders import RunFolders
 
     target = Target(**options)
-    return carry(RunFolders(folder, folders, project), Wanted(dry=target.dry, files=not target.no_files), target)
+    wanted = Wanted(dry=target.dry, files=not target.no_files, freely=True)
+    return carry(RunFolders(folder, folders, project), wanted, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from madang.domain import events
@@ -31,11 +32,13 @@ def command_for(run: Run, files: Sequence[events.File]) -> CreateRun:
     )
 
 
-def news(run: Run, held: Run, files: Sequence[events.File]) -> list[Fact]:
-    """What a run has that is not here yet."""
+def news(run: Run, held: Run, files: Sequence[events.File], *, freely: bool = False) -> list[Fact]:
+    """What a run has that is not here yet. ``freely``: its tracker lets parameters change."""
     ended = (run.status, run.ended_at) != (held.status, held.ended_at if run.ended_at else 0)
     ended = ended or (run.details.exit_code not in (None, held.details.exit_code))
-    return [*_described(run, held), *_facts(run, held), *files, *(_status(run) if ended else ())]
+    changed = {key: item for key, item in run.params.items() if _differs(held.params, key, item)} if freely else {}
+    known = replace(held, params={key: item for key, item in held.params.items() if key not in changed})
+    return [*_described(run, held), *_facts(run, known), *files, *(_status(run) if ended else ())]
 
 
 def _described(run: Run, held: Run | None) -> list[Fact]:
@@ -52,12 +55,7 @@ def _described(run: Run, held: Run | None) -> list[Fact]:
 
 
 def _status(run: Run) -> list[Fact]:
-    if run.status == "running":
-        return []
-    if run.details.exit_code is None:
-        return [events.Status(run.status, run.ended_at)]
-    end = events.Finished(run.status, exit_code=run.details.exit_code)
-    return [events.Status("running"), end, events.Status("", run.ended_at)]  # the first takes back an earlier end
+    return [] if run.status == "running" else [events.Status(run.status, run.ended_at, run.details.exit_code)]
 
 
 def _facts(run: Run, held: Run) -> Iterator[Fact]:

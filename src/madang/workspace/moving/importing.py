@@ -37,6 +37,7 @@ class Wanted:
     dry: bool = False
     files: bool = True
     near: bool = True  # the source lies on this machine: its files are compared by their bytes, not by their size
+    freely: bool = False  # the tracker lets parameters change
 
 
 def bring(source: Source, own: OwnStore, wanted: Wanted, tell: Callable[[int], None]) -> Report:
@@ -175,7 +176,7 @@ class _Import:
             self._report.count_new("points", sum(map(len, run.metrics.values())))
             self._report.count_new("files", len(run.files))
         else:
-            facts = news(run, held, ())
+            facts = news(run, held, (), freely=self._wanted.freely)
             known = {item.path for item in held.files}
             fresh = sum(item.path not in known for item in run.files)
             self._report.count_new(f"{what} that have grown", int(bool(facts) or fresh > 0))
@@ -226,11 +227,11 @@ class _Import:
             self._report.count_new(what)
             self._report.count_new("points", sum(map(len, run.metrics.values())))
         else:
-            facts = news(run, held, files)
+            facts = news(run, held, files, freely=self._wanted.freely)
             if facts and held.is_deleted:
                 facts = []
             if facts:
-                tracking.state(who, run.id, facts)
+                tracking.state(who, run.id, facts, freely=self._wanted.freely)
                 self._report.count_new(f"{what} that have grown")
         if run.is_deleted and not (held and held.is_deleted):
             tracking.change(who, run.id, RunChange(deleted=True))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from madang.domain import events, redact
 from madang.domain.foreign import Details, Point, Run
+from madang.domain.sweeps import SWEEP_TAG
 from madang.formats.wandb import config as configs
-from madang.formats.wandb.fields import SWEEP_TAG
 from madang.formats.wandb.ids import ID_TAG, run_id
 from madang.formats.wandb.records import RunLog
+from madang.formats.wandb.tags import CONFIG, HOST, NESTED, PROGRAM, nested_text
 from madang.formats.wandb.terminal import console_lines
-from madang.formats.wandb.values import flatten, objects, row_of_line, sample_of_line, to_point
+from madang.formats.wandb.values import SYSTEM, flatten, objects, row_of_line, sample_of_line, to_point, write_json
 
 _LEVELS = {"INFO": "info", "WARN": "warn", "ERROR": "error"}
 _UNTOLD = events.Omitted("what was not committed", "it is in the files of the run, where W&B has kept it")
@@ -26,6 +26,8 @@ def run_of(project: str, logs: Sequence[RunLog], requirements: str) -> Run:
     environment = _merged(logs, "environment")
     began = min((log.started_at for log in logs if log.started_at), default=0)
     ended = last.exit_code is not None
+    metrics = _metrics(logs, began)
+    summary = {key: to_point(item) for key, item in flatten(_summary(logs)).items() if item is not None}
     return Run(
         identity,
         "",
@@ -38,9 +40,9 @@ def run_of(project: str, logs: Sequence[RunLog], requirements: str) -> Run:
         job_type=_newest(logs, "job_type"),
         group=_newest(logs, "group"),
         params=flatten(_config(logs)),
-        tags=_tags(logs, environment),
-        metrics=_metrics(logs, began),
-        details=_details(project, logs, environment, requirements),
+        tags=_tags(logs, environment, [key for key in metrics if not key.startswith(SYSTEM) and key not in summary]),
+        metrics=metrics,
+        details=_details(project, logs, environment, requirements, _by_hand(summary, metrics)),
     )
 
 
@@ -74,17 +76,22 @@ def _own(logs: Sequence[RunLog], environment: Mapping[str, Any]) -> dict[str, An
     return made
 
 
-def _tags(logs: Sequence[RunLog], environment: Mapping[str, Any]) -> dict[str, str]:
-    """W&B's tags as labels, and what only W&B knows."""
+def _tags(logs: Sequence[RunLog], environment: Mapping[str, Any], absent: Sequence[str]) -> dict[str, str]:
+    """W&B's tags as labels, and what only W&B knows. ``absent``: metrics that the summary leaves out."""
     labels: list[str] = next((log.tags for log in reversed(logs) if log.tags), [])
-    config = _config(logs)
-    own = _own(logs, environment)
-    made = {ID_TAG: logs[-1].id, "wandb.config": json.dumps(own, ensure_ascii=False, separators=(",", ":"))}
-    if inner := objects(config):
-        made["wandb.config.objects"] = json.dumps(inner, ensure_ascii=False, separators=(",", ":"))
-    if sweep := _newest(logs, "sweep"):
-        made[SWEEP_TAG] = sweep
-    return {**dict.fromkeys((label for label in labels if label), ""), **made}
+    nested = {"config": objects(_config(logs)), "summary": objects(_summary(logs)), "absent": absent}
+    made = {
+        ID_TAG: logs[-1].id,
+        CONFIG: write_json(_own(logs, environment)),
+        NESTED: nested_text(nested) if any(nested.values()) else "",
+        HOST: _newest(logs, "host"),
+        PROGRAM: str(environment.get("program", "")),
+        SWEEP_TAG: _newest(logs, "sweep"),
+    }
+    return {
+        **dict.fromkeys((label for label in labels if label), ""),
+        **{key: text for key, text in made.items() if text},
+    }
 
 
 def _metrics(logs: Sequence[RunLog], began: int) -> dict[str, list[Point]]:
@@ -118,7 +125,20 @@ def _is_behind(line: Mapping[str, Any], step: float) -> bool:
     return isinstance(found, int | float) and found > step
 
 
-def _details(project: str, logs: Sequence[RunLog], environment: Mapping[str, Any], requirements: str) -> Details:
+def _by_hand(summary: Mapping[str, Any], metrics: Mapping[str, list[Point]]) -> dict[str, Any]:
+    """The values of a summary that are not the last ones logged."""
+    lasts = {key: max(points, key=lambda point: point[:2]) for key, points in metrics.items() if points}
+    places = [point[:2] for key, point in lasts.items() if not key.startswith(SYSTEM)]
+    derived = {key: point[2] for key, point in lasts.items()}
+    if places:
+        step, time = max(places)
+        derived |= {"_step": step, "_timestamp": time / 1_000_000}
+    return {key: item for key, item in summary.items() if key not in derived or repr(derived[key]) != repr(item)}
+
+
+def _details(
+    project: str, logs: Sequence[RunLog], environment: Mapping[str, Any], requirements: str, summary: dict[str, Any]
+) -> Details:
     own = _own(logs, environment)
     fork = next((log.forked_from for log in logs if log.forked_from and log.forked_from[0] != log.id), None)
     program = environment.get("program")
@@ -126,7 +146,7 @@ def _details(project: str, logs: Sequence[RunLog], environment: Mapping[str, Any
         host=_newest(logs, "host") or str(environment.get("host", "")),
         command=[program, *environment.get("args", ())] if isinstance(program, str) and program else [],
         exit_code=logs[-1].exit_code,
-        summary={key: to_point(item) for key, item in flatten(_summary(logs)).items() if item is not None},
+        summary=summary,
         definitions={item.key: item for item in configs.definitions(own)},
         console=console_lines(piece for log in logs for piece in log.output),
         alerts=[
