@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from madang.domain.metrics import definition_of
@@ -11,10 +10,12 @@ from madang.domain.runs import RunRecord
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import name_of, run_of
 from madang.edges.wandb.services import WandbCall
-from madang.edges.wandb.viewer import entity, user
+from madang.edges.wandb.viewer import user
 from madang.formats.wandb.config import wrapped_config
-from madang.formats.wandb.ids import entity_and_project, node_id
-from madang.formats.wandb.tags import CONFIG, PREEMPTING, SWEEP, labels_of, nested_of, own_of
+from madang.formats.wandb.fields import SWEEP_TAG
+from madang.formats.wandb.ids import node_id
+from madang.formats.wandb.tags import CONFIG, PREEMPTING, labels_of, nested_of, own_of
+from madang.formats.wandb.times import iso
 from madang.formats.wandb.values import SYSTEM, from_point, line_of_sample, nest, write_json
 
 HISTORY, EVENTS, LOG = "history", "events", "log"
@@ -49,11 +50,6 @@ def completed(node: RunNode, call: WandbCall) -> RunRecord:
         node.run = replace(node.run, metrics=call.services.search.run(call.who, node.run.id).metrics)
         node.complete = True
     return node.run
-
-
-def moment(at: int) -> str:
-    """A time in µs UTC as clients read it."""
-    return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def project_number(call: WandbCall, project: str) -> int:
@@ -166,24 +162,12 @@ def _bucket(node: ProjectNode, call: WandbCall, given: dict[str, Any]) -> RunNod
     return None if found is None else run_node(found, complete=True)
 
 
-def _project_id(node: ProjectNode, call: WandbCall, _: dict[str, Any]) -> str:
-    return node_id("Project", str(project_number(call, node.name)))
-
-
-def _project_entity(node: ProjectNode, _: WandbCall, __: dict[str, Any]) -> dict[str, Any]:
-    return entity(entity_and_project(node.name)[0])
-
-
 def _of_run(read: Any) -> Resolver:
     """A resolver that needs the record alone."""
     return lambda node, _, __: read(node.run)
 
 
 RESOLVERS: dict[str, Resolver] = {
-    "Project.id": _project_id,
-    "Project.name": lambda node, _, __: entity_and_project(node.name)[1],
-    "Project.entityName": lambda node, _, __: entity_and_project(node.name)[0],
-    "Project.entity": _project_entity,
     "Project.run": _bucket,
     "Project.bucket": _bucket,
     "Run.id": _of_run(lambda run: node_id("Run", run.id)),
@@ -196,14 +180,14 @@ RESOLVERS: dict[str, Resolver] = {
     "Run.group": _of_run(lambda run: run.group or None),
     "Run.jobType": _of_run(lambda run: run.job_type or None),
     "Run.commit": _of_run(lambda run: run.code.commit if run.code is not None and run.code.commit else None),
-    "Run.sweepName": _of_run(lambda run: run.tags.get(SWEEP)),
+    "Run.sweepName": _of_run(lambda run: run.tags.get(SWEEP_TAG)),
     "Run.config": _config,
     "Run.summaryMetrics": _summary,
     "Run.systemMetrics": _system,
     "Run.wandbConfig": _wandb_config,
     "Run.readOnly": _of_run(lambda run: False),
-    "Run.createdAt": _of_run(lambda run: moment(run.created_at)),
-    "Run.heartbeatAt": _of_run(lambda run: moment(run.seen_at or run.created_at)),
+    "Run.createdAt": _of_run(lambda run: iso(run.created_at)),
+    "Run.heartbeatAt": _of_run(lambda run: iso(run.seen_at or run.created_at)),
     "Run.projectId": lambda node, call, _: project_number(call, node.run.project),
     "Run.project": _of_run(_project),
     "Run.user": _of_run(lambda run: user(run.user or "local")),

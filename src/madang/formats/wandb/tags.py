@@ -13,7 +13,6 @@ CONFIG = "wandb.config"
 NESTED = "wandb.nested"
 """JSON: which keys of config and summary are nested objects, and which metrics are not in the summary."""
 HOST, PROGRAM, PREEMPTING, MISSING = "wandb.host", "wandb.program", "wandb.preempting", "wandb.missing"
-SWEEP = "madang.sweep"
 OURS = ("wandb.", "madang.", "mlflow.")
 """Prefixes of tags that are no labels."""
 
