@@ -22,6 +22,10 @@ class SweepRecords(Protocol):
         """The sweeps of a project, newest first."""
         ...
 
+    def projects(self) -> list[str]:
+        """The projects that have sweeps, by name."""
+        ...
+
     def put(self, sweep: Sweep) -> None:
         """Keep a sweep, in place of the one with its id."""
         ...

@@ -88,6 +88,7 @@ class Application:
                 engine.streams,
                 engine.signer,
                 engine.views,
+                engine.sweeping,
             ),
         )
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)

@@ -187,7 +187,7 @@ class SweepAgents:
         trials = self._sweeps.trials(sweep)
         self._look_for_lost(sweep, trials)
         for trial in self._sweeps.trials(sweep):
-            if trial.state == WAITING:
+            if trial.state == WAITING and not self._has_finished(sweep, trial):
                 name = new_name()
                 given = trial.again(agent.id, run_id(sweep.project, name), name, now())
                 if self._swap(trial, given):
@@ -199,6 +199,15 @@ class SweepAgents:
             return None
         self._end(sweep)
         return Order("exit")
+
+    def _has_finished(self, sweep: Sweep, trial: Trial) -> bool:
+        """Whether a run came to its end after all, whose agent was taken for dead; then that is the trial's."""
+        config = self._cache.state(sweep).config
+        news = self._runs.news(trial, config)
+        if news.status != "finished":
+            return False
+        self._swap(trial, trial.ended("finished", config, now(), news.value))
+        return True
 
     def _look_for_lost(self, sweep: Sweep, trials: Sequence[Trial]) -> None:
         """Have the trials of agents that fell silent wait for others."""

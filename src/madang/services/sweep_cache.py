@@ -19,6 +19,7 @@ class SweepState:
     """One sweep: its configuration, its grid, and its trials as far as they were read."""
 
     def __init__(self, sweep: Sweep) -> None:
+        self.text = sweep.text
         self.config: SweepConfig = parse_config(sweep.config)
         self.grid = Grid(self.config.space) if self.config.method == GRID else None
         self._trials: dict[int, Trial] = {}
@@ -51,15 +52,15 @@ class SweepCache:
         """What is remembered of a sweep. Raises `InvalidInput` for a configuration of a newer release."""
         with self._lock:
             found = self._states.get(sweep.id)
-            if found is not None:
+            if found is not None and found.text == sweep.text:
                 self._states.move_to_end(sweep.id)
                 return found
         made = SweepState(sweep)
         with self._lock:
-            found = self._states.setdefault(sweep.id, made)
+            self._states[sweep.id] = made
             while len(self._states) > _MOST:
                 self._states.popitem(last=False)
-        return found
+        return made
 
     def hear(self, agent: str, at: int) -> None:
         """Note that an agent was heard of at a time (µs UTC)."""

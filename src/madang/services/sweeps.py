@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from madang.domain.access import Permission, Principal, require
-from madang.domain.sweep_config import SAMPLERS, parse_config
+from madang.domain.sweep_config import SAMPLERS, SweepConfig, parse_config
 from madang.domain.sweep_views import AgentView, SweepView, agent_view, summary, whole
 from madang.domain.sweeps import FINISHED, RUNNING, Agent, Sweep, Trial, expected
 from madang.errors import Conflict, InvalidInput, NotFound
@@ -81,7 +81,7 @@ class Sweeps:
         if project:
             found = self.of_project(who, project)
         else:
-            names = [item.name for item in self._records.runs.projects() if who.level(item.name) >= Permission.READ]
+            names = [name for name in self._sweeps.projects() if who.level(name) >= Permission.READ]
             found = sorted(
                 (sweep for name in names for sweep in self._sweeps.of_project(name)),
                 key=lambda sweep: sweep.created_at,
@@ -101,6 +101,37 @@ class Sweeps:
         trials = self.trials(found)
         return whole(found, self._cache.state(found).config, trials, self._agents(found, trials))
 
+    def rewrite(self, who: Principal, project: str, sweep: str, text: str) -> Sweep:
+        """Give a sweep another configuration; once it has trials only what does not touch the search may change.
+
+        Raises:
+            NotFound, InvalidInput: as `get` and `create`.
+            Conflict: the search would be another one.
+        """
+        body = texts.read(text)
+        config = parse_config(body)
+        with self._records.transaction():
+            found = self.get(who, project, sweep, Permission.WRITE)
+            before = self._cache.state(found).config
+            same = (before.method, before.space, before.metric, before.goal)
+            if self._sweeps.newest(sweep) is not None and same != (
+                config.method, config.space, config.metric, config.goal,
+            ):  # fmt: skip
+                raise Conflict(
+                    f"The sweep {sweep} has trials already: its method, metric and parameters stay.",
+                    hint="Make another sweep.",
+                )
+            made = replace(
+                found, config=body, text=text, name=config.name or found.name, priority=config.priority,
+                description=config.description or found.description, run_cap=config.run_cap, updated_at=now(),
+            )  # fmt: skip
+            self._sweeps.put(made)
+        return made
+
+    def config(self, sweep: Sweep) -> SweepConfig:
+        """The configuration of a sweep that the caller has got."""
+        return self._cache.state(sweep).config
+
     def trials(self, sweep: Sweep) -> list[Trial]:
         """The trials of a sweep that the caller has got, by number."""
         return self._cache.state(sweep).trials(self._sweeps, sweep.id)
@@ -110,12 +141,16 @@ class Sweeps:
         return self._sweeps.agents(sweep.id)
 
     def _agents(self, sweep: Sweep, trials: list[Trial]) -> list[AgentView]:
-        patience = self._cache.state(sweep).config.patience * 1e6
-        at = now()
-        return [
-            agent_view(agent, trials, is_alive=self._cache.silence(agent.id, agent.seen_at, at) < patience)
-            for agent in self._sweeps.agents(sweep.id)
-        ]
+        return [self._agent(sweep, agent, trials) for agent in self._sweeps.agents(sweep.id)]
+
+    def _agent(self, sweep: Sweep, agent: Agent, trials: list[Trial]) -> AgentView:
+        silence = self._cache.silence(agent.id, agent.seen_at, now())
+        return agent_view(agent, trials, is_alive=silence < self._cache.state(sweep).config.patience * 1e6)
+
+    def agent_view(self, who: Principal, agent: Agent) -> AgentView:
+        """An agent with what it does. Raises `NotFound` for who may not read its sweep."""
+        sweep = self.get(who, "", agent.sweep)
+        return self._agent(sweep, agent, self.trials(sweep))
 
     def change(self, who: Principal, project: str, sweep: str, changes: Mapping[str, Any]) -> Sweep:
         """Change the state (running, paused, finished, cancelled), name, description, priority or run_cap.

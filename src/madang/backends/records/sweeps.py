@@ -31,6 +31,10 @@ class SqlSweeps:
         """The sweeps of a project, newest first."""
         return [_read(row[0], Sweep) for row in self._db.rows("sweeps_of_project", project=project)]
 
+    def projects(self) -> list[str]:
+        """The projects that have sweeps, by name."""
+        return [str(row[0]) for row in self._db.rows("projects_with_sweeps")]
+
     def put(self, sweep: Sweep) -> None:
         """Keep a sweep, in place of the one with its id."""
         self._db.run("put_sweep", id=sweep.id, project=sweep.project, created_at=sweep.created_at, body=_body(sweep))

@@ -13,6 +13,7 @@ from madang.services.projects import Projects
 from madang.services.registry import Registry
 from madang.services.search import Search
 from madang.services.streams import Streams
+from madang.services.sweeping import Sweeping
 from madang.services.tracking import Tracking
 from madang.services.views import Views
 
@@ -30,6 +31,7 @@ class WandbServices:
     streams: Streams
     signer: Signer
     views: Views
+    sweeping: Sweeping
 
 
 WandbCall: TypeAlias = Call[WandbServices]

@@ -6,6 +6,9 @@ SELECT body FROM sweeps WHERE id = :id;
 -- name: sweeps_of_project
 SELECT body FROM sweeps WHERE project = :project ORDER BY created_at DESC, id;
 
+-- name: projects_with_sweeps
+SELECT DISTINCT project FROM sweeps ORDER BY project;
+
 -- name: put_sweep
 INSERT INTO sweeps (id, project, created_at, revision, body) VALUES (:id, :project, :created_at, 0, :body)
 ON CONFLICT (id) DO UPDATE SET project = excluded.project, created_at = excluded.created_at, body = excluded.body;
