@@ -50,6 +50,25 @@ _MOST_TOKENS = 20_000
 _RULES = [rule for rule in specified_rules if rule not in (NoUnusedVariablesRule, NoUnusedFragmentsRule)]
 
 
+class Prepared:
+    """An object some of whose fields are at hand, by name, so that no resolver is asked for them.
+
+    For the others resolvers get what `whole` gives.
+    """
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+
+    def more(self, name: str) -> Any:
+        """A field that can be had without the object. Raises `KeyError` for the others."""
+        raise KeyError(name)
+
+    @property
+    def whole(self) -> Any:
+        """The object."""
+        raise NotImplementedError
+
+
 class Executor:
     """A schema with resolvers, named ``Type.field``; a field without one is read from its object or mapping."""
 
@@ -62,7 +81,7 @@ class Executor:
             kind, _, field = name.partition(".")
             target = self.schema.type_map[kind]
             assert isinstance(target, GraphQLObjectType), name
-            target.fields[field].resolve = _called(resolver)
+            target.fields[field].resolve = _called(resolver, field)
         for name, resolver in (kinds or {}).items():
             self.schema.type_map[name].resolve_type = _kind_of(resolver)  # type: ignore[attr-defined]
         self._prepared = lru_cache(maxsize=512)(self._prepare)
@@ -159,8 +178,18 @@ def _known(value: Any, kind: Any) -> Any:
     return value
 
 
-def _called(resolver: Resolver) -> Callable[..., Any]:
-    return lambda source, info, **arguments: resolver(source, info.context, arguments)
+def _called(resolver: Resolver, field: str) -> Callable[..., Any]:
+    def called(source: Any, info: Any, **arguments: Any) -> Any:
+        if isinstance(source, Prepared):
+            if field in source.fields:
+                return source.fields[field]
+            try:
+                return source.more(field)
+            except KeyError:
+                source = source.whole
+        return resolver(source, info.context, arguments)
+
+    return called
 
 
 def _kind_of(resolver: Resolver) -> Callable[..., Any]:

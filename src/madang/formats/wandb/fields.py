@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from madang.domain.query import Field
+from madang.domain.sweeps import SWEEP_TAG
 from madang.formats.wandb.ids import ID_TAG
 
-SWEEP_TAG = "madang.sweep"
-"""The tag that says of which sweep a run is a trial."""
 Form: TypeAlias = Literal["plain", "number", "parameter", "time", "seconds", "state", "name", "labels"]
 
 
