@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from madang.edges.wandb import history, projects, runs, search, sweeps, viewer, views
+from madang.edges.wandb import console, file_lists, history, projects, runs, search, sweeps, viewer, views
 from madang.edges.wandb.executor import Executor
 
-_NOUNS = (viewer, projects, runs, search, history, views, sweeps)
+_NOUNS = (viewer, projects, runs, search, history, console, file_lists, views, sweeps)
 
 
 def executor() -> Executor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from madang.domain.access import Permission
+from madang.edges.wandb import fetching
 from madang.edges.wandb.services import WandbCall
 from madang.http.routes import Route, RouteTable
 
@@ -52,10 +53,17 @@ def table() -> RouteTable:
                 body=Question,
                 limit=_DOCUMENT,
             ),
+            Route(
+                method="GET",
+                pattern="/files/{entity}/{project}/{run}/{path...}",
+                handler=fetching.fetch,
+                permission=Permission.READ,
+                summary="A file of a W&B run",
+            ),
         ],
     )
 
 
 def is_ours(path: bytes) -> bool:
     """Whether a request's path (undecoded) belongs to this edge."""
-    return path == b"/graphql" or (path.startswith(b"/files/") and path.endswith(b"/file_stream"))
+    return path == b"/graphql" or path.startswith(b"/files/")
