@@ -19,11 +19,27 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f:@\\]")
 
 @value
 class Entry:
-    """One file of a version."""
+    """One file of a version; with a ``uri`` a reference to bytes that lie there.
+
+    A reference has in ``digest`` what its source said of the bytes (``md5:HEX`` or ``etag:TEXT``), or ``blake3:HEX``
+    when this store has them too. ``about`` is what a client needs to find them again, as a JSON object.
+    """
 
     path: str  # relative, "/" between parts
     digest: str  # blake3:HEX
     size: int
+    uri: str = ""  # empty, or SCHEME://…
+    about: str = ""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the bytes are in a store of ours."""
+        return self.digest.startswith("blake3:")
+
+    def packed(self) -> list[str | int]:
+        """As it rests: what only references have is left out of the others."""
+        own: list[str | int] = [self.path, self.digest, self.size]
+        return [*own, self.uri, self.about] if self.uri else own
 
 
 @value

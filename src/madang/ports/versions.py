@@ -126,6 +126,10 @@ class VersionRecords(Protocol):
         """Give a collection another name. Raises `NotFound`, `Conflict` when that is taken."""
         ...
 
+    def retype(self, project: str, name: str, type: str, at: int) -> None:
+        """Give a collection, with all its versions, another type. Raises `NotFound`."""
+        ...
+
     def drop(self, project: str, name: str, number: int | None, at: int, actor: str = "") -> None:
         """Take a version with its aliases away, or with None the whole collection, whose name is free then.
 

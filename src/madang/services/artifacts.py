@@ -98,6 +98,15 @@ class Artifacts:
         self._tracking.catch_up()
         return self._records.versions.collections(project, type)
 
+    def collection(self, who: Principal, project: str, name: str) -> CollectionRow:
+        """One named line of versions. Raises `NotFound`."""
+        require(who, Permission.READ, project)
+        self._tracking.catch_up()
+        found = self._records.versions.collection(project, check_name(name))
+        if found is None:
+            raise NotFound(f"Project {project!r} has no artifact {name!r}.")
+        return found
+
     def versions(self, who: Principal, project: str, name: str) -> list[VersionRecord]:
         """All versions of a name, newest first.
 
@@ -156,7 +165,7 @@ class Artifacts:
         """
         require(who, Permission.READ, project)
         self._tracking.catch_up()
-        require(who, Permission.WRITE, project, self._writers(project, run) if run else ())
+        require(who, Permission.WRITE, project, self.writers(project, run) if run else ())
         if aliases:
             require(who, Permission.WRITE, project)  # an alias belongs to the project, not to the run
         checked = self._checked(project, entries)
@@ -179,7 +188,8 @@ class Artifacts:
         self._tracking.version_made(run)
         return made
 
-    def _writers(self, project: str, run: str) -> set[str]:
+    def writers(self, project: str, run: str) -> set[str]:
+        """The runs whose credentials may write versions of a run. Raises `NotFound`: the project has no such run."""
         # What a version says of a run is shown with that run: who may write here must not sign for a run elsewhere.
         found = self._records.runs.fetch([run])
         if not found or found[0].state.project != project:
@@ -206,6 +216,11 @@ class Artifacts:
             if found.size != entry.size:
                 raise InvalidInput(f"{entry.path[:200]!r} has {found.size} bytes, not {entry.size}.")
         return sorted(entries, key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
+
+    def retype(self, who: Principal, project: str, name: str, type: str) -> None:
+        """Give a name, with all its versions, another type. Raises `NotFound`."""
+        require(who, Permission.WRITE, project)
+        self._records.versions.retype(project, check_name(name), check_name(type, "type"), time.time_ns() // 1000)
 
     def edit(
         self,

@@ -54,7 +54,11 @@ class Guard:
 
     def place(self, change: PointerChange, expected: object = ...) -> PointerChange:
         """Make a move that was decided on, whatever the protection of its pointer asks for."""
-        found = self._records.versions.get(change.project, change.name, change.number) if change.number else None
+        found = (
+            self._records.versions.get(change.project, change.name, change.number)
+            if change.number is not None
+            else None
+        )
         if found is not None and GONE in found.tags:
             raise NotFound(f"{found.ref} cannot be used: {found.tags[GONE]}.")
         return self._records.versions.point(change, expected)

@@ -12,9 +12,15 @@ from madang.ports.records import Records
 
 
 def commit(
-    records: Records, version: VersionRecord, entries: Sequence[Entry], origin: tuple[str, int] | None = None
+    records: Records,
+    version: VersionRecord,
+    entries: Sequence[Entry],
+    origin: tuple[str, int] | None = None,
+    first: int = 1,
+    *,
+    fresh: bool = False,
 ) -> VersionRecord:
-    """Add a version with its aliases, in one transaction.
+    """Add a version with its aliases, in one transaction; ``first`` and ``fresh`` as in `VersionRecords.add`.
 
     Raises:
         InvalidInput: two stages at once.
@@ -27,7 +33,7 @@ def commit(
     with records.transaction():
         if version.aliases:
             _check_protected(records, version)
-        made = records.versions.add(version, entries, origin)
+        made = records.versions.add(version, entries, origin, first, fresh=fresh)
         if stages and stages[0] in made.aliases:
             change = PointerChange(
                 made.project, made.name, stages[0], made.number, None, version.actor, version.created_at

@@ -160,6 +160,12 @@ class SqlCollections:
             self._db.run("rename_collection", number=line.number, name=new, at=at)
             self._touch(project)
 
+    def retype(self, project: str, name: str, type: str, at: int) -> None:
+        """Give a collection another type."""
+        with self._db.transaction():
+            self._db.run("retype_collection", number=self._needed(project, name).number, type=type, at=at)
+            self._touch(project)
+
     def place(self, project: str, name: str, alias: str, number: int) -> None:
         """Put an alias at a version, without history."""
         self._db.run("put_alias", collection=self._needed(project, name).number, alias=alias, number=number)

@@ -197,6 +197,12 @@ class JournaledVersions(SqlVersions):
             super().rename(project, name, new, at)
             self._log.note("renamed", {"project": project, "name": name, "new": new, "at": at})
 
+    def retype(self, project: str, name: str, type: str, at: int) -> None:
+        """Give a collection another type."""
+        with self._db.transaction():
+            super().retype(project, name, type, at)
+            self._log.note("retyped", {"project": project, "name": name, "type": type, "at": at})
+
     def drop(self, project: str, name: str, number: int | None, at: int, actor: str = "") -> None:
         """Take a version or a collection away."""
         with self._db.transaction():
@@ -240,6 +246,7 @@ def replay(database: Database, log: ChangeLog, catch_up: Callable[[], None]) -> 
             _forgiving(lambda said: _settle(versions, said), body.get("version"))
             _forgiving(lambda said: versions.make(**said), body.get("made"))
             _forgiving(lambda said: versions.rename(**said), body.get("renamed"))
+            _forgiving(lambda said: versions.retype(**said), body.get("retyped"))
             _forgiving(lambda said: versions.drop(**said), body.get("dropped"))
     catch_up()
     with database.transaction():

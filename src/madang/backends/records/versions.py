@@ -146,7 +146,7 @@ class SqlVersions(SqlCollections):
         self._db.run("advance_collection", number=line.number, next=number + 1)
 
     def _put_manifest(self, version: VersionRecord, entries: Sequence[Entry]) -> None:
-        listed = sorted(([item.path, item.digest, item.size] for item in entries), key=lambda item: str(item[0]))
+        listed = [item.packed() for item in sorted(entries, key=lambda item: item.path)]
         self._db.run(
             "put_manifest",
             project=version.project,
@@ -194,7 +194,7 @@ class SqlVersions(SqlCollections):
         row = self._db.row("get_manifest", project=project, digest=digest)
         if row is None:
             return []
-        listed = msgspec.msgpack.decode(decompress(bytes(row[0])), type=list[tuple[str, str, int]])
+        listed = msgspec.msgpack.decode(decompress(bytes(row[0])), type=list[list[Any]])
         return [Entry(*item) for item in listed]
 
     def hold_blobs(self, project: str, digests: Iterable[str]) -> None:

@@ -24,6 +24,9 @@ UPDATE collections SET updated_at = :at WHERE number = :number;
 -- name: rename_collection
 UPDATE collections SET name = :name, updated_at = :at WHERE number = :number;
 
+-- name: retype_collection
+UPDATE collections SET type = :type, updated_at = :at WHERE number = :number;
+
 -- name: drop_collection
 UPDATE collections SET name = :name, deleted_at = :at WHERE number = :number;
 
