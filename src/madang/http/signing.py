@@ -19,7 +19,7 @@ from madang.errors import AccessDenied
 from madang.http.routes import Param
 
 LIFE = 86_400  # seconds that an address holds
-CLAIMS = tuple(Param(name) for name in ("by", "until", "size", "digest", "part", "signature"))
+CLAIMS = tuple(Param(name) for name in ("by", "until", "run", "size", "digest", "part", "signature"))
 """The parameters of signed routes."""
 _SIGNATURE = "signature"
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from madang.domain.metrics import definition_of
 from madang.domain.runs import RunRecord
+from madang.domain.sweeps import SWEEP_TAG
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import name_of, run_of
 from madang.edges.wandb.services import WandbCall
 from madang.edges.wandb.viewer import user
 from madang.formats.wandb.config import wrapped_config
-from madang.formats.wandb.fields import SWEEP_TAG
 from madang.formats.wandb.ids import node_id
 from madang.formats.wandb.tags import CONFIG, PREEMPTING, labels_of, nested_of, own_of
 from madang.formats.wandb.times import iso

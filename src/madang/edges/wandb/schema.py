@@ -4,10 +4,44 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from madang.edges.wandb import console, file_lists, history, projects, runs, search, sweeps, viewer, views
+from madang.edges.wandb import (
+    artifact_changes,
+    artifact_saving,
+    artifacts,
+    collections,
+    console,
+    file_lists,
+    history,
+    projects,
+    registries,
+    runs,
+    search,
+    sweeps,
+    uploading,
+    upserting,
+    viewer,
+    views,
+)
 from madang.edges.wandb.executor import Executor
 
-_NOUNS = (viewer, projects, runs, search, history, console, file_lists, views, sweeps)
+_NOUNS = (
+    viewer,
+    projects,
+    runs,
+    upserting,
+    uploading,
+    search,
+    history,
+    console,
+    file_lists,
+    views,
+    sweeps,
+    artifacts,
+    artifact_saving,
+    artifact_changes,
+    collections,
+    registries,
+)
 
 
 def executor() -> Executor:

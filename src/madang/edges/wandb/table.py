@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from madang.domain.access import Permission
-from madang.edges.wandb import fetching
+from madang.edges.wandb import artifact_transfer, fetching, file_stream, uploading
 from madang.edges.wandb.services import WandbCall
 from madang.http.routes import Route, RouteTable
+from madang.http.signing import CLAIMS
 
 if TYPE_CHECKING:
     from madang.edges.wandb.executor import Executor
@@ -60,10 +61,26 @@ def table() -> RouteTable:
                 permission=Permission.READ,
                 summary="A file of a W&B run",
             ),
+            Route(
+                method="PUT",
+                pattern="/files/{entity}/{project}/{run}/{path...}",
+                handler=uploading.put,
+                permission=Permission.NONE,  # the address is signed
+                summary="The bytes of a file of a W&B run",
+                query=CLAIMS,
+            ),
+            Route(
+                method="POST",
+                pattern="/files/{entity}/{project}/{run}/file_stream",
+                handler=file_stream.file_stream,
+                permission=Permission.WRITE,
+                summary="Lines of a W&B run",
+            ),
+            *artifact_transfer.routes(),
         ],
     )
 
 
 def is_ours(path: bytes) -> bool:
     """Whether a request's path (undecoded) belongs to this edge."""
-    return path == b"/graphql" or path.startswith(b"/files/")
+    return path == b"/graphql" or path.startswith(b"/files/") or artifact_transfer.is_ours(path)

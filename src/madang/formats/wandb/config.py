@@ -8,7 +8,7 @@ from typing import Any
 
 from madang.domain.events import DefineMetric
 from madang.domain.values import value
-from madang.formats.wandb.values import flatten, nest, objects, read_object
+from madang.formats.wandb.values import flatten, nest, objects, read_object, write_json
 
 OWN = "_wandb"
 """The key that is the client's own."""
@@ -25,6 +25,11 @@ class Config:
     values: dict[str, Any] = field(default_factory=dict)
     inner: list[str] = field(default_factory=list)
     own: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def own_text(self) -> str:
+        """The client's own part as JSON."""
+        return write_json(self.own)
 
 
 def read_config(text: str) -> Config:
