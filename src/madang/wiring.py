@@ -37,14 +37,18 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.adopting import Adopting
     from madang.services.artifacts import Artifacts
     from madang.services.code_changes import CodeComparison
+    from madang.services.committing import Commits
     from madang.services.data import Data
     from madang.services.datasets import Datasets
+    from madang.services.digests import Digests
+    from madang.services.drafts import Drafts
     from madang.services.explaining import Explaining
     from madang.services.gates import Gates
     from madang.services.guard import Guard
     from madang.services.history import History
     from madang.services.ingest import Ingest
     from madang.services.lineage import Lineage
+    from madang.services.links import Links
     from madang.services.losers import Losers
     from madang.services.models import Models
     from madang.services.packing import Packing
@@ -53,13 +57,14 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.projects import Projects
     from madang.services.promotion import Promotion
     from madang.services.registry import Registry
+    from madang.services.reports import Reports
     from madang.services.reviews import Reviews
     from madang.services.rows import Encode
+    from madang.services.streams import Streams
     from madang.services.sweeping import Sweeping
     from madang.services.views import Views
 
 
-    from madang.services.streams import Streams
 class _OnDemand:
     """See `services.catching_up.OnDemand`."""
 
@@ -115,6 +120,35 @@ class Engine:
         from madang.services.artifacts import Artifacts
 
         return Artifacts(self.records, self.blobs, self.tracking, os.path.join(self.store.store, "tmp"))
+
+    @cached_property
+    def digests(self) -> Digests:
+        """MD5s of blobs."""
+        from madang.services.digests import Digests
+
+        return Digests(self.records, self.records.drafts, self.blobs)
+
+    @cached_property
+    def drafts(self) -> Drafts:
+        """Versions in the making."""
+        from madang.services.drafts import Drafts
+
+        return Drafts(self.records, self.records.drafts, self.artifacts, self.digests, self.tracking)
+
+    @cached_property
+    def commits(self) -> Commits:
+        """Drafts that become versions."""
+        from madang.services.committing import Commits
+
+        rows = self.records.drafts
+        return Commits(self.records, rows, self.drafts, self.artifacts, self.digests, self.tracking)
+
+    @cached_property
+    def links(self) -> Links:
+        """Versions shown in other collections."""
+        from madang.services.links import Links
+
+        return Links(self.records, self.records.drafts, self.drafts, self.registry, self.models)
 
     @cached_property
     def parts(self) -> PartUploads:
@@ -210,6 +244,13 @@ class Engine:
         from madang.services.views import Views
 
         return Views(self.records)
+
+    @cached_property
+    def reports(self) -> Reports:
+        """Reports with what they show."""
+        from madang.services.reports import Reports
+
+        return Reports(self.views, self.search)
 
     @cached_property
     def registry(self) -> Registry:
@@ -315,6 +356,21 @@ class Engine:
 
         return Access(self.records.tokens)
 
+    @cached_property
+    def streams(self) -> Streams:
+        """Runs whose clients stream lines."""
+        from madang.services.streams import Streams
+
+        return Streams(self.records, self.tracking)
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Signed addresses of this store."""
+        from madang.http.signing import Signer
+        from madang.services.secret import signing_secret
+
+        return Signer(lambda: signing_secret(self.records))
+
     def close(self) -> None:
         """Give back connections and files."""
         self.records.close()
@@ -348,21 +404,6 @@ def open_store(path: str | None = None, store: str | None = None, *, make: bool 
 
 def _opened(paths: StorePaths, place: str) -> Engine:
     """The engine over the index at ``place``, which has taken in all that the store holds beside its segments."""
-    @cached_property
-    def streams(self) -> Streams:
-        """Runs whose clients stream lines."""
-        from madang.services.streams import Streams
-
-        return Streams(self.records, self.tracking)
-
-    @cached_property
-    def signer(self) -> Signer:
-        """Signed addresses of this store."""
-        from madang.http.signing import Signer
-        from madang.services.secret import signing_secret
-
-        return Signer(lambda: signing_secret(self.records))
-
     records = open_sqlite(place, durable=False, log=f"{paths.store}/changes.log", on_damage=_say)
     files = LocalSegments(paths.store)
     tracking = open_tracking(records, files)

@@ -58,6 +58,8 @@ class Application:
             engine.explaining,
             engine.lineage,
             engine.sweeping,
+            engine.views,
+            engine.reports,
             engine.access,
             self.live,
             policy.cookie,
@@ -89,6 +91,11 @@ class Application:
                 engine.signer,
                 engine.views,
                 engine.sweeping,
+                engine.drafts,
+                engine.commits,
+                engine.digests,
+                engine.links,
+                engine.parts,
             ),
         )
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)

@@ -8,7 +8,12 @@ from typing import TypeAlias
 from madang.http.calls import Call
 from madang.http.signing import Signer
 from madang.services.artifacts import Artifacts
+from madang.services.committing import Commits
+from madang.services.digests import Digests
+from madang.services.drafts import Drafts
+from madang.services.links import Links
 from madang.services.models import Models
+from madang.services.parts import PartUploads
 from madang.services.projects import Projects
 from madang.services.registry import Registry
 from madang.services.search import Search
@@ -32,6 +37,11 @@ class WandbServices:
     signer: Signer
     views: Views
     sweeping: Sweeping
+    drafts: Drafts
+    commits: Commits
+    digests: Digests
+    links: Links
+    parts: PartUploads
 
 
 WandbCall: TypeAlias = Call[WandbServices]
