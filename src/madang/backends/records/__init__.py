@@ -19,10 +19,11 @@ from madang.backends.records.sqlite import SqliteDatabase
 from madang.backends.records.versions import SqlVersions
 
 if TYPE_CHECKING:
+    from madang.ports.drafts import DraftRecords
     from madang.ports.registry import RegistryRecords
+    from madang.ports.streams import StreamRecords
     from madang.ports.sweeps import SweepRecords
     from madang.ports.views import ViewRecords
-    from madang.ports.streams import StreamRecords
 
 __all__ = ["SqlRecords", "open_postgres", "open_sqlite"]
 
@@ -55,15 +56,15 @@ class SqlRecords:
         return JournaledRegistry(self._db, self._log)
 
     @cached_property
-    def sweeps(self) -> SweepRecords:
-        """Sweeps, agents and trials: loaded on use too."""
-    @cached_property
     def streams(self) -> StreamRecords:
         """Lines that clients stream: loaded on use too. An index even in a workspace: the segments hold the lines."""
         from madang.backends.records.streams import SqlStreams  # noqa: PLC0415 - as said
 
         return SqlStreams(self._db)
 
+    @cached_property
+    def sweeps(self) -> SweepRecords:
+        """Sweeps, agents and trials: loaded on use too."""
         if self._log is None:
             from madang.backends.records.sweeps import SqlSweeps  # noqa: PLC0415 - as said
 
@@ -82,6 +83,13 @@ class SqlRecords:
         from madang.backends.records.journaled_views import JournaledViews  # noqa: PLC0415 - as said
 
         return JournaledViews(self._db, self._log)
+
+    @cached_property
+    def drafts(self) -> DraftRecords:
+        """Versions in the making: loaded on use too. They are in no log; their clients make them again."""
+        from madang.backends.records.drafts import SqlDrafts  # noqa: PLC0415 - as said
+
+        return SqlDrafts(self._db)
 
     @property
     def is_index(self) -> bool:
