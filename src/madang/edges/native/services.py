@@ -16,10 +16,12 @@ from madang.services.lineage import Lineage
 from madang.services.pipelines import Pipelines
 from madang.services.promotion import Promotion
 from madang.services.registry import Registry
+from madang.services.reports import Reports
 from madang.services.reviews import Reviews
 from madang.services.search import Search
 from madang.services.sweeping import Sweeping
 from madang.services.tracking import Tracking
+from madang.services.views import Views
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class NativeServices:
     explaining: Explaining
     lineage: Lineage
     sweeping: Sweeping
+    views: Views
+    reports: Reports
     access: Access
     live: Live
     cookie: str

@@ -28,6 +28,7 @@ from madang.edges.native import (
     openapi,
     people,
     pipelines,
+    reports,
     runs,
     sweeps,
     uploads,
@@ -41,6 +42,7 @@ from madang.ports.versions import CollectionRow
 from madang.services.explaining import Differences, WhyView
 from madang.services.lineage import MAX_DEPTH
 from madang.services.pipelines import PipelinePage
+from madang.services.reports import ReportView
 
 PREFIX = "/api/v1"
 NONE, READ, WRITE, ADMIN = Permission
@@ -305,6 +307,16 @@ def _pipelines() -> list[Route]:
     ]  # fmt: skip
 
 
+def _reports() -> list[Route]:
+    of_project, one = "/projects/{project}/reports", "/projects/{project}/reports/{report}"
+    return [
+        _route("GET", of_project, reports.reports, READ, "Reports", answer=reports.ReportList),
+        _route("GET", one, reports.report, READ, "A report with its run sets looked up", answer=ReportView),
+        _route("DELETE", one, reports.delete, WRITE, "Take a report away", answer={}),
+        _route("GET", "/charts", reports.charts, READ, "Custom charts", answer=reports.Charts),
+    ]
+
+
 def _sweeps() -> list[Route]:
     of_project, one = "/projects/{project}/sweeps", "/projects/{project}/sweeps/{sweep}"
     return [
@@ -365,7 +377,15 @@ def table() -> RouteTable:
     return RouteTable(
         PREFIX,
         [
-            *_runs(), *_artifacts(), *_models(), *_datasets(), *_lineage(), *_pipelines(), *_sweeps(), *_uploads(),
+            *_runs(),
+            *_artifacts(),
+            *_models(),
+            *_datasets(),
+            *_lineage(),
+            *_pipelines(),
+            *_sweeps(),
+            *_reports(),
+            *_uploads(),
             *_people(),
         ],  # fmt: skip
     )
