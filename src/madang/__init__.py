@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from madang.sdk.reading import ReadRun, get_run, runs
     from madang.sdk.run import Run
     from madang.sdk.seeds import seed_everything
+    from madang.sdk.sweeps import agent, sweep
 
 __all__ = [
     "AccessDenied",
@@ -59,6 +60,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "__version__",
+    "agent",
     "autolog",
     "current_run",
     "finish",
@@ -69,6 +71,7 @@ __all__ = [
     "login",
     "runs",
     "seed_everything",
+    "sweep",
     "use",
 ]
 
@@ -86,6 +89,8 @@ _HOMES = {
     "runs": "sdk.reading",
     "Run": "sdk.run",
     "seed_everything": "sdk.seeds",
+    "agent": "sdk.sweeps",
+    "sweep": "sdk.sweeps",
 }
 
 

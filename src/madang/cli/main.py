@@ -42,6 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("madang.cli.rollback:rollback", "Go back to a run, release, tag or date: code, data and models."),
     "release": ("madang.cli.release:release", "Name the present code, data, models and environment for good."),
     "tag": ("madang.cli.tag:tag", "Tag the code of a run in git."),
+    "sweep": ("madang.cli.sweep.group:sweep", "Search for the best hyperparameters."),
+    "agent": ("madang.cli.sweep.running:agent", "Carry out trials of sweeps."),
     "why": ("madang.cli.why:why", "Say what changed a metric."),
     "ui": ("madang.cli.ui:ui", "Show this workspace in the browser."),
     "push": ("madang.cli.push:push", "Send data to a remote."),

@@ -81,6 +81,12 @@ def init(
             from madang.sdk.segments import refuse_given_up
 
             refuse_given_up(where.store, place.run)
+    if "MADANG_PARAMS" in env and place.run == env.get("MADANG_RUN_ID"):
+        from madang.sdk.trial import settings
+
+        trial = settings(env)
+        parameters, labels = {**parameters, **trial[0]}, {**labels, **trial[1]}
+        project = env.get("MADANG_PROJECT") or project
     if place.is_launchers(env):
         project = env.get("MADANG_PROJECT") or project  # a run is in one project: that of `madang run`
     header = _header(place, project, env, resumed=resumed)

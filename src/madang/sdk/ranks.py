@@ -65,6 +65,12 @@ def place(env: Mapping[str, str], given: str = "") -> Place:
     return made
 
 
+def begin_anew() -> None:
+    """Let the next run have the id of MADANG_RUN_ID, which stands for another one than before."""
+    global _taken
+    _taken = 0
+
+
 def check_id(text: str) -> str:
     """Return the text when it is a run id.
 

@@ -36,6 +36,7 @@ from madang.services.sweep_cache import SweepCache
 from madang.services.sweep_runs import SweepRuns
 from madang.services.sweeps import Sweeps, new_name
 
+_BETWEEN_WORDS = 10_000_000  # µs that a run may be silent for beyond an agent's patience: some speak twice a minute
 _STARTUP = 10  # trials with a value before a method that learns has something to learn from
 
 
@@ -147,21 +148,25 @@ class SweepAgents:
         config = self._cache.state(sweep).config
         patience = int(config.patience * 1e6)
         news = self._runs.news(trial, config)
-        if not status and news.status not in ("", "running", "scheduled"):
-            status = news.status
-        if not status and leaves:
-            status = "killed"
-        if not status and not news.status and not trial.is_known and at - trial.begun_at < patience:
+        reported = status or trial.reported or ("killed" if leaves else "")
+        is_quiet = at - max(news.seen_at, trial.begun_at) >= patience + _BETWEEN_WORDS
+        if news.status not in ("", "running", "scheduled"):
+            self._settle(sweep, trial, news.status, at)
+        elif reported and (not news.status or is_quiet):
+            self._settle(sweep, trial, reported, at)
+        elif not news.status and not trial.is_known and at - trial.begun_at < patience:
             return [self._order(sweep, trial)] if sweep.state == RUNNING else []
-        if not status and news.status and at - max(news.seen_at, trial.begun_at) < patience:
-            return []  # its last words are on their way
-        self._settle(sweep, trial, status or "crashed", at)
+        elif not news.status or is_quiet:
+            self._settle(sweep, trial, "crashed", at)
+        elif reported != trial.reported:  # its last words are on their way
+            self._swap(trial, replace(trial, reported=reported))
         return []
 
     def _settle(self, sweep: Sweep, trial: Trial, status: str, at: int) -> None:
         config = self._cache.state(sweep).config
         news = self._runs.news(trial, config)
-        stopping = trial if sweep.state != CANCELLED else replace(trial, stopping_at=trial.stopping_at or at)
+        is_stopped = sweep.state == CANCELLED or news.is_stopped
+        stopping = replace(trial, stopping_at=trial.stopping_at or at) if is_stopped else trial
         self._swap(trial, stopping.ended(status, config, at, news.value, news.error))
         self._end(sweep)
 

@@ -8,11 +8,15 @@ from dataclasses import replace
 
 from madang.domain.metrics import MetricSummary, definition_of
 from madang.domain.run_state import outcome
+from madang.domain.runs import tags_of
 from madang.domain.sweep_config import SweepConfig
 from madang.domain.sweeps import Trial, others_at
 from madang.domain.values import value
 from madang.ports.records import Records, StoredRun
 from madang.services.tracking import Tracking
+
+STOP_TAG = "madang.stop"
+"""The tag by which people ask a run to end."""
 
 
 @value
@@ -23,6 +27,7 @@ class RunNews:
     seen_at: int = 0  # µs UTC
     value: float | None = None
     error: str = ""
+    is_stopped: bool = False  # somebody has asked for its end
 
 
 class SweepRuns:
@@ -40,7 +45,8 @@ class SweepRuns:
         end = outcome(stored.state)
         seen = max((info.seen for info in stored.state.segments.values()), default=stored.state.created)
         error = f"{end.error.type}: {end.error.message}" if end.error else ""
-        return RunNews(end.status, seen, self._value(stored, config), error[:1000])
+        is_stopped = STOP_TAG in tags_of(stored.state, stored.overrides)
+        return RunNews(end.status, seen, self._value(stored, config), error[:1000], is_stopped)
 
     def _stored(self, trial: Trial) -> StoredRun | None:
         self._tracking.catch_up([trial.run])

@@ -1,0 +1,1 @@
+"""`madang sweep` and `madang agent`."""
