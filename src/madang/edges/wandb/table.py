@@ -37,7 +37,7 @@ def _graphql() -> Executor:
 def answer(call: WandbCall) -> Any:
     """POST /graphql."""
     asked: Question = call.body
-    return _graphql().run(asked.query, asked.variables or {}, asked.operationName, call)
+    return _graphql().run(asked.query, asked.variables or {}, asked.operationName or None, call)
 
 
 def table() -> RouteTable:
