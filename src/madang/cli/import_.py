@@ -81,8 +81,9 @@ def _import_data(
     `madang update` brings newer states of it; its bytes are fetched from there, and never pushed to a remote of this
     repository.
 
-    Runs of other trackers come by `madang import mlflow SOURCE`: the word mlflow in the first place always means the
-    tracker. A repository in a folder of this name is written ./mlflow.
+    Runs of other trackers come by `madang import mlflow SOURCE`, `madang import wandb DIR` and `madang import
+    tensorboard DIR`: these words in the first place always mean the tracker. A repository in a folder of such a name is
+    written ./mlflow.
 
     \b
     Examples:

@@ -44,6 +44,34 @@ class StoredFile:
     digest: str = ""  # blake3:HEX, where it is known without reading
 
 
+@value
+class ArtifactFile:
+    """A file of an artifact, or with ``ref`` the address of one. ``digest`` is as the artifact's manifest has it."""
+
+    path: str
+    digest: str
+    size: int
+    ref: str = ""
+    extra: dict[str, Json] = field(default_factory=dict)
+    location: str = ""  # what `Source.open` finds its bytes by
+
+
+@value
+class Artifact:
+    """An immutable version of something that a run has made, as a tracker keeps it. ``digest`` is over its files."""
+
+    id: str  # that its client gave it
+    name: str
+    type: str
+    digest: str
+    files: tuple[ArtifactFile, ...]
+    description: str = ""
+    metadata: dict[str, Json] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    is_input: bool = False  # the run has read it, too
+
+
 @mutable
 class Details:
     """What some trackers know of a run beside parameters, numbers and files."""
@@ -58,6 +86,7 @@ class Details:
     code: events.Code | None = None
     environment: events.Environment | None = None
     forked_from: events.ForkedFrom | None = None
+    artifacts: list[Artifact] = field(default_factory=list)
 
 
 @mutable

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from typing import Any, TypeAlias
 
+from madang.domain.foreign import Artifact, ArtifactFile
 from madang.domain.values import mutable, value
 from madang.errors import CorruptData, InvalidInput
 from madang.formats.protobuf import Message
-from madang.formats.wandb.values import read_json
+from madang.formats.wandb.values import read_json, read_object
 
 Json: TypeAlias = Any
 
@@ -42,32 +43,11 @@ class Alert:
 
 
 @value
-class ArtifactEntry:
-    """A file of an artifact, or with ``ref`` an address. ``digest`` is base64 of MD5 for files."""
-
-    path: str
-    digest: str
-    size: int
-    ref: str = ""
-    local_path: str = ""
-    extra: dict[str, Json] = field(default_factory=dict)
-
-
-@value
 class LoggedArtifact:
-    """An artifact that the run logged, or with ``is_used`` one that it declared as its input."""
+    """An artifact that the run logged."""
 
-    name: str
-    type: str
-    digest: str
-    description: str
-    metadata: dict[str, Json]
-    aliases: tuple[str, ...]
-    tags: tuple[str, ...]
-    entries: tuple[ArtifactEntry, ...]
-    client_id: str
-    manifest_file: str = ""  # where the entries are, when they are too many for the record
-    is_used: bool = False
+    artifact: Artifact
+    manifest_file: str = ""  # where its files are listed, when they are too many for the record
 
 
 @value
@@ -315,26 +295,38 @@ def _named(definition: dict[str, Json]) -> tuple[Json, Json]:
 def _artifact(log: RunLog, body: Message) -> None:
     manifest = body.message(12)
     metadata = read_json(body.data(8)) if body.data(8) else {}
-    log.artifacts.append(
-        LoggedArtifact(
-            name=body.text(5),
-            type=body.text(4),
-            digest=body.text(6),
-            description=body.text(7),
-            metadata=metadata if isinstance(metadata, dict) else {},
-            aliases=tuple(body.texts(11)),
-            tags=tuple(body.texts(19)),
-            entries=tuple(map(_entry, manifest.messages(4))),
-            client_id=body.text(15),
-            manifest_file=manifest.text(5),
-            is_used=body.flag(10),
-        )
+    made = Artifact(
+        id=body.text(15) or f"{log.id}/{len(log.artifacts)}",
+        name=body.text(5),
+        type=body.text(4),
+        digest=body.text(6),
+        files=tuple(map(_file, manifest.messages(4))),
+        description=body.text(7),
+        metadata=metadata if isinstance(metadata, dict) else {},
+        aliases=tuple(body.texts(11)),
+        tags=tuple(body.texts(19)),
+        is_input=body.flag(10),
     )
+    log.artifacts.append(LoggedArtifact(made, manifest.text(5)))
 
 
-def _entry(item: Message) -> ArtifactEntry:
+def _file(item: Message) -> ArtifactFile:
     extra = {pair.text(1): read_json(pair.data(2)) for pair in item.messages(16)}
-    return ArtifactEntry(item.text(1), item.text(2), item.integer(4), item.text(3), item.text(6), extra)
+    return ArtifactFile(item.text(1), item.text(2), item.integer(4), item.text(3), extra, item.text(6))
+
+
+def listed_file(line: bytes) -> ArtifactFile:
+    """A line of a list of files that stands beside the log. Raises `InvalidInput`."""
+    told = read_object(line)
+    size, extra = told.get("size"), told.get("extra")
+    return ArtifactFile(
+        str(told.get("path", "")),
+        str(told.get("digest", "")),
+        size if isinstance(size, int) else 0,
+        str(told.get("ref") or ""),
+        extra if isinstance(extra, dict) else {},
+        str(told.get("local_path") or ""),
+    )
 
 
 def _environment(log: RunLog, body: Message) -> None:
@@ -342,7 +334,8 @@ def _environment(log: RunLog, body: Message) -> None:
     for number, key in _PLACES.items():
         if text := body.text(number):
             log.environment[key] = text
-    log.environment["args"] = body.texts(5)
+    if args := body.texts(5):
+        log.environment["args"] = args
     for number, key in ((16, "cpu_count"), (17, "cpu_count_logical"), (19, "gpu_count")):
         if count := body.integer(number):
             log.environment[key] = count
@@ -350,6 +343,10 @@ def _environment(log: RunLog, body: Message) -> None:
         log.environment["memory"] = {"total": str(memory)}
     if model := body.message(22).text(3):
         log.environment["cpu"] = {"model": model}
+    disks = {pair.text(1): pair.message(2) for pair in body.messages(20)}
+    if disks:
+        told = {key: {"total": str(disk.integer(1)), "used": str(disk.integer(2))} for key, disk in disks.items()}
+        log.environment["disk"] = told
     if gpus := [{"name": item.text(1), "memoryTotal": str(item.integer(2))} for item in body.messages(24)]:
         log.environment["gpu_nvidia"] = gpus
     git = body.message(9)

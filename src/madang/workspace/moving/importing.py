@@ -20,6 +20,7 @@ from madang.domain.values import value
 from madang.domain.versions import Entry, check_path
 from madang.errors import MadangError, NotFound, StorageError, Unavailable
 from madang.services.adopting import AdoptedVersion
+from madang.workspace.moving.artifacts import ArtifactCarrier
 from madang.workspace.moving.facts import command_for, fit, news
 from madang.workspace.moving.hashing import hashed
 from madang.workspace.moving.store import OwnStore, experiment_of
@@ -70,6 +71,7 @@ class _Import:
         self._tell = tell
         self._report = Report(source.name, own.name, dry=wanted.dry)
         self._carried: set[str] = set()  # runs and logged models
+        self._artifacts = ArtifactCarrier(source, own, self._report)
 
     def do(self) -> Report:
         self._own.services.tracking.catch_up()
@@ -137,6 +139,7 @@ class _Import:
             self._list(run)
             if self._wanted.dry or home is None:
                 self._count(run, held)
+                self._artifacts.count(run)
                 self._report.there.merge(tally_run(run, experiment.name))
             else:
                 carried.append((run, held, self._files(run, held, home)))
@@ -146,6 +149,8 @@ class _Import:
             for run, held, files in carried:
                 self._write(run, held, files, home)
         for run, held, _ in carried:
+            if self._wanted.files:
+                self._artifacts.carry(run, home.name)
             self._compare(run, held, experiment)
 
     def _list(self, run: Run) -> None:

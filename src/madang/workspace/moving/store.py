@@ -22,6 +22,9 @@ from madang.ports.records import Records, StoredRun
 from madang.ports.versions import CollectionRow
 from madang.services.adopting import Adopting
 from madang.services.artifacts import Artifacts
+from madang.services.committing import Commits
+from madang.services.digests import Digests
+from madang.services.drafts import Drafts
 from madang.services.models import Models, stage_of
 from madang.services.projects import Projects
 from madang.services.registry import Registry
@@ -51,6 +54,12 @@ class Services(Protocol):
     def registry(self) -> Registry: ...  # noqa: D102 - as above
     @property
     def adopting(self) -> Adopting: ...  # noqa: D102 - as above
+    @property
+    def drafts(self) -> Drafts: ...  # noqa: D102 - as above
+    @property
+    def commits(self) -> Commits: ...  # noqa: D102 - as above
+    @property
+    def digests(self) -> Digests: ...  # noqa: D102 - as above
 
 
 class OwnStore:

@@ -5,25 +5,29 @@ The truth is the transaction log in each of them; neither the client nor its ser
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 
 from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Experiment, Model, Run, StoredFile, Version
+from madang.domain.foreign import Artifact, ArtifactFile, Experiment, Model, Run, StoredFile, Version
 from madang.domain.values import value
 from madang.errors import CorruptData, MadangError, NotFound
 from madang.formats.wandb.datastore import read_log
 from madang.formats.wandb.ids import project_name
-from madang.formats.wandb.records import RunLog, gather
+from madang.formats.wandb.records import LoggedArtifact, RunLog, gather, listed_file
 from madang.workspace.moving.places import opened_file, walk_files
 from madang.workspace.moving.wandb_runs import run_of
 
 _ENDING = ".wandb"
 _FIRST = 64  # records among which the run's own is looked for before all are read
 _REQUIREMENTS, _LONGEST = "requirements.txt", 4 << 20
+_MOST_FILES = 2_000_000  # of one artifact
 
 
 @value
@@ -78,7 +82,7 @@ class RunFolders:
 
     def runs(self, experiment: Experiment) -> Iterator[Run]:
         """See `Source.runs`."""
-        for logs in self._logs[experiment.name].values():
+        for logs in sorted(self._logs[experiment.name].values(), key=lambda logs: (logs[0].started_at, logs[0].path)):
             yield self._run(experiment.name, logs)
 
     def files(self, run: Run) -> list[StoredFile]:
@@ -88,7 +92,14 @@ class RunFolders:
     @contextmanager
     def open(self, run: Run, path: str) -> Iterator[Iterator[bytes]]:
         """See `Source.open`."""
-        with opened_file(self._places[run.id][path], self._roots) as pieces:
+        place = self._places[run.id].get(path)
+        if place is not None:
+            with opened_file(place, self._roots) as pieces:
+                yield pieces
+            return
+        # Files of artifacts may lie anywhere: they are taken only if they have the digest that the log tells.
+        real = os.path.realpath(path)
+        with opened_file(real, [os.path.dirname(real)]) as pieces:
             yield pieces
 
     def models(self) -> list[Model]:
@@ -144,8 +155,21 @@ class RunFolders:
                     files[file.path] = file
                     places[file.path] = os.path.join(item.files, file.path)
         run.files = list(files.values())
+        run.details.artifacts = [self._artifact(run.id, item) for log in logs for item in log.artifacts]
         self._places[run.id] = places
         return run
+
+    def _artifact(self, run: str, logged: LoggedArtifact) -> Artifact:
+        """An artifact with its files, which may be listed elsewhere."""
+        if not logged.manifest_file:
+            return logged.artifact
+        try:
+            return replace(logged.artifact, files=tuple(_listed(logged.manifest_file)))
+        except (OSError, EOFError, zlib.error, MadangError) as error:
+            told = error.message if isinstance(error, MadangError) else str(error)
+            reason = f"the list of its files, {logged.manifest_file[:200]}, cannot be read: {told}"
+            self.problems.append(LeftOut("artifacts", f"{run}: {logged.artifact.name}", reason))
+            return logged.artifact
 
     def _read(self, found: _Log) -> RunLog:
         log = RunLog()
@@ -162,6 +186,18 @@ class RunFolders:
             kind = f"records of a newer client (kind {number})"
             self._others[kind] = self._others.get(kind, 0) + count
         return log
+
+
+def _listed(path: str) -> Iterator[ArtifactFile]:
+    """The files that a list beside the logs names, a JSON object a line, packed by gzip."""
+    _regular_size(path)
+    with gzip.open(path) as lines:
+        for _ in range(_MOST_FILES):
+            line = lines.readline(_LONGEST)
+            if not line:
+                return
+            yield listed_file(line)
+    raise CorruptData(f"It names more than {_MOST_FILES} files.")
 
 
 def _find_logs(path: str) -> list[str]:
