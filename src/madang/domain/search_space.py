@@ -53,8 +53,8 @@ class Dimension:
         if self.kind == CATEGORY:
             return self._weighted(u) if self.weights else min(int(u * len(self.choices)), len(self.choices) - 1)
         if self.kind == INTEGER:
-            low, high = int(self.low), int(self.high)
-            return min(low + int(u * (high - low + 1)), high)
+            first, last = int(self.low), int(self.high)
+            return min(first + int(u * (last - first + 1)), last)
         if self.kind == QUANTILE:
             return min(max(u, _EDGE), 1 - _EDGE)
         if self.is_log:

@@ -126,7 +126,7 @@ class _Reading:
         """A finite number; a text such as 1e-4, which YAML 1.1 does not take for one, is read too."""
         found = self.body.get(key, default)
         try:
-            number = math.nan if isinstance(found, bool) else float(found)  # type: ignore[arg-type]
+            number = math.nan if isinstance(found, bool) else float(found)
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):

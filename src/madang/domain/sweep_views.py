@@ -205,9 +205,9 @@ def _parameter(dimension: Dimension) -> ParameterView:
         kind = "constant" if dimension.is_constant else "category"
         return ParameterView(dimension.name, kind, dimension.distribution, values=list(dimension.choices), when=when)
     kind = "integer" if dimension.kind == INTEGER else "number"
-    bounds = (None, None) if dimension.kind == QUANTILE else (dimension.low, dimension.high)
+    low, high = (None, None) if dimension.kind == QUANTILE else (dimension.low, dimension.high)
     is_log = dimension.is_log or "log" in dimension.distribution
-    return ParameterView(dimension.name, kind, dimension.distribution, is_log, *bounds, when=when)
+    return ParameterView(dimension.name, kind, dimension.distribution, is_log, low, high, when=when)
 
 
 def _trial(trial: Trial, hosts: dict[str, str]) -> TrialView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -95,7 +96,7 @@ class SweepDesk(Protocol):
         """One sweep with everything, by its id or ``project/id``."""
         ...
 
-    def list(self, project: str = "") -> list[SweepView]:
+    def list(self, project: str = "") -> builtins.list[SweepView]:
         """Sweeps of a project or of all, newest first, without their trials."""
         ...
 
@@ -116,7 +117,7 @@ class SweepDesk(Protocol):
         *,
         wants: bool,
         leaves: bool = False,
-    ) -> list[Order]:
+    ) -> builtins.list[Order]:
         """Tell what an agent runs (ids of runs) and how others have ended; what it is to do comes back."""
         ...
 

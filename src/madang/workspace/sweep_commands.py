@@ -33,6 +33,7 @@ def expanded(
         "interpreter": lambda: [interpreter],
         "program": lambda: [_program(program)],
         "args": lambda: [f"--{name}={value}" for name, value in flat],
+        "args_no_equals": lambda: [word for name, value in flat for word in (f"--{name}", str(value))],
         "args_no_hyphens": lambda: [f"{name}={value}" for name, value in flat],
         "args_no_boolean_flags": lambda: list(_switches(flat)),
         "args_append_hydra": lambda: [f"+{name}={value}" for name, value in flat],

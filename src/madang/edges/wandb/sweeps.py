@@ -26,7 +26,8 @@ from madang.domain.sweeps import (
 )
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.pages import connection, page
-from madang.edges.wandb.projects import ProjectNode, project_node
+from madang.edges.wandb.projects import project_node
+from madang.edges.wandb.runs import ProjectNode, run_node
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb.ids import node_id, project_name, read_node_id
@@ -162,7 +163,7 @@ def _fits(sweep: Sweep, asked: Any) -> bool:
     for key, wanted in asked.items():
         if key in ("$and", "$or", "$nor"):
             parts = [_fits(sweep, part) for part in wanted]
-            holds = all(parts) if key == "$and" else any(parts) != (key == "$nor")
+            holds = all(parts) if key == "$and" else any(parts) is (key == "$or")
         elif key in known:
             holds = _equals(known[key], wanted)
         else:
@@ -174,7 +175,7 @@ def _fits(sweep: Sweep, asked: Any) -> bool:
 
 def _equals(found: Any, wanted: Any) -> bool:
     if not isinstance(wanted, dict):
-        return _folded(found) == _folded(wanted)
+        return bool(_folded(found) == _folded(wanted))
     for operator, value in wanted.items():
         if operator in ("$in", "$nin"):
             holds = (_folded(found) in [_folded(item) for item in value]) == (operator == "$in")
@@ -202,7 +203,8 @@ def _found_runs(call: WandbCall, sweep: Sweep, given: dict[str, Any], only: set[
     found = call.services.search.runs(
         call.who, RunQuery((sweep.project,), where, limit=size, cursor=given.get("after") or "")
     )
-    edges = [{"node": run, "cursor": found.next} for run in found.runs if only is None or run.id in only]
+    shown = [run for run in found.runs if only is None or run.id in only]
+    edges = [{"node": run_node(run, complete=True), "cursor": found.next} for run in shown]
     return connection(edges, bool(found.next), found.total)
 
 
