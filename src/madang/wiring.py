@@ -133,7 +133,8 @@ class Engine:
         """Versions in the making."""
         from madang.services.drafts import Drafts
 
-        return Drafts(self.records, self.records.drafts, self.artifacts, self.digests, self.tracking)
+        rows, is_index = self.records.drafts, self.records.is_index
+        return Drafts(self.records, rows, self.artifacts, self.digests, self.tracking, is_index=is_index)
 
     @cached_property
     def commits(self) -> Commits:

@@ -96,6 +96,7 @@ class Application:
                 engine.digests,
                 engine.links,
                 engine.parts,
+                engine.lineage,
             ),
         )
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)

@@ -35,8 +35,17 @@ class Drafts:
     """Drafts until they are versions. Thread-safe; every step may be repeated."""
 
     def __init__(
-        self, records: Records, drafts: DraftRecords, artifacts: Artifacts, digests: Digests, tracking: Tracking
+        self,
+        records: Records,
+        drafts: DraftRecords,
+        artifacts: Artifacts,
+        digests: Digests,
+        tracking: Tracking,
+        *,
+        is_index: bool = False,
     ) -> None:
+        """``is_index``: the records may be made anew from other files, without the drafts."""
+        self._is_index = is_index
         self._records = records
         self._drafts = drafts
         self._artifacts = artifacts
@@ -118,7 +127,7 @@ class Drafts:
 
     def _remembered(self, number: int) -> Draft | None:
         """What a version says of itself, in a store whose records were made anew from its files."""
-        if not self._records.is_index:
+        if not self._is_index:
             return None
         self._tracking.catch_up()
         for project in self._records.runs.projects():

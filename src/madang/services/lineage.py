@@ -69,7 +69,21 @@ class Lineage:
             return [Thing("run", made)] if made else []
         return [*map(_node_of, self._makers(who, project, node))]
 
+    def users(self, who: Principal, project: str, ref: str, limit: int = _LOOKED_AT) -> list[RunRecord]:
+        """The runs that read an exact version (``name:v3``), newest first, those of other projects too."""
+        name, found = ref.rpartition(":")[0], {}
+        for own, where in ((name, (project,)), (f"{project}/{name}", None)):
+            wanted = ref if own == name else f"{project}/{ref}"
+            uses = [use.run for use in self._search.data_uses(who, own) if where is None or use.project == project]
+            chosen = Among(Field("attributes", "id"), tuple(uses[-limit:]))
+            query = RunQuery(where, chosen, limit=limit, keys=(), deleted="all")
+            runs = self._search.runs(who, query).runs if uses else []
+            found |= {run.id: run for run in runs if any(use.version == wanted for use in run.uses)}
+        return sorted(found.values(), key=lambda run: (run.created_at, run.id), reverse=True)
+
     def _readers(self, who: Principal, project: str, node: Node) -> list[Thing | Node]:
+        if node.kind == "version":
+            return [*map(_node_of, self.users(who, project, f"{node.name}:{node.version}"))]
         readers = [
             use.run
             for use in reversed(self._search.data_uses(who, node.name))

@@ -6,7 +6,6 @@ import mimetypes
 from collections.abc import Sequence
 from typing import Any
 
-from madang.domain.query import Among, Field, RunQuery
 from madang.domain.runs import RunRecord
 from madang.domain.versions import Entry, VersionRecord, parse_ref
 from madang.edges.wandb.artifact_nodes import (
@@ -184,20 +183,14 @@ def used_by(node: Node, call: WandbCall, given: dict[str, Any]) -> Any:
     """Artifact.usedBy: the runs that said they use it, or a link to it; oldest first."""
     if "draft" in node:
         return page([], given)
-    runs: dict[str, None] = {}
-    for one in call.services.links.of(call.who, node["version"]):
-        number = f"v{one.number}"
-        own = call.services.search.data_uses(call.who, one.name)
-        runs |= {use.run: None for use in own if use.project == one.project and use.version == number}
-        elsewhere = call.services.search.data_uses(call.who, f"{one.project}/{one.name}")
-        runs |= {use.run: None for use in elsewhere if use.version == number}
-    found = call.services.search.runs(call.who, _these(list(runs)[:_MOST_RUNS])).runs if runs else []
-    by_id = {run.id: run for run in found}
-    return page([RunNode(by_id[run]) for run in runs if run in by_id], {"first": len(runs)})
-
-
-def _these(runs: list[str]) -> RunQuery:
-    return RunQuery(None, Among(Field("attributes", "id"), tuple(runs)), limit=_MOST_RUNS, keys=())
+    found = {
+        run.id: run
+        for one in call.services.links.of(call.who, node["version"])
+        for run in call.services.lineage.users(call.who, one.project, one.ref, _MOST_RUNS)
+        if not run.deleted_at
+    }
+    runs = sorted(found.values(), key=lambda run: (run.created_at, run.id))
+    return page([RunNode(run) for run in runs], {"first": len(runs)})
 
 
 def made_by_run(node: RunNode, call: WandbCall, given: dict[str, Any]) -> Any:

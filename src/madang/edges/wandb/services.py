@@ -11,6 +11,7 @@ from madang.services.artifacts import Artifacts
 from madang.services.committing import Commits
 from madang.services.digests import Digests
 from madang.services.drafts import Drafts
+from madang.services.lineage import Lineage
 from madang.services.links import Links
 from madang.services.models import Models
 from madang.services.parts import PartUploads
@@ -42,6 +43,7 @@ class WandbServices:
     digests: Digests
     links: Links
     parts: PartUploads
+    lineage: Lineage
 
 
 WandbCall: TypeAlias = Call[WandbServices]
