@@ -96,3 +96,108 @@ def test_an_artifact_is_a_version(wandb_client: Client, hub: Hub, tmp_path: Path
     assert "new.txt" in found["checkout"]
     version = hub.native("projects/art/artifacts/ds/v0")
     assert [entry["path"] for entry in version["entries"]] == sorted(found["listed"])
+
+
+CHANGE = """
+import json, os, wandb
+from datetime import timedelta
+run = wandb.init(project="changing")
+for text in ("one", "two"):
+    art = wandb.Artifact("ds", type="dataset")
+    with art.new_file("a.txt") as file:
+        file.write(text)
+    with art.new_file("b.txt") as file:
+        file.write("kept")
+    run.log_artifact(art).wait()
+used = run.use_artifact("ds:v0")
+draft = used.new_draft()
+with draft.new_file("c.txt") as file:
+    file.write("of the draft")
+draft.remove("a.txt")
+run.log_artifact(draft).wait()
+more = wandb.Artifact("ds", type="dataset", incremental=True)
+with more.new_file("d.txt") as file:
+    file.write("added")
+run.log_artifact(more).wait()
+for part in range(3):
+    piece = wandb.Artifact("parts", type="dataset")
+    with piece.new_file(f"{part}.txt") as file:
+        file.write(str(part))
+    run.upsert_artifact(piece, distributed_id="all")
+whole = wandb.Artifact("parts", type="dataset")
+with whole.new_file("last.txt") as file:
+    file.write("last")
+run.finish_artifact(whole, distributed_id="all").wait()
+short = wandb.Artifact("short", type="dataset")
+short.ttl = timedelta(days=3)
+with short.new_file("x") as file:
+    file.write("x")
+run.log_artifact(short).wait()
+run.finish()
+api = wandb.Api()
+art = api.artifact("changing/ds:v0")
+art.aliases += ["good", "better"]
+art.tags = ["t1", "t2"]
+art.description = "설명"
+art.metadata["n"] = 4
+art.save()
+art = api.artifact("changing/ds:good")
+art.aliases.remove("better")
+art.tags.remove("t1")
+art.save()
+art = api.artifact("changing/ds:good")
+told = {"aliases": art.aliases, "tags": art.tags, "description": art.description, "metadata": art.metadata}
+told["draft"] = sorted(api.artifact("changing/ds:v2").manifest.entries)
+told["incremental"] = sorted(api.artifact("changing/ds:v3").manifest.entries)
+told["shared"] = sorted(api.artifact("changing/parts:v0").manifest.entries)
+told["ttl"] = api.artifact("changing/short:latest").ttl.days
+try:
+    art.delete()
+    told["deleted"] = "with its alias"
+except Exception as error:
+    told["deleted"] = type(error).__name__
+art.delete(delete_aliases=True)
+told["left"] = [one.version for one in api.artifacts("dataset", "changing/ds")]
+collection = api.artifact_collection("dataset", "changing/ds")
+collection.description = "of all"
+collection.tags = ["red", "blue"]
+collection.name = "renamed"
+collection.save()
+collection.tags.remove("red")
+collection.save()
+collection = api.artifact_collection("dataset", "changing/renamed")
+told["collection"] = [collection.description, collection.tags, collection.aliases, collection.is_sequence()]
+collection.change_type("pictures")
+told["type"] = api.artifact("changing/renamed:v3").type
+api.artifact_collection("dataset", "changing/parts").delete()
+told["gone"] = [api.artifact_collection_exists("changing/parts", "dataset"),
+                api.artifact_collection_exists("changing/renamed", "pictures")]
+told["read"] = open(api.artifact("changing/renamed:v3").download("out") + "/c.txt").read()
+print(json.dumps(told))
+"""
+
+
+def test_artifacts_change(wandb_client: Client, hub: Hub) -> None:
+    """Drafts, incremental and shared artifacts are versions; aliases, tags, texts, names and types change; all goes."""
+    told = wandb_client(CHANGE)
+    assert told.pop("deleted") != "with its alias"
+    assert told == {
+        "aliases": ["good"],
+        "tags": ["t2"],
+        "description": "설명",
+        "metadata": {"n": 4},
+        "draft": ["b.txt", "c.txt"],
+        "incremental": ["b.txt", "c.txt", "d.txt"],
+        "shared": ["0.txt", "1.txt", "2.txt", "last.txt"],
+        "ttl": 3,
+        "left": ["v3", "v2", "v1"],
+        "collection": ["of all", ["blue"], ["latest"], True],
+        "type": "pictures",
+        "gone": [False, True],
+        "read": "of the draft",
+    }
+    history = hub.native("projects/changing/artifacts/renamed/history")["changes"]
+    assert [(one["alias"], one["number"]) for one in history if one["alias"] == "better"] == [
+        ("better", None),
+        ("better", 0),
+    ]

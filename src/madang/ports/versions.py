@@ -26,6 +26,7 @@ class CollectionRow:
     description: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     first: int = 1
+    id: int = 0  # in these records, whatever its name
 
 
 class VersionRecords(Protocol):
@@ -37,6 +38,10 @@ class VersionRecords(Protocol):
 
     def collection(self, project: str, name: str) -> CollectionRow | None:
         """One collection."""
+        ...
+
+    def collection_with(self, id: int) -> CollectionRow | None:
+        """The collection with an id, under the name that it has now."""
         ...
 
     def add(

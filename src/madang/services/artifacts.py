@@ -107,6 +107,13 @@ class Artifacts:
             raise NotFound(f"Project {project!r} has no artifact {name!r}.")
         return found
 
+    def collection_with(self, who: Principal, id: int) -> CollectionRow:
+        """The named line of versions with an id. Raises `NotFound`."""
+        found = self._records.versions.collection_with(id)
+        if found is None or who.level(found.project) < Permission.READ:
+            raise NotFound(f"There is no artifact with the id {id}.")
+        return found
+
     def versions(self, who: Principal, project: str, name: str) -> list[VersionRecord]:
         """All versions of a name, newest first.
 

@@ -94,6 +94,7 @@ class SqlCollections:
             line.description,
             line.tags,
             line.first,
+            line.number,
         )
 
     def _latest(self, line: Line) -> int:
@@ -112,6 +113,11 @@ class SqlCollections:
             return None
         rows = self._db.rows("versions_of_collection", collection=line.number)
         return self._row(project, name, line, len(rows), int(rows[0][4]) if rows else 0, self._aliases(line.number))
+
+    def collection_with(self, id: int) -> CollectionRow | None:
+        """The collection with an id."""
+        row = self._db.row("collection_with", number=id)
+        return self.collection(str(row[0]), str(row[1])) if row else None
 
     def _aliases(self, collection: int) -> dict[str, int]:
         return {alias: int(number) for alias, number in self._db.rows("aliases", collection=collection)}

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from madang.domain.versions import VersionRecord
 from madang.edges.wandb.services import WandbCall
-from madang.errors import NotFound
+from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb.artifacts import LIFE_TAG, LINK_TAG, OWN_TAGS, STEP_TAG, draft_id, name_of
 from madang.formats.wandb.ids import node_id, read_node_id
 from madang.formats.wandb.times import iso
@@ -107,7 +107,7 @@ def collection_node(call: WandbCall, row: CollectionRow, state: str = "READY") -
     return {
         "row": row,
         "__typename": PORTFOLIO if _is_portfolio(call, row) else SEQUENCE,
-        "id": node_id(_COLLECTION, row.project, row.name),
+        "id": node_id(_COLLECTION, str(row.id)),
         "name": row.name,
         "description": row.description or None,
         "createdAt": iso(row.created_at),
@@ -143,5 +143,7 @@ def collection_of(call: WandbCall, project: str, name: str) -> Node:
 
 def row_by_id(call: WandbCall, id: str) -> CollectionRow:
     """The collection with an id. Raises `InvalidInput`, `NotFound`."""
-    project, _, name = "\0".join(read_node_id(id, _COLLECTION)).partition("\0")
-    return call.services.artifacts.collection(call.who, project, name)
+    number = read_node_id(id, _COLLECTION)[0]
+    if not (number.isdecimal() and len(number) < 19):
+        raise InvalidInput("This is not the id of a collection.")
+    return call.services.artifacts.collection_with(call.who, int(number))

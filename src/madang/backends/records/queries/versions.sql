@@ -4,6 +4,9 @@
 SELECT number, type, first, next, created_at, description, tags, updated_at FROM collections
 WHERE project = :project AND name = :name AND deleted_at = 0;
 
+-- name: collection_with
+SELECT project, name FROM collections WHERE number = :number AND deleted_at = 0;
+
 -- name: collections_of_project
 SELECT c.number, c.type, c.first, c.next, c.created_at, c.description, c.tags, c.updated_at, c.name, COUNT(v.number),
 MAX(v.created_at)
