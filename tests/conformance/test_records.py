@@ -19,6 +19,7 @@ from madang.testing.records import RunsConformance, SegmentsConformance, make_ru
 from madang.testing.search import SearchConformance
 from madang.testing.streams import StreamsConformance
 from madang.testing.views import ViewsConformance
+from madang.testing.waiting import WaitingConformance
 
 
 class RecordsConformance(
@@ -27,8 +28,9 @@ class RecordsConformance(
     SearchConformance,
     DataObjectsConformance,
     ProjectsConformance,
-    ViewsConformance,
     StreamsConformance,
+    ViewsConformance,
+    WaitingConformance,
 ):
     """What every `Records` backend must do."""
 

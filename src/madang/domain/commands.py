@@ -89,8 +89,20 @@ class Points:
     time: int | None = None
 
 
+@value
+class Columns:
+    """Many rows of metrics that were decided on, in columns: ``values[key][place]`` stands at ``steps[place]``.
+
+    ``times`` are µs UTC. None is no value.
+    """
+
+    values: Mapping[str, Sequence[Any]]
+    steps: Sequence[int]
+    times: Sequence[int]
+
+
 Command: TypeAlias = CreateRun | Log | Rewind | State
-Fact: TypeAlias = Event | Points
+Fact: TypeAlias = Event | Points | Columns
 
 
 def decide(command: Command, state: RunState | None, *, next_step: int = 0, next_line: int = 1) -> list[Fact]:

@@ -3,55 +3,63 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import struct
-from _blake2 import blake2b  # hashlib loads OpenSSL for it
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from madang.domain import events
-from madang.domain.commands import Fact, Points
+from madang.domain.commands import Columns, Fact, Points
 from madang.domain.events import Event
 from madang.errors import InvalidInput
 from madang.formats import segment as codec
 from madang.formats.journal import Frame, KeySet, Position, kind_of_event
 from madang.formats.rows import Rows
 
-_FLOATS = frozenset({float})
 _FLAT = (
     events.Header, events.Started, events.Config, events.Removed, events.Summary, events.Tags, events.Described,
     events.Console, events.File, events.Status, events.Dataset, events.Linked,
 )  # fmt: skip
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
+_EXACT = 1 << 53
+_ROWS_HEAD = struct.Struct("<BII")
+_MOST_ROWS = 1 << 16  # of one frame
+_LETTERS = {frozenset({float}): "d", frozenset({bool}): "?", frozenset({int}): "q"}
+_PLAIN = frozenset({float, int, bool, str, dict, type(None)})
+
+KeySetNumbers = dict[tuple[tuple[str, ...], str], int]
+"""The numbers of declared key sets, by names and type letters."""
+
+
+def numbers_of(keysets: Mapping[int, KeySet]) -> KeySetNumbers:
+    """Declared key sets the other way round."""
+    return {(tuple(item.names), item.types): number for number, item in keysets.items()}
 
 
 class FrameBuilder:
-    """Continues a segment at a known place. ``keysets`` are those declared before that place."""
+    """Continues a segment at a known place. ``known`` are the key sets declared before; new ones are added to it."""
 
-    def __init__(
-        self, sequence: int = 0, chain: bytes = codec.CHAIN_START, keysets: Mapping[int, KeySet] | None = None
-    ):
+    def __init__(self, sequence: int = 0, chain: bytes = codec.CHAIN_START, known: KeySetNumbers | None = None):
         self._sequence = sequence
         self._chain = chain
         self._size = 0
-        self._floats: dict[tuple[str, ...], _Floats] = {}
-        self._sets = {(tuple(item.names), item.types): number for number, item in (keysets or {}).items()}
+        self._sets: KeySetNumbers = {} if known is None else known
         self._parts: list[bytes] = []
 
         self.frames: list[Frame] = []
-        """The frames made so far, but those of rows that are all floats."""
+        """The frames made so far, but those of `rows`."""
+
+        self.rows: list[Rows] = []
+        """What the frames of many rows hold."""
 
     @property
     def data(self) -> bytes:
         """The frames made so far."""
         return b"".join(self._parts)
-
-    @property
-    def rows(self) -> list[Rows]:
-        """The rows that are all floats."""
-        return [
-            Rows(item.names, item.letters, item.sequences, item.times, item.steps, list(zip(*item.values, strict=True)))
-            for item in self._floats.values()
-        ]
 
     def position(self, offset: int) -> Position:
         """The place behind the frames made so far, which began at ``offset``."""
@@ -61,6 +69,8 @@ class FrameBuilder:
         """One fact, at a time in µs UTC."""
         if isinstance(fact, Points):
             self._points(fact, at if fact.time is None else fact.time)
+        elif isinstance(fact, Columns):
+            self._columns(fact)
         else:
             self._json(kind_of_event(fact), {"t": at, **_body(fact)})
 
@@ -80,21 +90,15 @@ class FrameBuilder:
         self._parts.append(data)
 
     def _points(self, points: Points, at: int) -> None:
-        names, given = tuple(points.values), tuple(points.values.values())
-        if _FLOATS.issuperset(map(type, given)):
-            known = self._floats.get(names) or self._of_floats(names, at)
-            payload = known.pack(codec.METRICS, at, points.step, known.number, *given)
-            known.add(self._sequence, at, points.step, given)
-            self._append(payload)
-            return
-        values = {key: _plain(value) for key, value in points.values.items()}
-        letters = "".join(map(_letter, values.values()))
-        number = self._set(names, letters, at)
-        paired = list(zip(values.values(), letters, strict=True))
+        values = [_plain(value) for value in points.values.values()]
+        letters = "".join([_letter((value,)) for value in values])
+        number = self._set(tuple(points.values), letters, at)
+        paired = list(zip(values, letters, strict=True))
         fixed = [value for value, letter in paired if letter != "v"]
         rest = [value for value, letter in paired if letter == "v"]
+        _check_step(points.step)
         body = struct.pack("<BqqI" + letters.replace("v", ""), codec.METRICS, at, points.step, number, *fixed)
-        self._frame(body + (codec.encode_json(rest) if rest else b""))  # type: ignore[arg-type]
+        self._frame(body + _json_of(rest) if rest else body)
 
     def _set(self, names: tuple[str, ...], letters: str, at: int) -> int:
         """The number of a set of keys, which is declared when it is new."""
@@ -105,63 +109,72 @@ class FrameBuilder:
             self._sets[names, letters] = number
         return number
 
-    def _of_floats(self, names: tuple[str, ...], at: int) -> _Floats:
-        made = self._floats[names] = _Floats(names, self._set(names, "d" * len(names), at))
-        return made
+    def _columns(self, columns: Columns) -> None:
+        values = [_plain_column(column) for column in columns.values.values()]
+        for start in range(0, len(columns.steps), _MOST_ROWS):
+            part = slice(start, start + _MOST_ROWS)
+            self._rows(
+                tuple(columns.values), columns.times[part], columns.steps[part], [column[part] for column in values]
+            )
 
-    def add_floats(self, facts: Sequence[Fact], place: int) -> int:
-        """Add the rows from ``place`` on that are floats under the same names, each with its own time; how many."""
-        first = facts[place]
-        if (
-            not isinstance(first, Points)
-            or first.time is None
-            or not _FLOATS.issuperset(map(type, first.values.values()))
-        ):
-            return 0
-        keys = first.values.keys()
-        names = tuple(keys)
-        known = self._floats.get(names) or self._of_floats(names, first.time)
-        pack, head, number = known.pack, codec.HEAD.pack, known.number
-        sequence, chain, parts, size = self._sequence, self._chain, self._parts, 0
-        times, steps, values = known.times, known.steps, known.values
-        for item in facts[place:]:  # the frames are made here: this is most of what logging many points costs
-            if type(item) is not Points or item.time is None or item.values.keys() != keys:
-                break
-            given, time = tuple(map(item.values.__getitem__, names)), item.time
-            if not _FLOATS.issuperset(map(type, given)):
-                break
-            payload = pack(codec.METRICS, time, item.step, number, *given)
-            told = head(len(payload), sequence)
-            chain = blake2b(chain + told + payload, digest_size=16).digest()
-            parts += (told, chain, payload)
-            times.append(time)
-            steps.append(item.step)
-            values.append(given)
-            sequence, size = sequence + 1, size + codec.FRAME_HEAD + len(payload)
-        count = sequence - self._sequence
-        known.sequences += range(self._sequence, sequence)
-        self._size += size
-        self._sequence, self._chain = sequence, chain
-        return count
+    def _rows(
+        self, names: tuple[str, ...], times: Sequence[int], steps: Sequence[int], values: list[Sequence[Any]]
+    ) -> None:
+        _check_step(min(steps))
+        _check_step(max(steps))
+        letters = "".join(map(_letter, values))
+        number = self._set(names, letters, times[0])
+        parts = [_ROWS_HEAD.pack(codec.ROWS, number, len(steps)), _packed("q", times), _packed("q", steps)]
+        parts += [
+            bytes(column) if letter == "?" else _packed(letter, column)
+            for letter, column in zip(letters, values, strict=True)
+            if letter != "v"
+        ]
+        rest = [column for letter, column in zip(letters, values, strict=True) if letter == "v"]
+        if rest:
+            parts.append(_json_of(rest))
+        self.rows.append(Rows(list(names), letters, [self._sequence] * len(steps), times, steps, values))
+        self._append(b"".join(parts))
 
 
-class _Floats:
-    """Rows of one set of names whose values are all floats."""
+def _check_step(step: int) -> None:
+    if not _INT64_MIN <= step <= _INT64_MAX:
+        raise InvalidInput(f"Step {step!r} is not a 64-bit integer.")
 
-    def __init__(self, names: tuple[str, ...], number: int) -> None:
-        self.names, self.letters, self.number = list(names), "d" * len(names), number
-        self.pack = struct.Struct("<BqqI" + self.letters).pack
-        self.sequences: list[int] = []
-        self.times: list[int] = []
-        self.steps: list[int] = []
-        self.values: list[tuple[float, ...]] = []
 
-    def add(self, sequence: int, time: int, step: int, values: tuple[float, ...]) -> None:
-        """One row."""
-        self.sequences.append(sequence)
-        self.times.append(time)
-        self.steps.append(step)
-        self.values.append(values)
+def _packed(letter: str, column: Sequence[Any]) -> bytes:
+    made = array(letter, column)
+    if sys.byteorder == "big":
+        made.byteswap()
+    return made.tobytes()
+
+
+def _json_of(values: list[Any]) -> bytes:
+    """A JSON array of values, or of columns of values."""
+    if all(isinstance(column, list) and _is_json(column) for column in values):
+        return msgspec.json.encode(values)
+    return codec.encode_json(values)  # type: ignore[arg-type]
+
+
+def _is_json(column: list[Any]) -> bool:
+    """Whether JSON holds the values as they are: finite numbers, small integers, texts of well-formed Unicode."""
+    kinds = set(map(type, column))
+    if kinds <= {float, int}:
+        return bool(min(column) >= -_EXACT and max(column) <= _EXACT and math.isfinite(sum(column)))
+    return kinds <= {str} and "".join(column).isascii()
+
+
+def _letter(column: Sequence[Any]) -> str:
+    letter = _LETTERS.get(frozenset(map(type, column)), "v")
+    return "v" if letter == "q" and not (min(column) >= _INT64_MIN and max(column) <= _INT64_MAX) else letter
+
+
+def _plain_column(column: Sequence[Any]) -> Sequence[Any]:
+    return column if _PLAIN.issuperset(map(type, column)) else [_plain(value) for value in column]
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, dict) else codec.scalar(value)
 
 
 def _body(event: Event) -> dict[str, Any]:
@@ -170,15 +183,3 @@ def _body(event: Event) -> dict[str, Any]:
     if isinstance(event, events.Described | events.Finished):
         return {name: value for name, value in made.items() if value is not None}
     return made
-
-
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, dict) else codec.scalar(value)
-
-
-def _letter(value: Any) -> str:
-    if type(value) is bool:
-        return "?"
-    if type(value) is float:
-        return "d"
-    return "q" if type(value) is int and _INT64_MIN <= value <= _INT64_MAX else "v"

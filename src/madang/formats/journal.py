@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+import sys
 from _blake2 import blake2b
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from typing import Any, NamedTuple
 
@@ -18,6 +20,8 @@ from madang.formats.learning import learnt
 
 _HEAD = struct.Struct("<II")
 _METRICS_HEAD = struct.Struct("<xqqI")
+_ROWS_HEAD = struct.Struct("<xII")
+_WIDTHS = {"d": 8, "q": 8, "?": 1}  # bytes of a value in a frame of many rows
 
 _TYPES: dict[int, type] = {
     codec.HEADER: events.Header,
@@ -188,6 +192,64 @@ class KeySet:
             raise ValueError(f"metrics frame does not fit its keys: {error}") from error
         return time, step, values
 
+    def rows(self, payload: bytes) -> tuple[Sequence[int], Sequence[int], list[Sequence[Any]]]:
+        """(times µs, steps, a column for each name) of a frame of many rows.
+
+        Raises:
+            ValueError: the frame does not have the declared shape.
+        """
+        try:
+            _, count = _ROWS_HEAD.unpack_from(payload)
+            end = _ROWS_HEAD.size + count * (16 + sum(_WIDTHS.get(letter, 0) for letter in self.types))
+            if count == 0 or (len(payload) != end if self.packed else len(payload) < end):
+                raise ValueError("a length that does not fit")
+            rest = [] if self.packed else _any_columns(payload[end:], self.types.count("v"), count)
+        except (struct.error, msgspec.DecodeError) as error:
+            raise ValueError(f"a frame of rows does not fit its keys: {error}") from error
+        place = _ROWS_HEAD.size
+        columns: list[Sequence[Any]] = []
+        for letter in ("q", "q", *self.types):
+            if letter == "v":
+                columns.append(rest.pop(0))
+                continue
+            stop = place + count * _WIDTHS[letter]
+            columns.append(_column(letter, payload[place:stop]))
+            place = stop
+        times, steps, *values = columns
+        return times, steps, values
+
+
+def _column(letter: str, data: bytes) -> Sequence[Any]:
+    if letter == "?":
+        return list(map(bool, data))
+    made = array(letter, data)
+    if sys.byteorder == "big":
+        made.byteswap()
+    return made
+
+
+def _any_columns(data: bytes, keys: int, count: int) -> list[list[Any]]:
+    columns = msgspec.json.decode(data)
+    if b'"$' in data or b"\\u0024" in data:  # a wrapper, maybe
+        columns = from_json(columns)
+    if not isinstance(columns, list) or len(columns) != keys:
+        raise ValueError("not a column for each key")
+    if any(not isinstance(column, list) or len(column) != count for column in columns):
+        raise ValueError("a column that is no list, or of another length")
+    return columns
+
+
+def keyset_of_rows(payload: bytes) -> int:
+    """The number of the key set that a frame of many rows refers to.
+
+    Raises:
+        ValueError: the frame is too short.
+    """
+    if len(payload) < _ROWS_HEAD.size:
+        raise ValueError("a frame of rows is too short")
+    number: int = _ROWS_HEAD.unpack_from(payload)[0]
+    return number
+
 
 def keyset_of(payload: bytes) -> int:
     """The number of the key set that a metrics or system frame refers to.
@@ -204,5 +266,5 @@ def keyset_of(payload: bytes) -> int:
 def read_events(data: bytes, segment: str, position: Position) -> Iterator[tuple[Stamp, Event]]:
     """All events but metrics and system samples, for readers that need no history."""
     for frame in read_frames(data, position):
-        if frame.kind not in (codec.METRICS, codec.SYSTEM):
+        if frame.kind not in (codec.METRICS, codec.SYSTEM, codec.ROWS):
             yield decode_event(frame.payload, segment, frame.sequence)

@@ -10,7 +10,7 @@ from madang.domain import events
 from madang.domain.events import Console, Event, Keys, Stamp
 from madang.domain.values import mutable
 from madang.formats import segment as codec
-from madang.formats.journal import Frame, KeySet, decode_event, keyset_of
+from madang.formats.journal import Frame, KeySet, decode_event, keyset_of, keyset_of_rows
 
 _MOST_LINES = 1 << 62
 
@@ -64,6 +64,12 @@ def decode(frames: Sequence[Frame], segment: str, keysets: dict[int, KeySet]) ->
             group[0].append(sequence)
             group[1].append(payload)
             continue
+        if kind == codec.ROWS:
+            number = int.from_bytes(payload[1:5], "little")
+            if number in open_groups:  # rows of one set stay in the order of their frames
+                _close(batch, segment, keysets, number, *open_groups.pop(number))
+            _take_rows(batch, segment, keysets, frame)
+            continue
         stamp, event = decode_event(payload, segment, sequence)
         batch.last = max(batch.last, stamp.time)
         if isinstance(event, Keys):
@@ -89,6 +95,20 @@ def _declare(batch: Batch, keysets: dict[int, KeySet], stamp: Stamp, event: Keys
         batch.events.append((stamp, events.Unread(codec.KEYS)))
         return
     batch.keysets.append((stamp.sequence, event))
+
+
+def _take_rows(batch: Batch, segment: str, keysets: dict[int, KeySet], frame: Frame) -> None:
+    sequence, payload = frame
+    try:
+        keys = keysets.get(keyset_of_rows(payload))
+        if keys is None:
+            raise ValueError("no such key set")
+        times, steps, columns = keys.rows(payload)
+    except ValueError:
+        batch.events.append((Stamp(0, segment, sequence), events.Unread(codec.ROWS)))
+        return
+    batch.rows.append(Rows(keys.names, keys.types, [sequence] * len(times), times, steps, columns))
+    batch.last = max(batch.last, max(times))
 
 
 def _close(

@@ -7,6 +7,7 @@ version covers it.
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -81,8 +82,13 @@ def decode_environment(data: bytes) -> events.Environment:
     return made
 
 
+@cache
+def _empty() -> RunState:
+    return RunState("")
+
+
 def _fields(state: RunState, names: tuple[str, ...]) -> dict[str, Any]:
-    empty = RunState("")
+    empty = _empty()
     return {name: value for name in names if (value := getattr(state, name)) != getattr(empty, name)}
 
 

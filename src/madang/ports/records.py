@@ -25,11 +25,12 @@ from madang.domain.runs import Overrides, RunChange
 from madang.domain.values import mutable, value
 from madang.ports.tokens import TokenRecords
 from madang.ports.versions import VersionRecords
+from madang.ports.waiting import WaitingRecords
 
 if TYPE_CHECKING:  # most commands need none of it
     from madang.ports.registry import RegistryRecords
-    from madang.ports.sweeps import SweepRecords
     from madang.ports.streams import StreamRecords
+    from madang.ports.sweeps import SweepRecords
     from madang.ports.views import ViewRecords
 
 SEARCHED = frozenset({"params", "tags", "summary", "definitions", "data", "datasets"})
@@ -328,15 +329,17 @@ class Records(Protocol):
     @property
     def history(self) -> HistoryRecords: ...  # noqa: D102 - as above
     @property
+    def waiting(self) -> WaitingRecords: ...  # noqa: D102 - as above
+    @property
     def versions(self) -> VersionRecords: ...  # noqa: D102 - as above
     @property
     def registry(self) -> RegistryRecords: ...  # noqa: D102 - as above
     @property
+    def streams(self) -> StreamRecords: ...  # noqa: D102 - as above
+    @property
     def sweeps(self) -> SweepRecords: ...  # noqa: D102 - as above
     @property
     def views(self) -> ViewRecords: ...  # noqa: D102 - as above
-    def streams(self) -> StreamRecords: ...  # noqa: D102 - as above
-    @property
     @property
     def tokens(self) -> TokenRecords: ...  # noqa: D102 - as above
     @property

@@ -13,7 +13,7 @@ from madang.domain.values import mutable
 from madang.errors import Conflict
 from madang.formats import segment as codec
 from madang.formats import store as layout
-from madang.formats.journal import KeySet, Position, decode_event, keyset_of, read_frames
+from madang.formats.journal import KeySet, Position, decode_event, keyset_of, keyset_of_rows, read_frames
 
 
 @mutable
@@ -56,6 +56,8 @@ class LocalRun:
         for frame in read_frames(data, known.position):
             if frame.kind == codec.METRICS:
                 self._points(known, segment, frame.sequence, frame.payload)
+            elif frame.kind == codec.ROWS:
+                self._rows(known, segment, frame.sequence, frame.payload)
             elif frame.kind != codec.SYSTEM:
                 stamp, event = decode_event(frame.payload, segment, frame.sequence)
                 if isinstance(event, events.Keys):
@@ -70,6 +72,20 @@ class LocalRun:
         time, step, values = keys.row(payload)
         for key, value in zip(keys.names, values, strict=True):
             self.metrics.setdefault(key, MetricSummary()).add(value, (step, time, segment, sequence))
+        if time >= self._newest:
+            self._newest, self.last_step = time, step
+
+    def _rows(self, known: _Segment, segment: str, sequence: int, payload: bytes) -> None:
+        keys = known.keys.get(keyset_of_rows(payload))
+        if keys is None:
+            return
+        times, steps, columns = keys.rows(payload)
+        for key, column in zip(keys.names, columns, strict=True):
+            summary = self.metrics.setdefault(key, MetricSummary())
+            for step, time, value in zip(steps, times, column, strict=True):
+                if value is not None:
+                    summary.add(value, (step, time, segment, sequence))
+        time, step = max(zip(times, steps, strict=True))
         if time >= self._newest:
             self._newest, self.last_step = time, step
 

@@ -6,12 +6,11 @@ import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,8 +21,8 @@ from madang.http.calls import FORWARDED
 from madang.http.routes import SAFE
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_SHORTEST_KEY = 40  # characters of a key that W&B's client accepts
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(?::(\d{1,5}))?\Z")
+_SHORTEST_KEY = 40  # characters of a key that W&B's client accepts
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; frame-src 'self'; "
@@ -37,6 +36,10 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+_RAW_HEADERS = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+
+Given = Mapping[str, str]
+"""The headers of a request by name, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +120,12 @@ class Gate:
 
         async def hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                own = list(message["headers"])
+                known = {name for name, _ in own}
+                message["headers"] = own + [pair for pair in _RAW_HEADERS if pair[0] not in known]
             await send(message)
 
-        headers = Headers(scope=scope)
+        headers = _given(scope)
         try:
             self._check_host(scope, headers)
             self._check_origin(scope["method"], headers)
@@ -142,9 +145,8 @@ class Gate:
         scope["madang.again"] = again  # long answers ask now and then
         await self._app(scope, receive, hardened)
 
-    def _check_host(self, scope: Scope, headers: Headers) -> None:
-        given = headers.getlist("host")
-        found = _HOST.match(given[0]) if len(given) == 1 else None
+    def _check_host(self, scope: Scope, headers: Given) -> None:
+        found = _HOST.match(headers.get("host", ""))
         if found is None or (found[2] and int(found[2]) > 65535):
             raise InvalidInput("The request has no usable Host header.")
         name = found[1].lower()
@@ -155,7 +157,7 @@ class Gate:
                 hint=f"If it should, start it with --allow-host {name}.",
             )
 
-    def _check_origin(self, method: str, headers: Headers) -> None:
+    def _check_origin(self, method: str, headers: Given) -> None:
         site = headers.get("sec-fetch-site", "none")
         navigation = headers.get("sec-fetch-mode") == "navigate" and method in SAFE
         if site not in ("none", "same-origin") and not navigation:
@@ -171,34 +173,32 @@ class Gate:
                 "A change by session cookie needs an Origin header.", hint="Scripts use a token instead."
             )
 
-    async def _who(self, headers: Headers) -> Principal:
+    async def _who(self, headers: Given) -> Principal:
         if self._access.at_once:
             return self._principal(headers)
         return await run_in_threadpool(self._principal, headers)
 
-    def _principal(self, headers: Headers) -> Principal:
+    def _principal(self, headers: Given) -> Principal:
         secret = bearer(headers)
         if secret is not None:
-            return self._access.authenticate(secret)
-        session = _cookies(headers).get(self._policy.cookie)
             if _is_any_key(headers, secret) and self._is_open(headers):
                 return local("local")
+            return self._access.authenticate(secret)
+        session = _cookies(headers).get(self._policy.cookie)
         if session:
             try:
                 return self._access.authenticate_session(session)
             except Unauthenticated:  # a stale cookie must not lock anyone out of an open hub or the sign-in page
                 pass
-        forwarded = any(name in headers for name in FORWARDED)
-        if self._policy.open_locally and not forwarded and self._access.unclaimed():
         return local("local") if self._is_open(headers) else ANONYMOUS
 
     def _is_open(self, headers: Given) -> bool:
         """Whether a caller without a credential is the machine's own user."""
-            return local("local")
-        return ANONYMOUS
+        forwarded = any(name in headers for name in FORWARDED)
+        return self._policy.open_locally and not forwarded and self._access.unclaimed()
 
 
-def bearer(headers: Headers) -> str | None:
+def bearer(headers: Given) -> str | None:
     """The token of the Authorization header: Bearer, or the password of Basic (user names are passed over).
 
     Raises:
@@ -249,11 +249,10 @@ def _address(scope: Scope) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _cookies(headers: Headers) -> dict[str, str]:
+def _cookies(headers: Given) -> dict[str, str]:
     found: dict[str, str] = {}
-    for header in headers.getlist("cookie"):
-        for part in header.split(";"):
-            name, sign, value = part.strip().partition("=")
-            if sign:
-                found.setdefault(name, value)
+    for part in headers.get("cookie", "").split(";"):
+        name, sign, value = part.strip().partition("=")
+        if sign:
+            found.setdefault(name, value)
     return found

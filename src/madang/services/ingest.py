@@ -171,6 +171,16 @@ class Ingest:
             known.seen = max(known.seen, batch.last)
         return Taken(row, batch, position, not row.number)
 
+    def take_waiting(self, session: RunSession, row: SegmentRow) -> bool:
+        """Take in what a hub's own segment has beyond the row; whether there was anything. The session is over then."""
+        data = self._records.waiting.take(row.number) if row.number else b""
+        if data:
+            taken = self.take(session, row, data)
+            self.store(
+                session, [(taken, outcome_of_segment(session.stored.state, row.id) is not None)], data, listed=False
+            )
+        return bool(data)
+
     def _touch(self, session: RunSession, event: events.Event) -> None:
         kind = type(event)
         if kind in _TOUCHES:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from madang.domain.access import Principal
-from madang.domain.commands import Fact, Points
+from madang.domain.columns import are_new, keys_of, spread
+from madang.domain.commands import Fact
 from madang.domain.metrics import MetricSummary
 from madang.domain.reported import Places, doubtful, outranked, overruled, unlike
 from madang.ports.records import Records, StoredRun
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def logged(records: Records, stored: StoredRun, facts: Sequence[Fact]) -> dict[str, MetricSummary]:
     """What is known of the metrics that the facts have points of."""
-    keys = {key for fact in facts if isinstance(fact, Points) for key in fact.values}
+    keys = keys_of(facts)
     return records.runs.metrics([stored.number], keys, 1 << 40)[stored.number] if keys else {}
 
 
@@ -27,6 +28,9 @@ def unknown(
 ) -> list[Fact]:
     """The facts without the points that the run has. Only points that are not newer than the last are looked for."""
     ends = {key: item.last_at[:2] for key, item in known.items()}
+    if are_new(facts, ends):
+        return list(facts)
+    facts = spread(facts)
     there: dict[str, Places] = {}
     for key, steps in doubtful(facts, ends).items():
         series = history.series(stored, [key], min(steps), max(steps)).get(key)

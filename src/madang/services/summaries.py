@@ -10,16 +10,24 @@ from madang.domain.metrics import MetricSummary, exact_sum
 from madang.formats.rows import Rows
 
 Rewinds = Sequence[tuple[Stamp, int]]
+_MIXED = frozenset({float, int})  # types of a column of any values that is summed up as numbers
 
 
 def visible(rows: Rows, segment: str, rewinds: Rewinds) -> Rows:
-    """The rows that no rewind hides: those logged before it, at its step or later."""
+    """The rows that no rewind hides: those logged before it, at its step or later.
+
+    Within its own segment the order of frames says what came before: the times of an edge's rows are its client's.
+    """
     if not rewinds:
         return rows
     kept = [
         place
         for place, (step, time, sequence) in enumerate(zip(rows.steps, rows.times, rows.sequences, strict=True))
-        if not any(step >= first and (time, segment, sequence) < stamp for stamp, first in rewinds)
+        if not any(
+            step >= first
+            and (sequence < stamp.sequence if segment == stamp.segment else (time, segment, sequence) < stamp)
+            for stamp, first in rewinds
+        )
     ]
     return rows if len(kept) == len(rows.steps) else rows.pick(kept)
 
@@ -28,25 +36,39 @@ def add_rows(summaries: dict[str, MetricSummary], rows: Rows, segment: str) -> N
     """Take the rows of one segment into the summaries by key."""
     if not rows.steps:
         return
-    places = list(zip(rows.steps, rows.times, rows.sequences, strict=True))
-    newest = places.index(max(places))
-    ordered = all(map(int.__le__, rows.steps, rows.steps[1:]))
+    steps = list(rows.steps)
+    ordered = steps == sorted(steps)
+    newest = _newest(rows, ordered)
     for name, letter, column in zip(rows.names, rows.types, rows.columns, strict=True):
-        if letter == "v":
-            made = MetricSummary()
-            for (step, time, sequence), value in zip(places, column, strict=True):
-                if value is not None:
-                    made.add(value, (step, time, segment, sequence))
+        if letter == "v" and not _MIXED.issuperset(map(type, column)):
+            made = _of_any(rows, column, segment)
             if not made.count:
                 continue
         else:
-            step, time, sequence = places[newest]
-            made = MetricSummary(len(column), column[newest], (step, time, segment, sequence))
-            _numbers(made, column, rows.steps, letter, ordered)
+            at = (steps[newest], rows.times[newest], segment, rows.sequences[newest])
+            made = MetricSummary(len(column), column[newest], at)
+            _numbers(made, column, steps, letter, ordered)
         if name in summaries:
             summaries[name].merge(made)
         else:
             summaries[name] = made
+
+
+def _newest(rows: Rows, ordered: bool) -> int:
+    """The place of the latest row; the last one of those that stand at one place."""
+    last = len(rows.steps) - 1
+    if ordered and (last == 0 or rows.steps[-2] < rows.steps[-1]):
+        return last
+    places = list(zip(rows.steps, rows.times, rows.sequences, strict=True))
+    return last - places[::-1].index(max(places))
+
+
+def _of_any(rows: Rows, column: Sequence[Any], segment: str) -> MetricSummary:
+    made = MetricSummary()
+    for step, time, sequence, value in zip(rows.steps, rows.times, rows.sequences, column, strict=True):
+        if value is not None:
+            made.add(value, (step, time, segment, sequence))
+    return made
 
 
 def _numbers(made: MetricSummary, column: Sequence[Any], steps: Sequence[int], letter: str, ordered: bool) -> None:

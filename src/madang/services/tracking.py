@@ -5,22 +5,25 @@ from __future__ import annotations
 import time
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from madang.domain import events
 from madang.domain.access import Permission, Principal, require
-from madang.domain.commands import Command, CreateRun, Fact, Log, Points, Rewind, State, decide
+from madang.domain.columns import gathered, keys_of
+from madang.domain.commands import Command, CreateRun, Fact, Log, Rewind, State, decide
 from madang.domain.ids import check_id, new_id
 from madang.domain.run_state import outcome, outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.domain.values import value
-from madang.errors import Conflict, Diverged, InvalidInput, NotFound
-from madang.formats.frames import FrameBuilder
+from madang.errors import AccessDenied, Conflict, Diverged, InvalidInput, NotFound
+from madang.formats.frames import FrameBuilder, numbers_of
 from madang.formats.journal import KeySet, Position, read_frames
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFiles
 from madang.services.catching_up import CatchingUp, OnDemand
+from madang.services.open_runs import OpenRuns
 from madang.services.reported import logged, make_way, unknown
 
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
@@ -58,6 +61,7 @@ class Tracking:
         self._records = records
         self._parts = parts
         self._files = files
+        self._open_runs = OpenRuns(records, parts)
         self._store = b""  # the name of this store, once it is known
         self._catching_up = CatchingUp(records, files, parts, host) if files is not None else None
 
@@ -67,13 +71,15 @@ class Tracking:
         return self._parts.history
 
     def catch_up(self, runs: Collection[str] | None = None) -> None:
-        """Take in what segment files (of these runs) hold and the records do not yet. Nothing happens on a hub.
+        """Take in what segment files (of these runs) hold and the records do not yet; on a hub, what edges have added.
 
         A writer of this host that is gone without a word gets the outcome `crashed`, once and for all.
         """
         if self._catching_up is not None:
             self._catching_up.catch_up(runs)
             self._settle()
+        else:
+            self._open_runs.catch_up(self._edge_segment, runs)
 
     @property
     def judge(self) -> Judge | None:
@@ -122,6 +128,8 @@ class Tracking:
     def _segment(self, who: Principal, run: str, segment: str) -> SegmentRow | None:
         check_id(run)
         check_id(segment, "segment")
+        if self.holds_bytes:
+            self.catch_up([run])
         stored = self._records.runs.get(run)
         if stored is None or who.level(stored.state.project) < Permission.READ:
             return None
@@ -188,21 +196,31 @@ class Tracking:
         stored = self._command(who, "", run, command)
         return record(stored.state, stored.overrides)
 
-    def state(self, who: Principal, run: str, facts: Sequence[Fact]) -> StoredRun:
+    def state(self, who: Principal, run: str, facts: Sequence[Fact], *, freely: bool = False) -> StoredRun:
         """Add what the client of another protocol says of its run, also of one that has ended.
 
         A point that the run has already (key, step, time and value) is passed over. What was changed from outside
-        before gives way to what is said now.
+        before gives way to what is said now. ``freely``: parameters change, and a deleted run goes on taking in.
 
         Raises:
             NotFound: no such run.
             InvalidInput: it is deleted, or a parameter has another value already.
         """
-        return self._command(who, "", run, State(facts))
+        opened = self._open_runs.get(run)
+        if opened is not None and self._is_open_to(who, opened.stored, freely) and self._open_runs.add(opened, facts):
+            return opened.stored
+        return self._command(who, "", run, State(facts, freely=freely))
+
+    def _is_open_to(self, who: Principal, stored: StoredRun, freely: bool) -> bool:
+        with suppress(NotFound, AccessDenied):
+            self._allow(who, stored.state.run, stored, Permission.WRITE)
+            return freely or not stored.overrides.deleted_at
+        return False
 
     def _command(self, who: Principal, project: str, run: str, command: Command) -> StoredRun:
         """Decide and write; ``project`` is that of a run to be made, and empty for one that is there."""
-        self.catch_up([run] if not project else [])
+        if self._catching_up is not None:
+            self.catch_up([run] if not project else [])
         stored = self._written(who, project, run, command)
         self._settle()
         return stored
@@ -212,10 +230,15 @@ class Tracking:
             session = self._parts.ingest.open(run)
             stored = session.stored
             project = self._place_of(who, project, run, session, command)
+            changed = stored.changed
             row = self._parts.ingest.row(session, self._edge_segment(run))
+            if self._parts.ingest.take_waiting(session, row):
+                session = self._parts.ingest.open(run)
+                stored = session.stored
+            start = row.offset
             if isinstance(command, State):
                 session.known = logged(self._records, stored, command.facts)
-                command = State(unknown(self.history, stored, command.facts, session.known))
+                command = replace(command, facts=unknown(self.history, stored, command.facts, session.known))
                 make_way(self._records, who, stored, command.facts)
             step, line = self._next(session, row, command)
             facts = decide(command, None if session.new else stored.state, next_step=step, next_line=line)
@@ -229,7 +252,10 @@ class Tracking:
             over = outcome_of_segment(stored.state, row.id) is not None
             listed = over and not isinstance(command, State)  # clients of other protocols ask for other forms
             self._parts.ingest.store(session, [(taken, over)], made.data, listed=listed)
-            return stored
+        if self._catching_up is None:
+            sets = numbers_of(keysets) if keys_of(facts) or not start else None
+            self._open_runs.remember(stored, row, sets, session.summaries, (changed, start))
+        return stored
 
     def _place_of(self, who: Principal, project: str, run: str, session: RunSession, command: Command) -> str:
         """The project of the run that a command is for, after it was found that the caller may."""
@@ -240,13 +266,13 @@ class Tracking:
         if session.new:
             raise _no_run(run)
         self._allow(who, run, session.stored, Permission.WRITE)
-        if isinstance(command, State) and session.stored.overrides.deleted_at:
+        if isinstance(command, State) and session.stored.overrides.deleted_at and not command.freely:
             raise InvalidInput(f"The run {run} must be in the 'active' state. Current state is deleted.")
         return session.stored.state.project
 
     def _keysets(self, row: SegmentRow, facts: Sequence[Fact]) -> dict[int, KeySet]:
         """Those that are declared in the segment already, as far as the facts need any."""
-        if not row.number or not any(isinstance(fact, Points) for fact in facts):
+        if not row.number or not keys_of(facts):
             return {}
         return self.history.keysets(row, row.sequence)
 
@@ -333,18 +359,12 @@ def _header(command: Command, run: str, segment: str, project: str, who: Princip
 def _frames(
     row: SegmentRow, facts: Sequence[Fact], keysets: dict[int, KeySet], header: events.Header, at: int
 ) -> FrameBuilder:
-    builder = FrameBuilder(row.sequence, row.chain, keysets)
+    builder = FrameBuilder(row.sequence, row.chain, numbers_of(keysets))
     now = time.time_ns() // 1000
     if not row.offset:
         builder.add(header, at or now)
-    place = 0
-    while place < len(facts):
-        fact = facts[place]
-        if isinstance(fact, Points) and (taken := builder.add_floats(facts, place)):
-            place += taken
-            continue
+    for fact in gathered(facts):
         builder.add(fact, min(at, now) or now)  # a client's clock ahead must not outdo what is said later
-        place += 1
     return builder
 
 

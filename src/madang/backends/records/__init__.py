@@ -17,6 +17,7 @@ from madang.backends.records.segments import SqlHistory, SqlSegments
 from madang.backends.records.settings import SqlSettings, SqlTokens
 from madang.backends.records.sqlite import SqliteDatabase
 from madang.backends.records.versions import SqlVersions
+from madang.backends.records.waiting import SqlWaiting
 
 if TYPE_CHECKING:
     from madang.ports.drafts import DraftRecords
@@ -38,6 +39,7 @@ class SqlRecords:
         self.runs = JournaledRuns(database, names, self._log) if self._log else SqlRuns(database, names)
         self.segments = SqlSegments(database, names)
         self.history = SqlHistory(database)
+        self.waiting = SqlWaiting(database)
         self.versions = JournaledVersions(database, self._log) if self._log else SqlVersions(database)
         self.projects = JournaledProjects(database, self._log) if self._log else SqlProjects(database)
         self.data_objects = SqlDataObjects(database)

@@ -202,6 +202,11 @@ class Database(ABC):
         count: int = self._execute(statement, values, fetch=False)
         return count
 
+    def run_alone(self, statement: str, /, **values: Any) -> int:
+        """Run a statement that no other writer overlaps, as a transaction of its own; how many rows it touched."""
+        with self.transaction():
+            return self.run(statement, **values)
+
     def many(self, statement: str, values: Iterable[Mapping[str, Any]]) -> None:
         """Run a statement once for each set of values, none of which is a list."""
         if not values:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import field
 
 from madang.domain import events
-from madang.domain.commands import Fact, Points
+from madang.domain.commands import Fact
 from madang.edges.mlflow import shapes
 from madang.edges.mlflow.arguments import Arguments, missing
 from madang.edges.mlflow.checks import (
@@ -28,25 +28,12 @@ from madang.edges.mlflow.checks import (
 )
 from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.finding import no_run, require_active_run, run_of
+from madang.edges.mlflow.points import Metric, points_of
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.mlflow.words import METRIC_ORIGIN
 
-_INT64 = 1 << 63
-_FAR = (1 << 62) // 1000  # ms; no frame's time is beyond
 _RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}\Z")
-
-
-class Metric(msgspec.Struct):
-    """One point of a metric; ``timestamp`` is ms since 1970 UTC."""
-
-    key: str | None = None
-    value: float | None = None
-    timestamp: int | None = None
-    step: int = 0
-    model_id: str = ""
-    dataset_name: str = ""
-    dataset_digest: str = ""
 
 
 class LogMetric(Arguments):
@@ -154,7 +141,7 @@ def log_metric(call: MlflowCall) -> None:
     metric = Metric(
         body.key, body.value, body.timestamp, body.step, body.model_id, body.dataset_name, body.dataset_digest
     )
-    _say(call, body.run_id, rows_of([metric], single=True))
+    _say(call, body.run_id, points_of([metric], single=True))
     _say_of_models(call, body.run_id, [metric])
 
 
@@ -170,60 +157,12 @@ def _say_of_models(call: MlflowCall, run: str, metrics: Sequence[Metric]) -> Non
         }
         data = {(item.dataset_name, item.dataset_digest) for item in items if item.dataset_name}
         facts = [
-            *rows_of(items),
+            *points_of(items),
             events.Tags(origins),
             *(events.Dataset(name, digest) for name, digest in sorted(data)),
         ]
         with suppress(NotFound, InvalidInput):  # a model that is gone keeps no run from logging
             call.services.tracking.state(call.who, model, facts)
-
-
-def rows_of(metrics: Sequence[Metric], *, single: bool = False) -> list[Fact]:
-    """Points as rows: one for what has the same time and step.
-
-    Of two values for one key at one place MLflow takes the greater one for the last, so it comes later.
-
-    Raises:
-        InvalidInput: something is missing, or a key is none.
-    """
-    rows: dict[tuple[int, int], list[dict[str, float]]] = {}
-    known: set[str] = set()
-    for index, metric in enumerate(metrics):
-        key, value, timestamp = metric.key, metric.value, metric.timestamp
-        if key not in known or value is None or timestamp is None or not _fit(timestamp, metric.step):
-            key, value, timestamp = _checked_metric(metric, "" if single else f"metrics[{index}].")
-            known.add(key)
-        places = rows.setdefault((timestamp, metric.step), [{}])
-        for row in places:
-            if key not in row:
-                row[key] = value
-                break
-            if value < row[key]:
-                row[key], value = value, row[key]
-        else:
-            places.append({key: value})
-    return [Points(row, step, at * 1000) for (at, step), places in rows.items() for row in places]
-
-
-def _fit(timestamp: int, step: int) -> bool:
-    return 0 <= timestamp < _FAR and -_INT64 <= step < _INT64
-
-
-def _checked_metric(metric: Metric, path: str) -> tuple[str, float, int]:
-    key, value, timestamp = metric.key, metric.value, metric.timestamp
-    if not key or value is None or timestamp is None:
-        raise missing(path + ("key" if not key else "value" if value is None else "timestamp"))
-    check_key(key, path + "name")
-    check_length("Metric name", LONGEST_KEY, key)
-    if timestamp < 0:
-        raise invalid(
-            path + "timestamp",
-            timestamp,
-            f"metric '{key}' (value={value}). Timestamp must be a nonnegative long (64-bit integer) ",
-        )
-    if not _fit(timestamp, metric.step):
-        raise invalid(path + ("step" if timestamp < _FAR else "timestamp"), max(timestamp, abs(metric.step)))
-    return key, value, timestamp
 
 
 def log_param(call: MlflowCall) -> None:
@@ -267,7 +206,7 @@ def log_batch(call: MlflowCall) -> None:
     body: LogBatch = call.body
     if not _RUN_ID.match(body.run_id):
         raise invalid("run_id", body.run_id)
-    facts: list[Fact] = rows_of(body.metrics)
+    facts: list[Fact] = points_of(body.metrics)
     params, tags = _parameters(body.params, "params[{}]."), _tags(body.tags, "tags[{}].")
     check_count("metrics", MOST_METRICS, body.metrics)
     check_count("params", MOST_PARAMS, body.params)

@@ -1,0 +1,123 @@
+"""Points as MLflow's client sends them, and what is decided on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from madang.domain.commands import Columns, Fact, Points
+from madang.edges.mlflow.arguments import missing
+from madang.edges.mlflow.checks import LONGEST_KEY, check_key, check_length, invalid
+from madang.errors import InvalidInput
+
+_INT64 = 1 << 63
+_FAR = (1 << 62) // 1000  # ms; no frame's time is beyond
+_FLOAT, _INT = {float}, {int}
+
+
+class Metric(msgspec.Struct, gc=False):
+    """One point of a metric; ``timestamp`` is ms since 1970 UTC."""
+
+    key: str | None = None
+    value: float | None = None
+    timestamp: int | None = None
+    step: int = 0
+    model_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+
+def points_of(metrics: Sequence[Metric], *, single: bool = False) -> list[Fact]:
+    """Points in columns where they are as regular as loops make them, else as rows.
+
+    Raises:
+        InvalidInput: something is missing, or a key is none.
+    """
+    columns = _columns(metrics)
+    return [columns] if columns is not None else _rows(metrics, single=single)
+
+
+def _columns(metrics: Sequence[Metric]) -> Columns | None:
+    """A table: step by step the same keys in the same order, or key by key the same steps."""
+    keys = [item.key for item in metrics]
+    names = dict.fromkeys(keys)
+    count, rest = divmod(len(keys), len(names) or 1)
+    if count < 2 or rest or not all(map(_is_key, names)):
+        return None
+    values = [item.value for item in metrics]
+    steps, times = [item.step for item in metrics], [item.timestamp for item in metrics]
+    if set(map(type, values)) != _FLOAT or set(map(type, times)) != _INT:
+        return None
+    width = len(names)
+    if keys == list(names) * count:
+        parts = [slice(place, None, width) for place in range(width)]
+    else:
+        parts = [slice(place * count, (place + 1) * count) for place in range(width)]
+        if any(keys[part] != [name] * count for name, part in zip(names, parts, strict=True)):
+            return None
+    at, own = times[parts[0]], steps[parts[0]]
+    if (
+        any(times[part] != at or steps[part] != own for part in parts[1:])
+        or len(set(zip(own, at, strict=True))) < count
+    ):
+        return None
+    if not (_fit(min(at), min(own)) and _fit(max(at), max(own))):  # type: ignore[type-var, arg-type]
+        return None
+    columns = {name: values[part] for name, part in zip(names, parts, strict=True)}
+    return Columns(columns, own, [time * 1000 for time in at])  # type: ignore[arg-type, operator]
+
+
+def _is_key(key: str | None) -> bool:
+    try:
+        return bool(key) and len(check_key(key or "")) <= LONGEST_KEY
+    except InvalidInput:
+        return False
+
+
+def _rows(metrics: Sequence[Metric], *, single: bool) -> list[Fact]:
+    """Points as rows: one for what has the same time and step.
+
+    Of two values for one key at one place MLflow takes the greater one for the last, so it comes later.
+
+    Raises:
+        InvalidInput: something is missing, or a key is none.
+    """
+    rows: dict[tuple[int, int], list[dict[str, float]]] = {}
+    known: set[str] = set()
+    for index, metric in enumerate(metrics):
+        key, value, timestamp = metric.key, metric.value, metric.timestamp
+        if key not in known or value is None or timestamp is None or not _fit(timestamp, metric.step):
+            key, value, timestamp = _checked_metric(metric, "" if single else f"metrics[{index}].")
+            known.add(key)
+        places = rows.setdefault((timestamp, metric.step), [{}])
+        for row in places:
+            if key not in row:
+                row[key] = value
+                break
+            if value < row[key]:
+                row[key], value = value, row[key]
+        else:
+            places.append({key: value})
+    return [Points(row, step, at * 1000) for (at, step), places in rows.items() for row in places]
+
+
+def _fit(timestamp: int, step: int) -> bool:
+    return 0 <= timestamp < _FAR and -_INT64 <= step < _INT64
+
+
+def _checked_metric(metric: Metric, path: str) -> tuple[str, float, int]:
+    key, value, timestamp = metric.key, metric.value, metric.timestamp
+    if not key or value is None or timestamp is None:
+        raise missing(path + ("key" if not key else "value" if value is None else "timestamp"))
+    check_key(key, path + "name")
+    check_length("Metric name", LONGEST_KEY, key)
+    if timestamp < 0:
+        raise invalid(
+            path + "timestamp",
+            timestamp,
+            f"metric '{key}' (value={value}). Timestamp must be a nonnegative long (64-bit integer) ",
+        )
+    if not _fit(timestamp, metric.step):
+        raise invalid(path + ("step" if timestamp < _FAR else "timestamp"), max(timestamp, abs(metric.step)))
+    return key, value, timestamp

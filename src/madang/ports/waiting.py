@@ -1,0 +1,42 @@
+"""Frames that a hub has acknowledged and not yet taken into its records: one row a request, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from madang.domain.values import value
+
+
+@value
+class WaitingPiece:
+    """Whole frames of a segment, from ``start`` on, made for a run as it was at a revision.
+
+    ``run`` and ``segment`` are the store's own numbers, ``changed`` is the revision that last touched the run.
+    """
+
+    run: int
+    changed: int
+    segment: int
+    start: int
+    data: bytes
+
+
+class WaitingRecords(Protocol):
+    """What waits. It is part of the records: the errors and transactions of `ports.records` hold."""
+
+    def add(self, piece: WaitingPiece) -> bool:
+        """Keep a piece, durably, when this returns.
+
+        False, and nothing is kept, where the run was changed meanwhile or the piece does not begin where the segment
+        ends.
+        """
+        ...
+
+    def runs(self, among: Collection[str] | None = None) -> list[str]:
+        """The ids of the runs (of these) for which something waits."""
+        ...
+
+    def take(self, segment: int) -> bytes:
+        """All that waits of a segment, in order; it waits no longer. Called inside a transaction."""
+        ...

@@ -1,0 +1,54 @@
+"""The conformance suite of what waits to be taken into the records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from madang.ports.records import Records
+from madang.ports.waiting import WaitingPiece
+from madang.testing.records import make_run, put
+
+
+class WaitingConformance:
+    """Pieces of a hub's own segments."""
+
+    def test_pieces_follow_one_another(self, records: Records) -> None:
+        """A piece is kept where the one before it ends, else not; all of them are taken at once, in order."""
+        stored = put(records, make_run(1))
+        (row,) = records.segments.of_run(stored.number)
+        first = WaitingPiece(stored.number, stored.changed, row.number, 0, b"ab")
+        second = replace(first, start=2, data=b"cde")
+        assert records.waiting.add(first)
+        assert not records.waiting.add(first)
+        assert not records.waiting.add(replace(second, start=1))
+        assert not records.waiting.add(replace(second, start=3))
+        assert records.waiting.add(second)
+        assert records.waiting.runs() == [stored.state.run]
+        assert records.waiting.runs(["1" * 32, "no id", stored.state.run]) == [stored.state.run]
+        with records.transaction():
+            assert records.waiting.take(row.number) == b"abcde"
+        assert records.waiting.runs() == []
+
+    def test_a_run_that_was_changed_takes_no_piece(self, records: Records) -> None:
+        """What was made for an older revision of the run is refused, and what was made behind no segment."""
+        stored = put(records, make_run(1))
+        (row,) = records.segments.of_run(stored.number)
+        old = WaitingPiece(stored.number, stored.changed, row.number, 0, b"ab")
+        records.runs.put(stored)
+        assert not records.waiting.add(old)
+        assert not records.waiting.add(replace(old, changed=stored.changed, segment=row.number + 1))
+        assert records.waiting.add(replace(old, changed=stored.changed))
+
+    def test_a_transaction_that_fails_takes_nothing(self, records: Records) -> None:
+        """What was taken inside a transaction that fails goes on waiting."""
+        stored = put(records, make_run(1))
+        (row,) = records.segments.of_run(stored.number)
+        assert records.waiting.add(WaitingPiece(stored.number, stored.changed, row.number, 0, b"ab"))
+        try:
+            with records.transaction():
+                assert records.waiting.take(row.number) == b"ab"
+                raise KeyError("on purpose")
+        except KeyError:
+            pass
+        with records.transaction():
+            assert records.waiting.take(row.number) == b"ab"

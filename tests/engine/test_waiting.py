@@ -1,0 +1,244 @@
+"""What edges add to runs on a hub waits until it is read: nothing acknowledged is lost, nothing comes twice."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.engine.conftest import ME, RUN, Place
+
+from madang.backends.records import open_sqlite
+from madang.domain import events
+from madang.domain.access import Permission, Principal
+from madang.domain.columns import spread
+from madang.domain.commands import Columns, CreateRun, Fact, Points
+from madang.domain.query import RunQuery
+from madang.domain.runs import RunChange
+from madang.errors import AccessDenied, InvalidInput
+from madang.wiring import open_tracking
+
+T0 = 1_790_000_000_000_000
+
+
+@pytest.fixture
+def begun(hub: Place) -> Place:
+    """A hub with a run."""
+    hub.tracking.create(ME, "p", CreateRun(id=RUN, time=T0))
+    return hub
+
+
+def row(step: int, **values: float) -> Points:
+    """One row."""
+    return Points(dict(values), step, T0 + 1000 * step)
+
+
+def waits(hub: Place) -> bool:
+    """Whether anything waits."""
+    return bool(hub.records.waiting.runs())
+
+
+def values(hub: Place, key: str) -> list[object]:
+    """The series of a metric."""
+    return list(hub.search.history(ME, [RUN], [key])[RUN][key].values)
+
+
+def test_rows_wait_until_they_are_read(begun: Place) -> None:
+    """A row of a run costs no change of its records; whoever reads sees it."""
+    revision = begun.records.runs.revision()
+    for step in range(5):
+        begun.tracking.state(ME, RUN, [row(step, loss=step)])
+    assert waits(begun)
+    assert begun.records.runs.revision() == revision
+    record = begun.search.run(ME, RUN)
+    assert not waits(begun)
+    assert (record.metrics["loss"].count, record.metrics["loss"].last) == (5, 4)
+    assert record.seen_at == T0 + 4000
+    begun.tracking.state(ME, RUN, [row(5, loss=5), events.Console(1, "줄")])
+    assert waits(begun)
+    assert values(begun, "loss") == [0, 1, 2, 3, 4, 5]
+    assert begun.search.console(ME, RUN).lines[0].text == "줄"
+
+
+def test_lists_and_searches_see_what_waits(begun: Place) -> None:
+    """A search by a metric finds the run by a value that was only just logged."""
+    begun.tracking.state(ME, RUN, [row(1, loss=0.5)])
+    assert waits(begun)
+    page = begun.search.runs(ME, RunQuery(("p",), keys=("loss",)))
+    assert [run.metrics["loss"].last for run in page.runs] == [0.5]
+
+
+def test_what_is_no_row_is_taken_in_behind_the_rows(begun: Place) -> None:
+    """A tag or an end comes into the records at once, after all that waited."""
+    begun.tracking.state(ME, RUN, [row(1, loss=1)])
+    stored = begun.tracking.state(ME, RUN, [events.Tags({"a": "b"}), row(2, loss=2)])
+    assert not waits(begun)
+    assert stored.state.tags["a"][1] == ("b",)
+    begun.tracking.state(ME, RUN, [row(3, loss=3)])
+    assert waits(begun)
+    begun.tracking.state(ME, RUN, [events.Status("finished")])
+    assert not waits(begun)
+    assert values(begun, "loss") == [1, 2, 3]
+
+
+def test_points_come_once(begun: Place) -> None:
+    """A request that is sent again adds nothing, whether its first half waits or not."""
+    for read in (False, True):
+        for _ in range(2):
+            begun.tracking.state(ME, RUN, [row(1, loss=1), row(2, loss=2)])
+            if read:
+                assert values(begun, "loss") == [1, 2]
+    begun.tracking.state(ME, RUN, [row(2, loss=2), row(3, loss=3)])
+    assert values(begun, "loss") == [1, 2, 3]
+
+
+def test_strangers_and_deleted_runs(begun: Place) -> None:
+    """Whoever may not write is refused however warm the run is; a deleted run takes nothing, a restored one does."""
+    begun.tracking.state(ME, RUN, [row(1, loss=1)])
+    with pytest.raises(AccessDenied):
+        begun.tracking.state(Principal("leser", projects={"p": Permission.READ}), RUN, [row(2, loss=2)])
+    begun.tracking.change(ME, RUN, RunChange(deleted=True))
+    with pytest.raises(InvalidInput, match="deleted"):
+        begun.tracking.state(ME, RUN, [row(2, loss=2)])
+    begun.tracking.change(ME, RUN, RunChange(deleted=False))
+    begun.tracking.state(ME, RUN, [row(3, loss=3)])
+    assert values(begun, "loss") == [1, 3]
+
+
+def test_much_does_not_wait(begun: Place) -> None:
+    """What waits is bounded: a long series comes into the records while it is written."""
+    for place in range(5):
+        steps = range(place * 10_000, (place + 1) * 10_000)
+        begun.tracking.state(
+            ME, RUN, [Columns({"x": [step / 2 for step in steps]}, steps, [T0 + step for step in steps])]
+        )
+    segment = begun.records.segments.of_run(begun.records.runs.fetch([RUN])[0].number)[0]
+    assert segment.offset > 400_000
+    assert values(begun, "x") == [step / 2 for step in range(50_000)]
+
+
+_requests = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1]),
+        st.sampled_from(["row", "table", "tag", "console", "again", "read", "rewound"]),
+        st.sampled_from(["a", "b", "ab"]),
+        st.integers(1, 40),
+    ),
+    max_size=14,
+)
+
+
+def _facts(kind: str, keys: str, step: int, place: int) -> list[Fact]:
+    if kind == "row":
+        return [Points({key: float(place) for key in keys}, step, T0 + step)]
+    if kind == "table":
+        steps = [step, step + 1, step + 2]
+        return [Columns({key: [place, 0.5, place] for key in keys}, steps, [T0 + 1000 * item for item in steps])]
+    if kind == "console":
+        return [events.Console(step, f"line {place}")]
+    return [events.Tags({keys: str(place)})]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_requests)
+def test_two_processes_and_readers_end_the_same(
+    tmp_path_factory: pytest.TempPathFactory, requests: list[tuple[int, str, str, int]]
+) -> None:
+    """Two servers over one store that take turns, read in between and repeat requests: each point is there, once."""
+    path = str(tmp_path_factory.mktemp("hub") / "hub.db")
+    servers = [_server(path) for _ in range(2)]
+    servers[0].tracking.create(ME, "p", CreateRun(id=RUN, time=T0))
+    wanted: dict[tuple[str, int, int | None, str], None] = {}
+    last: list[Fact] = []
+    for place, (which, kind, keys, step) in enumerate(requests):
+        server = servers[which]
+        if kind == "read":
+            server.search.run(ME, RUN)
+            continue
+        last = last if kind == "again" else _facts(kind, keys, step, place)
+        if last:
+            server.tracking.state(ME, RUN, last)
+        for fact in spread(last):
+            if isinstance(fact, Points):
+                wanted.update(((key, fact.step, fact.time, repr(item)), None) for key, item in fact.values.items())
+    for server in servers:
+        found = [
+            (key, step, at, repr(item))
+            for key, series in server.search.history(ME, [RUN], ["a", "b"]).get(RUN, {}).items()
+            for step, at, item in zip(series.steps, series.times, series.values, strict=True)
+        ]
+        assert set(wanted) <= set(found)
+        assert len(found) == len(set(found))
+        # A greater value of the same millisecond is said again, 1 µs later.
+        assert all(item in wanted or (item[2] or 0) % 1000 for item in found)
+        metrics = server.search.run(ME, RUN).metrics
+        for key in {item[0] for item in found}:
+            assert metrics[key].count == sum(item[0] == key for item in found)
+        server.records.close()
+
+
+def _server(path: str) -> Place:
+    from madang.backends.segments import LocalSegments
+    from madang.services.search import Search
+
+    records = open_sqlite(path, durable=True)
+    tracking = open_tracking(records, None)
+    return Place("", records, LocalSegments(path + ".none"), tracking, Search(records, tracking))
+
+
+_WRITER = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from tests.engine.test_waiting import ME, RUN, _server, row
+hub = _server(sys.argv[1])
+step = int(sys.argv[3])
+print("ready", flush=True)
+while True:
+    hub.tracking.state(ME, RUN, [row(step, loss=step)])
+    print(step, flush=True)
+    step += 1
+    if step % 50 == 0:
+        hub.search.run(ME, RUN)
+"""
+
+
+def test_a_server_killed_at_any_time(tmp_path: Path) -> None:
+    """What was acknowledged before a SIGKILL is there afterwards, once, and the next server goes on behind it."""
+    path = str(tmp_path / "hub.db")
+    hub = _server(path)
+    hub.tracking.create(ME, "p", CreateRun(id=RUN, time=T0))
+    chance, acknowledged = random.Random(7), 0
+    for _ in range(5):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, path, str(Path(__file__).parents[2]), str(acknowledged)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        time.sleep(0.05 + chance.random() / 10)
+        writer.kill()
+        said = writer.communicate()[0].split("\n")[:-1]
+        acknowledged = int(said[-1]) + 1 if said else acknowledged
+        found = values(hub, "loss")
+        assert found == list(range(len(found)))
+        assert acknowledged <= len(found) <= acknowledged + 1
+    assert hub.search.run(ME, RUN).metrics["loss"].count == len(found)
+    hub.records.close()
+
+
+def test_segments_are_sent_with_what_waits(begun: Place) -> None:
+    """Who asks for the bytes of a hub's own segment gets those that waited, too."""
+    begun.tracking.state(ME, RUN, [row(1, loss=1)])
+    begun.tracking.state(ME, RUN, [row(2, loss=2)])
+    number = begun.records.runs.fetch([RUN])[0].number
+    (segment,) = begun.records.segments.of_run(number)
+    assert waits(begun)
+    position = begun.tracking.segment(ME, RUN, segment.id)
+    assert position.offset > segment.offset
+    assert len(begun.tracking.segment_bytes(ME, RUN, segment.id, 0, 1 << 20)) == position.offset

@@ -1,0 +1,168 @@
+"""Frames that edges make: rows come back from columns exactly, whatever is cut, turned over or senseless."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from madang.domain import events
+from madang.domain.commands import Columns, Points
+from madang.errors import InvalidInput
+from madang.formats import segment as codec
+from madang.formats.frames import FrameBuilder, numbers_of
+from madang.formats.journal import Frame, KeySet, Position, read_events, read_frames
+from madang.formats.rows import Batch, decode
+
+RUN, SEGMENT = "4" * 32, "5" * 32
+_int64 = st.integers(-(2**63), 2**63 - 1)
+_values = (
+    st.floats(),
+    _int64,
+    st.booleans(),
+    st.text(max_size=6),
+    st.one_of(st.floats(), st.integers(-(2**70), 2**70)),
+    st.one_of(st.none(), st.just("$f"), st.just({"media": "image", "$": 1}), st.just({"$f": "nan"})),
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Columns:
+    """Columns of any types."""
+    count = draw(st.integers(1, 8))
+    names = draw(st.lists(st.text(max_size=5), max_size=5, unique=True))
+    values = {name: draw(st.lists(draw(st.sampled_from(_values)), min_size=count, max_size=count)) for name in names}
+    numbers = st.lists(_int64, min_size=count, max_size=count)
+    return Columns(values, draw(numbers), draw(numbers))
+
+
+def built(*facts: Columns | Points) -> FrameBuilder:
+    """A segment with these facts."""
+    builder = FrameBuilder()
+    builder.add(events.Header(RUN, SEGMENT, "p", "edge"), 1)
+    for fact in facts:
+        builder.add(fact, 2)
+    return builder
+
+
+def read(data: bytes) -> Batch:
+    """What the bytes of a segment say."""
+    position = Position()
+    frames = read_frames(data, position)
+    assert not position.damage
+    return decode(frames, SEGMENT, {})
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equality with types, where NaN is NaN."""
+    if isinstance(left, float) and math.isnan(left):
+        return isinstance(right, float) and math.isnan(right)
+    return type(left) is type(right) and bool(left == right)
+
+
+@given(tables())
+def test_columns_come_back(made: Columns) -> None:
+    """Steps, times and values of every type come back exactly, under the sequence of their one frame."""
+    builder = built(made)
+    batch = read(builder.data)
+    (rows,) = batch.rows
+    assert list(rows.names) == list(made.values)
+    assert (list(rows.steps), list(rows.times)) == (list(made.steps), list(made.times))
+    assert set(rows.sequences) == {2}
+    for got, put in zip(rows.columns, made.values.values(), strict=True):
+        assert all(map(same, got, put))
+    (told,) = builder.rows
+    assert (told.types, list(told.sequences)) == (rows.types, list(rows.sequences))
+    assert batch.last == max(1, *made.times)
+
+
+@given(st.lists(tables(), min_size=1, max_size=3))
+def test_a_segment_goes_on(made: list[Columns]) -> None:
+    """Key sets that were declared are not declared again, and a builder that goes on makes the same bytes."""
+    whole = built(*made, *made)
+    keysets: dict[int, KeySet] = {}
+    first = built(*made)
+    position = Position()
+    decode(read_frames(first.data, position), SEGMENT, keysets)
+    second = FrameBuilder(position.sequence, position.chain, numbers_of(keysets))
+    for columns in made:
+        second.add(columns, 2)
+    assert first.data + second.data == whole.data
+    assert not any(frame.kind == codec.KEYS for frame in second.frames)
+
+
+def test_every_cut_keeps_the_whole_frames_before_it() -> None:
+    """Cut at any byte, a frame of rows is there whole or not at all, and that is no damage."""
+    columns = Columns({"a": [0.5, 1.5], "b": ["x", None]}, [0, 1], [5, 6])
+    builder = built(Points({"a": 1.0}, -1, 4), columns)
+    data = builder.data
+    for cut in range(len(data)):
+        steps = [step for rows in read(data[:cut]).rows for step in rows.steps]
+        assert steps in ([], [-1])
+    assert sorted(step for rows in read(data).rows for step in rows.steps) == [-1, 0, 1]
+
+
+def test_every_flipped_bit_is_noticed() -> None:
+    """A flipped bit anywhere in a frame of rows stops the reading before it."""
+    data = built(Columns({"a": [0.5, 1.5]}, [0, 1], [5, 6])).data
+    frames = read_frames(data, Position())
+    start = len(data) - len(frames[-1].payload) - codec.FRAME_HEAD
+    for place in range(start, len(data)):
+        broken = bytearray(data)
+        broken[place] ^= 1 << (place % 8)
+        position = Position()
+        assert len(read_frames(bytes(broken), position)) < len(frames)
+        assert position.damage or position.offset < len(data)
+
+
+@given(st.binary(max_size=120), st.sampled_from(["", "d", "dq?", "v", "dv?v"]))
+def test_any_payload_is_rows_or_unread(body: bytes, types: str) -> None:
+    """Senseless bytes are an unread event, never an error, and never a row with too few values."""
+    keysets = {0: KeySet([str(place) for place in range(len(types))], types)}
+    for head in (b"", struct.pack("<II", 0, 1), struct.pack("<II", 0, 2), struct.pack("<II", 0, 2**32 - 1)):
+        batch = decode([Frame(0, bytes((codec.ROWS,)) + head + body)], SEGMENT, dict(keysets))
+        assert len(batch.rows) + len(batch.events) == 1
+        assert all(len(column) == len(rows.steps) for rows in batch.rows for column in (*rows.columns, rows.times))
+        assert all(isinstance(event, events.Unread) for _, event in batch.events)
+
+
+def test_rows_of_an_unknown_set_are_unread() -> None:
+    """A frame of rows whose key set was never declared says so."""
+    payload = bytes((codec.ROWS,)) + struct.pack("<IIqq", 7, 1, 1, 1)
+    ((stamp, event),) = decode([Frame(3, payload)], SEGMENT, {}).events
+    assert (stamp.sequence, event) == (3, events.Unread(codec.ROWS))
+
+
+def test_rows_stay_in_the_order_of_their_frames() -> None:
+    """Single rows and many rows of one key set come out as they went in."""
+    made = built(Points({"a": 1.0}, 1, 1), Columns({"a": [2.0, 3.0]}, [2, 3], [2, 3]), Points({"a": 4.0}, 4, 4))
+    rows = read(made.data).rows
+    assert [step for item in rows for step in item.steps] == [1, 2, 3, 4]
+    assert [number for item in rows for number in item.sequences] == [2, 3, 3, 4]
+
+
+def test_readers_of_events_pass_rows_over() -> None:
+    """Who asks for events alone gets no rows."""
+    data = built(Columns({"a": [2.0, 3.0]}, [2, 3], [2, 3])).data
+    kinds = [type(event) for _, event in read_events(data, SEGMENT, Position())]
+    assert kinds == [events.Header, events.Keys]
+
+
+def test_many_rows_are_several_frames() -> None:
+    """A table without end is cut into frames that a reader can hold."""
+    count = (1 << 16) + 3
+    made = built(Columns({"a": [0.5] * count}, range(count), range(count)))
+    rows = read(made.data).rows
+    assert [len(item.steps) for item in rows] == [1 << 16, 3]
+    assert made.position(0).offset == len(made.data)
+
+
+@pytest.mark.parametrize("fact", [Points({"a": 1.0}, 2**63, 1), Columns({"a": [1.0, 1.0]}, [0, -(2**64)], [1, 2])])
+def test_steps_have_64_bits(fact: Points | Columns) -> None:
+    """A step that no frame holds is refused."""
+    with pytest.raises(InvalidInput, match="64-bit"):
+        built(fact)
