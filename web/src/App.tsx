@@ -4,20 +4,27 @@ import { api, ApiError } from "./api/client";
 import { Empty, ErrorBox, Link } from "./components/basic";
 import { Toasts } from "./components/overlay";
 import { TopBar } from "./components/TopBar";
+import { foreignHash, foreignPath } from "./lib/foreign";
 import { to, useParam, usePath } from "./lib/router";
 import { t, useLanguage } from "./messages";
 import { ArtifactPage } from "./pages/Artifact";
 import { ArtifactsPage } from "./pages/Artifacts";
+import { AuthorizePage } from "./pages/Authorize";
 import { ComparePage } from "./pages/Compare";
 import { DatasetPage } from "./pages/Dataset";
 import { DatasetsPage } from "./pages/Datasets";
+import { ForeignLink } from "./pages/ForeignLink";
 import { LineagePage } from "./pages/Lineage";
 import { PipelinePage } from "./pages/Pipeline";
 import { PipelinesPage } from "./pages/Pipelines";
 import { ProjectsPage } from "./pages/Projects";
+import { ReportPage } from "./pages/Report";
+import { ReportsPage } from "./pages/Reports";
 import { RunPageView } from "./pages/Run";
 import { RunsPage } from "./pages/Runs";
 import { SignIn } from "./pages/SignIn";
+import { SweepPage } from "./pages/Sweep";
+import { SweepsPage } from "./pages/Sweeps";
 
 export function App(): ReactElement {
   const language = useLanguage();
@@ -45,17 +52,25 @@ export function App(): ReactElement {
 
 function route(path: string[]): ReactElement {
   const [area, name = "", section = "", item = ""] = path;
-  if (area === undefined) return <ProjectsPage />;
+  if (area === undefined) {
+    const link = foreignHash(location.hash);
+    return link ? <ForeignLink link={link} /> : <ProjectsPage />;
+  }
+  if (area === "authorize") return <AuthorizePage />;
   if (area === "runs" && name) return <RunPageView id={name} tab={section || "overview"} />;
   if (area === "p" && name) {
     if (!section) return <RunsPage key={name} project={name} />;
     if (section === "compare") return <ComparePage project={name} />;
     if (section === "pipelines") return item ? <PipelinePage project={name} group={item} /> : <PipelinesPage project={name} />;
+    if (section === "sweeps") return item ? <SweepPage key={item} project={name} id={item} /> : <SweepsPage project={name} />;
+    if (section === "reports") return item ? <ReportPage key={item} project={name} id={item} /> : <ReportsPage project={name} />;
     if (section === "lineage") return <LineagePage project={name} />;
     if (section === "data") return <DataArea project={name} />;
     if (section === "models" || section === "artifacts")
       return item ? <ArtifactPage project={name} name={item} area={section} /> : <ArtifactsPage project={name} area={section} />;
   }
+  const link = area === "p" || area === "runs" ? null : foreignPath(path);
+  if (link) return <ForeignLink link={link} />;
   return (
     <main className="page narrow">
       <Empty title={t("notfound")}>

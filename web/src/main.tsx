@@ -8,6 +8,9 @@ import "./styles/charts.css";
 import "./styles/pages.css";
 import "./styles/compare.css";
 import "./styles/graph.css";
+import "./styles/media.css";
+import "./styles/sweeps.css";
+import "./styles/reports.css";
 import { ApiError } from "./api/client";
 import { App } from "./App";
 

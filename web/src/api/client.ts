@@ -1,4 +1,6 @@
 /** One place that talks to the server: paths, JSON, and errors that name their cause and the next step. */
+import type { ChartDefinition, Report, ReportSummary } from "./reports";
+import type { Sweep, SweepState, SweepSummary } from "./sweeps";
 import type * as T from "./types";
 
 const BASE = "/api/v1";
@@ -89,7 +91,7 @@ export const api = {
   deleteRun: (run: string) => json<T.Run>("POST", pathOf("runs", run, "delete")),
   restoreRun: (run: string) => json<T.Run>("POST", pathOf("runs", run, "restore")),
 
-  metricKeys: (project: string, query: { contains?: string; run?: string; limit?: number }, signal?: AbortSignal) =>
+  metricKeys: (project: string, query: { contains?: string; run?: string | readonly string[]; limit?: number }, signal?: AbortSignal) =>
     get<{ keys: T.MetricKey[] }>(withQuery(pathOf("projects", project, "metrics"), query), signal).then((r) => r.keys),
   history: (runs: readonly string[], keys: readonly string[] | null, samples: number | null, signal?: AbortSignal) =>
     json<{ runs: Record<string, Record<string, T.Series>> }>(
@@ -103,8 +105,8 @@ export const api = {
   diff: async (run: string, signal?: AbortSignal) =>
     (await send("GET", pathOf("runs", run, "diff"), undefined, signal)).text(),
   runFile: (run: string, path: string) => filePath(pathOf("runs", run, "files"), path),
-  runFileText: async (run: string, path: string, signal?: AbortSignal) =>
-    (await send("GET", filePath(pathOf("runs", run, "files"), path), undefined, signal)).text(),
+  /** The text of a file at an address of this server. */
+  text: async (address: string, signal?: AbortSignal) => (await send("GET", address, undefined, signal)).text(),
 
   collections: (project: string, type?: string, signal?: AbortSignal) =>
     get<{ collections: T.Collection[] }>(withQuery(pathOf("projects", project, "artifacts"), { type }), signal).then(
@@ -164,6 +166,19 @@ export const api = {
   pipelines: (project: string, before: number, signal?: AbortSignal) =>
     get<T.PipelinePage>(withQuery(pathOf("projects", project, "pipelines"), { before: before || undefined, limit: 50 }), signal),
   pipeline: (project: string, group: string, signal?: AbortSignal) => get<T.Pipeline>(pathOf("projects", project, "pipelines", group), signal),
+
+  sweeps: (project: string, signal?: AbortSignal) => get<{ sweeps: SweepSummary[] }>(pathOf("projects", project, "sweeps"), signal).then((r) => r.sweeps),
+  sweep: (project: string, sweep: string, signal?: AbortSignal) => get<Sweep>(pathOf("projects", project, "sweeps", sweep), signal),
+  changeSweep: (project: string, sweep: string, change: { state?: SweepState; priority?: number; name?: string }) => json<Sweep>("PATCH", pathOf("projects", project, "sweeps", sweep), change),
+
+  reports: (project: string, signal?: AbortSignal) => get<{ reports: ReportSummary[] }>(pathOf("projects", project, "reports"), signal).then((r) => r.reports),
+  report: (project: string, report: string, signal?: AbortSignal) => get<Report>(pathOf("projects", project, "reports", report), signal),
+  chartDefinitions: (signal?: AbortSignal) => get<{ charts: ChartDefinition[] }>(pathOf("charts"), signal).then((r) => r.charts),
+
+  makeToken: (name: string, level: string) => json<{ secret: string }>("POST", pathOf("tokens"), { name, level }),
+  /** The name of the project that MLflow's client calls by a number. */
+  mlflowExperiment: (number: string, signal?: AbortSignal) =>
+    get<{ experiment?: { name?: string } }>(`/api/2.0/mlflow/experiments/get?experiment_id=${encodeURIComponent(number)}`, signal).then((r) => r.experiment?.name ?? ""),
 
   /** The first bytes of a file, and whether they are all of it. */
   beginning: async (path: string, bytes: number, signal?: AbortSignal): Promise<{ bytes: Uint8Array; isWhole: boolean }> => {

@@ -1,6 +1,7 @@
-import { type ReactElement, useEffect, useRef, useState } from "react";
+import { type ReactElement, useEffect, useState } from "react";
 import { ErrorBox, IconButton } from "../components/basic";
 import { Dialog } from "../components/overlay";
+import { useNear } from "../lib/near";
 import { t } from "../messages";
 import { Chart } from "./Chart";
 import type { PlotRun } from "./plot";
@@ -19,16 +20,8 @@ const HEIGHT = 196;
 
 /** A chart that fetches its points when it comes near the screen, and none before. */
 export function ChartCard({ metric, title, runs, view, sync }: Props): ReactElement {
-  const card = useRef<HTMLElement>(null);
-  const [near, setNear] = useState(false);
+  const [card, near] = useNear<HTMLElement>();
   const [large, setLarge] = useState(false);
-  useEffect(() => {
-    const element = card.current;
-    if (!element) return;
-    const observer = new IntersectionObserver((entries) => setNear(entries.at(-1)?.isIntersecting ?? false), { rootMargin: "240px 0px" });
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
   return (
     <article className="chart-card" ref={card} aria-label={metric}>
       <header>

@@ -43,6 +43,9 @@ export function TopBar({ path, me }: { path: string[]; me: Me | undefined }): Re
           <Link to={to.pipelines(project)} current={path[2] === "pipelines"}>
             {t("pipelines")}
           </Link>
+          <Link to={to.sweeps(project)} current={path[2] === "sweeps"}>
+            {t("sweeps")}
+          </Link>
           <Link to={to.datasets(project)} current={path[2] === "data"}>
             {t("datasets")}
           </Link>
@@ -51,6 +54,9 @@ export function TopBar({ path, me }: { path: string[]; me: Me | undefined }): Re
           </Link>
           <Link to={to.artifacts(project)} current={path[2] === "artifacts"}>
             {t("artifacts")}
+          </Link>
+          <Link to={to.reports(project)} current={path[2] === "reports"}>
+            {t("reports")}
           </Link>
         </nav>
       )}

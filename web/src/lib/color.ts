@@ -8,6 +8,8 @@ const DASHES: (number[] | undefined)[] = [undefined, [7, 4], [2, 3]];
 const SLOTS = LIGHT.length * DASHES.length;
 const KEPT = 600;
 
+export const hues = (dark: boolean): readonly string[] => (dark ? DARK : LIGHT);
+
 export interface RunStyle {
   color: string;
   dash: number[] | undefined;

@@ -69,6 +69,12 @@ export const to = {
   pipelines: (project: string) => `/p/${encodeURIComponent(project)}/pipelines`,
   pipeline: (project: string, group: string, stage = "") =>
     `/p/${encodeURIComponent(project)}/pipelines/${encodeURIComponent(group)}${stage ? `?${new URLSearchParams({ stage }).toString()}` : ""}`,
+  sweeps: (project: string) => `/p/${encodeURIComponent(project)}/sweeps`,
+  sweep: (project: string, sweep: string) => `/p/${encodeURIComponent(project)}/sweeps/${encodeURIComponent(sweep)}`,
+  reports: (project: string) => `/p/${encodeURIComponent(project)}/reports`,
+  report: (project: string, report: string) => `/p/${encodeURIComponent(project)}/reports/${encodeURIComponent(report)}`,
+  /** The runs that a filter finds. */
+  filtered: (project: string, filter: string) => `/p/${encodeURIComponent(project)}?${new URLSearchParams({ q: filter }).toString()}`,
   lineage: (project: string, of: string) => `/p/${encodeURIComponent(project)}/lineage?${new URLSearchParams({ of }).toString()}`,
   run: (run: string, tab = "") => `/runs/${encodeURIComponent(run)}${tab ? `/${tab}` : ""}`,
   why: (run: string, metric = "", against = "") =>

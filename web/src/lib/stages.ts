@@ -4,8 +4,14 @@ import type { FileItem, Run } from "../api/types";
 export const STAGE = "madang.stage";
 const OUTS = "madang.outs";
 
-/** Whether a tag is kept by madang for itself. */
-export const isOwnTag = (name: string) => name.startsWith("madang.");
+/** The tag of a run that belongs to a sweep. */
+export const SWEEP = "madang.sweep";
+
+/** The tag that asks a run to end: who asked. */
+export const STOP = "madang.stop";
+
+/** Whether a tag is kept by madang for itself, or by another tracker's client through it. */
+export const isOwnTag = (name: string) => /^(madang|mlflow|wandb)\./.test(name);
 
 /** What the execution of a stage made; nothing for other runs. */
 export function stageOuts(run: Run): FileItem[] {

@@ -3,13 +3,15 @@ import { type ReactElement, useMemo } from "react";
 import { api } from "../api/client";
 import type { Run } from "../api/types";
 import { CopyButton, Empty, ErrorBox, Link, Loading } from "../components/basic";
+import { MediaSections } from "../media/MediaSections";
 import { setSearch, to, useParam, useSearch } from "../lib/router";
 import { t } from "../messages";
 import { PairDetails } from "./compare/Pair";
-import { markdown, sectionsOf } from "./compare/sections";
+import { markdown, sectionsOf, titlesOf } from "./compare/sections";
 import { SideBySide } from "./compare/SideBySide";
 
 const MOST = 50;
+const BESIDE = 8; // runs whose media are shown beside each other
 
 /** Chosen runs side by side: metrics, parameters, code, data and environment; then the code and data of two in full. */
 export function ComparePage({ project }: { project: string }): ReactElement {
@@ -45,8 +47,20 @@ export function ComparePage({ project }: { project: string }): ReactElement {
       </header>
       {Boolean(failed) && <ErrorBox error={failed} />}
       <SideBySide runs={runs} sections={sections} all={all === "1"} onBaseline={(base) => setSearch({ base })} onRemove={ids.length > 2 ? remove : undefined} />
+      <CompareMedia project={project} runs={runs} />
       <PairDetails runs={runs} />
     </main>
+  );
+}
+
+/** What the runs logged under the same keys, beside each other. */
+function CompareMedia({ project, runs }: { project: string; runs: readonly Run[] }): ReactElement {
+  const shown = useMemo(() => runs.slice(0, BESIDE), [runs.map((run) => `${run.id}${run.seen_at}`).join()]);
+  const titles = titlesOf(shown);
+  return (
+    <div className="compare-media">
+      <MediaSections project={project} runs={shown} titleOf={(run) => titles.get(run.id) ?? ""} none={null} />
+    </div>
   );
 }
 

@@ -10,12 +10,14 @@ import { toast } from "../components/overlay";
 import { mergedLines } from "../lib/console";
 import { formatAgo, formatDuration, formatTime } from "../lib/format";
 import { to } from "../lib/router";
+import { SWEEP } from "../lib/stages";
 import { type Key, language, t } from "../messages";
 import { CodeTab } from "./run/Code";
 import { ConsoleTab } from "./run/Console";
 import { DataTab } from "./run/Data";
 import { EnvironmentTab } from "./run/Environment";
 import { MediaTab } from "./run/Media";
+import { StopButton } from "./run/StopButton";
 import { Overview } from "./run/Overview";
 import { LineageView } from "./lineage/LineageView";
 import { WhyTab } from "./why/Why";
@@ -100,6 +102,7 @@ function RunHead({ run, onChanged }: { run: Run; onChanged: () => void }): React
       toast(oneLine(error), { bad: true });
     }
   };
+  const sweep = run.tags[SWEEP];
   const restore = async () => {
     await api.restoreRun(run.id);
     onChanged();
@@ -113,7 +116,13 @@ function RunHead({ run, onChanged }: { run: Run; onChanged: () => void }): React
           <time title={formatTime(run.created_at)}>{formatAgo(run.created_at, language())}</time> · {formatDuration(run.duration)}
           {run.user && ` · ${run.user}`}
         </span>
+        {sweep && (
+          <Link className="tag" to={to.sweep(run.project, sweep)}>
+            {t("sweep.of")} {sweep}
+          </Link>
+        )}
         <span className="grow" />
+        {run.status === "running" && <StopButton run={run} onChanged={onChanged} />}
         {run.deleted_at ? (
           <button type="button" className="button" onClick={() => void restore()}>
             {t("restore")}

@@ -1,7 +1,9 @@
 /** What the columns of the runs table are, and which ones a project shows. */
 import type { Json, MetricKey, Run } from "../api/types";
 import { toNumber } from "../lib/format";
+import { isHidden, isSystem } from "../lib/keys";
 import { parseField } from "../lib/query";
+import { isOwnTag } from "../lib/stages";
 import { type Key, t } from "../messages";
 
 export interface Column {
@@ -50,7 +52,7 @@ export function cellValue(run: Run, id: string): Json | undefined {
     case "verdict":
       return run.verdict?.verdict;
     case "tags":
-      return Object.keys(run.tags).join(", ");
+      return Object.keys(run.tags).filter((key) => !isOwnTag(key)).join(", ");
     default:
       return run[field.key as "name"];
   }
@@ -79,7 +81,7 @@ export function largerIsBetter(run: Run | undefined, key: string): boolean | nul
 
 /** What a project shows before anyone chose: who and when, the parameters that differ, the metrics that matter. */
 export function defaultColumns(runs: readonly Run[], keys: readonly MetricKey[]): Column[] {
-  const numeric = keys.filter((key) => isChartable(key) && !key.name.startsWith("system/"));
+  const numeric = keys.filter((key) => isChartable(key) && !isSystem(key.name));
   const hasGoal = (name: string) => runs.some((run) => (run.metrics[name]?.best ?? null) !== null);
   const rank = (key: MetricKey) => (hasGoal(key.name) ? 0 : /^(val|valid|test|eval)/.test(key.name) ? 1 : 2);
   const metrics = [...numeric].sort((a, b) => rank(a) - rank(b)).slice(0, 4);
@@ -98,14 +100,14 @@ function differing(runs: readonly Run[]): string[] {
   return [...keys.filter((key) => (seen.get(key)?.size ?? 0) > 1), ...keys.filter((key) => seen.get(key)?.size === 1)];
 }
 
-export const isChartable = (key: MetricKey) => ["float", "int", "bool", "mixed"].includes(key.kind);
+export const isChartable = (key: MetricKey) => ["float", "int", "bool", "mixed"].includes(key.kind) && !isHidden(key.name);
 
 export function paramKeys(runs: readonly Run[]): string[] {
   return [...new Set(runs.flatMap((run) => Object.keys(run.config)))].sort();
 }
 
 export function tagKeys(runs: readonly Run[]): string[] {
-  return [...new Set(runs.flatMap((run) => Object.keys(run.tags)))].sort();
+  return [...new Set(runs.flatMap((run) => Object.keys(run.tags)))].filter((key) => !isOwnTag(key)).sort();
 }
 
 /** The metrics that the shown columns need from the server; it sends these alone. */

@@ -4,6 +4,7 @@ import { api } from "../../api/client";
 import type { Run, Version } from "../../api/types";
 import { Loading, Panel } from "../../components/basic";
 import { formatNumber, formatValue, toNumber } from "../../lib/format";
+import { isOwn } from "../../lib/keys";
 import { t } from "../../messages";
 import { AliasTag } from "./AliasTag";
 
@@ -18,7 +19,7 @@ export function VersionMetrics({ versions }: { versions: readonly Version[] }): 
   if (shown.length === 0) return null;
   if (runs.some((one) => one.isPending)) return <Panel title={t("model.compare")}><Loading /></Panel>;
   const found = runs.map((one) => one.data);
-  const keys = [...new Set(found.flatMap((run) => (run ? [...Object.keys(run.metrics), ...Object.keys(run.summary)] : [])))].filter((key) => !key.startsWith("system/")).sort();
+  const keys = [...new Set(found.flatMap((run) => (run ? [...Object.keys(run.metrics), ...Object.keys(run.summary)] : [])))].filter(isOwn).sort();
   const metric = keys.includes(chosen) ? chosen : (keys.find((key) => /^(val|test|eval)/i.test(key)) ?? keys[0]);
   if (metric === undefined) return <Panel title={t("model.compare")}><p className="panel-text hint">{t("model.no.metrics")}</p></Panel>;
   return (

@@ -2,6 +2,7 @@
 import type { Run } from "../../api/types";
 import { formatDuration, formatTime, formatValue, shortDigest, toNumber } from "../../lib/format";
 import { dataOf } from "../../lib/inputs";
+import { isHidden, isOwn } from "../../lib/keys";
 import { type Key, t } from "../../messages";
 import { goalOf, largerIsBetter } from "../../table/columns";
 
@@ -24,7 +25,7 @@ export interface Section {
 export function sectionsOf(runs: readonly Run[]): Section[] {
   return [
     { title: "compare.metrics", lines: metricLines(runs) },
-    { title: "compare.config", lines: keysOf(runs, (run) => run.config).map((key) => line(runs, key, (run) => formatValue(run.config[key]))) },
+    { title: "compare.config", lines: keysOf(runs, (run) => run.config).filter((key) => !isHidden(key)).map((key) => line(runs, key, (run) => formatValue(run.config[key]))) },
     {
       title: "compare.code",
       lines: [
@@ -52,7 +53,7 @@ function line(runs: readonly Run[], name: string, of: (run: Run) => string): Lin
 
 function metricLines(runs: readonly Run[]): Line[] {
   return keysOf(runs, (run) => run.metrics)
-    .filter((key) => !key.startsWith("system/"))
+    .filter(isOwn)
     .map((key) => {
       const statistic = runs.some((run) => goalOf(run, key)) ? "best" : "last";
       const made = line(runs, `${key} (${t(`statistic.${statistic}`)})`, (run) => formatValue(run.metrics[key]?.[statistic]));

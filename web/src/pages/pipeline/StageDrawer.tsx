@@ -9,6 +9,7 @@ import { Icon } from "../../components/Icon";
 import { formatSize, formatTime, shellWord, shortDigest } from "../../lib/format";
 import { stageOuts } from "../../lib/stages";
 import { mergedLines } from "../../lib/console";
+import { isOwn } from "../../lib/keys";
 import { to, useParam } from "../../lib/router";
 import { type Key, t } from "../../messages";
 import { ConsoleTab } from "../run/Console";
@@ -104,7 +105,7 @@ function StageRun({ id, tab }: { id: string; tab: string }): ReactElement {
     return (
       <div className="stack">
         <MetricsPanel run={run} />
-        {Object.keys(run.metrics).some((key) => !key.startsWith("system/")) && (
+        {Object.keys(run.metrics).some(isOwn) && (
           <p>
             <Link to={to.why(run.id)}>
               {t("why.ask")} <Icon name="right" size={12} />

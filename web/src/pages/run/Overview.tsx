@@ -3,9 +3,12 @@ import type { Run } from "../../api/types";
 import { CopyButton, Facts, Link, Panel, Snippet } from "../../components/basic";
 import { Icon } from "../../components/Icon";
 import { formatDuration, formatNumber, formatTime, formatValue, shellWord } from "../../lib/format";
+import { isHidden, isOwn, isSystem } from "../../lib/keys";
+import { isObject } from "../../lib/loose";
 import { to } from "../../lib/router";
 import { t } from "../../messages";
 import { STAGE } from "../../lib/stages";
+import { pointerOf } from "../../media/pointer";
 import { goalOf } from "../../table/columns";
 import { Notes, Tags } from "./Editable";
 import { VerdictPanel } from "./Verdict";
@@ -32,11 +35,7 @@ export function Overview({ run }: { run: Run }): ReactElement {
         ))}
         <MetricsPanel run={run} />
         <ConfigPanel run={run} />
-        {Object.keys(run.summary).length > 0 && (
-          <Panel title={t("run.summary")}>
-            <KeyValues values={run.summary} />
-          </Panel>
-        )}
+        <SummaryPanel run={run} />
       </div>
       <div className="column">
         <Panel title={t("run.reproduce")}>
@@ -101,7 +100,7 @@ const MANY = 12;
 
 export function MetricsPanel({ run }: { run: Run }): ReactElement {
   const [text, setText] = useState("");
-  const all = useMemo(() => Object.keys(run.metrics).filter((key) => !key.startsWith("system/")).sort(), [run.metrics]);
+  const all = useMemo(() => Object.keys(run.metrics).filter((key) => isOwn(key) && !isObject(run.metrics[key]?.last)).sort(), [run.metrics]);
   const keys = all.filter((key) => key.toLowerCase().includes(text.toLowerCase()));
   const best = all.some((key) => run.metrics[key]?.best !== null);
   return (
@@ -149,8 +148,9 @@ export function MetricsPanel({ run }: { run: Run }): ReactElement {
 
 export function ConfigPanel({ run }: { run: Run }): ReactElement {
   const [text, setText] = useState("");
-  const count = Object.keys(run.config).length;
-  const shown = Object.fromEntries(Object.entries(run.config).filter(([key]) => key.toLowerCase().includes(text.toLowerCase())));
+  const config = visible(run.config);
+  const count = Object.keys(config).length;
+  const shown = Object.fromEntries(Object.entries(config).filter(([key]) => key.toLowerCase().includes(text.toLowerCase())));
   return (
     <Panel
       title={t("run.config")}
@@ -158,7 +158,7 @@ export function ConfigPanel({ run }: { run: Run }): ReactElement {
       actions={
         <>
           {count > MANY && <FindBox value={text} onChange={setText} />}
-          {count > 0 && <CopyButton text={JSON.stringify(run.config, null, 2)} />}
+          {count > 0 && <CopyButton text={JSON.stringify(config, null, 2)} />}
         </>
       }
     >
@@ -166,6 +166,20 @@ export function ConfigPanel({ run }: { run: Run }): ReactElement {
     </Panel>
   );
 }
+
+/** What was set by hand: not what only repeats a metric's last value, which W&B's client writes there as well. */
+function SummaryPanel({ run }: { run: Run }): ReactElement | null {
+  const own = Object.entries(visible(run.summary)).filter(([key, value]) => !isSystem(key) && !pointerOf(value) && (run.metrics[key] === undefined || formatValue(value) !== formatValue(run.metrics[key]?.last)));
+  if (own.length === 0) return null;
+  return (
+    <Panel title={t("run.summary")}>
+      <KeyValues values={Object.fromEntries(own)} />
+    </Panel>
+  );
+}
+
+/** Without what other clients keep for themselves (`_wandb`). */
+const visible = <V,>(values: Record<string, V>) => Object.fromEntries(Object.entries(values).filter(([key]) => !isHidden(key)));
 
 export function FindBox({ value, onChange }: { value: string; onChange: (value: string) => void }): ReactElement {
   return <input type="search" className="input find" aria-label={t("table.filter")} placeholder={t("table.filter")} value={value} onChange={(event) => onChange(event.target.value)} />;

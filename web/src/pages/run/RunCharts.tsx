@@ -8,6 +8,7 @@ import { useChartView } from "../../charts/settings";
 import { ChartToolbar } from "../../charts/Toolbar";
 import { Empty } from "../../components/basic";
 import { paletteOf } from "../../lib/color";
+import { isSystem } from "../../lib/keys";
 import { useDark } from "../../lib/theme";
 import { t } from "../../messages";
 
@@ -25,7 +26,7 @@ export function RunCharts({ run, system }: { run: Run; system: boolean }): React
     () => [{ id: run.id, name: run.name || run.id.slice(0, 8), origin: run.created_at, baseline: false, ...paletteOf(run.project).style(run.id, dark) }],
     [run.id, run.name, run.created_at, run.project, dark],
   );
-  const shown = keys.data?.filter((key) => key.name.startsWith("system/") === system);
+  const shown = keys.data?.filter((key) => isSystem(key.name) === system);
   if (system && shown?.length === 0) return <Empty title={t("system.none")} />;
   return (
     <div className="run-charts">

@@ -5,6 +5,7 @@ import type { Run, Why } from "../../api/types";
 import { ErrorBox, Link, Loading, Snippet } from "../../components/basic";
 import { Icon } from "../../components/Icon";
 import { formatNumber, formatTime, shellWord, toNumber } from "../../lib/format";
+import { isOwn } from "../../lib/keys";
 import { setSearch, to, useParam } from "../../lib/router";
 import { t } from "../../messages";
 import { goalOf } from "../../table/columns";
@@ -16,7 +17,7 @@ const UNKNOWN = "cannot be separated";
 
 /** Why a metric of this run is not what it was in another one. */
 export function WhyTab({ run }: { run: Run }): ReactElement {
-  const names = Object.keys(run.metrics).filter((key) => !key.startsWith("system/") && toNumber(run.metrics[key]?.last) !== null).sort();
+  const names = Object.keys(run.metrics).filter((key) => isOwn(key) && toNumber(run.metrics[key]?.last) !== null).sort();
   const [chosen] = useParam("metric");
   const metric = names.includes(chosen) ? chosen : (names.find((name) => goalOf(run, name)) ?? names[0] ?? "");
   const [against] = useParam("against");

@@ -1,0 +1,35 @@
+/** Addresses that other trackers' clients print, in our words. The hub's own projects belong to the entity `madang`. */
+import { to } from "./router";
+
+const ENTITY = "madang";
+
+export type Foreign =
+  | { kind: "project"; project: string }
+  | { kind: "run"; project: string; name: string }
+  | { kind: "there"; address: string }
+  | { kind: "experiment"; number: string };
+
+/** What a path of W&B's (`/ENTITY/PROJECT/…`) means; null when it is none. */
+export function foreignPath([entity, name, section = "", item = ""]: readonly string[]): Foreign | null {
+  if (!entity || !name) return null;
+  const project = entity === ENTITY ? name : `${entity}/${name}`;
+  if (section === "runs" && item) return { kind: "run", project, name: item };
+  if (section === "sweeps") return { kind: "there", address: item ? to.sweep(project, item) : to.sweeps(project) };
+  if (section === "reports") return { kind: "there", address: item ? to.report(project, reportId(item)) : to.reports(project) };
+  if (section === "artifacts") return { kind: "there", address: to.artifacts(project) };
+  return ["", "workspace", "overview", "table", "runs"].includes(section) ? { kind: "project", project } : null;
+}
+
+/** `A-title--VmlldzoxMg` ends with the report's id. */
+const reportId = (slug: string) => slug.slice(slug.lastIndexOf("--") + 2) || slug;
+
+const RUN = /^#\/experiments\/\d+\/runs\/([0-9a-f]{32})/;
+const EXPERIMENT = /^#\/experiments\/(\d+)/;
+
+/** What MLflow's client prints: `/#/experiments/N/runs/ID`. */
+export function foreignHash(hash: string): Foreign | null {
+  const run = RUN.exec(hash)?.[1];
+  if (run) return { kind: "there", address: to.run(run) };
+  const number = EXPERIMENT.exec(hash)?.[1];
+  return number ? { kind: "experiment", number } : null;
+}

@@ -1,0 +1,27 @@
+import { type ReactElement, useState } from "react";
+import { Dialog } from "../components/overlay";
+import { t } from "../messages";
+import { useFiles } from "./files";
+import { ItemView } from "./ItemView";
+import type { Item } from "./pointer";
+
+/** A thing in a cell of a table: small, and large at a click. */
+export function Thumb({ item }: { item: Item }): ReactElement {
+  const files = useFiles();
+  const [large, setLarge] = useState(false);
+  const title = item.caption || item.path.split("/").at(-1) || item.kind;
+  return (
+    <>
+      <button type="button" className="thumb" title={title} aria-label={t("media.enlarge", { name: title })} onClick={() => setLarge(true)}>
+        {item.kind === "image" ? <img src={files.url(item.path)} alt={item.caption} loading="lazy" /> : <span className="tag">{item.kind}</span>}
+      </button>
+      {large && (
+        <Dialog title={title} wide onClose={() => setLarge(false)}>
+          <div className="media-body">
+            <ItemView item={item} name={title} />
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}
