@@ -13,6 +13,8 @@ from typing import NamedTuple
 from madang.domain.values import mutable, value
 
 DIGEST = 8  # bytes
+HISTORY, EVENTS, LOG = "history", "events", "log"
+"""The files: rows of metrics, samples of the machine, console."""
 
 
 @mutable

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from madang.domain import events
 from madang.domain.access import Permission, Principal, local, require
 from madang.domain.commands import Fact, Rewind
-from madang.domain.line_streams import Compared, StreamRow, compare
+from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, StreamRow, compare
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import outcome
 from madang.domain.runs import RunChange, RunRecord, tags_of
@@ -132,24 +132,30 @@ class Streams:
         """
         return self._tracking.change(who, run, RunChange(tags={STOP: who.name}))
 
-    def rewind(self, who: Principal, run: str, step: int, kept: Mapping[str, int], shift: int) -> StoredRun:
-        """Go back: points after ``step`` are hidden, summary values set by hand go, and of each file only so many
-        lines are held; console lines that come are numbered from ``shift`` on.
+    def rewind(self, who: Principal, run: str, step: int, lines: int) -> StoredRun:
+        """Go back: points after ``step`` are hidden, and summary values set by hand go.
+
+        Of its history ``lines`` are held then, and what else the client sends begins anew; console lines come behind
+        those that are there.
 
         Raises:
             NotFound: no such run. AccessDenied: the caller may not write it.
         """
+        streams = self._records.streams
         with self._records.transaction():
             stored = self._known(who, run)
+            row = streams.get(stored.number) or StreamRow(stored.number)
             self._tracking.log(who, run, Rewind(step + 1))
             by_hand = [key for key, (_, item) in stored.state.summary.items() if item]
             said: list[Fact] = [events.Status("running")]
             if by_hand:
                 said.append(events.Removed("summary", by_hand))
             stored = self._tracking.state(who, run, said, freely=True)
-            for file, count in kept.items():
-                self._records.streams.cut(stored.number, file, count)
-            self._records.streams.put(StreamRow(stored.number, self._now(), True, shift))
+            row.shift += streams.count(stored.number, LOG)
+            for file, count in ((HISTORY, lines), (EVENTS, 0), (LOG, 0)):
+                streams.cut(stored.number, file, count)
+            row.seen_at, row.live = self._now(), True
+            streams.put(row)
         return stored
 
     def give_up_silent(self) -> int:

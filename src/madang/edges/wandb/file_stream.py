@@ -17,13 +17,12 @@ from starlette.concurrency import run_in_threadpool
 
 from madang.domain import events
 from madang.domain.commands import CreateRun, Fact, Points
-from madang.domain.line_streams import Compared, Line, StreamRow
+from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, Line, StreamRow
 from madang.domain.run_names import new_name
 from madang.domain.runs import tags_of
 from madang.edges.wandb import facts
 from madang.edges.wandb.facts import Last
 from madang.edges.wandb.finding import project_of, target_of
-from madang.edges.wandb.runs import EVENTS, HISTORY, LOG
 from madang.edges.wandb.services import WandbCall
 from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound, Unavailable
 from madang.formats import wire

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from madang.domain.line_streams import EVENTS, HISTORY, LOG
 from madang.domain.metrics import definition_of
 from madang.domain.runs import RunRecord
 from madang.domain.sweeps import SWEEP_TAG
@@ -18,8 +19,6 @@ from madang.formats.wandb.tags import CONFIG, PREEMPTING, labels_of, nested_of, 
 from madang.formats.wandb.times import iso
 from madang.formats.wandb.values import SYSTEM, from_point, line_of_sample, nest, write_json
 
-HISTORY, EVENTS, LOG = "history", "events", "log"
-"""The names under which lines of a client's files are held."""
 _STATES = {"scheduled": "pending"}
 _ENDED_EARLY = ("failed", "crashed", "killed")
 

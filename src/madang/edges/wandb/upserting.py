@@ -15,6 +15,7 @@ from madang.domain.run_state import outcome
 from madang.domain.runs import RunChange
 from madang.domain.sweeps import SWEEP_TAG
 from madang.edges.wandb import facts
+from madang.edges.wandb.branching import forked
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import need_run, project_of, run_by_node, target_of
 from madang.edges.wandb.runs import run_node
@@ -56,6 +57,7 @@ def _begin(call: WandbCall, project: str, run: str, name: str, said: Mapping[str
     first: list[Fact] = [
         events.Described(name=said.get("displayName") or new_name(run)),
         events.Tags({ID_TAG: name}),
+        *forked(call, project, said.get("config") or "{}"),
     ]
     command = CreateRun(id=run, facts=first, host=said.get("host") or "")
     with suppress(Conflict):
