@@ -21,6 +21,7 @@ Json: TypeAlias = Any
 
 _HPARAMS = "hparams"
 _START = 1  # of a session log
+_CONTENTS = frozenset({2, 3, 4, 5, 6, 8})  # fields of a value that hold something
 _STATUSES = {1: "finished", 2: "failed", 3: "running"}
 
 
@@ -95,6 +96,8 @@ class EventReader:
             read_hyperparameters(metadata.message(1).message(2), self.hyperparameters)
             return
         found = content(item, plugin)
+        if found is None and _CONTENTS.isdisjoint(item.numbers()):
+            return
         if found is None:
             self._other(f"values of the plugin {plugin}" if plugin else "values of an unknown kind")
             return
@@ -192,11 +195,20 @@ def histogram(body: Message) -> Media | None:
     first = next((place for place, count in enumerate(counts) if count), 0)
     last = next((place for place in range(len(counts) - 1, -1, -1) if counts[place]), len(counts) - 1)
     edges = [max(low, limits[first - 1]) if first else low, *limits[first:last], min(high, limits[last])]
-    return Media("histogram", facts={"counts": counts[first : last + 1], "edges": _ascending(edges)})
+    return _histogram(counts[first : last + 1], edges)
 
 
-def _ascending(edges: list[float]) -> list[float]:
-    return [max(edges[: place + 1]) for place in range(len(edges))] if edges != sorted(edges) else edges
+def _histogram(counts: list[float], edges: list[float]) -> Media:
+    """A histogram without empty buckets side by side: some writers make thousands of them."""
+    kept, ends, before = [counts[0]], [edges[0], edges[1]], edges[1]
+    for count, edge in zip(counts[1:], edges[2:], strict=True):
+        before = max(before, edge)
+        if count or kept[-1]:
+            kept.append(count)
+            ends.append(before)
+        else:
+            ends[-1] = before
+    return Media("histogram", facts={"counts": kept, "edges": ends})
 
 
 def histogram_of_rows(tensor: Tensor) -> Media | None:
@@ -204,8 +216,7 @@ def histogram_of_rows(tensor: Tensor) -> Media | None:
     numbers = tensor.numbers
     if not numbers or len(numbers) % 3:
         return None
-    edges = [*numbers[0::3], numbers[-2]]
-    return Media("histogram", facts={"counts": numbers[2::3], "edges": edges})
+    return _histogram(numbers[2::3], [*numbers[0::3], numbers[-2]])
 
 
 _CURVE = ("true positives", "false positives", "true negatives", "false negatives", "precision", "recall")

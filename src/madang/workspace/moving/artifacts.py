@@ -8,7 +8,7 @@ from madang.domain import events
 from madang.domain.fidelity import LeftOut, Report
 from madang.domain.foreign import Artifact, ArtifactFile, Run, Source
 from madang.domain.versions import VersionRecord, check_path
-from madang.errors import InvalidInput, MadangError, NotFound
+from madang.errors import InvalidInput, MadangError, NotFound, Refused, StorageError
 from madang.formats.wandb import manifest as listing
 from madang.formats.wandb.artifacts import draft_id
 from madang.ports.drafts import Draft
@@ -87,18 +87,21 @@ class ArtifactCarrier:
         held = drafts.held(who, project, wanted)
         for file in item.files:
             if not file.ref and f"md5:{listing.hex_of(file.digest)}" not in held:
-                self._bytes(run, project, item, file)
+                self._bytes(run, project, file)
         manifest = drafts.list_files(who, id, "FULL", "", "")
         drafts.take_list(who, manifest.id, listing.write(files))
 
-    def _bytes(self, run: Run, project: str, item: Artifact, file: ArtifactFile) -> None:
+    def _bytes(self, run: Run, project: str, file: ArtifactFile) -> None:
         md5 = listing.hex_of(file.digest)
         if not md5:
             raise InvalidInput(f"{file.path[:200]!r} has the digest {file.digest[:80]!r}, which is no MD5.")
         if not file.location:
             raise NotFound(f"The log does not tell where {file.path[:200]!r} lies.")
-        with self._source.open(run, file.location) as pieces:
-            self._own.services.drafts.take(self._own.who, project, md5, pieces, file.size)
+        try:
+            with self._source.open(run, file.location) as pieces:
+                self._own.services.drafts.take(self._own.who, project, md5, pieces, file.size)
+        except (NotFound, StorageError, Refused, InvalidInput) as error:
+            raise NotFound(f"Its file {file.path[:200]!r}, at {file.location[:300]}: {error.message}") from error
 
     def _listed(self, file: ArtifactFile) -> listing.File:
         return listing.File(file.digest, file.size, self._address(file.ref) or None, extra=file.extra)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -90,7 +91,11 @@ def _details(wanted: Details, held: Details) -> Iterator[Fact]:
 
 
 def _differs(held: Mapping[str, Json], key: str, item: Json) -> bool:
-    return key not in held or repr(held[key]) != repr(item)
+    return key not in held or _ordered(held[key]) != _ordered(item)
+
+
+def _ordered(item: Json) -> str:
+    return json.dumps(item, sort_keys=True)
 
 
 def _portions(values: Mapping[str, Json]) -> Iterator[dict[str, Json]]:

@@ -69,6 +69,7 @@ class RunFolders:
         for found in paths:
             self._identify(found)
         self._places: dict[str, dict[str, str]] = {}  # files of runs, and where they lie
+        self._homes: dict[str, str] = {}  # where the programs of runs were
         self._others: dict[str, int] = {}
 
     def experiments(self) -> list[Experiment]:
@@ -98,7 +99,7 @@ class RunFolders:
                 yield pieces
             return
         # Files of artifacts may lie anywhere: they are taken only if they have the digest that the log tells.
-        real = os.path.realpath(path)
+        real = os.path.realpath(os.path.join(self._homes[run.id], path))
         with opened_file(real, [os.path.dirname(real)]) as pieces:
             yield pieces
 
@@ -156,7 +157,7 @@ class RunFolders:
                     places[file.path] = os.path.join(item.files, file.path)
         run.files = list(files.values())
         run.details.artifacts = [self._artifact(run.id, item) for log in logs for item in log.artifacts]
-        self._places[run.id] = places
+        self._places[run.id], self._homes[run.id] = places, _home(found[-1].path)
         return run
 
     def _artifact(self, run: str, logged: LoggedArtifact) -> Artifact:

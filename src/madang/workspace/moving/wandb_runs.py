@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -133,7 +134,14 @@ def _by_hand(summary: Mapping[str, Any], metrics: Mapping[str, list[Point]]) -> 
     if places:
         step, time = max(places)
         derived |= {"_step": step, "_timestamp": time / 1_000_000}
-    return {key: item for key, item in summary.items() if key not in derived or repr(derived[key]) != repr(item)}
+    return {
+        key: item for key, item in summary.items() if key not in derived or _ordered(derived[key]) != _ordered(item)
+    }
+
+
+def _ordered(item: Any) -> str:
+    """A value as JSON, whatever the order of its keys."""
+    return json.dumps(item, sort_keys=True)
 
 
 def _details(
