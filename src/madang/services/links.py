@@ -8,6 +8,7 @@ from madang.domain.access import Permission, Principal, require
 from madang.domain.versions import VersionRecord, check_name
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb.artifacts import LINK_TAG, name_of
+from madang.formats.wandb.ids import MODEL_REGISTRY, entity_and_project
 from madang.ports.drafts import DraftRecords
 from madang.ports.records import Records
 from madang.services.changes import now
@@ -16,15 +17,12 @@ from madang.services.models import MODEL, Models
 from madang.services.registry import Registry
 from madang.services.stages import commit
 
-REGISTRY = "wandb-registry-"
-"""Begins the names of the projects that W&B calls registries."""
-MODEL_REGISTRIES = ("model-registry", f"{REGISTRY}model")
 _FIRST = 0
 
 
 def is_model_registry(project: str) -> bool:
     """Whether all that a project holds are registered models."""
-    return project.rpartition("/")[2] in MODEL_REGISTRIES
+    return entity_and_project(project)[1] == MODEL_REGISTRY
 
 
 class Links:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from madang.domain.versions import VersionRecord
+from madang.edges.wandb.registry_search import is_registry
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb.artifacts import LIFE_TAG, LINK_TAG, OWN_TAGS, STEP_TAG, draft_id, name_of
@@ -13,7 +14,6 @@ from madang.formats.wandb.times import iso
 from madang.formats.wandb.values import write_json
 from madang.ports.drafts import Draft
 from madang.ports.versions import CollectionRow
-from madang.services.links import REGISTRY, is_model_registry
 
 Node: TypeAlias = dict[str, Any]
 SEQUENCE, PORTFOLIO = "ArtifactSequence", "ArtifactPortfolio"
@@ -129,11 +129,6 @@ def _is_portfolio(call: WandbCall, row: CollectionRow) -> bool:
         return LINK_TAG in call.services.artifacts.resolve(call.who, row.project, f"{row.name}:v{row.latest}").tags
     except NotFound:  # taken away just now
         return False
-
-
-def is_registry(project: str) -> bool:
-    """Whether a project of ours is what W&B calls a registry."""
-    return is_model_registry(project) or project.rpartition("/")[2].startswith(REGISTRY)
 
 
 def collection_of(call: WandbCall, project: str, name: str) -> Node:

@@ -9,6 +9,7 @@ from madang.domain.projects import ProjectChange, RegisteredProject
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import readable_project
 from madang.edges.wandb.pages import page
+from madang.edges.wandb.registry_search import registries_of
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.edges.wandb.viewer import entity
@@ -65,6 +66,13 @@ def _listed(call: WandbCall, owner: str, given: dict[str, Any]) -> dict[str, Any
     return page([ProjectNode(item.name) for item in found], given)
 
 
+def _of_owner(owner: dict[str, Any], call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
+    """Entity.projects: of an organization its registries."""
+    if owner["entityType"] != "organization":
+        return _listed(call, owner["name"], given)
+    return page([ProjectNode(name) for name in registries_of(call, given.get("filters"))], given)
+
+
 def upsert(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
     """Mutation.upsertModel: make a project, or change what is said of it."""
     said = given["input"]
@@ -111,7 +119,7 @@ RESOLVERS: dict[str, Resolver] = {
     "Query.model": project,
     "Query.models": projects,
     "Entity.project": _of_entity,
-    "Entity.projects": lambda owner, call, given: _listed(call, owner["name"], given),
+    "Entity.projects": _of_owner,
     "Mutation.upsertModel": upsert,
     "Mutation.deleteModel": delete,
     "Project.id": lambda node, call, _: node_id("Project", str(registered(node, call).number)),

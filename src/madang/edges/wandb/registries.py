@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from madang.domain.access import Permission
-from madang.edges.wandb.artifact_nodes import Node, collection_node, is_registry, membership_node
+from madang.edges.wandb.artifact_nodes import Node, collection_node, membership_node
 from madang.edges.wandb.collections import chosen, fields_of_collection, fields_of_version
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.pages import page
+from madang.edges.wandb.registry_search import registries_of
 from madang.edges.wandb.services import WandbCall
 from madang.edges.wandb.viewer import entity
-from madang.formats.wandb.ids import ENTITY, entity_and_project, node_id
-from madang.formats.wandb.matching import matcher
+from madang.formats.wandb.ids import ENTITY, node_id
 from madang.ports.versions import CollectionRow
 
 
@@ -34,16 +33,9 @@ def organization(_: Any, __: WandbCall, given: dict[str, Any]) -> Node | None:
 
 
 def _rows(call: WandbCall, given: dict[str, Any]) -> list[CollectionRow]:
-    """The collections of the registries that a caller may read and that fit the filters for projects."""
-    fits = matcher(given.get("projectFilters"))
-    found = []
-    for item in call.services.projects.all(call.who):
-        if item.deleted_at or not is_registry(item.name) or call.who.level(item.name) < Permission.READ:
-            continue
-        owner, name = entity_and_project(item.name)
-        if fits({"name": name, "entity_name": owner, "id": node_id("Project", item.name)}):
-            found += call.services.artifacts.collections(call.who, item.name)
-    return found
+    """The collections of the registries that fit the filters for projects."""
+    found = registries_of(call, given.get("projectFilters"))
+    return [row for name in found for row in call.services.artifacts.collections(call.who, name)]
 
 
 def collections(_: Node, call: WandbCall, given: dict[str, Any]) -> Any:

@@ -16,13 +16,19 @@ ENTITY = "madang"
 """The entity of a store's own projects; those of other entities carry its name before theirs."""
 UNCATEGORIZED = "uncategorized"
 """Where W&B puts runs for which nobody names a project."""
+REGISTRY = "wandb-registry-"
+"""Begins the names of the projects that W&B calls registries."""
+MODEL_REGISTRY = f"{REGISTRY}model"
+"""The registry whose collections are registered models."""
+_OLDER_MODEL_REGISTRY = "model-registry"
 ID_TAG = "wandb.id"
 """The tag that keeps the name that a client gave its run."""
 
 
 def project_name(entity: str | None, project: str | None) -> str:
-    """The project of ours that a client means."""
+    """The project of ours that a client means. The older registry of models is that of today, as with the service."""
     name = project or UNCATEGORIZED
+    name = MODEL_REGISTRY if name == _OLDER_MODEL_REGISTRY else name
     return name if not entity or entity == ENTITY else f"{entity}/{name}"
 
 
