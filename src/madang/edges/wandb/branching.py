@@ -7,6 +7,7 @@ from typing import Any
 from madang.domain import events
 from madang.domain.commands import Fact, Points
 from madang.edges.wandb.executor import Resolver
+from madang.edges.wandb.facts import BRANCH
 from madang.edges.wandb.finding import need_run, project_of, run_of
 from madang.edges.wandb.runs import run_node
 from madang.edges.wandb.services import WandbCall
@@ -30,7 +31,7 @@ def rewind(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
 
 def forked(call: WandbCall, project: str, config: str) -> list[Fact]:
     """What a new run has of the one that its config names as its source."""
-    point = read_config(config).own.get("branch_point")
+    point = read_config(config).own.get(BRANCH)
     if not isinstance(point, dict) or not isinstance(point.get("run_id"), str):
         return []
     source = run_of(call, project, point["run_id"], metrics=0)

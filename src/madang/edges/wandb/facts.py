@@ -12,12 +12,14 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import RunState
 from madang.domain.runs import tags_of
 from madang.formats.wandb.config import definitions, read_config
-from madang.formats.wandb.tags import CONFIG, NESTED, labels_of, nested_of, nested_text
+from madang.formats.wandb.tags import CONFIG, NESTED, labels_of, nested_of, nested_text, own_of
 from madang.formats.wandb.values import SYSTEM, flatten, from_point, objects, read_object, to_point
 from madang.ports.records import StoredRun
 
 STATUSES = {"pending": "scheduled", "preempting": "running", "preempted": "killed"}
 """W&B's states that runs of ours have under another name."""
+BRANCH = "branch_point"
+"""In the client's own part of the config: from which run and step this one goes on."""
 
 
 class Last(NamedTuple):
@@ -50,17 +52,20 @@ def labelled(stored: StoredRun, labels: Sequence[str]) -> list[Fact]:
 
 
 def configured(state: RunState, text: str) -> list[Fact]:
-    """The whole config, with what it says of metrics."""
+    """The whole config, with what it says of metrics; one that goes on from a step adds to what was before."""
     told = read_config(text)
     known = {key: item[0] for key, (_, item) in state.config.items() if item}
     new = {key: item for key, item in told.values.items() if key not in known or not same(known[key], item)}
     gone = [
         key for key, (stamp, item) in state.config.items() if item and key not in told.values and is_ours(state, stamp)
     ]
+    inner = told.inner
+    if BRANCH in told.own:
+        gone, inner = [], sorted({*inner, *nested_of({NESTED: tag_of(state, NESTED)})["config"]})
     facts: list[Fact] = [events.Config(new)] if new else []
     if gone:
         facts.append(events.Removed("config", gone))
-    facts += _nested(state, {"config": told.inner})
+    facts += _nested(state, {"config": inner})
     if told.own:
         facts += tagged(state, CONFIG, told.own_text)
         for item in definitions(told.own):
@@ -71,7 +76,10 @@ def configured(state: RunState, text: str) -> list[Fact]:
 
 
 def summed_up(state: RunState, lasts: Mapping[str, Last], text: str) -> list[Fact]:
-    """The whole summary: set by hand is what no metric says, and what metrics say otherwise."""
+    """The whole summary: set by hand is what no metric says, and what metrics say otherwise.
+
+    The client of a run that goes on from a step does not know what was in the summary before.
+    """
     sent = read_object(text)
     inner = objects(sent)
     flat = {key: item for key, item in flatten(sent).items() if key}
@@ -85,6 +93,8 @@ def summed_up(state: RunState, lasts: Mapping[str, Last], text: str) -> list[Fac
         elif key not in by_hand or not same(by_hand[key], told):
             new[key] = told
     absent = sorted(key for key in lasts if key not in flat and key not in inner and not key.startswith(SYSTEM))
+    if BRANCH in own_of({CONFIG: tag_of(state, CONFIG)}):
+        gone, absent = [key for key in gone if key in flat], []
     facts: list[Fact] = [events.Summary(new)] if new else []
     if gone:
         facts.append(events.Removed("summary", gone))
