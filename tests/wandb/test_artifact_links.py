@@ -131,8 +131,8 @@ def test_versions_of_both_sides(wandb_client: Client, hub: Hub, tmp_path: Path) 
     assert (users, maker) == ([run], run)
     _madang(hub, tmp_path, "artifacts", "get", "theirs:v0", "--to", "theirs")
     assert (tmp_path / "theirs" / "t.txt").read_text() == "of wandb"
-    graph = hub.native("projects/shared/lineage?start=version:ours:v1")
-    reading = [item["tags"]["wandb.id"] for item in hub.native("runs?project=shared")["runs"] if "wandb.id" in item["tags"]]
-    assert reader in reading
-    assert {"kind": "run", "name": run} in [{"kind": one["kind"], "name": one["name"]} for one in graph["nodes"]]
-    assert len([one for one in graph["nodes"] if one["kind"] == "run"]) == 2
+    graph = hub.native("projects/shared/lineage?of=version:ours:v1&above=3&below=2")
+    nodes = {(one["kind"], one["name"]) for one in graph["nodes"]}
+    reading = [one["id"] for one in hub.native("runs?project=shared")["runs"] if one["tags"].get("wandb.id") == reader]
+    assert nodes >= {("run", run), ("run", reading[0]), ("version", "ours"), ("version", "theirs")}
+    assert len([kind for kind, _ in nodes if kind == "run"]) == 3

@@ -70,6 +70,11 @@ def _keep(paths: Sequence[str]) -> None:
 
 
 def _write(reader: Reader, project: str, entry: Entry, aside: str) -> int:
+    if not entry.is_held:
+        from madang.wiring_data import read_reference
+
+        with open(aside, "xb") as target:
+            return read_reference(entry, target)
     digest, count = blake3(), 0
     with reader.open_blob(project, entry.digest) as source, open(aside, "xb") as target:
         while piece := source.read(_PIECE):

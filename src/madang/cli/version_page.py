@@ -53,8 +53,11 @@ def print_version(version: VersionRecord, entries: Sequence[Entry], readers: Seq
         if text:
             click.echo(f"  {name:<11} {output.printable(text)}")
     click.echo("")
-    rows = [[entry.path, records.size(entry.size), entry.digest[:24]] for entry in entries[:_MANY]]
-    output.table(["PATH", "SIZE", "DIGEST"], rows, right=frozenset({1}))
+    rows = [[entry.path, records.size(entry.size), entry.digest[:24], entry.uri] for entry in entries[:_MANY]]
+    if any(entry.uri for entry in entries):
+        output.table(["PATH", "SIZE", "DIGEST", "REFERS TO"], rows, right=frozenset({1}))
+    else:
+        output.table(["PATH", "SIZE", "DIGEST"], [row[:3] for row in rows], right=frozenset({1}))
     if len(entries) > _MANY:
         click.echo(f"… and {len(entries) - _MANY} more (--json lists all)")
 

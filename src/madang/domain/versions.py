@@ -14,6 +14,7 @@ STAGES = ("staging", "production", "archived")
 GONE = "madang.gone"  # the tag of a version whose bytes were removed: why
 
 _NUMBERED = re.compile(r"v(\d{1,18})\Z")
+_ADDRESS = r"[A-Za-z][A-Za-z0-9+.-]*://"
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f:@\\]")
 
 
@@ -135,6 +136,20 @@ def check_name(text: str, what: str = "name") -> str:
             hint="Leave out colons, at signs, backslashes and control signs.",
         )
     return name
+
+
+def check_reference(entry: Entry) -> Entry:
+    """An entry that refers to bytes elsewhere.
+
+    Raises:
+        InvalidInput: no address, or texts and sizes that cannot be.
+    """
+    texts = (entry.digest, entry.uri, entry.about)
+    kind = entry.digest.partition(":")[0]
+    is_odd = kind not in ("md5", "etag", "blake3") or any("\x00" in text or len(text) > 8192 for text in texts)
+    if not re.match(_ADDRESS, entry.uri) or is_odd or not 0 <= entry.size < 1 << 62:
+        raise InvalidInput(f"{entry.path[:200]!r} is no reference: {entry.uri[:200]!r}.", hint="Write SCHEME://PLACE.")
+    return entry
 
 
 def check_path(text: str) -> str:

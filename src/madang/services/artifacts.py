@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from madang.domain.access import Permission, Principal, require
 from madang.domain.events import BlobRef
 from madang.domain.ids import check_digest
-from madang.domain.versions import Entry, VersionRecord, check_name, check_path, parse_ref
+from madang.domain.versions import Entry, VersionRecord, check_name, check_path, check_reference, parse_ref
 from madang.errors import InvalidInput, NotFound, TooLarge, Unavailable
 from madang.formats.manifest import manifest_digest
 from madang.ports.objects import Objects
@@ -213,6 +213,8 @@ class Artifacts:
             if check_path(entry.path) in seen:
                 raise InvalidInput(f"The path {entry.path[:200]!r} is named twice.")
             seen.add(entry.path)
+            if entry.uri and not check_reference(entry).is_held:
+                continue
             check_digest(entry.digest)
             found = self._blobs.stat(blob_key(entry.digest)) if self._held(project, entry.digest) else None
             if found is None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from madang.domain.access import Principal
-from madang.domain.versions import Entry, VersionRecord, check_path
+from madang.domain.versions import Entry, VersionRecord, check_path, check_reference
 from madang.errors import InvalidInput, NotFound, TooLarge
 from madang.formats.manifest import manifest_digest
 from madang.formats.wandb import manifest as listing
@@ -119,7 +119,7 @@ class Commits:
         for path, file in files.items():
             check_path(path)
             if file.ref:
-                found.append(targets.resolved(self._reference(path, file)))
+                found.append(targets.resolved(check_reference(listing.entry_of(path, file))))
                 continue
             claim = held.get(f"md5:{listing.hex_of(file.digest)}")
             if claim is None:
@@ -129,14 +129,6 @@ class Commits:
                 )
             found.append(Entry(path, claim.blob, claim.size))
         return sorted(found, key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
-
-    @staticmethod
-    def _reference(path: str, file: listing.File) -> Entry:
-        entry = listing.entry_of(path, file)
-        texts = (entry.digest, entry.uri, entry.about)
-        if "://" not in entry.uri or any("\0" in text for text in texts) or not 0 <= entry.size < 1 << 62:
-            raise InvalidInput(f"{path[:200]!r} is no reference: {entry.uri[:200]!r}.")
-        return entry
 
 
 class _Targets:

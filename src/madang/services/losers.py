@@ -80,7 +80,7 @@ class Losers:
         dry: bool,
     ) -> Removal:
         entries = self._records.versions.entries(version.project, version.digest)
-        sizes = {one.digest: one.size for one in entries if one.digest not in needed}
+        sizes = {one.digest: one.size for one in entries if one.is_held and one.digest not in needed}
         made = Removal(_label(version), lost.reason, sum(sizes.values()))
         with self._records.transaction():
             kept = self._kept(lost, version, moment, released)

@@ -49,6 +49,11 @@ def version_file(call: NativeCall) -> Response:
     project = call.path["project"]
     for entry in call.services.artifacts.manifest(call.who, project, _ref(call)):
         if entry.path == path:
+            if not entry.is_held:
+                raise NotFound(
+                    f"{path[:200]!r} of {_ref(call)} is a reference to {entry.uri}.",
+                    hint="Fetch it from there: `madang artifacts get` does.",
+                )
             name = path.rpartition("/")[2]
             return send_blob(call, project, entry.digest, name, mimetypes.guess_type(name)[0] or "")
     raise NotFound(f"{_ref(call)} has no file {path[:200]!r}.")
