@@ -64,7 +64,7 @@ def test_rewind(wandb_client: Client) -> None:
     wandb_client(LOG, json.dumps({"resume_from": "back?_step=3"}), "0")
     found, _, summary, _ = wandb_client(ROWS, "madang/going/back")
     assert found == [[0, 0], [1, 1], [2, 2], [3, 0]]
-    assert (summary["at"], summary["_step"]) == (3, 3)
+    assert (summary["x"], summary["_step"]) == (0, 3)
 
 
 def test_fork(wandb_client: Client) -> None:

@@ -99,8 +99,8 @@ class Streams:
         met = streams.blocks(number, file, offset, offset + len(piece.lines)) if offset < count else {}
         return compare(piece.lines, offset, count, met)
 
-    def expect(self, who: Principal, run: str) -> None:
-        """A client has announced itself: it is expected to be heard, and any wish that it stop is over.
+    def expect(self, who: Principal, run: str, *, anew: bool) -> None:
+        """A client has announced itself and is expected to be heard; ``anew``: wishes that it stop are over.
 
         Raises:
             NotFound: no such run. AccessDenied: the caller may not write it.
@@ -110,7 +110,7 @@ class Streams:
             row = self._records.streams.get(stored.number) or StreamRow(stored.number)
             row.seen_at, row.live = self._now(), True
             self._records.streams.put(row)
-            if STOP in tags_of(stored.state, stored.overrides):
+            if anew and STOP in tags_of(stored.state, stored.overrides):
                 self._tracking.change(who, run, RunChange(tags_removed=(STOP,)))
 
     def held(self, who: Principal, run: str, files: Sequence[str]) -> dict[str, int]:

@@ -1,0 +1,101 @@
+"""Runs that live and die: alerts, stops, exits, crashes, console lines that are written anew, a hub that is killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from tests.wandb.conftest import Client, Hub
+
+PROJECT = "living"
+HEAD = "import wandb, sys, time, json\nrun = wandb.init(project='living', id=sys.argv[1])\n"
+
+
+def run_of(hub: Hub, name: str) -> dict[str, Any]:
+    """The run that a client calls so, as our own API has it."""
+    listed = hub.native(f"runs?project={PROJECT}")["runs"]
+    found: dict[str, Any] = hub.native(
+        "runs/" + next(item["id"] for item in listed if item["tags"].get("wandb.id") == name)
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("tail", "code", "status"),
+    [
+        ("sys.exit(3)", 3, "failed"),
+        ("raise ValueError('broken')", 1, "failed"),
+        ("run.finish(exit_code=7)", 0, "failed"),
+        ("run.finish()", 0, "finished"),
+    ],
+)
+def test_how_it_ended(wandb_client: Client, hub: Hub, tail: str, code: int, status: str) -> None:
+    """The exit code of a script is that of its run."""
+    name = f"end{code}{status}{len(tail)}"
+    wandb_client(HEAD + "run.log({'x': 1})\n" + tail, name, code=code)
+    found = run_of(hub, name)
+    assert found["status"] == status
+    assert found["exit_code"] == (7 if "7" in tail else code)
+
+
+def test_alerts(wandb_client: Client, hub: Hub) -> None:
+    """An alert is kept with its level; the same title again at once is not told twice."""
+    script = HEAD + "for level in ('INFO', 'WARN'):\n    run.alert('제목', 'text', level=level)\nrun.alert('b', 'c')\nrun.finish()"
+    wandb_client(script, "alerts")
+    alerts = run_of(hub, "alerts")["alerts"]
+    assert [(item["title"], item["level"]) for item in alerts] == [("제목", "info"), ("b", "info")]
+
+
+def test_progress_bars(wandb_client: Client, hub: Hub) -> None:
+    """Of a line that is written again and again its last state stays."""
+    script = HEAD + (
+        "for n in range(50):\n    sys.stdout.write(f'\\rstep {n}')\n    time.sleep(0.01)\nprint()\nprint('done')\nrun.finish()"
+    )
+    wandb_client(script, "bars")
+    lines = hub.native(f"runs/{run_of(hub, 'bars')['id']}/console")["lines"]
+    assert [line["text"] for line in lines] == ["step 49", "done"]
+
+
+def test_stop(wandb_client: Client, hub: Hub) -> None:
+    """A run that is asked to stop is interrupted, and then counts as killed."""
+    process = wandb_client.start(HEAD + "while True:\n    run.log({'x': 1})\n    time.sleep(0.2)", "stop")
+    until(lambda: any(item["tags"].get("wandb.id") == "stop" for item in hub.native(f"runs?project={PROJECT}")["runs"]))
+    wandb_client("import wandb\nwandb.Api().run('living/stop').stop()")
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert run_of(hub, "stop")["status"] == "killed"
+
+
+def until(done: Any, seconds: float = 60) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("kills", [3])
+def test_the_hub_is_killed(own_client: Client, own_hub: Hub, kills: int) -> None:
+    """The client goes on when the hub is back on its port: no line is lost, none is there twice."""
+    count = 400
+    script = HEAD + f"for n in range({count}):\n    run.log({{'x': n}})\n    print(n)\n    time.sleep(0.02)\nrun.finish()"
+    process = own_client.start(script, "killed")
+    for _ in range(kills):
+        time.sleep(2)
+        own_hub.kill(signal.SIGKILL)
+        time.sleep(0.5)
+        own_hub.start()
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, out + err
+    found = run_of(own_hub, "killed")
+    assert found["status"] == "finished"
+    series = own_hub.native(f"runs/{found['id']}/history?keys=x&samples=0")
+    told = own_client("import wandb, json\nprint(json.dumps([row['x'] for row in wandb.Api().run('living/killed').scan_history()]))")
+    assert told == list(range(count)), series
+    lines = own_hub.native(f"runs/{found['id']}/console?limit=1000")["lines"]
+    assert [line["text"] for line in lines] == [str(n) for n in range(count)]
+    assert json.dumps(lines)
