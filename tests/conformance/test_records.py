@@ -18,6 +18,7 @@ from madang.testing.projects import ProjectsConformance
 from madang.testing.records import RunsConformance, SegmentsConformance, make_run, put
 from madang.testing.search import SearchConformance
 from madang.testing.streams import StreamsConformance
+from madang.testing.sweeps import SweepsConformance
 from madang.testing.views import ViewsConformance
 from madang.testing.waiting import WaitingConformance
 
@@ -29,6 +30,7 @@ class RecordsConformance(
     DataObjectsConformance,
     ProjectsConformance,
     StreamsConformance,
+    SweepsConformance,
     ViewsConformance,
     WaitingConformance,
 ):

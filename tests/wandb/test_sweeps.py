@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-from collections import Counter
-from pathlib import Path
-from typing import Any
+import json
 
 from tests.wandb.conftest import Client, Hub
 
@@ -18,7 +13,7 @@ config = json.loads(sys.argv[1])
 def train():
     with wandb.init() as run:
         x = run.config["x"]
-        for step in range(config.pop("steps", 3) if False else 3):
+        for step in range(3):
             run.log({"loss": (x - 0.3) ** 2 + 1 / (step + 1)})
 
 sweep = wandb.sweep(config, project="searched")
@@ -40,8 +35,8 @@ print(json.dumps({
 
 def test_grid_in_process(hub: Hub, wandb_client: Client) -> None:
     """A function carried out by `wandb.agent` sees each point of a grid once; the public API finds the best run."""
-    grid = '{"method": "grid", "name": "small", "metric": {"name": "loss"}, "parameters": {"x": {"values": [0.1, 0.3, 0.7]}}}'
-    sweep = wandb_client(AGENT, grid)
+    grid = {"method": "grid", "metric": {"name": "loss"}, "parameters": {"x": {"values": [0.1, 0.3, 0.7]}}}
+    sweep = wandb_client(AGENT, json.dumps(grid))
     found = wandb_client(READ, sweep)
     assert sorted(config["x"] for _, config, _ in found["runs"]) == [0.1, 0.3, 0.7]
     assert {(state, name) for state, _, name in found["runs"]} == {("finished", sweep)}

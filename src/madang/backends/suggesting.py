@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from madang.domain.search_space import CATEGORY, INTEGER, QUANTILE, Dimension, Point
 from madang.domain.sweep_config import MAXIMIZE, SAMPLERS, SweepConfig
-from madang.domain.sweeps import FAILED, FINISHED, STOPPED, Trial
+from madang.domain.sweeps import FAILED, FINISHED, STOPPED, Trial, best_of
 from madang.errors import ConfigError
 
 if TYPE_CHECKING:
     import optuna
 
 _MOST = 64  # studies that are kept
+_RESUMED = 10  # trials from which on the best is worth more than the middle
 _INSIDE = 1e-6  # probabilities keep this far from 0 and 1
 _NEEDS = {"tpe": ("optuna",), "gp": ("optuna", "scipy", "torch"), "cmaes": ("optuna", "cmaes")}
 
@@ -93,7 +94,7 @@ class _Study:
             if trial.number not in self._settled:
                 if trial.number not in self._numbers:
                     self._numbers[trial.number] = self._adopt(trial)
-                if not trial.is_open:
+                if not trial.is_open and trial.number not in self._settled:
                     self._tell(self._numbers[trial.number], trial)
                     self._settled.add(trial.number)
         for _, number in self._asked:  # others were faster
@@ -109,12 +110,16 @@ class _Study:
                 del self._asked[place]
                 return number
         params = {name: value for name, value in trial.point.items() if name in self._distributions}
+        is_known = trial.state in (FINISHED, STOPPED) and trial.value is not None
         made = optuna.trial.create_trial(
-            state=_states().RUNNING,
+            state=_states().COMPLETE if is_known else _states().RUNNING,
+            value=trial.value if is_known else None,
             params=params,
             distributions={name: self._distributions[name] for name in params},
         )
         self._study.add_trial(made)
+        if is_known:
+            self._settled.add(trial.number)
         return len(self._study.get_trials(deepcopy=False)) - 1
 
     def _tell(self, number: int, trial: Trial) -> None:
@@ -154,12 +159,20 @@ def _sampler(config: SweepConfig, trials: Sequence[Trial]) -> optuna.samplers.Ba
         if kind == "gp":
             return optuna.samplers.GPSampler(seed=seed, n_startup_trials=0)
         if kind == "cmaes":
-            return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=0, warn_independent_sampling=False)
+            return optuna.samplers.CmaEsSampler(_best_point(config, trials), seed=seed, n_startup_trials=0)
         return optuna.samplers.TPESampler(
             seed=seed,
             n_startup_trials=0,
-            multivariate=config.method == "bayes",
-            group=config.method == "bayes" and any(dimension.when for dimension in config.space.dimensions),
+            multivariate=True,
+            group=any(dimension.when for dimension in config.space.dimensions),
             constant_liar=True,
-            warn_independent_sampling=False,
         )
+
+
+def _best_point(config: SweepConfig, trials: Sequence[Trial]) -> dict[str, int | float] | None:
+    """Where CMA-ES goes on whose memory was lost: at the best trial so far. None at the beginning: in the middle."""
+    best = best_of(trials, config)
+    if best is None or len(trials) <= _RESUMED:
+        return None
+    numbers = [dimension.name for dimension in config.space.dimensions if dimension.kind != CATEGORY]
+    return {name: best.point[name] for name in numbers} if best.point.keys() >= set(numbers) else None

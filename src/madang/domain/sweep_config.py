@@ -15,6 +15,8 @@ from madang.errors import InvalidInput
 GRID, RANDOM, QMC = "grid", "random", "qmc"
 SAMPLERS = {"bayes": "tpe", "tpe": "tpe", "gp": "gp", "cmaes": "cmaes"}
 """Methods that learn from the values of earlier trials, and the sampler of Optuna behind each."""
+STARTUP = {"tpe": 10, "gp": 10, "cmaes": 1}
+"""How many values a sampler has before it is asked: points before that are drawn at random, as Optuna does."""
 METHODS = (GRID, RANDOM, QMC, *SAMPLERS)
 COMMAND = ("${env}", "${interpreter}", "${program}", "${args}")
 MINIMIZE, MAXIMIZE = "minimize", "maximize"

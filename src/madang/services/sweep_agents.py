@@ -12,7 +12,7 @@ from dataclasses import replace
 from madang.domain.access import Permission, Principal
 from madang.domain.ids import new_id
 from madang.domain.search_space import Point
-from madang.domain.sweep_config import SAMPLERS, SweepConfig
+from madang.domain.sweep_config import SAMPLERS, STARTUP, SweepConfig
 from madang.domain.sweeps import (
     CANCELLED,
     FINISHED,
@@ -37,7 +37,6 @@ from madang.services.sweep_runs import SweepRuns
 from madang.services.sweeps import Sweeps, new_name
 
 _BETWEEN_WORDS = 10_000_000  # µs that a run may be silent for beyond an agent's patience: some speak twice a minute
-_STARTUP = 10  # trials with a value before a method that learns has something to learn from
 
 
 class SweepAgents:
@@ -261,7 +260,8 @@ class SweepAgents:
 
     def _suggestion(self, sweep: Sweep, config: SweepConfig, trials: Sequence[Trial]) -> Point | None:
         """A point learnt from the trials before; None where the method draws without looking."""
-        if config.method not in SAMPLERS or sum(trial.value is not None for trial in trials) < _STARTUP:
+        least = STARTUP[SAMPLERS[config.method]] if config.method in SAMPLERS else len(trials) + 1
+        if sum(trial.value is not None for trial in trials) < least:
             return None
         if sweep.run_cap is not None and len(trials) >= sweep.run_cap:
             return None
