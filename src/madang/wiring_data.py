@@ -145,7 +145,7 @@ def _opened(entry: Entry) -> BinaryIO:
 
 
 def _version(about: str) -> str:
-    """The version of an S3 object that a reference names; `about` is what its client noted (`domain.versions.Entry`)."""
+    """The version of an S3 object that a reference names; `about` is what its client noted."""
     try:
         found = json.loads(about) if about else {}
     except ValueError:

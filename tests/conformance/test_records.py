@@ -13,6 +13,7 @@ from madang.backends.records.database import migrations
 from madang.errors import CorruptData, Incompatible, StorageError, Unavailable
 from madang.ports.records import Records
 from madang.testing.data_objects import DataObjectsConformance
+from madang.testing.drafts import DraftsConformance
 from madang.testing.postgres import empty_database, postgres_server
 from madang.testing.projects import ProjectsConformance
 from madang.testing.records import RunsConformance, SegmentsConformance, make_run, put
@@ -28,6 +29,7 @@ class RecordsConformance(
     SegmentsConformance,
     SearchConformance,
     DataObjectsConformance,
+    DraftsConformance,
     ProjectsConformance,
     StreamsConformance,
     SweepsConformance,

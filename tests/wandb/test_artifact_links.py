@@ -6,8 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from madang.testing.project import PROGRAM
 from tests.wandb.conftest import Client, Hub
+
+from madang.testing.project import PROGRAM
 
 LINKS = """
 import json, os, wandb
@@ -33,7 +34,8 @@ told["links"] = sorted(one.qualified_name for one in art.linked_artifacts)
 again = art.link("linking/shown")
 told["again"] = again.version
 got = api.artifact("wandb-registry-model/Iris:prod", type="model")
-told["got"] = [got.qualified_name, got.source_qualified_name, open(got.download("out") + "/model.bin", "rb").read().decode()]
+text = open(got.download("out") + "/model.bin", "rb").read().decode()
+told["got"] = [got.qualified_name, got.source_qualified_name, text]
 got.aliases += ["checked"]
 got.save()
 told["checked"] = sorted(api.artifact("wandb-registry-model/Iris:checked").aliases)
@@ -47,8 +49,10 @@ table.link_artifact(data, "wandb-registry-data/rows")
 table.finish()
 told["registries"] = sorted(one.name for one in api.registries(organization="madang"))
 told["collections"] = sorted(one.name for one in api.registries(organization="madang").collections())
-told["versions"] = sorted(one.name for one in api.registries(organization="madang", filter={"name": "data"}).versions())
-told["found"] = [one.name for one in api.registry("data", organization="madang").collections(filter={"name": {"$regex": "^r"}})]
+of_data = api.registries(organization="madang", filter={"name": "data"})
+told["versions"] = sorted(one.name for one in of_data.versions())
+of_rows = registry.collections(filter={"name": {"$regex": "^r"}})
+told["found"] = [one.name for one in of_rows]
 mine.unlink()
 told["unlinked"] = api.artifact_exists("linking/shown:v0")
 told["stays"] = api.artifact_exists("linking/net:v0")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from tests.wandb.conftest import Client, Hub
+
 from madang.testing.project import PROGRAM
 from madang.testing.web_server import WebServer
-from tests.wandb.conftest import Client, Hub
 
 REFER = """
 import json, os, wandb, sys

@@ -122,7 +122,7 @@ def _untouched(folder: str, entries: Sequence[Entry]) -> bool:
 def _copy(reader: Reader, project: str, entry: Entry, path: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     if not entry.is_held:
-        from madang.wiring_data import read_reference  # noqa: PLC0415 - few versions refer to anything
+        from madang.wiring_data import read_reference
 
         with open(path, "xb") as target:
             read_reference(entry, target)

@@ -71,7 +71,8 @@ class Lineage:
 
     def users(self, who: Principal, project: str, ref: str, limit: int = _LOOKED_AT) -> list[RunRecord]:
         """The runs that read an exact version (``name:v3``), newest first, those of other projects too."""
-        name, found = ref.rpartition(":")[0], {}
+        name = ref.rpartition(":")[0]
+        found: dict[str, RunRecord] = {}
         for own, where in ((name, (project,)), (f"{project}/{name}", None)):
             wanted = ref if own == name else f"{project}/{ref}"
             uses = [use.run for use in self._search.data_uses(who, own) if where is None or use.project == project]
