@@ -70,18 +70,37 @@ def written_first_at(new_path: Callable[[], str]) -> Iterator[None]:
 
 def clear_beside(folder: str) -> None:
     """Remove what `write_file` left beside its files in a folder when it was killed: old, and held by no process."""
+    for path in _old_beside(folder):
+        with suppress(OSError), _held_by_nobody(path):
+            os.unlink(path)
+
+
+def left_beside(folder: str) -> Iterator[str]:
+    """The paths of what `clear_beside` would remove."""
+    for path in _old_beside(folder):
+        with suppress(OSError):
+            with _held_by_nobody(path):
+                pass
+            yield path
+
+
+def _old_beside(folder: str) -> list[str]:
+    found: list[str] = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in [entry for entry in entries if _BESIDE.fullmatch(entry.name)]:
             with suppress(OSError):
                 if time.time() - entry.stat(follow_symlinks=False).st_mtime > _OLD:
-                    _remove_if_nobodys(entry.path)
+                    found.append(entry.path)
+    return found
 
 
-def _remove_if_nobodys(path: str) -> None:
+@contextmanager
+def _held_by_nobody(path: str) -> Iterator[None]:
+    """Hold a file that no process holds. Raises `OSError` when one does."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(path)
+        yield
     finally:
         os.close(descriptor)
 
@@ -169,7 +188,7 @@ def sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def sync_all(paths: Sequence[str], root: str, *, are_large: bool = False) -> None:
+def sync_all(paths: Sequence[str], root: str | int, *, are_large: bool = False) -> None:
     """Make files or folders durable, all on the file system of ``root``, with as few waits as the system allows.
 
     Large files are synced one by one: the wait for the disk is theirs alone then, not one for what others wrote.
@@ -181,18 +200,23 @@ def sync_all(paths: Sequence[str], root: str, *, are_large: bool = False) -> Non
         sync_folder(path)  # fsync through a read-only descriptor serves files too
 
 
-def sync_file_system(root: str) -> None:
-    """Make everything durable that was written to the file system of ``root``; Linux alone has such a call."""
+def sync_file_system(root: str | int) -> None:
+    """Make everything durable that was written to the file system of ``root``; Linux alone has such a call.
+
+    A path, or a descriptor: through one that is older than the writing, also those failures of the disk are told that
+    came before this call.
+    """
     import ctypes  # noqa: PLC0415 - only when many files are written
 
     library = ctypes.CDLL(None, use_errno=True)
-    descriptor = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = root if isinstance(root, int) else os.open(root, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if library.syncfs(descriptor) != 0:
             number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), root)
+            raise OSError(number, os.strerror(number))
     finally:
-        os.close(descriptor)
+        if descriptor != root:
+            os.close(descriptor)
 
 
 def make_folders(folder: str, mode: int | None = None) -> set[str]:

@@ -65,15 +65,15 @@ class Staging:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
-                self.move()
-        finally:
             try:
-                _remove_staging(self.folder)
+                if kind is None:
+                    self.move()
             finally:
-                os.close(self._lock)
-        if kind is None:
-            self.flush()  # all has moved: what is left is to wait for the disk
+                _remove_staging(self.folder)
+            if kind is None:
+                self.flush()  # all has moved: what is left is to wait for the disk
+        finally:
+            os.close(self._lock)
 
     def new_path(self) -> str:
         """A path aside that does not exist yet. Safe to call from many threads, and from forked processes.
@@ -121,7 +121,7 @@ class Staging:
         if len(self._moves) - self._synced >= (_PORTION if self._synced else _FIRST) and sys.platform == "linux":
             self._synced = len(self._moves)
             with self._disk():
-                sync_file_system(self.root)
+                sync_file_system(self._lock)
         return False
 
     def move(self, *, is_end: bool = True) -> None:
@@ -138,7 +138,7 @@ class Staging:
         self._bytes = self._synced = 0
         self._has_folders = False
         with self._disk():
-            sync_all([aside for aside, _ in moves], self.root, are_large=are_large)
+            sync_all([aside for aside, _ in moves], self._lock, are_large=are_large)
             changed, whole = _move_all(moves, self._folder_mode, whole=is_end)
         self._changed |= changed
         self.whole |= whole
@@ -149,7 +149,7 @@ class Staging:
         self.move()
         changed, self._changed = self._changed, set()
         with self._disk():
-            sync_all(sorted(changed), self.root)
+            sync_all(sorted(changed), self._lock)
 
     @contextmanager
     def _disk(self) -> Iterator[None]:

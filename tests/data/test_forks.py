@@ -17,12 +17,16 @@ import pytest
 from tests.data.helpers import Tool, make, objects, read
 
 from madang.errors import Conflict, MadangError, StorageError
+from madang.wiring_data import open_remote
 from madang.workspace.data.files.adding import add
-from madang.workspace.data.objects import forks, parallel
+from madang.workspace.data.objects import forks, parallel, reading, taking
 from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.reading import Hashed
 from madang.workspace.data.objects.state import FileKey
 from madang.workspace.data.progress import Advance
+from madang.workspace.data.records.outs import resolve
+from madang.workspace.data.remotes import remote_objects
+from madang.workspace.data.remotes.transfer import fetch
 from madang.workspace.data.repo.repository import Repository
 
 
@@ -144,6 +148,85 @@ def test_work_that_is_given_up(tmp_path: Path, workers: list[int]) -> None:
     made = len(os.listdir(tmp_path))
     time.sleep(0.05)
     assert len(os.listdir(tmp_path)) == made < 10_000
+
+
+def test_what_workers_have_done_is_handed_over(tmp_path: Path, workers: list[int]) -> None:
+    """When the results are closed, each item that was done is among those taken or those unclaimed, and none is cut."""
+
+    def work(number: int, advance: Advance) -> int:
+        time.sleep(0.001)
+        (tmp_path / str(number)).write_bytes(b"")
+        return number * 2
+
+    unclaimed: dict[int, int] = {}
+    with closing(each_file(work, range(10_000), int, nothing, unclaimed=unclaimed)) as results:
+        taken = [next(results) // 2 for _ in range(6)]
+    nobody_is_left(workers)
+    assert taken == list(range(6))
+    assert all(value == number * 2 for number, value in unclaimed.items())
+    assert sorted([*taken, *unclaimed]) == sorted(int(name) for name in os.listdir(tmp_path))
+
+
+def test_a_worker_that_does_not_end_in_time(
+    tmp_path: Path, workers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped command waits a while only; what the others have done is not lost."""
+    monkeypatch.setattr(forks, "_PATIENCE", 0.2)
+
+    def work(number: int, advance: Advance) -> int:
+        if number == 5:
+            time.sleep(100)
+        (tmp_path / str(number)).touch()
+        return number
+
+    unclaimed: dict[int, int] = {}
+    with closing(each_file(work, range(40), int, nothing, unclaimed=unclaimed)) as results:
+        assert [next(results) for _ in range(4)] == [0, 1, 2, 3]
+        while len(os.listdir(tmp_path)) < 37:
+            time.sleep(0.01)
+    nobody_is_left(workers)
+    assert sorted(unclaimed) == list(range(8, 40))
+
+
+@pytest.mark.parametrize("command", ["add", "fetch"])
+def test_a_command_that_is_stopped(
+    repo: Repository, root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Ctrl-C: whatever the workers have made is in the cache, but for the object that was being noted."""
+    make(root, {f"d/{number:04}": b"%d" % number * 500 for number in range(2_000)})
+    if command == "fetch":
+        madang(root, "remote", "add", "-d", "r", str(root.parent / "store"))
+        assert (madang(root, "add", "d").code, madang(root, "push").code) == (0, 0)
+        (root / ".dvc" / "cache").rename(root.parent / "cache")
+        repo = Repository(repo.root)
+    made = root.parent / "made"
+    made.mkdir()
+    real, noted = reading.write_object, 0
+
+    def noting(path: str, body: bytes) -> FileKey | None:
+        key = real(path, body)
+        (made / path.replace("/", "_")).touch()
+        return key
+
+    def stopping(self: taking.Intake, *given: object) -> None:
+        nonlocal noted
+        noted += 1
+        if noted == 3:
+            raise KeyboardInterrupt
+        original(self, *given)  # type: ignore[arg-type]
+
+    original = taking.Intake.add
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "write_object", noting)
+        patch.setattr(remote_objects, "write_object", noting)
+        patch.setattr(taking.Intake, "add", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            add(repo, ["d"]) if command == "add" else fetch(repo, resolve(repo, []), open_remote)
+    there = [name for name in objects(root / ".dvc" / "cache") if not name.endswith(".dir")]
+    assert 3 < len(there) < 2_000
+    assert len([path for path in made.iterdir() if path.suffix != ".dir"]) - len(there) <= 1
+    assert madang(root, *(("add", "d") if command == "add" else ("fetch",))).code == 0
+    assert len(objects(root / ".dvc" / "cache")) == 2_001
 
 
 def test_a_command_that_is_killed(tmp_path: Path) -> None:

@@ -139,6 +139,22 @@ def test_sizes_modes_and_leftovers(tracked: Repository, root: Path, madang: Tool
     assert dvc(root, "status", "-q").code == 0
 
 
+def test_files_that_were_to_replace_others(tracked: Repository, root: Path, madang: Tool) -> None:
+    """What a dead command left beside records and settings is found, and goes with a repair or a collection."""
+    old = [root / ".0123456789abcdef.madang", root / ".dvc" / ".fedcba9876543210.madang"]
+    names = [str(path) for path in (*old, root / ".aaaaaaaaaaaaaaaa.madang")]
+    for command in (("fsck", "--repair"), ("gc", "-w", "-f")):
+        make(root, dict.fromkeys((name.removeprefix(f"{root}/") for name in names), b"half"))
+        for path in old:
+            os.utime(path, (0, 0))
+        problems, found = checked(madang, root)
+        assert problems == {("staging", "workspace"): 2}
+        assert sorted(one["name"] for one in found["problems"]) == sorted(map(str, old))
+        assert madang(root, *command).code == 0
+        assert not checked(madang, root)[0]
+        assert [os.path.exists(name) for name in names] == [False, False, True]
+
+
 def test_an_object_cut_short(tracked: Repository, root: Path, madang: Tool) -> None:
     """An object with another size than its record is hashed at once: it is the object that is wrong."""
     spoil(tracked.cache, b"single", b"sing")

@@ -6,7 +6,8 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from io import FileIO
 from typing import BinaryIO
 
 from madang.durable import EarlyWriting, copy_bytes, make_folders, open_to_read, sync_folder, unlink, write_all
@@ -31,11 +32,16 @@ class LocalObjects:
         """See `Objects.open`."""
         path = self.path(key)
         try:
-            file = open(path, "rb", buffering=0)  # noqa: SIM115 - the caller closes it, and reads large pieces
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            descriptor = open_to_read(path)
+        except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"There is no object {key!r} in {self.root}.") from None
         except OSError as error:
             raise self.failure(error) from error
+        try:
+            file = FileIO(descriptor)  # without a buffer: the caller reads large pieces, and closes it
+        except IsADirectoryError:
+            os.close(descriptor)
+            raise NotFound(f"There is no object {key!r} in {self.root}.") from None
         if start:
             file.seek(start)
         return file if length is None else _Window(file, length)  # type: ignore[return-value]
@@ -91,7 +97,11 @@ class LocalObjects:
         except OSError as error:
             raise self.failure(error) from error
         with staging:
-            yield _LocalBatch(self, staging)
+            try:
+                yield _LocalBatch(self, staging)
+            except KeyboardInterrupt:
+                staging.flush()  # what the user stops goes on from here
+                raise
 
     def stat(self, key: str) -> ObjectStat | None:
         """See `Objects.stat`."""
@@ -107,24 +117,32 @@ class LocalObjects:
         """See `Objects.list`."""
         top = f"{self.root}/{checked_key(prefix)}" if prefix else self.root
         try:
-            yield from self._walk(top, len(self.root) + 1)
+            yield from self._walk(top, f"{prefix}/" if prefix else "")
         except OSError as error:
             raise self.failure(error) from error
 
-    def _walk(self, folder: str, cut: int) -> Iterator[ObjectStat]:
+    def _walk(self, folder: str, prefix: str) -> Iterator[ObjectStat]:
+        # Through a descriptor the system does not have to walk down the whole path for each file.
         try:
-            entries = list(os.scandir(folder))
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             return
-        for entry in entries:
-            if entry.is_dir():
-                if entry.name != STAGING:
-                    yield from self._walk(entry.path, cut)
-            else:
-                try:
-                    yield ObjectStat(entry.path[cut:], entry.stat().st_size)
-                except FileNotFoundError:
-                    continue  # deleted meanwhile
+        found: list[ObjectStat] = []
+        below: list[str] = []
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        below.append(entry.name)
+                        continue
+                    with suppress(FileNotFoundError):  # deleted meanwhile
+                        found.append(ObjectStat(prefix + entry.name, entry.stat().st_size))
+        finally:
+            os.close(descriptor)
+        yield from found
+        for name in below:
+            if name != STAGING:
+                yield from self._walk(f"{folder}/{name}", f"{prefix}{name}/")
 
     def delete(self, key: str) -> None:
         """See `Objects.delete`."""

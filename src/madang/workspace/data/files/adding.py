@@ -29,6 +29,7 @@ from madang.workspace.data.repo.scan import FILES_OF_GIT, rules_above, scan_tree
 from madang.workspace.data.repo.visible import Visibility
 
 _LONGEST = 255  # bytes of a name on the file systems that are in use
+_ROWS = 50_000  # files that are remembered together
 
 
 @mutable
@@ -298,11 +299,14 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
         hashes.md5s[index] = hashed.md5
         if hashed.lasting:
             rows.append((hashed.key, hashed.md5))
+        if len(rows) >= _ROWS:
+            repository.state.add_files(rows)
+            rows.clear()
 
     total = sum(tree.numbers[5 * index + 2] for index in todo)
     try:
         with meter(total, "B", f"adding {os.path.basename(folder)}") as advance:
-            store(cache, staging, [f"{folder}/{tree.paths[index]}" for index in todo], advance, note)
+            store(cache, staging, [tree.paths[index] for index in todo], advance, note, folder=folder)
     finally:
         repository.state.add_files(rows)
 

@@ -18,7 +18,7 @@ from madang.workspace.data.files.planning import Plan
 from madang.workspace.data.files.replacing import check_unchanged
 from madang.workspace.data.objects.early_copies import Prepared
 from madang.workspace.data.objects.parallel import apart, each_file
-from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled
+from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled, wait_until_settled
 from madang.workspace.data.records.outs import TrackedOut
 from madang.workspace.data.repo.scan import rules_above, scan_tree
 
@@ -37,7 +37,7 @@ def apply(plan: Plan, maker: Linker, meter: progress.Meter) -> set[str]:
     if todo or not plan.write:
         with meter(len(todo), "files", f"checking out {os.path.basename(out.path)}") as advance:
             _write(plan, todo, maker, advance)
-    if plan.made:
+    if plan.made and (plan.existed or not out.is_dir):
         _remember(plan, whole=bool(plan.whole) and not plan.absent)
     return modified
 
@@ -60,6 +60,7 @@ def _write(plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Ad
             except KeyboardInterrupt:
                 _show_part(plan, whole, todo)
                 raise
+            _remember_new(plan)
             os.rename(whole, out.path)
             return
         asides = [staging.new_path() for _ in todo] if ready is None else [ready.place]
@@ -83,8 +84,7 @@ def _show_part(plan: Plan, whole: str, todo: dict[str, str]) -> None:
     """The user stopped it: what is whole goes into the workspace, and the next checkout makes the others only."""
     for name in todo.keys() - plan.made.keys():
         unlink(f"{whole}/{name}")
-    time.sleep(SETTLED_NS / 1e9)
-    plan.place.state.add_files((key, todo[name]) for name, key in plan.made.items())
+    _remember_new(plan)
     os.rename(whole, plan.out.path)
 
 
@@ -104,9 +104,13 @@ def _make_files(
 
     pairs = zip(todo.items(), asides, strict=True)
     items = apart([(name, md5, aside) for (name, md5), aside in pairs if name not in plan.made])
-    with closing(each_file(make, items, FileKey, advance)) as keys:
-        for (name, _, _), key in zip(items, keys, strict=True):
-            plan.made[name] = key
+    unclaimed: dict[int, FileKey] = {}
+    try:
+        with closing(each_file(make, items, FileKey, advance, unclaimed=unclaimed)) as keys:
+            for (name, _, _), key in zip(items, keys, strict=True):
+                plan.made[name] = key
+    finally:
+        plan.made.update((items[position][0], key) for position, key in unclaimed.items())
 
 
 def _put(aside: str, out: TrackedOut, name: str, seen: FileKey | None) -> None:
@@ -154,6 +158,20 @@ def _remove(top: str, name: str, seen: FileKey | None) -> None:
 def below(top: str, name: str) -> str:
     """Path of a file of a tracked path; "" is that itself."""
     return f"{top}/{name}" if name else top
+
+
+def _remember_new(plan: Plan) -> None:
+    """Trust the files of a new folder that nobody has seen yet, and that is about to be moved as a whole.
+
+    Whoever changes one of them later changes its times: until it is moved the clock has moved on.
+    """
+    made = plan.made
+    if made:
+        wait_until_settled(max(key.ctime for key in made.values()))
+        now = time.time_ns()
+        plan.place.state.add_files(
+            (key, plan.write[name]) for name, key in made.items() if settled(key.mtime, key.ctime, now)
+        )
 
 
 def _remember(plan: Plan, *, whole: bool) -> None:

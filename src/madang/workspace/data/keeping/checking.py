@@ -21,7 +21,7 @@ from madang.formats.dvc import dvcfile, layout, listing
 from madang.staging import STAGING, abandoned
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import name_of_file
-from madang.workspace.data.keeping import uses
+from madang.workspace.data.keeping import beside, uses
 from madang.workspace.data.keeping.collecting import objects_in
 from madang.workspace.data.keeping.uses import Listings, Roots
 from madang.workspace.data.objects.parallel import each
@@ -263,6 +263,8 @@ def _check_leftovers(repository: Repository, found: Checked) -> None:
         area = os.path.join(top, STAGING)
         for folder in list(abandoned(area)) if os.path.isdir(area) else ():
             found.add("staging", folder, "cache" if top == repository.cache.folder else "workspace")
+    for path in beside.left(repository, _records(repository, Checked())):
+        found.add("staging", path, "workspace")
     for number in range(256):
         folder = f"{repository.cache.objects}/{number:02x}"
         try:

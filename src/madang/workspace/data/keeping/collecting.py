@@ -19,7 +19,7 @@ from madang.durable import remove_tree, unlink
 from madang.errors import CorruptData, StorageError
 from madang.formats.dvc.layout import PREFIX, is_dir, is_name
 from madang.workspace.data.files import undoing
-from madang.workspace.data.keeping import uses
+from madang.workspace.data.keeping import beside, uses
 from madang.workspace.data.keeping.collecting_remotes import THREADS, Remotes, held, unused
 from madang.workspace.data.keeping.collecting_values import Item, Kept, Part, Plan, Scope
 from madang.workspace.data.keeping.uses import Listings, Root, Roots
@@ -105,6 +105,7 @@ def remove(repository: Repository, planned: Plan, open_remote: OpenRemote, jobs:
     Raises:
         StorageError: the disk or the remote refused.
     """
+    beside.clear(repository)
     for part in planned.local:
         for item in _in_order(part.items):
             try:

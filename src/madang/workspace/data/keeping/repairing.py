@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from madang.durable import clear_beside
 from madang.staging import STAGING, clear_abandoned
 from madang.workspace.data import progress
 from madang.workspace.data.files import hashing
@@ -127,6 +128,8 @@ def _repair_leftovers(repository: Repository, found: Checked) -> None:
     for top in (repository.cache.folder, repository.private_dir):
         if os.path.isdir(os.path.join(top, STAGING)):
             clear_abandoned(os.path.join(top, STAGING))
+    for folder in {os.path.dirname(problem.name) for problem in found.problems if problem.kind == "staging"}:
+        clear_beside(folder)
     for problem in found.problems:
         if problem.kind == "staging":
             problem.repaired = "removed"

@@ -28,6 +28,7 @@ from madang.workspace.data.progress import Advance
 
 _MANY = 1_000  # for so many files the cache's folders may be listed once, instead of asked for each
 _LISTED = 8  # names that are listed in the time of asking for one
+_MOST = 100_000  # objects that are known without asking the state for them
 
 
 @mutable
@@ -36,6 +37,29 @@ class Found:
 
     keys: dict[str, FileKey] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+
+
+class _Folders:
+    """The 256 folders of objects, open: so the system does not have to walk down the whole path for each object."""
+
+    def __init__(self, top: str) -> None:
+        self._top = top
+        self._open: dict[str, int] = {}
+
+    def __enter__(self) -> _Folders:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)
+
+    def of(self, prefix: str) -> int:
+        """A descriptor of one. Raises `FileNotFoundError`, `NotADirectoryError`."""
+        descriptor = self._open.get(prefix)
+        if descriptor is None:
+            descriptor = os.open(f"{self._top}/{prefix}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._open[prefix] = descriptor
+        return descriptor
 
 
 class Cache:
@@ -69,15 +93,16 @@ class Cache:
         found = Found()
         wanted = names if isinstance(names, Collection) else list(names)
         there = self.names_for(len(wanted))
-        objects, keys, missing = self.objects, found.keys, found.missing
-        for name in wanted:
-            if there is not None and name not in there:
-                missing.append(name)
-                continue
-            try:
-                keys[name] = key_of(os.stat(f"{objects}/{name[:2]}/{name[2:]}"))
-            except (FileNotFoundError, NotADirectoryError):
-                missing.append(name)
+        keys, missing = found.keys, found.missing
+        with _Folders(self.objects) as folders:
+            for name in wanted:
+                if there is not None and name not in there:
+                    missing.append(name)
+                    continue
+                try:
+                    keys[name] = key_of(os.stat(name[2:], dir_fd=folders.of(name[:2])))
+                except (FileNotFoundError, NotADirectoryError):
+                    missing.append(name)
         return found
 
     def trusted(self, keys: dict[str, FileKey]) -> set[str]:
@@ -191,8 +216,11 @@ class Cache:
         """After a long listing and its objects were stored: remember it, so that the next look is short."""
         if len(md5s) < _MANY:
             return
-        time.sleep(SETTLED_NS / 1e9)
-        if before := self.fingerprint():
+        before = self.fingerprint()
+        if not before:
+            time.sleep(SETTLED_NS / 1e9)
+            before = self.fingerprint()
+        if before:
             self._all_there(name, md5s, before)
 
     def _all_there(self, name: str, md5s: Collection[str], before: bytes) -> bool:
@@ -227,7 +255,8 @@ class Cache:
             with suppress(FileNotFoundError):
                 key = known or key_of(os.stat(self.path(name)))
                 if settled(key.mtime, key.ctime, now):
-                    self._made[name] = key
+                    if len(self._made) < _MOST:
+                        self._made[name] = key
                     rows.append((key, name[:32]))
         self.state.add_files(rows)
 

@@ -4,9 +4,10 @@ Python runs on one core at a time, and work on a small file is Python and short 
 turns. A worker is a fork of the command, so it has everything in memory already. The workers take numbers of chunks
 from one pipe that they share, and each answers through a pipe of its own.
 
-What fails in a worker is done again here, where it fails with the error that it is, or succeeds. When the command dies,
-its workers find nobody to answer and end; until then they hold the command's locks, because an flock lasts as long as
-any process has its file open: nobody clears up after them too early.
+What fails in a worker is done again here, where it fails with the error that it is, or succeeds. When the command stops
+early, it has the workers end the item that each is at, and takes what they have done. When it dies, they find nobody to
+answer and end; until then they hold its locks, because an flock lasts as long as any process has its file open: nobody
+clears up after them too early.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import select
 import signal
 import struct
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Generic, NoReturn, TypeVar
@@ -38,6 +40,8 @@ _NONE = 0xFFFFFFFF  # instead of a number: no chunk is done yet, but units are
 _TELL_AFTER = 32 << 20  # units: bytes of large files among the small ones
 _TASKS_AT_ONCE = select.PIPE_BUF // _TASK.size  # a pipe takes so many whole or not at all
 _ROOM = 1 << 20  # bytes of answers that may wait while the command waits for the disk
+_PATIENCE = 1.0  # seconds for workers to end the item that they are at
+_INTERRUPTS = (signal.SIGINT,)
 
 
 class Crew(Generic[_T, _R]):
@@ -53,7 +57,9 @@ class Crew(Generic[_T, _R]):
         self._decode = msgspec.msgpack.Decoder(list[kind]).decode
         self._chunks = -(-len(items) // CHUNK)
         self._given = 0  # chunks
-        self._done: dict[int, list[_R]] = {}  # by chunk; fewer results than items: the next one failed
+        self._claimed = 0  # items whose results the caller has
+        self._is_over = False
+        self._done: dict[int, list[_R]] = {}  # by chunk; fewer results than items: the next one failed, or was left
         self._workers: dict[int, int] = {}  # process by the pipe that it answers through
         self._received: dict[int, bytearray] = {}
         self._poll = select.poll()
@@ -72,13 +78,36 @@ class Crew(Generic[_T, _R]):
             while number not in self._done:
                 self._give()
                 self._listen(advance)
-            found = self._done.pop(number)
-            yield from found
-            yield from (self._work(item, advance) for item in self._chunk(number)[len(found) :])
+            found = self._done[number]
+            for offset, item in enumerate(self._chunk(number)):
+                self._claimed += 1
+                yield found[offset] if offset < len(found) else self._work(item, advance)
+            del self._done[number]
 
-    def end(self) -> None:
-        """Stop what is still going on. What a worker is just making stays as it is."""
-        self._close_tasks()
+    def end(self, unclaimed: dict[int, _R] | None = None) -> None:
+        """Stop what is still going on. ``unclaimed`` gets results that nobody has yet, by the position of their item.
+
+        What a worker makes that does not end its item in time stays as it is.
+        """
+        try:
+            self._close_tasks()
+            if unclaimed is not None and self._claimed < len(self._items):
+                self._hurry()
+                for number, found in self._done.items():
+                    start = number * CHUNK
+                    unclaimed.update((start + at, one) for at, one in enumerate(found) if start + at >= self._claimed)
+        finally:
+            self._dismiss()
+
+    def _hurry(self) -> None:
+        """Have the workers answer with what they have done."""
+        for process in self._workers.values():
+            os.kill(process, signal.SIGTERM)
+        until = time.monotonic() + _PATIENCE
+        while self._received and (left := until - time.monotonic()) > 0:
+            self._listen(_unheard, left)
+
+    def _dismiss(self) -> None:
         os.close(self._tasks)
         for answers, process in self._workers.items():
             os.close(answers)
@@ -107,21 +136,25 @@ class Crew(Generic[_T, _R]):
             os.close(self._to_workers)
             self._to_workers = -1
 
-    def _listen(self, advance: Advance) -> None:
+    def _listen(self, advance: Advance, seconds: float | None = None) -> None:
         """Wait for answers."""
         if not self._received:
             raise StorageError(
                 "A process that worked for this command was killed, perhaps for want of memory.",
                 hint="Repeat the command: it goes on from here.",
             )
-        for answers, _ in self._poll.poll():
-            body = os.read(answers, _ROOM)
-            if not body:
-                self._poll.unregister(answers)
-                del self._received[answers]
-                continue
-            self._received[answers] += body
-            self._take(self._received[answers], advance)
+        for answers, _ in self._poll.poll(None if seconds is None else seconds * 1000):
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)  # behind half an answer none can be read
+            try:
+                body = os.read(answers, _ROOM)
+                if body:
+                    self._received[answers] += body
+                    self._take(self._received[answers], advance)
+                else:
+                    self._poll.unregister(answers)
+                    del self._received[answers]
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _take(self, received: bytearray, advance: Advance) -> None:
         """Take whole answers out of what was received."""
@@ -153,14 +186,18 @@ class Crew(Generic[_T, _R]):
         """What a worker does. Ctrl-C at the terminal reaches it too; the command, which is told as well, ends it."""
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, self._stop)
             gc.disable()
             for descriptor in (self._to_workers, answers, *self._workers):
                 os.close(descriptor)
-            while task := os.read(self._tasks, _TASK.size):
+            while not self._is_over and (task := os.read(self._tasks, _TASK.size)):
                 (number,) = _TASK.unpack(task)
                 self._answer(number, to_command)
         finally:
             os._exit(0)  # without a word: the command sees which answers are missing
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._is_over = True
 
     def _answer(self, number: int, to_command: int) -> None:
         units = 0
@@ -174,6 +211,10 @@ class Crew(Generic[_T, _R]):
 
         found: list[_R] = []
         with suppress(Exception):  # whatever it is, the command meets it when it repeats the work
-            found.extend(self._work(item, advance) for item in self._chunk(number))
+            found.extend(self._work(item, advance) for item in self._chunk(number) if not self._is_over)
         body = msgspec.msgpack.encode(found)
         write_all(to_command, _ANSWER.pack(number, len(body), units) + body)
+
+
+def _unheard(done: int) -> None:
+    return

@@ -86,13 +86,15 @@ def each_file(
     *,
     below: str = "",
     at_once: int | None = None,
+    unclaimed: dict[int, _R] | None = None,
 ) -> Generator[_R, None, None]:
     """Results of ``work(item, advance)`` for each of perhaps many small files, in order.
 
     ``work`` may be done by forked processes: it changes nothing but files, and where it fails it leaves nothing; its
     results are of the type ``kind``, which MessagePack can carry, and paths in them lie in the folder ``below``. The
     caller closes this generator before it touches what the work has made: only then has all work stopped. ``at_once``
-    is how many are worked on at the same time (default: what suits this machine).
+    is how many are worked on at the same time (default: what suits this machine). ``unclaimed`` gets the results that
+    forked processes have when this ends early and nobody has taken them, by the position of the item.
 
     Raises:
         StorageError: a process was killed. Whatever ``work`` raises.
@@ -106,7 +108,7 @@ def each_file(
     try:
         yield from crew.results(advance)
     finally:
-        crew.end()
+        crew.end(unclaimed)
 
 
 def _may_fork() -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -75,6 +76,13 @@ def settled(mtime: int, ctime: int, now: int) -> bool:
     newest = max(mtime, ctime)
     slack = _COARSE_NS if newest % 1_000_000_000 == 0 else SETTLED_NS
     return newest + slack < now
+
+
+def wait_until_settled(changed: int) -> None:
+    """Wait until a further change would show in the times of files that changed last at ``changed`` (nanoseconds)."""
+    left = changed + SETTLED_NS - time.time_ns()
+    if left >= 0:  # never longer than the clock needs: a file's times may lie in the future
+        time.sleep((min(left, SETTLED_NS) + 1_000) / 1e9)
 
 
 class State:

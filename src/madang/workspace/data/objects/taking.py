@@ -13,7 +13,7 @@ from madang.staging import Staging
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.reading import Hashed, hash_file
-from madang.workspace.data.objects.state import SETTLED_NS, FileKey
+from madang.workspace.data.objects.state import FileKey, wait_until_settled
 from madang.workspace.data.progress import Advance
 
 
@@ -37,11 +37,14 @@ class Intake:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._staging.move()
+        before, last, now = self._before, self._moved(), time.time_ns()
+        self._before, self._keys = {}, {}
         self._staging.flush()
-        moved = self._before | self._moved()
-        if moved:
-            time.sleep(SETTLED_NS / 1e9)  # until a later change would show in the clock
-        self._cache.trust(moved)
+        for moved in (before, last):
+            if moved:
+                wait_until_settled(max(key.ctime if key is not None else now for key in moved.values()))
+                self._cache.trust(moved)
 
     def add(self, name: str, aside: str, key: FileKey) -> None:
         """Take one object, which is in this state; one that came before is dropped."""
@@ -86,8 +89,10 @@ def store(
     paths: Sequence[str],
     advance: Advance,
     on_hashed: Callable[[int, Hashed], None],
+    *,
+    folder: str = "",
 ) -> None:
-    """Bring files into the cache; what it has already is only read.
+    """Bring files into the cache; what it has already is only read. ``folder`` is the one that the paths begin in.
 
     When this fails or is stopped, all that was read until then is kept, also behind the file where it stopped.
     ``on_hashed`` gets the position of each path and what was found there; ``advance`` is called by other threads.
@@ -97,11 +102,11 @@ def store(
         NotFound: a file vanished.
     """
     room = _Room(cache, staging, len(paths))
-    early: dict[int, Hashed] = {}  # read by threads of this process, and not noted yet
+    early: dict[int, Hashed] = {}  # read, and not noted yet
     process = os.getpid()
 
     def take(position: int, advance: Advance) -> Hashed:
-        path = paths[position]
+        path = f"{folder}/{paths[position]}" if folder else paths[position]
         try:
             hashed = hash_file(path, room, advance)
         except FileNotFoundError:
@@ -116,7 +121,7 @@ def store(
             intake.add(hashed.md5, hashed.aside, hashed.copy)
         on_hashed(position, hashed)
 
-    found = each_file(take, range(len(paths)), Hashed, advance, below=staging.folder)
+    found = each_file(take, range(len(paths)), Hashed, advance, below=staging.folder, unclaimed=early)
     with Intake(cache, staging) as intake:
         try:
             with closing(found):

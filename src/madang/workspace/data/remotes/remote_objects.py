@@ -141,17 +141,24 @@ class RemoteObjects:
                     batch.add(self.key(name), aside, keys[name].size)
 
     def bring(self, sizes: Mapping[str, int], advance: progress.Advance) -> Brought:
-        """Bring objects into the cache, each verified; ``sizes`` are what the remote says of them."""
-        brought = Brought()
+        """Bring objects into the cache, each verified; ``sizes`` are what the remote says of them.
+
+        When this fails or is stopped, what has come is kept.
+        """
+        brought, unclaimed = Brought(), dict[int, _Arrived]()
         with self.cache.staging() as staging, Intake(self.cache, staging) as intake:
-            for arriving in self._arriving(sizes, staging, advance):
-                with closing(arriving):
-                    for one in arriving:
-                        _keep(one, intake, brought)
+            try:
+                for arriving in self._arriving(sizes, staging, advance, unclaimed):
+                    with closing(arriving):
+                        for one in arriving:
+                            _keep(one, intake, brought)
+            finally:
+                for one in unclaimed.values():
+                    _keep(one, intake, brought)
         return brought
 
     def _arriving(
-        self, sizes: Mapping[str, int], staging: Staging, advance: progress.Advance
+        self, sizes: Mapping[str, int], staging: Staging, advance: progress.Advance, unclaimed: dict[int, _Arrived]
     ) -> Iterator[Generator[_Arrived, None, None]]:
         """Objects as they come. From a folder the small ones are brought by forked processes."""
         rest = sizes
@@ -162,7 +169,10 @@ class RemoteObjects:
             def download(name: str, advance: progress.Advance) -> _Arrived:
                 return self._download(name, sizes[name], staging, advance)
 
-            yield each_file(download, small, _Arrived, advance, below=staging.folder, at_once=self._files_at_once)
+            at_once = self._files_at_once
+            yield each_file(
+                download, small, _Arrived, advance, below=staging.folder, at_once=at_once, unclaimed=unclaimed
+            )
         portions = self._portions(rest)
 
         def receive(names: list[str]) -> list[_Arrived]:
