@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +11,8 @@ from madang.domain import events
 from madang.domain.commands import Fact, Points
 from madang.domain.runs import Overrides, RunChange
 
-Places = set[tuple[int, int | None, str]]  # step, time in µs UTC, the value as Python writes it
+Places = set[tuple[int, int | None, str]]  # step, time in µs UTC, the value as `in_one_form` has it
+_EXACT = 1 << 53
 
 
 def doubtful(facts: Sequence[Fact], ends: Mapping[str, tuple[int, int]]) -> dict[str, list[int]]:
@@ -22,6 +24,13 @@ def doubtful(facts: Sequence[Fact], ends: Mapping[str, tuple[int, int]]) -> dict
                 if key in ends and (fact.step, fact.time or 0) <= ends[key]:
                     found.setdefault(key, []).append(fact.step)
     return found
+
+
+def in_one_form(value: Any) -> str:
+    """A value as text, however its client wrote it: 1 is 1.0, and the order of an object's keys does not matter."""
+    if type(value) is int and -_EXACT <= value <= _EXACT:
+        return repr(float(value))
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else repr(value)
 
 
 def unlike(facts: Sequence[Fact], there: Mapping[str, Places]) -> list[Fact]:
@@ -38,7 +47,7 @@ def unlike(facts: Sequence[Fact], there: Mapping[str, Places]) -> list[Fact]:
                 continue
             values = {}
             for key, value in fact.values.items():
-                places, place = seen.setdefault(key, set()), (fact.step, fact.time, repr(value))
+                places, place = seen.setdefault(key, set()), (fact.step, fact.time, in_one_form(value))
                 if place not in places:
                     places.add(place)
                     values[key] = value

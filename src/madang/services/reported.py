@@ -10,7 +10,7 @@ from madang.domain.access import Principal
 from madang.domain.columns import are_new, keys_of, spread
 from madang.domain.commands import Fact
 from madang.domain.metrics import MetricSummary
-from madang.domain.reported import Places, doubtful, outranked, overruled, unlike
+from madang.domain.reported import Places, doubtful, in_one_form, outranked, overruled, unlike
 from madang.ports.records import Records, StoredRun
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def unknown(
     for key, steps in doubtful(facts, ends).items():
         series = history.series(stored, [key], min(steps), max(steps)).get(key)
         if series is not None:
-            there[key] = set(zip(series.steps, series.times, map(repr, series.values), strict=True))
+            there[key] = set(zip(series.steps, series.times, map(in_one_form, series.values), strict=True))
     kept = unlike(facts, there)
     lasts = {key: (*item.last_at[:2], item.last) for key, item in known.items()}
     return kept + outranked(kept, lasts)
