@@ -104,7 +104,7 @@ def value_of(*values: bytes) -> Any:
 def test_tensors() -> None:
     """Numbers of every type, packed or listed, are read; the last one listed stands for what is missing."""
     half = struct.pack("<e", 1.5)
-    cases = [
+    cases: list[tuple[dict[int, Any], float]] = [
         ({1: 1, 4: struct.pack("<f", 0.5)}, 0.5),
         ({1: 2, 4: struct.pack("<d", 0.25)}, 0.25),
         ({1: 3, 7: -3}, -3.0),

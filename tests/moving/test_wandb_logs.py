@@ -104,9 +104,9 @@ def test_values_of_a_run() -> None:
     """Nested keys, changes and removals give what the run has in the end; a bad value costs itself alone."""
     told = RunLog()
     records = [
-        run("r1", f4={1: items({"opt": {"lr": 1, "b": 2}, "x": 3})}, f10=["one"], f9="first"),
+        run("r1", {4: {1: items({"opt": {"lr": 1, "b": 2}, "x": 3})}, 10: ["one"], 9: "first"}),
         message({5: {1: items({"opt/lr": 5, "y": [1]}), 2: [{1: "x"}]}}),
-        run("r1", f9="second", f10=["one", "two"]),
+        run("r1", {9: "second", 10: ["one", "two"]}),
         message({2: {1: [{2: ["loss"], 6: 0.5}, {1: "n", 5: 7}, {1: "t", 7: "text"}, {1: "b", 4: 1}], 2: {1: 3}}}),
         message({2: {1: [{1: "bad", 16: "{"}]}}),
         message({3: {1: items({"loss/min": 0.1, "loss/max": 1, "gone": 1})}}),

@@ -71,10 +71,9 @@ def items(values: Mapping[str, Any]) -> list[Fields]:
     return [{2: key.split("/"), 16: json.dumps(item)} for key, item in values.items()]
 
 
-def run(id: str, project: str = "demo", **more: Any) -> bytes:
-    """The record of a run; ``more`` are fields by ``f8=…``."""
-    fields = {1: id, 3: project, 17: {1: 1_700_000_000}, **{int(key[1:]): item for key, item in more.items()}}
-    return message({17: fields})
+def run(id: str, more: Fields | None = None, project: str = "demo") -> bytes:
+    """The record of a run; ``more`` are other fields of it."""
+    return message({17: {1: id, 3: project, 17: {1: 1_700_000_000}, **(more or {})}})
 
 
 def history(values: Mapping[str, Any], step: int) -> bytes:

@@ -81,7 +81,7 @@ class RunLog:
     config: dict[str, Json] = field(default_factory=dict)  # nested, without the wrapping of the wire
     summary: dict[str, Json] = field(default_factory=dict)  # nested
     history: list[dict[str, Json]] = field(default_factory=list)  # lines as the wire has them
-    stats: list[tuple[int, dict[str, Json]]] = field(default_factory=list)  # time and values
+    stats: list[dict[str, Json]] = field(default_factory=list)  # system metrics, lines as the wire has them
     output: list[Output] = field(default_factory=list)
     definitions: list[dict[str, Json]] = field(default_factory=list)  # as the config on the wire lists them
     files: list[str] = field(default_factory=list)
@@ -244,9 +244,10 @@ def _exit(log: RunLog, body: Message) -> None:
 
 
 def _stats(log: RunLog, body: Message) -> None:
-    time = _micros(body.message(2))
-    log.last_at = max(log.last_at, time)
-    log.stats.append((time, {item.text(1): read_json(item.data(16)) for item in body.messages(3)}))
+    stamp = body.message(2)
+    log.last_at = max(log.last_at, _micros(stamp))
+    line = {f"system.{item.text(1)}": read_json(item.data(16)) for item in body.messages(3)}
+    log.stats.append({**line, "_timestamp": float(stamp.integer(1)) + float(stamp.integer(2)) / 1e9})
 
 
 def _raw_output(log: RunLog, body: Message) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from madang.domain import events, redact
 from madang.domain.foreign import Details, Point, Run
+from madang.domain.run_names import new_name
 from madang.domain.sweeps import SWEEP_TAG
 from madang.formats.wandb import config as configs
 from madang.formats.wandb.ids import ID_TAG, run_id
@@ -28,11 +29,11 @@ def run_of(project: str, logs: Sequence[RunLog], requirements: str) -> Run:
     began = min((log.started_at for log in logs if log.started_at), default=0)
     ended = last.exit_code is not None
     metrics = _metrics(logs, began)
-    summary = {key: to_point(item) for key, item in flatten(_summary(logs)).items() if item is not None}
+    summary = _merged(logs, "summary")
     return Run(
         identity,
         "",
-        name=_newest(logs, "name") or last.id,
+        name=_newest(logs, "name") or new_name(identity),
         status="crashed" if not ended else "failed" if last.exit_code else "finished",
         started_at=began,
         ended_at=max(log.last_at for log in logs),
@@ -41,7 +42,7 @@ def run_of(project: str, logs: Sequence[RunLog], requirements: str) -> Run:
         job_type=_newest(logs, "job_type"),
         group=_newest(logs, "group"),
         params=flatten(_config(logs)),
-        tags=_tags(logs, environment, [key for key in metrics if not key.startswith(SYSTEM) and key not in summary]),
+        tags=_tags(logs, environment, _absent(summary, metrics)),
         metrics=metrics,
         details=_details(project, logs, environment, requirements, _by_hand(summary, metrics)),
     )
@@ -80,7 +81,7 @@ def _own(logs: Sequence[RunLog], environment: Mapping[str, Any]) -> dict[str, An
 def _tags(logs: Sequence[RunLog], environment: Mapping[str, Any], absent: Sequence[str]) -> dict[str, str]:
     """W&B's tags as labels, and what only W&B knows. ``absent``: metrics that the summary leaves out."""
     labels: list[str] = next((log.tags for log in reversed(logs) if log.tags), [])
-    nested = {"config": objects(_config(logs)), "summary": objects(_summary(logs)), "absent": absent}
+    nested = {"config": objects(_config(logs)), "summary": objects(_merged(logs, "summary")), "absent": absent}
     made = {
         ID_TAG: logs[-1].id,
         CONFIG: write_json(_own(logs, environment)),
@@ -103,9 +104,8 @@ def _metrics(logs: Sequence[RunLog], began: int) -> dict[str, list[Point]]:
         values, step, time = row_of_line(line, number, began)
         for key, item in values.items():
             found.setdefault(key, []).append((step, time, item))
-    samples = [sample for log in logs for sample in log.stats]
-    for number, (time, told) in enumerate(samples):
-        values, _ = sample_of_line({f"system.{key}": item for key, item in told.items()}, time)
+    for number, line in enumerate(line for log in logs for line in log.stats):
+        values, time = sample_of_line(line, began)
         for key, item in values.items():
             found.setdefault(key, []).append((number, time, item))
     return found
@@ -126,17 +126,22 @@ def _is_behind(line: Mapping[str, Any], step: float) -> bool:
     return isinstance(found, int | float) and found > step
 
 
+def _absent(summary: Mapping[str, Any], metrics: Mapping[str, list[Point]]) -> list[str]:
+    """The metrics that a summary leaves out."""
+    told = {*flatten(summary), *objects(summary)}
+    return sorted(key for key in metrics if key not in told and not key.startswith(SYSTEM))
+
+
 def _by_hand(summary: Mapping[str, Any], metrics: Mapping[str, list[Point]]) -> dict[str, Any]:
     """The values of a summary that are not the last ones logged."""
-    lasts = {key: max(points, key=lambda point: point[:2]) for key, points in metrics.items() if points}
-    places = [point[:2] for key, point in lasts.items() if not key.startswith(SYSTEM)]
-    derived = {key: point[2] for key, point in lasts.items()}
-    if places:
-        step, time = max(places)
-        derived |= {"_step": step, "_timestamp": time / 1_000_000}
-    return {
-        key: item for key, item in summary.items() if key not in derived or _ordered(derived[key]) != _ordered(item)
+    lasts = {key: max(points, key=lambda point: point[:2])[2] for key, points in metrics.items() if points}
+    known = {key: _ordered(item) for key, item in lasts.items()}
+    told = {
+        key: to_point(item) if isinstance(item, dict) and item else item
+        for key, item in flatten(summary).items()
+        if key
     }
+    return {key: item for key, item in told.items() if known.get(key) != _ordered(item)}
 
 
 def _ordered(item: Any) -> str:
@@ -166,10 +171,6 @@ def _details(
         environment=_environment(environment, requirements),
         forked_from=events.ForkedFrom(run_id(project, fork[0]), int(fork[1])) if fork else None,
     )
-
-
-def _summary(logs: Sequence[RunLog]) -> dict[str, Any]:
-    return {key: item for key, item in _merged(logs, "summary").items() if key != configs.OWN}
 
 
 def _code(logs: Sequence[RunLog], environment: Mapping[str, Any]) -> events.Code | None:
