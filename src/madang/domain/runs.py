@@ -14,6 +14,8 @@ from madang.domain.values import mutable, value
 LOGGED_MODEL, TRACE, EVALUATION_DATASET = "logged-model", "trace", "evaluation-dataset"
 """The job types of records that are no runs: models in the making, traces and data sets of clients of an edge."""
 BESIDE_RUNS = (LOGGED_MODEL, TRACE, EVALUATION_DATASET)
+STOP_TAG = "madang.stop"
+"""The tag that asks a run's client to stop: who asked."""
 
 
 @value

@@ -1,4 +1,4 @@
-"""What a hub does when nobody asks: pack segments of runs that ended a while ago, remove models that lost."""
+"""What a hub does when nobody asks: see who fell silent, pack segments of runs that ended, remove models that lost."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from starlette.concurrency import run_in_threadpool
 from madang.errors import MadangError
 from madang.services.losers import Losers
 from madang.services.packing import Packing
+from madang.services.streams import Streams
 
 EVERY = 300.0  # seconds between two looks
+LISTEN_EVERY = 30.0  # seconds between two looks at who was heard
 AFTER = 120_000_000  # µs after the end of a run: until then late pieces still come
 log = logging.getLogger("madang.server")
 
@@ -22,19 +24,22 @@ log = logging.getLogger("madang.server")
 class Housekeeping:
     """A task of the server's event loop; it holds a thread only while it works."""
 
-    def __init__(self, packing: Packing, losers: Callable[[], Losers] | None = None) -> None:
+    def __init__(
+        self, packing: Packing, losers: Callable[[], Losers] | None = None, streams: Streams | None = None
+    ) -> None:
         self._packing = packing
         self._losers = losers
-        self._task: asyncio.Task[None] | None = None
+        self._streams = streams
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin; once."""
-        self._task = self._task or asyncio.create_task(self._work())
+        self._tasks = self._tasks or [asyncio.create_task(self._work()), asyncio.create_task(self._listen())]
 
     def stop(self) -> None:
         """End at the next moment at which nothing is half done."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     async def _work(self) -> None:
         while True:
@@ -43,6 +48,12 @@ class Housekeeping:
                 while await run_in_threadpool(self.once):
                     await asyncio.sleep(0)
                 await run_in_threadpool(self.remove_losers)
+
+    async def _listen(self) -> None:
+        while self._streams is not None:
+            await asyncio.sleep(LISTEN_EVERY)
+            with contextlib.suppress(MadangError, OSError):
+                await run_in_threadpool(self._streams.give_up_silent)
 
     def once(self) -> int:
         """Pack some; 0 when there was nothing to pack."""

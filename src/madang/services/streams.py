@@ -13,14 +13,12 @@ from madang.domain.commands import Fact, Rewind
 from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, StreamRow, compare
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import outcome
-from madang.domain.runs import RunChange, RunRecord, tags_of
+from madang.domain.runs import STOP_TAG, RunChange, RunRecord, tags_of
 from madang.domain.values import value
 from madang.errors import MadangError, NotFound
 from madang.ports.records import Records, StoredRun
 from madang.services.tracking import Tracking, family
 
-STOP = "madang.stop"
-"""The tag that asks a run's client to stop: who asked."""
 SILENCE = 300_000_000  # µs without a word after which a client counts as gone
 _FARTHEST = 1 << 40  # lines of one file
 
@@ -75,7 +73,7 @@ class Streams:
                 self._records.streams.keep(stored.number, file, found.blocks)
             row.seen_at, row.live = self._now(), not ends
             self._records.streams.put(row)
-        return Heard(stored, STOP in tags_of(stored.state, stored.overrides))
+        return Heard(stored, STOP_TAG in tags_of(stored.state, stored.overrides))
 
     def say(self, who: Principal, run: str, facts: Callable[[StoredRun], list[Fact]]) -> StoredRun:
         """Say of a run what ``facts`` makes of it as it is, with nobody between.
@@ -110,8 +108,8 @@ class Streams:
             row = self._records.streams.get(stored.number) or StreamRow(stored.number)
             row.seen_at, row.live = self._now(), True
             self._records.streams.put(row)
-            if anew and STOP in tags_of(stored.state, stored.overrides):
-                self._tracking.change(who, run, RunChange(tags_removed=(STOP,)))
+            if anew and STOP_TAG in tags_of(stored.state, stored.overrides):
+                self._tracking.change(who, run, RunChange(tags_removed=(STOP_TAG,)))
 
     def held(self, who: Principal, run: str, files: Sequence[str]) -> dict[str, int]:
         """How many lines of some files of a run are held.
@@ -130,7 +128,7 @@ class Streams:
         Raises:
             NotFound: no such run. AccessDenied: the caller may not write it.
         """
-        return self._tracking.change(who, run, RunChange(tags={STOP: who.name}))
+        return self._tracking.change(who, run, RunChange(tags={STOP_TAG: who.name}))
 
     def rewind(self, who: Principal, run: str, step: int, lines: int) -> StoredRun:
         """Go back: points after ``step`` are hidden, and summary values set by hand go.

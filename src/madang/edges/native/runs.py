@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from madang.domain.pages import HistoryPage
 from madang.domain.query import RunQuery
-from madang.domain.runs import RunChange, RunRecord
+from madang.domain.runs import STOP_TAG, RunChange, RunRecord
 from madang.edges.native.content import send_blob
 from madang.edges.native.services import NativeCall
-from madang.errors import InvalidInput, NotFound
+from madang.errors import Conflict, InvalidInput, NotFound
 from madang.formats import filter as filters
 from madang.formats import native
 from madang.services.rows import JSON
@@ -106,6 +106,14 @@ def delete(call: NativeCall) -> Any:
 def restore(call: NativeCall) -> Any:
     """POST /runs/{run}/restore."""
     return _changed(call, RunChange(deleted=False), None)
+
+
+def stop(call: NativeCall) -> Any:
+    """POST /runs/{run}/stop."""
+    found = call.services.search.run(call.who, call.path["run"], metrics=0)
+    if found.status != "running":
+        raise Conflict(f"The run {found.id} has ended.", hint="There is nothing to stop.")
+    return _changed(call, RunChange(tags={STOP_TAG: call.who.name}), None)
 
 
 def _changed(call: NativeCall, wanted: RunChange, expected: int | None) -> native.Run:

@@ -127,6 +127,7 @@ def _runs() -> list[Route]:
             query=(Param("cursor", "integer"),), answer=native.MetricTable,
         ),
         _route("PATCH", "/runs/{run}", runs.change, WRITE, "Change from outside", body=runs.ChangeBody, answer=run),
+        _route("POST", "/runs/{run}/stop", runs.stop, WRITE, "Ask the program behind a run to stop", answer=run),
         _route("POST", "/runs/{run}/delete", runs.delete, WRITE, "Delete a run; it can be restored", answer=run),
         _route("POST", "/runs/{run}/restore", runs.restore, WRITE, "Bring a deleted run back", answer=run),
         _route(

@@ -19,7 +19,7 @@ from madang.domain import events
 from madang.domain.commands import CreateRun, Fact, Points
 from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, Line, StreamRow
 from madang.domain.run_names import new_name
-from madang.domain.runs import tags_of
+from madang.domain.runs import STOP_TAG, tags_of
 from madang.edges.wandb import facts
 from madang.edges.wandb.facts import Last
 from madang.edges.wandb.finding import project_of, target_of
@@ -32,7 +32,7 @@ from madang.formats.wandb.tags import MISSING, PREEMPTING
 from madang.formats.wandb.values import read_object, row_of_line, sample_of_line
 from madang.http.calls import whole
 from madang.ports.records import StoredRun
-from madang.services.streams import STOP, Piece
+from madang.services.streams import Piece
 
 LIMIT = 128 << 20  # bytes of a request; clients send up to 10 MiB
 _LONGEST_KEY = 100_000
@@ -180,7 +180,7 @@ class _Reading:
         ]
 
     def _end(self, code: int) -> Fact:
-        was_asked = STOP in tags_of(self._stored.state, self._stored.overrides)
+        was_asked = STOP_TAG in tags_of(self._stored.state, self._stored.overrides)
         status = "finished" if code == 0 else "killed" if was_asked else "failed"
         return events.Status(status, self._now, code)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from madang.domain.line_streams import EVENTS, HISTORY, LOG
 from madang.domain.metrics import definition_of
-from madang.domain.runs import RunRecord
+from madang.domain.runs import STOP_TAG, RunRecord
 from madang.domain.sweeps import SWEEP_TAG
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import name_of, run_of
@@ -193,7 +193,7 @@ RESOLVERS: dict[str, Resolver] = {
     "Run.stopped": _of_run(lambda run: run.status != "running"),
     "Run.running": _of_run(lambda run: run.status == "running"),
     "Run.failed": _of_run(lambda run: run.status in _ENDED_EARLY),
-    "Run.shouldStop": _of_run(lambda run: "madang.stop" in run.tags),
+    "Run.shouldStop": _of_run(lambda run: STOP_TAG in run.tags),
     "Run.exitcode": _of_run(lambda run: run.exit_code),
     "Run.historyLineCount": lambda node, call, _: line_counts(node, call)[HISTORY],
     "Run.eventsLineCount": lambda node, call, _: line_counts(node, call)[EVENTS],
