@@ -101,6 +101,34 @@ _orders = st.lists(st.builds(Order, _fields, st.booleans()), max_size=2).map(tup
 class SearchConformance:
     """Search against a plain model of it."""
 
+    def test_patterns_labels_and_long_lists(self, records: Records) -> None:
+        """Regular expressions look at parts of texts, labels are tags without a text, and a list may be long."""
+        place = next(_places)
+        project, base = f"p{place}", place << 8
+        tags: list[dict[str, str]] = [{"기준": "", "key": "value"}, {"base-2": ""}, {"key": ""}, {}]
+        for number, own in enumerate(tags):
+            put(
+                records,
+                make_run(base + number, project, name=f"run-{number}", config={"opt": f"a{number}.b"}, tags=own),
+            )
+
+        def found(where: Condition) -> list[int]:
+            page = records.runs.search(RunQuery((project,), where))
+            return sorted(int(item.state.run, 16) - base for item in page.runs)
+
+        labels, name, option = Field("labels", ""), Field("attributes", "name"), Field("params", "opt")
+        assert found(Exists(labels)) == [0, 1, 2]
+        assert found(Negation(Exists(labels))) == [3]
+        assert found(Compare(labels, "regex", "^base|기")) == [0, 1]
+        assert found(Compare(name, "regex", r"(?i)RUN-[1-2]$")) == [1, 2]
+        assert found(Compare(option, "regex", r"a(0|3)\.")) == [0, 3]
+        assert found(Compare(Field("params", "none"), "regex", "")) == []
+        long = tuple(f"run-{number}" for number in range(2, 5000))
+        assert found(Among(name, long)) == [2, 3]
+        assert found(Among(name, long, negated=True)) == [0, 1]
+        with pytest.raises(InvalidInput):
+            found(Compare(name, "regex", "(a"))
+
     @settings(
         max_examples=60,
         deadline=None,

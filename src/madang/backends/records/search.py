@@ -170,7 +170,7 @@ class _Compiler:
         if not values:
             return self.condition(Exists(field)) if negated else "FALSE"
         fitting = [_fitting(field, str(value) if isinstance(value, bool) else value) for value in values]
-        kinds = {kind: [item for item in fitting if _kind(item) == kind] for kind in map(_kind, fitting)}
+        kinds = {kind: [item for item in fitting if _kind(item) == kind] for kind in sorted(set(map(_kind, fitting)))}
         parts = [self.on(field, partial(self.member, found, negated), kind) for kind, found in kinds.items()]
         return "(" + (" AND " if negated else " OR ").join(parts) + ")"
 

@@ -27,7 +27,8 @@ def condition(text: str | None) -> Condition:
     Raises:
         InvalidInput: they are no filters, or an operator is not known.
     """
-    return _Reader().all_of((read_json(text) if text else None) or {}, 0)
+    said = read_json(text) if text else None
+    return TRUE if said is None else _Reader().all_of(said, 0)
 
 
 def comparison(key: str, operator: str, value: Any) -> Condition:
