@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import math
@@ -108,10 +109,11 @@ def _pictures(writer: Writer, step: int, number: int) -> None:
     plain = writer.file(f"media/images/plain_{step}.png", png(64, 48, sky), "image/png")
     mask = writer.file("media/images/mask/mask.png", png(64, 48, areas, grey=True), "image/png")
     box = {"class_id": 1, "position": {"minX": 0.3, "maxX": 0.7, "minY": 0.4, "maxY": 0.9}}
+    small = {"middle": [10, 10], "width": 12, "height": 8}
     boxes = {
         "box_data": [
             {**box, "box_caption": "a car", "scores": {"sure": 0.9}},
-            {"class_id": 2, "domain": "pixel", "scores": {"sure": 0.2}} | {"position": {"middle": [10, 10], "width": 12, "height": 8}},
+            {"class_id": 2, "domain": "pixel", "scores": {"sure": 0.2}, "position": small},
         ],
         "class_labels": CLASSES,
     }  # fmt: skip
@@ -138,16 +140,16 @@ def _others(writer: Writer, step: int, chance: random.Random) -> None:
         counts[min(19, int((value - low) / (high - low) * 20))] += 1
     edges = [low + (high - low) * at / 20 for at in range(21)]
     page = f"<h1 id=h>step {step}</h1><script>document.getElementById('h').dataset.ran = '1'</script>"
+    shown = writer.file(f"media/html/{step}.html", page.encode(), "text/html")
+    heard = writer.file("media/audio/a.wav", tone(), "audio/wav")
     writer.log(
         step,
-        **{
-            "weights": {"media": "histogram", "_type": "histogram", "values": counts, "bins": edges},
-            "page": {"media": "html", "_type": "html-file", **writer.file(f"media/html/{step}.html", page.encode(), "text/html")},
-            "sound": {"media": "audio", "_type": "audio-file", "caption": "a tone", **writer.file("media/audio/a.wav", tone(), "audio/wav")},
-            "words": f"said at {step}",
-            "loss": 1 / (step + 1),
-        },
-    )  # fmt: skip
+        weights={"media": "histogram", "_type": "histogram", "values": counts, "bins": edges},
+        page={"media": "html", "_type": "html-file", **shown},
+        sound={"media": "audio", "_type": "audio-file", "caption": "a tone", **heard},
+        words=f"said at {step}",
+        loss=1 / (step + 1),
+    )
 
 
 def _table(writer: Writer, key: str, columns: Sequence[str], data: Sequence[Sequence[Any]]) -> dict[str, Any]:
@@ -167,10 +169,11 @@ def _tables(writer: Writer, chance: random.Random) -> None:
         molecule={"media": "molecule", "_type": "molecule-file", **molecule},
         listed={"media": "json", "value": [1, 2, 3]},
     )
+    packed = base64.b64encode(struct.pack("<3d", 1, 2, 3)).decode()
     figure = {
         "data": [
             {"type": "scatter", "mode": "lines+markers", "name": "ones", "x": [1, 2, 3], "y": [3, 1, 2]},
-            {"type": "scatter", "mode": "lines", "name": "bytes", "y": {"dtype": "f8", "bdata": "AAAAAAAA8D8AAAAAAAAAQAAAAAAAAAhA"}},
+            {"type": "scatter", "mode": "lines", "name": "bytes", "y": {"dtype": "f8", "bdata": packed}},
             {"type": "bar", "name": "bars", "x": ["a", "b"], "y": [1, 2], "xaxis": "x2", "yaxis": "y2"},
             {"type": "surface", "z": [[1]]},
         ],
@@ -195,20 +198,21 @@ def _plots(writer: Writer, chance: random.Random) -> None:
     curve = [[name, at / 10, 1 - (at / 10) ** power] for name, power in (("cat", 2), ("dog", 3)) for at in range(11)]
     pairs = [[a, b, 9 if a == b else chance.randrange(4)] for a in ("cat", "dog", "cow") for b in ("cat", "dog", "cow")]
     series = [[at, name, at * slope] for name, slope in (("one", 1), ("two", 2)) for at in range(10)]
-    plots: dict[str, tuple[str, list[str], list[list[Any]], dict[str, str]]] = {
-        "line": ("wandb/line/v0", ["x", "y"], points, {"x": "x", "y": "y"}),
-        "scatter": ("wandb/scatter/v0", ["x", "y"], points, {"x": "x", "y": "y"}),
-        "bar": ("wandb/bar/v0", ["label", "value"], [["cat", 3], ["dog", 5]], {"label": "label", "value": "value"}),
-        "bins": ("wandb/histogram/v0", ["score"], [[chance.gauss(0, 1)] for _ in range(200)], {"value": "score"}),
-        "pr": ("wandb/area-under-curve/v0", ["class", "recall", "precision"], curve, {"x": "recall", "y": "precision", "class": "class"}),
-        "cm": ("wandb/confusion_matrix/v1", ["Actual", "Predicted", "nPredictions"], pairs, {"Actual": "Actual", "Predicted": "Predicted", "nPredictions": "nPredictions"}),
-        "series": ("wandb/lineseries/v0", ["step", "lineKey", "lineVal"], series, {"step": "step", "lineKey": "lineKey", "lineVal": "lineVal"}),
-        "own": ("ann/my-chart", ["x", "y"], points, {"x": "x", "y": "y"}),
-    }  # fmt: skip
+    # definition, columns and rows of the table; a chart's fields are called as its columns
+    plots: dict[str, tuple[str, list[str], list[list[Any]]]] = {
+        "line": ("wandb/line/v0", ["x", "y"], points),
+        "scatter": ("wandb/scatter/v0", ["x", "y"], points),
+        "bar": ("wandb/bar/v0", ["label", "value"], [["cat", 3], ["dog", 5]]),
+        "bins": ("wandb/histogram/v0", ["value"], [[chance.gauss(0, 1)] for _ in range(200)]),
+        "pr": ("wandb/area-under-curve/v0", ["class", "x", "y"], curve),
+        "cm": ("wandb/confusion_matrix/v1", ["Actual", "Predicted", "nPredictions"], pairs),
+        "series": ("wandb/lineseries/v0", ["step", "lineKey", "lineVal"], series),
+        "own": ("ann/my-chart", ["x", "y"], points),
+    }
     shown = {}
-    for key, (definition, columns, data, fields) in plots.items():
+    for key, (definition, columns, data) in plots.items():
         name = f"plots/{key}"
         writer.log(STEPS - 1, **{f"{name}_table": _table(writer, f"plots_{key}", columns, data)})
-        shown[name] = _panel(definition, f"{name}_table", fields, f"the {key}")
+        shown[name] = _panel(definition, f"{name}_table", {column: column for column in columns}, f"the {key}")
     labels = {f"pictures/overlaid_wandb_delimeter_{group}": {"value": CLASSES} for group in ("truth", "predictions")}
     writer.own({"visualize": shown, "mask/class_labels": labels})

@@ -45,7 +45,7 @@ export function MediaPanel({ entry, runs, titleOf }: Props): ReactElement {
     <Loading />
   ) : (
     <div className={runs.length > 1 ? "media-runs" : "media-one"}>
-      {runs.map((run) => (
+      {runs.filter((run) => runs.length === 1 || (logged.get(run.id)?.length ?? 0) > 0).map((run) => (
         <section key={run.id}>
           {titleOf && <h3>{titleOf(run)}</h3>}
           <OwnerOf value={run}>

@@ -3,25 +3,34 @@ import { type ReactElement, useMemo, useState } from "react";
 import { api } from "../api/client";
 import { ErrorBox, Loading } from "../components/basic";
 import { formatSize, toNumber } from "../lib/format";
+import { textOf } from "../lib/loose";
 import { t } from "../messages";
-import { type Files, FilesOf, useFiles, versionFiles } from "./files";
+import { FilesOf, useFiles, versionFiles } from "./files";
+import { useOwner } from "./owner";
 import type { Item } from "./pointer";
 import { tableOf } from "./table";
 import { TableView } from "./TableView";
-import { useOwner } from "./owner";
 import { useJson } from "./useFile";
 
 const LARGE = 48_000_000; // bytes that a browser should not read unasked
 
-/** A logged table from its file. Pictures in the cells of a W&B table lie in the artifact that the client logged beside it. */
+/** A logged table. W&B's client logs an artifact beside it, which has the pictures of its cells: it is read where it is there. */
 export function TableFile({ item, name }: { item: Item; name: string }): ReactElement {
-  const size = toNumber(item.facts["size"]) ?? 0;
-  const [asked, setAsked] = useState(size < LARGE);
   const files = useFiles();
-  const found = useJson(asked ? item.path : "");
+  const copy = useTableArtifact(name, textOf(item.facts["artifact_path"]));
+  if (copy === null) return <Loading />;
+  return (
+    <FilesOf value={copy?.files ?? files}>
+      <Loaded path={copy?.path ?? item.path} size={toNumber(item.facts["size"]) ?? 0} name={name} />
+    </FilesOf>
+  );
+}
+
+function Loaded({ path, size, name }: { path: string; size: number; name: string }): ReactElement {
+  const files = useFiles();
+  const [asked, setAsked] = useState(size < LARGE);
+  const found = useJson(asked ? path : "");
   const table = useMemo(() => (found.data === undefined ? null : tableOf(found.data)), [found.data]);
-  const hasMedia = table?.columns.some((column) => column.type === "media") ?? false;
-  const kept = useTableArtifact(name, hasMedia && item.facts["artifact_path"] !== undefined);
   if (!asked)
     return (
       <p className="hint">
@@ -29,24 +38,27 @@ export function TableFile({ item, name }: { item: Item; name: string }): ReactEl
         <button type="button" className="link-button" onClick={() => setAsked(true)}>
           {t("media.large.show")}
         </button>{" "}
-        <a href={files.url(item.path)} download>{t("download")}</a>
+        <a href={files.url(path)} download>{t("download")}</a>
       </p>
     );
   if (found.error) return <ErrorBox error={found.error} onRetry={() => void found.refetch()} />;
-  if (!table) return <Loading />;
-  return (
-    <FilesOf value={kept ?? files}>
-      <TableView table={table} name={name} />
-    </FilesOf>
-  );
+  return table ? <TableView table={table} name={name} /> : <Loading />;
 }
 
-/** The newest version of the artifact `run-ID-KEY`, which W&B's client makes of each logged table. */
-function useTableArtifact(key: string, wanted: boolean): Files | null {
+const ARTIFACT = /^wandb-client-artifact:\/\/([^/]+)\/(.+)$/;
+
+/** The table in the artifact `run-ID-KEY`: null while it is looked for, undefined where it is not there. */
+function useTableArtifact(key: string, address: string): { files: ReturnType<typeof versionFiles>; path: string } | null | undefined {
   const run = useOwner();
-  const id = run?.tags["wandb.id"] ?? "";
-  const name = `run-${id}-${key.replace(/[^A-Za-z0-9_.-]/g, "_")}`;
+  const [, client = "", path = ""] = ARTIFACT.exec(address) ?? [];
+  const name = `run-${run?.tags["wandb.id"] ?? ""}-${key.replace(/[^A-Za-z0-9_.-]/g, "_")}`;
   const project = run?.project ?? "";
-  const found = useQuery({ queryKey: ["version", project, name, "latest"], queryFn: ({ signal }) => api.version(project, name, "latest", signal), enabled: wanted && id !== "", retry: false });
-  return useMemo(() => (found.data ? versionFiles(project, name, `v${found.data.number}`) : null), [found.data, project, name]);
+  const wanted = path !== "" && project !== "";
+  const found = useQuery({ queryKey: ["versions", project, name], queryFn: ({ signal }) => api.versions(project, name, signal), enabled: wanted, retry: false });
+  return useMemo(() => {
+    if (!wanted || found.isError) return undefined;
+    if (!found.data) return null;
+    const version = found.data.find((one) => one.tags["wandb.client"] === client) ?? found.data[0];
+    return version && { files: versionFiles(project, name, `v${version.number}`), path };
+  }, [wanted, found.isError, found.data, client, project, name, path]);
 }

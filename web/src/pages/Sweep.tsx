@@ -131,8 +131,8 @@ function ParallelPanel({ sweep }: { sweep: Sweep }): ReactElement | null {
   );
   if (lines.length === 0) return null;
   return (
-    <Panel title={t("sweep.parallel")} actions={<span className="hint panel-link">{t("sweep.parallel.hint")}</span>}>
-      <Parallel axes={axes} lines={lines} colorBy={VALUE} label={t("sweep.parallel")} onPick={(run) => navigate(to.run(run))} />
+    <Panel title={t("sweep.parallel")} actions={<span className="hint panel-link wide-only">{t("sweep.parallel.hint")}</span>}>
+      <Parallel axes={axes} lines={lines} colorBy={VALUE} lessIsBetter={sweep.metric?.goal !== "maximize"} label={t("sweep.parallel")} onPick={(run) => navigate(to.run(run))} />
     </Panel>
   );
 }

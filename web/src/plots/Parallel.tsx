@@ -18,6 +18,8 @@ interface Props {
   lines: readonly ParallelLine[];
   /** The axis whose value colours the lines. */
   colorBy: string;
+  /** Whether the least value is the best, which stands out. */
+  lessIsBetter?: boolean;
   label: string;
   onPick?: (id: string) => void;
 }
@@ -32,7 +34,7 @@ const LEAST = 96; // pixels between two axes
 const MOST = 1500; // lines
 
 /** One line a trial, one axis a parameter. Dragging along an axis keeps the lines that pass there. */
-export function Parallel({ axes, lines, colorBy, label, onPick }: Props): ReactElement {
+export function Parallel({ axes, lines, colorBy, lessIsBetter = false, label, onPick }: Props): ReactElement {
   const [holder, available] = useWidth<HTMLDivElement>();
   const [bands, setBands] = useState<Record<string, Band>>({});
   const dark = useDark();
@@ -41,10 +43,14 @@ export function Parallel({ axes, lines, colorBy, label, onPick }: Props): ReactE
   const width = Math.max(available, EDGE * 2 + LEAST * Math.max(1, axes.length - 1));
   const x = (at: number) => (placed.length < 2 ? width / 2 : EDGE + ((width - 2 * EDGE) * at) / (placed.length - 1));
   const colorAxis = placed.find((axis) => axis.name === colorBy);
+  const tone = (line: ParallelLine) => {
+    const at = colorAxis?.place(line.values[colorBy]) ?? null;
+    return color(at !== null && lessIsBetter ? 1 - at : at, dark);
+  };
   const passes = (line: ParallelLine) => placed.every((axis) => within(axis.place(line.values[axis.name]), bands[axis.name]));
   const [out, kept] = [shown.filter((line) => !passes(line)), shown.filter(passes)];
   const mark = (line: ParallelLine, isKept: boolean) => (
-    <path key={line.id} d={path(line, placed, x)} stroke={isKept ? color(colorAxis?.place(line.values[colorBy]) ?? null, dark) : "var(--line-2)"} className={isKept ? "kept" : "out"} onClick={() => isKept && onPick?.(line.id)}>
+    <path key={line.id} d={path(line, placed, x)} stroke={isKept ? tone(line) : "var(--line-2)"} className={isKept ? "kept" : "out"} onClick={() => isKept && onPick?.(line.id)}>
       <title>{[line.title, ...placed.map((axis) => `${axis.title}: ${formatValue(line.values[axis.name])}`)].join("\n")}</title>
     </path>
   );

@@ -59,7 +59,7 @@ export function builtinSpec({ definition, fields, texts }: Visual, table: Table,
   if (!make) return null;
   const typeOf = (name: string) => (table.columns.find((column) => column.name === name)?.type === "number" ? "quantitative" : "nominal");
   const channel = (role: string, more: Row = {}): Row => ({ field: escaped(fields[role] ?? role), type: typeOf(fields[role] ?? role), title: fields[role] ?? role, ...more });
-  const spec = make({ channel, texts, dark });
+  const spec = make({ channel, fields, texts, table, dark });
   return { data: { values: rowsOf(table) }, ...(texts["title"] ? { title: texts["title"] } : {}), ...spec };
 }
 
@@ -68,7 +68,9 @@ const escaped = (name: string) => name.replace(/[\\.[\]']/g, "\\$&");
 
 interface Making {
   channel: (role: string, more?: Row) => Row;
+  fields: Record<string, string>;
   texts: Record<string, string>;
+  table: Table;
   dark: boolean;
 }
 
@@ -91,14 +93,16 @@ const MAKERS: Record<string, (making: Making) => PlotSpec> = {
       color: channel("class", { type: "nominal", title: null }),
     },
   }),
-  confusion_matrix: ({ channel, dark }) => {
+  confusion_matrix: ({ channel, fields, table, dark }) => {
+    const field = fields["nPredictions"] ?? "nPredictions";
+    const most = Math.max(0, ...rowsOf(table).map((row) => Number(row[field]) || 0));
     const count = channel("nPredictions", { type: "quantitative" });
     const place = { x: channel("Predicted", { type: "nominal", sort: null }), y: channel("Actual", { type: "nominal", sort: null }) };
     return {
       encoding: place,
       layer: [
-        { mark: { type: "rect", tooltip: true }, encoding: { color: { ...count, legend: null, scale: { scheme: dark ? "darkgreen" : "greens" } } } },
-        { mark: { type: "text" }, encoding: { text: count } },
+        { mark: { type: "rect", tooltip: true }, encoding: { color: { ...count, legend: null, scale: { range: dark ? ["#1f2522", "#5cc9a7"] : ["#eef5f1", "#0d5a45"], domainMin: 0 } } } },
+        { mark: { type: "text", fontWeight: 600 }, encoding: { text: count, color: { condition: { test: `datum[${JSON.stringify(field)}] > ${most / 2}`, value: dark ? "#10251c" : "#ffffff" }, value: dark ? "#e6ebe7" : "#1a211d" } } },
       ],
     };
   },

@@ -74,7 +74,7 @@ function cartesian(traces: readonly JsonObject[], layout: JsonObject, axes: stri
   const place = { x, y, barmode: textOf(layout["barmode"]) || "group", single: traces.length === 1 };
   const layers = traces.flatMap((trace, at) => (DRAWN[textOf(trace["type"]) || "scatter"] ?? scatter)(trace, { ...place, name: names[at] ?? "" }));
   const colors = traces.map(colorOf);
-  const range = names.length > 1 && colors.every(Boolean) ? { scale: { domain: names, range: colors } } : {};
+  const range = { ...(colors.every(Boolean) ? { scale: { domain: names, range: colors } } : {}), ...(hasLegend(traces, layout) ? {} : { legend: null }) };
   const size = layers.reduce((sum, layer) => sum + listOf(objectOf(layer["data"] as Json)["values"]).length, 0);
   return { many: size > MANY, spec: { layer: mergedBars(layers).map((layer) => colored(layer, range)), resolve: { scale: { color: "shared" } } } };
 }
@@ -88,6 +88,11 @@ function colored(layer: Layer, range: Row): Layer {
 }
 
 const byTrace = { field: "trace", type: "nominal", title: null };
+
+/** Whether Plotly would name the traces: several, or one that wants to be named. */
+function hasLegend(traces: readonly JsonObject[], layout: JsonObject): boolean {
+  return layout["showlegend"] !== false && (traces.length > 1 || traces[0]?.["showlegend"] === true || layout["showlegend"] === true);
+}
 
 function channels({ x, y }: Place): { x: Row; y: Row } {
   return { x: { field: "x", ...x.channel }, y: { field: "y", ...y.channel } };

@@ -3,6 +3,7 @@ import type { Run } from "../../api/types";
 import { formatDuration, formatTime, formatValue, shortDigest, toNumber } from "../../lib/format";
 import { dataOf } from "../../lib/inputs";
 import { isHidden, isOwn } from "../../lib/keys";
+import { isObject } from "../../lib/loose";
 import { type Key, t } from "../../messages";
 import { goalOf, largerIsBetter } from "../../table/columns";
 
@@ -53,7 +54,7 @@ function line(runs: readonly Run[], name: string, of: (run: Run) => string): Lin
 
 function metricLines(runs: readonly Run[]): Line[] {
   return keysOf(runs, (run) => run.metrics)
-    .filter(isOwn)
+    .filter((key) => isOwn(key) && !runs.some((run) => isObject(run.metrics[key]?.last))) // media stand below
     .map((key) => {
       const statistic = runs.some((run) => goalOf(run, key)) ? "best" : "last";
       const made = line(runs, `${key} (${t(`statistic.${statistic}`)})`, (run) => formatValue(run.metrics[key]?.[statistic]));

@@ -1,7 +1,7 @@
 import type { ReportPanel } from "../../api/reports";
 
-const ROW = 40; // pixels of a grid's row; styles/reports.css has it too
-const HEAD = 44;
+const ROW = 48; // pixels of a grid's row and the gap below it; styles/reports.css has them too
+const HEAD = 52;
 
 /** The height of a panel's plot, from the rows that it spans. */
 export function heightOf(panel: ReportPanel): number {
