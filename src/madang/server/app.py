@@ -43,7 +43,7 @@ class Application:
     def __init__(self, engine: Engine, policy: Policy, ui: str | None = None) -> None:
         self.live = Live(lambda runs: _look(engine, runs))
         losers = None if engine.files is not None else lambda: engine.losers
-        self.housekeeping = Housekeeping(engine.packing, losers, engine.streams)
+        self.housekeeping = Housekeeping(engine.packing, losers, engine.streams, lambda: engine.drafts)
         self.metrics = Metrics()
         self.metrics.gauges["madang_live_streams"] = ("Open live streams.", lambda: self.live.streams)
         services = NativeServices(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from starlette.concurrency import run_in_threadpool
 
 from madang.errors import MadangError
+from madang.services.drafts import Drafts
 from madang.services.losers import Losers
 from madang.services.packing import Packing
 from madang.services.streams import Streams
@@ -25,9 +26,14 @@ class Housekeeping:
     """A task of the server's event loop; it holds a thread only while it works."""
 
     def __init__(
-        self, packing: Packing, losers: Callable[[], Losers] | None = None, streams: Streams | None = None
+        self,
+        packing: Packing,
+        losers: Callable[[], Losers] | None = None,
+        streams: Streams | None = None,
+        drafts: Callable[[], Drafts] | None = None,
     ) -> None:
         self._packing = packing
+        self._drafts = drafts
         self._losers = losers
         self._streams = streams
         self._tasks: list[asyncio.Task[None]] = []
@@ -48,6 +54,7 @@ class Housekeeping:
                 while await run_in_threadpool(self.once):
                     await asyncio.sleep(0)
                 await run_in_threadpool(self.remove_losers)
+                await run_in_threadpool(self.drop_drafts)
 
     async def _listen(self) -> None:
         while self._streams is not None:
@@ -63,3 +70,8 @@ class Housekeeping:
         """Remove the bytes of models that lost and have expired. Only a hub does that unasked."""
         if self._losers is not None:
             self._losers().remove(time.time_ns() // 1000)
+
+    def drop_drafts(self) -> None:
+        """Drop versions that nobody finished, and those whose time has passed."""
+        if self._drafts is not None:
+            self._drafts().clean(time.time_ns() // 1000)

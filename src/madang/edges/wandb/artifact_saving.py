@@ -11,6 +11,7 @@ from madang.edges.wandb.artifact_transfer import file_url, list_url, part_url
 from madang.edges.wandb.artifacts import node_of
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import run_of
+from madang.edges.wandb.projects import ensure_project
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb import manifest as listing
@@ -50,6 +51,7 @@ def create(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
         lives=max(0, said.get("ttlDurationSeconds") or 0),
     )
     made = call.services.drafts.begin(call.who, wanted)
+    ensure_project(call, project)
     if made.number is None:
         return {"artifact": draft_node(made)}
     return {"artifact": node_of(call.services.drafts.version(call.who, draft_node(made)["id"]))}

@@ -30,6 +30,12 @@ def project_node(call: WandbCall, name: str) -> ProjectNode | None:
     return ProjectNode(name)
 
 
+def ensure_project(call: WandbCall, name: str) -> None:
+    """Have a project that no run has named yet."""
+    if project_node(call, name) is None:
+        call.services.projects.create(call.who, name)
+
+
 def _known(call: WandbCall) -> dict[str, RegisteredProject]:
     """What was found for this request."""
     known: dict[str, RegisteredProject] = call.request.scope.setdefault("madang.wandb.projects", {})
