@@ -11,6 +11,7 @@ from tests.sweeps.conftest import ME, P, asked, begun, carried_out, given, joine
 from madang.domain.access import Permission, Principal
 from madang.domain.sweeps import CANCELLED, FAILED, FINISHED, PAUSED, RUNNING, STOPPED, WAITING, Sweep, Trial
 from madang.errors import AccessDenied, Conflict, NotFound
+from madang.services.changes import now
 from madang.wiring import Engine
 
 GRID = {"x": {"values": [1, 2, 3]}, "y": {"values": ["a", "b"]}}
@@ -19,12 +20,9 @@ GRID = {"x": {"values": [1, 2, 3]}, "y": {"values": ["a", "b"]}}
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Lets seconds pass for sweeps and their agents."""
-    from madang.services import sweep_agents, sweeps
-
     passed = [0]
-    real = sweep_agents.now
-    for module in (sweep_agents, sweeps):
-        monkeypatch.setattr(module, "now", lambda: real() + passed[0])
+    for module in ("sweep_agents", "sweeps"):
+        monkeypatch.setattr(f"madang.services.{module}.now", lambda: now() + passed[0])
 
     def pass_seconds(seconds: float) -> None:
         passed[0] += int(seconds * 1e6)
@@ -96,6 +94,7 @@ def test_who_is_silent_but_logs_keeps_its_trial(engine: Engine, clock: Callable[
     logged(engine, trial, 1.0, finish="")
     assert asked(engine, second) == []
     logged(engine, trial, 0.25)
+    clock(2)
     assert asked(engine, second)[0].do == "exit"
     assert [(one.state, one.attempt, one.value) for one in trials(engine, sweep)] == [(FINISHED, 1, 0.25)]
 

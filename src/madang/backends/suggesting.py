@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from madang.domain.search_space import CATEGORY, INTEGER, QUANTILE, Dimension, Point
 from madang.domain.sweep_config import MAXIMIZE, SAMPLERS, SweepConfig
-from madang.domain.sweeps import FAILED, FINISHED, STOPPED, Trial, best_of
+from madang.domain.sweeps import FAILED, FINISHED, STOPPED, Trial
 from madang.errors import ConfigError
 
 if TYPE_CHECKING:
     import optuna
 
 _MOST = 64  # studies that are kept
-_RESUMED = 10  # trials from which on the best is worth more than the middle
 _INSIDE = 1e-6  # probabilities keep this far from 0 and 1
 _NEEDS = {"tpe": ("optuna",), "gp": ("optuna", "scipy", "torch"), "cmaes": ("optuna", "cmaes")}
 
@@ -86,8 +85,12 @@ class _Study:
     def _pick(self, asked: optuna.Trial, dimension: Dimension) -> int | float:
         if dimension.is_constant:
             return 0
-        found: int | float = asked._suggest(dimension.name, self._distributions[dimension.name])
-        return found
+        if dimension.kind == CATEGORY:
+            return asked.suggest_categorical(dimension.name, range(len(dimension.choices)))
+        if dimension.kind == INTEGER:
+            return asked.suggest_int(dimension.name, int(dimension.low), int(dimension.high))
+        low, high = _bounds(dimension)
+        return asked.suggest_float(dimension.name, low, high, log=dimension.is_log)
 
     def _keep_up(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
@@ -143,9 +146,11 @@ def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution
         return optuna.distributions.CategoricalDistribution(range(len(dimension.choices)))
     if dimension.kind == INTEGER:
         return optuna.distributions.IntDistribution(int(dimension.low), int(dimension.high))
-    if dimension.kind == QUANTILE:
-        return optuna.distributions.FloatDistribution(_INSIDE, 1 - _INSIDE)
-    return optuna.distributions.FloatDistribution(dimension.low, dimension.high, log=dimension.is_log)
+    return optuna.distributions.FloatDistribution(*_bounds(dimension), log=dimension.is_log)
+
+
+def _bounds(dimension: Dimension) -> tuple[float, float]:
+    return (_INSIDE, 1 - _INSIDE) if dimension.kind == QUANTILE else (dimension.low, dimension.high)
 
 
 def _sampler(config: SweepConfig, trials: Sequence[Trial]) -> optuna.samplers.BaseSampler:
@@ -159,7 +164,7 @@ def _sampler(config: SweepConfig, trials: Sequence[Trial]) -> optuna.samplers.Ba
         if kind == "gp":
             return optuna.samplers.GPSampler(seed=seed, n_startup_trials=0)
         if kind == "cmaes":
-            return optuna.samplers.CmaEsSampler(_best_point(config, trials), seed=seed, n_startup_trials=0)
+            return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=0)
         return optuna.samplers.TPESampler(
             seed=seed,
             n_startup_trials=0,
@@ -167,12 +172,3 @@ def _sampler(config: SweepConfig, trials: Sequence[Trial]) -> optuna.samplers.Ba
             group=any(dimension.when for dimension in config.space.dimensions),
             constant_liar=True,
         )
-
-
-def _best_point(config: SweepConfig, trials: Sequence[Trial]) -> dict[str, int | float] | None:
-    """Where CMA-ES goes on whose memory was lost: at the best trial so far. None at the beginning: in the middle."""
-    best = best_of(trials, config)
-    if best is None or len(trials) <= _RESUMED:
-        return None
-    numbers = [dimension.name for dimension in config.space.dimensions if dimension.kind != CATEGORY]
-    return {name: best.point[name] for name in numbers} if best.point.keys() >= set(numbers) else None

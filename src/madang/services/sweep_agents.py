@@ -215,11 +215,11 @@ class SweepAgents:
 
     def _look_for_lost(self, sweep: Sweep, trials: Sequence[Trial]) -> None:
         """Have the trials of agents that fell silent wait for others."""
-        patience = int(self._cache.state(sweep).config.patience * 1e6)
         at = now()
         holders = {trial.agent for trial in trials if trial.state == RUNNING}
-        if not holders:
+        if not holders or not self._cache.may_look(sweep.id, at):
             return
+        patience = int(self._cache.state(sweep).config.patience * 1e6)
         lost = {
             agent.id
             for agent in self._trials.agents(sweep.id)

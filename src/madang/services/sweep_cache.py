@@ -12,6 +12,7 @@ from madang.domain.sweeps import Sweep, Trial
 from madang.ports.sweeps import SweepRecords
 
 _MOST = 256  # sweeps
+_LOOKED = 1_000_000  # µs between two looks for silent agents: a thousand may ask at once
 _FLUSHED = 10_000_000  # µs between two notes of when an agent was heard of
 
 
@@ -45,6 +46,7 @@ class SweepCache:
         self._states: OrderedDict[str, SweepState] = OrderedDict()
         self._heard: dict[str, int] = {}
         self._flushed: dict[str, int] = {}
+        self._looked: dict[str, int] = {}  # by sweep
         self._lock = threading.Lock()
         self._began = time.time_ns() // 1000
 
@@ -71,6 +73,14 @@ class SweepCache:
                 self._flushed[agent] = at
         if due:
             self._records.heard({agent: at})
+
+    def may_look(self, sweep: str, at: int) -> bool:
+        """Whether it is time to look for agents of a sweep that fell silent; then nobody does for a second."""
+        with self._lock:
+            if at - self._looked.get(sweep, 0) < _LOOKED:
+                return False
+            self._looked[sweep] = at
+            return True
 
     def forget(self, agent: str) -> None:
         """Drop what is remembered of an agent that has left."""
