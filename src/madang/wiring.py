@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from madang.backends.records import SqlRecords, open_postgres, open_sqlite
+from madang.backends.records import open_postgres, open_sqlite
 from madang.backends.records.place import records_path
 from madang.backends.segments import LocalSegments
 from madang.domain.access import Principal, local
 from madang.errors import ConfigError, CorruptData
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
-from madang.services.judge import Judge
 from madang.services.reader import LocalReader
-from madang.services.search import Search
-from madang.services.tracking import Tracking
+from madang.wiring_core import Core, open_tracking, say
 
 if TYPE_CHECKING:  # a command does not pay for what it does not use
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from madang.config import HubConfig
-    from madang.domain.gates import Repetition
-    from madang.domain.promotion import Rule
     from madang.http.signing import Signer
     from madang.ports.git import Git
     from madang.ports.objects import Objects
     from madang.ports.reader import Reader
-    from madang.ports.records import Records, StoredRun
-    from madang.ports.segments import SegmentFiles
     from madang.ports.sweeps import SweepDesk
     from madang.services.access import Access
     from madang.services.adopting import Adopting
-    from madang.services.artifacts import Artifacts
     from madang.services.code_changes import CodeComparison
     from madang.services.committing import Commits
     from madang.services.data import Data
@@ -43,83 +34,18 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.digests import Digests
     from madang.services.drafts import Drafts
     from madang.services.explaining import Explaining
-    from madang.services.gates import Gates
-    from madang.services.guard import Guard
-    from madang.services.history import History
-    from madang.services.ingest import Ingest
-    from madang.services.lineage import Lineage
     from madang.services.links import Links
-    from madang.services.losers import Losers
-    from madang.services.models import Models
     from madang.services.packing import Packing
     from madang.services.parts import PartUploads
     from madang.services.pipelines import Pipelines
-    from madang.services.projects import Projects
-    from madang.services.promotion import Promotion
-    from madang.services.registry import Registry
     from madang.services.reports import Reports
-    from madang.services.reviews import Reviews
-    from madang.services.rows import Encode
     from madang.services.streams import Streams
     from madang.services.sweeping import Sweeping
     from madang.services.views import Views
 
 
-class _OnDemand:
-    """See `services.catching_up.OnDemand`."""
-
-    def __init__(self, records: Records, files: SegmentFiles | None, encode: Encode | None) -> None:
-        self._records, self._files, self._encode = records, files, encode
-        self.judge: Judge | None = None
-
-    @cached_property
-    def history(self) -> History:
-        from madang.services.history import History
-
-        return History(self._records, self._files)
-
-    @cached_property
-    def ingest(self) -> Ingest:
-        from madang.services.ingest import Ingest
-
-        is_local = self._files is not None
-        return Ingest(self._records, self.history, local=is_local, encode=self._encode, judge=lambda: self.judge)
-
-
-def open_tracking(
-    records: Records, files: SegmentFiles | None = None, host: str | None = None, encode: Encode | None = None
-) -> Tracking:
-    """The writing side of runs; of a hub without ``files``. ``encode`` makes the rows of lists in advance."""
-    return Tracking(records, _OnDemand(records, files, encode), files, host)
-
-
-class Engine:
+class Engine(Core):
     """One store with its services, each made when it is first asked for: most commands need two of them."""
-
-    def __init__(
-        self, store: StorePaths, records: SqlRecords, blobs: str, tracking: Tracking, files: SegmentFiles | None = None
-    ) -> None:
-        self.store = store
-        self.records = records
-        self.tracking = tracking
-        self.files = files  # the segments of a workspace; a hub has none
-        self.search = Search(records, tracking)
-        self._blobs = blobs
-        self.at_close: Callable[[], object] = _nothing
-
-    @cached_property
-    def blobs(self) -> Objects:
-        """The bytes of runs and versions."""
-        from madang.backends.objects.opening import open_objects
-
-        return open_objects(self._blobs)
-
-    @cached_property
-    def artifacts(self) -> Artifacts:
-        """Blobs and versions."""
-        from madang.services.artifacts import Artifacts
-
-        return Artifacts(self.records, self.blobs, self.tracking, os.path.join(self.store.store, "tmp"))
 
     @cached_property
     def digests(self) -> Digests:
@@ -200,9 +126,6 @@ class Engine:
 
         return Explaining(self._reader, git(self.store.root) if self.store.root else None)
 
-    def _reader(self, who: Principal) -> Reader:
-        return LocalReader(who, self)
-
     @cached_property
     def packing(self) -> Packing:
         """Compressing the segments of runs that have ended."""
@@ -211,25 +134,11 @@ class Engine:
         return Packing(self.records, self.tracking, self.files)
 
     @cached_property
-    def models(self) -> Models:
-        """Registered models."""
-        from madang.services.models import Models
-
-        return Models(self.records, self.tracking, self.guard)
-
-    @cached_property
     def adopting(self) -> Adopting:
         """Projects and models of other trackers."""
         from madang.services.adopting import Adopting
 
         return Adopting(self.records, self.projects, self.records.projects, self.models)
-
-    @cached_property
-    def projects(self) -> Projects:
-        """Numbers, titles and tags of projects."""
-        from madang.services.projects import Projects
-
-        return Projects(self.records, self.records.projects, self.tracking)
 
     @cached_property
     def sweeping(self) -> Sweeping:
@@ -254,103 +163,6 @@ class Engine:
         return Reports(self.views, self.search)
 
     @cached_property
-    def registry(self) -> Registry:
-        """Aliases and stages."""
-        from madang.services.registry import Registry
-
-        return Registry(self.records, self.tracking, self.guard)
-
-    @cached_property
-    def gates(self) -> Gates:
-        """What gates find about versions."""
-        from madang.services.gates import Gates
-
-        return Gates(self.records, self._repetitions)
-
-    @cached_property
-    def guard(self) -> Guard:
-        """Protected pointers."""
-        from madang.services.guard import Guard
-
-        return Guard(self.records, lambda: self.gates)
-
-    @cached_property
-    def reviews(self) -> Reviews:
-        """Approvals and history of models."""
-        from madang.services.reviews import Reviews
-
-        return Reviews(self.records, self.tracking, self.guard, self.registry)
-
-    @cached_property
-    def promotion(self) -> Promotion:
-        """Best model only."""
-        from madang.services.promotion import Promotion
-
-        return Promotion(self.records, self.gates, self.guard, self._declared)
-
-    @cached_property
-    def losers(self) -> Losers:
-        """Models that lost and need not be kept."""
-        from madang.services.losers import Losers
-
-        return Losers(self.records, self.blobs, self.records.data_objects, self._released)
-
-    def _released(self) -> set[tuple[str, str, int]]:
-        """The versions that releases name: tags of a workspace's repository. A hub knows of none."""
-        if not self.store.root:
-            return set()
-        from madang.backends.git.tags import tag_texts
-        from madang.domain import releases
-
-        return releases.named_models(tag_texts(self.store.root))
-
-    def _declared(self, run: StoredRun | None) -> Sequence[Rule]:
-        """The rules in the work tree of a run that was made here, or around a workspace's store."""
-        root = self._root_of(run) if self.files is not None else ""
-        if not root:
-            return ()
-        from madang.workspace.project_file import promotion_rules
-
-        return promotion_rules(root)
-
-    def _root_of(self, run: StoredRun | None) -> str:
-        """The work tree that a run of this machine and repository names; else the one around the store."""
-        named: str = run.state.scalars.get("root", (None, ""))[1] if run is not None else ""
-        if not named or named == self.store.root or not os.path.isdir(named):
-            return self.store.root
-        common = layout.find_repository(named)[1]  # no other folder, whatever a record of somebody else names
-        return named if common and f"{common}/madang" == self.store.store else self.store.root
-
-    def judge_models(self) -> None:
-        """From now on judge the models of runs that end, and those that another process has left to be judged."""
-        is_here = self.files is not None
-
-        def wants(run: StoredRun, at: int) -> bool:
-            root = self._root_of(run) if is_here else ""
-            with contextlib.suppress(OSError):  # what ended before the rule was declared is not its business
-                if root and os.stat(os.path.join(root, layout.PROJECT_FILE)).st_mtime_ns // 1000 <= at:
-                    return True
-            return bool(self.records.registry.rules(run.state.project))
-
-        judge = Judge(self.records, lambda: self.promotion, wants, _say)
-        self.tracking.judge = judge
-        if not is_here or os.path.exists(os.path.join(self.store.root or "/", layout.PROJECT_FILE)):
-            judge.settle(anyway=True)
-
-    def _repetitions(self, run: str) -> list[Repetition]:
-        from madang.services.evidence import repetitions
-        from madang.workspace.keys import keyring
-
-        return repetitions(self._reader(local("gates")), run, keyring(os.environ))
-
-    @cached_property
-    def lineage(self) -> Lineage:
-        """What made what."""
-        from madang.services.lineage import Lineage
-
-        return Lineage(self.search, self.artifacts)
-
-    @cached_property
     def access(self) -> Access:
         """Tokens and who they speak for."""
         from madang.services.access import Access
@@ -371,17 +183,6 @@ class Engine:
         from madang.services.secret import signing_secret
 
         return Signer(lambda: signing_secret(self.records))
-
-    def close(self) -> None:
-        """Give back connections and files."""
-        self.records.close()
-        if "blobs" in self.__dict__:
-            self.blobs.close()
-        self.at_close()
-
-
-def _nothing() -> None:
-    pass
 
 
 def open_store(path: str | None = None, store: str | None = None, *, make: bool = True) -> Engine:
@@ -405,7 +206,7 @@ def open_store(path: str | None = None, store: str | None = None, *, make: bool 
 
 def _opened(paths: StorePaths, place: str) -> Engine:
     """The engine over the index at ``place``, which has taken in all that the store holds beside its segments."""
-    records = open_sqlite(place, durable=False, log=f"{paths.store}/changes.log", on_damage=_say)
+    records = open_sqlite(place, durable=False, log=f"{paths.store}/changes.log", on_damage=say)
     files = LocalSegments(paths.store)
     tracking = open_tracking(records, files)
     try:
@@ -432,10 +233,6 @@ def _opened_aside(paths: StorePaths) -> Engine:
         raise
     engine.at_close = weakref.finalize(engine, shutil.rmtree, folder, ignore_errors=True)
     return engine
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"madang: {text}\n")
 
 
 def open_hub(config: HubConfig) -> Engine:

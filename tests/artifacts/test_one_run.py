@@ -40,7 +40,8 @@ from madang.services.registry import Registry
 from madang.services.reviews import Reviews
 from madang.services.search import Search
 from madang.services.tracking import Tracking
-from madang.wiring import Engine, open_store, open_tracking
+from madang.wiring import Engine, open_store
+from madang.wiring_core import open_tracking
 
 ME = local("me")
 MINE, OTHER, CHILD, NEW = "1" * 32, "2" * 32, "3" * 32, "4" * 32

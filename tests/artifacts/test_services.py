@@ -19,7 +19,8 @@ from madang.domain.versions import STAGES, Entry
 from madang.errors import AccessDenied, Conflict, CorruptData, InvalidInput, NotFound, TooLarge, Unauthenticated
 from madang.formats import segment as codec
 from madang.services.artifacts import Artifacts
-from madang.wiring import Engine, open_store, open_tracking
+from madang.wiring import Engine, open_store
+from madang.wiring_core import open_tracking
 
 ME = local("me")
 READER = Principal("reader", projects={"p": Permission.READ})

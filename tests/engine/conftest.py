@@ -19,7 +19,7 @@ from madang.formats import store as layout
 from madang.services.search import Search
 from madang.services.tracking import Tracking
 from madang.testing.postgres import empty_database, postgres_server
-from madang.wiring import open_tracking
+from madang.wiring_core import open_tracking
 
 ME = local("나")
 RUN = "4" * 32

@@ -17,7 +17,8 @@ from madang.formats.native import encoded_row
 from madang.services.rows import JSON
 from madang.services.search import Search
 from madang.testing.written_store import WrittenStore
-from madang.wiring import open_store, open_tracking
+from madang.wiring import open_store
+from madang.wiring_core import open_tracking
 
 WHO = local("mina")
 

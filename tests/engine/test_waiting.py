@@ -21,7 +21,7 @@ from madang.domain.commands import Columns, CreateRun, Fact, Points
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange
 from madang.errors import AccessDenied, InvalidInput
-from madang.wiring import open_tracking
+from madang.wiring_core import open_tracking
 
 T0 = 1_790_000_000_000_000
 
