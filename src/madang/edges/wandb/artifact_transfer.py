@@ -28,7 +28,6 @@ from madang.services.drafts import LONGEST_MANIFEST
 PREFIX = "/wandb/artifacts"
 MOST = 1 << 44  # bytes of a file
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
-_ALONE = re.compile(rb"/artifacts/[^/]+/[0-9a-f]{32}")
 
 
 def _signed(call: WandbCall, method: str, path: str) -> str:
@@ -179,5 +178,5 @@ def routes() -> list[Route]:
 
 
 def is_ours(path: bytes) -> bool:
-    """Whether a request's path (undecoded) is one of these. Pages of the server have addresses like the last one."""
-    return path.startswith((f"{PREFIX}/".encode(), b"/artifactsV2/")) or bool(_ALONE.fullmatch(path))
+    """Whether a request's path (undecoded) is one of these."""
+    return path.startswith((f"{PREFIX}/".encode(), b"/artifactsV2/", b"/artifacts/"))

@@ -33,7 +33,7 @@ class WandbDispatcher(Dispatcher[WandbServices]):
         except OSError:
             log.exception("storage failed")
             return refused("The server cannot write or read its storage now.", 503)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the outermost edge: a defect must reach the log and not the caller
             log.exception("a handler failed")
             return refused("The server has a defect here; its log says more.", 500)
 
