@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
+from operator import lt
 
 from madang.domain.commands import Columns, Fact, Points
 
@@ -79,20 +80,48 @@ def are_new(facts: Sequence[Fact], ends: Mapping[str, tuple[int, int]]) -> bool:
 
     Within one step, only what comes a millisecond later or more is behind.
     """
-    places: list[tuple[int, int]] = []
+    tables = 0
     for fact in facts:
-        if isinstance(fact, Points):
-            found = [(fact.step, fact.time or 0)]
-        elif isinstance(fact, Columns):
-            found = list(zip(fact.steps, fact.times, strict=True))
-        else:
+        if not isinstance(fact, Points | Columns):
             continue
-        if not found:
-            continue
-        step, time = min(found)
+        tables += 1
+        step, time = (fact.step, fact.time or 0) if isinstance(fact, Points) else _first(fact)
         for key in fact.values:
             last = ends.get(key)
             if last is not None and (step, time // 1000) <= (last[0], last[1] // 1000):
                 return False
-        places += found
-    return len(places) < 2 or len(set(places)) == len(places)
+    return tables == 0 or (tables == 1 and _only(facts)) or _all_apart(facts)
+
+
+def is_ascending(steps: Sequence[int]) -> bool:
+    """Whether each step is greater than the one before it."""
+    return all(map(lt, steps, islice(steps, 1, None)))
+
+
+def _first(columns: Columns) -> tuple[int, int]:
+    if is_ascending(columns.steps):
+        return columns.steps[0], columns.times[0]
+    return min(zip(columns.steps, columns.times, strict=True))
+
+
+def last_place(columns: Columns) -> tuple[int, int]:
+    """The greatest (step, time µs)."""
+    if is_ascending(columns.steps):
+        return columns.steps[-1], columns.times[-1]
+    return max(zip(columns.steps, columns.times, strict=True))
+
+
+def _only(facts: Sequence[Fact]) -> bool:
+    """Whether there is one row, or one table whose steps ascend."""
+    (only,) = (fact for fact in facts if isinstance(fact, Points | Columns))
+    return isinstance(only, Points) or is_ascending(only.steps)
+
+
+def _all_apart(facts: Sequence[Fact]) -> bool:
+    places: list[tuple[int, int]] = []
+    for fact in facts:
+        if isinstance(fact, Points):
+            places.append((fact.step, fact.time or 0))
+        elif isinstance(fact, Columns):
+            places += zip(fact.steps, fact.times, strict=True)
+    return len(set(places)) == len(places)

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -17,6 +16,7 @@ from madang.http import answers
 from madang.http.calls import Call, admit, read_body, read_query, wants_binary
 from madang.http.paths import split_path
 from madang.http.routes import MethodNotAllowed, Route, RouteTable, pattern_parts
+from madang.http.threads import HANDLERS
 
 S = TypeVar("S")
 
@@ -54,7 +54,7 @@ class Dispatcher(Generic[S]):
         call = await self.decoded(request, route, path, who)
         if inspect.iscoroutinefunction(route.handler):
             return self._answered(await route.handler(call), call)
-        return await run_in_threadpool(lambda: self._answered(route.handler(call), call))
+        return await HANDLERS.run(lambda: self._answered(route.handler(call), call))
 
     def _answered(self, value: Any, call: Call[S]) -> Response:
         return value if isinstance(value, Response) else self.encoded(value, call)

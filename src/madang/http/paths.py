@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from madang.errors import InvalidInput
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 MAX_PATH = 8192  # bytes
+_SHORT = 200
 
 
 def split_path(raw: bytes) -> list[str]:
@@ -20,11 +22,18 @@ def split_path(raw: bytes) -> list[str]:
     Raises:
         InvalidInput: the path is not well formed or holds such a piece.
     """
+    return list(_short(raw) if len(raw) <= _SHORT else _split(raw))
+
+
+def _split(raw: bytes) -> tuple[str, ...]:
     if not raw.startswith(b"/") or len(raw) > MAX_PATH or _BAD_ESCAPE.search(raw):
         raise InvalidInput("The path of the request is not well formed.")
     if raw == b"/":
-        return []
-    return [_decoded(part) for part in raw[1:].split(b"/")]
+        return ()
+    return tuple([_decoded(part) for part in raw[1:].split(b"/")])
+
+
+_short = lru_cache(1024)(_split)  # clients ask for the same paths again and again
 
 
 def _decoded(part: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from madang.domain.access import Permission
@@ -44,6 +45,11 @@ class Route:
     answer: Any = None
     status: int = 200
     limit: int = JSON_BODY
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The parameters of the pattern, in order."""
+        return [part.strip("{}.") for part in pattern_parts(self.pattern) if part.startswith("{")]
 
 
 class Node:
@@ -106,8 +112,7 @@ class RouteTable:
         route = node.routes.get(method) or (node.routes.get("GET") if method == "HEAD" else None)
         if route is None:
             raise MethodNotAllowed(sorted(node.routes))
-        names = [part.strip("{}.") for part in pattern_parts(route.pattern) if part.startswith("{")]
-        return route, dict(zip(names, values, strict=True))
+        return route, dict(zip(route.names, values, strict=True)) if values else {}
 
 
 class NoSuchRoute(NotFound):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -189,6 +190,8 @@ def serve(engine: Engine, address: Address, announce: Callable[[str], None], *, 
     try:
         policy = policy_for(address, bound.getsockname()[1], engine, guarded=guarded)
         application = Application(engine, policy)
+        gc.collect()
+        gc.freeze()  # what was loaded stays: no later collection looks at it again
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         config = server_config(application, stop_within=address.stop_within)
         server = AnnouncedServer(config, lambda: announce(url_of(bound)), application.live.stop)

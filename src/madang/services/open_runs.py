@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from madang.domain import events
-from madang.domain.columns import are_new, gathered, keys_of
+from madang.domain.columns import are_new, gathered, keys_of, last_place
 from madang.domain.commands import Columns, Fact, Points
 from madang.domain.metrics import MetricSummary
 from madang.formats.frames import FrameBuilder, KeySetNumbers
@@ -156,7 +156,7 @@ def _move_ends(ends: dict[str, tuple[int, int]], facts: Sequence[Fact]) -> None:
         if isinstance(fact, Points):
             last = (fact.step, fact.time or 0)
         elif isinstance(fact, Columns):
-            last = max(zip(fact.steps, fact.times, strict=True))
+            last = last_place(fact)
         else:
             continue
         for key in fact.values:

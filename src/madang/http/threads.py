@@ -1,0 +1,86 @@
+"""Threads for handlers. A general pool spends more on handing work over and back than a small request takes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_Task = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
+_IDLE = 10.0  # seconds after which a thread without work ends
+
+
+class Threads:
+    """At most so many threads, started when work finds none idle. For the event loops of one process."""
+
+    def __init__(self, most: int = 40) -> None:
+        self._most = most
+        self._work: SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Future[Any], Callable[[], Any]]] = (
+            SimpleQueue()
+        )
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._free = 0  # threads that wait, less the work that waits for them
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns or raises in a thread. It goes on to its end when nobody waits for it any more."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        with self._lock:
+            self._free -= 1
+            starts = self._free < 0 and self._threads < self._most
+            if starts:
+                self._threads += 1
+                self._free += 1
+        self._work.put((loop, future, work))
+        if starts:
+            threading.Thread(target=self._serve, name="handler", daemon=True).start()
+        return await future
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                loop, future, work = self._work.get(timeout=_IDLE)
+            except Empty:
+                with self._lock:
+                    if self._free <= 0:
+                        continue  # something is on its way to this thread
+                    self._free -= 1
+                    self._threads -= 1
+                    return None
+            value, failure = None, None
+            if not future.cancelled():
+                try:
+                    value = work()
+                except BaseException as error:  # noqa: BLE001 - it is raised where the work is waited for
+                    failure = error
+            with self._lock:
+                self._free += 1
+            try:
+                loop.call_soon_threadsafe(_tell, future, value, failure)
+            except RuntimeError:  # the loop was closed
+                return self._end()
+            del loop, future, work, value, failure
+
+    def _end(self) -> None:
+        with self._lock:
+            self._free -= 1
+            self._threads -= 1
+
+
+HANDLERS = Threads()
+"""Where the handlers of all edges run."""
+
+
+def _tell(future: asyncio.Future[Any], value: Any, failure: BaseException | None) -> None:
+    if future.done():
+        return
+    if failure is None:
+        future.set_result(value)
+    elif isinstance(failure, StopIteration):  # no future takes it
+        future.set_exception(RuntimeError("a handler ended an iterator"))
+    else:
+        future.set_exception(failure)
