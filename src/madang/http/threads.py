@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -59,16 +60,9 @@ class Threads:
                     failure = error
             with self._lock:
                 self._free += 1
-            try:
+            with suppress(RuntimeError):  # the loop was closed
                 loop.call_soon_threadsafe(_tell, future, value, failure)
-            except RuntimeError:  # the loop was closed
-                return self._end()
             del loop, future, work, value, failure
-
-    def _end(self) -> None:
-        with self._lock:
-            self._free -= 1
-            self._threads -= 1
 
 
 HANDLERS = Threads()
