@@ -33,13 +33,17 @@ class WandbDispatcher(Dispatcher[WandbServices]):
         except OSError:
             log.exception("storage failed")
             return refused("The server cannot write or read its storage now.", 503)
-        except Exception:  # noqa: BLE001 - the outermost edge: a defect must reach the log and not the caller
-            log.exception("a handler failed")
-            return refused("The server has a defect here; its log says more.", 500)
+        except Exception:
+            return _defect()
 
     def encoded(self, value: Any, call: WandbCall) -> Response:
         """What a handler gave, as JSON."""
         return Response(msgspec.json.encode({} if value is None else value), 200, None, wire.JSON)
+
+
+def _defect() -> Response:
+    log.exception("a handler failed")
+    return refused("The server has a defect here; its log says more.", 500)
 
 
 def failure(error: MadangError) -> Response:
