@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 from tests.wandb.conftest import Client, Hub
 
@@ -47,3 +48,56 @@ def test_grid_in_process(hub: Hub, wandb_client: Client) -> None:
     told = hub.native(f"projects/searched/sweeps/{sweep}")
     assert told["counts"]["finished"] == 3
     assert told["best"]["value"] == min(point["value"] for point in told["curve"])
+
+
+STEPS = """
+import json, sys, time, wandb
+config = json.loads(sys.argv[1])
+slow = float(sys.argv[3]) if len(sys.argv) > 3 else 0
+
+def train():
+    with wandb.init() as run:
+        print("begun", flush=True)
+        for step in range(8):
+            run.log({"loss": run.config["x"] + 1 / (step + 1)})
+            time.sleep(slow)
+
+sweep = sys.argv[2] if len(sys.argv) > 2 and sys.argv[2] else wandb.sweep(config, project="killed")
+print("sweep", sweep, flush=True)
+wandb.agent(sweep, train, project="killed")
+"""
+
+
+def said(process: subprocess.Popen[str], word: str) -> str:
+    """What follows a word at the beginning of a line that a process prints; the client prints lines of its own, too."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(word):
+            return line.removeprefix(word).strip()
+    raise AssertionError(f"the script has not said {word!r}")
+
+
+def test_agents_and_the_hub_are_killed(own_hub: Hub, own_client: Client) -> None:
+    """An agent killed with its trial in hand and a hub killed under another one: the grid ends with each point once."""
+    grid = {
+        "method": "grid",
+        "agent_timeout": 3,
+        "metric": {"name": "loss"},
+        "parameters": {"x": {"values": [1, 2, 3]}},
+    }
+    dying = own_client.start(STEPS, json.dumps(grid), "", "60")
+    sweep = said(dying, "sweep")
+    said(dying, "begun")
+    dying.kill()
+    dying.communicate()
+    living = own_client.start(STEPS, "{}", sweep, "0.2")
+    said(living, "begun")
+    own_hub.kill()
+    own_hub.start()
+    living.communicate(timeout=150)
+    told = own_hub.native(f"projects/killed/sweeps/{sweep}")
+    assert told["state"] == "finished"
+    assert sorted((trial["params"]["x"], trial["state"], trial["attempt"]) for trial in told["trials"]) == [
+        (1, "finished", 2), (2, "finished", 1), (3, "finished", 1),
+    ]  # fmt: skip
+    assert [trial["value"] for trial in told["trials"]] == [1.125, 2.125, 3.125]
