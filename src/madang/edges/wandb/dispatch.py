@@ -33,7 +33,7 @@ class WandbDispatcher(Dispatcher[WandbServices]):
         except OSError:
             log.exception("storage failed")
             return refused("The server cannot write or read its storage now.", 503)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the outermost edge: a defect must reach the log and not the caller
             return _defect()
 
     def encoded(self, value: Any, call: WandbCall) -> Response:
