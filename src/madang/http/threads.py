@@ -51,7 +51,7 @@ class Threads:
                         continue  # something is on its way to this thread
                     self._free -= 1
                     self._threads -= 1
-                    return None
+                    return
             value, failure = None, None
             if not future.cancelled():
                 try:
