@@ -1,7 +1,7 @@
 """Runs by filters and order.
 
 A list may have ten thousand runs, each asked for twenty fields. What most documents ask for is kept encoded beside the
-run (`services.rows`), in two forms: the short one that lists begin with, and one with config and summary.
+run (`services.rows`): the fields that lists begin with, and those with config and summary, which are read on demand.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from madang.domain.pages import RowPage
 from madang.domain.query import Condition, RunQuery
 from madang.domain.runs import RunRecord
 from madang.edges.wandb import history, runs
@@ -20,63 +19,66 @@ from madang.edges.wandb.pages import connection, size_of
 from madang.edges.wandb.runs import ProjectNode, RunNode, run_node
 from madang.edges.wandb.services import WandbCall
 from madang.formats.wandb import filters as formats
+from madang.formats.wandb.history import line_count
 from madang.formats.wandb.ids import read_node_id
+from madang.services.rows import Encode
 
+_RUN: dict[str, Resolver] = {
+    **runs.RESOLVERS,
+    **history.RESOLVERS,
+    "Run.historyLineCount": lambda node, _, __: line_count(node.run.metrics),
+}
 _SHORT = (
     "id", "name", "displayName", "description", "notes", "tags", "state", "group", "jobType", "commit", "sweepName",
     "readOnly", "createdAt", "heartbeatAt", "projectId", "user", "historyLineCount",
 )  # fmt: skip
 _LONG = ("config", "summaryMetrics", "systemMetrics", "historyKeys")
-_FORMS = {"wandb": _SHORT, "wandb-long": ("id", *_LONG)}
-_RUN = {**runs.RESOLVERS, **history.RESOLVERS}
 _MOST_KEYS = 10_000  # metrics of one run that a summary in a list has
 
 
-class _Page:
-    """Runs that a query has found, each with its fields."""
+class _Row(msgspec.Struct):
+    """Fields of a run by name."""
 
-    def __init__(self, call: WandbCall, query: RunQuery) -> None:
-        self.call = call
-        self._query = query
-        found = self._rows("wandb")
-        self.next, self.total, self.short = found.next, found.total, [_decoded(row) for row in found.rows]
-
-    @cached_property
-    def long(self) -> dict[str, dict[str, Any]]:
-        """The fields that few documents ask for, by the ids of runs; read for all at once."""
-        return {item["id"]: item for item in map(_decoded, self._rows("wandb-long").rows)}
-
-    def _rows(self, form: str) -> RowPage:
-        def encode(run: RunRecord) -> bytes:
-            node = run_node(run, complete=True)
-            return msgspec.json.encode({name: _RUN[f"Run.{name}"](node, self.call, {}) for name in _FORMS[form]})
-
-        return self.call.services.search.rows(self.call.who, self._query, form, encode, _MOST_KEYS)
+    short: dict[str, Any]
+    long: msgspec.Raw
 
 
-def _decoded(row: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.json.decode(row)
-    return found
+_read = msgspec.json.Decoder(_Row).decode
+
+
+def _encoder(call: WandbCall) -> Encode:
+    def fields(node: RunNode, names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: _RUN[f"Run.{name}"](node, call, {}) for name in names}
+
+    def encode(run: RunRecord) -> bytes:
+        node = run_node(run, complete=True)
+        return msgspec.json.encode({"short": fields(node, _SHORT), "long": fields(node, _LONG)})
+
+    return encode
 
 
 class _Listed(Prepared):
     """One run of a page."""
 
-    def __init__(self, page: _Page, fields: dict[str, Any]) -> None:
-        super().__init__(fields)
-        self._page = page
+    def __init__(self, call: WandbCall, row: _Row) -> None:
+        super().__init__(row.short)
+        self._call = call
+        self._row = row
+
+    @cached_property
+    def _long(self) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.json.decode(self._row.long)
+        return found
 
     def more(self, name: str) -> Any:
-        """A field of the longer form. Raises `KeyError` for others, and where the run has left the page meanwhile."""
-        if name not in _LONG:
-            raise KeyError(name)
-        return self._page.long[self.fields["id"]][name]
+        """A field that few documents ask for. Raises `KeyError` for others."""
+        return self._long[name]
 
     @cached_property
     def whole(self) -> RunNode:
         """The run itself."""
-        call = self._page.call
-        return run_node(call.services.search.run(call.who, read_node_id(self.fields["id"], "Run")[0]), complete=True)
+        run = read_node_id(self.fields["id"], "Run")[0]
+        return run_node(self._call.services.search.run(self._call.who, run), complete=True)
 
 
 def found_runs(call: WandbCall, project: str, where: Condition, given: dict[str, Any]) -> dict[str, Any]:
@@ -88,8 +90,8 @@ def found_runs(call: WandbCall, project: str, where: Condition, given: dict[str,
         limit=size_of(given.get("first")),
         cursor=given.get("after") or "",
     )
-    page = _Page(call, query)
-    edges: list[dict[str, Any]] = [{"node": _Listed(page, fields), "cursor": None} for fields in page.short]
+    page = call.services.search.rows(call.who, query, "wandb", _encoder(call), _MOST_KEYS)
+    edges: list[dict[str, Any]] = [{"node": _Listed(call, _read(row)), "cursor": None} for row in page.rows]
     if edges:
         edges[-1]["cursor"] = page.next or "end"
     return connection(edges, bool(page.next), page.total)
