@@ -124,7 +124,7 @@ def unlink(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
     version = call.services.drafts.version(call.who, said["artifactID"])
     row = row_by_id(call, said["artifactPortfolioID"])
     call.services.links.unlink(call.who, version, row.project, row.name)
-    return {"success": True}
+    return {"artifactID": said["artifactID"], "success": True}
 
 
 RESOLVERS: dict[str, Resolver] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from madang.domain.versions import VersionRecord
 from madang.edges.wandb.artifact_nodes import (
+    SEQUENCE,
     Node,
     alias_nodes,
     artifact_node,
@@ -16,6 +17,7 @@ from madang.edges.wandb.artifact_nodes import (
     tag_nodes,
     type_node,
 )
+from madang.edges.wandb.artifacts import by_name
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.pages import page
 from madang.edges.wandb.projects import project_node
@@ -134,6 +136,23 @@ def one_of_type(node: Node, call: WandbCall, given: dict[str, Any]) -> Node | No
     return collection_node(call, row) if row.type == node["name"] else None
 
 
+def sequence_of_type(node: Node, call: WandbCall, given: dict[str, Any]) -> Node | None:
+    """ArtifactType.artifactSequence: the collection, where it is one of artifacts that were made for it."""
+    found = one_of_type(node, call, given)
+    return found if found is not None and found["__typename"] == SEQUENCE else None
+
+
+def artifact_of_type(node: Node, call: WandbCall, given: dict[str, Any]) -> Node | None:
+    """ArtifactType.artifact."""
+    return by_name(ProjectNode(node["project"]), call, given)
+
+
+def create_type(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
+    """Mutation.createArtifactType: types need no making."""
+    said = given["input"]
+    return {"artifactType": type_node(project_name(said["entityName"], said["projectName"]), said["name"])}
+
+
 def by_id(_: Any, call: WandbCall, given: dict[str, Any]) -> Node | None:
     """Query.artifactCollection."""
     try:
@@ -228,6 +247,9 @@ RESOLVERS: dict[str, Resolver] = {
     "Project.artifactType": type_of_project,
     "ArtifactType.artifactCollections": of_type,
     "ArtifactType.artifactCollection": one_of_type,
+    "ArtifactType.artifactSequence": sequence_of_type,
+    "ArtifactType.artifact": artifact_of_type,
+    "Mutation.createArtifactType": create_type,
     **{f"ArtifactSequence.{name}": resolver for name, resolver in _OF_ANY.items()},
     **{f"ArtifactPortfolio.{name}": resolver for name, resolver in _OF_ANY.items()},
     "Mutation.updateArtifactSequence": update,
