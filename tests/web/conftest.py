@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
-def _opened(browser: Browser, address: str) -> tuple[str, StorageState]:
+def opened(browser: Browser, address: str) -> tuple[str, StorageState]:
     """The server's base address, and the cookie that the one-time address gave."""
     context = browser.new_context()
     context.new_page().goto(address)
@@ -36,7 +36,7 @@ def _opened(browser: Browser, address: str) -> tuple[str, StorageState]:
     return f"{parts.scheme}://{parts.netloc}", state
 
 
-def _visitor(browser: Browser, base: str, state: StorageState) -> Iterator[Visitor]:
+def visitor(browser: Browser, base: str, state: StorageState) -> Iterator[Visitor]:
     contexts = []
 
     def visit(**options: Any) -> Visit:
@@ -64,7 +64,7 @@ def few_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few_server(browser: Browser, few_store: Path) -> Iterator[tuple[str, StorageState]]:
     """`madang ui` over a few runs."""
     with serving(few_store) as address:
-        yield _opened(browser, address)
+        yield opened(browser, address)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,7 @@ def many_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> I
     store = tmp_path_factory.mktemp("many") / "store"
     stores.many_runs(store, MANY)
     with serving(store) as address:
-        yield _opened(browser, address)
+        yield opened(browser, address)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +83,7 @@ def data_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> I
     project = Project(folder / "저장소", folder)
     stores.tracked_data(project)
     with serving(None, project.root) as address:
-        yield _opened(browser, address)
+        yield opened(browser, address)
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +100,7 @@ def pipeline_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pipeline_server(browser: Browser, pipeline_root: Path) -> Iterator[tuple[str, StorageState]]:
     """`madang ui` over reproductions."""
     with serving(None, pipeline_root) as address:
-        yield _opened(browser, address)
+        yield opened(browser, address)
 
 
 @pytest.fixture(scope="session")
@@ -123,34 +123,34 @@ def changed_server(
 ) -> Iterator[tuple[str, StorageState]]:
     """`madang ui` over them."""
     with serving(None, changed_project[0].root) as address:
-        yield _opened(browser, address)
+        yield opened(browser, address)
 
 
 @pytest.fixture
 def changed(browser: Browser, changed_server: tuple[str, StorageState]) -> Iterator[Visitor]:
     """Opens pages over the two runs."""
-    yield from _visitor(browser, *changed_server)
+    yield from visitor(browser, *changed_server)
 
 
 @pytest.fixture
 def pipelines(browser: Browser, pipeline_server: tuple[str, StorageState]) -> Iterator[Visitor]:
     """Opens pages over reproductions."""
-    yield from _visitor(browser, *pipeline_server)
+    yield from visitor(browser, *pipeline_server)
 
 
 @pytest.fixture
 def data(browser: Browser, data_server: tuple[str, StorageState]) -> Iterator[Visitor]:
     """Opens pages over tracked data."""
-    yield from _visitor(browser, *data_server)
+    yield from visitor(browser, *data_server)
 
 
 @pytest.fixture
 def few(browser: Browser, few_server: tuple[str, StorageState]) -> Iterator[Visitor]:
     """Opens pages over a few runs."""
-    yield from _visitor(browser, *few_server)
+    yield from visitor(browser, *few_server)
 
 
 @pytest.fixture
 def many(browser: Browser, many_server: tuple[str, StorageState]) -> Iterator[Visitor]:
     """Opens pages over ten thousand runs."""
-    yield from _visitor(browser, *many_server)
+    yield from visitor(browser, *many_server)

@@ -88,7 +88,7 @@ def media_runs(store: Path, now: int) -> list[str]:
     made = []
     for number in range(2):
         chance = random.Random(100 + number)
-        writer = Writer(store, f"media-{number}", chance, now + number)
+        writer = Writer(store, f"media-{number}", chance, now + number * 1_000_000)
         for step in range(STEPS):
             _pictures(writer, step, number)
             _others(writer, step, chance)

@@ -5,7 +5,7 @@ import type { Me } from "../api/types";
 import { to } from "../lib/router";
 import { setTheme, useDark } from "../lib/theme";
 import { LANGUAGES, setLanguage, t, useLanguage } from "../messages";
-import { IconButton, Link } from "./basic";
+import { IconButton, Link, showCurrent } from "./basic";
 
 /** Where one is, the areas of a project, and the choices of the reader. */
 export function TopBar({ path, me }: { path: string[]; me: Me | undefined }): ReactElement {
@@ -36,7 +36,7 @@ export function TopBar({ path, me }: { path: string[]; me: Me | undefined }): Re
         )}
       </nav>
       {project && (
-        <nav className="areas" aria-label={t("areas")}>
+        <nav className="areas" aria-label={t("areas")} ref={showCurrent}>
           <Link to={to.project(project)} current={path[0] === "runs" || path[2] === undefined || path[2] === "compare"}>
             {t("runs")}
           </Link>

@@ -28,6 +28,12 @@ export function Link({ to, children, className, title, current }: LinkProps): Re
   );
 }
 
+/** Brings the current one of links in a row into view where there is no room for all. */
+export function showCurrent(row: HTMLElement | null): void {
+  const current = row?.querySelector<HTMLElement>("[aria-current]");
+  if (row && current) row.scrollLeft = current.offsetLeft - row.offsetLeft - (row.clientWidth - current.clientWidth) / 2;
+}
+
 interface IconButtonProps {
   icon: IconName;
   label: string;

@@ -4,7 +4,7 @@ import { api, oneLine } from "../api/client";
 import { useLive } from "../api/events";
 import type { ConsoleLine, Run } from "../api/types";
 import { seriesStore } from "../charts/store";
-import { ErrorBox, IconButton, Link, Loading, StatusBadge } from "../components/basic";
+import { ErrorBox, IconButton, Link, Loading, showCurrent, StatusBadge } from "../components/basic";
 import { Icon } from "../components/Icon";
 import { toast } from "../components/overlay";
 import { mergedLines } from "../lib/console";
@@ -59,12 +59,6 @@ export function RunPageView({ id, tab }: { id: string; tab: string }): ReactElem
       <Body run={run} tab={tab} fresh={fresh} />
     </main>
   );
-}
-
-/** Brings the current tab into view where there is no room for all. */
-function showCurrent(tabs: HTMLElement | null): void {
-  const current = tabs?.querySelector<HTMLElement>("[aria-current]");
-  if (tabs && current) tabs.scrollLeft = current.offsetLeft - (tabs.clientWidth - current.clientWidth) / 2;
 }
 
 function Body({ run, tab, fresh }: { run: Run; tab: string; fresh: ConsoleLine[] }): ReactElement {

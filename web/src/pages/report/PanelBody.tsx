@@ -90,8 +90,9 @@ function Unknown({ name }: { name: string }): ReactElement {
 
 function Media({ name, runs, visual = null }: { name: string; runs: readonly DrawnRun[]; visual?: Parameters<typeof MediaPanel>[0]["entry"]["visual"] }): ReactElement {
   const key = visual?.table ?? name;
-  const shown = useMemo(() => runs.slice(0, BESIDE).map(({ run }) => run), [runs]);
+  const shown = useMemo(() => runs.map(({ run }) => run).filter((run) => run.metrics[key] !== undefined).slice(0, BESIDE), [runs, key]);
   const names = new Map(runs.map(({ run, name: title }) => [run.id, title]));
+  if (shown.length === 0) return <Nothing />;
   return <MediaPanel entry={{ name, key, visual }} runs={shown} titleOf={shown.length > 1 ? (run) => names.get(run.id) ?? "" : undefined} />;
 }
 

@@ -54,6 +54,8 @@ function neededMetrics(block: PanelsBlock): string[] {
   return [...new Set(fields.filter((field) => field?.scope === "metrics").map((field) => field?.key ?? ""))].sort();
 }
 
+const metric = (key: string): Field => ({ scope: "metrics", key });
+
 function fieldsOf(panel: ReportPanel): (Field | null)[] {
   switch (panel.type) {
     case "line":
@@ -67,6 +69,12 @@ function fieldsOf(panel: ReportPanel): (Field | null)[] {
       return panel.columns.map((column) => column.field);
     case "importance":
       return [panel.target];
+    case "media":
+      return panel.keys.map(metric);
+    case "table":
+      return [metric(panel.key)];
+    case "chart":
+      return [metric(panel.table)];
     default:
       return [];
   }
