@@ -208,7 +208,7 @@ def test_nothing_is_touched(project: Project, given: dict[str, str]) -> None:
     )
     project.commit({"show.py": show})
     before = {name: text for name, text in project.env.items() if "MLFLOW" in name or "PROXY" in name}
-    project.env |= given
+    project.env |= given | {"MADANG_WANDB": "0"}
     assert project.madang("run", "--", "python", "show.py").json == before | given
 
 
@@ -225,7 +225,7 @@ def test_only_a_caller_costs_a_server(project: Project) -> None:
     )
     project.commit({"show.py": script})
     project.madang("run", "--", "python", "show.py")
-    assert not (project.store / "mlflow.log").exists()
+    assert not (project.store / "trackers.log").exists()
     assert project.madang("run", "--", "python", "show.py", CALL="1", http_proxy="http://127.0.0.1:9").out == "401\n"
 
 
@@ -234,7 +234,7 @@ def test_a_server_that_cannot_start(project: Project) -> None:
     script = "import mlflow\ntry:\n    mlflow.log_metric('a', 1)\nexcept Exception as e:\n    print(type(e).__name__)\n"
     project.commit({"train.py": script})
     project.madang("runs")
-    (project.store / "mlflow.log").mkdir(parents=True)
+    (project.store / "trackers.log").mkdir(parents=True)
     said = project.madang("run", "--", "python", "train.py")
     assert said.out == "MlflowException\n"
-    assert "MLflow calls were not answered to the end" in said.err
+    assert "Calls of MLflow or W&B were not answered to the end" in said.err

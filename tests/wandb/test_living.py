@@ -44,7 +44,10 @@ def test_how_it_ended(wandb_client: Client, hub: Hub, tail: str, code: int, stat
 
 def test_alerts(wandb_client: Client, hub: Hub) -> None:
     """An alert is kept with its level; the same title again at once is not told twice."""
-    script = HEAD + "for level in ('INFO', 'WARN'):\n    run.alert('제목', 'text', level=level)\nrun.alert('b', 'c')\nrun.finish()"
+    script = (
+        HEAD
+        + "for level in ('INFO', 'WARN'):\n    run.alert('제목', 'text', level=level)\nrun.alert('b', 'c')\nrun.finish()"
+    )
     wandb_client(script, "alerts")
     alerts = run_of(hub, "alerts")["alerts"]
     assert [(item["title"], item["level"]) for item in alerts] == [("제목", "info"), ("b", "info")]
@@ -82,7 +85,9 @@ def until(done: Any, seconds: float = 60) -> None:
 def test_the_hub_is_killed(own_client: Client, own_hub: Hub, kills: int) -> None:
     """The client goes on when the hub is back on its port: no line is lost, none is there twice."""
     count = 400
-    script = HEAD + f"for n in range({count}):\n    run.log({{'x': n}})\n    print(n)\n    time.sleep(0.02)\nrun.finish()"
+    script = (
+        HEAD + f"for n in range({count}):\n    run.log({{'x': n}})\n    print(n)\n    time.sleep(0.02)\nrun.finish()"
+    )
     process = own_client.start(script, "killed")
     for _ in range(kills):
         time.sleep(2)
@@ -94,7 +99,9 @@ def test_the_hub_is_killed(own_client: Client, own_hub: Hub, kills: int) -> None
     found = run_of(own_hub, "killed")
     assert found["status"] == "finished"
     series = own_hub.native(f"runs/{found['id']}/history?keys=x&samples=0")
-    told = own_client("import wandb, json\nprint(json.dumps([row['x'] for row in wandb.Api().run('living/killed').scan_history()]))")
+    told = own_client(
+        "import wandb, json\nprint(json.dumps([row['x'] for row in wandb.Api().run('living/killed').scan_history()]))"
+    )
     assert told == list(range(count)), series
     lines = own_hub.native(f"runs/{found['id']}/console?limit=1000")["lines"]
     assert [line["text"] for line in lines] == [str(n) for n in range(count)]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
 
-from madang.cli import mlflow_calls
+from madang.cli import tracker_calls
 from madang.domain import redact
 from madang.domain.launched import METRICS_TAG, MODELS_TAG
 from madang.domain.run_names import new_name
@@ -97,7 +97,7 @@ def launch(
     before = {} if job.strict else {path: tree_state(os.path.join(job.folder, path)) for path in _wanted(job)}
     console = Console(run)
     ended = Ended(exit_code=126)
-    calls = mlflow_calls.open_for(run, job.env)
+    calls = tracker_calls.open_for(run, job.env)
     failure: dict[str, str] | None = None
     try:
         env = _environment(job, run)

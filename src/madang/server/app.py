@@ -12,23 +12,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from madang.domain.access import Permission
 from madang.edges.dvc.table import table as dvc_table
 from madang.edges.mlflow.answers import failure as mlflow_failure
-from madang.edges.mlflow.dispatch import MlflowDispatcher
-from madang.edges.mlflow.services import MlflowServices
 from madang.edges.mlflow.table import is_ours as is_mlflow
-from madang.edges.mlflow.table import table as mlflow_table
 from madang.edges.native.live import Live
 from madang.edges.native.services import NativeServices
 from madang.edges.native.table import table
-from madang.edges.wandb.dispatch import WandbDispatcher
 from madang.edges.wandb.dispatch import failure as wandb_failure
-from madang.edges.wandb.services import WandbServices
 from madang.edges.wandb.table import is_ours as is_wandb
-from madang.edges.wandb.table import table as wandb_table
 from madang.errors import MadangError, NotFound
 from madang.http.answers import encoded, failed, not_allowed
 from madang.http.calls import Call
 from madang.http.dispatch import Dispatcher, guarded, raw_path
 from madang.http.routes import SAFE, Route, RouteTable
+from madang.server.edges import mlflow_edge, wandb_edge
 from madang.server.housekeeping import Housekeeping
 from madang.server.metrics import CONTENT_TYPE, Counted, Metrics
 from madang.server.pages import Pages
@@ -67,39 +62,8 @@ class Application:
         )
         self._native = Dispatcher(table(), services)
         self._dvc = Dispatcher(dvc_table(), engine.data)
-        self._mlflow = MlflowDispatcher(
-            mlflow_table(),
-            MlflowServices(
-                engine.tracking,
-                engine.search,
-                engine.artifacts,
-                engine.registry,
-                engine.projects,
-                engine.models,
-                engine.parts,
-            ),
-        )
-        self._wandb = WandbDispatcher(
-            wandb_table(),
-            WandbServices(
-                engine.tracking,
-                engine.search,
-                engine.artifacts,
-                engine.registry,
-                engine.projects,
-                engine.models,
-                engine.streams,
-                engine.signer,
-                engine.views,
-                engine.sweeping,
-                engine.drafts,
-                engine.commits,
-                engine.digests,
-                engine.links,
-                engine.parts,
-                engine.lineage,
-            ),
-        )
+        self._mlflow = mlflow_edge(engine)
+        self._wandb = wandb_edge(engine)
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)
         self._pages = Pages(engine.access, policy.cookie, ui)
         self.tables = (self._native.table, self._own.table, self._dvc.table, self._mlflow.table, self._wandb.table)

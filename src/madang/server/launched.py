@@ -1,4 +1,4 @@
-"""The program behind the MLflow calls of a command under `madang run`: begun at its first call, gone with the run.
+"""What answers the MLflow and W&B calls of a command under `madang run`: begun at its first call, gone with the run.
 
 `python -m madang.server.launched` gets a listening socket from the launcher. Its standard input holds one line, the
 secret that the command shows, and in the end another one, the status of the run; when the launcher dies, it just ends.
@@ -18,8 +18,10 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import NoReturn
 
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from madang.client.http import HubClient
@@ -27,14 +29,15 @@ from madang.client.upload import RunUpload
 from madang.domain import events
 from madang.domain.access import Permission, Principal
 from madang.domain.run_state import STATUSES
-from madang.edges.mlflow.answers import failure
-from madang.edges.mlflow.dispatch import MlflowDispatcher
-from madang.edges.mlflow.launched import Launched
-from madang.edges.mlflow.services import MlflowServices
-from madang.edges.mlflow.table import table
+from madang.edges.mlflow.answers import failure as mlflow_failure
+from madang.edges.wandb.dispatch import failure as wandb_failure
+from madang.edges.wandb.table import is_ours as is_wandb
 from madang.errors import MadangError, Unauthenticated
+from madang.http.dispatch import raw_path
+from madang.server.edges import mlflow_edge, wandb_edge
 from madang.server.run import SleepingServer, server_config
 from madang.server.security import LOOPBACK, Gate, Policy
+from madang.services.launched import Launched
 from madang.wiring import Engine, local_user, open_store
 
 _STOP_WITHIN = 10  # seconds that running requests get
@@ -54,7 +57,9 @@ class OneSecret:
             Unauthenticated: it is another one.
         """
         if not hmac.compare_digest(secret.encode(), self.secret.encode()):
-            raise Unauthenticated("This token is not that of the run.", hint="Leave MLFLOW_TRACKING_TOKEN as it is.")
+            raise Unauthenticated(
+                "This token is not that of the run.", hint="Leave MLFLOW_TRACKING_TOKEN and WANDB_API_KEY as they are."
+            )
         return self.who
 
     def authenticate_session(self, secret: str) -> NoReturn:
@@ -73,6 +78,22 @@ class OneSecret:
     def unclaimed(self) -> bool:
         """The credential is always asked for."""
         return False
+
+
+class _Edges:
+    """Both edges as one application; what nobody calls is not loaded."""
+
+    def __init__(self, engine: Engine, launched: Launched, *, repeats: bool) -> None:
+        self._mlflow = cache(lambda: mlflow_edge(engine, launched, repeats=repeats))
+        self._wandb = cache(lambda: wandb_edge(engine, launched))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        edge = self._wandb() if is_wandb(raw_path(scope)) else self._mlflow()
+        await edge(scope, receive, send)
+
+
+def _refusal(scope: Scope, error: MadangError) -> Response:
+    return wandb_failure(error) if is_wandb(raw_path(scope)) else mlflow_failure(error)
 
 
 def main(arguments: list[str]) -> int:
@@ -105,20 +126,8 @@ def main(arguments: list[str]) -> int:
 
 def _serve(engine: Engine, launched: Launched, credential: OneSecret, bound: socket.socket, *, repeats: bool) -> str:
     """Answer until standard input ends; the status that it told."""
-    edge = MlflowDispatcher(
-        table(repeats=repeats),
-        MlflowServices(
-            engine.tracking,
-            engine.search,
-            engine.artifacts,
-            engine.registry,
-            engine.projects,
-            engine.models,
-            engine.parts,
-            launched,
-        ),
-    )
-    gate = Gate(edge, credential, Policy(LOOPBACK), lambda scope, error: failure(error))
+    edges = _Edges(engine, launched, repeats=repeats)
+    gate = Gate(edges, credential, Policy(LOOPBACK), _refusal)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await gate(scope, receive, send)
@@ -136,7 +145,9 @@ def _serve(engine: Engine, launched: Launched, credential: OneSecret, bound: soc
 
 
 def _end_children(engine: Engine, launched: Launched, who: Principal, status: str) -> None:
-    """Runs that the command has begun and not ended end as it did."""
+    """Runs that the command has begun and not ended end as it did; they say it where the end did not come."""
+    for run in (launched.run, *launched.made):
+        engine.streams.note_lost(who, run)
     for run in launched.made:
         if engine.search.run(who, run).status == "running":
             engine.tracking.state(who, run, [events.Status(status)])
@@ -153,5 +164,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except MadangError as error:
-        sys.stderr.write(f"madang: MLflow calls: {error}\n")
+        sys.stderr.write(f"madang: calls of a command: {error}\n")
         sys.exit(1)

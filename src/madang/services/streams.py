@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from madang.domain import events
@@ -155,6 +156,24 @@ class Streams:
             row.seen_at, row.live = self._now(), True
             streams.put(row)
         return stored
+
+    def note_lost(self, who: Principal, run: str) -> bool:
+        """Say on a run whose client is gone without a word from when on nothing came; False where it said its word.
+
+        Raises:
+            NotFound: no such run. AccessDenied: the caller may not write it.
+        """
+        with self._records.transaction():
+            stored = self._known(who, run)
+            row = self._records.streams.get(stored.number)
+            if row is None or not row.live:
+                return False
+            heard = datetime.fromtimestamp(row.seen_at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            text = f"Its client was killed. What it logged after {heard} never came."
+            self._tracking.state(who, run, [events.Alert("The end is missing", text, "warn")], freely=True)
+            row.live = False
+            self._records.streams.put(row)
+        return True
 
     def give_up_silent(self) -> int:
         """Note as crashed what runs of clients that fell silent; how many. One that is heard again is running again."""

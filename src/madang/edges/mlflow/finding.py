@@ -42,7 +42,7 @@ def searched(call: MlflowCall, experiment_ids: list[str]) -> dict[str, Registere
     wanted = {experiment_number(text) for text in experiment_ids}
     launched = call.services.launched
     if launched is not None:
-        wanted = launched.places(wanted, call.services.projects.named([launched.project])[launched.project].number)
+        wanted = launched.looked_at(wanted, call.services.projects.named([launched.project])[launched.project].number)
     return call.services.projects.some(call.who, wanted)
 
 

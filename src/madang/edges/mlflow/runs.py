@@ -17,13 +17,13 @@ from madang.edges.mlflow.arguments import Arguments, missing
 from madang.edges.mlflow.checks import invalid
 from madang.edges.mlflow.experiments import Tag, require_active, view_of
 from madang.edges.mlflow.finding import experiment_number, home_of, no_run, run_of, searched, target_of
-from madang.edges.mlflow.launched import Launched
 from madang.edges.mlflow.logging import tag_facts
 from madang.edges.mlflow.paging import encoded_page
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.mlflow.runs import code_of
 from madang.formats.mlflow.words import STATUSES
+from madang.services.launched import Launched
 
 MOST_RUNS = 50_000
 _FORM = "mlflow"  # of the rows that are kept
@@ -105,6 +105,7 @@ def create(call: MlflowCall) -> Any:
             facts=[*tag_facts(tags), *([code] if code else [])],
             time=max(0, body.start_time) * 1000,
         ),
+        later=True,
     )
     if launched is not None:
         launched.made.append(run)
@@ -150,7 +151,7 @@ def state(call: MlflowCall, run: str, facts: list[Fact]) -> RunRecord:
         NotFound, InvalidInput: it is not there, or deleted.
     """
     try:
-        stored = call.services.tracking.state(call.who, run, facts)
+        stored = call.services.tracking.state(call.who, run, facts, later=True)
     except NotFound:
         raise no_run(run) from None
     return record(stored.state, stored.overrides)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from madang.edges.mlflow.launched import Launched
 from madang.http.calls import Call
 from madang.services.artifacts import Artifacts
+from madang.services.launched import Launched
 from madang.services.models import Models
 from madang.services.parts import PartUploads
 from madang.services.projects import Projects

@@ -108,15 +108,18 @@ class _Reading:
         self._stored = stored
         self._shift = row.shift
         self._now = time.time_ns() // 1000
+        launched = call.services.launched
+        self._is_launched = launched is not None and launched.run == stored.state.run
 
     def facts(self, found: Mapping[str, Compared], summary: Sequence[str], post: Post, *, is_new: bool) -> list[Fact]:
         """All that the request says."""
         rows = self._rows(found[HISTORY].fresh) if HISTORY in found else []
         made: list[Fact] = [*rows]
-        if EVENTS in found:
-            made += self._samples(found[EVENTS].fresh)
-        if LOG in found:
-            made += self._console(found[LOG].fresh)
+        if self._is_launched:  # what launched it reads its console and measures its machine, and others log into it too
+            made = [*self._unsaid(rows)]
+        else:
+            made += self._samples(found[EVENTS].fresh) if EVENTS in found else []
+            made += self._console(found[LOG].fresh) if LOG in found else []
         for text in summary:
             with suppress(InvalidInput):  # the next request has all of it again
                 made += facts.summed_up(self._stored.state, self._lasts(rows), text)
@@ -135,6 +138,27 @@ class _Reading:
                 values = {key: item for key, item in values.items() if len(key) <= _LONGEST_KEY}
             if values:
                 made.append(Points(values, step, at))
+        return made
+
+    def _unsaid(self, rows: Sequence[Points]) -> list[Points]:
+        """The rows without the points that another client has logged: the same value of a key at a step."""
+        keys = {key for row in rows for key in row.values}
+        if not keys:
+            return []
+        steps = [row.step for row in rows]
+        found = self._call.services.search.history(
+            self._call.who, [self._stored.state.run], sorted(keys), min_step=min(steps), max_step=max(steps)
+        )[self._stored.state.run]
+        known = {
+            (key, step, _compared(item))
+            for key, series in found.items()
+            for step, item in zip(series.steps, series.values, strict=True)
+        }
+        made = []
+        for row in rows:
+            values = {key: item for key, item in row.values.items() if (key, row.step, _compared(item)) not in known}
+            if values:
+                made.append(Points(values, row.step, row.time))
         return made
 
     def _samples(self, lines: Sequence[Line]) -> list[Points]:
@@ -183,6 +207,11 @@ class _Reading:
         was_asked = STOP_TAG in tags_of(self._stored.state, self._stored.overrides)
         status = "finished" if code == 0 else "killed" if was_asked else "failed"
         return events.Status(status, self._now, code)
+
+
+def _compared(value: Any) -> str:
+    """A value as it compares: clients write whole numbers with and without a point."""
+    return repr(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _objects(lines: Sequence[Line], file: str) -> list[tuple[Line, dict[str, Any]]]:

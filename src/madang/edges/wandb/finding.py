@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from madang.domain.access import Permission, require
 from madang.domain.ids import is_id
+from madang.domain.query import Compare, Field, RunQuery
 from madang.domain.runs import RunRecord
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
@@ -16,12 +18,14 @@ _GENERATIONS = 1000  # runs of one name, all but the last of them deleted
 
 def project_of(call: WandbCall, entity: str | None, project: str | None) -> str:
     """The name of the project that a client means; one that no run has named yet is as good."""
-    return project_name(entity, project)
+    launched = call.services.launched
+    name = project_name(entity, project)
+    return name if launched is None else launched.place(name)
 
 
 def readable_project(call: WandbCall, entity: str | None, project: str | None) -> str | None:
     """The name of the project that a client means; None where the caller may not know of it."""
-    name = project_name(entity, project)
+    name = project_of(call, entity, project)
     return name if call.who.level(name) >= Permission.READ else None
 
 
@@ -50,6 +54,9 @@ def target_of(call: WandbCall, project: str, name: str) -> tuple[str, RunRecord 
 
     A deleted run whose client still lives stays the one that it writes; after that the name begins a run anew.
     """
+    launched = call.services.launched
+    if launched is not None and (id_ := launched.run_named(name)) is not None:
+        return id_, call.services.search.run(call.who, id_, metrics=0)
     generation = 0
     for run in _candidates(call, project, name, 0):
         if not run.deleted_at or run.status == "running":
@@ -59,15 +66,29 @@ def target_of(call: WandbCall, project: str, name: str) -> tuple[str, RunRecord 
 
 
 def _candidates(call: WandbCall, project: str, name: str, metrics: int) -> Iterator[RunRecord]:
-    """The runs that a name may mean: of its own id, or derived, those of later generations after deleted ones."""
+    """The runs that a name may mean: of its own id, or derived, those of later generations after deleted ones.
+
+    A run that a command under `madang run` has logged to has an id of its own, and only its tag tells the name.
+    """
     own = _stored(call, name, metrics) if is_id(name) else None
     if own is not None and own.project == project:
         yield own
+    is_derived = False
     for generation in range(_GENERATIONS):
         found = _stored(call, run_id(project, name, generation), metrics)
         if found is None:
-            return
+            break
+        is_derived = True
         yield found
+    if not is_derived:
+        yield from _tagged(call, project, name, metrics)
+
+
+def _tagged(call: WandbCall, project: str, name: str, metrics: int) -> Iterator[RunRecord]:
+    query = RunQuery(projects=(project,), where=Compare(Field("tags", ID_TAG), "=", name), limit=1, keys=())
+    with suppress(NotFound):
+        for run in call.services.search.runs(call.who, query).runs:
+            yield call.services.search.run(call.who, run.id, metrics=metrics) if metrics else run
 
 
 def _stored(call: WandbCall, run: str, metrics: int) -> RunRecord | None:

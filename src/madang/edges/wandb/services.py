@@ -11,6 +11,7 @@ from madang.services.artifacts import Artifacts
 from madang.services.committing import Commits
 from madang.services.digests import Digests
 from madang.services.drafts import Drafts
+from madang.services.launched import Launched
 from madang.services.lineage import Lineage
 from madang.services.links import Links
 from madang.services.models import Models
@@ -26,7 +27,7 @@ from madang.services.views import Views
 
 @dataclass(frozen=True)
 class WandbServices:
-    """The services."""
+    """The services. ``launched`` is the run around the command that calls; None on a hub."""
 
     tracking: Tracking
     search: Search
@@ -44,6 +45,7 @@ class WandbServices:
     links: Links
     parts: PartUploads
     lineage: Lineage
+    launched: Launched | None = None
 
 
 WandbCall: TypeAlias = Call[WandbServices]

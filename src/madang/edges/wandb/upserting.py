@@ -59,9 +59,13 @@ def _begin(call: WandbCall, project: str, run: str, name: str, said: Mapping[str
         events.Tags({ID_TAG: name}),
         *forked(call, project, said.get("config") or "{}"),
     ]
-    command = CreateRun(id=run, facts=first, host=said.get("host") or "")
+    launched = call.services.launched
+    parent = launched.run if launched is not None else ""
+    command = CreateRun(id=run, facts=first, host=said.get("host") or "", parent=parent)
     with suppress(Conflict):
         call.services.tracking.create(call.who, project, command)
+        if launched is not None:
+            launched.made.append(run)
         _say(call, run, {**said, "displayName": None}, name)
         return True
     return False

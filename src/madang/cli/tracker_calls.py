@@ -1,4 +1,4 @@
-"""MLflow calls of a launched command: an address that costs a socket until the command calls it."""
+"""MLflow and W&B calls of a launched command: an address that costs a socket until the command calls it."""
 
 from __future__ import annotations
 
@@ -12,27 +12,32 @@ from typing import TYPE_CHECKING
 from madang.sdk.init import user_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from madang.sdk.run import Run
 
-OURS = "MADANG_MLFLOW"
-"""In a command's environment the address that we have given it; `0` of the user's: leave MLflow alone."""
+OURS = {"mlflow": "MADANG_MLFLOW", "wandb": "MADANG_WANDB"}
+"""In a command's environment the address that we have given it for a tracker; `0` of the user's: leave it alone."""
 
 _URI = "MLFLOW_TRACKING_URI"
 _CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+_WANDB_PLACES = ("WANDB_BASE_URL", "WANDB_MODE", "WANDB_DISABLED", "WANDB_SERVICE")
+_WANDB_CREDENTIALS = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
+_WANDB_HOST = "api.wandb.ai"
+_TRANSMITTED_EVERY = "1"  # seconds; W&B's client keeps what it has not sent in memory, where SIGKILL ends it
 _NOT_PASSED = frozenset(("MADANG_LAUNCHED", "MADANG_RUN_ID", "PYTHONPATH", "PYTHONINSPECT"))
 _PROXIES = frozenset(("http_proxy", "all_proxy"))
 _BACKLOG = 128
 _DRAINED_WITHIN = 15.0  # seconds
 
 
-class MlflowCalls:
+class TrackerCalls:
     """A socket on loopback, and the server that is started when the first call comes."""
 
-    def __init__(self, run: Run, *, repeats: bool = False) -> None:
-        """Raises `OSError` when there is no loopback."""
+    def __init__(self, run: Run, trackers: Collection[str], *, repeats: bool = False) -> None:
+        """``trackers`` are those whose calls are answered. Raises `OSError` when there is no loopback."""
         self._run = run
+        self._trackers = trackers
         self._repeats = repeats
         self._secret = os.urandom(24).hex()
         self._socket = socket(AF_INET, SOCK_STREAM)
@@ -49,15 +54,18 @@ class MlflowCalls:
 
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
         """The command's environment with the address and the credential for it."""
-        made = {
-            **env,
-            OURS: self.address,
-            _URI: self.address,
-            "MLFLOW_TRACKING_USERNAME": user_name(env),
-            "MLFLOW_TRACKING_PASSWORD": self._secret,
-            "MLFLOW_TRACKING_TOKEN": self._secret,
-            "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the address is gone when somebody opens it
-        }
+        made = {**env, **{OURS[tracker]: self.address for tracker in self._trackers}}
+        if "mlflow" in self._trackers:
+            made |= {
+                _URI: self.address,
+                "MLFLOW_TRACKING_USERNAME": user_name(env),
+                "MLFLOW_TRACKING_PASSWORD": self._secret,
+                "MLFLOW_TRACKING_TOKEN": self._secret,
+                "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the address is gone when somebody opens it
+            }
+        if "wandb" in self._trackers:
+            made |= {"WANDB_BASE_URL": self.address, "WANDB_API_KEY": self._secret}
+            made.setdefault("WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL", _TRANSMITTED_EVERY)
         if any(name.lower() in _PROXIES for name in env):
             for name in ("no_proxy", "NO_PROXY"):
                 others = env.get(name, env.get("no_proxy", env.get("NO_PROXY", "")))
@@ -75,7 +83,7 @@ class MlflowCalls:
         env = {name: text for name, text in os.environ.items() if name not in _NOT_PASSED}
         self._was_called = True
         try:
-            with open(f"{run.places.store}/mlflow.log", "ab") as log:
+            with open(f"{run.places.store}/trackers.log", "ab") as log:
                 self._server = subprocess.Popen(
                     command,
                     env=env,
@@ -102,7 +110,7 @@ class MlflowCalls:
         self._socket.close()
         if not self._was_called or self._ended_well(status):
             return ""
-        return f"MLflow calls were not answered to the end; see {self._run.places.store}/mlflow.log"
+        return f"Calls of MLflow or W&B were not answered to the end; see {self._run.places.store}/trackers.log"
 
     def _ended_well(self, status: str) -> bool:
         if self._server is None:
@@ -137,12 +145,36 @@ def _has_credentials(env: Mapping[str, str]) -> bool:
     )
 
 
-def open_for(run: Run, env: Mapping[str, str]) -> MlflowCalls | None:
+def _has_wandb_credentials(env: Mapping[str, str]) -> bool:
+    """Whether the user has logged in to W&B's own service: what the command logs is meant for it."""
+    if any(env.get(name) for name in _WANDB_CREDENTIALS):
+        return True
+    try:
+        with open(env.get("NETRC") or os.path.join(env.get("HOME", ""), ".netrc"), encoding="utf-8") as file:
+            return _WANDB_HOST in file.read()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _answered(env: Mapping[str, str]) -> list[str]:
+    """The trackers whose calls are answered: all but those of which the user has said where they go."""
+    found = []
+    given, ours = env.get(_URI, ""), env.get(OURS["mlflow"], "")
+    if ours != "0" and given in ("", ours) and (ours or not _has_credentials(env)):
+        found.append("mlflow")
+    ours = env.get(OURS["wandb"], "")
+    theirs = [text for name in _WANDB_PLACES if (text := env.get(name)) and text != ours]
+    if ours != "0" and not theirs and (ours or not _has_wandb_credentials(env)):
+        found.append("wandb")
+    return found
+
+
+def open_for(run: Run, env: Mapping[str, str]) -> TrackerCalls | None:
     """What the calls of a command go to; None where the user has said where they go, or there is no loopback."""
-    given, ours = env.get(_URI, ""), env.get(OURS, "")
-    if ours == "0" or (given and given != ours) or (not ours and _has_credentials(env)):
+    trackers = _answered(env)
+    if not trackers:
         return None
     try:
-        return MlflowCalls(run, repeats="MADANG_REPRODUCES" in env)
+        return TrackerCalls(run, trackers, repeats="MADANG_REPRODUCES" in env)
     except OSError:
         return None

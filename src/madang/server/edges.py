@@ -1,0 +1,51 @@
+"""The edges for clients of other trackers, over the services of one store: on a hub, and for a launched command."""
+
+from __future__ import annotations
+
+from madang.edges.mlflow.dispatch import MlflowDispatcher
+from madang.edges.mlflow.services import MlflowServices
+from madang.edges.mlflow.table import table as mlflow_table
+from madang.edges.wandb.dispatch import WandbDispatcher
+from madang.edges.wandb.services import WandbServices
+from madang.edges.wandb.table import table as wandb_table
+from madang.services.launched import Launched
+from madang.wiring import Engine
+
+
+def mlflow_edge(engine: Engine, launched: Launched | None = None, *, repeats: bool = False) -> MlflowDispatcher:
+    """What answers MLflow's client; ``repeats``: the command is a repetition, which does not change the registry."""
+    services = MlflowServices(
+        engine.tracking,
+        engine.search,
+        engine.artifacts,
+        engine.registry,
+        engine.projects,
+        engine.models,
+        engine.parts,
+        launched,
+    )
+    return MlflowDispatcher(mlflow_table(repeats=repeats), services)
+
+
+def wandb_edge(engine: Engine, launched: Launched | None = None) -> WandbDispatcher:
+    """What answers W&B's client."""
+    services = WandbServices(
+        engine.tracking,
+        engine.search,
+        engine.artifacts,
+        engine.registry,
+        engine.projects,
+        engine.models,
+        engine.streams,
+        engine.signer,
+        engine.views,
+        engine.sweeping,
+        engine.drafts,
+        engine.commits,
+        engine.digests,
+        engine.links,
+        engine.parts,
+        engine.lineage,
+        launched,
+    )
+    return WandbDispatcher(wandb_table(), services)

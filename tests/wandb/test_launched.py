@@ -1,0 +1,101 @@
+"""W&B calls of a command under `madang run`: they land in that very run."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from madang.testing.project import Project
+
+PLAIN = """\
+import wandb
+run = wandb.init(project="theirs", config={"C": 0.5}, tags=["one"])
+for step in range(5):
+    run.log({"acc": step / 4})
+run.finish()
+second = wandb.init(project="theirs", name="again")
+second.log({"acc": 9.0})
+second.finish()
+print(run.id)
+"""
+BOTH = """\
+import mlflow, wandb
+run = wandb.init(project="theirs")
+for step in range(5):
+    mlflow.log_metric("acc", step / 4, step=step)
+    run.log({"acc": step / 4, "own": step})
+run.finish()
+"""
+KILLED = """\
+import os, time, wandb
+run = wandb.init(project="theirs")
+for step in range(40):
+    run.log({"acc": step})
+    time.sleep(0.1)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A repository; nobody has said where W&B's calls go."""
+    made = Project(tmp_path / "내 프로젝트", tmp_path)
+    drop = ("WANDB", "MLFLOW_TRACKING_URI")
+    made.env = {name: text for name, text in made.env.items() if not name.startswith(drop)}
+    made.env |= {"HOME": str(tmp_path), "WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
+    made.write({".gitignore": "wandb\nmlruns\nmlflow.db\n__pycache__\n"})
+    return made
+
+
+def runs_of(project: Project) -> list[dict[str, Any]]:
+    """All runs, oldest first, each with all that is known of it."""
+    found = sorted(project.madang("runs", "--json").json["runs"], key=lambda run: run["created_at"])
+    return [project.madang("runs", "show", run["id"], "--json").json for run in found]
+
+
+def test_the_first_run_is_the_launched_one(project: Project) -> None:
+    """Config, rows and labels are those of the launched run; the second one is its child."""
+    project.commit({"train.py": PLAIN})
+    run = project.run("-n", "mine", "--", "python", "train.py", "--C", "1")
+    first, second = runs_of(project)
+    assert (first["id"], first["name"], first["status"]) == (run, "mine", "finished")
+    assert (first["config"]["C"], first["tags"]["one"], first["metrics"]["acc"]["count"]) == (0.5, "", 5)
+    assert (second["parent"], second["name"], second["project"]) == (run, "again", first["project"])
+    assert second["metrics"]["acc"]["last"] == 9.0
+
+
+def test_two_trackers(project: Project) -> None:
+    """What a script logs to MLflow and to W&B is there once."""
+    project.commit({"train.py": BOTH})
+    run = project.run("--", "python", "train.py")
+    (found,) = runs_of(project)
+    assert found["id"] == run
+    assert (found["metrics"]["acc"]["count"], found["metrics"]["own"]["count"]) == (5, 5)
+
+
+def test_a_killed_script(project: Project) -> None:
+    """What reached the launched edge is kept after SIGKILL, and the run says that its end did not come."""
+    project.commit({"train.py": KILLED})
+    project.run("--", "python", "train.py", ok=128 + signal.SIGKILL)
+    (found,) = runs_of(project)
+    assert found["status"] == "killed"
+    assert found["metrics"]["acc"]["count"] > 10
+    assert [alert["title"] for alert in found["alerts"]] == ["The end is missing"]
+
+
+@pytest.mark.parametrize(
+    "given", [{"WANDB_BASE_URL": "http://127.0.0.1:9"}, {"WANDB_MODE": "offline"}, {"MADANG_WANDB": "0"}]
+)
+def test_nothing_is_touched(project: Project, given: dict[str, str]) -> None:
+    """Who has set an address or a mode, or wants none of this, finds their environment as it was."""
+    show = "import json, os\nprint(json.dumps({k: v for k, v in os.environ.items() if 'WANDB' in k}))\n"
+    project.commit({"show.py": show})
+    project.env |= given
+    before = {name: text for name, text in project.env.items() if "WANDB" in name}
+    assert project.madang("run", "--", "python", "show.py").json == before
+    assert not (project.store / "trackers.log").exists()
+    assert json.dumps(before)
