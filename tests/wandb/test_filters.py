@@ -149,6 +149,7 @@ def test_filters_mean_what_mongodb_means(
     [
         "[]", "{", '{"$or": []}', '{"$or": {}}', '{"a": {"$where": 1}}', '{"$where": "1"}', '{"state": {"$in": "x"}}',
         '{"display_name": {"$regex": "(a"}}', '{"display_name": {"$regex": "(?=a)"}}', '{"tags": {"$regex": 1}}',
+        '{"config.a": ' + '{"a":' * 200 + "1" + "}" * 201,
         '{"$not":' * 60 + "{}" + "}" * 60, '{"$and":[' + ",".join(['{"state":"x"}'] * 2001) + "]}",
     ],
 )  # fmt: skip

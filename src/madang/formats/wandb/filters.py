@@ -87,6 +87,8 @@ class _Reader:
         """An object as a value: parameters that are objects are kept by their parts."""
         if found is None or found.form != "parameter" or not said:
             return FALSE
+        if key.count(".") > _DEEPEST:
+            raise InvalidInput(f"The value of {key[:80]!r} lies too deep.")
         return AllOf(tuple(self.field(f"config.{found.field.key}.{name}", value) for name, value in said.items()))
 
     def _by(self, operator: str, found: Place | None, value: Any, said: Mapping[str, Any]) -> Condition:
