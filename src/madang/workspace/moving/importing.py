@@ -135,6 +135,9 @@ class _Import:
         carried = []
         for run in runs:
             fit(run, self._source.problems)
+            if run.status == "crashed":
+                reason = "its record has no end: it was killed, or still goes on; it counts as crashed here"
+                self._report.changed.append(LeftOut("runs", run.name or run.id, reason))
             held = self._own.run(run.id)
             self._list(run)
             if self._wanted.dry or home is None:
@@ -244,6 +247,8 @@ class _Import:
     def _compare(self, run: Run, before: Run | None, experiment: Experiment) -> None:
         """Read a run back, and set it against the source."""
         self._carried.add(run.id)
+        if before is not None and self._wanted.freely:
+            run = _as_begun(run, before)
         there = tally_run(run, experiment.name)
         self._report.there.merge(there)
         held = self._own.run(run.id)
@@ -322,6 +327,13 @@ class _Import:
 
     def _left_out(self, kind: str, name: str, reason: str) -> None:
         self._report.left_out.append(LeftOut(kind, name, reason))
+
+
+def _as_begun(run: Run, before: Run) -> Run:
+    """A run as its own client has begun it here: when, on which host and by whom is said once and stays."""
+    told = replace(run.details, host=run.details.host and before.details.host,
+                   command=run.details.command and before.details.command)  # fmt: skip
+    return replace(run, started_at=run.started_at and before.started_at, user=run.user and before.user, details=told)
 
 
 def _batches(runs: Iterable[Run]) -> Iterator[list[Run]]:
