@@ -96,7 +96,7 @@ class SweepAgents:
         found = self.agent(who, agent)
         sweep = self._sweeps.get(who, "", found.sweep, Permission.WRITE)
         at = now()
-        self._cache.hear(agent, at)
+        self._cache.hear(agent, at, self._cache.state(sweep).config.patience)
         orders: list[Order] = []
         busy = False
         for trial in self._trials.running(agent):
@@ -142,15 +142,20 @@ class SweepAgents:
         known = {name for trial in mine for name in (trial.run, trial.name)}
         return [Order("stop", Trial("", 0, {}, {}, run=run, name=run)) for run in running if run not in known]
 
-    def _gone(self, sweep: Sweep, trial: Trial, status: str, at: int, *, leaves: bool = False) -> list[Order]:
-        """Settle a trial that its agent does not run any more, or has never got: then it is told once more."""
+    def _gone(
+        self, sweep: Sweep, trial: Trial, status: str, at: int, *, leaves: bool = False, lost: bool = False
+    ) -> list[Order]:
+        """Settle a trial that its agent does not run any more, or has never got: then it is told once more.
+
+        What failed without its agent (``lost``) may have failed for that, and gets another attempt.
+        """
         config = self._cache.state(sweep).config
         patience = int(config.patience * 1e6)
         news = self._runs.news(trial, config)
         reported = status or trial.reported or ("killed" if leaves else "")
         is_quiet = at - max(news.seen_at, trial.begun_at) >= patience + _BETWEEN_WORDS
         if news.status not in ("", "running", "scheduled"):
-            self._settle(sweep, trial, news.status, at)
+            self._settle(sweep, trial, "crashed" if lost and news.status == "failed" else news.status, at)
         elif reported and (not news.status or is_quiet):
             self._settle(sweep, trial, reported, at)
         elif not news.status and not trial.is_known and at - trial.begun_at < patience:
@@ -227,7 +232,7 @@ class SweepAgents:
         }
         for trial in trials:
             if trial.state == RUNNING and trial.agent in lost:
-                self._gone(sweep, replace(trial), "", at)
+                self._gone(sweep, trial, "", at, lost=True)
 
     def _new(self, sweep: Sweep, agent: Agent, trials: Sequence[Trial]) -> Trial | None:
         """The next trial, given to an agent; None when there is none."""

@@ -64,11 +64,11 @@ class SweepCache:
                 self._states.popitem(last=False)
         return made
 
-    def hear(self, agent: str, at: int) -> None:
-        """Note that an agent was heard of at a time (µs UTC)."""
+    def hear(self, agent: str, at: int, patience: float) -> None:
+        """Note that an agent was heard of at a time (µs UTC), well before others take it for dead (seconds)."""
         with self._lock:
             self._heard[agent] = at
-            due = at - self._flushed.get(agent, 0) >= _FLUSHED
+            due = at - self._flushed.get(agent, 0) >= min(_FLUSHED, patience * 1e6 / 4)
             if due:
                 self._flushed[agent] = at
         if due:

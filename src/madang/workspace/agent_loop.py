@@ -15,6 +15,7 @@ from madang.errors import NotFound, Unavailable
 from madang.ports.sweeps import SweepDesk
 
 BEAT = 5.0  # seconds between two words to whoever keeps the sweep
+_SHORT = 0.5  # seconds until who has nothing to do asks again; then twice as many, up to BEAT
 _MOST_FAILURES = 5  # trials in a row, after which something is wrong with all of them
 
 
@@ -37,6 +38,12 @@ class _Post:
     view: SweepView
     agent: Agent | None = None
     ended: dict[str, str] = field(default_factory=dict)  # by run, not told yet
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two words: well below those after which the agent is taken for dead."""
+        patience = self.view.config.get("agent_timeout")
+        return min(BEAT, patience / 4) if isinstance(patience, int) else BEAT
 
 
 class AgentLoop:
@@ -62,6 +69,7 @@ class AgentLoop:
     def run(self) -> bool:
         """Work until there is no more to do; False when too many trials failed in a row."""
         current: Carried | None = None
+        pause = _SHORT
         try:
             while self._posts and self._left != 0 and not self._over.is_set():
                 if self._in_a_row >= _MOST_FAILURES:
@@ -69,8 +77,10 @@ class AgentLoop:
                     return False
                 found = self._next()
                 if found is None:
-                    self._over.wait(BEAT)
+                    self._over.wait(pause)
+                    pause = min(2 * pause, BEAT)
                     continue
+                pause = _SHORT
                 post, order = found
                 current = self._carry_out(post.view, order)
                 self._attend(post, order, current)
@@ -100,7 +110,7 @@ class AgentLoop:
         assert order.trial is not None
         run = order.trial.run
         orders = self._beat(post, [run], wants=False)
-        while not (status := carried.wait(BEAT)):
+        while not (status := carried.wait(post.pause)):
             for said in orders:
                 if said.do in ("stop", "exit") and (said.trial is None or said.trial.run == run):
                     self._say(f"Trial {order.trial.number} is stopped.")
