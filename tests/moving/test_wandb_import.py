@@ -155,7 +155,10 @@ def test_an_import_and_a_sync_meet(tmp_path: Path, hub_here: Hub) -> None:
     versions = {item.ref: item.type for item in engine.artifacts.versions(local_user(), "vision", "ds")}
     engine.close()
     assert versions == {"ds:v0": "dataset"}
-    assert into(open_hub(config), RunFolders(str(place))).ok
+    again = into(open_hub(config), RunFolders(str(place)))
+    assert again.ok, left_out(again)
+    assert "points" not in again.new
+    assert into(open_hub(config), RunFolders(str(place))).new == {}
 
 
 def test_a_killed_run(tmp_path: Path) -> None:

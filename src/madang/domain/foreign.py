@@ -14,6 +14,7 @@ from madang.domain import events
 from madang.domain.events import Dataset, Json
 from madang.domain.fidelity import LeftOut
 from madang.domain.parameters import parameter_text
+from madang.domain.reported import in_one_form
 from madang.domain.runs import LOGGED_MODEL
 from madang.domain.series import ConsoleLine
 from madang.domain.values import mutable, value
@@ -260,4 +261,4 @@ def _same_data(one: Dataset, other: Dataset) -> bool:
 def point_key(point: Point) -> tuple[int, int, str]:
     """What tells one point of a metric from another, also where the value is not a number."""
     step, time, number = point
-    return step, time, repr(number)
+    return step, time, in_one_form(number)

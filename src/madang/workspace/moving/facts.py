@@ -12,6 +12,7 @@ from madang.domain.commands import CreateRun, Fact, Points
 from madang.domain.events import Json
 from madang.domain.fidelity import LeftOut
 from madang.domain.foreign import Details, Point, Run, point_key
+from madang.domain.reported import in_one_form
 
 _TOGETHER = 1 << 20  # signs of texts that one event holds; a single text may be longer
 _LONGEST = 16 << 20  # signs of one text
@@ -154,7 +155,7 @@ def _by_place(points: Iterable[Point]) -> Iterator[tuple[tuple[int, int], list[A
         there = found.setdefault((step, time), [])
         if not there:
             there.append(number)
-        elif repr(number) not in map(repr, there):
+        elif in_one_form(number) not in map(in_one_form, there):
             there.append(number)
             there.sort(key=_last_wins)
     yield from found.items()
