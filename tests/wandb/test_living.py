@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import pytest
-
 from tests.wandb.conftest import Client, Hub
 
 PROJECT = "living"

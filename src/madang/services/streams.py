@@ -21,7 +21,7 @@ from madang.ports.records import Records, StoredRun
 from madang.services.tracking import Tracking, family
 
 SILENCE = 300_000_000  # µs without a word after which a client counts as gone
-_FARTHEST = 1 << 40  # lines of one file
+_FARTHEST = 1 << 30  # lines of one file; counts are 32 bits wide for clients
 
 
 @value

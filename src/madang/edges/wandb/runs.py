@@ -19,6 +19,7 @@ from madang.formats.wandb.tags import CONFIG, PREEMPTING, labels_of, nested_of, 
 from madang.formats.wandb.times import iso
 from madang.formats.wandb.values import SYSTEM, from_point, line_of_sample, nest, write_json
 
+_MOST = (1 << 31) - 1  # what an Int of GraphQL holds
 _STATES = {"scheduled": "pending"}
 _ENDED_EARLY = ("failed", "crashed", "killed")
 
@@ -122,7 +123,7 @@ def line_counts(node: RunNode, call: WandbCall) -> dict[str, int]:
     held = call.services.streams.held(call.who, node.run.id, (HISTORY, EVENTS, LOG))
     if not held[HISTORY]:
         held[HISTORY] = 1 + last_place(completed(node, call))[0]
-    return held
+    return {file: min(count, _MOST) for file, count in held.items()}
 
 
 def last_place(run: RunRecord) -> tuple[int, int]:
