@@ -81,14 +81,11 @@ def init(
             from madang.sdk.segments import refuse_given_up
 
             refuse_given_up(where.store, place.run)
-    if "MADANG_PARAMS" in env and place.run == env.get("MADANG_RUN_ID"):
-        from madang.sdk.trial import settings
-
-        trial = settings(env)
-        parameters, labels = {**parameters, **trial[0]}, {**labels, **trial[1]}
-        project = env.get("MADANG_PROJECT") or project
-    if place.is_launchers(env):
-        project = env.get("MADANG_PROJECT") or project  # a run is in one project: that of `madang run`
+    is_trial = "MADANG_PARAMS" in env and place.run == env.get("MADANG_RUN_ID")
+    if is_trial:
+        parameters, labels = _of_trial(env, parameters, labels)
+    if is_trial or place.is_launchers(env):
+        project = env.get("MADANG_PROJECT") or project  # a run is in one project: that of `madang run`, or of the sweep
     header = _header(place, project, env, resumed=resumed)
     told = redact.text(name or ("" if place.parent else env.get("MADANG_NAME", "")))
     made = Run(header, told or new_name(place.run), where, chosen, address)
@@ -108,12 +105,26 @@ def init(
             "notes": redact.text(notes),
         }
         made.begin(codec.RESUMED if resumed else codec.STARTED, **_started(place, given, where.root))
-    if parameters:
-        made.config.put(parameters)
-    if labels:
-        made.set_tags(labels)
+    _describe(made, parameters, labels)
     _watch(made)
     return made
+
+
+def _of_trial(
+    env: Mapping[str, str], parameters: dict[str, Any], labels: dict[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Parameters and tags with those of the trial of a sweep that this run is."""
+    from madang.sdk.trial import settings
+
+    more, tags = settings(env)
+    return {**parameters, **more}, {**labels, **tags}
+
+
+def _describe(run: Run, parameters: dict[str, Any], labels: dict[str, str]) -> None:
+    if parameters:
+        run.config.put(parameters)
+    if labels:
+        run.set_tags(labels)
 
 
 def _address(given: str) -> str:
