@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from madang.sdk.init import init
     from madang.sdk.login import login
     from madang.sdk.models import load_model
-    from madang.sdk.reading import ReadRun, get_run, runs
+    from madang.sdk.reading import ReadRun, get_run, history, runs
     from madang.sdk.run import Run
     from madang.sdk.seeds import seed_everything
     from madang.sdk.sweeps import agent, sweep
@@ -65,6 +65,7 @@ __all__ = [
     "current_run",
     "finish",
     "get_run",
+    "history",
     "init",
     "load_model",
     "log",
@@ -86,6 +87,7 @@ _HOMES = {
     "load_model": "sdk.models",
     "ReadRun": "sdk.reading",
     "get_run": "sdk.reading",
+    "history": "sdk.reading",
     "runs": "sdk.reading",
     "Run": "sdk.run",
     "seed_everything": "sdk.seeds",

@@ -47,6 +47,32 @@ def test_without_pandas_there_are_plain_columns(place: Place, monkeypatch: pytes
     assert (row["id"], row["metrics.x"], row["status"]) == (run.id, 1, "finished")
 
 
+def test_history_of_several_runs_is_one_table(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """history() takes ids, names, read runs and what runs() gave; what a run lacks is empty, private keys are out."""
+    made = []
+    for number in range(2):
+        with madang.init("p", f"run-{number}") as run:
+            for step in range(2):
+                run.log({"x": number * 10 + step, "_own": 1, **({"y": "text"} if number else {})})
+        made.append(run.id)
+    frame = madang.history(madang.runs("p", order_by="created_at asc"))
+    assert list(frame.columns) == ["run", "step", "x", "y"]
+    assert [list(frame[name]) for name in ("run", "step", "x")] == [
+        [made[0], made[0], made[1], made[1]], [0, 1, 0, 1], [0, 1, 10, 11],
+    ]  # fmt: skip
+    assert list(frame["y"].fillna("")) == ["", "", "text", "text"]
+    assert not [name for name in madang.runs("p").columns if name.startswith("metrics._")]
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    one = {"run": [made[1]] * 2, "step": [0, 1], "x": [10, 11], "_own": [1, 1]}
+    for runs in (made[1], "run-1", [madang.get_run(made[1])], [{"id": made[1]}], [made[1], "run-1"][:1]):
+        assert madang.history(runs, ["x", "_own"]) == one
+    assert madang.history([], "x") == {"run": [], "step": []}
+    with pytest.raises(madang.NotFound):
+        madang.history(["nothing"])
+    with pytest.raises(madang.InvalidInput):
+        madang.history([1])
+
+
 def test_another_process_is_read_while_it_runs(place: Place) -> None:
     """Every call that has returned in a living process is seen; after SIGKILL it still is."""
     process = place.start(

@@ -185,3 +185,28 @@ def test_runs_and_projects_are_made_and_changed(logged: Client) -> None:
     assert {"api", "made"} <= set(told[10])
     assert told[11:13] == ["madang", 0]
     assert "Could not find project nowhere" in told[13]
+
+
+TABLES = """
+import json, sys
+sys.modules["wandb"] = None
+import madang
+runs = madang.runs("api", filter="tags.even is not null", order_by="created_at asc")
+points = madang.history(runs, ["loss", "acc"])
+print(json.dumps({
+    "names": list(runs["name"]), "lr": list(runs["params.lr"]), "kind": list(runs["params.model.kind"].fillna("")),
+    "best": list(runs["metrics.best"].fillna(-1)), "id": list(runs["tags.wandb.id"].fillna("")),
+    "own": [name for name in runs.columns if "_runtime" in name or "wandb.config" in name],
+    "count": list(points.groupby("run", sort=False).size()), "loss": points["loss"].iloc[-1],
+    "columns": list(points.columns), "tail": madang.get_run("name-2").history("acc")["acc"].iloc[-1].item(),
+}))
+"""
+
+
+def test_tables_are_had_without_the_client(logged: Client, hub: Hub) -> None:
+    """`madang.runs()` and `madang.history()` give frames of runs of the client where it is not installed."""
+    assert logged(TABLES, MADANG_HUB=hub.address) == {
+        "names": ["name-0", "name-2", "ours"], "lr": [0.1, 0.5, 0.2], "kind": ["adam", "adam", ""],
+        "best": [0, 20, -1], "id": ["run0", "run2", ""], "own": [], "count": [20, 60, 3], "loss": 7.0,
+        "columns": ["run", "step", "loss", "acc"], "tail": 59,
+    }  # fmt: skip

@@ -9,17 +9,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from madang import wiring
+from madang.domain.ids import is_id
 from madang.domain.metrics import MetricSummary
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord
 from madang.errors import InvalidInput, MadangError, NotFound, Unavailable
 from madang.formats import filter as filters
+from madang.formats.wandb.ids import ID_TAG
 from madang.sdk.summary import summarize
 
 if TYPE_CHECKING:
+    from madang.domain.series import Series
     from madang.ports.reader import Reader
 
 _PAGE = 1000
+_RUNS = 50  # whose histories are asked for at once
 
 
 def open_reader(store: str | os.PathLike[str] | None = None, hub: str | None = None) -> Reader:
@@ -81,15 +85,7 @@ class ReadRun:
             found = reader.history([self.id], wanted, samples=samples, min_step=min_step, max_step=max_step)
         finally:
             reader.close()
-        series = found.get(self.id, {})
-        points = {key: dict(zip(one.steps, one.values, strict=True)) for key, one in series.items()}
-        names = list(points) if wanted is None else wanted
-        steps = sorted(set().union(*points.values())) if points else []
-        columns: dict[str, list[Any]] = {"step": steps}
-        for name in names:
-            values = points.get(name, {})
-            columns[name] = [values.get(step) for step in steps]
-        return table(columns)
+        return table(_columns(found.get(self.id, {}), wanted))
 
     def console(self, limit: int = 10_000) -> list[str]:
         """The last lines of console output."""
@@ -154,8 +150,69 @@ def runs(
     return table_of_rows(rows)
 
 
+def history(
+    runs: Any,
+    keys: Sequence[str] | str | None = None,
+    *,
+    samples: int | None = None,
+    min_step: int | None = None,
+    max_step: int | None = None,
+    dir: str | os.PathLike[str] | None = None,
+) -> Any:
+    """Points of some metrics, or all, of one or more runs: one row a run and step, columns ``run``, ``step``, the keys.
+
+    ``runs`` is a run's id, the beginning of it or its name, a `ReadRun`, several of these, or what `madang.runs` gave.
+    The rest is as with `ReadRun.history`.
+
+    Raises:
+        NotFound: one of the runs does not exist.
+        Conflict: several runs fit a name.
+    """
+    wanted = [keys] if isinstance(keys, str) else None if keys is None else list(keys)
+    made: dict[str, list[Any]] = {"run": [], "step": []}
+    with closing(open_reader(dir)) as reader:
+        ids = [item if is_id(item) else reader.run(item).id for item in _named(runs)]
+        for start in range(0, len(ids), _RUNS):
+            part = ids[start : start + _RUNS]
+            found = reader.history(part, wanted, samples=samples, min_step=min_step, max_step=max_step)
+            for run in part:
+                _append(made, run, _columns(found.get(run, {}), wanted))
+    return table(made)
+
+
+def _named(runs: Any) -> list[str]:
+    """The names or ids of runs that a caller gave in one of the forms that `history` takes."""
+    if isinstance(runs, str | ReadRun):
+        runs = [runs]
+    elif hasattr(runs, "columns"):  # a DataFrame of runs
+        runs = list(runs["id"])
+    given = [item["id"] if isinstance(item, Mapping) else getattr(item, "id", item) for item in runs]
+    if not all(isinstance(item, str) for item in given):
+        raise InvalidInput("Runs are told by ids or names, or as `madang.runs` gives them.")
+    return list(dict.fromkeys(given))
+
+
+def _columns(series: Mapping[str, Series], wanted: Sequence[str] | None) -> dict[str, list[Any]]:
+    """Columns ``step`` and one for each key; without ``wanted`` those that clients keep for themselves are left out."""
+    points = {key: dict(zip(one.steps, one.values, strict=True)) for key, one in series.items()}
+    names = [key for key in points if not key.startswith("_")] if wanted is None else wanted
+    steps = sorted(set().union(*(points.get(name, ()) for name in names)))
+    return {"step": steps, **{name: [points.get(name, {}).get(step) for step in steps] for name in names}}
+
+
+def _append(made: dict[str, list[Any]], run: str, columns: dict[str, list[Any]]) -> None:
+    """Add the rows of one run; what it has not is None."""
+    before, count = len(made["run"]), len(columns["step"])
+    made["run"] += [run] * count
+    for name in [*columns, *(key for key in made if key not in columns and key != "run")]:
+        made.setdefault(name, [None] * before).extend(columns.get(name) or [None] * count)
+
+
 def row_of(record: RunRecord) -> dict[str, Any]:
-    """One run as a flat row. Times are µs since 1970 UTC, the duration is in seconds."""
+    """One run as a flat row. Times are µs since 1970 UTC, the duration is in seconds.
+
+    What clients of W&B keep for themselves (metrics such as ``_runtime``, tags such as ``wandb.config``) is left out.
+    """
     return {
         "id": record.id,
         "name": record.name,
@@ -167,8 +224,8 @@ def row_of(record: RunRecord) -> dict[str, Any]:
         "group": record.group,
         "job_type": record.job_type,
         **{f"params.{key}": value for key, value in record.config.items()},
-        **{f"metrics.{key}": value for key, value in summary_of(record).items()},
-        **{f"tags.{key}": value for key, value in record.tags.items()},
+        **{f"metrics.{key}": value for key, value in summary_of(record).items() if not key.startswith("_")},
+        **{f"tags.{key}": value for key, value in record.tags.items() if key == ID_TAG or not key.startswith("wandb.")},
     }
 
 
