@@ -19,11 +19,13 @@ from madang.domain.access import Permission, Principal
 from madang.domain.columns import spread
 from madang.domain.commands import Columns, CreateRun, Fact, Points
 from madang.domain.query import RunQuery
+from madang.domain.run_state import outcome
 from madang.domain.runs import RunChange
-from madang.errors import AccessDenied, InvalidInput
+from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound
 from madang.wiring_core import open_tracking
 
 T0 = 1_790_000_000_000_000
+OTHER = Principal("남", projects={"q": Permission.ADMIN})
 
 
 @pytest.fixture
@@ -97,6 +99,40 @@ def test_points_come_once(begun: Place) -> None:
     assert values(begun, "loss") == [1, 2, 3]
 
 
+def test_a_run_begins_and_ends_unread(hub: Place) -> None:
+    """A run that is begun, filled and ended without a reader is one that everybody finds, whole, when they look."""
+    made = hub.tracking.create(ME, "p", CreateRun(id=RUN, name="n", config={"a": 1}, time=T0), later=True)
+    assert (made.id, made.project, made.name, made.created_at) == (RUN, "p", "n", T0)
+    stored = hub.tracking.state(ME, RUN, [row(1, loss=1), events.Config({"b": 2}), events.Tags({"c": "d"})], later=True)
+    assert stored.state.config["b"][1] == (2,)
+    assert hub.records.runs.get(RUN) is None
+    with pytest.raises(InvalidInput, match="not allowed"):
+        hub.tracking.state(ME, RUN, [events.Config({"a": 3})], later=True)
+    ended = hub.tracking.state(ME, RUN, [events.Status("finished", T0 + 5)], later=True)
+    assert outcome(ended.state).status == "finished"
+    (found,) = hub.search.runs(ME, RunQuery(("p",), keys=("loss",))).runs
+    assert (found.status, found.ended_at, found.config, found.tags) == (
+        "finished",
+        T0 + 5,
+        {"a": 1, "b": 2},
+        {"c": "d"},
+    )
+    assert found.metrics["loss"].last == 1
+    assert not waits(hub)
+
+
+def test_a_run_begins_once(hub: Place) -> None:
+    """An id that waits is taken, for whoever begins a run or sends a segment, in this project and in others."""
+    hub.tracking.create(ME, "p", CreateRun(id=RUN), later=True)
+    for project in ("p", "q"):
+        for later in (True, False):
+            with pytest.raises(Conflict):
+                hub.tracking.create(ME, project, CreateRun(id=RUN), later=later)
+    with pytest.raises(NotFound):
+        hub.search.run(OTHER, RUN)
+    assert hub.search.run(ME, RUN).project == "p"
+
+
 def test_strangers_and_deleted_runs(begun: Place) -> None:
     """Whoever may not write is refused however warm the run is; a deleted run takes nothing, a restored one does."""
     begun.tracking.state(ME, RUN, [row(1, loss=1)])
@@ -125,7 +161,7 @@ def test_much_does_not_wait(begun: Place) -> None:
 _requests = st.lists(
     st.tuples(
         st.sampled_from([0, 1]),
-        st.sampled_from(["row", "table", "tag", "console", "again", "read", "rewound"]),
+        st.sampled_from(["row", "table", "tag", "parameter", "console", "end", "again", "read"]),
         st.sampled_from(["a", "b", "ab"]),
         st.integers(1, 40),
     ),
@@ -141,7 +177,9 @@ def _facts(kind: str, keys: str, step: int, place: int) -> list[Fact]:
         return [Columns({key: [place, 0.5, place] for key in keys}, steps, [T0 + 1000 * item for item in steps])]
     if kind == "console":
         return [events.Console(step, f"line {place}")]
-    return [events.Tags({keys: str(place)})]
+    if kind == "end":
+        return [events.Status(("finished", "running")[place % 2])]
+    return [events.Tags({keys: str(place)}) if kind == "tag" else events.Config({keys: place % 3})]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -152,8 +190,11 @@ def test_two_processes_and_readers_end_the_same(
     """Two servers over one store that take turns, read in between and repeat requests: each point is there, once."""
     path = str(tmp_path_factory.mktemp("hub") / "hub.db")
     servers = [_server(path) for _ in range(2)]
-    servers[0].tracking.create(ME, "p", CreateRun(id=RUN, time=T0))
+    servers[0].tracking.create(ME, "p", CreateRun(id=RUN, time=T0), later=True)
     wanted: dict[tuple[str, int, int | None, str], None] = {}
+    tags: dict[str, str] = {}
+    parameters: dict[str, object] = {}
+    status = "running"
     last: list[Fact] = []
     for place, (which, kind, keys, step) in enumerate(requests):
         server = servers[which]
@@ -161,11 +202,22 @@ def test_two_processes_and_readers_end_the_same(
             server.search.run(ME, RUN)
             continue
         last = last if kind == "again" else _facts(kind, keys, step, place)
-        if last:
-            server.tracking.state(ME, RUN, last)
-        for fact in spread(last):
-            if isinstance(fact, Points):
-                wanted.update(((key, fact.step, fact.time, repr(item)), None) for key, item in fact.values.items())
+        fact = last[0] if last else None
+        if (
+            isinstance(fact, events.Config)
+            and parameters.items() | fact.set.items() != {**parameters, **fact.set}.items()
+        ):
+            with pytest.raises(InvalidInput, match="not allowed"):
+                server.tracking.state(ME, RUN, last, later=True)
+            continue
+        if fact is not None:
+            server.tracking.state(ME, RUN, last, later=True)
+        tags |= fact.set if isinstance(fact, events.Tags) else {}
+        parameters |= fact.set if isinstance(fact, events.Config) else {}
+        status = fact.status if isinstance(fact, events.Status) else status
+        for item in spread(last):
+            if isinstance(item, Points):
+                wanted.update(((key, item.step, item.time, repr(one)), None) for key, one in item.values.items())
     for server in servers:
         found = [
             (key, step, at, repr(item))
@@ -176,9 +228,10 @@ def test_two_processes_and_readers_end_the_same(
         assert len(found) == len(set(found))
         # A greater value of the same millisecond is said again, 1 µs later.
         assert all(item in wanted or (item[2] or 0) % 1000 for item in found)
-        metrics = server.search.run(ME, RUN).metrics
+        record = server.search.run(ME, RUN)
+        assert (record.tags, record.config, record.status) == (tags, parameters, status)
         for key in {item[0] for item in found}:
-            assert metrics[key].count == sum(item[0] == key for item in found)
+            assert record.metrics[key].count == sum(item[0] == key for item in found)
         server.records.close()
 
 

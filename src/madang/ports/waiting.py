@@ -12,12 +12,12 @@ from madang.domain.values import value
 class WaitingPiece:
     """Whole frames of a segment, from ``start`` on, made for a run as it was at a revision.
 
-    ``run`` and ``segment`` are the store's own numbers, ``changed`` is the revision that last touched the run.
+    ``changed`` is the revision that last touched the run, 0 for one that the records do not have yet.
     """
 
-    run: int
+    run: str
     changed: int
-    segment: int
+    segment: str
     start: int
     data: bytes
 
@@ -37,6 +37,6 @@ class WaitingRecords(Protocol):
         """The ids of the runs (of these) for which something waits."""
         ...
 
-    def take(self, segment: int) -> bytes:
+    def take(self, run: str, segment: str) -> bytes:
         """All that waits of a segment, in order; it waits no longer. Called inside a transaction."""
         ...

@@ -198,6 +198,7 @@ class Artifacts:
     def writers(self, project: str, run: str) -> set[str]:
         """The runs whose credentials may write versions of a run. Raises `NotFound`: the project has no such run."""
         # What a version says of a run is shown with that run: who may write here must not sign for a run elsewhere.
+        self._tracking.catch_up([run])
         found = self._records.runs.fetch([run])
         if not found or found[0].state.project != project:
             raise NotFound(f"Project {project!r} has no run {run[:80]!r}.", hint="Name the run by its whole id.")

@@ -173,7 +173,7 @@ class Ingest:
 
     def take_waiting(self, session: RunSession, row: SegmentRow) -> bool:
         """Take in what a hub's own segment has beyond the row; whether there was anything. The session is over then."""
-        data = self._records.waiting.take(row.number) if row.number else b""
+        data = self._records.waiting.take(session.stored.state.run, row.id)
         if data:
             taken = self.take(session, row, data)
             self.store(

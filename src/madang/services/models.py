@@ -164,6 +164,7 @@ class Models:
         not hold stay closed in the model's project too. ``run`` counts only where the caller may write.
         """
         require(who, Permission.WRITE, row.project)
+        self._tracking.catch_up([run] if run else [])
         wrote = self._records.runs.fetch([run]) if run else []
         signed = bool(wrote) and who.level(wrote[0].state.project) >= Permission.WRITE
         version = VersionRecord(

@@ -1,21 +1,28 @@
-"""Runs that edges write to, as far as another row needs them: it then costs one statement of the records.
+"""Runs that edges write to, as far as the next request needs them: it then costs one statement of the records.
 
-What is added so is durable, and waits beside the records until somebody reads the run, or says something of it that is
-no row. Nothing here is needed to be right: a piece is kept only where the run is as it is remembered here.
+What is added so is durable, and waits beside the records until somebody reads the run. Nothing here is needed to be
+right: a piece is kept only where the run still is as it is remembered here.
 """
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import islice
 
 from madang.domain import events
 from madang.domain.columns import are_new, gathered, keys_of, last_place
-from madang.domain.commands import Columns, Fact, Points
+from madang.domain.commands import Columns, Fact, Points, State, decide
 from madang.domain.metrics import MetricSummary
+from madang.domain.reported import overruled
+from madang.domain.run_state import RunState, apply
+from madang.errors import InvalidInput
+from madang.formats import segment as codec
 from madang.formats.frames import FrameBuilder, KeySetNumbers
+from madang.formats.journal import decode_event
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.waiting import WaitingPiece
 from madang.services.catching_up import OnDemand
@@ -23,8 +30,12 @@ from madang.services.catching_up import OnDemand
 MOST_BYTES = 512 << 10  # of a run, that wait at most before they are taken in
 _MOST_RUNS = 1000
 _MOST_KEYS = 2000  # of a run that is remembered
-_WAITING = frozenset({Points, Columns, events.Console, events.Heartbeat})
-"""What changes nothing that a later request asks for, but the points themselves."""
+_RUNS_TOGETHER = 50  # that one transaction takes in
+_ROWS = frozenset({Points, Columns, events.Console, events.Heartbeat})
+"""What changes nothing that anybody asks for but the points and lines themselves."""
+_AT_ONCE = frozenset({events.Header, events.Rewound, events.VersionWritten, events.Verdict})
+"""What never waits: it says something of other things than the run, or of points that are there."""
+_NO_EVENTS = frozenset((codec.KEYS, codec.METRICS, codec.CONSOLE))
 
 
 class OpenRun:
@@ -38,7 +49,7 @@ class OpenRun:
     ):
         self.stored = stored
         self.whole = whole
-        self.segment = row.number
+        self.segment = row.id
         self.applied = row.offset  # where what waits begins
         self.offset, self.sequence, self.chain = row.offset, row.sequence, row.chain
         self.sets = sets
@@ -97,58 +108,111 @@ class OpenRuns:
 
     def catch_up(self, segment_of: Callable[[str], str], runs: Collection[str] | None = None) -> None:
         """Take in what waits (for these runs); ``segment_of`` names the segment of this store that a run has."""
-        for run in self._records.waiting.runs(runs):
+        waiting = iter(self._records.waiting.runs(runs))
+        while some := list(islice(waiting, _RUNS_TOGETHER)):
             with self._records.transaction():
-                session = self._parts.ingest.open(run)
-                before = session.stored.changed
-                row = self._parts.ingest.row(session, segment_of(run))
-                self._parts.ingest.take_waiting(session, row)
-            self.renew(session.stored, row, before)
+                taken = [self._take_in(run, segment_of(run)) for run in some]
+            for stored, row, before in taken:
+                self._renew(stored, row, before)
 
-    def renew(self, stored: StoredRun, row: SegmentRow, before: int) -> None:
+    def _take_in(self, run: str, segment: str) -> tuple[StoredRun, SegmentRow, int]:
+        session = self._parts.ingest.open(run)
+        before = session.stored.changed
+        row = self._parts.ingest.row(session, segment)
+        self._parts.ingest.take_waiting(session, row)
+        return session.stored, row, before
+
+    def _renew(self, stored: StoredRun, row: SegmentRow, before: int) -> None:
         """Go on with a run after what waited for it was taken in; ``before`` is the revision that it had then."""
         known = self.get(stored.state.run)
         if known is None:
             return
         with known.lock:
-            if known.stored.changed == before and (known.segment, known.offset) == (row.number, row.offset):
+            if known.stored.changed == before and (known.segment, known.offset) == (row.id, row.offset):
                 known.stored, known.applied = stored, row.offset
 
-    def add(self, opened: OpenRun, facts: Sequence[Fact]) -> bool:
-        """Add rows, console lines and heartbeats; False, and nothing was done, where it takes the records to do so."""
-        if not facts or not _WAITING.issuperset(map(type, facts)):
-            return False
+    def begin(self, header: events.Header, facts: Sequence[Fact], at: int) -> StoredRun | None:
+        """Begin a run at a time in µs UTC (0: now); None, and nothing was done, where the records may have it."""
+        if _AT_ONCE & set(map(type, facts)) or any(type(fact) is Points for fact in facts):
+            return None
+        opened = OpenRun(StoredRun(RunState(header.run)), SegmentRow(0, header.segment), {}, {}, whole=True)
         with opened.lock:
-            if not self._fits(opened, facts):
-                return False
-            sets = len(opened.sets)
-            builder = FrameBuilder(opened.sequence, opened.chain, opened.sets)
+            builder = FrameBuilder(known=opened.sets)
             now = time.time_ns() // 1000
-            for fact in gathered(facts):
-                builder.add(fact, now)
-            after = builder.position(opened.offset)
-            piece = WaitingPiece(
-                opened.stored.number, opened.stored.changed, opened.segment, opened.offset, builder.data
-            )
+            builder.add(header, at or now)
+            if not self._keep(opened, builder, facts, min(at, now) or now):
+                return None
+        with self._lock:
+            self._runs[header.run] = opened
+        return opened.stored
+
+    def add(self, opened: OpenRun, facts: Sequence[Fact], *, later: bool = False) -> StoredRun | None:
+        """Add rows, console lines and heartbeats, and with ``later`` whatever can wait; the run as it is then.
+
+        None, and nothing was done, where it takes the records to do so.
+        """
+        kinds = set(map(type, facts))
+        if not (kinds <= _ROWS or (later and not kinds & _AT_ONCE)):
+            return None
+        with opened.lock:
+            said = facts if kinds <= _ROWS else _decided(opened.stored, facts)
+            if not said or not _fits(opened, said):
+                return None
+            sets = len(opened.sets)
             kept = False
             try:
-                kept = after.offset - opened.applied <= MOST_BYTES and self._records.waiting.add(piece)
+                builder = FrameBuilder(opened.sequence, opened.chain, opened.sets)
+                kept = self._keep(opened, builder, said, time.time_ns() // 1000)
             finally:
                 if not kept and len(opened.sets) > sets:
                     self.drop(opened.stored.state.run)  # sets that are declared nowhere
-            if kept:
-                opened.offset, opened.sequence, opened.chain = after.offset, after.sequence, after.chain
-                _move_ends(opened.ends, facts)
-            return kept
+            return opened.stored if kept else None
 
-    def _fits(self, opened: OpenRun, facts: Sequence[Fact]) -> bool:
-        """Whether all points have a time, are of metrics whose end is known, and stand behind it."""
-        for fact in facts:
-            if isinstance(fact, Points) and fact.time is None:
-                return False
-        if not opened.whole and not keys_of(facts) <= opened.ends.keys():
+    def _keep(self, opened: OpenRun, builder: FrameBuilder, facts: Sequence[Fact], at: int) -> bool:
+        for fact in gathered(facts):
+            builder.add(fact, at)
+        after, stored = builder.position(opened.offset), opened.stored
+        piece = WaitingPiece(stored.state.run, stored.changed, opened.segment, opened.offset, builder.data)
+        if after.offset - opened.applied > MOST_BYTES or not self._records.waiting.add(piece):
             return False
-        return are_new(facts, opened.ends)
+        opened.offset, opened.sequence, opened.chain = after.offset, after.sequence, after.chain
+        _move_ends(opened.ends, facts)
+        opened.stored = _moved_on(stored, builder, opened.segment)
+        return True
+
+
+def _decided(stored: StoredRun, facts: Sequence[Fact]) -> Sequence[Fact]:
+    """The facts that are news of the run; none where that, or a refusal, is for the records to say."""
+    if overruled(stored.overrides, facts) is not None:
+        return ()
+    try:
+        return decide(State(facts), stored.state)
+    except InvalidInput:
+        return ()
+
+
+def _fits(opened: OpenRun, facts: Sequence[Fact]) -> bool:
+    """Whether all points have a time, are of metrics whose end is known, and stand behind it."""
+    if any(isinstance(fact, Points) and fact.time is None for fact in facts):
+        return False
+    if not opened.whole and not keys_of(facts) <= opened.ends.keys():
+        return False
+    return are_new(facts, opened.ends)
+
+
+def _moved_on(stored: StoredRun, builder: FrameBuilder, segment: str) -> StoredRun:
+    """The run with the events that were just made. Others may look at the run as it was: that one stays."""
+    frames = [frame for frame in builder.frames if frame.kind not in _NO_EVENTS]
+    if not frames:
+        return stored
+    state = copy.copy(stored.state)
+    for name, value in vars(state).items():
+        if type(value) is dict or type(value) is list:
+            setattr(state, name, value.copy())
+    state.claims = {writer: list(claims) for writer, claims in state.claims.items()}
+    for frame in frames:
+        apply(state, *decode_event(frame.payload, segment, frame.sequence))
+    return StoredRun(state, stored.overrides, stored.number, stored.changed, stored.damage)
 
 
 def _move_ends(ends: dict[str, tuple[int, int]], facts: Sequence[Fact]) -> None:

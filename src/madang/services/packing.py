@@ -84,6 +84,7 @@ class Packing:
 
         Call it again while it is not 0.
         """
+        self._tracking.catch_up()
         loose = self._records.segments.loose(before, _AT_ONCE)
         for segment, start in loose:
             with self._records.transaction():

@@ -102,6 +102,7 @@ class Projects:
             InvalidInput: it is deleted and would get another title, or is (not) deleted already.
         """
         now = time.time_ns() // 1000
+        self._tracking.catch_up()
         with self._records.transaction():
             before = self.get(who, number)
             require(who, Permission.WRITE, before.name)

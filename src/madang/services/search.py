@@ -191,6 +191,8 @@ class Search:
 
     def changed(self, who: Principal, since: int, project: str | None = None, limit: int = 1000) -> ChangedPage:
         """Runs touched after a revision, oldest first; go on from the revision of the answer until it has no runs."""
+        if self._tracking.holds_bytes:
+            self._tracking.catch_up()
         projects = self._readable(who, None if project is None else (project,))
         return ChangedPage(*self._records.runs.changed(since, projects, limit))
 

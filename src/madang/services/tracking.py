@@ -80,6 +80,7 @@ class Tracking:
             self._settle()
         else:
             self._open_runs.catch_up(self._edge_segment, runs)
+            self._settle()
 
     @property
     def judge(self) -> Judge | None:
@@ -151,6 +152,8 @@ class Tracking:
         check_id(run)
         check_id(segment, "segment")
         require(who, Permission.WRITE, project, {who.run})  # whose run it is is asked below
+        if self.holds_bytes:
+            self.catch_up([run])
         with self._records.transaction():
             session = self._parts.ingest.open(run)
             session.may_point = not who.run
@@ -174,16 +177,22 @@ class Tracking:
 
     # From outside the training process
 
-    def create(self, who: Principal, project: str, command: CreateRun) -> RunRecord:
-        """Begin a run that no process of ours writes.
+    def create(self, who: Principal, project: str, command: CreateRun, *, later: bool = False) -> RunRecord:
+        """Begin a run that no process of ours writes. With ``later`` a hub takes it in when somebody reads.
 
         Raises:
             Conflict: a run with this id exists.
         """
         run = check_id(command.id) if command.id else new_id()
         require(who, Permission.WRITE, project, {run, command.parent})
-        stored = self._command(who, project, run, replace(command, id=run, user=command.user or who.name))
+        command = replace(command, id=run, user=command.user or who.name)
+        begun = self._begun(who, project, run, command) if later and self._catching_up is None else None
+        stored = begun or self._command(who, project, run, command)
         return record(stored.state, stored.overrides)
+
+    def _begun(self, who: Principal, project: str, run: str, command: CreateRun) -> StoredRun | None:
+        header = _header(command, run, self._edge_segment(run), project, who)
+        return self._open_runs.begin(header, decide(command, None), command.time)
 
     def log(self, who: Principal, run: str, command: Log | Rewind) -> RunRecord:
         """Add to a run that has not ended.
@@ -196,19 +205,24 @@ class Tracking:
         stored = self._command(who, "", run, command)
         return record(stored.state, stored.overrides)
 
-    def state(self, who: Principal, run: str, facts: Sequence[Fact], *, freely: bool = False) -> StoredRun:
+    def state(
+        self, who: Principal, run: str, facts: Sequence[Fact], *, freely: bool = False, later: bool = False
+    ) -> StoredRun:
         """Add what the client of another protocol says of its run, also of one that has ended.
 
         A point that the run has already (key, step, time and value) is passed over. What was changed from outside
         before gives way to what is said now. ``freely``: parameters change, and a deleted run goes on taking in.
+        A hub takes points, console lines and heartbeats in when somebody reads; with ``later``, what else can wait.
 
         Raises:
             NotFound: no such run.
             InvalidInput: it is deleted, or a parameter has another value already.
         """
         opened = self._open_runs.get(run)
-        if opened is not None and self._is_open_to(who, opened.stored, freely) and self._open_runs.add(opened, facts):
-            return opened.stored
+        if opened is not None and self._is_open_to(who, opened.stored, freely):
+            added = self._open_runs.add(opened, facts, later=later and not freely)
+            if added is not None:
+                return added
         return self._command(who, "", run, State(facts, freely=freely))
 
     def _is_open_to(self, who: Principal, stored: StoredRun, freely: bool) -> bool:
@@ -228,14 +242,12 @@ class Tracking:
     def _written(self, who: Principal, project: str, run: str, command: Command) -> StoredRun:
         with self._records.transaction():
             session = self._parts.ingest.open(run)
-            stored = session.stored
-            project = self._place_of(who, project, run, session, command)
-            changed = stored.changed
+            changed = session.stored.changed
             row = self._parts.ingest.row(session, self._edge_segment(run))
-            if self._parts.ingest.take_waiting(session, row):
+            if self.holds_bytes and self._parts.ingest.take_waiting(session, row):
                 session = self._parts.ingest.open(run)
-                stored = session.stored
-            start = row.offset
+            stored, start = session.stored, row.offset
+            project = self._place_of(who, project, run, session, command)
             if isinstance(command, State):
                 session.known = logged(self._records, stored, command.facts)
                 command = replace(command, facts=unknown(self.history, stored, command.facts, session.known))

@@ -15,8 +15,8 @@ class WaitingConformance:
     def test_pieces_follow_one_another(self, records: Records) -> None:
         """A piece is kept where the one before it ends, else not; all of them are taken at once, in order."""
         stored = put(records, make_run(1))
-        (row,) = records.segments.of_run(stored.number)
-        first = WaitingPiece(stored.number, stored.changed, row.number, 0, b"ab")
+        run, segment = stored.state.run, next(iter(stored.state.segments))
+        first = WaitingPiece(run, stored.changed, segment, 0, b"ab")
         second = replace(first, start=2, data=b"cde")
         assert records.waiting.add(first)
         assert not records.waiting.add(first)
@@ -26,29 +26,38 @@ class WaitingConformance:
         assert records.waiting.runs() == [stored.state.run]
         assert records.waiting.runs(["1" * 32, "no id", stored.state.run]) == [stored.state.run]
         with records.transaction():
-            assert records.waiting.take(row.number) == b"abcde"
+            assert records.waiting.take(run, segment) == b"abcde"
         assert records.waiting.runs() == []
 
     def test_a_run_that_was_changed_takes_no_piece(self, records: Records) -> None:
-        """What was made for an older revision of the run is refused, and what was made behind no segment."""
+        """What was made for an older revision of the run is refused, and what goes on behind nothing."""
         stored = put(records, make_run(1))
-        (row,) = records.segments.of_run(stored.number)
-        old = WaitingPiece(stored.number, stored.changed, row.number, 0, b"ab")
+        run, segment = stored.state.run, next(iter(stored.state.segments))
+        old = WaitingPiece(run, stored.changed, segment, 0, b"ab")
         records.runs.put(stored)
         assert not records.waiting.add(old)
-        assert not records.waiting.add(replace(old, changed=stored.changed, segment=row.number + 1))
+        assert not records.waiting.add(replace(old, changed=stored.changed, segment="e" * 32, start=1))
         assert records.waiting.add(replace(old, changed=stored.changed))
+
+    def test_a_run_may_begin_here(self, records: Records) -> None:
+        """A run that the records do not have yet begins once, with the first piece of its first segment."""
+        first = WaitingPiece("1" * 32, 0, "2" * 32, 0, b"ab")
+        assert not records.waiting.add(replace(first, changed=1))
+        assert not records.waiting.add(replace(first, start=1))
+        assert records.waiting.add(first)
+        assert not records.waiting.add(first)
+        assert records.waiting.runs() == ["1" * 32]
 
     def test_a_transaction_that_fails_takes_nothing(self, records: Records) -> None:
         """What was taken inside a transaction that fails goes on waiting."""
         stored = put(records, make_run(1))
-        (row,) = records.segments.of_run(stored.number)
-        assert records.waiting.add(WaitingPiece(stored.number, stored.changed, row.number, 0, b"ab"))
+        run, segment = stored.state.run, next(iter(stored.state.segments))
+        assert records.waiting.add(WaitingPiece(run, stored.changed, segment, 0, b"ab"))
         try:
             with records.transaction():
-                assert records.waiting.take(row.number) == b"ab"
+                assert records.waiting.take(run, segment) == b"ab"
                 raise KeyError("on purpose")
         except KeyError:
             pass
         with records.transaction():
-            assert records.waiting.take(row.number) == b"ab"
+            assert records.waiting.take(run, segment) == b"ab"

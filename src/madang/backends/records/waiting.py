@@ -16,18 +16,27 @@ class SqlWaiting:
 
     def add(self, piece: WaitingPiece) -> bool:
         """Keep a piece."""
-        stop = piece.start + len(piece.data)
-        return self._db.run_alone("add_waiting", **vars(piece), stop=stop) == 1
+        found = self._db.run_alone(
+            "add_waiting",
+            run=key_of(piece.run),
+            segment=key_of(piece.segment),
+            changed=piece.changed,
+            start=piece.start,
+            stop=piece.start + len(piece.data),
+            data=piece.data,
+        )
+        return found == 1
 
     def runs(self, among: Collection[str] | None = None) -> list[str]:
         """The runs for which something waits."""
         if among is None:
             return [bytes(row[0]).hex() for row in self._db.rows("runs_that_wait")]
-        return [run for run in among if self._db.row("run_waits", id=key_of(run)) is not None]
+        return [run for run in among if self._db.row("run_waits", run=key_of(run)) is not None]
 
-    def take(self, segment: int) -> bytes:
+    def take(self, run: str, segment: str) -> bytes:
         """All that waits of a segment."""
-        found = self._db.rows("waiting_of_segment", segment=segment)
+        place = {"run": key_of(run), "segment": key_of(segment)}
+        found = self._db.rows("waiting_of_segment", **place)
         if found:
-            self._db.run("drop_waiting", segment=segment)
+            self._db.run("drop_waiting", **place)
         return b"".join(bytes(data) for _, data in found)

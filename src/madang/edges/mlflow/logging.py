@@ -130,7 +130,7 @@ def tag_facts(tags: Mapping[str, str]) -> list[Fact]:
 
 def _say(call: MlflowCall, run: str, facts: Sequence[Fact]) -> None:
     try:
-        call.services.tracking.state(call.who, run, facts)
+        call.services.tracking.state(call.who, run, facts, later=True)
     except NotFound:
         raise no_run(run) from None
 

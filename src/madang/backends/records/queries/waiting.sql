@@ -1,27 +1,29 @@
 -- Frames that wait to be taken into the records.
 
 -- name: add_waiting sqlite
-INSERT INTO waiting (segment, start, stop, data)
-SELECT :segment, :start, :stop, :data
-WHERE (SELECT changed FROM runs WHERE number = :run) = :changed
-    AND coalesce((SELECT stop FROM waiting WHERE segment = :segment ORDER BY start DESC LIMIT 1),
-        (SELECT read_to FROM segments WHERE number = :segment)) = :start;
+INSERT INTO waiting (run, segment, start, stop, data)
+SELECT :run, :segment, :start, :stop, :data
+WHERE coalesce((SELECT changed FROM runs WHERE id = :run), 0) = :changed
+    AND coalesce((SELECT stop FROM waiting WHERE run = :run AND segment = :segment ORDER BY start DESC LIMIT 1),
+        (SELECT s.read_to FROM segments s JOIN runs r ON r.number = s.run WHERE r.id = :run AND s.id = :segment), 0) = :start;
 
 -- name: add_waiting postgres
-INSERT INTO waiting (segment, start, stop, data)
-SELECT :segment::bigint, :start::bigint, :stop::bigint, :data::bytea
-WHERE (SELECT changed FROM runs WHERE number = :run::bigint) = :changed::bigint
-    AND coalesce((SELECT stop FROM waiting WHERE segment = :segment::bigint ORDER BY start DESC LIMIT 1),
-        (SELECT read_to FROM segments WHERE number = :segment::bigint)) = :start::bigint;
+INSERT INTO waiting (run, segment, start, stop, data)
+SELECT :run::bytea, :segment::bytea, :start::bigint, :stop::bigint, :data::bytea
+WHERE coalesce((SELECT changed FROM runs WHERE id = :run::bytea), 0) = :changed::bigint
+    AND coalesce(
+        (SELECT stop FROM waiting WHERE run = :run::bytea AND segment = :segment::bytea ORDER BY start DESC LIMIT 1),
+        (SELECT s.read_to FROM segments s JOIN runs r ON r.number = s.run WHERE r.id = :run::bytea AND s.id = :segment::bytea),
+        0) = :start::bigint;
 
 -- name: waiting_of_segment
-SELECT start, data FROM waiting WHERE segment = :segment ORDER BY start;
+SELECT start, data FROM waiting WHERE run = :run AND segment = :segment ORDER BY start;
 
 -- name: drop_waiting
-DELETE FROM waiting WHERE segment = :segment;
+DELETE FROM waiting WHERE run = :run AND segment = :segment;
 
 -- name: runs_that_wait
-SELECT DISTINCT r.id FROM waiting w JOIN segments s ON s.number = w.segment JOIN runs r ON r.number = s.run;
+SELECT DISTINCT run FROM waiting;
 
 -- name: run_waits
-SELECT w.start FROM runs r JOIN segments s ON s.run = r.number JOIN waiting w ON w.segment = s.number WHERE r.id = :id LIMIT 1;
+SELECT start FROM waiting WHERE run = :run LIMIT 1;
