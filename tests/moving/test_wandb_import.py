@@ -107,6 +107,8 @@ def test_what_the_client_kept(tmp_path: Path, unpacked: Callable[[str], Path], v
     assert [(item.title, item.level) for item in found.details.alerts] == [("Careful", "warn")]
     assert found.details.environment is not None
     assert found.details.environment.packages
+    assert found.details.environment.python == "3.11.7"
+    assert (found.user, found.details.command) == ("root", ["/tmp/w/make.py"])
     again = carried(folder, tmp_path / "store")
     assert again.new == {}
     assert held(tmp_path / "store") == {"abc123": found}
@@ -218,6 +220,15 @@ def test_what_changes_between_two_imports(tmp_path: Path) -> None:
     assert carried(tmp_path, tmp_path / "store").ok
     found = held(tmp_path / "store")["r1"]
     assert (found.params["lr"], found.notes, found.status, found.tags["t"]) == (2.5, "new", "finished", "")
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"cpu": "x", "memory": 5, "gpu_nvidia": [1], "args": {}, "git": 3}'])
+def test_metadata_of_any_kind(tmp_path: Path, text: str) -> None:
+    """A file with metadata that is no such thing costs what it says, and no more."""
+    folder = folder_of(tmp_path, [run("r1"), message({18: {1: 0}})])
+    (folder / "files" / "wandb-metadata.json").write_text(text, encoding="utf-8")
+    carried(tmp_path, tmp_path / "store")
+    assert held(tmp_path / "store")["r1"].status == "finished"
 
 
 def test_projects_and_entities(tmp_path: Path) -> None:

@@ -17,16 +17,17 @@ from itertools import islice
 from madang.domain.fidelity import LeftOut
 from madang.domain.foreign import Artifact, ArtifactFile, Experiment, Model, Run, StoredFile, Version
 from madang.domain.values import value
-from madang.errors import CorruptData, MadangError, NotFound
+from madang.errors import CorruptData, InvalidInput, MadangError, NotFound
 from madang.formats.wandb.datastore import read_log
 from madang.formats.wandb.ids import project_name
 from madang.formats.wandb.records import LoggedArtifact, RunLog, gather, listed_file
+from madang.formats.wandb.values import read_object
 from madang.workspace.moving.places import opened_file, walk_files
 from madang.workspace.moving.wandb_runs import run_of
 
 _ENDING = ".wandb"
 _FIRST = 64  # records among which the run's own is looked for before all are read
-_REQUIREMENTS, _LONGEST = "requirements.txt", 4 << 20
+_REQUIREMENTS, _METADATA, _LONGEST = "requirements.txt", "wandb-metadata.json", 4 << 20
 _MOST_FILES = 2_000_000  # of one artifact
 
 
@@ -181,6 +182,8 @@ class RunFolders:
         except (OSError, CorruptData) as error:
             log.damage.append(error.message if isinstance(error, MadangError) else str(error.strerror))
         log.id = log.id or found.run
+        if not log.environment:  # clients before 0.20 keep it in a file of the run
+            _take_metadata(log, _text(os.path.join(found.files, _METADATA)))
         for reason in dict.fromkeys(log.damage):
             self.problems.append(LeftOut("records", name, reason))
         for number, count in log.unknown.items():
@@ -199,6 +202,16 @@ def _listed(path: str) -> Iterator[ArtifactFile]:
                 return
             yield listed_file(line)
     raise CorruptData(f"It names more than {_MOST_FILES} files.")
+
+
+def _take_metadata(log: RunLog, text: str) -> None:
+    try:
+        log.environment = read_object(text) if text else {}
+    except InvalidInput as error:
+        log.damage.append(error.message)
+    git = log.environment.pop("git", None)
+    if isinstance(git, dict) and not log.git[1]:
+        log.git = (str(git.get("remote") or ""), str(git.get("commit") or ""))
 
 
 def _find_logs(path: str) -> list[str]:

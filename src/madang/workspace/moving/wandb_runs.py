@@ -37,7 +37,7 @@ def run_of(project: str, logs: Sequence[RunLog], requirements: str) -> Run:
         status="crashed" if not ended else "failed" if last.exit_code else "finished",
         started_at=began,
         ended_at=max(log.last_at for log in logs),
-        user=str(environment.get("username", "")),
+        user=_text(environment.get("username")),
         notes=_newest(logs, "notes"),
         job_type=_newest(logs, "job_type"),
         group=_newest(logs, "group"),
@@ -74,7 +74,7 @@ def _own(logs: Sequence[RunLog], environment: Mapping[str, Any]) -> dict[str, An
         made["m"] = found
     if environment:
         rest = {key: item for key, item in environment.items() if key != "writer"}
-        made["e"] = {environment.get("writer") or "import": rest}
+        made["e"] = {_text(environment.get("writer")) or "import": rest}
     return made
 
 
@@ -87,7 +87,7 @@ def _tags(logs: Sequence[RunLog], environment: Mapping[str, Any], absent: Sequen
         CONFIG: write_json(_own(logs, environment)),
         NESTED: nested_text(nested) if any(nested.values()) else "",
         HOST: _newest(logs, "host"),
-        PROGRAM: str(environment.get("program", "")),
+        PROGRAM: _text(environment.get("program")),
         SWEEP_TAG: _newest(logs, "sweep"),
     }
     return {
@@ -154,10 +154,11 @@ def _details(
 ) -> Details:
     own = _own(logs, environment)
     fork = next((log.forked_from for log in logs if log.forked_from and log.forked_from[0] != log.id), None)
-    program = environment.get("program")
+    program, arguments = _text(environment.get("program")), environment.get("args")
+    texts = [item for item in arguments if isinstance(item, str)] if isinstance(arguments, list) else []
     return Details(
-        host=_newest(logs, "host") or str(environment.get("host", "")),
-        command=[program, *environment.get("args", ())] if isinstance(program, str) and program else [],
+        host=_newest(logs, "host") or _text(environment.get("host")),
+        command=[program, *texts] if program else [],
         exit_code=logs[-1].exit_code,
         summary=summary,
         definitions={item.key: item for item in configs.definitions(own)},
@@ -178,12 +179,11 @@ def _code(logs: Sequence[RunLog], environment: Mapping[str, Any]) -> events.Code
     commit = next((log.git[1] for log in reversed(logs) if log.git[1]), "")
     if not commit:
         return None
-    entry = environment.get("codePath")
     return events.Code(
         commit=commit,
         remote=redact.address(remote),
         skipped=[_UNTOLD],
-        entry=entry if isinstance(entry, str) else "",
+        entry=_text(environment.get("codePath")),
     )
 
 
@@ -194,15 +194,30 @@ def _environment(told: Mapping[str, Any], requirements: str) -> events.Environme
     ]  # fmt: skip
     if not told and not packages:
         return None
-    memory, gpus = told.get("memory"), told.get("gpu_nvidia")
+    gpus = told.get("gpu_nvidia")
     return events.Environment(
-        python=str(told.get("python", "")).removeprefix("CPython "),
+        python=_text(told.get("python")).removeprefix("CPython "),
         packages=packages,
-        os=str(told.get("os", "")),
-        cpu=str((told.get("cpu") or {}).get("model", "")),
-        cpus=int(told.get("cpu_count_logical", 0)),
-        memory=int((memory or {}).get("total", 0)),
-        gpus=[str(item.get("name", "")) for item in gpus] if isinstance(gpus, list) else [],
-        cuda=str(told.get("cudaVersion", "")),
-        hostname=str(told.get("host", "")),
+        os=_text(told.get("os")),
+        cpu=_text(_inside(told, "cpu", "model")),
+        cpus=_number(told.get("cpu_count_logical")),
+        memory=_number(_inside(told, "memory", "total")),
+        gpus=[_text(item.get("name")) for item in gpus if isinstance(item, dict)] if isinstance(gpus, list) else [],
+        cuda=_text(told.get("cudaVersion")),
+        hostname=_text(told.get("host")),
     )
+
+
+def _inside(told: Mapping[str, Any], key: str, name: str) -> Any:
+    found = told.get(key)
+    return found.get(name) if isinstance(found, dict) else None
+
+
+def _text(found: Any) -> str:
+    return found if isinstance(found, str) else ""
+
+
+def _number(found: Any) -> int:
+    """A count, which may be written as text."""
+    text = str(found)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
