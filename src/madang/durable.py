@@ -188,12 +188,17 @@ def sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def sync_all(paths: Sequence[str], root: str | int, *, are_large: bool = False) -> None:
-    """Make files or folders durable, all on the file system of ``root``, with as few waits as the system allows.
+def is_synced_at_once(count: int, *, are_large: bool = False) -> bool:
+    """Whether so many files or folders are made durable with all else on their file system, and not one by one.
 
     Large files are synced one by one: the wait for the disk is theirs alone then, not one for what others wrote.
     """
-    if len(paths) > _FEW and not are_large and sys.platform == "linux":
+    return count > _FEW and not are_large and sys.platform == "linux"
+
+
+def sync_all(paths: Sequence[str], root: str | int, *, are_large: bool = False) -> None:
+    """Make files or folders durable, all on the file system of ``root``, with as few waits as the system allows."""
+    if is_synced_at_once(len(paths), are_large=are_large):
         sync_file_system(root)
         return
     for path in paths:

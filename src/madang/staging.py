@@ -18,6 +18,7 @@ from types import TracebackType
 
 from madang.durable import (
     give_mode,
+    is_synced_at_once,
     make_folders,
     remove_tree,
     sync_all,
@@ -46,6 +47,7 @@ class Staging:
         self._numbers = count()
         self._moves: list[tuple[str, str]] = []
         self._bytes = self._synced = 0  # of the moves: bytes, and how many were made durable early
+        self._early: _Sync | None = None  # of all of them, while more is done
         self._changed: set[str] = set()  # folders whose new names are not durable yet
         self.whole: set[str] = set()  # final folders that were moved as such: the files in them were not touched
         self._folders: dict[tuple[int, int, int], str] = {}
@@ -73,6 +75,8 @@ class Staging:
             if kind is None:
                 self.flush()  # all has moved: what is left is to wait for the disk
         finally:
+            if self._early is not None:
+                self._early.join()
             os.close(self._lock)
 
     def new_path(self) -> str:
@@ -124,6 +128,18 @@ class Staging:
                 sync_file_system(self._lock)
         return False
 
+    def begin_sync(self) -> None:
+        """Begin to make durable what was added, while the caller does other things; `move` waits for it.
+
+        The caller forks no process until then.
+        """
+        if is_synced_at_once(len(self._moves), are_large=self._are_large()):
+            self._early = _Sync(self._lock, len(self._moves))
+            self._early.start()
+
+    def _are_large(self) -> bool:
+        return self._bytes >= _LARGE * len(self._moves)
+
     def move(self, *, is_end: bool = True) -> None:
         """Make what was added durable and give it its final names, which become durable at the next `flush`.
 
@@ -133,13 +149,16 @@ class Staging:
         Raises:
             StorageError: the disk refused.
         """
+        early, self._early = self._early, None
+        are_large = self._are_large()
         moves, self._moves = self._moves, []
-        are_large = self._bytes >= _LARGE * len(moves)
         self._bytes = self._synced = 0
         self._has_folders = False
         with self._disk():
-            sync_all([aside for aside, _ in moves], self._lock, are_large=are_large)
-            changed, whole = _move_all(moves, self._folder_mode, whole=is_end)
+            if early is None or not early.has_made_durable(len(moves)):
+                sync_all([aside for aside, _ in moves], self._lock, are_large=are_large)
+            is_synced = is_synced_at_once(len(moves), are_large=are_large)
+            changed, whole = _move_all(moves, self._folder_mode, whole=is_end, is_synced=is_synced)
         self._changed |= changed
         self.whole |= whole
         self._twins.clear()
@@ -161,15 +180,41 @@ class Staging:
             ) from error
 
 
+class _Sync(threading.Thread):
+    """Makes durable what is on a file system now."""
+
+    def __init__(self, descriptor: int, count: int) -> None:
+        super().__init__(name="sync", daemon=True)
+        self._descriptor = descriptor
+        self._count = count
+        self._failure: OSError | None = None
+
+    def run(self) -> None:
+        try:
+            sync_file_system(self._descriptor)
+        except OSError as error:
+            self._failure = error
+
+    def has_made_durable(self, count: int) -> bool:
+        """Wait. Whether these were all that there are now. Raises `OSError` when the disk refused."""
+        self.join()
+        if self._failure is not None:
+            raise self._failure
+        return count == self._count
+
+
 def rename_all(moves: Iterable[tuple[str, str]]) -> None:
     """Rename each (from, to), making folders on the way."""
-    _move_all(moves, None, whole=False)
+    _move_all(moves, None, whole=False, is_synced=False)
 
 
-def _move_all(moves: Iterable[tuple[str, str]], folder_mode: int | None, *, whole: bool) -> tuple[set[str], set[str]]:
+def _move_all(
+    moves: Iterable[tuple[str, str]], folder_mode: int | None, *, whole: bool, is_synced: bool
+) -> tuple[set[str], set[str]]:
     """Rename each (from, to), making folders on the way. Returns the folders whose names changed, and those moved.
 
-    With ``whole``, a folder that holds nothing else is renamed itself where there is none with the final name.
+    With ``whole``, a folder that holds nothing else is renamed itself where there is none with the final name; the
+    names in it are durable already when all of its file system ``is_synced``.
     """
     changed, moved = set[str](), set[str]()
     folders: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -178,7 +223,7 @@ def _move_all(moves: Iterable[tuple[str, str]], folder_mode: int | None, *, whol
         folders.setdefault((source, target), []).append((before, after))
     for (source, target), names in folders.items():
         if whole and not os.path.lexists(target) and _is_as_wanted(source, names):
-            changed |= make_folders(os.path.dirname(target), folder_mode) | {target}
+            changed |= make_folders(os.path.dirname(target), folder_mode) | (set() if is_synced else {target})
             with suppress(OSError):  # another process has made it meanwhile
                 os.rename(source, target)
                 give_mode(target, folder_mode)

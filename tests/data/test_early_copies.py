@@ -1,4 +1,4 @@
-"""Large objects of a pull are written to the cache and to the workspace in one pass."""
+"""Objects of a pull are written to the cache and to the workspace in one pass."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.data.helpers import NFC, NFD, Tool, make, read
 
 from madang.workspace.data.files.links import Linker
 from madang.workspace.data.objects import early_copies, parallel
+from madang.workspace.data.objects.copying import copy
 from madang.workspace.data.objects.state import FileKey
 
 BODY = os.urandom(3 << 20)
@@ -106,20 +107,37 @@ def pulling_folder(root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch, re
     return root
 
 
-def test_the_large_files_of_a_folder(pulling_folder: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The large one is written when its object comes, the others are made of the cache; all of them are known then."""
-    make_link, made = Linker.make, []
+def test_the_files_of_a_folder(pulling_folder: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The large one is written when its object comes, the others while theirs become durable; all are known then."""
 
-    def note(self: Linker, source: str, target: str) -> FileKey:
-        made.append(os.path.basename(target))
-        return make_link(self, source, target)
+    def refuse(self: Linker, source: str, target: str) -> None:
+        raise AssertionError(f"{source} was copied again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Linker, "make", note)
+        patch.setattr(Linker, "make", refuse)
         assert madang(pulling_folder, "pull").code == 0
-    assert "large" not in made
     assert read(pulling_folder / "d") == {name[2:]: body for name, body in FILES.items()}
     assert all(path.stat().st_mode & 0o200 for path in (pulling_folder / "d").rglob("*") if path.is_file())
+    assert madang(pulling_folder, "status", "-q").code == 0
+    assert not left_aside(pulling_folder)
+
+
+def test_small_files_that_cannot_be_copied_yet(
+    pulling_folder: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a copy fails half-way, or its object was moved on already, checkout makes it."""
+
+    def refuse(source: str, target: str) -> FileKey:
+        if target.endswith("1"):
+            raise FileNotFoundError(2, "No such file", source)
+        if target.endswith("2"):
+            Path(target).write_bytes(b"half")
+            raise OSError(28, "No space left on device", target)
+        return copy(source, target)
+
+    monkeypatch.setattr(early_copies, "copy", refuse)
+    assert madang(pulling_folder, "pull").code == 0
+    assert read(pulling_folder / "d") == {name[2:]: body for name, body in FILES.items()}
     assert madang(pulling_folder, "status", "-q").code == 0
     assert not left_aside(pulling_folder)
 

@@ -17,7 +17,7 @@ from madang.domain.shares import Mix
 from madang.errors import StorageError
 from madang.services.settings_files import mixed as mixed_settings
 from madang.services.upstream import Chain
-from madang.workspace.data.files.links import copy
+from madang.workspace.data.objects.copying import copy
 
 _HIDDEN = frozenset((".git",))
 _PRIVATE = (".dvc/cache", ".dvc/tmp")

@@ -11,7 +11,7 @@ from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
 from madang.errors import CorruptData, InvalidInput, MadangError
 from madang.workspace import tracked_files
-from madang.workspace.data.files.links import copy
+from madang.workspace.data.objects.copying import copy
 from madang.workspace.data.remotes.remote_objects import RemoteObjects
 from madang.workspace.data.remotes.transfer import OpenRemote
 from madang.workspace.data.repo.locks import using

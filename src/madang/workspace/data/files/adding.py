@@ -292,6 +292,10 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
     todo = [index for index, md5 in enumerate(hashes.md5s) if md5 is None or md5 in absent]
     rows: list[tuple[FileKey, str]] = []
 
+    def remember() -> None:
+        repository.state.add_files(rows)
+        rows.clear()
+
     def note(position: int, hashed: Hashed) -> None:
         index = todo[position]
         if hashed.key[:4] != tuple(tree.numbers[5 * index : 5 * index + 4]):
@@ -300,15 +304,15 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
         if hashed.lasting:
             rows.append((hashed.key, hashed.md5))
         if len(rows) >= _ROWS:
-            repository.state.add_files(rows)
-            rows.clear()
+            remember()
 
     total = sum(tree.numbers[5 * index + 2] for index in todo)
     try:
         with meter(total, "B", f"adding {os.path.basename(folder)}") as advance:
-            store(cache, staging, [tree.paths[index] for index in todo], advance, note, folder=folder)
+            names = [tree.paths[index] for index in todo]
+            store(cache, staging, names, advance, note, folder=folder, meanwhile=remember)
     finally:
-        repository.state.add_files(rows)
+        remember()
 
 
 def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Work, meter: progress.Meter) -> None:

@@ -10,11 +10,12 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 
-from madang.durable import copy_bytes, open_to_read, unlink
+from madang.durable import unlink
 from madang.errors import Conflict, StorageError
 from madang.staging import Staging
 from madang.workspace.data.files.hashing import Hashes
 from madang.workspace.data.objects.cache import Cache
+from madang.workspace.data.objects.copying import copy
 from madang.workspace.data.objects.parallel import each
 from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled
 from madang.workspace.data.repo.repository import Repository
@@ -64,20 +65,6 @@ def _reflink(source: str, target: str) -> FileKey:
         write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             fcntl.ioctl(write, _FICLONE, read)
-            return key_of(os.fstat(write))
-        finally:
-            os.close(write)
-    finally:
-        os.close(read)
-
-
-def copy(source: str, target: str) -> FileKey:
-    """Copy the bytes; the mode is what the umask leaves. Returns what the copy is now."""
-    read = open_to_read(source)
-    try:
-        write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        try:
-            copy_bytes(read, write)
             return key_of(os.fstat(write))
         finally:
             os.close(write)

@@ -21,8 +21,8 @@ from madang.formats.dvc.places import place_of
 from madang.staging import Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache, name_of_file
-from madang.workspace.data.files.links import copy
 from madang.workspace.data.objects.cache import Cache
+from madang.workspace.data.objects.copying import copy
 from madang.workspace.data.objects.parallel import each
 from madang.workspace.data.objects.reading import hash_file
 from madang.workspace.data.records.outs import TrackedOut, stages, tracked

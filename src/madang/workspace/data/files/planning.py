@@ -148,9 +148,11 @@ def _look_at_what_goes(repository: Repository, plan: Plan, hashes: hashing.Hashe
 
 
 def check_objects(plan: Plan, meter: progress.Meter) -> None:
-    """Find out which objects are missing or damaged."""
+    """Find out which of the objects that are to be read are missing or damaged."""
     cache = plan.place.cache
-    found = cache.look(set(plan.write.values()))
+    ready = None if plan.existed else cache.early_copies.prepared(plan.out.path)
+    made = ready.made if ready is not None else {}
+    found = cache.look({md5 for name, md5 in plan.write.items() if name not in made})
     label = f"checking {os.path.basename(plan.out.path)}"
     with meter(sum(key.size for key in found.keys.values()), "B", label) as advance:
         plan.damaged = cache.verify(found.keys, advance)

@@ -10,6 +10,7 @@ from madang.errors import NotFound
 from madang.workspace.data import progress
 from madang.workspace.data.files import links
 from madang.workspace.data.objects.cache import Cache
+from madang.workspace.data.objects.copying import copy
 from madang.workspace.data.repo.repository import Repository
 
 _OWNER_MAY_WRITE = 0o200
@@ -32,7 +33,7 @@ def unprotect(repository: Repository, path: str, meter: progress.Meter = progres
     with links.aside_for(repository, os.path.dirname(path)) as staging, opened as advance:
         for one in shared:
             aside = staging.new_path()
-            links.copy(os.path.realpath(one), aside)
+            copy(os.path.realpath(one), aside)
             exec_bits = os.stat(one).st_mode & 0o111
             if exec_bits:
                 os.chmod(aside, stat.S_IMODE(os.stat(aside).st_mode) | exec_bits)

@@ -15,9 +15,9 @@ from madang.formats.dvc.layout import key_of
 from madang.staging import STAGING, Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files import undoing
-from madang.workspace.data.files.links import copy
 from madang.workspace.data.imports.bringing import Bringer, OpenRemote
 from madang.workspace.data.objects.cache import Cache
+from madang.workspace.data.objects.copying import copy
 from madang.workspace.data.records.outs import PIPELINE
 from madang.workspace.data.records.placing import check_names
 from madang.workspace.data.repo.repository import Repository, find_root

@@ -1,19 +1,23 @@
-"""Second copies of large objects, for the workspace, made of the bytes on their way into the cache.
+"""Second copies of objects, for the workspace, made on their way into the cache.
 
-A pull needs each object twice. Where blocks cannot be shared, copying a large one out of the cache again would cost
-another pass over it. Small ones come out of the cache as fast; with them the wait for the disk, which is one for all,
-would be for both copies.
+A pull needs each object twice. Where blocks cannot be shared, a large one is written to both places when its bytes
+come: copying it out of the cache again would cost another pass over it. With small ones the wait for the disk, which is
+one for all, would then be for both copies; so they are copied while the disk makes those for the cache durable.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import field
 
 from madang.domain.values import mutable
 from madang.durable import unlink, write_all
+from madang.workspace.data.objects.copying import copy
+from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.state import FileKey, key_of
+from madang.workspace.data.progress import Advance
 
 LARGE = 16 << 20  # bytes of an object that is worth a copy on its way
 
@@ -28,6 +32,10 @@ class Prepared:
     def path(self, name: str) -> str:
         """Where a file of it lies, or would lie."""
         return f"{self.place}/{name}" if name else self.place
+
+
+Copy = tuple[str, Prepared, str]
+"""Where an object lies, and what it is to be copied for: a file of what is prepared."""
 
 
 class EarlyCopy:
@@ -86,6 +94,32 @@ class EarlyCopies:
             return EarlyCopy(*wanted[0])
         except OSError:
             return None
+
+    def wanted(self, md5: str, place: str) -> Iterator[Copy]:
+        """The copies that are still wanted of an object, which lies at a place by now."""
+        return ((place, prepared, name) for prepared, name in self._wanted.get(md5, ()))
+
+    def make(self, copies: Sequence[Copy], begun: Callable[[], None], advance: Advance) -> None:
+        """Make copies of small objects. ``begun`` is called when no more processes are forked for that.
+
+        What cannot be copied, because an object was moved on, or the disk refuses, is left to checkout.
+        """
+
+        def make(one: Copy, advance: Advance) -> FileKey | None:
+            place, prepared, name = one
+            advance(1)
+            try:
+                return copy(place, prepared.path(name))
+            except OSError:
+                unlink(prepared.path(name))
+                return None
+
+        with closing(each_file(make, copies, FileKey | None, advance)) as keys:
+            for number, ((_, prepared, name), key) in enumerate(zip(copies, keys, strict=True)):
+                if number == 0:
+                    begun()
+                if key is not None:
+                    prepared.made[name] = key
 
     def prepared(self, path: str) -> Prepared | None:
         """What was made of a tracked path, if something was to be made of it."""

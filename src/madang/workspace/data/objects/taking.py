@@ -91,11 +91,13 @@ def store(
     on_hashed: Callable[[int, Hashed], None],
     *,
     folder: str = "",
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
     """Bring files into the cache; what it has already is only read. ``folder`` is the one that the paths begin in.
 
     When this fails or is stopped, all that was read until then is kept, also behind the file where it stopped.
     ``on_hashed`` gets the position of each path and what was found there; ``advance`` is called by other threads.
+    ``meanwhile`` is called when all is read, and has yet to become durable.
 
     Raises:
         Conflict: a file changed while it was read.
@@ -127,6 +129,8 @@ def store(
             with closing(found):
                 for position, hashed in enumerate(found):
                     note(position, hashed)
+            staging.begin_sync()
+            meanwhile()
         except BaseException:
             for position, hashed in sorted(early.items()):
                 with suppress(MadangError):  # the first error is the one to tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import field
 from io import BufferedIOBase, RawIOBase
 from typing import BinaryIO, NamedTuple
@@ -19,7 +19,7 @@ from madang.staging import Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache, name_of_file
 from madang.workspace.data.objects.cache import Cache
-from madang.workspace.data.objects.early_copies import EarlyCopy
+from madang.workspace.data.objects.early_copies import Copy, EarlyCopy
 from madang.workspace.data.objects.parallel import each, each_file
 from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash, write_object
 from madang.workspace.data.objects.state import FileKey, key_of
@@ -145,19 +145,16 @@ class RemoteObjects:
 
         When this fails or is stopped, what has come is kept.
         """
-        brought, unclaimed = Brought(), dict[int, _Arrived]()
-        with self.cache.staging() as staging, Intake(self.cache, staging) as intake:
-            try:
-                for arriving in self._arriving(sizes, staging, advance, unclaimed):
-                    with closing(arriving):
-                        for one in arriving:
-                            _keep(one, intake, brought)
-            finally:
-                for one in unclaimed.values():
-                    _keep(one, intake, brought)
-        return brought
+        with self.bringing() as bringing:
+            return bringing.take(sizes, advance)
 
-    def _arriving(
+    @contextmanager
+    def bringing(self) -> Iterator[Bringing]:
+        """The same in steps. What was taken is in the cache, durable, when this ends."""
+        with self.cache.staging() as staging, Intake(self.cache, staging) as intake:
+            yield Bringing(self, staging, intake)
+
+    def arriving(
         self, sizes: Mapping[str, int], staging: Staging, advance: progress.Advance, unclaimed: dict[int, _Arrived]
     ) -> Iterator[Generator[_Arrived, None, None]]:
         """Objects as they come. From a folder the small ones are brought by forked processes."""
@@ -294,13 +291,42 @@ class RemoteObjects:
         return listing.decode(body, name) if listing.name_of_bytes(body) == name else {}
 
 
-def _keep(arrived: _Arrived, intake: Intake, brought: Brought) -> None:
-    if arrived.aside is None or arrived.copy is None:
-        (brought.missing if arrived.copy is None else brought.damaged).append(arrived.name)
-        return
-    intake.add(arrived.name, arrived.aside, arrived.copy)
-    brought.got.append(arrived.name)
-    brought.size += arrived.copy.size
+class Bringing:
+    """Objects on their way into the cache."""
+
+    def __init__(self, side: RemoteObjects, staging: Staging, intake: Intake) -> None:
+        self._side = side
+        self._staging = staging
+        self._intake = intake
+        self._copies: list[Copy] = []
+
+    def take(self, sizes: Mapping[str, int], advance: progress.Advance) -> Brought:
+        """See `RemoteObjects.bring`."""
+        brought, unclaimed = Brought(), dict[int, _Arrived]()
+        try:
+            for arriving in self._side.arriving(sizes, self._staging, advance, unclaimed):
+                with closing(arriving):
+                    for one in arriving:
+                        self._keep(one, brought)
+        finally:
+            for one in unclaimed.values():
+                self._keep(one, brought)
+        return brought
+
+    def _keep(self, arrived: _Arrived, brought: Brought) -> None:
+        if arrived.aside is None or arrived.copy is None:
+            (brought.missing if arrived.copy is None else brought.damaged).append(arrived.name)
+            return
+        self._copies.extend(self._side.cache.early_copies.wanted(arrived.name, arrived.aside))
+        self._intake.add(arrived.name, arrived.aside, arrived.copy)
+        brought.got.append(arrived.name)
+        brought.size += arrived.copy.size
+
+    def copy(self, meter: progress.Meter) -> None:
+        """Make the early copies that are still wanted of what was taken, while the disk makes that durable."""
+        if self._copies:
+            with meter(len(self._copies), "files", "copying") as advance:
+                self._side.cache.early_copies.make(self._copies, self._staging.begin_sync, advance)
 
 
 def _first(begun: BinaryIO, count: int, rest: Fill) -> Fill:

@@ -282,8 +282,10 @@ def _bring(side: RemoteObjects, names: set[str], moved: Moved, meter: progress.M
 
 
 def _receive(side: RemoteObjects, there: dict[str, int], moved: Moved, meter: progress.Meter) -> None:
-    with meter(sum(max(0, size) for size in there.values()), "B", "fetching") as advance:
-        brought = side.bring(there, advance)
+    with side.bringing() as bringing:
+        with meter(sum(max(0, size) for size in there.values()), "B", "fetching") as advance:
+            brought = bringing.take(there, advance)
+        bringing.copy(meter)
     moved.files += len(brought.got)
     moved.size += brought.size
     moved.missing.extend(brought.missing)
