@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from madang.domain.runs import RunRecord
@@ -17,6 +18,7 @@ from madang.formats.wandb.values import SYSTEM, read_json, write_json
 _USUAL = 500  # rows, where the client does not say how many
 _MOST = 1_000_000
 _MOST_SPECS = 20
+_AT_ONCE = 2_000_000  # points that are read together
 
 
 def _series(call: WandbCall, run: RunRecord, keys: list[str] | None, steps: tuple[int | None, int | None]) -> list[Row]:
@@ -30,10 +32,38 @@ def history(node: RunNode, call: WandbCall, given: dict[str, Any]) -> list[str]:
     low, high = given.get("minStep"), given.get("maxStep")
     most = _count(given.get("samples"))
     if low is None and high is None:
-        found = formats.evenly(_series(call, run, _logged(run), (None, None)), most)
+        found = _thinned(call, run, most)
     else:  # a page of a scan: nothing of it may be missing
         found = _series(call, run, _logged(run), (low, None if high is None else high - 1))
     return [write_json(formats.line(row, run.created_at)) for row in found]
+
+
+def _thinned(call: WandbCall, run: RunRecord, most: int) -> Sequence[Row]:
+    """Rows spread evenly over a whole run."""
+    keys = _logged(run)
+    if sum(run.metrics[key].count for key in keys) <= _AT_ONCE:
+        return formats.evenly(_series(call, run, keys, (None, None)), most)
+    # more than what should lie in memory: rows at the steps of the key that has most of them
+    longest = max(keys, key=lambda key: (run.metrics[key].count, key == formats.RUNTIME))
+    steps = {row.step for row in formats.evenly(_series(call, run, [longest], (None, None)), most)}
+    found: dict[str, Series] = {}
+    for part in _parts(run, keys):
+        read = call.services.search.history(call.who, [run.id], part)[run.id]
+        found.update((key, formats.at_steps(item, steps)) for key, item in read.items())
+    return formats.evenly(formats.rows(found), most)
+
+
+def _parts(run: RunRecord, keys: list[str]) -> Iterator[list[str]]:
+    """Keys in lists that have not too many points together."""
+    part: list[str] = []
+    count = 0
+    for key in keys:
+        if part and count + run.metrics[key].count > _AT_ONCE:
+            yield part
+            part, count = [], 0
+        part.append(key)
+        count += run.metrics[key].count
+    yield part
 
 
 def _logged(run: RunRecord) -> list[str]:

@@ -44,6 +44,13 @@ def user(name: str) -> dict[str, Any]:
     }
 
 
+def users(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
+    """People by name: a caller finds themselves."""
+    asked = given.get("query")
+    is_me = call.who != ANONYMOUS and asked in (None, "", call.who.name)
+    return {"edges": [{"node": user(call.who.name)}] if is_me else []}
+
+
 def entity(name: str) -> dict[str, Any]:
     """An entity: whose projects they are."""
     return {
@@ -73,5 +80,6 @@ def server_info(_: Any, __: WandbCall, ___: dict[str, Any]) -> dict[str, Any]:
 RESOLVERS: dict[str, Resolver] = {
     "Query.viewer": viewer,
     "Query.serverInfo": server_info,
+    "Query.users": users,
     "Query.entity": lambda _, __, given: entity(given.get("name") or ENTITY),
 }
