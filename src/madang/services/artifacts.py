@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
@@ -21,6 +22,7 @@ from madang.services.changes import note_texts
 from madang.services.stages import commit
 from madang.services.tracking import Tracking, family
 
+_MANIFESTS, _ENTRIES = 16, 500_000  # lists of files, and files in all, that are remembered
 MAX_ENTRIES = 2_000_000  # files of one version
 
 
@@ -36,6 +38,8 @@ class Artifacts:
         self._blobs = blobs
         self._tracking = tracking
         self._scratch = scratch
+        self._lock = threading.Lock()
+        self._manifests: dict[tuple[str, str], list[Entry]] = {}
 
     # -- blobs ----------------------------------------------------------------------------------------------------
 
@@ -148,7 +152,16 @@ class Artifacts:
 
     def manifest(self, who: Principal, project: str, ref: str) -> list[Entry]:
         """The files of a version, sorted by path."""
-        return self._records.versions.entries(project, self.resolve(who, project, ref).digest)
+        key = (project, self.resolve(who, project, ref).digest)
+        with self._lock:
+            found = self._manifests.pop(key, None)
+        if not found:
+            found = self._records.versions.entries(*key)
+        with self._lock:
+            self._manifests[key] = found  # the last ones that were asked for, as clients read them page by page
+            while len(self._manifests) > _MANIFESTS or sum(map(len, self._manifests.values())) > _ENTRIES:
+                del self._manifests[next(iter(self._manifests))]
+        return list(found)
 
     def create(
         self,

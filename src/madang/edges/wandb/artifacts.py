@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from madang.domain.runs import RunRecord
@@ -122,18 +123,17 @@ def files(node: Node, call: WandbCall, given: dict[str, Any]) -> Any:
         entries = [entry for entry in entries if entry.path in wanted]
     found = page(entries, given, _FILES)
     shown = [edge["node"] for edge in found["edges"]]
+    known = cache(lambda: call.services.digests.all(version.project, shown))
     for edge in found["edges"]:
-        edge["node"] = _file(call, version, edge["node"], shown)
+        edge["node"] = _file(call, version, edge["node"], known)
     return found
 
 
-def _file(call: WandbCall, version: VersionRecord, entry: Entry, beside: Sequence[Entry]) -> Node:
+def _file(call: WandbCall, version: VersionRecord, entry: Entry, known: Callable[[], dict[str, str]]) -> Node:
+    """A file; ``known`` gives the MD5s of those of the same page, found out when one is asked for."""
+
     def md5(*_: Any) -> str | None:
-        """Found out with those of the same page when it is asked for."""
-        if not entry.is_held:
-            return None
-        known = call.services.digests.all(version.project, beside)
-        return digest_of_hex(known[entry.digest])
+        return digest_of_hex(known()[entry.digest]) if entry.is_held else None
 
     url = blob_url(call, version.project, entry) if entry.is_held else entry.uri
     return {
