@@ -73,6 +73,8 @@ def test_html_is_shown_without_an_origin(client: TestClient, engine: Engine) -> 
     assert policy.startswith("sandbox allow-scripts;")
     assert "allow-same-origin" not in policy
     assert "default-src 'none'" in policy
+    again = client.get(shown.url.path + "?sandboxed=true", headers={"if-none-match": shown.headers["etag"]})
+    assert (again.status_code, again.headers["content-security-policy"]) == (304, policy)
     script = client.get(f"/api/v1/runs/{run}/files/a.js?sandboxed=true")
     assert script.headers["content-type"] == "application/octet-stream"
     assert script.headers["content-disposition"].startswith("attachment")
