@@ -12,7 +12,7 @@ from madang.edges.wandb.pages import page
 from madang.edges.wandb.registry_search import registries_of
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
-from madang.edges.wandb.viewer import entity
+from madang.edges.wandb.viewer import entity, user
 from madang.errors import InvalidInput, NotFound
 from madang.formats.mlflow.words import NOTE
 from madang.formats.wandb.ids import ENTITY, entity_and_project, node_id, project_name, read_node_id
@@ -133,6 +133,7 @@ RESOLVERS: dict[str, Resolver] = {
     "Project.name": lambda node, _, __: entity_and_project(node.name)[1],
     "Project.entityName": lambda node, _, __: entity_and_project(node.name)[0],
     "Project.entity": lambda node, _, __: entity(entity_and_project(node.name)[0]),
+    "Project.user": lambda node, _, __: user(entity_and_project(node.name)[0]),
     "Project.description": lambda node, call, _: registered(node, call).tags.get(NOTE, ""),
     "Project.access": lambda *_: "PRIVATE",
     "Project.createdAt": lambda node, call, _: iso(registered(node, call).created_at),

@@ -12,7 +12,7 @@ from madang.edges.wandb.projects import project_node
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.edges.wandb.viewer import user
-from madang.errors import InvalidInput, NotFound
+from madang.errors import InvalidInput, NotFound, Refused
 from madang.formats.wandb.ids import ENTITY, project_name
 from madang.formats.wandb.times import iso
 from madang.formats.wandb.views import number_of, view_id
@@ -75,6 +75,12 @@ def create_chart(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, An
     return {"chart": {"id": made.name}}  # what `create_custom_chart` promises: a name for `plot_table`
 
 
+def share(_: Any, call: WandbCall, given: dict[str, Any]) -> None:
+    """Mutation.createAccessToken: a link that anyone may follow is none that a hub gives."""
+    call.services.views.get(call.who, number_of(given["input"]["viewId"]))
+    raise Refused("This hub makes no links that need no token. Give whoever is to read the report a token of the hub.")
+
+
 def _project_of(item: View, call: WandbCall, _: dict[str, Any]) -> ProjectNode | None:
     return project_node(call, item.project) if item.project else None
 
@@ -84,6 +90,7 @@ RESOLVERS: dict[str, Resolver] = {
     "Project.allViews": of_project,
     "Mutation.upsertView": upsert,
     "Mutation.deleteView": delete,
+    "Mutation.createAccessToken": share,
     "Mutation.createCustomChart": create_chart,
     "View.id": lambda item, _, __: view_id(item.number),
     "View.displayName": lambda item, _, __: item.title,
@@ -92,4 +99,5 @@ RESOLVERS: dict[str, Resolver] = {
     "View.updatedAt": lambda item, _, __: iso(item.updated_at),
     "View.type": lambda item, _, __: item.kind,
     "View.project": _project_of,
+    "View.accessTokens": lambda *_: [],
 }
