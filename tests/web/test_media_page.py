@@ -116,6 +116,9 @@ def test_lists_sounds_pages_and_files(visit: Visitor, kept: Kept) -> None:
     expect(frame.locator("h1")).to_have_text(f"step {STEPS - 1}")
     expect(frame.locator("h1")).to_have_attribute("data-ran", "1")
     assert page.frames[-1].evaluate("() => window.origin") == "null"
+    page.reload()  # the browser's own copy is as apart
+    expect(_panel(page, "page").frame_locator("iframe").locator("h1")).to_have_text(f"step {STEPS - 1}")
+    assert page.frames[-1].evaluate("() => window.origin") == "null"
     molecule = _panel(page, "molecule")
     expect(molecule.get_by_text("Molecule", exact=True)).to_be_visible()
     expect(molecule.get_by_role("link", name="Download")).to_have_attribute("href", re.compile("m.pdb$"))
@@ -207,6 +210,11 @@ def test_runs_stand_beside_each_other(visit: Visitor, kept: Kept) -> None:
     panel = _panel(page, "pictures/plain")
     expect(panel.locator("h3")).to_have_text(["media-0", "media-1"])
     expect(panel.locator("img")).to_have_count(2)
+    panel.get_by_role("button", name="Enlarge pictures/plain").click()
+    large = page.get_by_role("dialog", name="pictures/plain")
+    page.keyboard.press("ArrowLeft")
+    expect(large.locator("img").first).to_have_attribute("src", re.compile(f"plain_{STEPS - 2}.png$"))
+    page.keyboard.press("Escape")
     page.goto(page.url.split("/p/")[0] + f"/runs/{kept.first}")
     expect(page.get_by_role("row", name=re.compile("^loss"))).to_be_visible()
     expect(page.get_by_text(re.compile("_runtime|_wandb|wandb\\."))).to_have_count(0)

@@ -117,7 +117,7 @@ function OverlayBar({ layers, ranges, color, choice, onChoice }: BarProps): Reac
         </div>
       ))}
       {Object.entries(ranges).map(([name, [low, high]]) => low < high && (
-        <label key={name} className="slider">
+        <label key={name} className="slider media-score">
           <span>{t("media.score", { name })}</span>
           <input type="range" min={low} max={high} step={(high - low) / 100} value={choice.least[name] ?? low} onChange={(event) => onChoice({ ...choice, least: { ...choice.least, [name]: Number(event.target.value) } })} />
           <output>{formatNumber(choice.least[name] ?? low, 3)}</output>

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactElement, useMemo, useState } from "react";
+import { type ReactElement, useEffect, useMemo, useRef, useState } from "react";
 import type { Run } from "../api/types";
 import { ErrorBox, IconButton, Loading, Panel } from "../components/basic";
 import { Dialog } from "../components/overlay";
@@ -30,7 +30,7 @@ export function MediaPanel({ entry, runs, titleOf }: Props): ReactElement {
   const [place, near] = useNear<HTMLDivElement>();
   const [seen, setSeen] = useState(false);
   if (near && !seen) setSeen(true); // what was shown once stays: pages do not jump
-  const { logged, error, retry } = useLogged(runs, entry.key, seen);
+  const { logged, total, error, retry } = useLogged(runs, entry.key, seen);
   const [step, setStep] = useStep();
   const [choice, setChoice] = useState<OverlayChoice>(EVERYTHING);
   const [large, setLarge] = useState(false);
@@ -57,13 +57,15 @@ export function MediaPanel({ entry, runs, titleOf }: Props): ReactElement {
       ))}
     </div>
   );
-  const slider = steps.length > 1 && <Slider name={entry.name} position={position} count={steps.length} onMove={move} />;
-  const onKey = (event: KeyboardEvent) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (by !== undefined && (event.target as HTMLElement).tagName !== "INPUT") move(position + by);
-  };
+  const slider = steps.length > 1 && (
+    <>
+      <Slider name={entry.name} position={position} count={steps.length} onMove={move} />
+      {total > 0 && <p className="hint media-sampled">{t("media.sampled", { count: steps.length, total })}</p>}
+    </>
+  );
+  useArrows(large, (by) => move(position + by));
   return (
-    <div className={(kind && WIDE.has(kind) && !entry.visual) || runs.length > 1 ? "media-panel wide" : "media-panel"} ref={place}>
+    <div className={runs.length > 1 ? "media-panel beside" : kind && WIDE.has(kind) && !entry.visual ? "media-panel wide" : "media-panel"} ref={place}>
       <Panel
         title={entry.name}
         actions={
@@ -78,14 +80,27 @@ export function MediaPanel({ entry, runs, titleOf }: Props): ReactElement {
       </Panel>
       {large && (
         <Dialog title={entry.name} wide onClose={() => setLarge(false)}>
-          <div className="media-body large" onKeyDown={onKey} tabIndex={-1}>
-            {body}
-          </div>
+          <div className="media-body large">{body}</div>
           {slider}
         </Dialog>
       )}
     </div>
   );
+}
+
+/** The arrow keys, where nothing else takes them. */
+function useArrows(isOn: boolean, onMove: (by: number) => void): void {
+  const current = useRef(onMove);
+  current.current = onMove;
+  useEffect(() => {
+    if (!isOn) return;
+    const onKey = (event: KeyboardEvent) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (by !== undefined && (event.target as HTMLElement).tagName !== "INPUT") current.current(by);
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [isOn]);
 }
 
 function Slider({ name, position, count, onMove }: { name: string; position: number; count: number; onMove: (position: number) => void }): ReactElement {

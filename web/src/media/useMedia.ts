@@ -37,20 +37,31 @@ function isMedia(key: MetricKey, runs: readonly Run[]): boolean {
   return key.kind === "mixed" && runs.some((run) => itemsOf(run.metrics[key.name]?.last).length > 0);
 }
 
-/** What each run logged, in the order of steps; null while it is fetched. */
-export function useLogged(runs: readonly Run[], key: string, enabled: boolean): { logged: Map<string, Logged[]> | null; error: unknown; retry: () => void } {
+const MOST = 3000; // steps of a run that a panel has; of more it has so many, evenly
+
+export interface LoggedState {
+  /** What each run logged, in the order of steps; null while it is fetched. */
+  logged: Map<string, Logged[]> | null;
+  /** How many steps a run has in all where not all of them are here, else 0. */
+  total: number;
+  error: unknown;
+  retry: () => void;
+}
+
+export function useLogged(runs: readonly Run[], key: string, enabled: boolean): LoggedState {
   const ids = runs.map((run) => run.id);
   const counts = runs.map((run) => run.metrics[key]?.count ?? 0);
   const found = useQuery({
     queryKey: ["media", ids, key, counts],
-    queryFn: ({ signal }) => api.history(ids, [key], null, signal),
+    queryFn: ({ signal }) => api.history(ids, [key], MOST, signal),
     enabled,
     placeholderData: (before) => before,
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 60_000,
   });
   const logged = useMemo(() => (found.data ? new Map(ids.map((id) => [id, loggedOf(found.data[id]?.[key])])) : null), [found.data, key]);
-  return { logged, error: found.error, retry: () => void found.refetch() };
+  const total = Math.max(0, ...ids.map((id) => (found.data?.[id]?.[key]?.sampled ? (found.data[id]?.[key]?.total ?? 0) : 0)));
+  return { logged, total, error: found.error, retry: () => void found.refetch() };
 }
 
 function loggedOf(series: Series | undefined): Logged[] {

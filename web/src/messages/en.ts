@@ -251,6 +251,7 @@ export const en = {
   "media.score": "Least {name}",
   "media.heat": "Distribution over steps",
   "media.heat.steps": "steps",
+  "media.sampled": "{count} of {total} steps, evenly chosen",
   "media.large": "The table has {size}.",
   "media.large.show": "Show it all the same",
   "media.table.search": "Find in {name}",

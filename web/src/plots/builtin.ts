@@ -102,7 +102,7 @@ const MAKERS: Record<string, (making: Making) => PlotSpec> = {
       encoding: place,
       layer: [
         { mark: { type: "rect", tooltip: true }, encoding: { color: { ...count, legend: null, scale: { range: dark ? ["#1f2522", "#5cc9a7"] : ["#eef5f1", "#0d5a45"], domainMin: 0 } } } },
-        { mark: { type: "text", fontWeight: 600 }, encoding: { text: count, color: { condition: { test: `datum[${JSON.stringify(field)}] > ${most / 2}`, value: dark ? "#10251c" : "#ffffff" }, value: dark ? "#e6ebe7" : "#1a211d" } } },
+        { mark: { type: "text", fontWeight: 600, tooltip: true }, encoding: { text: count, color: { condition: { test: `datum[${JSON.stringify(field)}] > ${most / 2}`, value: dark ? "#10251c" : "#ffffff" }, value: dark ? "#e6ebe7" : "#1a211d" } } },
       ],
     };
   },
