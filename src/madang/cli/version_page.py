@@ -46,7 +46,8 @@ def print_version(version: VersionRecord, entries: Sequence[Entry], readers: Seq
         "used by": ", ".join(run[:8] for run in readers),
         "made": f"{records.moment(version.created_at)} by {version.actor}".removesuffix(" by "),
         "description": version.description,
-        **{f"tag {key}": text for key, text in sorted(version.tags.items())},
+        "tags": ", ".join(sorted(key for key, text in version.tags.items() if not text)),
+        **{f"tag {key}": text for key, text in sorted(version.tags.items()) if not key.startswith("wandb.")},
         **{f"metadata {key}": records.number(value) for key, value in sorted(version.metadata.items())},
     }
     for name, text in facts.items():

@@ -13,7 +13,7 @@ from madang.domain.events import BlobRef
 from madang.domain.versions import VersionRecord, check_name
 from madang.errors import Conflict, CorruptData, InvalidInput, NotFound
 from madang.formats.wandb import manifest as listing
-from madang.formats.wandb.artifacts import ID_TAG, Named, name_of, read_artifact_id
+from madang.formats.wandb.artifacts import CLIENT_TAG, ID_TAG, Named, name_of, read_artifact_id
 from madang.formats.zstd import compress
 from madang.ports.drafts import Claim, Draft, DraftManifest, DraftRecords
 from madang.ports.records import Records
@@ -120,12 +120,12 @@ class Drafts:
 
     def get(self, who: Principal, number: int) -> Draft:
         """A draft, or what it became. Raises `NotFound`."""
-        found = self._drafts.get(number) or self._remembered(number)
+        found = self._drafts.get(number) or self._remembered(ID_TAG, str(number))
         if found is None or who.level(found.project) < Permission.READ:
             raise NotFound(f"There is no artifact {number}.")
         return found
 
-    def _remembered(self, number: int) -> Draft | None:
+    def _remembered(self, tag: str, text: str) -> Draft | None:
         """What a version says of itself, in a store whose records were made anew from its files."""
         if not self._is_index:
             return None
@@ -133,13 +133,14 @@ class Drafts:
         for project in self._records.runs.projects():
             for line in self._records.versions.collections(project.name):
                 for version in self._records.versions.versions(project.name, line.name):
-                    if version.tags.get(ID_TAG) == str(number):
-                        return Draft(number, *_place(version), version.created_at, number=version.number)
+                    own = version.tags.get(ID_TAG, "")
+                    if version.tags.get(tag) == text and own.isdecimal():
+                        return Draft(int(own), *_place(version), version.created_at, number=version.number)
         return None
 
     def of_client(self, who: Principal, client: str) -> Draft:
         """The draft that a client calls so. Raises `NotFound`."""
-        found = self._drafts.of_client(client)
+        found = self._drafts.of_client(client) or self._remembered(CLIENT_TAG, client)
         if found is None or who.level(found.project) < Permission.READ:
             raise NotFound(f"There is no artifact of the client {client[:80]!r}.")
         return found

@@ -15,14 +15,12 @@ from madang.edges.wandb.projects import ensure_project
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb import manifest as listing
-from madang.formats.wandb.artifacts import LIFE_TAG, OWN_TAGS, STEP_TAG
+from madang.formats.wandb.artifacts import CLIENT_TAG, LIFE_TAG, STEP_TAG
 from madang.formats.wandb.ids import node_id, project_name, read_node_id
 from madang.formats.wandb.values import read_object
 from madang.ports.drafts import Draft, DraftManifest
 from madang.services.parts import MOST_PARTS, Part
 
-CLIENT_TAG = f"{OWN_TAGS}client"
-SEQUENCE_TAG = f"{OWN_TAGS}sequence"
 _MANIFEST = "ArtifactManifest"
 _joining: dict[str, threading.Lock] = {}
 
@@ -60,7 +58,6 @@ def create(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
 def _tags(said: dict[str, Any]) -> dict[str, str]:
     own = {
         CLIENT_TAG: said.get("clientID"),
-        SEQUENCE_TAG: said.get("sequenceClientID"),
         STEP_TAG: said.get("historyStep"),
         LIFE_TAG: max(0, said.get("ttlDurationSeconds") or 0),
     }

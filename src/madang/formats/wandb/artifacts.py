@@ -11,6 +11,8 @@ from madang.formats.wandb.ids import node_id, read_node_id
 KIND = "Artifact"
 ID_TAG = "wandb.artifact"
 """The tag of a version that keeps the number of its id."""
+CLIENT_TAG = "wandb.client"
+"""The tag of a version with what its client calls it."""
 LINK_TAG = "wandb.link"
 """The tag of a version that is a link: the id of the artifact that it shows."""
 STEP_TAG = "wandb.step"
