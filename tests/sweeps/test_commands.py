@@ -173,3 +173,48 @@ def test_functions_as_trials(project: Project) -> None:
     assert states[1] == [(1, "finished", 1.0), (2, "finished", 2.0)]
     run = project.madang("runs", "show", next(iter(second)), "--json").json
     assert (run["project"], run["config"], run["tags"]["madang.sweep"]) == ("함수", {"x": 1}, sweeps[1])
+
+
+STEPS = """
+import time, madang
+
+with madang.init() as run:
+    for step in range(40):
+        run.log({"loss": run.config.x})
+        time.sleep(0.05)
+"""
+EARLY = """
+program: steps.py
+method: grid
+agent_timeout: 2
+metric: {name: loss, goal: maximize}
+early_terminate: {type: hyperband, min_iter: 4, eta: 3, strict: true}
+parameters: {x: {values: [9, 1]}}
+"""
+CALLS = """
+import sys, time, madang
+
+def train(run):
+    for step in range(40):
+        run.log({"loss": run.config.x})
+        time.sleep(0.05)
+
+print(sorted(madang.agent(sys.argv[1], train).values()))
+"""
+
+
+def test_hopeless_trials_are_stopped(project: Project) -> None:
+    """By early termination, as a command and as a call: the trial ends long before it would, and counts as stopped."""
+    project.write({"steps.py": STEPS, "early.yaml": EARLY, "calls.py": CALLS})
+    assert "1 finished, 1 stopped" in project.madang("sweep", "run", "early.yaml").out
+    sweep = project.madang("sweep", "create", "early.yaml").out.strip()
+    words = [sys.executable, "calls.py", sweep]
+    done = subprocess.run(words, cwd=project.root, env=project.env, capture_output=True, text=True, check=True)
+    assert done.stdout == "['finished', 'killed']\n", done.stderr
+    view = told(project, sweep)
+    assert [(trial["params"]["x"], trial["state"], trial["value"]) for trial in view["trials"]] == [
+        (9, "finished", 9.0), (1, "stopped", 1.0),
+    ]  # fmt: skip
+    assert view["best"]["value"] == 9.0
+    run = project.madang("runs", "show", view["trials"][1]["run"], "--json").json
+    assert 4 <= run["metrics"]["loss"]["count"] < 40

@@ -19,6 +19,7 @@ from madang.services.changes import now
 from madang.services.sweep_cache import SweepCache
 
 _SIGNS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_MOST = 1 << 53
 _CHANGES = frozenset(("state", "name", "description", "priority", "run_cap"))
 
 
@@ -162,9 +163,7 @@ class Sweeps:
             InvalidInput: an unknown state or field.
             Conflict: it was cancelled, or it has no trials left to go on with.
         """
-        unknown = changes.keys() - _CHANGES
-        if unknown:
-            raise InvalidInput(f"A sweep has no {', '.join(sorted(unknown))[:200]} to be changed.")
+        _check(changes)
         self.get(who, project, sweep, Permission.WRITE)
         with self._records.transaction():
             found = self.get(who, project, sweep, Permission.WRITE)
@@ -181,6 +180,17 @@ class Sweeps:
                     raise Conflict(f"The sweep {sweep} has had all its {most} trials.", hint=hint)
             self._sweeps.put(changed)
         return changed
+
+
+def _check(changes: Mapping[str, Any]) -> None:
+    unknown = changes.keys() - _CHANGES
+    if unknown:
+        raise InvalidInput(f"A sweep has no {', '.join(sorted(unknown))[:200]} to be changed.")
+    cap, priority = changes.get("run_cap"), changes.get("priority", 0)
+    if cap is not None and not 1 <= cap < _MOST:
+        raise InvalidInput(f"A run_cap of {cap} makes no sense.", hint="Use 1 or more.")
+    if not -_MOST < priority < _MOST:
+        raise InvalidInput(f"A priority of {priority} makes no sense.")
 
 
 def new_name() -> str:

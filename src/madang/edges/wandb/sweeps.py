@@ -90,7 +90,7 @@ def _changed(call: WandbCall, said: dict[str, Any]) -> Sweep:
             raise InvalidInput(f"{said['state'][:80]!r} is not a state of a sweep.")
         changes["state"] = state
     if said.get("config"):
-        sweeps.rewrite(call.who, found.project, found.id, said["config"])
+        found = sweeps.rewrite(call.who, found.project, found.id, said["config"])
     return sweeps.change(call.who, found.project, found.id, changes) if changes else found
 
 
