@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from madang.backends.records import SqlRecords, open_sqlite
-from madang.domain.query import AllOf, RunQuery
+from madang.domain.query import AllOf, AnyOf, Compare, Field, RunQuery
 from madang.errors import InvalidInput
 from madang.formats.regex import Regex
 from madang.formats.wandb.filters import condition, orders
@@ -157,6 +157,24 @@ def test_what_is_no_filter_is_refused(records: SqlRecords, text: str) -> None:
     """A filter that cannot be read, is too deep or large, or has an unknown operator gives a clear error."""
     with pytest.raises(InvalidInput):
         records.runs.search(RunQuery(("p",), AllOf((condition(text),))))
+
+
+def test_states_have_words_of_their_own(records: SqlRecords) -> None:
+    """`pending` is what is scheduled; a run that made way is `preempting` or `preempted` and nothing else."""
+    base, made_way = 1 << 61, {"wandb.preempting": "true"}
+    told: list[dict[str, Any]] = [{"status": "failed"}, {"status": "failed", "tags": made_way}, {"status": "crashed"}]
+    for number, more in enumerate([*told, {"tags": made_way}, {}]):
+        put(records, make_run(base + number, "states", **more))
+
+    def found(state: Any) -> list[int]:
+        where = condition(msgspec.json.encode({"state": state}).decode())
+        page = records.runs.search(RunQuery(("states",), where))
+        return sorted(int(item.state.run, 16) - base for item in page.runs)
+
+    words = ("failed", "preempted", "crashed", "preempting", "running")
+    assert [found(word) for word in words] == [[0], [1], [2], [3], [4]]
+    assert (found({"$in": ["Failed", "preempting", None]}), found({"$ne": "failed"})) == ([0, 3], [1, 2, 3, 4])
+    assert condition('{"state": "pending"}') == AnyOf((Compare(Field("attributes", "status"), "=", "scheduled"),))
 
 
 def test_long_lists_are_taken(records: SqlRecords) -> None:

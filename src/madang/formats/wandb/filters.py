@@ -12,12 +12,14 @@ from madang.domain.parameters import parameter_text
 from madang.domain.query import AllOf, Among, AnyOf, Compare, Condition, Exists, Field, Negation, Operator, Order
 from madang.errors import InvalidInput
 from madang.formats.wandb.fields import Place, micros, place, state_of
+from madang.formats.wandb.tags import PREEMPTING
 from madang.formats.wandb.values import read_json
 
 TRUE, FALSE = AllOf(()), AnyOf(())
 _MOST = 2000  # comparisons of one filter; a list of values counts as one
 _DEEPEST = 40
 _SECOND = 1_000_000  # µs
+_ENDED_EARLY = ("failed", "crashed", "killed")
 _Rule: TypeAlias = "Callable[[_Reader, Place, Any, Mapping[str, Any]], Condition]"
 
 
@@ -126,6 +128,8 @@ class _Reader:
         if found.form == "time":
             times = [at for item in values if (at := micros(item)) is not None]
             return AnyOf(tuple(_within(found.field, at) for at in times))
+        if found.form == "state":
+            return AnyOf(tuple(_state(item) for item in values if isinstance(item, str)))
         fitting = [made for item in values if (made := _fitting(found, item)) is not None]
         return Compare(found.field, "=", fitting[0]) if len(fitting) == 1 else Among(found.field, tuple(fitting))
 
@@ -186,6 +190,17 @@ _RULES: dict[str, _Rule] = {
     "$not": _Reader.negation,
     "$all": _Reader.every,
 }
+
+
+def _state(word: str) -> Condition:
+    """Where a run stands: W&B has words for runs that made way for others, which are tags here."""
+    status, made_way = Field("attributes", "status"), Exists(Field("tags", PREEMPTING))
+    if word.lower() == "preempting":
+        return AllOf((Compare(status, "=", "running"), made_way))
+    if word.lower() == "preempted":
+        return AllOf((Among(status, _ENDED_EARLY), made_way))
+    plain = Compare(status, "=", state_of(word))
+    return AllOf((plain, Negation(made_way))) if plain.value in ("running", *_ENDED_EARLY) else plain
 
 
 def _exists(found: Place) -> Condition:
