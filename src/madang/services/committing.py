@@ -11,7 +11,7 @@ from madang.domain.versions import Entry, VersionRecord, check_path, check_refer
 from madang.errors import InvalidInput, NotFound, TooLarge
 from madang.formats.manifest import manifest_digest
 from madang.formats.wandb import manifest as listing
-from madang.formats.wandb.artifacts import ID_TAG
+from madang.formats.wandb.artifacts import CLIENT_TAG, ID_TAG
 from madang.formats.zstd import decompress
 from madang.ports.drafts import Draft, DraftRecords
 from madang.ports.records import Records
@@ -74,7 +74,7 @@ class Commits:
             aliases=found.aliases,
             description=found.description,
             metadata=found.metadata,
-            tags={**found.tags, ID_TAG: str(found.id)},
+            tags=found.tags | {ID_TAG: str(found.id)} | ({CLIENT_TAG: found.client} if found.client else {}),
             actor=who.name,
         )
         with self._records.transaction():

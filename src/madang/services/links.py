@@ -80,6 +80,7 @@ class Links:
         entries = versions.entries(source.project, source.digest)
         held = [item.digest for item in entries if item.is_held and versions.holds_blob(source.project, item.digest)]
         versions.hold_blobs(wanted.project, held)
+        self._rows.claim(wanted.project, list(self._rows.claims_of(source.project, held).values()))
         made = commit(self._records, wanted, entries, first=_FIRST, fresh=True)
         self._rows.link(name_of(source), made.project, made.name, made.number)
         return made

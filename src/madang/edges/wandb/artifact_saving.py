@@ -15,7 +15,7 @@ from madang.edges.wandb.projects import ensure_project
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb import manifest as listing
-from madang.formats.wandb.artifacts import CLIENT_TAG, LIFE_TAG, STEP_TAG
+from madang.formats.wandb.artifacts import LIFE_TAG, STEP_TAG
 from madang.formats.wandb.ids import node_id, project_name, read_node_id
 from madang.formats.wandb.values import read_object
 from madang.ports.drafts import Draft, DraftManifest
@@ -57,7 +57,6 @@ def create(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
 
 def _tags(said: dict[str, Any]) -> dict[str, str]:
     own = {
-        CLIENT_TAG: said.get("clientID"),
         STEP_TAG: said.get("historyStep"),
         LIFE_TAG: max(0, said.get("ttlDurationSeconds") or 0),
     }
