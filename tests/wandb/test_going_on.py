@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.wandb.conftest import Client, Hub
 
 LOG = """
@@ -56,7 +55,7 @@ def test_the_same_id_again(wandb_client: Client) -> None:
 
 
 def test_rewind(wandb_client: Client) -> None:
-    """History after the step is gone for readers, the run goes on behind it, and the summary is that of what is there."""
+    """History after the step is gone for readers, the run goes on behind it, and the summary is of what is there."""
     wandb_client(LOG, json.dumps({"id": "back"}), "6")
     wandb_client(LOG, json.dumps({"resume_from": "back?_step=2"}), "2")
     assert rows(wandb_client, "back") == [[0, 0], [1, 1], [2, 2], [3, 0], [4, 1]]
@@ -98,16 +97,3 @@ def test_sync_twice_and_from_two_machines(wandb_client: Client, hub: Hub, tmp_pa
     (found,) = (item for item in hub.native("runs?project=going")["runs"] if item["tags"].get("wandb.id") == run)
     assert found["status"] == "finished"
     assert hub.native(f"runs/{found['id']}")["metrics"]["x"]["count"] == 7
-
-
-@pytest.mark.parametrize("tool", ["tensorboardX"])
-def test_tensorboard(wandb_client: Client, tool: str) -> None:
-    """What a script writes for TensorBoard is history."""
-    script = (
-        f"import wandb, json\nwandb.init(project='going', id='tb', sync_tensorboard=True)\nimport {tool} as tb\n"
-        "w = tb.SummaryWriter('logs')\n[w.add_scalar('loss', 1 / (n + 1), n) for n in range(5)]\nw.close()\nwandb.finish()"
-    )
-    wandb_client(script)
-    told = wandb_client("import wandb, json\nrun = wandb.Api().run('madang/going/tb')\n"
-                        "print(json.dumps([row.get('loss') for row in run.scan_history()]))")  # fmt: skip
-    assert told == [1 / (n + 1) for n in range(5)]

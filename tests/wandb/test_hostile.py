@@ -1,4 +1,4 @@
-"""What no client of good will sends: the hub keeps what it can, answers as its clients need, and never leaves its paths."""
+"""What no client of good will sends: the hub keeps what it can, answers as clients need, and leads out of no path."""
 
 from __future__ import annotations
 
@@ -84,8 +84,9 @@ def test_lines_again_and_otherwise(hub: Hub) -> None:
     [
         "", "{", "[]", "1", '"x"', "null", '{"_step": "a", "x": 1}', '{"_step": 1e400}', '{"": 1}', '{"_step": NaN}',
         '{"_timestamp": -1e300, "x": 1}', '{"x": ' + "[" * 5000 + "]" * 5000 + "}", '{"a": ' * 400 + "1" + "}" * 400,
-        '{"x": "\\ud800"}', '{"x": 1' + "0" * 5000 + "}", json.dumps({"k" * 200_000: 1}), json.dumps({"x": "y" * 3_000_000}),
-        '{"_step": 99999999999999999999, "x": 1}', '{"_step": -5, "x": 1}', '{"x": {"_type": 5}}', '{"x": {"media": "image"}}',
+        '{"x": "\\ud800"}', '{"x": 1' + "0" * 5000 + "}", json.dumps({"k" * 200_000: 1}),
+        json.dumps({"x": "y" * 3_000_000}), '{"x": {"media": "image"}}',
+        '{"_step": 99999999999999999999, "x": 1}', '{"_step": -5, "x": 1}', '{"x": {"_type": 5}}',
         '{"a.b": 1, "a": {"b": 2}}', '{"x\\u0000y": 1}',
     ],
 )  # fmt: skip
@@ -155,7 +156,7 @@ def test_signed_addresses(hub: Hub, old: str, new: str) -> None:
 
 def test_odd_upserts(hub: Hub) -> None:
     """Names, labels and configs of any kind; what is no JSON is an error of the document and no defect."""
-    sent = {
+    sent: dict[str, Any] = {
         "name": "x y/가%",
         "display": "a: b\n" * 100,
         "tags": ["", "wandb.x", "라벨"],

@@ -1,0 +1,53 @@
+"""Clients that fall silent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from madang.config import HubConfig
+from madang.domain.access import local
+from madang.domain.commands import CreateRun
+from madang.domain.line_streams import StreamRow
+from madang.domain.run_state import outcome
+from madang.services.streams import SILENCE, Streams
+from madang.wiring import open_hub
+
+ME = local("me")
+
+
+def test_a_silent_client_has_crashed_until_it_is_heard(tmp_path: Path) -> None:
+    """After five minutes without a word the run counts as crashed, then again as running; an ended one stays ended."""
+    engine = open_hub(HubConfig(store=str(tmp_path / "hub")))
+    now = [1_800_000_000_000_000]
+    streams = Streams(engine.records, engine.tracking, lambda: now[0])
+    run, ended = (engine.tracking.create(ME, "p", CreateRun(name=name)).id for name in ("a", "b"))
+
+    def status(of: str) -> str:
+        stored = engine.records.runs.get(of)
+        assert stored is not None
+        return outcome(stored.state).status
+
+    streams.expect(ME, run, anew=True)
+    streams.take(ME, ended, {}, lambda *_: [], ends=True)
+    now[0] += SILENCE + 1
+    assert streams.give_up_silent() == 1
+    assert (status(run), status(ended)) == ("crashed", "running")
+    streams.take(ME, run, {}, lambda *_: [])
+    assert status(run) == "running"
+    assert streams.give_up_silent() == 0
+    engine.close()
+
+
+def test_nobody_is_given_up_while_no_server_ran(tmp_path: Path) -> None:
+    """A server that comes back gives clients the time to be heard."""
+    engine = open_hub(HubConfig(store=str(tmp_path / "hub")))
+    run = engine.tracking.create(ME, "p", CreateRun(name="a")).id
+    stored = engine.records.runs.get(run)
+    assert stored is not None
+    engine.records.streams.put(StreamRow(stored.number, 5, True))
+    now = [10 * SILENCE]
+    streams = Streams(engine.records, engine.tracking, lambda: now[0])
+    assert streams.give_up_silent() == 0
+    now[0] += SILENCE + 1
+    assert streams.give_up_silent() == 1
+    engine.close()
