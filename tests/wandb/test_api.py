@@ -203,6 +203,41 @@ print(json.dumps({
 """
 
 
+JUNK = [
+    ("project(name:$p){runs(filters:$x){totalCount}}", "[1"), ("project(name:$p){runs(after:$x){totalCount}}", "%%%"),
+    ("project(name:$p){runCount(filters:$x)}", '{"tags":{"$in":5}}'), ("view(id:$x){id}", "x"), ("view(id:$x){id}", ""),
+    ("project(name:$p){run(name:$r){sampledHistory(specs:[$x])}}", "{"),
+    ("project(name:$p){run(name:$r){logLines(after:$x){edges{cursor}}}}", "-1"),
+    ("project(name:$p){run(name:$r){files(after:$x){totalCount}}}", "bm8="),
+    ("project(name:$p){allViews(after:$x){edges{cursor}}}", "\0"),
+]  # fmt: skip
+FINE = [
+    ("project(name:$p){run(name:$r){history(minStep:-9,maxStep:-3)}}", ""),
+    ("project(name:$p){run(name:$r){history(samples:-4)}}", ""),
+    ("project(name:$p){run(name:$r){sampledHistory(specs:[$x,$x])}}", "[]"),
+    ("project(name:$p){run(name:$r){logLines(first:-1,last:-2){edges{cursor}}}}", ""),
+    ("project(name:$p){run(name:$r){files(first:-2,pattern:$x){totalCount}}}", "(%_["),
+    ("project(name:$p){runs(first:-1,order:$x){totalCount}}", "+++,-,config.,\0"),
+    ("project(name:$x){id}", "../..\0"), ("project(name:$p,entityName:$x){id}", "a/b/c"), ("project{id}", ""),
+    ("models(entityName:$x,first:1){edges{node{id}}}", "☃"), ("users(query:$x){edges{node{id}}}", "x"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_wrong", [True, False])
+def test_odd_requests_do_no_harm(logged: Client, hub: Hub, is_wrong: bool) -> None:
+    """What makes no sense is told in words, or means nothing; none of it is a defect of the server."""
+    for selection, text in JUNK if is_wrong else FINE:
+        kinds = {"$x": "JSONString" if "filters" in selection or "specs" in selection else "String", "$r": "String!"}
+        kinds |= {"$p": "String", "$x": "ID!"} if selection.startswith("view") else {"$p": "String"}
+        kinds["$x"] += "!" if "specs" in selection else ""
+        used = ",".join(f"{name}:{kind}" for name, kind in kinds.items() if name in selection)
+        document = f"query({used}){{{selection}}}" if used else f"{{{selection}}}"
+        values = {"p": "api", "r": "run0", "x": text}
+        status, body = hub.post("/graphql", {"query": document, "variables": values})
+        assert (status, "errors" in body) == (200, is_wrong), (document, body)
+        assert "defect" not in str(body)
+
+
 def test_tables_are_had_without_the_client(logged: Client, hub: Hub) -> None:
     """`madang.runs()` and `madang.history()` give frames of runs of the client where it is not installed."""
     assert logged(TABLES, MADANG_HUB=hub.address) == {

@@ -61,9 +61,10 @@ def delete(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
     for text in given["input"]["files"]:
         run, *path = read_node_id(text, "File")
         by_run.setdefault(run, []).append(events.File("".join(path), "", 0))
-    for run, gone in by_run.items():
-        known = files_of(call.services.search.run(call.who, run, metrics=0))
-        call.services.tracking.state(call.who, run, [item for item in gone if item.path in known])
+    for id_, gone in by_run.items():
+        found = call.services.search.run(call.who, id_, metrics=0)
+        known = files_of(found)
+        call.services.tracking.state(call.who, found.id, [item for item in gone if item.path in known])
     return {"success": True}
 
 
