@@ -39,6 +39,7 @@ export interface FileItem {
   digest: string;
   size: number;
   mime?: string;
+  uri?: string; // where the bytes are, when a version only refers to them
 }
 
 export interface InputItem extends FileItem {

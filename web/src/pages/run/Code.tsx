@@ -42,6 +42,9 @@ export function CodeTab({ run }: { run: Run }): ReactElement {
   );
 }
 
+/** Whether a version refers to bytes that this server does not have. */
+const elsewhere = (file: FileItem): boolean => !!file.uri && !file.digest.startsWith("blake3:");
+
 export function FileTable({ files, href }: { files: readonly FileItem[]; href?: (file: FileItem) => string }): ReactElement {
   return (
     <div className="table-wrap">
@@ -56,7 +59,10 @@ export function FileTable({ files, href }: { files: readonly FileItem[]; href?: 
         <tbody>
           {files.slice(0, 2000).map((file) => (
             <tr key={file.path}>
-              <td>{href ? <a href={href(file)} download>{file.path}</a> : file.path}</td>
+              <td>
+                {href && !elsewhere(file) ? <a href={href(file)} download>{file.path}</a> : file.path}
+                {file.uri && <div className="hint">{/^https?:/.test(file.uri) ? <a href={file.uri} rel="noreferrer noopener">{file.uri}</a> : file.uri}</div>}
+              </td>
               <td className="right">{formatSize(file.size)}</td>
               <td>
                 <code title={file.digest}>{shortDigest(file.digest)}</code>
