@@ -81,7 +81,7 @@ def test_an_artifact_is_a_version(wandb_client: Client, hub: Hub, tmp_path: Path
     assert found["files"]["sub/공백 이름.txt"] == "d/sub/공백 이름.txt" * 10
     assert found["files"]["new.txt"] == "made here"
     assert (found["description"], found["metadata"]) == ("first", {"rows": 3, "deep": {"x": [1, 2.5]}})
-    assert found["aliases"] == ["best", "kept"]
+    assert found["aliases"] == ["Kept", "best"]
     assert found["tags"] == ["small"]
     assert found["digest"] == digest
     assert (found["newest"], found["same"], found["by"]) == ("v1", True, run)

@@ -20,6 +20,7 @@ from madang.services.digests import Digests
 from madang.services.drafts import Drafts, end_of
 from madang.services.stages import commit
 from madang.services.tracking import Tracking
+from madang.services.worded import keep_written
 
 _FIRST = 0  # the number of the first version of a name that W&B's client begins
 _FULL, _INCREMENTAL = "FULL", "INCREMENTAL"
@@ -71,7 +72,7 @@ class Commits:
             files=len(entries),
             created_at=time.time_ns() // 1000,
             run=found.run,
-            aliases=found.aliases,
+            aliases=tuple(alias.lower() for alias in found.aliases),
             description=found.description,
             metadata=found.metadata,
             tags=found.tags | {ID_TAG: str(found.id)} | ({CLIENT_TAG: found.client} if found.client else {}),
@@ -83,6 +84,7 @@ class Commits:
                 return self._artifacts.resolve(who, now.project, f"{now.name}:v{now.number}")
             self._records.versions.hold_blobs(found.project, [item.digest for item in entries if item.is_held])
             made = commit(self._records, version, entries, first=_FIRST)
+            keep_written(self._records, made.project, made.name, found.aliases)
             self._rows.finish(found.id, made.number, end_of(made.created_at, found.lives))
         self._tracking.version_made(made.run)
         return made

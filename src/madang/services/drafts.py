@@ -21,6 +21,7 @@ from madang.services.artifacts import Artifacts
 from madang.services.digests import Digests
 from madang.services.stages import commit
 from madang.services.tracking import Tracking
+from madang.services.worded import keep_written
 
 FORGOTTEN = 7 * 86_400_000_000  # µs after which a draft that nobody finished is dropped
 LONGEST_MANIFEST = 1 << 30  # bytes
@@ -69,7 +70,7 @@ class Drafts:
             project=check_name(wanted.project, "project"),
             name=check_name(wanted.name),
             type=check_name(wanted.type, "type"),
-            aliases=tuple(check_name(alias, "alias").lower() for alias in wanted.aliases if alias != "latest"),
+            aliases=tuple(check_name(alias, "alias") for alias in wanted.aliases if alias.lower() != "latest"),
             actor=who.name,
             created_at=_now(),
             id=new_number(),
@@ -87,7 +88,9 @@ class Drafts:
             if same is None:
                 return wanted
             entries = self._records.versions.entries(same.project, same.digest)
-            made = commit(self._records, replace(same, aliases=wanted.aliases, run=wanted.run, actor=who.name), entries)
+            pointers = tuple(alias.lower() for alias in wanted.aliases)
+            made = commit(self._records, replace(same, aliases=pointers, run=wanted.run, actor=who.name), entries)
+            keep_written(self._records, made.project, made.name, wanted.aliases)
             self._drafts.finish(wanted.id, made.number)
         return replace(wanted, number=made.number)
 

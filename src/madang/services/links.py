@@ -16,6 +16,7 @@ from madang.services.drafts import Drafts
 from madang.services.models import MODEL, Models
 from madang.services.registry import Registry
 from madang.services.stages import commit
+from madang.services.worded import keep_written
 
 _FIRST = 0
 
@@ -48,7 +49,7 @@ class Links:
         require(who, Permission.READ, source.project)
         require(who, Permission.WRITE, project)
         source = self.source(who, source)
-        named = tuple(check_name(alias, "alias").lower() for alias in aliases if alias != "latest")
+        named = tuple(check_name(alias, "alias") for alias in aliases if alias.lower() != "latest")
         wanted = VersionRecord(
             project=check_name(project, "project"),
             name=check_name(name),
@@ -59,7 +60,7 @@ class Links:
             files=source.files,
             created_at=now(),
             run=source.run if source.project == project else "",
-            aliases=named,
+            aliases=tuple(alias.lower() for alias in named),
             description=source.description,
             metadata=source.metadata,
             tags={LINK_TAG: name_of(source)},
@@ -73,6 +74,7 @@ class Links:
                 made = known
                 for alias in named:
                     self._registry.point(who, known.project, known.name, alias, known.number)
+            keep_written(self._records, made.project, made.name, named)
         return self._now(made)
 
     def _add(self, wanted: VersionRecord, source: VersionRecord) -> VersionRecord:
@@ -118,6 +120,12 @@ class Links:
             if version is not None and who.level(project) >= Permission.READ:
                 found.append(version)
         return found
+
+    def point(self, who: Principal, version: VersionRecord, alias: str) -> None:
+        """Put an alias at a version, written as it is. Raises as `Registry.point`."""
+        with self._records.transaction():
+            self._registry.point(who, version.project, version.name, alias, version.number)
+            keep_written(self._records, version.project, version.name, [alias])
 
     def unlink(self, who: Principal, source: VersionRecord, project: str, name: str) -> None:
         """Take a link away. Raises `NotFound`: there is none; `AccessDenied`: a protected pointer is at it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from madang.domain.versions import STAGES, VersionRecord
 from madang.formats.mlflow.words import ALIASES
+from madang.ports.records import Records
 from madang.ports.versions import CollectionRow
 
 
@@ -21,6 +23,18 @@ def written_aliases(row: CollectionRow) -> dict[str, str]:
     except (ValueError, RecursionError):  # anyone may set a tag
         found = {}
     return _texts(found)
+
+
+def keep_written(records: Records, project: str, name: str, aliases: Sequence[str]) -> None:
+    """Remember how a client wrote aliases that it has just given, inside the transaction of that."""
+    row = records.versions.collection(project, name)
+    if row is None:
+        return
+    before = written_aliases(row)
+    written = before | {alias.lower(): alias for alias in aliases}
+    written = {pointer: alias for pointer, alias in written.items() if pointer in before or alias != pointer}
+    if written != before:
+        records.versions.edit_collection(project, name, tags={**row.tags, ALIASES: json.dumps(written)})
 
 
 def aliases_of(row: CollectionRow) -> dict[str, int]:

@@ -46,15 +46,15 @@ def _places(call: WandbCall, given: dict[str, Any]) -> list[tuple[VersionRecord,
 def add_aliases(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
     """Mutation.addAliases. The newest version is ``latest`` anyway."""
     for version, alias in _places(call, given):
-        if alias != "latest":
-            call.services.registry.point(call.who, version.project, version.name, alias, version.number)
+        if alias.lower() != "latest":
+            call.services.links.point(call.who, version, alias)
     return {"success": True}
 
 
 def delete_aliases(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
     """Mutation.deleteAliases."""
     for version, alias in _places(call, given):
-        if alias != "latest" and alias.lower() in version.aliases:
+        if alias.lower() != "latest" and alias.lower() in version.aliases:
             call.services.registry.point(call.who, version.project, version.name, alias, None, expected=version.number)
     return {"success": True}
 

@@ -14,6 +14,7 @@ from madang.formats.wandb.times import iso
 from madang.formats.wandb.values import write_json
 from madang.ports.drafts import Draft
 from madang.ports.versions import CollectionRow
+from madang.services.worded import written_aliases
 
 Node: TypeAlias = dict[str, Any]
 SEQUENCE, PORTFOLIO = "ArtifactSequence", "ArtifactPortfolio"
@@ -71,16 +72,20 @@ def membership_node(call: WandbCall, version: VersionRecord) -> Node:
         "id": node_id("ArtifactCollectionMembership", version.project, version.name, str(version.number)),
         "versionIndex": version.number,
         "createdAt": iso(version.created_at),
-        "aliases": alias_nodes(version),
+        "aliases": alias_nodes(version, call.services.artifacts.collection(call.who, version.project, version.name)),
         "artifact": artifact_node(shown),
     }
 
 
-def alias_nodes(version: VersionRecord, collection: Node | None = None) -> list[Node]:
+def alias_nodes(version: VersionRecord, row: CollectionRow, collection: Node | None = None) -> list[Node]:
     """The aliases of a version in its collection; those that only order the versions of one stage are left out."""
-    place = (version.project, version.name)
+    place, written = (version.project, version.name), written_aliases(row)
     return [
-        {"id": node_id("ArtifactAlias", *place, alias), "alias": alias, "artifactCollection": collection}
+        {
+            "id": node_id("ArtifactAlias", *place, alias),
+            "alias": written.get(alias, alias),
+            "artifactCollection": collection,
+        }
         for alias in version.aliases
         if "/" not in alias
     ]

@@ -99,8 +99,11 @@ def aliases(node: Node, call: WandbCall, _: dict[str, Any]) -> list[Node]:
     """Artifact.aliases: those of the artifact and of the links to it."""
     if "draft" in node:
         return []
-    found = call.services.links.of(call.who, node["version"])
-    return [alias for one in found for alias in alias_nodes(one, collection_of(call, one.project, one.name))]
+    made: list[Node] = []
+    for one in call.services.links.of(call.who, node["version"]):
+        collection = collection_of(call, one.project, one.name)
+        made += alias_nodes(one, collection["row"], collection)
+    return made
 
 
 def digest(node: Node, call: WandbCall, _: dict[str, Any]) -> str:

@@ -177,7 +177,7 @@ def aliases(node: Node, call: WandbCall, given: dict[str, Any]) -> Any:
     """ArtifactCollection.aliases."""
     row: CollectionRow = node["row"]
     found = call.services.artifacts.versions(call.who, row.project, row.name) if row.versions else []
-    return page([alias for version in found for alias in alias_nodes(version, node)], given)
+    return page([alias for version in found for alias in alias_nodes(version, row, node)], given)
 
 
 # -- changes --------------------------------------------------------------------------------------------------------
