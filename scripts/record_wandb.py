@@ -81,7 +81,8 @@ def record(python: str) -> Path:
     """Have the client of a Python do everything; where its requests were written."""
     version = subprocess.check_output([python, "-c", "import wandb; print(wandb.__version__)"], text=True).strip()
     with tempfile.TemporaryDirectory() as folder:
-        command = [Path(sys.executable).parent / "madang", "hub", "--store", f"{folder}/hub", "--port", "0"]
+        program = str(Path(sys.executable).parent / "madang")
+        command = [program, "hub", "--store", f"{folder}/hub", "--port", "0"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as hub:
             assert hub.stdout is not None
             recorder = Recorder(hub.stdout.readline().strip())

@@ -30,7 +30,6 @@ def log() -> None:
     run.save("data.txt", policy="now")
     made = wandb.Artifact("data", type="dataset", metadata={"k": 1})
     made.add_file("data.txt")
-    made.add_reference("https://example.com/there.bin", checksum=False)
     run.log_artifact(made, aliases=["best"]).wait()
     run.use_artifact("data:best").download(root="downloaded")
     run.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from madang.domain import events, redact
@@ -12,6 +13,7 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import RunState
 from madang.domain.runs import tags_of
 from madang.formats.wandb.config import definitions, read_config
+from madang.formats.wandb.machine import command_of, environment_of, newest, packages_of
 from madang.formats.wandb.tags import CONFIG, NESTED, labels_of, nested_of, nested_text, own_of
 from madang.formats.wandb.values import SYSTEM, flatten, from_point, objects, read_object, to_point
 from madang.ports.records import StoredRun
@@ -68,6 +70,7 @@ def configured(state: RunState, text: str) -> list[Fact]:
     facts += _nested(state, {"config": inner})
     if told.own:
         facts += tagged(state, CONFIG, told.own_text)
+        facts += ran_in(state, newest(told.own))
         for item in definitions(told.own):
             known_item = state.definitions.get(item.key)
             if known_item is None or known_item[1] != item:
@@ -129,6 +132,33 @@ def code_of(state: RunState, said: Mapping[str, Any]) -> list[Fact]:
     if not (commit or remote or entry) or (known is not None and known[1] == made):
         return []
     return [made]
+
+
+def ran_in(state: RunState, told: Mapping[str, Any]) -> list[Fact]:
+    """The machine and the command behind a run, where no process of ours has recorded them better."""
+    made: list[Fact] = []
+    command = command_of(told)
+    if command and state.scalars.get("command", (None, []))[1] != command and _may_say(state, "command"):
+        made.append(events.Started(command=command))
+    known = state.environment
+    found = environment_of(told, known[1].packages if known else [])
+    if found is not None and told and (known is None or (is_ours(state, known[0]) and known[1] != found)):
+        made.append(found)
+    return made
+
+
+def with_packages(state: RunState, requirements: str) -> list[Fact]:
+    """The packages that a run was made with."""
+    packages, known = packages_of(requirements), state.environment
+    if not packages or (known is not None and not is_ours(state, known[0])):
+        return []
+    made = replace(known[1] if known else events.Environment(), packages=packages)
+    return [] if known is not None and known[1] == made else [made]
+
+
+def _may_say(state: RunState, scalar: str) -> bool:
+    known = state.scalars.get(scalar)
+    return known is None or is_ours(state, known[0])
 
 
 def same(one: Any, other: Any) -> bool:

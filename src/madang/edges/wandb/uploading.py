@@ -13,6 +13,7 @@ from madang.domain.access import Permission, Principal
 from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
 from madang.edges.wandb.executor import Resolver
+from madang.edges.wandb.facts import with_packages
 from madang.edges.wandb.finding import name_of, need_run, project_of, target_of
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput
@@ -21,6 +22,7 @@ from madang.http.receiving import received
 from madang.http.signing import base_url, told
 
 MAX_FILE = 1 << 44  # bytes
+_PACKAGES, _MOST_PACKAGES = "requirements.txt", 1 << 20  # bytes of it that are read
 
 
 def path_of(run: RunRecord, file: str) -> str:
@@ -58,6 +60,11 @@ async def put(call: WandbCall) -> Response:
         mime = mimetypes.guess_type(path)[0] or "application/octet-stream"
         fact = events.File(path, kept.digest, kept.size, mime)
         call.services.tracking.state(who, claims["run"], [fact], freely=True)
+        if path == _PACKAGES and kept.size <= _MOST_PACKAGES:
+            file, _ = call.services.artifacts.open_blob(who, project, kept.digest)
+            with file:
+                text = file.read().decode("utf-8", "replace")
+            call.services.streams.say(who, claims["run"], lambda stored: with_packages(stored.state, text))
 
     await received(call.request, MAX_FILE, take)
     return Response(None, 200)

@@ -12,6 +12,7 @@ from madang.domain.run_names import new_name
 from madang.domain.sweeps import SWEEP_TAG
 from madang.formats.wandb import config as configs
 from madang.formats.wandb.ids import ID_TAG, run_id
+from madang.formats.wandb.machine import environment_of, packages_of
 from madang.formats.wandb.records import RunLog
 from madang.formats.wandb.tags import CONFIG, HOST, NESTED, PROGRAM, nested_text
 from madang.formats.wandb.terminal import console_lines
@@ -169,7 +170,7 @@ def _details(
             for item in log.alerts
         ],
         code=_code(logs, environment),
-        environment=_environment(environment, requirements),
+        environment=environment_of(environment, packages_of(requirements)),
         forked_from=events.ForkedFrom(run_id(project, fork[0]), int(fork[1])) if fork else None,
     )
 
@@ -187,37 +188,5 @@ def _code(logs: Sequence[RunLog], environment: Mapping[str, Any]) -> events.Code
     )
 
 
-def _environment(told: Mapping[str, Any], requirements: str) -> events.Environment | None:
-    packages = [
-        (name, version, "") for line in requirements.splitlines()
-        for name, equals, version in [line.strip().partition("==")] if equals
-    ]  # fmt: skip
-    if not told and not packages:
-        return None
-    gpus = told.get("gpu_nvidia")
-    return events.Environment(
-        python=_text(told.get("python")).removeprefix("CPython "),
-        packages=packages,
-        os=_text(told.get("os")),
-        cpu=_text(_inside(told, "cpu", "model")),
-        cpus=_number(told.get("cpu_count_logical")),
-        memory=_number(_inside(told, "memory", "total")),
-        gpus=[_text(item.get("name")) for item in gpus if isinstance(item, dict)] if isinstance(gpus, list) else [],
-        cuda=_text(told.get("cudaVersion")),
-        hostname=_text(told.get("host")),
-    )
-
-
-def _inside(told: Mapping[str, Any], key: str, name: str) -> Any:
-    found = told.get(key)
-    return found.get(name) if isinstance(found, dict) else None
-
-
 def _text(found: Any) -> str:
     return found if isinstance(found, str) else ""
-
-
-def _number(found: Any) -> int:
-    """A count, which may be written as text."""
-    text = str(found)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

@@ -1,0 +1,55 @@
+"""A hub with tokens, and the store of a workspace: W&B's keys are tokens of the hub."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from madang.testing.project import PROGRAM
+from tests.wandb.conftest import KEY, Client, Hub, hub_at
+
+LOG = "import wandb\nrun = wandb.init(project='vision', id='r')\nrun.log({'x': 1})\nrun.finish()\nprint('done')"
+
+
+def token(hub: Hub, name: str, level: str, *more: str) -> str:
+    """A new token of a hub."""
+    command = [PROGRAM, "hub", "token", "create", name, "--level", level, "--store", str(hub.store), "--json", *more]
+    made: str = json.loads(subprocess.check_output(command, env=hub.env, text=True))["secret"]
+    return made
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Hub]:
+    """A hub that has a token, so that nobody comes in without one."""
+    made = hub_at(tmp_path)
+    made.start()
+    yield made
+    made.kill(signal.SIGTERM)
+
+
+def test_tokens_are_keys(guarded: Hub, tmp_path: Path) -> None:
+    """A writer logs, a reader reads and may not log, and a wrong key is told at once."""
+    writer, reader = token(guarded, "kim", "write"), token(guarded, "lee", "read")
+    assert len(writer) >= 40
+    client = Client(guarded, tmp_path)
+    assert client(LOG, WANDB_API_KEY=writer) == "done"
+    read = "import wandb\nrun = wandb.Api().run('madang/vision/r')\nprint([row['x'] for row in run.scan_history()])"
+    assert client(read, WANDB_API_KEY=reader) == [1]
+    client(LOG.replace("'r'", "'s'"), code=1, WANDB_API_KEY=reader)
+    client(LOG, code=1, WANDB_API_KEY=KEY)
+    viewer = {"query": "{ viewer { username } }"}
+    assert guarded.post("/graphql", viewer, key=KEY) == (401, {"errors": [{"message": "user is not logged in"}]})
+    assert guarded.post("/graphql", viewer, key=writer)[1]["data"]["viewer"]["username"] == "kim"
+
+
+def test_a_run_shows_who_began_it(guarded: Hub, tmp_path: Path) -> None:
+    """The name of the token is the user of the run."""
+    writer = token(guarded, "kim", "write")
+    Client(guarded, tmp_path)(LOG, WANDB_API_KEY=writer)
+    read = "import wandb\nprint(wandb.Api().run('madang/vision/r').user.name)"
+    assert Client(guarded, tmp_path)(read, WANDB_API_KEY=writer) == "kim"
