@@ -127,6 +127,10 @@ class ManyAtOnce(Protocol):
 class Forkable(Protocol):
     """What a store may offer besides: it has no connections, so that forked processes may use it, too."""
 
+    def sizes_in(self, folder: str) -> dict[str, int]:
+        """Size of each object right in a folder, by key: the quick form of `Objects.list`."""
+        ...
+
     def aside_batch(self) -> AbstractContextManager[AsideBatch]:
         """As `Objects.batch`."""
         ...

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from io import FileIO
 from typing import BinaryIO
 
@@ -30,26 +30,45 @@ class LocalObjects:
 
     def open(self, key: str, *, start: int = 0, length: int | None = None) -> BinaryIO:
         """See `Objects.open`."""
-        path = self.path(key)
-        try:
-            descriptor = open_to_read(path)
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotFound(f"There is no object {key!r} in {self.root}.") from None
-        except OSError as error:
-            raise self.failure(error) from error
+        descriptor = self._open(key)
         try:
             file = FileIO(descriptor)  # without a buffer: the caller reads large pieces, and closes it
         except IsADirectoryError:
             os.close(descriptor)
-            raise NotFound(f"There is no object {key!r} in {self.root}.") from None
+            raise self._absent(key) from None
         if start:
             file.seek(start)
         return file if length is None else _Window(file, length)  # type: ignore[return-value]
 
     def read(self, key: str) -> bytes:
         """See `Objects.read`."""
-        with self.open(key) as file:
-            return file.read()
+        descriptor = self._open(key)
+        try:
+            size = os.fstat(descriptor).st_size
+            body = os.read(descriptor, size + 1)
+            if len(body) == size:
+                return body
+            parts = [body]
+            while part := os.read(descriptor, _CHUNK):
+                parts.append(part)
+            return b"".join(parts)
+        except IsADirectoryError:
+            raise self._absent(key) from None
+        except OSError as error:
+            raise self.failure(error) from error
+        finally:
+            os.close(descriptor)
+
+    def _open(self, key: str) -> int:
+        try:
+            return open_to_read(self.path(key))
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._absent(key) from None
+        except OSError as error:
+            raise self.failure(error) from error
+
+    def _absent(self, key: str) -> NotFound:
+        return NotFound(f"There is no object {key!r} in {self.root}.")
 
     def put(self, key: str, source: Source, *, if_absent: bool = False) -> bool:
         """See `Objects.put`."""
@@ -122,27 +141,40 @@ class LocalObjects:
             raise self.failure(error) from error
 
     def _walk(self, folder: str, prefix: str) -> Iterator[ObjectStat]:
+        below: list[str] = []
+        for key, size in self._entries(folder, prefix):
+            if size is not None:
+                yield ObjectStat(key, size)
+            elif key != STAGING and not key.endswith(f"/{STAGING}"):
+                below.append(key)
+        for key in below:
+            yield from self._walk(f"{folder}/{key[len(prefix) :]}", f"{key}/")
+
+    def _entries(self, folder: str, prefix: str) -> Sequence[tuple[str, int | None]]:
+        """(key, size) of what is right in a folder; None for a folder."""
+        found: list[tuple[str, int | None]] = []
         # Through a descriptor the system does not have to walk down the whole path for each file.
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
-            return
-        found: list[ObjectStat] = []
-        below: list[str] = []
+            return found
         try:
             with os.scandir(descriptor) as entries:
                 for entry in entries:
-                    if entry.is_dir():
-                        below.append(entry.name)
-                        continue
-                    with suppress(FileNotFoundError):  # deleted meanwhile
-                        found.append(ObjectStat(prefix + entry.name, entry.stat().st_size))
+                    try:
+                        found.append((prefix + entry.name, None if entry.is_dir() else entry.stat().st_size))
+                    except FileNotFoundError:
+                        continue  # deleted meanwhile
         finally:
             os.close(descriptor)
-        yield from found
-        for name in below:
-            if name != STAGING:
-                yield from self._walk(f"{folder}/{name}", f"{prefix}{name}/")
+        return found
+
+    def sizes_in(self, folder: str) -> dict[str, int]:
+        """See `Forkable.sizes_in`."""
+        try:
+            return {key: size for key, size in self._entries(f"{self.root}/{folder}", f"{folder}/") if size is not None}
+        except OSError as error:
+            raise self.failure(error) from error
 
     def delete(self, key: str) -> None:
         """See `Objects.delete`."""

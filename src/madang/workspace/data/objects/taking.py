@@ -60,11 +60,8 @@ class Intake:
 
     def _moved(self) -> dict[str, FileKey | None]:
         """The objects that were moved in last, with their states; a rename changes that of the file itself."""
-        whole = self._staging.whole
-        return {
-            name: key if self._cache.path(name).rpartition("/")[0] in whole else None
-            for name, key in self._keys.items()
-        }
+        whole, objects = self._staging.whole, self._cache.objects
+        return {name: key if f"{objects}/{name[:2]}" in whole else None for name, key in self._keys.items()}
 
 
 class _Room:

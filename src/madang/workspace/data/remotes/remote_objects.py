@@ -61,6 +61,7 @@ class RemoteObjects:
         self.store = store
         self.cache = cache
         self.jobs = jobs
+        self._files = store if isinstance(store, Forkable) else None  # the same, where it is a folder
         self._files_at_once = files_at_once
         self._cut = len(cache.folder) + 1
 
@@ -81,6 +82,8 @@ class RemoteObjects:
         by_key = {self.key(name): name for name in wanted}
 
         def listed(folder: str) -> list[tuple[str, int]]:
+            if self._files is not None:
+                return [(by_key[key], size) for key, size in self._files.sizes_in(folder).items() if key in by_key]
             return [(by_key[stat.key], stat.size) for stat in self.store.list(folder) if stat.key in by_key]
 
         return {name: size for part in each(listed, folders, threads=threads, chunk=1) for name, size in part}
@@ -99,19 +102,19 @@ class RemoteObjects:
             part = sum(1 for _ in self.store.list(first))
         except Refused:  # a store that does not list
             return [], self.jobs
-        is_disk = isinstance(self.store, Forkable) and time.perf_counter() - began < _NO_WAIT * (part + 1)
+        is_disk = self._files is not None and time.perf_counter() - began < _NO_WAIT * (part + 1)
         pages = 256 * part / _PAGE
         if pages >= len(names):
             return [], self.jobs
         above = os.path.dirname(first)
-        if above and pages <= self.jobs:
+        if above and pages <= self.jobs and self._files is None:
             return [above], 1
         return sorted({os.path.dirname(self.key(name)) for name in names}), 1 if is_disk else self.jobs
 
     def send(self, names: Sequence[str], keys: Mapping[str, FileKey], advance: progress.Advance) -> None:
         """Send objects of the cache; they are in the remote, whole, when this returns."""
-        if isinstance(self.store, Forkable):
-            self._send_files(self.store, names, keys, advance)
+        if self._files is not None:
+            self._send_files(self._files, names, keys, advance)
             return
         from pathlib import Path  # noqa: PLC0415 - half of what a push without anything to send would load
 
@@ -159,7 +162,7 @@ class RemoteObjects:
     ) -> Iterator[Generator[_Arrived, None, None]]:
         """Objects as they come. From a folder the small ones are brought by forked processes."""
         rest = sizes
-        if isinstance(self.store, Forkable):
+        if self._files is not None:
             small = sorted(name for name, size in sizes.items() if 0 <= size <= SMALL)
             rest = {name: size for name, size in sizes.items() if not 0 <= size <= SMALL}
 
@@ -216,9 +219,13 @@ class RemoteObjects:
 
     def _download(self, name: str, size: int, staging: Staging, advance: progress.Advance) -> _Arrived:
         """One object, by a stream; a small one in one go."""
-        if size >= partial_downloads.LARGE and not isinstance(self.store, Forkable):
+        if size >= partial_downloads.LARGE and self._files is None:
             return self._resume(name, size, advance)
         try:
+            if 0 <= size <= SMALL and self._files is not None:
+                body = self.store.read(self.key(name))
+                advance(size)
+                return self._take(name, body, staging)
             with self.store.open(self.key(name)) as source:
                 begin = source.read(size + 1) if 0 <= size < SMALL else b""
                 if len(begin) != size:
