@@ -198,7 +198,7 @@ print(json.dumps({
     "best": list(runs["metrics.best"].fillna(-1)), "id": list(runs["tags.wandb.id"].fillna("")),
     "own": [name for name in runs.columns if "_runtime" in name or "wandb.config" in name],
     "count": list(points.groupby("run", sort=False).size()), "loss": points["loss"].iloc[-1],
-    "columns": list(points.columns), "tail": madang.get_run("name-2").history("acc")["acc"].iloc[-1].item(),
+    "columns": list(points.columns), "tail": madang.get_run("run2").history("acc")["acc"].iloc[-1].item(),
 }))
 """
 

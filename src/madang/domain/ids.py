@@ -7,6 +7,8 @@ import re
 
 from madang.errors import InvalidInput
 
+WANDB_TAG = "wandb.id"
+"""The tag of a run that says what a client of W&B calls it."""
 _HEX = frozenset("0123456789abcdef")
 _DIGEST = r"(md5:[0-9a-f]{32}(\.dir)?|blake3:[0-9a-f]{64}|sha256:[0-9a-f]{64})\Z"  # `re` keeps it compiled
 

@@ -121,7 +121,10 @@ class RunRecords(Protocol):
         ...
 
     def find(self, text: str, limit: int = 20) -> list[tuple[str, str]]:
-        """(id, project) of the runs whose id begins with ``text``, else of those whose name is ``text``."""
+        """(id, project) of the runs whose id begins with ``text``, else of those whose name is ``text``.
+
+        Else of those that a client of W&B calls so.
+        """
         ...
 
     def select(self, query: RunQuery) -> Selected:

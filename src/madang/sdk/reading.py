@@ -9,13 +9,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from madang import wiring
-from madang.domain.ids import is_id
+from madang.domain.ids import WANDB_TAG, is_id
 from madang.domain.metrics import MetricSummary
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord
 from madang.errors import InvalidInput, MadangError, NotFound, Unavailable
 from madang.formats import filter as filters
-from madang.formats.wandb.ids import ID_TAG
 from madang.sdk.summary import summarize
 
 if TYPE_CHECKING:
@@ -225,7 +224,11 @@ def row_of(record: RunRecord) -> dict[str, Any]:
         "job_type": record.job_type,
         **{f"params.{key}": value for key, value in record.config.items()},
         **{f"metrics.{key}": value for key, value in summary_of(record).items() if not key.startswith("_")},
-        **{f"tags.{key}": value for key, value in record.tags.items() if key == ID_TAG or not key.startswith("wandb.")},
+        **{
+            f"tags.{key}": value
+            for key, value in record.tags.items()
+            if key == WANDB_TAG or not key.startswith("wandb.")
+        },
     }
 
 

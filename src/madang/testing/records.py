@@ -108,6 +108,8 @@ class RunsConformance:
         assert records.runs.find(first.state.run[:7]) == [(first.state.run, P)]
         assert records.runs.find("둘") == [(second.state.run, P)]
         assert records.runs.find("셋") == []
+        third = put(records, make_run(1 << 90, tags={"wandb.id": "셋"}))
+        assert records.runs.find("셋") == [(third.state.run, P)]
         assert records.runs.find("") == []
 
     def test_each_change_is_a_new_revision(self, records: Records) -> None:

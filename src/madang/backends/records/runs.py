@@ -16,6 +16,7 @@ from madang.backends.records.names import Names, stored_name
 from madang.backends.records.search import Compiled, compile_search, is_prefix
 from madang.domain import events
 from madang.domain.events import Json
+from madang.domain.ids import WANDB_TAG
 from madang.domain.lineage import DATASET_CONTEXT, DataUse, data_of
 from madang.domain.parameters import parameter_text
 from madang.domain.query import RunQuery
@@ -161,6 +162,8 @@ class SqlRuns(SqlMetrics):
             low, high = bytes.fromhex(text.ljust(32, "0")), bytes.fromhex(text.ljust(32, "f"))
             rows = self._db.rows("find_by_id", low=low, high=high, limit=limit)
         rows = rows or self._db.rows("find_by_name", name=text, limit=limit)
+        if not rows and WANDB_TAG in (known := self._names.numbers([WANDB_TAG])):
+            rows = self._db.rows("find_by_tag", tag=known[WANDB_TAG], text=text, limit=limit)
         return [(bytes(id_).hex(), project) for id_, project in rows]
 
     def search(self, query: RunQuery) -> Selection:

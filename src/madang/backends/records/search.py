@@ -27,7 +27,6 @@ from madang.domain.query import (
 )
 from madang.domain.runs import BESIDE_RUNS
 from madang.errors import InvalidInput
-from madang.formats.regex import compiled
 
 _COLUMNS = {
     **{name: f"r.{name}" for name in ATTRIBUTES},
@@ -230,6 +229,8 @@ class _Compiler:
         if op in ("like", "ilike"):
             return self.like(expression, str(value), fold=op == "ilike")
         if op == "regex":
+            from madang.formats.regex import compiled  # noqa: PLC0415 - few searches have a pattern
+
             compiled(str(value))  # says what is wrong with it, before a database does
             return self.matches(expression, str(value))
         if op == "contains":

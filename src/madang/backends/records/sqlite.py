@@ -11,7 +11,6 @@ from typing import Any
 from madang.backends.records.damage import Identity, identity, locked, set_aside
 from madang.backends.records.database import Database, migrate
 from madang.errors import CorruptData, Incompatible, MadangError, StorageError, Unavailable
-from madang.formats.regex import compiled
 from madang.formats.store import refused
 
 _MEMBER = "IN (SELECT value FROM json_each("
@@ -156,6 +155,8 @@ class SqliteDatabase(Database):
 
 
 def _matches(pattern: str, text: Any) -> Any:
+    from madang.formats.regex import compiled  # noqa: PLC0415 - few searches have a pattern
+
     return compiled(pattern).found(text) if isinstance(text, str) else None
 
 

@@ -21,7 +21,7 @@ REGISTRY = "wandb-registry-"
 MODEL_REGISTRY = f"{REGISTRY}model"
 """The registry whose collections are registered models."""
 _OLDER_MODEL_REGISTRY = "model-registry"
-ID_TAG = "wandb.id"
+ID_TAG = WANDB_TAG
 """The tag that keeps the name that a client gave its run."""
 
 

@@ -60,6 +60,10 @@ SELECT id, project FROM runs WHERE id BETWEEN :low AND :high ORDER BY id LIMIT :
 -- name: find_by_name
 SELECT id, project FROM runs WHERE name = :name ORDER BY created_at DESC, id LIMIT :limit;
 
+-- name: find_by_tag
+SELECT r.id, r.project FROM tags t JOIN runs r ON r.number = t.run
+WHERE t.name = :tag AND t.value = :text AND r.deleted_at = 0 ORDER BY r.created_at DESC, r.id LIMIT :limit;
+
 -- name: projects
 SELECT r.project, COUNT(*), SUM(CASE WHEN r.status = 'running' THEN 1 ELSE 0 END), MAX(r.seen_at), MIN(r.created_at)
 FROM runs r WHERE r.deleted_at = 0 AND r.job_type NOT IN ('logged-model', 'trace', 'evaluation-dataset') GROUP BY r.project;
