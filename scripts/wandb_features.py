@@ -12,11 +12,11 @@ sys.argv = ["train.py"]
 
 def log() -> None:
     """A run with all kinds of values, files and artifacts; resumed, rewound and forked."""
-    settings = wandb.Settings(x_disable_meta=True, x_disable_stats=True)
+    quiet = {"x_disable_meta": True, "x_disable_stats": True}
     config = {"lr": 0.1, "model": {"depth": 3}}
     run = wandb.init(
         project=PROJECT, id="first", name="첫째", config=config, tags=["one"], notes="n", group="g", job_type="train",
-        settings=settings,
+        settings=wandb.Settings(**quiet),
     )  # fmt: skip
     run.define_metric("val/*", step_metric="epoch", summary="max")
     for step in range(3):
@@ -33,8 +33,9 @@ def log() -> None:
     run.log_artifact(made, aliases=["best"]).wait()
     run.use_artifact("data:best").download(root="downloaded")
     run.finish()
-    for more in ({"id": "first", "resume": "must"}, {"resume_from": "first?_step=1"}, {"fork_from": "first?_step=1"}):
-        run = wandb.init(project=PROJECT, settings=settings, **({"id": "fork"} if "fork_from" in more else {}), **more)
+    again = {"id": "first", "resume": "must"}
+    for more in (again, {"resume_from": "first?_step=1"}, {"fork_from": "first?_step=1", "id": "fork"}):
+        run = wandb.init(project=PROJECT, settings=wandb.Settings(**quiet), **more)
         run.log({"loss": 9})
         run.finish()
 

@@ -10,6 +10,7 @@ import base64
 import binascii
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 
+from madang.domain.ids import WANDB_TAG
 from madang.errors import InvalidInput
 
 ENTITY = "madang"
@@ -21,7 +22,7 @@ REGISTRY = "wandb-registry-"
 MODEL_REGISTRY = f"{REGISTRY}model"
 """The registry whose collections are registered models."""
 _OLDER_MODEL_REGISTRY = "model-registry"
-ID_TAG = WANDB_TAG
+ID_TAG = "wandb.id"
 """The tag that keeps the name that a client gave its run."""
 
 
