@@ -11,6 +11,7 @@ import binascii
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 
 from madang.domain.ids import WANDB_TAG
+from madang.domain.ids import WANDB_TAG
 from madang.errors import InvalidInput
 
 ENTITY = "madang"
@@ -22,7 +23,7 @@ REGISTRY = "wandb-registry-"
 MODEL_REGISTRY = f"{REGISTRY}model"
 """The registry whose collections are registered models."""
 _OLDER_MODEL_REGISTRY = "model-registry"
-ID_TAG = "wandb.id"
+ID_TAG = WANDB_TAG
 """The tag that keeps the name that a client gave its run."""
 
 
