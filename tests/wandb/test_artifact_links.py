@@ -41,6 +41,23 @@ got.save()
 told["checked"] = sorted(api.artifact("wandb-registry-model/Iris:checked").aliases)
 registry = api.create_registry("data", visibility="organization", description="tables", organization="madang")
 told["registry"] = [registry.full_name, registry.description, registry.allow_all_artifact_types]
+strict = api.create_registry("strict", visibility="restricted", organization="madang", artifact_types=["model"])
+told["strict"] = [list(strict.artifact_types), strict.allow_all_artifact_types, strict.visibility]
+strict.artifact_types.append("report")
+strict.description = "only these"
+strict.save()
+strict = api.registry("strict", organization="madang")
+told["stricter"] = [sorted(strict.artifact_types), strict.description]
+art.link("wandb-registry-strict/models")
+try:
+    data = wandb.Artifact("plain", type="dataset")
+    data.add_file("script.py")
+    data.save(project="linking")
+    data.wait()
+    data.link("wandb-registry-strict/plain")
+    told["refused"] = False
+except Exception as error:
+    told["refused"] = "takes no artifacts of type" in str(error)
 table = wandb.init(project="linking")
 data = wandb.Artifact("rows", type="dataset")
 data.add_file("script.py")
@@ -81,8 +98,11 @@ def test_links_and_registries(wandb_client: Client, hub: Hub, tmp_path: Path) ->
     assert told["got"] == ["madang/wandb-registry-model/Iris:prod", "madang/linking/net2:v0", "better weights"]
     assert told["checked"] == ["checked", "latest", "prod"]
     assert told["registry"] == ["wandb-registry-data", "tables", True]
-    assert told["registries"] == ["data", "model"]
-    assert told["collections"] == ["Iris", "rows"]
+    assert told["strict"] == [["model"], False, "restricted"]
+    assert told["stricter"] == [["model", "report"], "only these"]
+    assert told["refused"] is True
+    assert told["registries"] == ["data", "model", "strict"]
+    assert told["collections"] == ["Iris", "models", "rows"]
     assert told["found"] == ["rows"]
     assert told["versions"] == ["rows:v0"]
     assert (told["unlinked"], told["stays"]) == (False, True)

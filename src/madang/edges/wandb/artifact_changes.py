@@ -9,7 +9,9 @@ from madang.domain.versions import VersionRecord
 from madang.edges.wandb.artifact_nodes import Node, artifact_node, membership_node, row_by_id
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import need_run
-from madang.edges.wandb.projects import ensure_project
+from madang.edges.wandb.projects import ensure_project, registered
+from madang.edges.wandb.registry_rules import check_type
+from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.formats.wandb.artifacts import LIFE_TAG, draft_id
@@ -105,6 +107,7 @@ def link(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
     else:
         project, name = project_name(said.get("entityName"), said.get("projectName")), said["artifactPortfolioName"]
     ensure_project(call, project)
+    check_type(registered(ProjectNode(project), call), version.type)
     aliases = [alias["alias"] for alias in said.get("aliases") or []]
     made = call.services.links.link(call.who, version, project, name, aliases)
     return {"versionIndex": made.number, "artifactMembership": membership_node(call, made)}

@@ -20,7 +20,8 @@ from madang.edges.wandb.artifact_nodes import (
 from madang.edges.wandb.artifacts import by_name
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.pages import page
-from madang.edges.wandb.projects import project_node
+from madang.edges.wandb.projects import project_node, registered
+from madang.edges.wandb.registry_rules import allowed_types
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
@@ -113,6 +114,8 @@ def types(project: ProjectNode, call: WandbCall, given: dict[str, Any]) -> Any:
     first: dict[str, int] = {}
     for row in _rows(call, project.name):
         first[row.type] = min(row.created_at, first.get(row.type, row.created_at))
+    if given.get("includeAll"):
+        first |= {name: 0 for name in allowed_types(registered(project, call)) or () if name not in first}
     return page([type_node(project.name, name, at) for name, at in sorted(first.items())], given)
 
 

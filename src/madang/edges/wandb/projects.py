@@ -9,6 +9,7 @@ from madang.domain.projects import ProjectChange, RegisteredProject
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import readable_project
 from madang.edges.wandb.pages import page
+from madang.edges.wandb.registry_rules import access_of, allowed_types, said_tags
 from madang.edges.wandb.registry_search import registries_of
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
@@ -87,10 +88,21 @@ def upsert(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
     if found is None and call.services.projects.create(call.who, name).name != name:
         raise InvalidInput(f"{name[:80]!r} cannot be the name of a project.")
     node = ProjectNode(name)
+    tags = said_tags(registered(node, call), said)
     if said.get("description") is not None:
-        change = ProjectChange(tags={NOTE: said["description"]})
+        tags[NOTE] = said["description"]
+    if tags:
+        change = ProjectChange(tags=tags)
         _known(call)[name] = call.services.projects.change(call.who, registered(node, call).number, change)
     return {"project": node, "model": node, "inserted": found is None}
+
+
+def rename(_: Any, __: WandbCall, given: dict[str, Any]) -> Any:
+    """Mutation.renameProject: runs and versions name their project for good."""
+    raise InvalidInput(
+        f"The project {given['input']['oldProjectName'][:80]!r} keeps its name here.",
+        hint="Make another one, and log or link to that.",
+    )
 
 
 def _by_id(call: WandbCall, text: str) -> RegisteredProject:
@@ -128,6 +140,7 @@ RESOLVERS: dict[str, Resolver] = {
     "Entity.projects": _of_owner,
     "Mutation.upsertModel": upsert,
     "Mutation.deleteModel": delete,
+    "Mutation.renameProject": rename,
     "Project.id": lambda node, call, _: node_id("Project", str(registered(node, call).number)),
     "Project.internalId": lambda node, call, _: str(registered(node, call).number),
     "Project.name": lambda node, _, __: entity_and_project(node.name)[1],
@@ -135,10 +148,10 @@ RESOLVERS: dict[str, Resolver] = {
     "Project.entity": lambda node, _, __: entity(entity_and_project(node.name)[0]),
     "Project.user": lambda node, _, __: user(entity_and_project(node.name)[0]),
     "Project.description": lambda node, call, _: registered(node, call).tags.get(NOTE, ""),
-    "Project.access": lambda *_: "PRIVATE",
+    "Project.access": lambda node, call, _: access_of(registered(node, call)),
     "Project.createdAt": lambda node, call, _: iso(registered(node, call).created_at),
     "Project.updatedAt": lambda node, call, _: iso(registered(node, call).updated_at),
     "Project.isBenchmark": lambda *_: False,
     "Project.readOnly": lambda node, call, _: call.who.level(node.name) < Permission.WRITE,
-    "Project.allowAllArtifactTypesInRegistry": lambda *_: True,
+    "Project.allowAllArtifactTypesInRegistry": lambda node, call, _: allowed_types(registered(node, call)) is None,
 }
