@@ -11,7 +11,6 @@ import binascii
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 
 from madang.domain.ids import WANDB_TAG
-from madang.domain.ids import WANDB_TAG
 from madang.errors import InvalidInput
 
 ENTITY = "madang"
