@@ -179,11 +179,13 @@ class _Reading:
     def _lasts(self, rows: Sequence[Points]) -> dict[str, Last]:
         """The newest values when these rows have come."""
         lasts = facts.lasts_of(self._call.services.streams.metrics(self._stored))
-        for row in rows:
+        newest: dict[str, Points] = {}
+        for row in sorted(rows, key=lambda row: (row.step, row.time or 0)):
+            newest.update(dict.fromkeys(row.values, row))
+        for key, row in newest.items():
             place = (row.step, row.time or 0)
-            for key, item in row.values.items():
-                if key not in lasts or place >= lasts[key][:2]:
-                    lasts[key] = Last(*place, item)
+            if key not in lasts or place >= lasts[key][:2]:
+                lasts[key] = Last(*place, row.values[key])
         return lasts
 
     def _missing(self, found: Mapping[str, Compared], *, is_new: bool) -> list[Fact]:
