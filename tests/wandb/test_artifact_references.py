@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from moto.server import ThreadedMotoServer
 from tests.wandb.conftest import Client, Hub
 
 from madang.testing.project import PROGRAM
@@ -33,7 +34,7 @@ folder = "out"
 read = {}
 for name in ("one.txt", "two.txt", "web.txt", "other.txt"):
     read[name] = open(got.get_entry(name).download(folder)).read()
-print(json.dumps([told, read, got.digest, art.digest, got.get_entry("other.txt").ref_target() if False else ""]))
+print(json.dumps([told, read, got.digest, art.digest]))
 """
 
 
@@ -41,7 +42,7 @@ def test_references(wandb_client: Client, hub: Hub, tmp_path: Path) -> None:
     """A reference keeps its address; both clients fetch what it refers to, and one to an artifact has its bytes."""
     with WebServer() as web:
         web.files["/page.txt"] = b"from the web"
-        told, read, digest, own, _ = wandb_client(REFER, f"{web.address}/page.txt")
+        told, read, digest, own = wandb_client(REFER, f"{web.address}/page.txt")
         assert read == {"one.txt": "one", "two.txt": "two", "web.txt": "from the web", "other.txt": "one"}
         assert digest == own
         assert told["cloud.bin"][0] == "s3://bucket/key/of/it"
@@ -49,8 +50,50 @@ def test_references(wandb_client: Client, hub: Hub, tmp_path: Path) -> None:
         entries = {entry["path"]: entry for entry in version["entries"]}
         assert entries["other.txt"]["digest"].startswith("blake3:")
         assert entries["web.txt"]["uri"] == f"{web.address}/page.txt"
-        command = [PROGRAM, "artifacts", "get", "refs:kept", "web.txt", "--to", "web.txt"]
-        env = {**hub.env, "MADANG_HUB": hub.address}
-        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
+        _get(hub, tmp_path, "refs:kept", "web.txt")
         assert (tmp_path / "web.txt").read_text() == "from the web"
+        web.files["/page.txt"] = b"changed"
+        assert _get(hub, tmp_path, "refs:kept", "web.txt", code=1) != ""
+
+
+BUCKET = """
+import boto3, json, sys, wandb
+s3 = boto3.client("s3", endpoint_url=sys.argv[1])
+s3.create_bucket(Bucket="data")
+s3.put_bucket_versioning(Bucket="data", VersioningConfiguration={"Status": "Enabled"})
+for name in ("a b.bin", "two.bin"):
+    s3.put_object(Bucket="data", Key=f"in/{name}", Body=b"first " + name.encode())
+run = wandb.init(project="refs")
+art = wandb.Artifact("bucket", type="dataset")
+art.add_reference("s3://data/in")
+run.log_artifact(art).wait()
+run.finish()
+s3.put_object(Bucket="data", Key="in/two.bin", Body=b"second")
+got = wandb.Api().artifact("refs/bucket:v0")
+folder = got.download("out")
+print(json.dumps({name: open(f"{folder}/{name}").read() for name in sorted(got.manifest.entries)}))
+"""
+
+
+def test_references_to_a_bucket(wandb_client: Client, hub: Hub, tmp_path: Path) -> None:
+    """A reference to S3 names the version of the object: both sides read that one when there is a newer."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_DEFAULT_REGION": "us-east-1"}
+    try:
+        read = wandb_client(BUCKET, address, AWS_S3_ENDPOINT_URL=address, AWS_ENDPOINT_URL=address, **keys)
+        assert read == {"a b.bin": "first a b.bin", "two.bin": "first two.bin"}
+        for name, text in read.items():
+            _get(hub, tmp_path, "bucket:v0", name, AWS_ENDPOINT_URL=address, **keys)
+            assert (tmp_path / name).read_text() == text
+    finally:
+        server.stop()
+
+
+def _get(hub: Hub, folder: Path, ref: str, name: str, code: int = 0, **more: str) -> str:
+    command = [PROGRAM, "artifacts", "get", ref, name, "--to", name, "--force"]
+    env = {**hub.env, "MADANG_HUB": hub.address, **more}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, done.stderr
+    return done.stderr
