@@ -108,7 +108,7 @@ def tally_experiment(experiment: Experiment) -> Tally:
 def tally_run(run: Run, home: str) -> Tally:
     """What counts of a run, or of a logged model, in the experiment called ``home``."""
     made = Tally()
-    what = "logged models" if run.is_logged_model else "runs"
+    what = run.kind
     made.add(
         what, 1, run.id, home, run.name, run.status, run.started_at, run.ended_at, run.user, run.is_deleted, run.parent,
         run.notes, run.job_type, run.group,

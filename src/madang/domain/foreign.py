@@ -15,7 +15,7 @@ from madang.domain.events import Dataset, Json
 from madang.domain.fidelity import LeftOut
 from madang.domain.parameters import parameter_text
 from madang.domain.reported import in_one_form
-from madang.domain.runs import LOGGED_MODEL
+from madang.domain.runs import LOGGED_MODEL, TRACE
 from madang.domain.series import ConsoleLine
 from madang.domain.values import mutable, value
 
@@ -90,6 +90,9 @@ class Details:
     artifacts: list[Artifact] = field(default_factory=list)
 
 
+_KINDS = {LOGGED_MODEL: "logged models", TRACE: "traces"}
+
+
 @mutable
 class Run:
     """A run; or, with the job type `domain.runs.LOGGED_MODEL`, the record of a logged model."""
@@ -120,6 +123,11 @@ class Run:
     def is_logged_model(self) -> bool:
         """Whether this is the record of a logged model."""
         return self.job_type == LOGGED_MODEL
+
+    @property
+    def kind(self) -> str:
+        """What reports call such things."""
+        return _KINDS.get(self.job_type, "runs")
 
 
 @value

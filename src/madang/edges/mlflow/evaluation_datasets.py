@@ -25,7 +25,6 @@ from madang.edges.mlflow.clauses import Clause, parse, parse_order
 from madang.edges.mlflow.evaluation_rows import inputs_of, merge, new_row, schema_of
 from madang.edges.mlflow.experiment_search import number_test, tag_test, text_test
 from madang.edges.mlflow.finding import project_of, target_of
-from madang.edges.mlflow.packed import packed_json, unpacked_rows
 from madang.edges.mlflow.paging import page, page_body
 from madang.edges.mlflow.runs import state
 from madang.edges.mlflow.services import MlflowCall
@@ -33,6 +32,7 @@ from madang.edges.mlflow.shapes import USER
 from madang.edges.mlflow.trace_info import changing
 from madang.errors import InvalidInput, NotFound
 from madang.formats.learning import learnt
+from madang.formats.packed_json import packed_json, unpacked_rows
 
 MOST, MOST_ROWS = 50_000, 1000
 _ABOUT, _ROWS, _PREFIX = "madang.dataset", "records.json.gz", "d-"

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 import threading
-from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec import field
 
 from madang.domain import events
 from madang.domain.commands import CreateRun, Fact
@@ -28,32 +26,17 @@ from madang.edges.mlflow.finding import home_of
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.learning import learnt
+from madang.formats.mlflow.traces import ABOUT, ARTIFACTS, SAID, About, artifacts_at, record_id
 
-TRACE_NAME, ARTIFACTS = "mlflow.traceName", "mlflow.artifactLocation"
+TRACE_NAME = "mlflow.traceName"
 SOURCE_RUN, PROMPTS = "mlflow.sourceRun", "mlflow.linkedPrompts"
-SPANS_PLACE, IN_STORE = "mlflow.trace.spansLocation", "TRACKING_STORE"
-_OWN, _ABOUT, _SAID = "madang.", "madang.trace", "madang.assessments"
-_OTEL = re.compile(r"tr-([0-9a-f]{32})\Z")
+_OWN = "madang."
 _MOST_LIVES = 100
 _STATES = {"": "STATE_UNSPECIFIED", "0": "STATE_UNSPECIFIED", "1": "OK", "2": "ERROR", "3": "IN_PROGRESS"}
 _OLD_STATES = {"STATE_UNSPECIFIED": "TRACE_STATUS_UNSPECIFIED"}
 
 changing = threading.Lock()
 """Held by whoever reads a trace to write it back changed."""
-
-
-class About(msgspec.Struct, omit_defaults=True):
-    """What is known of a trace as a whole. Times are milliseconds; ``final``: its client has said all of it."""
-
-    requested_at: int = 0
-    took: int | None = None
-    state: str = "STATE_UNSPECIFIED"
-    client_request_id: str | None = None
-    request_preview: str | None = None
-    response_preview: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
-    final: bool = False
-    runs: list[str] = field(default_factory=list)  # that it was linked to, beside the one it came from
 
 
 @dataclass(frozen=True)
@@ -152,25 +135,18 @@ def no_trace(trace_id: str) -> NotFound:
     return NotFound(f"Trace with ID '{trace_id[:100]}' not found.")
 
 
-def _record_id(trace_id: str, life: int) -> str:
-    found = _OTEL.match(trace_id)
-    if found is not None and not life:
-        return found[1]
-    return blake2b(f"trace {life} {trace_id}".encode(), digest_size=16).hexdigest()
-
-
 def _look(call: MlflowCall, trace_id: str) -> tuple[RunRecord | None, str]:
     """(the record of a trace, the id that a new one would have): one that was deleted leaves its id to another."""
     for life in range(_MOST_LIVES):
-        record_id = _record_id(trace_id, life)
+        found_id = record_id(trace_id, life)
         try:
-            found = call.services.search.run(call.who, record_id)
+            found = call.services.search.run(call.who, found_id)
         except NotFound:
-            return None, record_id
+            return None, found_id
         if found.job_type != TRACE:
             raise InvalidInput(f"The id {trace_id[:100]!r} is in use.")
         if not found.deleted_at:
-            return found, record_id
+            return found, found_id
     raise InvalidInput(f"The id {trace_id[:100]!r} was used too often.")
 
 
@@ -190,13 +166,13 @@ def need(call: MlflowCall, trace_id: str) -> Trace:
 
 def trace_of(record: RunRecord, project: RegisteredProject) -> Trace:
     """What a record says of its trace."""
-    about = msgspec.json.decode(record.tags.get(_ABOUT, "{}"), type=learnt(About))
-    return Trace(record, project, about, msgspec.json.decode(record.tags.get(_SAID, "[]")))
+    about = msgspec.json.decode(record.tags.get(ABOUT, "{}"), type=learnt(About))
+    return Trace(record, project, about, msgspec.json.decode(record.tags.get(SAID, "[]")))
 
 
 def artifacts_of(project: RegisteredProject, trace_id: str) -> str:
     """Where the files of a trace are, as the client is told."""
-    return f"{shapes.location(project).rstrip('/')}/traces/{trace_id}/artifacts"
+    return artifacts_at(shapes.location(project), trace_id)
 
 
 def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -212,9 +188,9 @@ def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 def make(call: MlflowCall, project: RegisteredProject, trace_id: str, about: About, tags: Mapping[str, str]) -> Trace:
     """A new trace. Hold `changing`."""
-    _, record_id = _look(call, trace_id)
+    _, new_id = _look(call, trace_id)
     facts = [events.Described(name=trace_id), *_facts(about, {ARTIFACTS: artifacts_of(project, trace_id), **tags})]
-    command = CreateRun(id=record_id, job_type=TRACE, facts=facts, time=max(0, about.requested_at) * 1000)
+    command = CreateRun(id=new_id, job_type=TRACE, facts=facts, time=max(0, about.requested_at) * 1000)
     return trace_of(call.services.tracking.create(call.who, project.name, command), project)
 
 
@@ -235,9 +211,9 @@ def change(
 def _facts(about: About | None, tags: Mapping[str, str], said: Sequence[Mapping[str, Any]] | None = None) -> list[Fact]:
     texts = dict(tags)
     if about is not None:
-        texts[_ABOUT] = msgspec.json.encode(about).decode()
+        texts[ABOUT] = msgspec.json.encode(about).decode()
     if said is not None:
-        texts[_SAID] = msgspec.json.encode(said).decode()
+        texts[SAID] = msgspec.json.encode(said).decode()
     facts: list[Fact] = [events.Tags(texts)] if texts else []
     if about is not None and about.final:
         facts.append(events.Status("finished", (about.requested_at + (about.took or 0)) * 1000))

@@ -15,16 +15,16 @@ from madang.domain import events
 from madang.edges.mlflow import trace_info
 from madang.edges.mlflow.experiments import require_active
 from madang.edges.mlflow.finding import target_of
-from madang.edges.mlflow.packed import packed_json, unpacked_rows
 from madang.edges.mlflow.runs import state
 from madang.edges.mlflow.services import MlflowCall
-from madang.edges.mlflow.trace_info import About, Trace
+from madang.edges.mlflow.trace_info import Trace
 from madang.errors import InvalidInput, TooLarge
+from madang.formats.mlflow.traces import IN_STORE, SPANS, SPANS_PLACE, About, spans_file
 from madang.formats.otlp import attributes_of, hex_id, spans_of
+from madang.formats.packed_json import packed_json, unpacked_rows
 from madang.http.calls import whole
 
 LARGEST = 64 << 20  # bytes of one request, also unpacked
-_FOLDER = "spans"
 _STATES = {1: "OK", "1": "OK", "STATUS_CODE_OK": "OK", 2: "ERROR", "2": "ERROR", "STATUS_CODE_ERROR": "ERROR"}
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 
@@ -135,10 +135,10 @@ def log(call: MlflowCall, experiment: str, bodies: Iterable[dict[str, Any]]) -> 
         with trace_info.changing:
             trace = trace_info.find(call, trace_id)
             about = _about(spans, About() if trace is None else trace.about)
-            tags = {trace_info.SPANS_PLACE: trace_info.IN_STORE}
+            tags = {SPANS_PLACE: IN_STORE}
             if trace is None:
                 trace = trace_info.make(call, project, trace_id, about, tags)
-            elif about != trace.about or trace.tags.get(trace_info.SPANS_PLACE) != trace_info.IN_STORE:
+            elif about != trace.about or trace.tags.get(SPANS_PLACE) != IN_STORE:
                 trace = trace_info.change(call, trace, about, tags)
             _keep(call, trace, spans)
 
@@ -146,8 +146,7 @@ def log(call: MlflowCall, experiment: str, bodies: Iterable[dict[str, Any]]) -> 
 def _keep(call: MlflowCall, trace: Trace, spans: Sequence[Span]) -> None:
     packed = packed_json([span.body for span in spans])
     kept = call.services.artifacts.put_blob(call.who, trace.project.name, [packed], size=len(packed))
-    path = f"{_FOLDER}/{kept.digest.partition(':')[2][:32]}.json.gz"
-    state(call, trace.record.id, [events.File(path, kept.digest, kept.size, "application/gzip")])
+    state(call, trace.record.id, [events.File(spans_file(kept.digest), kept.digest, kept.size, "application/gzip")])
 
 
 def _about(spans: Sequence[Span], known: About) -> About:
@@ -174,7 +173,7 @@ def read(call: MlflowCall, trace: Trace) -> list[Span]:
     """The spans of a trace by the time they began; of one that came twice the later."""
     found: dict[str, Span] = {}
     for file in call.services.search.run(call.who, trace.record.id).files:  # lists have no files
-        if file.path.startswith(f"{_FOLDER}/"):
+        if file.path.startswith(f"{SPANS}/"):
             opened, _ = call.services.artifacts.open_blob(call.who, trace.project.name, file.digest)
             with opened:
                 content = opened.read(LARGEST)

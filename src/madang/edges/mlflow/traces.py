@@ -21,7 +21,7 @@ from madang.edges.mlflow.experiments import Tag, require_active
 from madang.edges.mlflow.finding import project_of, run_of, searched, target_of
 from madang.edges.mlflow.paging import page, page_body
 from madang.edges.mlflow.services import MlflowCall
-from madang.edges.mlflow.trace_info import PROMPTS, About, Trace, changing, find, need, no_trace
+from madang.edges.mlflow.trace_info import PROMPTS, Trace, changing, find, need, no_trace
 from madang.edges.mlflow.trace_requests import (
     Correlation,
     DeleteTraces,
@@ -36,6 +36,7 @@ from madang.edges.mlflow.trace_requests import (
 )
 from madang.edges.mlflow.trace_search import Looked, linked_prompts, ordered, tests_of
 from madang.errors import InvalidInput, NotFound
+from madang.formats.mlflow.traces import About
 
 MOST_TRACES, MOST_LINKED = 500, 100
 _AT_ONCE = 5000  # rows of one reading

@@ -15,10 +15,11 @@ from madang.domain import events
 from madang.domain.fidelity import LeftOut, Report, Tally, differing, tally_experiment, tally_model, tally_run
 from madang.domain.foreign import Experiment, Model, Run, Source, StoredFile, Version, shared
 from madang.domain.projects import DEFAULT, RegisteredProject
-from madang.domain.runs import RunChange
+from madang.domain.runs import TRACE, RunChange
 from madang.domain.values import value
 from madang.domain.versions import Entry, check_path
 from madang.errors import MadangError, NotFound, StorageError, Unavailable
+from madang.formats.mlflow.traces import ARTIFACTS, artifacts_at
 from madang.services.adopting import AdoptedVersion
 from madang.workspace.moving.artifacts import ArtifactCarrier
 from madang.workspace.moving.facts import command_for, fit, news
@@ -138,6 +139,8 @@ class _Import:
             if run.status == "crashed":
                 reason = "its record has no end: it was killed, or still goes on; it counts as crashed here"
                 self._report.changed.append(LeftOut("runs", run.name or run.id, reason))
+            if run.job_type == TRACE and home is not None:
+                run.tags[ARTIFACTS] = artifacts_at(home.location or f"mlflow-artifacts:/{home.number}", run.name)
             held = self._own.run(run.id)
             self._list(run)
             if self._wanted.dry or home is None:
@@ -178,7 +181,7 @@ class _Import:
         return True
 
     def _count(self, run: Run, held: Run | None) -> None:
-        what = "logged models" if run.is_logged_model else "runs"
+        what = run.kind
         if held is None:
             self._report.count_new(what)
             self._report.count_new("points", sum(map(len, run.metrics.values())))
@@ -229,7 +232,7 @@ class _Import:
 
     def _write(self, run: Run, held: Run | None, files: Sequence[events.File], home: RegisteredProject) -> None:
         tracking, who = self._own.services.tracking, self._own.who
-        what = "logged models" if run.is_logged_model else "runs"
+        what = run.kind
         if held is None:
             tracking.create(who, home.name, command_for(run, files))
             self._report.count_new(what)
@@ -261,7 +264,7 @@ class _Import:
         kinds = differing(there, here)
         if kinds:
             deleted = " It is deleted here, so nothing was added to it." if before and before.is_deleted else ""
-            self._left_out("logged models" if run.is_logged_model else "runs", run.id,
+            self._left_out(run.kind, run.id,
                            f"it is not the same here: {', '.join(kinds)}.{deleted}")  # fmt: skip
 
     def _model(self, model: Model) -> None:

@@ -7,15 +7,16 @@ transaction of its own, so that a server that uses the database is not held up.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from madang.domain.events import Dataset
 from madang.domain.fidelity import LeftOut
 from madang.domain.foreign import Experiment, Model, Point, Run, StoredFile, Version
-from madang.domain.runs import LOGGED_MODEL
+from madang.domain.runs import LOGGED_MODEL, TRACE
 from madang.errors import NotFound
 from madang.formats.mlflow.words import MODEL_STATUSES, NAME, NOTE, PARENT, STAGES, STATUSES, run_id
+from madang.workspace.moving import mlflow_traces
 from madang.workspace.moving.database import Database
 from madang.workspace.moving.origins import Origins, model_in, of_metrics
 from madang.workspace.moving.places import Places
@@ -25,12 +26,11 @@ _READ = frozenset((
     "experiments", "experiment_tags", "runs", "params", "tags", "metrics", "latest_metrics", "datasets", "inputs",
     "input_tags", "logged_models", "logged_model_params", "logged_model_tags", "logged_model_metrics",
     "registered_models", "registered_model_tags", "registered_model_aliases", "model_versions", "model_version_tags",
-    "alembic_version",
+    "alembic_version", *mlflow_traces.TABLES,
 ))  # fmt: skip
 _DATASET = ("name", "digest", "source_type", "source", "schema", "profile")
 _DERIVED = frozenset(("workspaces", "trace_analytics_backfill", "sqlite_sequence"))  # hold nothing that anybody wrote
 _NAMES = {
-    "trace_info": "traces",
     "evaluation_datasets": "evaluation data sets",
     "webhooks": "webhooks",
     "scorers": "scorers",
@@ -69,8 +69,8 @@ class SqlStore:
         listed = ", ".join(f'"{name}"' if name in known else f'NULL AS "{name}"' for name in columns)
         return self._db.rows(f'SELECT {listed} FROM "{table}" {where}', values)  # noqa: S608 - names are ours
 
-    def _grouped(self, table: str, columns: Sequence[str], key: str, ids: Sequence[Any]) -> dict[Any, list[Any]]:
-        """Rows whose ``key`` (the first column) is one of some ids, by it."""
+    def grouped(self, table: str, columns: Sequence[str], key: str, ids: Sequence[Any]) -> dict[Any, list[Any]]:
+        """Rows whose ``key`` is one of some ids, by it."""
         found: dict[Any, list[Any]] = {}
         marks = ", ".join(self._db.mark for _ in ids)
         for row in self._rows(table, [key, *columns], f'WHERE "{key}" IN ({marks})', ids):
@@ -94,7 +94,8 @@ class SqlStore:
     def count(self, experiment: Experiment) -> int:
         """See `Source.count`."""
         where, values = f"WHERE experiment_id = {self._db.mark}", [int(experiment.id)]
-        return sum(len(self._rows(table, ("experiment_id",), where, values)) for table in ("runs", "logged_models"))
+        tables = ("runs", "logged_models", "trace_info")
+        return sum(len(self._rows(table, ("experiment_id",), where, values)) for table in tables)
 
     def runs(self, experiment: Experiment) -> Iterator[Run]:
         """See `Source.runs`."""
@@ -106,15 +107,18 @@ class SqlStore:
                 for run in read(ids[start : start + AT_ONCE], experiment):
                     self._origins.add(run)
                     yield run
+        traces = [row[0] for row in self._rows("trace_info", ("request_id",), where, values)]
+        for start in range(0, len(traces), AT_ONCE):
+            yield from mlflow_traces.traces(self, traces[start : start + AT_ONCE], experiment)
 
     def _some_runs(self, ids: Sequence[str], experiment: Experiment) -> Iterator[Run]:
-        params = self._grouped("params", ("key", "value"), "run_uuid", ids)
-        tags = self._grouped("tags", ("key", "value"), "run_uuid", ids)
-        metrics = self._grouped("metrics", ("key", "step", "timestamp", "value", "is_nan"), "run_uuid", ids)
+        params = self.grouped("params", ("key", "value"), "run_uuid", ids)
+        tags = self.grouped("tags", ("key", "value"), "run_uuid", ids)
+        metrics = self.grouped("metrics", ("key", "step", "timestamp", "value", "is_nan"), "run_uuid", ids)
         inputs = self._inputs(ids)
         columns = ("name", "status", "start_time", "end_time", "user_id", "lifecycle_stage", "artifact_uri",
                    "source_name", "source_version")  # fmt: skip
-        for id_, [row] in self._grouped("runs", columns, "run_uuid", ids).items():
+        for id_, [row] in self.grouped("runs", columns, "run_uuid", ids).items():
             name, status, started, ended, user, stage, location = row[:7]
             named = {key: text or "" for key, text in tags.get(id_, [])}
             datasets, read, made = inputs.get(id_, ([], [], {}))
@@ -150,9 +154,9 @@ class SqlStore:
 
     def _inputs(self, ids: Sequence[str]) -> dict[str, tuple[list[Dataset], list[str], dict[str, int]]]:
         """Data sets, models read and models made, by run."""
-        links = self._grouped("inputs", ("destination_type", "source_type", "source_id", "input_uuid"),
+        links = self.grouped("inputs", ("destination_type", "source_type", "source_id", "input_uuid"),
                               "destination_id", ids)  # fmt: skip
-        outputs = self._grouped("inputs", ("source_type", "destination_type", "destination_id", "step"), "source_id",
+        outputs = self.grouped("inputs", ("source_type", "destination_type", "destination_id", "step"), "source_id",
                                 ids)  # fmt: skip
         rows = [row for found in links.values() for row in found]
         tags = self._chunked("input_tags", ("name", "value"), "input_uuid", [row[3] for row in rows])
@@ -180,19 +184,19 @@ class SqlStore:
         wanted = list(dict.fromkeys(ids))
         found: dict[Any, list[Any]] = {}
         for start in range(0, len(wanted), AT_ONCE):
-            found |= self._grouped(table, columns, key, wanted[start : start + AT_ONCE])
+            found |= self.grouped(table, columns, key, wanted[start : start + AT_ONCE])
         return found
 
     def _some_models(self, ids: Sequence[str], experiment: Experiment) -> Iterator[Run]:
-        params = self._grouped("logged_model_params", ("param_key", "param_value"), "model_id", ids)
-        tags = self._grouped("logged_model_tags", ("tag_key", "tag_value"), "model_id", ids)
-        metrics = self._grouped(
+        params = self.grouped("logged_model_params", ("param_key", "param_value"), "model_id", ids)
+        tags = self.grouped("logged_model_tags", ("tag_key", "tag_value"), "model_id", ids)
+        metrics = self.grouped(
             "logged_model_metrics", ("metric_name", "metric_step", "metric_timestamp_ms", "metric_value", "run_id",
                                      "dataset_name", "dataset_digest"), "model_id", ids,
         )  # fmt: skip
         columns = ("name", "model_type", "status", "source_run_id", "creation_timestamp_ms", "lifecycle_stage",
                    "artifact_location")  # fmt: skip
-        for id_, [row] in self._grouped("logged_models", columns, "model_id", ids).items():
+        for id_, [row] in self.grouped("logged_models", columns, "model_id", ids).items():
             name, kind, status, source, created, stage, location = row
             points = metrics.get(id_, [])
             told = [(item[0], "\n".join(text or "" for text in item[4:])) for item in points]
@@ -215,10 +219,16 @@ class SqlStore:
 
     def files(self, run: Run) -> list[StoredFile]:
         """See `Source.files`."""
-        return self._places.files(run, "", self.problems)
+        if run.job_type != TRACE:
+            return self._places.files(run, "", self.problems)
+        spans = mlflow_traces.spans(self, run)
+        return [spans[0]] if spans else self._places.files(run, "", self.problems)
 
     def open(self, run: Run, path: str) -> AbstractContextManager[Iterator[bytes]]:
         """See `Source.open`."""
+        spans = mlflow_traces.spans(self, run) if run.job_type == TRACE else None
+        if spans and spans[0].path == path:
+            return nullcontext(iter([spans[1]]))
         return self._places.open(run, "", path)
 
     def models(self) -> list[Model]:

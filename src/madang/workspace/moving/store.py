@@ -12,7 +12,7 @@ from madang.domain.foreign import Experiment, Model, Point, Run, StoredFile, Ver
 from madang.domain.parameters import parameter_text
 from madang.domain.projects import RegisteredProject
 from madang.domain.query import RunQuery
-from madang.domain.runs import LOGGED_MODEL, RunRecord, record
+from madang.domain.runs import BESIDE_RUNS, LOGGED_MODEL, RunRecord, record
 from madang.domain.series import Series
 from madang.domain.versions import VersionRecord
 from madang.formats.mlflow.runs import tags_of
@@ -126,7 +126,7 @@ class OwnStore:
         return self._homes[project]
 
     def _foreign(self, stored: StoredRun, found: RunRecord, series: Mapping[str, Series]) -> Run:
-        is_model = found.job_type == LOGGED_MODEL
+        is_model = found.job_type in BESIDE_RUNS
         status = _STATUSES.get(found.status, found.status)
         metrics: dict[str, list[Point]] = {}
         for key, item in series.items():
@@ -139,7 +139,7 @@ class OwnStore:
             name=found.name,
             status=status,
             started_at=_millis(found.created_at),
-            ended_at=0 if is_model else _millis(found.ended_at),
+            ended_at=0 if found.job_type == LOGGED_MODEL else _millis(found.ended_at),
             user="" if is_model else found.user,
             is_deleted=bool(found.deleted_at),
             parent=found.parent,
