@@ -77,6 +77,10 @@ class Writer:
         self._segment.append(codec.TAGS, {"set": {"wandb.config": json.dumps(config)}})
         self._segment.append(codec.CONFIG, {"set": {"lr": 0.1, "_wandb": "hidden"}})
 
+    def over(self, metric: str, step_metric: str) -> None:
+        """Say that a metric is drawn over another."""
+        self._segment.append(codec.DEFINE_METRIC, {"key": metric, "step_metric": step_metric})
+
     def finish(self) -> None:
         """End it."""
         self._segment.append(codec.FINISHED, {"status": "finished", "exit_code": 0})
@@ -92,6 +96,7 @@ def media_runs(store: Path, now: int) -> list[str]:
         for step in range(STEPS):
             _pictures(writer, step, number)
             _others(writer, step, chance)
+        writer.over("val/*", "epoch")
         _tables(writer, chance)
         _plots(writer, chance)
         writer.finish()
@@ -149,6 +154,8 @@ def _others(writer: Writer, step: int, chance: random.Random) -> None:
         sound={"media": "audio", "_type": "audio-file", "caption": "a tone", **heard},
         words=f"said at {step}",
         loss=1 / (step + 1),
+        epoch=step * 10.0,
+        **{"val/acc": step / 10},
     )
 
 

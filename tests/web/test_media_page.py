@@ -204,6 +204,18 @@ def test_figures_of_plotly(visit: Visitor, kept: Kept) -> None:
     expect(panel.get_by_role("link", name="Figure as JSON")).to_have_attribute("href", re.compile("plotly.json$"))
 
 
+def test_a_metric_is_drawn_over_another(visit: Visitor, kept: Kept) -> None:
+    """Where `define_metric` names a metric for the step, the chart has its values across, and says so."""
+    page = visit().open(f"/runs/{kept.first}/charts")
+    chart = page.get_by_role("article", name="val/acc")
+    expect(chart.locator("h3")).to_have_text("acc over epoch")
+    box = chart.locator(".u-over").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 20)
+    expect(chart.locator(".tooltip-x")).to_have_text(f"epoch {10 * (STEPS - 1)}")
+    expect(page.get_by_role("article", name="loss", exact=True).locator("h3")).to_have_text("loss")
+
+
 def test_runs_stand_beside_each_other(visit: Visitor, kept: Kept) -> None:
     """A comparison has the media of the same key of each run, and a run's own page has no hidden keys."""
     page = visit().open(f"/p/{PROJECT}/compare?runs={kept.first},{kept.second}")

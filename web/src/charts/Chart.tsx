@@ -1,6 +1,8 @@
 import { type ReactElement, useEffect, useMemo, useRef, useState } from "react";
 import uPlot from "uplot";
+import type { Series } from "../api/types";
 import { hoveredRun, onHover, setHovered } from "../lib/hover";
+import { overMetric, stepMetricOf } from "../lib/stepMetric";
 import { useDark } from "../lib/theme";
 import { type ChartSettings, plotData, type PlotData, plotOptions, type PlotRun, readTheme } from "./plot";
 import { seriesStore, useSeriesVersion } from "./store";
@@ -24,11 +26,13 @@ export function Chart({ metric, runs, settings, height, zoom, onZoom, sync }: Pr
   const plot = useRef<uPlot | null>(null);
   const [reading, setReading] = useState<Reading | null>(null);
   const version = useSeriesVersion(metric);
+  const over = stepMetric(runs, metric, settings);
+  const overVersion = useSeriesVersion(over);
   const dark = useDark();
   const data = useMemo(
-    () => plotData(runs, (run) => seriesStore.get(run, metric), settings),
-    // `version` says that the store holds other points than before.
-    [runs, metric, settings, version],
+    () => plotData(runs, (run) => seriesOver(run, metric, over), settings),
+    // The versions say that the store holds other points than before.
+    [runs, metric, over, settings, version, overVersion],
   );
   const latest = useRef({ data, zoom, onZoom });
   latest.current = { data, zoom, onZoom };
@@ -65,9 +69,19 @@ export function Chart({ metric, runs, settings, height, zoom, onZoom, sync }: Pr
 
   return (
     <div className="chart-plot" ref={holder} style={{ height }} data-metric={metric} data-points={data.aligned[0]?.length ?? 0}>
-      {reading && <Tooltip reading={reading} axis={settings.axis} width={holder.current?.clientWidth ?? 300} />}
+      {reading && <Tooltip reading={reading} axis={settings.axis} name={over} width={holder.current?.clientWidth ?? 300} />}
     </div>
   );
+}
+
+/** The metric that stands for the step here; empty where that is the step itself. */
+export function stepMetric(runs: readonly PlotRun[], metric: string, settings: ChartSettings): string {
+  return settings.axis === "step" ? (runs.map((run) => stepMetricOf(run.definitions, metric)).find(Boolean) ?? "") : "";
+}
+
+function seriesOver(run: string, metric: string, over: string): Series | null {
+  const [series, steps] = [seriesStore.get(run, metric), over ? seriesStore.get(run, over) : null];
+  return series && steps ? overMetric(series, steps) : series;
 }
 
 function applyZoom(plot: uPlot, zoom: Zoom): void {

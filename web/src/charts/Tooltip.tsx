@@ -40,7 +40,8 @@ export function readingAt(plot: uPlot, lines: PlotData["lines"], left: number, t
   return { x, left, top, rows: rows.slice(start, start + SHOWN), nearest: nearest.distance < 40 ? nearest.run : "" };
 }
 
-export function Tooltip({ reading, axis, width }: { reading: Reading; axis: XAxis; width: number }): ReactElement {
+/** `name` is the metric that stands for the step, where one does. */
+export function Tooltip({ reading, axis, name, width }: { reading: Reading; axis: XAxis; name: string; width: number }): ReactElement {
   const right = reading.left > width / 2;
   return (
     <div
@@ -50,7 +51,7 @@ export function Tooltip({ reading, axis, width }: { reading: Reading; axis: XAxi
       style={{ top: 8, ...(right ? { right: Math.max(8, width - reading.left - 36) } : { left: reading.left + 70 }) }}
     >
       <div className="tooltip-x">
-        {t(`axis.${axis}`)} {axisValue(axis, reading.x)}
+        {name || t(`axis.${axis}`)} {axisValue(axis, reading.x)}
       </div>
       {reading.rows.map((row) => (
         <div key={row.run + row.label} className={row.run === reading.nearest ? "tooltip-row nearest" : "tooltip-row"}>

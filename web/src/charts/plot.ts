@@ -1,7 +1,7 @@
 /** One uPlot of many runs: options, data, cursor shared by all charts of a page. */
 import uPlot from "uplot";
 import { calmRange, type Line, smooth, toLine, type XAxis } from "../lib/transform";
-import type { Series } from "../api/types";
+import type { MetricDefinition, Series } from "../api/types";
 import { formatDuration, formatNumber } from "../lib/format";
 
 /** Up to so many values a line is drawn as points too. */
@@ -24,6 +24,7 @@ export interface PlotRun {
   dash: number[] | undefined;
   baseline: boolean;
   origin: number;
+  definitions?: Record<string, MetricDefinition> | undefined;
 }
 
 export interface PlotData {

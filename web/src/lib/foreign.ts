@@ -5,18 +5,21 @@ const ENTITY = "madang";
 
 export type Foreign =
   | { kind: "project"; project: string }
-  | { kind: "run"; project: string; name: string }
+  | { kind: "run"; project: string; name: string; tab: string }
   | { kind: "there"; address: string }
   | { kind: "experiment"; number: string };
 
+/** W&B's tabs of a run that are others here. */
+const TABS: Record<string, string> = { logs: "console", system: "system", files: "data", artifacts: "data", code: "code" };
+
 /** What a path of W&B's (`/ENTITY/PROJECT/…`) means; null when it is none. */
-export function foreignPath([entity, name, section = "", item = ""]: readonly string[]): Foreign | null {
+export function foreignPath([entity, name, section = "", item = "", part = "", last = ""]: readonly string[]): Foreign | null {
   if (!entity || !name) return null;
   const project = entity === ENTITY ? name : `${entity}/${name}`;
-  if (section === "runs" && item) return { kind: "run", project, name: item };
+  if (section === "runs" && item) return { kind: "run", project, name: item, tab: TABS[part] ?? "" };
   if (section === "sweeps") return { kind: "there", address: item ? to.sweep(project, item) : to.sweeps(project) };
   if (section === "reports") return { kind: "there", address: item ? to.report(project, reportId(item)) : to.reports(project) };
-  if (section === "artifacts") return { kind: "there", address: to.artifacts(project) };
+  if (section === "artifacts") return { kind: "there", address: part ? to.artifact(project, part, /^v\d+$/.test(last) ? last.slice(1) : "") : to.artifacts(project) };
   return ["", "workspace", "overview", "table", "runs"].includes(section) ? { kind: "project", project } : null;
 }
 

@@ -7,7 +7,7 @@ import { t } from "../messages";
 import { PlotlyView } from "../plots/PlotlyView";
 import { useFiles } from "./files";
 import { HistogramView } from "./HistogramView";
-import { EVERYTHING, ImageView, type OverlayChoice } from "./ImageView";
+import { ImageView, type OverlayChoice } from "./ImageView";
 import { Matrix } from "./Matrix";
 import type { Labels } from "./overlays";
 import { binsOf, type Item } from "./pointer";
@@ -22,10 +22,8 @@ export interface ItemContext {
   onChoice: (choice: OverlayChoice) => void;
 }
 
-const PLAIN: ItemContext = { labels: { boxes: {}, masks: {} }, choice: EVERYTHING, onChoice: () => undefined };
-
 /** One logged thing in full. */
-export function ItemView({ item, name, context = PLAIN }: { item: Item; name: string; context?: ItemContext }): ReactElement {
+export function ItemView({ item, name, context }: { item: Item; name: string; context: ItemContext }): ReactElement {
   const files = useFiles();
   const address = item.path ? files.url(item.path) : "";
   switch (item.kind) {

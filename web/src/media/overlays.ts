@@ -98,6 +98,11 @@ export function layersOf(groups: readonly { group: string; numbers: readonly num
   return [...found.values()].sort((a, b) => a.group.localeCompare(b.group) || a.number - b.number);
 }
 
+/** The names of a file of classes, which a W&B client keeps beside pictures in tables. */
+export function classLabels(file: Json | undefined): Labels {
+  return Object.fromEntries(listOf(objectOf(file)["class_set"]).filter(isObject).map((one) => [String(one["id"]), textOf(one["name"])]));
+}
+
 /** The lowest and highest score that boxes have, by the score's name. */
 export function scoreRanges(boxes: readonly Box[]): Record<string, [number, number]> {
   const ranges: Record<string, [number, number]> = {};

@@ -38,5 +38,5 @@ async function resolve(link: Foreign, signal: AbortSignal): Promise<string> {
   }
   const page = await api.runs(link.project, { filter: `tags.\`wandb.id\` = '${link.name.replaceAll("'", "''")}'`, order_by: ["created_at desc"], keys: [""], limit: 1 }, signal);
   const run = page.runs[0]?.id ?? (ID.test(link.name) ? link.name : "");
-  return run && to.run(run);
+  return run && to.run(run, link.tab);
 }

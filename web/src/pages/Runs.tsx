@@ -73,7 +73,7 @@ export function RunsPage({ project }: { project: string }): ReactElement {
   const styleOf = useCallback((run: string) => palette.style(run, dark), [palette, dark]);
   const signature = shownRuns.map((run) => `${run.id}${run.name}`).join() + base + dark;
   const plotRuns = useMemo<PlotRun[]>(
-    () => shownRuns.map((run) => ({ id: run.id, name: run.name || run.id.slice(0, 8), origin: run.created_at, baseline: run.id === base, ...styleOf(run.id) })),
+    () => shownRuns.map((run) => ({ id: run.id, name: run.name || run.id.slice(0, 8), origin: run.created_at, baseline: run.id === base, definitions: run.definitions, ...styleOf(run.id) })),
     [signature],
   );
 

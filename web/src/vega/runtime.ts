@@ -2,7 +2,7 @@
  * Vega, in a file of its own that is fetched where a page has such a plot. Its expressions are interpreted, since the
  * server's content policy forbids making code of text, and it may fetch nothing.
  */
-import { Error as ErrorLevel, loader, parse, type Spec, View } from "vega";
+import { Error as ErrorLevel, loader, logger, None, parse, type Spec, View } from "vega";
 import { expressionInterpreter } from "vega-interpreter";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { tooltip } from "./tooltip";
@@ -12,7 +12,7 @@ import type { Drawing, DrawOptions } from "./spec";
 export async function draw(element: HTMLElement, specification: object, options: DrawOptions): Promise<Drawing> {
   const isVega = /\/vega\/v\d/.test(String((specification as { $schema?: unknown }).$schema ?? ""));
   const sized = { ...specification, ...options.size };
-  const spec = isVega ? (sized as Spec) : compile(sized as TopLevelSpec, { config: options.config }).spec;
+  const spec = isVega ? (sized as Spec) : compile(sized as TopLevelSpec, { config: options.config, logger: quiet }).spec;
   const view = new View(parse(spec, isVega ? (options.config as never) : undefined, { ast: true }), {
     expr: expressionInterpreter,
     renderer: options.renderer,
@@ -35,6 +35,9 @@ export async function draw(element: HTMLElement, specification: object, options:
     close: () => view.finalize(),
   };
 }
+
+/** What Vega-Lite would say of a specification's smaller faults is of no use to who looks at the plot. */
+const quiet = logger(None);
 
 function closed(): ReturnType<typeof loader> {
   const refuse = (address: string) => Promise.reject(new Error(`A plot may not fetch ${address}.`));

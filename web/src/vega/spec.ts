@@ -1,5 +1,6 @@
 /** What the page says of a plot before Vega is there. */
 import { hues } from "../lib/color";
+import { t } from "../messages";
 
 /** A specification of Vega-Lite, or of Vega where its `$schema` says so. */
 export type PlotSpec = { [part: string]: unknown };
@@ -24,6 +25,7 @@ export function plotConfig(element: Element, dark: boolean): object {
   const font = style.fontFamily;
   return {
     background: null,
+    countTitle: t("plot.count"),
     font,
     autosize: { type: "fit", contains: "padding" },
     padding: 4,

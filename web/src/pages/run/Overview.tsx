@@ -62,6 +62,7 @@ function AboutRun({ run }: { run: Run }): ReactElement {
       facts={[
         ["fact.id", <span className="with-copy"><code>{run.id}</code><CopyButton text={run.id} /></span>],
         ["fact.command", command && <span className="with-copy"><code>{command}</code><CopyButton text={command} /></span>],
+        ["fact.entry", !command && run.tags["wandb.program"] && <code>{run.tags["wandb.program"]}</code>],
         ["fact.cwd", run.cwd && <code>{run.cwd}</code>],
         ["fact.commit", code?.commit && <span className="with-copy"><code>{code.commit.slice(0, 12)}</code>{code.dirty && <span className="tag warn">{t("fact.dirty")}</span>}<CopyButton text={code.commit} /></span>],
         ["fact.branch", code?.branch],

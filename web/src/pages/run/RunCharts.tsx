@@ -23,8 +23,8 @@ export function RunCharts({ run, system }: { run: Run; system: boolean }): React
     placeholderData: (before) => before,
   });
   const runs = useMemo<PlotRun[]>(
-    () => [{ id: run.id, name: run.name || run.id.slice(0, 8), origin: run.created_at, baseline: false, ...paletteOf(run.project).style(run.id, dark) }],
-    [run.id, run.name, run.created_at, run.project, dark],
+    () => [{ id: run.id, name: run.name || run.id.slice(0, 8), origin: run.created_at, baseline: false, definitions: run.definitions, ...paletteOf(run.project).style(run.id, dark) }],
+    [run.id, run.name, run.created_at, run.project, Object.keys(run.definitions ?? {}).join(), dark],
   );
   const shown = keys.data?.filter((key) => isSystem(key.name) === system);
   if (system && shown?.length === 0) return <Empty title={t("system.none")} />;
