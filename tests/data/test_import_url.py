@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import uuid
 from collections.abc import Iterator
 from functools import partial
 from hashlib import md5
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 import pytest
@@ -167,8 +168,16 @@ def test_get_and_list(pair: tuple[Path, Path], tmp_path: Path, madang: Tool, dvc
     assert found == [{"path": "d", "isdir": True, "size": None}, {"path": "f", "isdir": False, "size": 2}]
 
 
+class Buckets(NamedTuple):
+    """S3 on loopback. All servers of a process share their buckets, so these have names of their own."""
+
+    client: Any
+    name: str  # of the one that is there
+    kept: str  # for one that keeps versions
+
+
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Buckets]:
     """A bucket with a file and a folder; what finds it by the environment finds it."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -176,59 +185,64 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for key, value in (("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s"), ("DEFAULT_REGION", "us-east-1")):
         monkeypatch.setenv(f"AWS_{key}", value)
     client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
-    client.create_bucket(Bucket="bucket")
+    found = Buckets(client, f"b{uuid.uuid4().hex}", f"kept{uuid.uuid4().hex}")
+    client.create_bucket(Bucket=found.name)
     for name, body in {"f.csv": b"f\n", "d/a": b"1\n", "d/s/한 글": b"2\n"}.items():
-        client.put_object(Bucket="bucket", Key=name, Body=body)
-    yield client
+        client.put_object(Bucket=found.name, Key=name, Body=body)
+    yield found
     server.stop()
 
 
-def test_s3(pair: tuple[Path, Path], s3: Any, madang: Tool, dvc: Tool) -> None:
+def test_s3(pair: tuple[Path, Path], s3: Buckets, madang: Tool, dvc: Tool) -> None:
     """Files and prefixes of a bucket: entity tags are recorded as dvc records them, and either tool updates."""
     options = [
-        "--fs-config", f"endpointurl={s3.meta.endpoint_url}", "access_key_id=k", "secret_access_key=s",
+        "--fs-config", f"endpointurl={s3.client.meta.endpoint_url}", "access_key_id=k", "secret_access_key=s",
         "region=us-east-1",
     ]  # fmt: skip
     for line in (
-        ["s3://bucket/f.csv"],
-        ["s3://bucket/d", "dd"],
-        ["s3://bucket/f.csv", "nf", "--no-download"],
-        ["s3://bucket/d", "nd", "--no-download"],
-        ["s3://bucket/f.csv", "ne", "--no-exec"],
+        [f"s3://{s3.name}/f.csv"],
+        [f"s3://{s3.name}/d", "dd"],
+        [f"s3://{s3.name}/f.csv", "nf", "--no-download"],
+        [f"s3://{s3.name}/d", "nd", "--no-download"],
+        [f"s3://{s3.name}/f.csv", "ne", "--no-exec"],
     ):
         both(pair, madang, dvc, "import-url", *line, *options)
-    both(pair, madang, dvc, "import-url", "s3://bucket/nothing", *options, code=1)
+    both(pair, madang, dvc, "import-url", f"s3://{s3.name}/nothing", *options, code=1)
     for name in ("f.csv.dvc", "dd.dvc"):
         assert "up to date" in madang(pair[0], "update", name).out
         assert "skipping" in dvc(pair[0], "update", name).out
-    s3.put_object(Bucket="bucket", Key="f.csv", Body=b"newer\n")
-    s3.put_object(Bucket="bucket", Key="d/b", Body=b"3\n")
+    s3.client.put_object(Bucket=s3.name, Key="f.csv", Body=b"newer\n")
+    s3.client.put_object(Bucket=s3.name, Key="d/b", Body=b"3\n")
     both(pair, madang, dvc, "update", "f.csv.dvc", "dd.dvc")
-    both(pair, madang, dvc, "get-url", "s3://bucket/d", "got", *options)
+    both(pair, madang, dvc, "get-url", f"s3://{s3.name}/d", "got", *options)
     assert (pair[0] / "f.csv").read_bytes() == b"newer\n"
     assert read(pair[0] / "got") == {"a": b"1\n", "s/한 글": b"2\n", "b": b"3\n"}
     assert madang(pair[0], "pull", "nd", "nf").code == 0
     assert (pair[0] / "nf").read_bytes() == b"newer\n"
 
 
-def test_versions_of_a_bucket(pair: tuple[Path, Path], s3: Any, madang: Tool, dvc: Tool, tmp_path: Path) -> None:
+def test_versions_of_a_bucket(pair: tuple[Path, Path], s3: Buckets, madang: Tool, dvc: Tool, tmp_path: Path) -> None:
     """A version-aware import is recorded as dvc records it, and either tool brings the old bytes and updates."""
-    s3.create_bucket(Bucket="kept")
-    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    s3.client.create_bucket(Bucket=s3.kept)
+    s3.client.put_bucket_versioning(Bucket=s3.kept, VersioningConfiguration={"Status": "Enabled"})
     for name, body in {"f.csv": b"f\n", "d/a": b"1\n", "d/s/한 글": b"2\n"}.items():
-        s3.put_object(Bucket="kept", Key=name, Body=body)
+        s3.client.put_object(Bucket=s3.kept, Key=name, Body=body)
     options = [
-        "--version-aware", "--fs-config", f"endpointurl={s3.meta.endpoint_url}", "access_key_id=k",
+        "--version-aware", "--fs-config", f"endpointurl={s3.client.meta.endpoint_url}", "access_key_id=k",
         "secret_access_key=s", "region=us-east-1",
     ]  # fmt: skip
-    for line in (["s3://kept/f.csv"], ["s3://kept/d", "dd"], ["s3://kept/f.csv", "nd", "--no-download"]):
+    for line in (
+        [f"s3://{s3.kept}/f.csv"],
+        [f"s3://{s3.kept}/d", "dd"],
+        [f"s3://{s3.kept}/f.csv", "nd", "--no-download"],
+    ):
         both(pair, madang, dvc, "import-url", *line, *options)
     assert json.loads(madang(pair[0], "status", "--json", "f.csv.dvc", "dd.dvc").out) == {}
-    s3.put_object(Bucket="kept", Key="f.csv", Body=b"newer\n")
-    s3.put_object(Bucket="kept", Key="d/b", Body=b"3\n")
+    s3.client.put_object(Bucket=s3.kept, Key="f.csv", Body=b"newer\n")
+    s3.client.put_object(Bucket=s3.kept, Key="d/b", Body=b"3\n")
     told = [json.loads(tool(pair[0], "status", "--json", "f.csv.dvc", "dd.dvc").out) for tool in (madang, dvc)]
     assert told[0] == told[1]
-    assert told[0]["f.csv.dvc"] == [{"changed deps": {"s3://kept/f.csv": "update available"}}]
+    assert told[0]["f.csv.dvc"] == [{"changed deps": {f"s3://{s3.kept}/f.csv": "update available"}}]
     assert json.loads(madang(pair[0], "status", "--json", "--no-updates", "f.csv.dvc").out) == {}
     for folder, tool in ((pair[0], madang), (pair[0], dvc), (pair[1], madang)):
         (folder / ".dvc" / "cache").rename(tmp_path / f"cache {len(list(tmp_path.iterdir()))}")
@@ -247,24 +261,29 @@ def test_versions_of_a_bucket(pair: tuple[Path, Path], s3: Any, madang: Tool, dv
     assert "up to date" in dvc(pair[0], "status").out
 
 
-def test_one_version_of_an_object(pair: tuple[Path, Path], s3: Any, madang: Tool, dvc: Tool) -> None:
+def test_one_version_of_an_object(pair: tuple[Path, Path], s3: Buckets, madang: Tool, dvc: Tool) -> None:
     """An address that names a version gives its bytes, where dvc gives the newest; the record is one that dvc reads."""
-    s3.create_bucket(Bucket="kept")
-    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
-    old = s3.put_object(Bucket="kept", Key="한 글", Body=b"old")["VersionId"]
-    middle = s3.put_object(Bucket="kept", Key="한 글", Body=b"middle")["VersionId"]
-    s3.put_object(Bucket="kept", Key="한 글", Body=b"new")
+    s3.client.create_bucket(Bucket=s3.kept)
+    s3.client.put_bucket_versioning(Bucket=s3.kept, VersioningConfiguration={"Status": "Enabled"})
+    old = s3.client.put_object(Bucket=s3.kept, Key="한 글", Body=b"old")["VersionId"]
+    middle = s3.client.put_object(Bucket=s3.kept, Key="한 글", Body=b"middle")["VersionId"]
+    s3.client.put_object(Bucket=s3.kept, Key="한 글", Body=b"new")
     root = pair[0]
-    options = [f"endpointurl={s3.meta.endpoint_url}", "access_key_id=k", "secret_access_key=s", "region=us-east-1"]
-    url = f"s3://kept/한 글?versionId={old}"
+    options = [
+        f"endpointurl={s3.client.meta.endpoint_url}",
+        "access_key_id=k",
+        "secret_access_key=s",
+        "region=us-east-1",
+    ]
+    url = f"s3://{s3.kept}/한 글?versionId={old}"
     assert madang(root, "get-url", url, "got", "--fs-config", *options).code == 0
     assert (root / "got").read_bytes() == b"old"
     assert madang(root, "import-url", url, "--fs-config", *options).code == 0
     assert (root / "한 글").read_bytes() == b"old"
-    assert "path: s3://kept/한 글\n" in (root / "한 글.dvc").read_text()
+    assert f"path: s3://{s3.kept}/한 글\n" in (root / "한 글.dvc").read_text()
     for tool in (madang, dvc):
         found = json.loads(tool(root, "status", "--json").out)
-        assert found == {"한 글.dvc": [{"changed deps": {"s3://kept/한 글": "update available"}}]}
+        assert found == {"한 글.dvc": [{"changed deps": {f"s3://{s3.kept}/한 글": "update available"}}]}
         shutil.rmtree(root / ".dvc" / "cache")
         (root / "한 글").unlink()
         assert tool(root, "pull").code == 0
@@ -274,15 +293,20 @@ def test_one_version_of_an_object(pair: tuple[Path, Path], s3: Any, madang: Tool
         assert answer.code == 0, answer.err
         assert (root / "한 글").read_bytes() == body
     assert json.loads(dvc(root, "status", "--json").out) == {}
-    gone = madang(root, "get-url", "s3://kept/한 글?versionId=nosuch", "no", "--fs-config", *options)
+    gone = madang(root, "get-url", f"s3://{s3.kept}/한 글?versionId=nosuch", "no", "--fs-config", *options)
     assert gone.code == 1, gone.err
 
 
-def test_versions_that_are_not_kept(pair: tuple[Path, Path], s3: Any, madang: Tool) -> None:
+def test_versions_that_are_not_kept(pair: tuple[Path, Path], s3: Buckets, madang: Tool) -> None:
     """A version-aware import of a folder here, or of a bucket without versions, is refused and leaves nothing."""
-    options = [f"endpointurl={s3.meta.endpoint_url}", "access_key_id=k", "secret_access_key=s", "region=us-east-1"]
+    options = [
+        f"endpointurl={s3.client.meta.endpoint_url}",
+        "access_key_id=k",
+        "secret_access_key=s",
+        "region=us-east-1",
+    ]
     before = read(pair[0])
-    for url in ("s3://bucket/f.csv", "s3://bucket/d", "../ext/f"):
+    for url in (f"s3://{s3.name}/f.csv", f"s3://{s3.name}/d", "../ext/f"):
         answer = madang(pair[0], "import-url", "--version-aware", url, "x", "--fs-config", *options)
         assert answer.code == 1
         assert "version" in answer.err
