@@ -86,15 +86,15 @@ def test_a_silent_agents_trial_goes_to_another(engine: Engine, clock: Callable[[
 
 def test_who_is_silent_but_logs_keeps_its_trial(engine: Engine, clock: Callable[[float], None]) -> None:
     """A run that still writes is not begun a second time, and its end is the trial's."""
-    sweep = begun(engine, method="grid", parameters={"x": {"values": [1]}})
+    sweep = begun(engine, method="grid", agent_timeout=10, parameters={"x": {"values": [1]}})
     first, second = joined(engine, sweep), joined(engine, sweep)
     trial = given(engine, first)
     asked(engine, first, (trial.name,))
-    clock(5)
+    clock(11)
     logged(engine, trial, 1.0, finish="")
     assert asked(engine, second) == []
     logged(engine, trial, 0.25)
-    clock(2)
+    clock(1.5)
     assert asked(engine, second)[0].do == "exit"
     assert [(one.state, one.attempt, one.value) for one in trials(engine, sweep)] == [(FINISHED, 1, 0.25)]
 

@@ -36,7 +36,7 @@ from madang.services.sweep_cache import SweepCache
 from madang.services.sweep_runs import SweepRuns
 from madang.services.sweeps import Sweeps, new_name
 
-_BETWEEN_WORDS = 10_000_000  # µs that a run may be silent for beyond an agent's patience: some speak twice a minute
+_QUIETER = 4 / 3  # times as long as an agent a run may be silent: some speak twice a minute
 
 
 class SweepAgents:
@@ -153,7 +153,7 @@ class SweepAgents:
         patience = int(config.patience * 1e6)
         news = self._runs.news(trial, config)
         reported = status or trial.reported or ("killed" if leaves else "")
-        is_quiet = at - max(news.seen_at, trial.begun_at) >= patience + _BETWEEN_WORDS
+        is_quiet = at - max(news.seen_at, trial.begun_at) >= patience * _QUIETER
         if news.status not in ("", "running", "scheduled"):
             self._settle(sweep, trial, "crashed" if lost and news.status == "failed" else news.status, at)
         elif reported and (not news.status or is_quiet):
