@@ -56,11 +56,13 @@ for name, filters in {
     "not": {"$not": {"jobType": "train"}}, "nor": {"$nor": [{"group": "g0"}, {"state": "failed"}]},
     "exists": {"config.deep": {"$exists": True}}, "missing": {"config.deep": None}, "unknown": {"nothing.at_all": 1},
     "created": {"$and": [{"created_at": {"$gt": "2020-01-01T##", "$lt": "2120-01-01"}}]}, "bool": {"config.deep": True},
+    "step": {"summary_metrics._step": {"$gte": 39}}, "time": {"summary_metrics._timestamp": {"$gt": 1e9, "$lt": 1e11}},
     "keys": {"keys_info.keys.rare": {"$exists": True}}, "user": {"username": {"$exists": False}},
 }.items():
     found[name] = sorted(run.name for run in api.runs("madang/api", filters=filters, per_page=2))
-orders = {order: [run.name for run in api.runs("madang/api", order=order, per_page=3)] for order in
-          ("+created_at", "-created_at", "-summary_metrics.loss", "+config.lr.value", "-config.lr", "display_name")}
+asked = ("+created_at", "-created_at", "-summary_metrics.loss", "+config.lr.value", "-config.lr", "display_name",
+         "-summary_metrics._step")
+orders = {order: [run.name for run in api.runs("madang/api", order=order, per_page=3)] for order in asked}
 runs = api.runs("madang/api", per_page=3)
 print(json.dumps({"found": found, "orders": orders, "count": [len(runs), len(list(runs))]}))
 """
@@ -76,13 +78,13 @@ def test_runs_are_found_and_ordered(logged: Client) -> None:
         "or": ["name-0", "name-2"], "tags": ["name-0", "name-2", ours], "tags_in": ["name-1"],
         "not_tags": ["name-0", "name-2", ours], "regex": ["name-0", "name-1"], "name": ["name-1"], "not": [ours],
         "nor": ["name-2"], "exists": names, "missing": [ours], "unknown": [], "created": [*names, ours], "bool": names,
-        "keys": names, "user": [],
+        "keys": names, "user": [], "step": ["name-1", "name-2"], "time": names,
     }  # fmt: skip
     assert told["orders"] == {
         "+created_at": [*names, ours], "-created_at": [ours, *names[::-1]],
         "-summary_metrics.loss": [ours, "name-2", "name-1", "name-0"],
         "+config.lr.value": ["name-1", "name-0", ours, "name-2"], "-config.lr": ["name-2", ours, "name-0", "name-1"],
-        "display_name": [*names, ours],
+        "display_name": [*names, ours], "-summary_metrics._step": [*names[::-1], ours],
     }  # fmt: skip
     assert told["count"] == [4, 4]
 

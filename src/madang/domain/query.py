@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from madang.domain.values import value
 
 Scope: TypeAlias = Literal["metrics", "params", "tags", "labels", "data", "datasets", "attributes"]
-Statistic: TypeAlias = Literal["last", "min", "max", "best", "mean"]
+Statistic: TypeAlias = Literal["last", "min", "max", "best", "mean", "step", "time"]
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "like", "ilike", "contains", "regex"]
 
 ATTRIBUTES = frozenset(
@@ -21,7 +21,7 @@ ATTRIBUTES = frozenset(
 
 @value
 class Field:
-    """A thing to compare or order by. ``statistic`` counts for metrics only.
+    """A thing to compare or order by. ``statistic`` counts for metrics only; `step` and `time` are of the last value.
 
     The scope `labels` means the names of all tags without a text, whatever the key: a comparison holds if one fits it.
     """

@@ -129,6 +129,23 @@ class SearchConformance:
         with pytest.raises(InvalidInput):
             found(Compare(name, "regex", "(a"))
 
+    def test_the_place_of_the_last_value_is_searched(self, records: Records) -> None:
+        """Step and time of the last value are compared and ordered by; a run without the metric fits nothing."""
+        place = next(_places)
+        project, base = f"p{place}", place << 8
+        for number, points in enumerate([3, 1, 0, 2]):
+            put(records, make_run(base + number, project), {"m": [0.5] * points} if points else {})
+
+        def found(where: Condition, *order: Order) -> list[int]:
+            page = records.runs.search(RunQuery((project,), where, order))
+            return [int(item.state.run, 16) - base for item in page.runs]
+
+        step, at = Field("metrics", "m", "step"), Field("metrics", "m", "time")
+        assert sorted(found(Compare(step, ">=", 1))) == [0, 3]
+        assert found(Compare(at, "=", 12)) == [0]
+        assert found(AllOf(()), Order(step)) == [1, 3, 0, 2]
+        assert found(AllOf(()), Order(at, True)) == [0, 3, 1, 2]
+
     @settings(
         max_examples=60,
         deadline=None,

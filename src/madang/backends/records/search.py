@@ -43,6 +43,8 @@ _STATISTICS = {
     "min": "f.low",
     "max": "f.high",
     "mean": "(f.total / NULLIF(f.numbers, 0))",
+    "step": "f.last_step",
+    "time": "f.last_time",
     "best": "(CASE f.goal WHEN 1 THEN f.low WHEN 2 THEN f.high END)",
 }
 _NAN = "f.count > 0 AND f.kind <= 2"  # of a row without the number; the first three kinds are those of numbers

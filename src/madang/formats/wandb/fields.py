@@ -30,6 +30,10 @@ _NAMES: dict[str, tuple[str, Form]] = {
     "heartbeat_at": ("seen_at", "time"), "heartbeatAt": ("seen_at", "time"), "updated_at": ("seen_at", "time"),
     "updatedAt": ("seen_at", "time"), "duration": ("duration", "seconds"), "runtime": ("duration", "seconds"),
 }  # fmt: skip
+_OF_LAST_LINE = {  # each line of a client has how long its run has lasted
+    "_step": Place(Field("metrics", "_runtime", "step"), "number"),
+    "_timestamp": Place(Field("metrics", "_runtime", "time"), "seconds"),
+}
 _STATES = {"pending": "scheduled", "queued": "scheduled"}  # W&B's word → ours; the others are the same
 _FAR = 100_000_000_000  # seconds: the year 5138; a greater number is of milliseconds
 
@@ -43,6 +47,8 @@ def place(key: str) -> Place | None:
         return Place(Field("tags", ID_TAG), "name")
     if key in ("sweep", "sweepName", "sweep_name"):
         return Place(Field("tags", SWEEP_TAG))
+    if key in _OF_LAST_LINE:
+        return _OF_LAST_LINE[key]
     if key == "tags":
         return Place(Field("labels", ""), "labels")
     section, _, rest = key.partition(".")
@@ -51,6 +57,8 @@ def place(key: str) -> Place | None:
     if section == "config":
         return Place(Field("params", parameter(rest)), "parameter")
     if section in ("summary_metrics", "summaryMetrics", "summary"):
+        if rest in _OF_LAST_LINE:
+            return _OF_LAST_LINE[rest]
         return Place(Field("metrics", rest), "number")
     if section in ("keys_info", "keysInfo"):
         return Place(Field("metrics", rest.removeprefix("keys.")), "number")
