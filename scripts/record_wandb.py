@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +21,7 @@ import urllib3
 
 HERE = Path(__file__).parent
 OPERATIONS = HERE.parent / "tests" / "wandb" / "operations"
+FOLDER = Path("/tmp/madang-recorded")
 KEY = "0123456789abcdef0123456789abcdef01234567"
 _PASSED = ("authorization", "content-type", "user-agent", "range", "content-md5")
 
@@ -80,24 +81,34 @@ class _Handler(BaseHTTPRequestHandler):
 def record(python: str) -> Path:
     """Have the client of a Python do everything; where its requests were written."""
     version = subprocess.check_output([python, "-c", "import wandb; print(wandb.__version__)"], text=True).strip()
-    with tempfile.TemporaryDirectory() as folder:
-        program = str(Path(sys.executable).parent / "madang")
-        command = [program, "hub", "--store", f"{folder}/hub", "--port", "0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as hub:
-            assert hub.stdout is not None
-            recorder = Recorder(hub.stdout.readline().strip())
-            threading.Thread(target=recorder.serve_forever, daemon=True).start()
-            try:
-                _drive(python, recorder.address, Path(folder))
-            finally:
-                recorder.shutdown()
-                hub.terminate()
+    FOLDER.mkdir()  # lists of files name it and are signed by their digests: it is the same in every recording
+    try:
+        kept = _recorded(python, str(FOLDER))
+    finally:
+        shutil.rmtree(FOLDER)
     target = OPERATIONS / f"{version}.jsonl"
     target.parent.mkdir(exist_ok=True)
-    lines = [json.dumps(item, ensure_ascii=False) for item in recorder.kept]
-    prefix = str(Path(python).parent)
-    target.write_text("\n".join(line.replace(prefix, "/usr/bin") for line in lines) + "\n", encoding="utf-8")
+    lines = [json.dumps(item, ensure_ascii=False) for item in kept]
+    text = "\n".join(lines) + "\n"
+    for place, name in ((str(Path(python).parent), "/usr/bin"), (str(HERE), "/scripts")):
+        text = text.replace(place, name)
+    target.write_text(text, encoding="utf-8")
     return target
+
+
+def _recorded(python: str, folder: str) -> list[dict[str, Any]]:
+    program = str(Path(sys.executable).parent / "madang")
+    command = [program, "hub", "--store", f"{folder}/hub", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as hub:
+        assert hub.stdout is not None
+        recorder = Recorder(hub.stdout.readline().strip())
+        threading.Thread(target=recorder.serve_forever, daemon=True).start()
+        try:
+            _drive(python, recorder.address, Path(folder))
+        finally:
+            recorder.shutdown()
+            hub.terminate()
+    return recorder.kept
 
 
 def _drive(python: str, address: str, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import urllib3
 from tests.wandb.conftest import KEY, Hub
 
+ID = re.compile(r"[A-Za-z0-9+/=_-]{8,}")
 RECORDED = sorted((Path(__file__).parent / "operations").glob("*.jsonl"))
 
 
@@ -33,16 +35,16 @@ def unlike(old: Any, new: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: {old!r:.60} → {new!r:.60}"
 
 
-def texts(value: Any) -> Iterator[str]:
-    """All texts in an answer, in order."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key in value:
-            yield from texts(value[key])
-    elif isinstance(value, list):
-        for item in value:
-            yield from texts(item)
+def pairs(old: Any, new: Any) -> Iterator[tuple[str, str]]:
+    """Texts that stand at one place in two answers."""
+    if isinstance(old, str) and isinstance(new, str):
+        yield old, new
+    elif isinstance(old, dict) and isinstance(new, dict):
+        for key in old.keys() & new.keys():
+            yield from pairs(old[key], new[key])
+    elif isinstance(old, list) and isinstance(new, list):
+        for one, other in zip(old, new, strict=False):
+            yield from pairs(one, other)
 
 
 class Replay:
@@ -50,13 +52,16 @@ class Replay:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self.now: dict[str, str] = {}
+        self.urls: dict[str, str] = {}
+        self.ids: dict[str, str] = {}
 
     def send(self, item: dict[str, Any]) -> list[str]:
         """One request; how the answer differs."""
         body = item["body"].get("text")
-        sent = base64.b64decode(item["body"]["base64"]) if body is None else self._renewed(body).encode()
-        path = self._renewed(item["path"])
+        sent = base64.b64decode(item["body"]["base64"]) if body is None else body.encode()
+        if item["path"] == "/graphql":
+            sent = self._renewed(body).encode()
+        path = self.urls.get(item["path"], self._renewed(item["path"]))
         headers = {"host": f"127.0.0.1:{self.hub.port}", "content-type": "application/json"}
         if "signature=" not in path:
             headers |= urllib3.make_headers(basic_auth=f"api:{KEY}")
@@ -72,13 +77,17 @@ class Replay:
         return [f"{name}: {where}" for where in unlike(old, new)]
 
     def _learn(self, old: Any, new: Any) -> None:
-        for one, other in zip(texts(old), texts(new), strict=False):
+        for one, other in pairs(old, new):
             if one.startswith("http") and other.startswith("http"):
                 before, after = urlsplit(one), urlsplit(other)
-                self.now[f"{before.path}?{before.query}"] = f"{after.path}?{after.query}"
+                self.urls[f"{before.path}?{before.query}"] = f"{after.path}?{after.query}"
+            elif one != other and ID.fullmatch(one):
+                self.ids[one] = other
 
     def _renewed(self, text: str) -> str:
-        return self.now.get(text, text)
+        for old, new in self.ids.items():
+            text = text.replace(old, new)
+        return text
 
 
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda path: path.stem)
