@@ -113,7 +113,7 @@ def test_a_trial_that_is_always_killed_fails(engine: Engine) -> None:
 
 
 def test_a_program_that_fails_is_not_repeated(engine: Engine) -> None:
-    """Its trial has failed; what went wrong stands there."""
+    """Its trial has failed, until somebody asks for another chance."""
     sweep = begun(engine, method="grid", parameters={"x": {"values": [1, 2]}})
     agent = joined(engine, sweep)
     trial = given(engine, agent)
@@ -122,6 +122,9 @@ def test_a_program_that_fails_is_not_repeated(engine: Engine) -> None:
     carried_out(engine, agent, lambda _: 2.0)
     assert asked(engine, agent)[0].do == "exit"
     assert [trial.state for trial in trials(engine, sweep)] == [FAILED, FINISHED]
+    engine.sweeping.sweeps.change(ME, P, sweep.id, {"state": RUNNING, "again": True})
+    again = carried_out(engine, joined(engine, sweep), lambda _: 3.0)
+    assert (again.number, again.attempt, again.params) == (1, 1, trial.params)
 
 
 def test_pause_resume_stop_cancel(engine: Engine) -> None:

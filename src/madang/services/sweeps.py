@@ -10,7 +10,7 @@ from typing import Any
 from madang.domain.access import Permission, Principal, require
 from madang.domain.sweep_config import SAMPLERS, SweepConfig, parse_config
 from madang.domain.sweep_views import AgentView, SweepView, agent_view, summary, whole
-from madang.domain.sweeps import FINISHED, RUNNING, Agent, Sweep, Trial, expected
+from madang.domain.sweeps import FAILED, FINISHED, RUNNING, WAITING, Agent, Sweep, Trial, is_over
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.formats import sweeps as texts
 from madang.ports.records import Records
@@ -20,7 +20,7 @@ from madang.services.sweep_cache import SweepCache
 
 _SIGNS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _MOST = 1 << 53
-_CHANGES = frozenset(("state", "name", "description", "priority", "run_cap"))
+_CHANGES = frozenset(("state", "name", "description", "priority", "run_cap", "again"))
 
 
 class Sweeps:
@@ -156,7 +156,8 @@ class Sweeps:
     def change(self, who: Principal, project: str, sweep: str, changes: Mapping[str, Any]) -> Sweep:
         """Change the state (running, paused, finished, cancelled), name, description, priority or run_cap.
 
-        `finished` lets running trials end and begins no more; `cancelled` stops them.
+        `finished` lets running trials end and begins no more; `cancelled` stops them. With ``again`` the trials that
+        have failed are given out once more.
 
         Raises:
             NotFound: no such sweep.
@@ -167,19 +168,27 @@ class Sweeps:
         self.get(who, project, sweep, Permission.WRITE)
         with self._records.transaction():
             found = self.get(who, project, sweep, Permission.WRITE)
-            given = {key: value for key, value in changes.items() if key != "state"}
+            given = {key: value for key, value in changes.items() if key not in ("state", "again")}
             changed = replace(found, **given, updated_at=now()) if given else found
             state = changes.get("state")
             if state is not None:
                 changed = changed.moved(state, now())
+            if changes.get("again"):
+                for trial in self.trials(found):
+                    if trial.state == FAILED:
+                        self._sweeps.put_trial(replace(trial, state=WAITING, attempt=0, ended_at=0))
             if state == RUNNING and found.state == FINISHED:
-                most = expected(changed, self._cache.state(found).config)
-                newest = self._sweeps.newest(found.id)
-                if most is not None and newest is not None and newest.number >= most:
-                    hint = "Give it a higher run_cap."
-                    raise Conflict(f"The sweep {sweep} has had all its {most} trials.", hint=hint)
+                self._require_more(changed)
             self._sweeps.put(changed)
         return changed
+
+    def _require_more(self, sweep: Sweep) -> None:
+        """Refuse to go on with a sweep that would be over at once. Raises `Conflict`."""
+        if is_over(sweep, self._cache.state(sweep).config, self.trials(sweep)):
+            raise Conflict(
+                f"The sweep {sweep.id} has had all its trials.",
+                hint="Give it a higher run_cap, or its failed trials another chance: madang sweep resume --failed.",
+            )
 
 
 def _check(changes: Mapping[str, Any]) -> None:

@@ -27,15 +27,18 @@ def pause(sweep: str, project: str) -> None:
 @_SWEEP
 @PROJECT
 @click.option("--run-cap", type=click.IntRange(1), help="How many trials there may be from now on.")
-def resume(sweep: str, project: str, run_cap: int | None) -> None:
+@click.option("--failed", is_flag=True, help="Give the trials that have failed another chance.")
+def resume(sweep: str, project: str, run_cap: int | None, failed: bool) -> None:
     """Go on with a sweep that was paused, stopped or has ended.
 
     \b
     Examples:
       madang sweep resume k3v9x0qa
       madang sweep resume k3v9x0qa --run-cap 200
+      madang sweep resume k3v9x0qa --failed
     """
-    _move(sweep, project, "running", **({} if run_cap is None else {"run_cap": run_cap}))
+    more = {} if run_cap is None else {"run_cap": run_cap}
+    _move(sweep, project, "running", **more, **({"again": True} if failed else {}))
 
 
 @click.command()

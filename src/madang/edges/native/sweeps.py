@@ -25,6 +25,7 @@ class SweepChange(Struct, forbid_unknown_fields=True):
     description: str | UnsetType = UNSET
     priority: int | UnsetType = UNSET
     run_cap: int | UnsetType | None = UNSET
+    again: bool | UnsetType = UNSET
 
 
 class NewAgent(Struct, forbid_unknown_fields=True):
