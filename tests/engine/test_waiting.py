@@ -108,6 +108,12 @@ def test_a_run_begins_and_ends_unread(hub: Place) -> None:
     assert hub.records.runs.get(RUN) is None
     with pytest.raises(InvalidInput, match="not allowed"):
         hub.tracking.state(ME, RUN, [events.Config({"a": 3})], later=True)
+    seen = hub.search.run(ME, RUN)
+    assert (seen.metrics["loss"].last, seen.config, seen.tags) == (1, {"a": 1, "b": 2}, {"c": "d"})
+    with pytest.raises(NotFound):
+        hub.search.run(OTHER, RUN)
+    with pytest.raises(NotFound):
+        hub.search.run(ME, "5" * 32)
     ended = hub.tracking.state(ME, RUN, [events.Status("finished", T0 + 5)], later=True)
     assert outcome(ended.state).status == "finished"
     (found,) = hub.search.runs(ME, RunQuery(("p",), keys=("loss",))).runs
@@ -117,7 +123,7 @@ def test_a_run_begins_and_ends_unread(hub: Place) -> None:
         {"a": 1, "b": 2},
         {"c": "d"},
     )
-    assert found.metrics["loss"].last == 1
+    assert found.metrics == hub.search.run(ME, RUN).metrics == seen.metrics
     assert not waits(hub)
 
 

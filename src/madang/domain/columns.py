@@ -80,17 +80,19 @@ def are_new(facts: Sequence[Fact], ends: Mapping[str, tuple[int, int]]) -> bool:
 
     Within one step, only what comes a millisecond later or more is behind.
     """
-    tables = 0
+    tables = unordered = 0
     for fact in facts:
         if not isinstance(fact, Points | Columns):
             continue
         tables += 1
-        step, time = (fact.step, fact.time or 0) if isinstance(fact, Points) else _first(fact)
+        is_ordered = isinstance(fact, Points) or is_ascending(fact.steps)
+        unordered += not is_ordered
+        step, time = _first(fact, is_ordered)
         for key in fact.values:
             last = ends.get(key)
             if last is not None and (step, time // 1000) <= (last[0], last[1] // 1000):
                 return False
-    return tables == 0 or (tables == 1 and _only(facts)) or _all_apart(facts)
+    return tables + unordered < 2 or _all_apart(facts)
 
 
 def is_ascending(steps: Sequence[int]) -> bool:
@@ -98,10 +100,12 @@ def is_ascending(steps: Sequence[int]) -> bool:
     return all(map(lt, steps, islice(steps, 1, None)))
 
 
-def _first(columns: Columns) -> tuple[int, int]:
-    if is_ascending(columns.steps):
-        return columns.steps[0], columns.times[0]
-    return min(zip(columns.steps, columns.times, strict=True))
+def _first(fact: Points | Columns, is_ordered: bool) -> tuple[int, int]:
+    if isinstance(fact, Points):
+        return fact.step, fact.time or 0
+    if is_ordered:
+        return fact.steps[0], fact.times[0]
+    return min(zip(fact.steps, fact.times, strict=True))
 
 
 def last_place(columns: Columns) -> tuple[int, int]:
@@ -109,12 +113,6 @@ def last_place(columns: Columns) -> tuple[int, int]:
     if is_ascending(columns.steps):
         return columns.steps[-1], columns.times[-1]
     return max(zip(columns.steps, columns.times, strict=True))
-
-
-def _only(facts: Sequence[Fact]) -> bool:
-    """Whether there is one row, or one table whose steps ascend."""
-    (only,) = (fact for fact in facts if isinstance(fact, Points | Columns))
-    return isinstance(only, Points) or is_ascending(only.steps)
 
 
 def _all_apart(facts: Sequence[Fact]) -> bool:

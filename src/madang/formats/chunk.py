@@ -135,7 +135,8 @@ def _any_values(column: Sequence[Any]) -> tuple[str, bytes]:
 
 def _integers(values: Sequence[int]) -> tuple[str, bytes]:
     """The first value and the differences, in the narrowest integers that hold them; raw when these overflow."""
-    deltas = list(map(sub, values[1:], values))
+    even = _spacing(values)
+    deltas = [even] * (len(values) - 1) if even is not None else list(map(sub, values[1:], values))
     low, high = min(deltas, default=0), max(deltas, default=0)
     for code, width in _WIDTHS:
         limit = 1 << (8 * width - 1)
@@ -143,6 +144,17 @@ def _integers(values: Sequence[int]) -> tuple[str, bytes]:
             first = values[0].to_bytes(8, "little", signed=True)
             return str(width), first + _shuffle(_bytes(array(code, deltas)), width)
     return "r", _shuffle(_bytes(array("q", values)), 8)
+
+
+def _spacing(values: Sequence[int]) -> int | None:
+    """The difference of all neighbours, where it is the same."""
+    if len(values) < 3:
+        return None
+    step, last = values[1] - values[0], values[-1]
+    if values[0] + step * (len(values) - 1) != last:
+        return None
+    even = [last] * len(values) if step == 0 else list(range(values[0], last + (1 if step > 0 else -1), step))
+    return step if list(values) == even else None
 
 
 def _bytes(values: array[Any]) -> bytes:

@@ -120,8 +120,6 @@ class FrameBuilder:
     def _rows(
         self, names: tuple[str, ...], times: Sequence[int], steps: Sequence[int], values: list[Sequence[Any]]
     ) -> None:
-        _check_step(min(steps))
-        _check_step(max(steps))
         letters = "".join(map(_letter, values))
         number = self._set(names, letters, times[0])
         parts = [_ROWS_HEAD.pack(codec.ROWS, number, len(steps)), _packed("q", times), _packed("q", steps)]
@@ -143,7 +141,10 @@ def _check_step(step: int) -> None:
 
 
 def _packed(letter: str, column: Sequence[Any]) -> bytes:
-    made = array(letter, column)
+    try:
+        made = array(letter, column)
+    except OverflowError:  # values were looked at before
+        raise InvalidInput("A step or time is not a 64-bit integer.") from None
     if sys.byteorder == "big":
         made.byteswap()
     return made.tobytes()

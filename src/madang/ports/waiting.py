@@ -37,6 +37,10 @@ class WaitingRecords(Protocol):
         """The ids of the runs (of these) for which something waits."""
         ...
 
+    def begun(self, run: str, segment: str) -> bytes:
+        """All that waits of a segment whose run is not in the records yet, in order; else nothing. It goes on waiting."""
+        ...
+
     def take(self, run: str, segment: str) -> bytes:
         """All that waits of a segment, in order; it waits no longer. Called inside a transaction."""
         ...

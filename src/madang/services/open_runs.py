@@ -26,8 +26,10 @@ from madang.formats.journal import decode_event
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.waiting import WaitingPiece
 from madang.services.catching_up import OnDemand
+from madang.services.summaries import add_rows
 
 MOST_BYTES = 512 << 10  # of a run, that wait at most before they are taken in
+_MOST_READ = 64 << 10  # of a run, that are read without being taken in
 _MOST_RUNS = 1000
 _MOST_KEYS = 2000  # of a run that is remembered
 _RUNS_TOGETHER = 50  # that one transaction takes in
@@ -145,6 +147,20 @@ class OpenRuns:
         with self._lock:
             self._runs[header.run] = opened
         return opened.stored
+
+    def begun(self, run: str, segment: str) -> tuple[StoredRun, dict[str, MetricSummary]] | None:
+        """A run that nobody has read yet with its metrics, as what waits tells; None where the records have it."""
+        data = self._records.waiting.begun(run, segment)
+        if not data or len(data) > _MOST_READ:
+            return None
+        session = self._parts.ingest.open(run)
+        if not session.new:
+            return None  # somebody was faster
+        taken = self._parts.ingest.take(session, SegmentRow(0, segment), data)
+        found: dict[str, MetricSummary] = {}
+        for rows in taken.batch.rows:
+            add_rows(found, rows, segment)
+        return None if session.stored.damage or session.rewound else (session.stored, found)
 
     def add(self, opened: OpenRun, facts: Sequence[Fact], *, later: bool = False) -> StoredRun | None:
         """Add rows, console lines and heartbeats, and with ``later`` whatever can wait; the run as it is then.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from madang.domain.access import Permission, Principal
+from madang.domain.ids import is_id
 from madang.domain.lineage import DataUse
 from madang.domain.pages import ChangedPage, ConsolePage, HistoryPage, NewPoints, RowPage, RunPage
 from madang.domain.query import RunQuery
@@ -71,6 +72,9 @@ class Search:
             NotFound: no run that the caller may read fits.
             Conflict: several fit.
         """
+        begun = self._tracking.begun(text) if is_id(text) and not after else None
+        if begun is not None and who.level(begun[0].state.project) >= Permission.READ and len(begun[1]) <= metrics:
+            return shown(record(begun[0].state, begun[0].overrides, begun[1]), begun[0], None)
         stored = self._resolve(who, text)
         found = self._records.runs.metrics([stored.number], None, metrics, after)[stored.number]
         written = self._records.versions.of_runs([stored.state.run]).get(stored.state.run)

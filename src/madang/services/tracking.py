@@ -14,6 +14,7 @@ from madang.domain.access import Permission, Principal, require
 from madang.domain.columns import gathered, keys_of
 from madang.domain.commands import Command, CreateRun, Fact, Log, Rewind, State, decide
 from madang.domain.ids import check_id, new_id
+from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import outcome, outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
 from madang.domain.values import value
@@ -81,6 +82,12 @@ class Tracking:
         else:
             self._open_runs.catch_up(self._edge_segment, runs)
             self._settle()
+
+    def begun(self, run: str) -> tuple[StoredRun, dict[str, MetricSummary]] | None:
+        """A run that waits on a hub to be read for the first time, with its metrics; to look at it takes nothing in."""
+        if self._catching_up is not None:
+            return None
+        return self._open_runs.begun(run, self._edge_segment(run))
 
     @property
     def judge(self) -> Judge | None:

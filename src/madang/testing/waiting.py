@@ -24,6 +24,7 @@ class WaitingConformance:
         assert not records.waiting.add(replace(second, start=3))
         assert records.waiting.add(second)
         assert records.waiting.runs() == [stored.state.run]
+        assert records.waiting.begun(run, segment) == b""
         assert records.waiting.runs(["1" * 32, "no id", stored.state.run]) == [stored.state.run]
         with records.transaction():
             assert records.waiting.take(run, segment) == b"abcde"
@@ -46,6 +47,10 @@ class WaitingConformance:
         assert not records.waiting.add(replace(first, start=1))
         assert records.waiting.add(first)
         assert not records.waiting.add(first)
+        assert records.waiting.runs() == ["1" * 32]
+        assert records.waiting.add(replace(first, start=2, data=b"c"))
+        assert records.waiting.begun("1" * 32, "2" * 32) == b"abc"
+        assert records.waiting.begun("1" * 32, "3" * 32) == b""
         assert records.waiting.runs() == ["1" * 32]
 
     def test_a_transaction_that_fails_takes_nothing(self, records: Records) -> None:

@@ -33,6 +33,11 @@ class SqlWaiting:
             return [bytes(row[0]).hex() for row in self._db.rows("runs_that_wait")]
         return [run for run in among if self._db.row("run_waits", run=key_of(run)) is not None]
 
+    def begun(self, run: str, segment: str) -> bytes:
+        """All that waits of a run that is nowhere else."""
+        found = self._db.rows("waiting_of_begun", run=key_of(run), segment=key_of(segment))
+        return b"".join(bytes(data) for _, data in found)
+
     def take(self, run: str, segment: str) -> bytes:
         """All that waits of a segment."""
         place = {"run": key_of(run), "segment": key_of(segment)}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from madang.domain.columns import is_ascending
 from madang.domain.commands import Columns, Fact, Points
 from madang.edges.mlflow.arguments import missing
 from madang.edges.mlflow.checks import LONGEST_KEY, check_key, check_length, invalid
@@ -57,10 +58,9 @@ def _columns(metrics: Sequence[Metric]) -> Columns | None:
         if any(keys[part] != [name] * count for name, part in zip(names, parts, strict=True)):
             return None
     at, own = times[parts[0]], steps[parts[0]]
-    if (
-        any(times[part] != at or steps[part] != own for part in parts[1:])
-        or len(set(zip(own, at, strict=True))) < count
-    ):
+    if any(times[part] != at or steps[part] != own for part in parts[1:]):
+        return None
+    if not is_ascending(own) and len(set(zip(own, at, strict=True))) < count:
         return None
     if not (_fit(min(at), min(own)) and _fit(max(at), max(own))):  # type: ignore[type-var, arg-type]
         return None

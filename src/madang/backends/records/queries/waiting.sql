@@ -19,6 +19,10 @@ WHERE coalesce((SELECT changed FROM runs WHERE id = :run::bytea), 0) = :changed:
 -- name: waiting_of_segment
 SELECT start, data FROM waiting WHERE run = :run AND segment = :segment ORDER BY start;
 
+-- name: waiting_of_begun
+SELECT start, data FROM waiting WHERE run = :run AND segment = :segment AND NOT EXISTS (SELECT 1 FROM runs WHERE id = :run)
+ORDER BY start;
+
 -- name: drop_waiting
 DELETE FROM waiting WHERE run = :run AND segment = :segment;
 
