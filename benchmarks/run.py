@@ -30,6 +30,7 @@ WORKLOADS = {
     "series": "one series of 100,000 points through the API",
     "search": "10,000 runs searched through the API",
     "mlflow": "MLflow's client against a hub and its own server",
+    "wandb_runs": "10,000 runs listed by W&B's client",
     "disk": "bytes a point",
     "init": "madang.init in the training process",
     "start": "start-up of commands",
