@@ -10,7 +10,10 @@ import pytest
 from tests.wandb.conftest import Client, Hub
 
 PROJECT = "living"
-HEAD = "import wandb, sys, time, json\nrun = wandb.init(project='living', id=sys.argv[1])\n"
+HEAD = (
+    "import wandb, sys, time, json\nsettings = wandb.Settings(x_file_stream_transmit_interval=0.2)\n"
+    "run = wandb.init(project='living', id=sys.argv[1], settings=settings)\n"
+)
 
 
 def run_of(hub: Hub, name: str) -> dict[str, Any]:
@@ -63,11 +66,29 @@ def test_progress_bars(wandb_client: Client, hub: Hub) -> None:
 def test_stop(wandb_client: Client, hub: Hub) -> None:
     """A run that is asked to stop is interrupted, and then counts as killed."""
     process = wandb_client.start(HEAD + "while True:\n    run.log({'x': 1})\n    time.sleep(0.2)", "stop")
-    until(lambda: any(item["tags"].get("wandb.id") == "stop" for item in hub.native(f"runs?project={PROJECT}")["runs"]))
+    until(lambda: "stop" in names(hub))
     wandb_client("import wandb\nwandb.Api().run('living/stop').stop()")
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert run_of(hub, "stop")["status"] == "killed"
+
+
+def test_deleted_while_it_runs(wandb_client: Client, hub: Hub) -> None:
+    """What the client still sends goes to the deleted run; the name begins a new one, even where the old was killed."""
+    process = wandb_client.start(HEAD + "while True:\n    run.log({'x': 1})\n    time.sleep(0.1)", "deleted")
+    until(lambda: "deleted" in names(hub))
+    wandb_client("import wandb\nwandb.Api().run('living/deleted').delete()")
+    time.sleep(1)
+    process.kill()
+    process.communicate()
+    assert "deleted" not in names(hub)
+    wandb_client(HEAD + "run.log({'x': 2})\nrun.finish()", "deleted")
+    assert run_of(hub, "deleted")["metrics"]["x"]["count"] == 1
+
+
+def names(hub: Hub) -> list[str]:
+    """What clients call the runs that are listed."""
+    return [item["tags"].get("wandb.id", "") for item in hub.native(f"runs?project={PROJECT}")["runs"]]
 
 
 def until(done: Any, seconds: float = 60) -> None:
@@ -83,9 +104,7 @@ def test_the_hub_is_killed(own_client: Client, own_hub: Hub, kills: int) -> None
     """The client goes on when the hub is back on its port: no line is lost, none is there twice."""
     count = 40 + 80 * kills
     script = (
-        "import wandb, sys, time\nsettings = wandb.Settings(x_file_stream_transmit_interval=0.2)\n"
-        "run = wandb.init(project='living', id=sys.argv[1], settings=settings)\n"
-        f"for n in range({count}):\n    run.log({{'x': n}})\n    print(n)\n    time.sleep(0.02)\nrun.finish()"
+        HEAD + f"for n in range({count}):\n    run.log({{'x': n}})\n    print(n)\n    time.sleep(0.02)\nrun.finish()"
     )
     process = own_client.start(script, "killed")
     for _ in range(kills):

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.wandb.conftest import KEY, Client, Hub, hub_at
 
 from madang.testing.project import PROGRAM
-from tests.wandb.conftest import KEY, Client, Hub, hub_at
 
 LOG = "import wandb\nrun = wandb.init(project='vision', id='r')\nrun.log({'x': 1})\nrun.finish()\nprint('done')"
 

@@ -49,19 +49,20 @@ def need_run(call: WandbCall, project: str, name: str) -> RunRecord:
     return found
 
 
-def target_of(call: WandbCall, project: str, name: str) -> tuple[str, RunRecord | None]:
+def target_of(call: WandbCall, project: str, name: str, *, anew: bool = False) -> tuple[str, RunRecord | None]:
     """The id under which a client's run is written, and the run where there is one.
 
-    A deleted run whose client still lives stays the one that it writes; after that the name begins a run anew.
+    A deleted run whose client still lives stays the one that it writes; ``anew``, and after its end, the name begins
+    another one.
     """
     launched = call.services.launched
     if launched is not None and (id_ := launched.run_named(name)) is not None:
         return id_, call.services.search.run(call.who, id_, metrics=0)
-    generation = 0
-    for run in _candidates(call, project, name, 0):
-        if not run.deleted_at or run.status == "running":
-            return run.id, run
-        generation += run.id != name
+    last, generation = None, 0
+    for last in _candidates(call, project, name, 0):
+        generation += last.id != name
+    if last is not None and (not last.deleted_at or (last.status == "running" and not anew)):
+        return last.id, last
     return run_id(project, name, generation), None
 
 

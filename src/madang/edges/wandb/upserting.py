@@ -38,7 +38,7 @@ def upsert(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
         return _answer(call, found.id, inserted=False)
     project = project_of(call, said.get("entityName"), said.get("modelName"))
     name = said.get("name") or new_id()[:_SHORT]
-    run, known = target_of(call, project, name)
+    run, known = target_of(call, project, name, anew=bool(said.get("host")))  # which clients tell at their start
     inserted = known is None and _begin(call, project, run, name, said)
     if not inserted:
         _say(call, run, said, name)
