@@ -23,14 +23,20 @@ from madang.domain.runs import RunChange
 from madang.domain.versions import AliasMove, Entry
 from madang.errors import AccessDenied, NotFound
 from madang.formats import segment as codec
+from madang.formats.wandb.artifacts import draft_id
+from madang.ports.drafts import Draft
 from madang.services.access import Access
 from madang.services.adopting import Adopting
 from madang.services.artifacts import Artifacts
 from madang.services.code_changes import CodeComparison
+from madang.services.committing import Commits
 from madang.services.data import Data
 from madang.services.datasets import Datasets
+from madang.services.digests import Digests
+from madang.services.drafts import Drafts
 from madang.services.explaining import Explaining
 from madang.services.lineage import Lineage
+from madang.services.links import Links
 from madang.services.models import Models
 from madang.services.parts import PartUploads
 from madang.services.pipelines import Pipelines
@@ -50,6 +56,9 @@ ZERO = bytes(16).hex()
 READERS = {Search, Lineage, Datasets, Pipelines, CodeComparison, Explaining}
 READS = (
     {(Artifacts, name) for name in ("has_blob", "open_blob", "collections", "versions", "resolve", "manifest")}
+    | {(Artifacts, name) for name in ("collection", "collection_with")}
+    | {(Drafts, name) for name in ("get", "of_client", "named", "version", "held")}
+    | {(Digests, "files"), (Links, "of"), (Links, "source")}
     | {(Data, name) for name in ("sizes", "open", "stat", "read_many", "list")}
     | {(Models, name) for name in ("all", "find", "versions", "version", "entries")}
     | {(Projects, name) for name in ("all", "get", "find", "some")}
@@ -104,6 +113,34 @@ def segment(tmp_path: Path, run: str, parent: str = "", version: dict[str, Any] 
         writer.append(codec.VERSION, {"type": "model", **version})
     writer.close()
     return path.read_bytes()
+
+
+def of_drafts(engine: Engine) -> dict[tuple[type, str], list[Callable[[], Any]]]:
+    """What it may not do with versions in the making, and with links."""
+    drafts, links, model = engine.drafts, engine.links, engine.artifacts.resolve(ME, "p", "m-2")
+    theirs = drafts.begin(ME, Draft(0, "p", "d", "dataset", 0, run=OTHER))
+    id_ = draft_id(theirs.id)
+    list_ = drafts.list_files(ME, id_, "FULL", "", "")
+    links.link(ME, model, "p", "shown")
+    return {
+        (Drafts, "begin"): [
+            lambda: drafts.begin(LIMITED, Draft(0, "p", "d", "dataset", 0)),
+            lambda: drafts.begin(LIMITED, Draft(0, "p", "d", "dataset", 0, run=OTHER)),
+            lambda: drafts.begin(LIMITED, Draft(0, "p", "e", "dataset", 0, run=MINE, aliases=("best",))),
+        ],
+        (Drafts, "admit"): [lambda: drafts.admit(LIMITED, theirs)],
+        (Drafts, "open_draft"): [lambda: drafts.open_draft(LIMITED, id_)],
+        (Drafts, "take"): [lambda: drafts.take(LIMITED, "q", "0" * 32, [b"1"])],
+        (Drafts, "list_files"): [lambda: drafts.list_files(LIMITED, id_, "FULL", "", "")],
+        (Drafts, "announce"): [lambda: drafts.announce(LIMITED, list_.id, "0" * 32)],
+        (Drafts, "take_list"): [lambda: drafts.take_list(LIMITED, list_.id, b"{}")],
+        (Drafts, "keep_for"): [lambda: drafts.keep_for(LIMITED, model, 9)],
+        (Commits, "commit"): [lambda: engine.commits.commit(LIMITED, id_)],
+        (Links, "link"): [lambda: links.link(LIMITED, model, "p", "other")],
+        (Links, "unlink"): [lambda: links.unlink(LIMITED, model, "p", "shown")],
+        (Links, "point"): [lambda: links.point(LIMITED, model, "best")],
+        (Artifacts, "retype"): [lambda: engine.artifacts.retype(LIMITED, "p", "m-2", "file")],
+    }
 
 
 def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) -> None:
@@ -179,6 +216,7 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
         (Access, "tokens"): [lambda: access.tokens(LIMITED)],
         (Access, "revoke"): [lambda: access.revoke(LIMITED, "0" * 16)],
     }
+    refused |= of_drafts(engine)
     assert writing_methods() - {(Access, "issue_one_time")} == set(refused)  # of this process, never of a caller
     for calls in refused.values():
         for call in calls:
