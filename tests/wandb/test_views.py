@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def test_views_survive_the_loss_of_the_index(tmp_path: Path) -> None:
     engine = _engine(tmp_path)
     kept, is_new = engine.views.save(ME, "p", REPORT, "a", ViewChange("제목", "d", '{"x": 1}'))
     gone, _ = engine.views.save(ME, "p", DRAFT, "b", ViewChange("draft"))
-    chart, _ = engine.views.save_chart(ME, "me/bars", ViewChange("Bars", None, "{}", None, {"type": "vega2"}))
+    chart, _ = engine.views.save_chart(ME, "me/bars", ViewChange("Bars", None, '{"x": NaN}', None, {"type": "vega2"}))
     changed = engine.views.change(ME, kept.number, ViewChange(title="new"))
     engine.views.drop(ME, gone.number)
     engine.close()
@@ -39,6 +40,9 @@ def test_views_survive_the_loss_of_the_index(tmp_path: Path) -> None:
     engine = _engine(tmp_path)
     assert is_new
     assert (engine.views.get(ME, kept.number), engine.views.charts(ME)) == (changed, [chart])
+    assert [(item.name, item.type, math.isnan(item.spec["x"])) for item in engine.reports.charts(ME)] == [
+        ("me/bars", "vega2", True)
+    ]
     with pytest.raises(NotFound):
         engine.views.get(ME, gone.number)
     assert engine.views.save(ME, "p", DRAFT, "b", ViewChange("draft"))[0].number > chart.number

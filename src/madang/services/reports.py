@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from madang.domain.access import Principal
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord
@@ -18,6 +16,7 @@ from madang.formats.wandb.ids import ID_TAG
 from madang.formats.wandb.report_blocks import Block, blocks, width
 from madang.formats.wandb.report_panels import field_bodies
 from madang.formats.wandb.report_runs import RunSet
+from madang.formats.wandb.values import read_json
 from madang.services.search import Search
 from madang.services.views import Views
 
@@ -86,7 +85,7 @@ class Reports:
             NotFound: there is none with this number in the project that the caller may read.
         """
         found = self.find(who, project, number)
-        spec = msgspec.json.decode(found.spec) if found.spec else {}
+        spec = read_json(found.spec) if found.spec else {}
         return ReportView(*_facts(found), width(spec), [self._block(who, project, item) for item in blocks(spec)])
 
     def find(self, who: Principal, project: str, number: int) -> View:
@@ -170,6 +169,6 @@ def _facts(item: View) -> tuple[str, str, str, str, str, int, int, bool]:
 
 
 def _chart(item: View) -> Chart:
-    spec = msgspec.json.decode(item.spec) if item.spec else {}
+    spec = read_json(item.spec) if item.spec else {}
     kind = item.facts.get("type", "")
     return Chart(str(item.number), item.name, item.title, kind, spec, item.created_at, item.updated_at)

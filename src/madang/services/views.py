@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-import msgspec
-
 from madang.domain.access import Permission, Principal, require
 from madang.domain.versions import check_name
 from madang.domain.views import CHART, DRAFT, LARGEST_SPEC, REPORT, WORKSPACE, View, ViewChange
 from madang.errors import InvalidInput, NotFound, TooLarge
+from madang.formats.wandb.values import read_json
 from madang.ports.records import Records
 from madang.services.changes import now
 
@@ -102,7 +101,4 @@ _CHANGED = ("title", "description", "spec", "kind", "facts")
 def _check_document(text: str) -> None:
     if len(text) > LARGEST_SPEC:
         raise TooLarge(f"A document of {len(text)} characters is too large; {LARGEST_SPEC} are taken.")
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInput(f"The document of the view is no JSON: {error}.") from None
+    read_json(text)
