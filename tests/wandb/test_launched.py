@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.wandb.conftest import hub_at
 
 from madang.testing.project import Project
 
@@ -99,3 +100,22 @@ def test_nothing_is_touched(project: Project, given: dict[str, str]) -> None:
     assert project.madang("run", "--", "python", "show.py").json == before
     assert not (project.store / "trackers.log").exists()
     assert json.dumps(before)
+
+
+def test_a_hub_gets_it_too(project: Project, tmp_path: Path) -> None:
+    """With a hub the run and its child are there when the command has ended, under the names that the client gave."""
+    hub = hub_at(tmp_path)
+    hub.start()
+    try:
+        project.commit({"train.py": PLAIN + "open('o.txt', 'w').write('words')\n"})
+        said = project.madang("run", "-p", "vision", "--", "python", "train.py", MADANG_HUB=hub.address)
+        name = said.out.strip().splitlines()[-1]
+        found = hub.ask(
+            'query Q($name: String!) { project(name: "vision", entityName: "madang") { run(name: $name) '
+            "{ state config historyLineCount } } }",
+            name=name,
+        )["project"]["run"]
+        assert (found["state"], json.loads(found["config"])["C"]["value"]) == ("finished", 0.5)
+        assert len(hub.native("runs?project=vision")["runs"]) == 2
+    finally:
+        hub.kill()

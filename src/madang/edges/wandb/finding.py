@@ -89,7 +89,7 @@ def _tagged(call: WandbCall, project: str, name: str, metrics: int) -> Iterator[
     query = RunQuery(projects=(project,), where=Compare(Field("tags", ID_TAG), "=", name), limit=1, keys=())
     with suppress(NotFound):
         for run in call.services.search.runs(call.who, query).runs:
-            yield call.services.search.run(call.who, run.id, metrics=metrics) if metrics else run
+            yield call.services.search.run(call.who, run.id, metrics=metrics)
 
 
 def _stored(call: WandbCall, run: str, metrics: int) -> RunRecord | None:
