@@ -131,10 +131,13 @@ def test_an_interrupted_agent_gives_its_trial_back(project: Project) -> None:
 
 def test_what_goes_wrong_is_told(project: Project) -> None:
     """A configuration that makes no sense, a sweep that is not there, a program that always fails."""
-    project.write(
-        {"bad.yaml": "method: grid", "fails.yaml": "{program: none.py, method: random, parameters: {x: {value: 1}}}"}
-    )
+    calls = "method: random, parameters: {x: {value: 1}}}"
+    project.write({"bad.yaml": "method: grid", "calls.yaml": "{" + calls, "fails.yaml": "{program: no.py, " + calls})
     assert "no `parameters`" in project.madang("sweep", "run", "bad.yaml", ok=1).err
+    sweep = project.madang("sweep", "create", "calls.yaml").out.strip()
+    assert "names no program" in project.madang("agent", sweep, ok=1).err
+    assert told(project, sweep)["trials"] == []
+    project.madang("sweep", "stop", sweep)
     assert "no sweep" in project.madang("agent", "nothing", ok=1).err
     assert "No sweep runs" in project.madang("agent", ok=1).err
     failed = project.madang("sweep", "run", "fails.yaml", ok=1)

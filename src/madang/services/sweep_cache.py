@@ -12,6 +12,8 @@ from madang.domain.sweeps import Sweep, Trial
 from madang.ports.sweeps import SweepRecords
 
 _MOST = 256  # sweeps
+_MOST_AGENTS = 20_000  # that are remembered, before those are dropped of whom nothing was heard in the last hour
+_HOUR = 3_600_000_000  # µs
 _LOOKED = 1_000_000  # µs between two looks for silent agents: a thousand may ask at once
 _FLUSHED = 10_000_000  # µs between two notes of when an agent was heard of
 
@@ -71,6 +73,9 @@ class SweepCache:
             due = at - self._flushed.get(agent, 0) >= min(_FLUSHED, patience * 1e6 / 4)
             if due:
                 self._flushed[agent] = at
+            if len(self._heard) > _MOST_AGENTS:  # those that were killed have not said good-bye
+                self._heard = {name: heard for name, heard in self._heard.items() if at - heard < _HOUR}
+                self._flushed = {name: self._flushed[name] for name in self._heard if name in self._flushed}
         if due:
             self._records.heard({agent: at})
 

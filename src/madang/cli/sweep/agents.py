@@ -13,6 +13,7 @@ from madang.cli import output
 from madang.cli.sweep.trial import TRIAL
 from madang.domain.sweep_views import SweepView
 from madang.domain.sweeps import Order
+from madang.errors import InvalidInput
 from madang.ports.sweeps import SweepDesk
 from madang.workspace.agent_loop import AgentLoop
 
@@ -55,7 +56,17 @@ class TrialProcess:
 
 
 def serve(desk: SweepDesk, sweeps: Sequence[SweepView], count: int | None) -> bool:
-    """Be an agent until there is no more to do; False when it gave up."""
+    """Be an agent until there is no more to do; False when it gave up.
+
+    Raises:
+        InvalidInput: a sweep names no program: it is for functions.
+    """
+    for sweep in sweeps:
+        if not sweep.program and "${program}" in sweep.command:
+            raise InvalidInput(
+                f"The sweep {sweep.id} names no program.",
+                hint="Add `program: train.py`, or carry it out by madang.agent(sweep, function).",
+            )
     loop = AgentLoop(desk, sweeps, _carry_out, output.note, count)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
