@@ -63,6 +63,13 @@ def test_views_are_guarded_by_their_projects(tmp_path: Path) -> None:
     assert [run["name"] for run in block["run_sets"][0]["runs"]] == ["hidden"]
     with pytest.raises(AccessDenied):
         engine.views.change(reader, made.number, ViewChange("mine"))
+    writer, other = (Principal(name, projects={"open": Permission.WRITE}) for name in ("writer", "other"))
+    chart, _ = engine.views.save_chart(writer, "w/bars", ViewChange("Bars"))
+    assert engine.views.charts(reader) == [chart]
+    for who in (reader, other):
+        with pytest.raises(AccessDenied):
+            engine.views.save_chart(who, "w/bars", ViewChange("mine"))
+    assert engine.views.save_chart(writer, "w/bars", ViewChange("Bars 2"))[0].number == chart.number
     stranger = Principal("stranger", projects={"else": Permission.ADMIN})
     for refused in (
         lambda: engine.views.get(stranger, made.number),

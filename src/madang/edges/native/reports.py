@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from madang.edges.native.services import NativeCall
+from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb.views import number_of
 from madang.services.reports import Chart, ReportSummary
 
@@ -25,7 +26,12 @@ class Charts(Struct):
 
 def _number(text: str) -> int:
     """A report's number: of its id, or of the id that ends the address which W&B's client prints."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else number_of(text)
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    try:
+        return number_of(text)
+    except InvalidInput:
+        raise NotFound("There is no such report.") from None
 
 
 def reports(call: NativeCall) -> Any:
