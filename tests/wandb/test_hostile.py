@@ -178,3 +178,31 @@ def test_keys(hub: Hub) -> None:
     assert hub.post("/graphql", viewer)[1]["data"]["viewer"]["entity"] == "madang"
     status, body = hub.post("/graphql", viewer, key="short")
     assert (status, body["errors"][0]["message"]) == (401, "user is not logged in")
+
+
+def test_a_newer_client(hub: Hub) -> None:
+    """What this release does not know in a document or its variables is left out, and the rest is done."""
+    document = """
+    mutation N($in: UpsertBucketInput!, $new: SomethingNew, $flag: Boolean) {
+      upsertBucket(input: $in, mode: $new) { bucket { name futureField(flag: $flag) { deep } ...Other } inserted }
+    }
+    fragment Other on Run { displayName newerField }
+    """
+    sent = {"name": "newer", "modelName": "hostile", "displayName": "d", "futureInput": {"a": [1]}}
+    variables = {"in": sent, "new": {"x": 1}, "flag": True}
+    status, body = hub.post("/graphql", {"query": document, "variables": variables, "operationName": ""})
+    assert (status, body["data"]["upsertBucket"]) == (
+        200,
+        {"bucket": {"name": "newer", "displayName": "d"}, "inserted": True},
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'{"query": 1}', b'{"query": "{"}', b'{"query": "{ viewer { id } }", "variables": []}']
+)
+def test_documents_that_are_none(hub: Hub, body: bytes) -> None:
+    """What is no document is refused, and nothing breaks."""
+    headers = {**urllib3.make_headers(basic_auth=f"api:{KEY}"), "content-type": "application/json"}
+    answer = urllib3.request("POST", f"{hub.address}/graphql", body=body, headers=headers, retries=False)
+    assert answer.json()["errors"]
+    assert answer.status in (200, 400)
