@@ -53,6 +53,8 @@ def filled(engine: Engine) -> dict[str, str]:
     engine.artifacts.create(ADMIN, "mine", CANARY, "model", [Entry("f.txt", blob.digest, blob.size)])
     engine.tracking.create(ADMIN, "theirs", CreateRun(name="other"))
     report, _ = engine.views.save(ADMIN, "mine", REPORT, CANARY, ViewChange(CANARY, spec="{}"))
+    sweep = engine.sweeping.sweeps.create(ADMIN, "mine", "{method: random, parameters: {lr: {min: 0.0, max: 1.0}}}", "")
+    agent = engine.sweeping.agents.join(ADMIN, "mine", sweep.id, "host", CANARY)
     md5, entry = hashlib.md5(data, usedforsecurity=False).hexdigest(), f"cmd: {CANARY}\n".encode()
     head, rest = md5[:2], md5[2:]
     inputs, _, value = run_name(entry).partition("/")
@@ -64,7 +66,7 @@ def filled(engine: Engine) -> dict[str, str]:
         "project": "mine", "run": run.id, "name": CANARY, "ref": "v1", "alias": "best", "digest": blob.digest,
         "segment": run.segments[0].id, "path...": "f.txt", "id": "0" * 16, "head": head, "rest": rest,
         "prefix": inputs[:2], "inputs": inputs, "entry": value, "group": CANARY,
-        "other": other.id, "number": "1", "report": str(report.number),
+        "other": other.id, "number": "1", "report": str(report.number), "sweep": sweep.id, "agent": agent.id,
     }  # fmt: skip
 
 
@@ -73,6 +75,8 @@ BODIES: dict[str, Any] = {
     "people_sign_in": {"token": "mdg_wrong"},
     "people_create_token": {"name": "x", "level": "admin"},
     "artifacts_point": {"number": 1},
+    "sweeps_create": {"config": "{method: random, parameters: {lr: {min: 0.0, max: 1.0}}}"},
+    "sweeps_join": {"host": "h"},
     "artifacts_point_all": {
         "moves": [{"project": "mine", "name": CANARY, "alias": "best", "number": 1, "expected": None}]
     },
@@ -141,7 +145,7 @@ def test_who_may_nothing_here_learns_nothing_of_it(
     """An admin of another project is told that this one does not exist, also by lists, searches and errors."""
     listing = {
         "/projects", "/runs", "/models", "/data/uses", "/tokens", "/me", "/metrics", "/openapi.json",
-        "/session", "/health", "/charts",
+        "/session", "/health", "/charts", "/sweeps",
     }  # fmt: skip
     for table, route in our_routes_of(application):
         answer = ask(client, table, route, filled, secrets["neighbour"])

@@ -63,8 +63,13 @@ def create(call: NativeCall) -> Any:
 
 
 def sweep(call: NativeCall) -> Any:
-    """GET /projects/{project}/sweeps/{sweep} and GET /sweeps/{sweep}."""
-    return call.services.sweeping.sweeps.view(call.who, call.path.get("project", ""), call.path["sweep"])
+    """GET /projects/{project}/sweeps/{sweep}."""
+    return call.services.sweeping.sweeps.view(call.who, call.path["project"], call.path["sweep"])
+
+
+def any_sweep(call: NativeCall) -> Any:
+    """GET /sweeps/{sweep}."""
+    return call.services.sweeping.sweeps.view(call.who, "", call.path["sweep"])
 
 
 def change(call: NativeCall) -> Any:

@@ -322,14 +322,16 @@ def _sweeps() -> list[Route]:
     of_project, one = "/projects/{project}/sweeps", "/projects/{project}/sweeps/{sweep}"
     return [
         _route("GET", "/sweeps", sweeps.all_sweeps, READ, "Sweeps of all projects", answer=sweep_bodies.SweepsBody),
-        _route("GET", "/sweeps/{sweep}", sweeps.sweep, READ, "A sweep of whichever project", answer=SweepView),
+        _route("GET", "/sweeps/{sweep}", sweeps.any_sweep, READ, "A sweep of whichever project", answer=SweepView),
         _route("GET", of_project, sweeps.sweeps, READ, "Sweeps", answer=sweep_bodies.SweepsBody),
         _route(
             "POST", of_project, sweeps.create, WRITE, "Begin a sweep", body=sweeps.NewSweep, answer=SweepView,
             status=201,
         ),
         _route("GET", one, sweeps.sweep, READ, "A sweep with its trials", answer=SweepView),
-        _route("PATCH", one, sweeps.change, WRITE, "Pause, resume or end it", body=sweeps.SweepChange, answer=SweepView),
+        _route(
+            "PATCH", one, sweeps.change, WRITE, "Pause, resume or end it", body=sweeps.SweepChange, answer=SweepView
+        ),
         _route(
             "POST", one + "/agents", sweeps.join, WRITE, "Be an agent of it", body=sweeps.NewAgent, answer=Agent,
             status=201,
@@ -388,5 +390,5 @@ def table() -> RouteTable:
             *_reports(),
             *_uploads(),
             *_people(),
-        ],  # fmt: skip
+        ],
     )
