@@ -9,6 +9,7 @@ import pytest
 from tests.sweeps.conftest import ME, P, asked, begun, carried_out, given, joined, logged
 
 from madang.domain.access import Permission, Principal
+from madang.domain.commands import CreateRun, Log
 from madang.domain.sweeps import CANCELLED, FAILED, FINISHED, PAUSED, RUNNING, STOPPED, WAITING, Sweep, Trial
 from madang.errors import AccessDenied, Conflict, NotFound
 from madang.services.changes import now
@@ -246,3 +247,25 @@ def test_waiting_trials_that_end_after_all_count(engine: Engine, clock: Callable
     engine.sweeping.sweeps.change(ME, P, sweep.id, {"state": RUNNING})
     assert asked(engine, second)[0].do == "exit"
     assert [(one.state, one.value, one.attempt) for one in trials(engine, sweep)] == [(FINISHED, 0.5, 1)]
+
+
+def test_a_sweep_begins_with_runs_that_are_there(engine: Engine) -> None:
+    """Those that are points of the search are its first trials, and a grid has their points no second time."""
+    runs = []
+    for config in ({"x": 2, "y": "b", "more": 1}, {"x": 9, "y": "b"}, {"x": 1}):
+        run = engine.tracking.create(ME, P, CreateRun(config=config))
+        engine.tracking.log(ME, run.id, Log({"loss": 0.5}))
+        engine.tracking.log(ME, run.id, Log(finish="finished"))
+        runs.append(run.id)
+    sweep = begun(engine, method="grid", parameters=GRID)
+    assert engine.sweeping.agents.adopt(ME, P, sweep.id, runs) == 1
+    agent = joined(engine, sweep)
+    for _ in range(5):
+        carried_out(engine, agent, lambda trial: trial.params["x"])
+    assert asked(engine, agent)[0].do == "exit"
+    points = Counter((trial.params["x"], trial.params["y"]) for trial in trials(engine, sweep))
+    assert points == Counter({(x, y): 1 for x in (1, 2, 3) for y in "ab"})
+    assert trials(engine, sweep)[0].run == runs[0]
+    assert engine.search.run(ME, runs[0]).tags["madang.sweep"] == sweep.id
+    with pytest.raises(Conflict):
+        engine.sweeping.agents.adopt(ME, P, sweep.id, runs)

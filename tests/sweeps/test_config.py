@@ -57,6 +57,11 @@ def test_every_distribution(body: dict[str, Any], least: float, most: float, mid
     assert 0.35 < sum(value < middle for value in found) / len(found) < 0.56
     if "q" in body:
         assert all(abs(value / body["q"] - round(value / body["q"])) < 1e-9 for value in found)
+    space = parse_parameters({"x": body})
+    for value in found[:50]:
+        point = space.point_of({"x": value})
+        if point is not None:  # else it was rounded beyond the bounds of the distribution
+            assert space.flat(point)["x"] == pytest.approx(value)
     if isinstance(body.get("q"), int) or body == {"min": 1, "max": 9}:
         assert {type(value) for value in found} == {int}
 

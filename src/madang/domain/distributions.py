@@ -16,6 +16,11 @@ def normal_quantile(u: float, mu: float, sigma: float) -> float:
     return mu + sigma * _STANDARD.inv_cdf(u)
 
 
+def normal_share(value: float, mu: float, sigma: float) -> float:
+    """The probability that a normal variable is below a value."""
+    return _STANDARD.cdf((value - mu) / sigma)
+
+
 def beta_quantile(u: float, a: float, b: float) -> float:
     """The value in [0, 1] below which a beta variable lies with probability ``u``, by bisection."""
     low, high = 0.0, 1.0

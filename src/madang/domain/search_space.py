@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from madang.domain.distributions import beta_quantile, normal_quantile
+from madang.domain.distributions import beta_quantile, beta_share, normal_quantile, normal_share
 from madang.domain.values import value
 from madang.errors import InvalidInput
 
@@ -79,6 +79,27 @@ class Dimension:
         if self.kind == QUANTILE:
             return self._rounded(self._quantile(float(coordinate)), -math.inf, math.inf)
         return self._rounded(float(coordinate), self.low, self.high)
+
+    def coordinate(self, value: Any) -> Coordinate | None:
+        """Where a value lies; None for one that is not of the space."""
+        if self.kind == CATEGORY:
+            return next((index for index, choice in enumerate(self.choices) if _among(value, (choice,))), None)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if self.kind == QUANTILE:
+            u = self._share(float(value))
+            return u if 0 < u < 1 else None
+        if not self.low <= value <= self.high or (self.kind == INTEGER and value != int(value)):
+            return None
+        return int(value) if self.kind == INTEGER else float(value)
+
+    def _share(self, value: float) -> float:
+        """The probability of a lower value: the inverse of `_quantile`."""
+        if self.distribution.endswith("beta"):
+            return beta_share(value, *self.shape)
+        if "log" in self.distribution:
+            return normal_share(math.log(value), *self.shape) if value > 0 else 0.0
+        return normal_share(value, *self.shape)
 
     def _quantile(self, u: float) -> float:
         if self.distribution.endswith("beta"):
@@ -149,6 +170,17 @@ class Space:
         for dimension in self.dimensions:
             if self.is_active(dimension, found):
                 found[dimension.name] = pick(dimension)
+        return found
+
+    def point_of(self, values: Mapping[str, Any]) -> Point | None:
+        """The point with these values by name, which may have others among them; None where there is no such point."""
+        found: Point = {}
+        for dimension in self.dimensions:
+            if self.is_active(dimension, found):
+                coordinate = dimension.coordinate(values.get(dimension.name))
+                if coordinate is None:
+                    return None
+                found[dimension.name] = coordinate
         return found
 
     def parameters(self, point: Mapping[str, Coordinate]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from madang.domain.access import Permission, Principal
 from madang.domain.ids import new_id
-from madang.domain.search_space import Point
+from madang.domain.search_space import Grid, Point
 from madang.domain.sweep_config import SAMPLERS, STARTUP, SweepConfig
 from madang.domain.sweeps import (
     CANCELLED,
@@ -27,7 +27,7 @@ from madang.domain.sweeps import (
     drawn,
     is_over,
 )
-from madang.errors import NotFound
+from madang.errors import Conflict, NotFound
 from madang.formats.wandb.ids import run_id
 from madang.ports.records import Records
 from madang.ports.sweeps import Suggester, SweepRecords
@@ -65,6 +65,26 @@ class SweepAgents:
         made = Agent(new_id()[:16], found.id, host[:255], name[:255], who.name, at, at)
         self._trials.put_agent(made)
         return made
+
+    def adopt(self, who: Principal, project: str, sweep: str, runs: Sequence[str]) -> int:
+        """Have a new sweep begin with runs that there are already; how many of them are points of its search.
+
+        Raises:
+            NotFound: no such sweep or run.
+            Conflict: it has trials already.
+        """
+        found = self._sweeps.get(who, project, sweep, Permission.WRITE)
+        config = self._cache.state(found).config
+        with self._records.transaction():
+            if self._trials.newest(sweep) is not None:
+                raise Conflict(f"The sweep {sweep} has trials already.", hint="Make a new one with these runs.")
+            count = 0
+            for run in runs:
+                made = self._runs.adopted(who, found, config, run, count + 1)
+                if made is not None:
+                    self._trials.put_trial(made)
+                    count += 1
+        return count
 
     def agent(self, who: Principal, agent: str) -> Agent:
         """An agent by its id. Raises `NotFound`."""
@@ -249,7 +269,7 @@ class SweepAgents:
             place = -1
             point = suggested
             if state.grid is not None:
-                found = state.grid.after(newest.place if newest is not None else -1)
+                found = _next_place(state.grid, newest, trials)
                 if found is None:
                     return None
                 place, point = found
@@ -274,3 +294,12 @@ class SweepAgents:
 
     def _order(self, sweep: Sweep, trial: Trial) -> Order:
         return Order("run", trial, self._cache.state(sweep).config.space.parameters(trial.point))
+
+
+def _next_place(grid: Grid, newest: Trial | None, trials: Sequence[Trial]) -> tuple[int, Point] | None:
+    """The next place of a grid whose point is not one of the runs that the sweep began with."""
+    adopted = [trial.point for trial in trials if trial.place < 0]
+    found = grid.after(newest.place if newest is not None else -1)
+    while found is not None and found[1] in adopted:
+        found = grid.after(found[0])
+    return found

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from madang.domain.access import Principal
 from madang.domain.metrics import MetricSummary, definition_of
 from madang.domain.run_state import outcome
-from madang.domain.runs import tags_of
+from madang.domain.runs import RunChange, tags_of
 from madang.domain.sweep_config import SweepConfig
-from madang.domain.sweeps import Trial, others_at
+from madang.domain.sweeps import SWEEP_TAG, Sweep, Trial, others_at
 from madang.domain.values import value
 from madang.ports.records import Records, StoredRun
 from madang.services.tracking import Tracking
@@ -71,6 +72,21 @@ class SweepRuns:
 
     def _metric(self, stored: StoredRun, key: str) -> MetricSummary | None:
         return self._records.runs.metrics([stored.number], [key], 1)[stored.number].get(key)
+
+    def adopted(self, who: Principal, sweep: Sweep, config: SweepConfig, run: str, number: int) -> Trial | None:
+        """A trial of a run that has ended before the sweep began; None where its parameters are not of the search.
+
+        Raises:
+            NotFound, AccessDenied: the caller may not change the run.
+        """
+        found = self._tracking.change(who, run, RunChange(tags={SWEEP_TAG: sweep.id}))
+        point = config.space.point_of(found.config)
+        if point is None or found.project != sweep.project or found.status != "finished":
+            return None
+        made = Trial(
+            sweep.id, number, point, config.space.flat(point), run=run, name=run, begun_at=found.created_at
+        )  # fmt: skip
+        return made.ended("finished", config, found.ended_at, self.news(made, config).value)
 
     def judged(self, trial: Trial, config: SweepConfig, trials: Sequence[Trial], now: int) -> Trial:
         """The trial with its scores at the bands that it has come to, and told to stop where they are hopeless."""

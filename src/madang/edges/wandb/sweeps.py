@@ -25,6 +25,7 @@ from madang.domain.sweeps import (
     expected,
 )
 from madang.edges.wandb.executor import Resolver
+from madang.edges.wandb.finding import run_of
 from madang.edges.wandb.pages import connection, page
 from madang.edges.wandb.projects import project_node
 from madang.edges.wandb.runs import ProjectNode, run_node
@@ -73,8 +74,22 @@ def upsert(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
     )
     if project_node(call, project) is None:
         call.services.projects.create(call.who, project)
-    node = sweep_node(call, made)
-    return {"sweep": node, "configValidationWarnings": list(node.config.warnings)}
+    warnings = list(sweeps.config(made).warnings) + _adopted(call, made, said.get("priorRunsFilters"))
+    return {"sweep": sweep_node(call, made), "configValidationWarnings": warnings}
+
+
+def _adopted(call: WandbCall, sweep: Sweep, filters: str | None) -> list[str]:
+    """Have a sweep begin with runs that the client names, as `{"$or": [{"name": …}]}`; what is to be said of it."""
+    try:
+        asked = json.loads(filters or "{}")
+        names = [str(part["name"]) for part in asked.get("$or") or ()]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidInput("The prior runs are not named.") from error
+    runs = [run.id for name in names if (run := run_of(call, sweep.project, name, metrics=0)) is not None]
+    count = call.services.sweeping.agents.adopt(call.who, sweep.project, sweep.id, runs) if runs else 0
+    return (
+        [f"{len(names) - count} of {len(names)} prior runs are no points of the search."] if count < len(names) else []
+    )
 
 
 def _changed(call: WandbCall, said: dict[str, Any]) -> Sweep:
