@@ -126,6 +126,7 @@ def test_the_page_only_serves_its_own_files(client: TestClient) -> None:
         answer = client.get(path)
         assert (answer.status_code, answer.content) in ((200, page.content), (400, answer.content)), path
         assert b"hatchling" not in answer.content
+    assert client.get("/madang/wine/runs/x/").content == page.content
     assert client.get("/assets/none.js").status_code == 404
     tag = page.headers["etag"]
     assert client.get("/", headers={"if-none-match": tag}).status_code == 304

@@ -304,6 +304,7 @@ def test_addresses_of_other_clients_lead_here(visit: Visitor, kept: Kept) -> Non
         (f"/madang/{PROJECT}", f"/p/{PROJECT}"),
         (f"/madang/{PROJECT}/workspace?nw=abc", f"/p/{PROJECT}"),
         (f"/madang/{PROJECT}/runs/media-0", f"/runs/{kept.first}"),
+        (f"/madang/{PROJECT}/runs/media-1/logs/", f"/runs/{kept.second}/console"),
         (f"/madang/{PROJECT}/sweeps/{kept.sweep}", f"/p/{PROJECT}/sweeps/{kept.sweep}"),
         (f"/madang/{PROJECT}/reports/What--we-saw--{kept.report}", f"/p/{PROJECT}/reports/{kept.report}"),
         (f"/?#/experiments/1/runs/{kept.second}", f"/runs/{kept.second}"),

@@ -92,7 +92,7 @@ class Pages:
         """
         if "token" in request.query_params:
             return await self._enter(request)
-        name = "/".join(split_path(raw_path(request.scope)))
+        name = "/".join(split_path(raw_path(request.scope).rstrip(b"/") or b"/"))  # people type a last slash
         file = self._files.get(name)
         if file is None and "." in name.rpartition("/")[2] and name.startswith("assets/"):
             raise NotFound("There is no such file in the page.")

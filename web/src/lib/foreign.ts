@@ -9,8 +9,8 @@ export type Foreign =
   | { kind: "there"; address: string }
   | { kind: "experiment"; number: string };
 
-/** W&B's tabs of a run that are others here. */
-const TABS: Record<string, string> = { logs: "console", system: "system", files: "data", artifacts: "data", code: "code" };
+/** W&B's tabs of a run, in our words. */
+const TABS: Record<string, string> = { logs: "console", system: "system", files: "data", artifacts: "data", code: "code", charts: "charts", media: "media" };
 
 /** What a path of W&B's (`/ENTITY/PROJECT/…`) means; null when it is none. */
 export function foreignPath([entity, name, section = "", item = "", part = "", last = ""]: readonly string[]): Foreign | null {

@@ -5,6 +5,9 @@ import { Snippet } from "../components/basic";
 import { toast } from "../components/overlay";
 import { t } from "../messages";
 
+const OPEN = "local"; // who everybody is on a hub that is open to its own machine; its first token would close it to them
+const KEY_LENGTH = 40; // characters that the client asks for
+
 /** Where `wandb login` sends people for a key. */
 export function AuthorizePage(): ReactElement {
   const me = useQuery({ queryKey: ["me"], queryFn: ({ signal }) => api.me(signal), staleTime: Number.POSITIVE_INFINITY });
@@ -18,6 +21,14 @@ export function AuthorizePage(): ReactElement {
       toast(oneLine(error), { bad: true });
     }
   };
+  if (me.data?.name === OPEN)
+    return (
+      <main className="page narrow">
+        <h1>{t("authorize")}</h1>
+        <p>{t("authorize.open")}</p>
+        <Snippet label="shell" code={`export WANDB_BASE_URL=${location.origin}\nexport WANDB_API_KEY=${"local".padEnd(KEY_LENGTH, "0")}`} />
+      </main>
+    );
   const isAdmin = me.data?.level === "admin";
   return (
     <main className="page narrow">

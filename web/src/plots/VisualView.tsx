@@ -12,6 +12,7 @@ import { builtinSpec, customSpec, rowsOf, type Visual } from "./builtin";
 import { useDefinition } from "./definitions";
 
 const HEIGHT = 300;
+const MANY = 4000; // rows from which a plot is drawn as pixels
 
 /** A table that its run wants to be seen as a plot. */
 export function VisualView({ visual, item, runName }: { visual: Visual; item: Item; runName: string }): ReactElement {
@@ -27,7 +28,7 @@ export function VisualView({ visual, item, runName }: { visual: Visual; item: It
   return (
     <figure className="figure">
       {spec && view === "plot" ? (
-        <VegaView spec={spec} height={HEIGHT} label={visual.texts["title"] || visual.key} />
+        <VegaView spec={spec} many={table.rows.length > MANY} height={HEIGHT} label={visual.texts["title"] || visual.key} />
       ) : (
         <TableView table={table} name={visual.key} />
       )}

@@ -13,6 +13,8 @@ import { goalOf } from "../../table/columns";
 import { Notes, Tags } from "./Editable";
 import { VerdictPanel } from "./Verdict";
 
+const ALERTS: Record<string, string> = { error: "bad", warn: "warn", warning: "warn" };
+
 export function Overview({ run }: { run: Run }): ReactElement {
   return (
     <div className="columns">
@@ -29,7 +31,7 @@ export function Overview({ run }: { run: Run }): ReactElement {
           </div>
         )}
         {(run.alerts ?? []).map((alert, at) => (
-          <div key={at} className={`notice ${alert.level === "error" ? "bad" : "warn"}`}>
+          <div key={at} className={`notice ${ALERTS[alert.level] ?? ""}`}>
             <Icon name="warning" /> <b>{alert.title}</b> {alert.text}
           </div>
         ))}
