@@ -63,6 +63,47 @@ def read() -> None:
     api.run(f"{PROJECT}/fork").delete()
 
 
+def change() -> None:
+    """Versions of several kinds, links, registries; and all of it changed and taken away."""
+    run = wandb.init(project=PROJECT, settings=wandb.Settings(x_disable_meta=True, x_disable_stats=True))
+    draft = run.use_artifact("data:best").new_draft()
+    with draft.new_file("more.txt") as file:
+        file.write("more")
+    run.log_artifact(draft).wait()
+    added = wandb.Artifact("data", type="dataset", incremental=True)
+    added.add_reference("https://127.0.0.1:9/elsewhere", name="elsewhere", checksum=False)
+    run.log_artifact(added).wait()
+    parts = [wandb.Artifact("shared", type="dataset") for _ in range(2)]
+    for number, part in enumerate(parts):
+        part.add_file("data.txt", name=f"{number}.txt")
+    run.upsert_artifact(parts[0], distributed_id="all")
+    run.finish_artifact(parts[1], distributed_id="all").wait()
+    run.log_model("data.txt", name="model")
+    run.finish()
+
+    api = wandb.Api()
+    path = api.artifact(f"{PROJECT}/model:latest")
+    path.link("wandb-registry-model/Model", aliases=["prod"])
+    linked = api.artifact("wandb-registry-model/Model:prod")
+    print([file.name for file in linked.files()], path.used_by(), path.logged_by())
+    linked.unlink()
+    artifact = api.artifact(f"{PROJECT}/data:v0")
+    artifact.aliases.remove("prod") if "prod" in artifact.aliases else artifact.aliases.append("x")
+    artifact.tags.append("tag")
+    artifact.save()
+    api.artifact(f"{PROJECT}/data:v1").delete()
+    collection = api.artifact_collection("dataset", f"{PROJECT}/shared")
+    collection.description, collection.tags = "described", ["red"]
+    collection.save()
+    collection.change_type("pictures")
+    api.artifact_collection("pictures", f"{PROJECT}/shared").delete()
+    print([item.name for item in api.artifact_types(PROJECT)], api.artifact_exists(f"{PROJECT}/data:v9"))
+    registry = api.create_registry("tables", visibility="organization", organization="madang")
+    print([item.name for item in api.registries(organization="madang")], registry.artifact_types)
+    print([item.name for item in api.registries(organization="madang").versions()])
+    registry.delete()
+
+
 def sweep() -> None:
     """A grid of two, by an agent in this process."""
     found = wandb.sweep({"method": "grid", "parameters": {"x": {"values": [1, 2]}}}, project=PROJECT)
@@ -79,4 +120,5 @@ def sweep() -> None:
 if __name__ == "__main__":
     log()
     read()
+    change()
     sweep()

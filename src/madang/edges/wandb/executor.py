@@ -208,7 +208,7 @@ def _told(error: GraphQLError) -> dict[str, Any]:
             raise cause
     elif isinstance(cause, OSError):
         raise cause
-    elif cause is not None:
+    elif cause is not None and not isinstance(cause, GraphQLError):
         log.error("a resolver failed at %s", error.path, exc_info=cause)
         return {"message": "The server has a defect here; its log says more.", "path": error.path}
     return {"message": error.message, "path": error.path}
