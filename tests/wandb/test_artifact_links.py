@@ -160,3 +160,30 @@ def test_versions_of_both_sides(wandb_client: Client, hub: Hub, tmp_path: Path) 
     reading = [one["id"] for one in hub.native("runs?project=shared")["runs"] if one["tags"].get("wandb.id") == reader]
     assert nodes >= {("run", run), ("run", reading[0]), ("version", "ours"), ("version", "theirs")}
     assert len([kind for kind, _ in nodes if kind == "run"]) == 3
+
+
+ELSEWHERE = """
+import json, wandb
+run = wandb.init(project="team-data")
+art = wandb.Artifact("rows", type="dataset")
+with art.new_file("t.txt") as file:
+    file.write("rows")
+run.log_artifact(art).wait()
+run.finish()
+reader = wandb.init(project="team-model")
+got = reader.use_artifact("madang/team-data/rows:v0")
+reader.finish()
+api = wandb.Api()
+print(json.dumps([run.id, reader.id, [one.id for one in api.artifact("team-data/rows:v0").used_by()],
+    [one.qualified_name for one in api.run(f"team-model/{reader.id}").used_artifacts()]]))
+"""
+
+
+def test_versions_of_other_projects(wandb_client: Client, hub: Hub) -> None:
+    """A run that uses a version of another project is found from that, and leads to it."""
+    _, reader, users, used = wandb_client(ELSEWHERE)
+    assert (users, used) == ([reader], ["madang/team-data/rows:v0"])
+    runs = {one["tags"]["wandb.id"]: one["id"] for one in hub.native("runs?project=team-model")["runs"]}
+    graph = hub.native(f"projects/team-model/lineage?of=run:{runs[reader]}&above=2")
+    assert [one["name"] for one in graph["nodes"] if one["kind"] == "version"] == ["team-data/rows"]
+    assert len([one for one in graph["nodes"] if one["kind"] == "run"]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from madang.domain import lineage_graph as rules
 from madang.domain.access import Permission, Principal, require
@@ -10,7 +11,8 @@ from madang.domain.lineage_graph import Graph, Link, Node, Thing
 from madang.domain.pipelines import OUTS_TAG, STAGE_TAG, stage_outs
 from madang.domain.query import Among, Compare, Field, Order, RunQuery
 from madang.domain.runs import RunRecord
-from madang.errors import Conflict, NotFound
+from madang.domain.versions import VersionRecord
+from madang.errors import Conflict, InvalidInput, NotFound
 from madang.services.artifacts import Artifacts
 from madang.services.search import Search
 
@@ -48,7 +50,7 @@ class Lineage:
             return Node(thing.id, "data", thing.name, thing.version, thing.name)
         try:
             if thing.kind == "version":
-                found = self._artifacts.resolve(who, project, f"{thing.name}:{thing.version}")
+                found = self.resolve(who, project, f"{thing.name}:{thing.version}")
                 aliases = [alias for alias in found.aliases if alias != "latest"]
                 return Node(
                     thing.id, "version", thing.name, thing.version, found.ref, found.type, "", found.created_at, aliases
@@ -65,9 +67,19 @@ class Lineage:
         if not up:
             return self._readers(who, project, node)
         if node.kind == "version":
-            made = self._artifacts.resolve(who, project, f"{node.name}:{node.version}").run
+            made = self.resolve(who, project, f"{node.name}:{node.version}").run
             return [Thing("run", made)] if made else []
         return [*map(_node_of, self._makers(who, project, node))]
+
+    def resolve(self, who: Principal, project: str, ref: str) -> VersionRecord:
+        """The version that a run of a project means by ``name:v3`` or ``other project/name:v3``. Raises `NotFound`."""
+        places = [(project, ref)]
+        parts = ref.split("/")
+        places += [("/".join(parts[:cut]), "/".join(parts[cut:])) for cut in range(1, len(parts))]
+        for place, own in places:
+            with suppress(NotFound, InvalidInput):
+                return self._artifacts.resolve(who, place, own)
+        raise NotFound(f"Project {project!r} has no {ref[:200]!r}.")
 
     def users(self, who: Principal, project: str, ref: str, limit: int = _LOOKED_AT) -> list[RunRecord]:
         """The runs that read an exact version (``name:v3``), newest first, those of other projects too."""
@@ -84,7 +96,8 @@ class Lineage:
 
     def _readers(self, who: Principal, project: str, node: Node) -> list[Thing | Node]:
         if node.kind == "version":
-            return [*map(_node_of, self.users(who, project, f"{node.name}:{node.version}"))]
+            version = self.resolve(who, project, f"{node.name}:{node.version}")
+            return [*map(_node_of, self.users(who, version.project, version.ref))]
         readers = [
             use.run
             for use in reversed(self._search.data_uses(who, node.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -209,14 +210,8 @@ def used_by_run(node: RunNode, call: WandbCall, given: dict[str, Any]) -> Any:
 def _of_run(call: WandbCall, run: RunRecord, refs: Sequence[str], given: dict[str, Any]) -> Any:
     found: dict[str, Node] = {}
     for ref in refs:
-        project, name = run.project, ref
-        version = resolve(call, project, name)
-        while version is None and "/" in name:  # of another project, whose name may have slashes
-            before, _, name = name.partition("/")
-            project = before if project == run.project else f"{project}/{before}"
-            version = resolve(call, project, name)
-        if version is not None:
-            shown = call.services.links.source(call.who, version)
+        with suppress(NotFound):
+            shown = call.services.links.source(call.who, call.services.lineage.resolve(call.who, run.project, ref))
             found.setdefault(name_of(shown), artifact_node(shown))
     return page(list(found.values()), given)
 
