@@ -156,7 +156,9 @@ def summary(sweep: Sweep, config: SweepConfig, trials: Sequence[Trial], alive: i
         "expected": expected(sweep, config),
         "counts": counts,
         "agents_alive": alive,
-        "best": BestTrial(best.number, best.run, best.name, best.value) if best and best.value is not None else None,
+        "best": BestTrial(best.number, best.run, best.title or best.name, best.value)
+        if best and best.value is not None
+        else None,
     }
 
 
@@ -212,6 +214,6 @@ def _parameter(dimension: Dimension) -> ParameterView:
 
 def _trial(trial: Trial, hosts: dict[str, str]) -> TrialView:
     return TrialView(
-        trial.number, trial.state, trial.run, trial.name, trial.params, trial.value, trial.agent,
+        trial.number, trial.state, trial.run, trial.title or trial.name, trial.params, trial.value, trial.agent,
         hosts.get(trial.agent, ""), trial.attempt, list(trial.earlier), trial.begun_at, trial.ended_at, trial.error,
     )  # fmt: skip

@@ -96,6 +96,7 @@ class Trial:
     scores: tuple[tuple[int, float], ...] = ()  # at the bands of early termination
     is_known: bool = False  # the agent has said that it runs it
     stopping_at: int = 0  # when the agent was told to stop it
+    title: str = ""  # what people call the run, once it has ended
     reported: str = ""  # how its agent says that it ended, while the run's own record does not say it yet
     error: str = ""
 
@@ -108,8 +109,8 @@ class Trial:
         """The next attempt."""
         return replace(
             self, state=RUNNING, agent=agent, run=run, name=name, attempt=self.attempt + 1, begun_at=at, ended_at=0,
-            earlier=(*self.earlier, self.run), value=None, scores=(), is_known=False, stopping_at=0, reported="",
-            error="",
+            earlier=(*self.earlier, self.run), value=None, scores=(), is_known=False, stopping_at=0, title="",
+            reported="", error="",
         )  # fmt: skip
 
     def ended(self, status: str, config: SweepConfig, at: int, value: float | None = None, error: str = "") -> Trial:

@@ -190,7 +190,7 @@ class SweepAgents:
         config = self._cache.state(sweep).config
         news = self._runs.news(trial, config)
         is_stopped = sweep.state == CANCELLED or news.is_stopped
-        stopping = replace(trial, stopping_at=trial.stopping_at or at) if is_stopped else trial
+        stopping = replace(trial, title=news.title, stopping_at=trial.stopping_at or (at if is_stopped else 0))
         self._swap(trial, stopping.ended(status, config, at, news.value, news.error))
         self._end(sweep)
 
@@ -235,7 +235,7 @@ class SweepAgents:
         news = self._runs.news(trial, config)
         if news.status != "finished":
             return False
-        self._swap(trial, trial.ended("finished", config, now(), news.value))
+        self._swap(trial, replace(trial, title=news.title).ended("finished", config, now(), news.value))
         return True
 
     def _look_for_lost(self, sweep: Sweep, trials: Sequence[Trial]) -> None:

@@ -29,6 +29,7 @@ class RunNews:
     value: float | None = None
     error: str = ""
     is_stopped: bool = False  # somebody has asked for its end
+    title: str = ""
 
 
 class SweepRuns:
@@ -47,7 +48,8 @@ class SweepRuns:
         seen = max((info.seen for info in stored.state.segments.values()), default=stored.state.created)
         error = f"{end.error.type}: {end.error.message}" if end.error else ""
         is_stopped = STOP_TAG in tags_of(stored.state, stored.overrides)
-        return RunNews(end.status, seen, self._value(stored, config), error[:1000], is_stopped)
+        title = stored.overrides.name or str(stored.state.scalars.get("name", (None, ""))[1])
+        return RunNews(end.status, seen, self._value(stored, config), error[:1000], is_stopped, title)
 
     def _stored(self, trial: Trial) -> StoredRun | None:
         self._tracking.catch_up([trial.run])
@@ -83,9 +85,8 @@ class SweepRuns:
         point = config.space.point_of(found.config)
         if point is None or found.project != sweep.project or found.status != "finished":
             return None
-        made = Trial(
-            sweep.id, number, point, config.space.flat(point), run=run, name=run, begun_at=found.created_at
-        )  # fmt: skip
+        params = config.space.flat(point)
+        made = Trial(sweep.id, number, point, params, run=run, name=run, title=found.name, begun_at=found.created_at)
         return made.ended("finished", config, found.ended_at, self.news(made, config).value)
 
     def judged(self, trial: Trial, config: SweepConfig, trials: Sequence[Trial], now: int) -> Trial:
