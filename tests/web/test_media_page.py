@@ -227,6 +227,9 @@ def test_runs_stand_beside_each_other(visit: Visitor, kept: Kept) -> None:
     page.keyboard.press("ArrowLeft")
     expect(large.locator("img").first).to_have_attribute("src", re.compile(f"plain_{STEPS - 2}.png$"))
     page.keyboard.press("Escape")
+    curves = _panel(page, "plots/pr")  # one plot: two classes of two runs
+    expect(curves.locator(".mark-line.role-mark path")).to_have_count(4)
+    expect(_panel(page, "plots/cm").locator(".mark-rect.role-mark path")).to_have_count(18)
     page.goto(page.url.split("/p/")[0] + f"/runs/{kept.first}")
     expect(page.get_by_role("row", name=re.compile("^loss"))).to_be_visible()
     expect(page.get_by_text(re.compile("_runtime|_wandb|wandb\\."))).to_have_count(0)

@@ -108,6 +108,22 @@ const MAKERS: Record<string, (making: Making) => PlotSpec> = {
   },
 };
 
+const OVERLAID = ["line", "lineseries", "scatter", "area-under-curve"];
+
+/** Whether the plots of several runs make one. */
+export const isOverlaid = ({ definition }: Visual): boolean => OVERLAID.includes(BUILTIN.exec(definition)?.[1] ?? "");
+
+/** One plot of the tables of several runs, by their titles: colours are the runs', what else was told by colour is told by dashes. */
+export function overlaidSpec(visual: Visual, tables: readonly (readonly [string, Table])[], dark: boolean): PlotSpec | null {
+  const spec = tables[0] ? builtinSpec(visual, tables[0][1], dark) : null;
+  if (!spec) return null;
+  const { color, ...encoding } = spec["encoding"] as Row;
+  const run = { field: RUN, type: "nominal", title: null, sort: null };
+  return { ...spec, data: { values: tables.flatMap(([title, table]) => rowsOf(table, { [RUN]: title })) }, encoding: { ...encoding, color: run, ...(color ? { strokeDash: color } : {}) } };
+}
+
+const RUN = " run"; // no column is likely to be called so
+
 /** A specification that somebody wrote, with the columns and texts put where it asks for them. */
 export function customSpec(definition: JsonObject, visual: Visual, rows: readonly Row[]): PlotSpec {
   const filled = (text: string) =>
