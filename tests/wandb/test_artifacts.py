@@ -172,6 +172,13 @@ told["type"] = api.artifact("changing/renamed:v3").type
 api.artifact_collection("dataset", "changing/parts").delete()
 told["gone"] = [api.artifact_collection_exists("changing/parts", "dataset"),
                 api.artifact_collection_exists("changing/renamed", "pictures")]
+other = wandb.init(project="changing")
+gone = wandb.Artifact("of-run", type="dataset")
+gone.add_file("script.py")
+other.log_artifact(gone).wait()
+other.finish()
+api.run(f"changing/{other.id}").delete(delete_artifacts=True)
+told["with its run"] = api.artifact_exists("changing/of-run:v0")
 told["read"] = open(api.artifact("changing/renamed:v3").download("out") + "/c.txt").read()
 print(json.dumps(told))
 """
@@ -194,6 +201,7 @@ def test_artifacts_change(wandb_client: Client, hub: Hub) -> None:
         "collection": ["of all", ["blue"], ["latest"], True],
         "type": "pictures",
         "gone": [False, True],
+        "with its run": False,
         "read": "of the draft",
     }
     history = hub.native("projects/changing/artifacts/renamed/history")["changes"]

@@ -24,7 +24,7 @@ from madang.services.tracking import Tracking
 from madang.services.worded import keep_written
 
 FORGOTTEN = 7 * 86_400_000_000  # µs after which a draft that nobody finished is dropped
-LONGEST_MANIFEST = 1 << 30  # bytes
+LONGEST_MANIFEST = 512 << 20  # bytes
 
 
 def new_number() -> int:

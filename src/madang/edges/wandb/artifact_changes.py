@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from madang.domain import events
+from madang.domain.runs import RunRecord
 from madang.domain.versions import VersionRecord
 from madang.edges.wandb.artifact_nodes import Node, artifact_node, membership_node, row_by_id
+from madang.edges.wandb.artifacts import resolve
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import need_run
 from madang.edges.wandb.projects import ensure_project, registered
@@ -95,6 +97,15 @@ def delete(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
     row = call.services.artifacts.collection(call.who, version.project, version.name)
     call.services.models.delete(call.who, row, version.number)
     return {"artifact": {**artifact_node(version), "state": "DELETED"}}
+
+
+def delete_of_run(call: WandbCall, run: RunRecord) -> None:
+    """Delete the versions that a run has made. Raises `AccessDenied` where a protected pointer is at one."""
+    for ref in run.versions:
+        version = resolve(call, run.project, ref)
+        if version is not None and version.run == run.id:
+            row = call.services.artifacts.collection(call.who, version.project, version.name)
+            call.services.models.delete(call.who, row, version.number)
 
 
 def link(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:

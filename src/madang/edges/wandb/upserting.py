@@ -15,6 +15,7 @@ from madang.domain.run_state import outcome
 from madang.domain.runs import RunChange
 from madang.domain.sweeps import SWEEP_TAG
 from madang.edges.wandb import facts
+from madang.edges.wandb.artifact_changes import delete_of_run
 from madang.edges.wandb.branching import forked
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import need_run, project_of, run_by_node, target_of
@@ -117,8 +118,10 @@ def _status(stored: StoredRun, said: Mapping[str, Any], name: str) -> list[Fact]
 
 
 def delete(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
-    """Mutation.deleteRun; it can be restored."""
+    """Mutation.deleteRun; it can be restored, what it has made and is deleted with it cannot."""
     found = run_by_node(call, given["input"]["id"])
+    if given["input"].get("deleteArtifacts"):
+        delete_of_run(call, found)
     call.services.tracking.change(call.who, found.id, RunChange(deleted=True))
     return {"clientMutationId": given["input"].get("clientMutationId")}
 
