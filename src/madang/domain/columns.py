@@ -39,10 +39,10 @@ def _joined(rows: list[Points]) -> list[Fact]:
 
 
 def _alike(rows: list[Points]) -> Iterator[list[Points]]:
-    """Rows by their keys: where no two stand at one place, their order does not matter."""
-    groups: dict[tuple[str, ...], list[Points]] = {}
+    """Rows by their keys, in any order: where no two stand at one place, their own order does not matter either."""
+    groups: dict[frozenset[str], list[Points]] = {}
     for row in rows:
-        groups.setdefault(tuple(row.values), []).append(row)
+        groups.setdefault(frozenset(row.values), []).append(row)
     return iter(groups.values())
 
 

@@ -48,6 +48,7 @@ class FrameBuilder:
         self._chain = chain
         self._size = 0
         self._sets: KeySetNumbers = {} if known is None else known
+        self._next: int | None = None  # the number of the last set that was declared here
         self._parts: list[bytes] = []
 
         self.frames: list[Frame] = []
@@ -90,9 +91,12 @@ class FrameBuilder:
         self._parts.append(data)
 
     def _points(self, points: Points, at: int) -> None:
-        values = [_plain(value) for value in points.values.values()]
-        letters = "".join([_letter((value,)) for value in values])
-        number = self._set(tuple(points.values), letters, at)
+        names = tuple(points.values)
+        typed = [_typed((value,)) for value in points.values.values()]
+        values, letters = [value for _, (value,) in typed], "".join(letter for letter, _ in typed)
+        if (names, letters) not in self._sets:  # some clients send the keys of each row in another order
+            names, values, letters = _sorted(names, values, letters)
+        number = self._set(names, letters, at)
         paired = list(zip(values, letters, strict=True))
         fixed = [value for value, letter in paired if letter != "v"]
         rest = [value for value, letter in paired if letter == "v"]
@@ -104,31 +108,27 @@ class FrameBuilder:
         """The number of a set of keys, which is declared when it is new."""
         number = self._sets.get((names, letters))
         if number is None:
-            number = max(self._sets.values(), default=-1) + 1
+            number = self._next = 1 + (max(self._sets.values(), default=-1) if self._next is None else self._next)
             self._json(codec.KEYS, {"t": at, "id": number, "names": list(names), "types": letters})
             self._sets[names, letters] = number
         return number
 
     def _columns(self, columns: Columns) -> None:
-        values = [_plain_column(column) for column in columns.values.values()]
+        names, values = tuple(columns.values), list(columns.values.values())
         for start in range(0, len(columns.steps), _MOST_ROWS):
             part = slice(start, start + _MOST_ROWS)
-            self._rows(
-                tuple(columns.values), columns.times[part], columns.steps[part], [column[part] for column in values]
-            )
+            self._rows(names, columns.times[part], columns.steps[part], [_typed(column[part]) for column in values])
 
     def _rows(
-        self, names: tuple[str, ...], times: Sequence[int], steps: Sequence[int], values: list[Sequence[Any]]
+        self, names: tuple[str, ...], times: Sequence[int], steps: Sequence[int], typed: list[tuple[str, Sequence[Any]]]
     ) -> None:
-        letters = "".join(map(_letter, values))
+        letters, values = "".join(letter for letter, _ in typed), [column for _, column in typed]
         number = self._set(names, letters, times[0])
         parts = [_ROWS_HEAD.pack(codec.ROWS, number, len(steps)), _packed("q", times), _packed("q", steps)]
         parts += [
-            bytes(column) if letter == "?" else _packed(letter, column)
-            for letter, column in zip(letters, values, strict=True)
-            if letter != "v"
+            bytes(column) if letter == "?" else _packed(letter, column) for letter, column in typed if letter != "v"
         ]
-        rest = [column for letter, column in zip(letters, values, strict=True) if letter == "v"]
+        rest = [column for letter, column in typed if letter == "v"]
         if rest:
             parts.append(_json_of(rest))
         self.rows.append(Rows(list(names), letters, [self._sequence] * len(steps), times, steps, values))
@@ -138,6 +138,11 @@ class FrameBuilder:
 def _check_step(step: int) -> None:
     if not _INT64_MIN <= step <= _INT64_MAX:
         raise InvalidInput(f"Step {step!r} is not a 64-bit integer.")
+
+
+def _sorted(names: tuple[str, ...], values: list[Any], letters: str) -> tuple[tuple[str, ...], list[Any], str]:
+    order = sorted(range(len(names)), key=names.__getitem__)
+    return tuple(names[at] for at in order), [values[at] for at in order], "".join(letters[at] for at in order)
 
 
 def _packed(letter: str, column: Sequence[Any]) -> bytes:
@@ -165,13 +170,15 @@ def _is_json(column: list[Any]) -> bool:
     return kinds <= {str} and "".join(column).isascii()
 
 
-def _letter(column: Sequence[Any]) -> str:
-    letter = _LETTERS.get(frozenset(map(type, column)), "v")
-    return "v" if letter == "q" and not (min(column) >= _INT64_MIN and max(column) <= _INT64_MAX) else letter
-
-
-def _plain_column(column: Sequence[Any]) -> Sequence[Any]:
-    return column if _PLAIN.issuperset(map(type, column)) else [_plain(value) for value in column]
+def _typed(column: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+    """The letter of a column, and its values as they are kept."""
+    kinds = frozenset(map(type, column))
+    if not kinds <= _PLAIN:
+        column = [_plain(value) for value in column]
+        kinds = frozenset(map(type, column))
+    letter = _LETTERS.get(kinds, "v")
+    fits = letter != "q" or (min(column) >= _INT64_MIN and max(column) <= _INT64_MAX)
+    return letter if fits else "v", column
 
 
 def _plain(value: Any) -> Any:

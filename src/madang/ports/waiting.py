@@ -38,7 +38,7 @@ class WaitingRecords(Protocol):
         ...
 
     def begun(self, run: str, segment: str) -> bytes:
-        """All that waits of a segment whose run is not in the records yet, in order; else nothing. It goes on waiting."""
+        """All that waits of a segment whose run is not in the records yet, in order; else nothing. It stays."""
         ...
 
     def take(self, run: str, segment: str) -> bytes:

@@ -24,6 +24,7 @@ from madang.wiring import Engine
 
 BACKLOG = 512
 MAX_REQUESTS_AT_ONCE = 2000
+_COLLECTING = 20_000, 20, 20  # objects of one large request are no reason to look for cycles again and again
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,7 @@ def serve(engine: Engine, address: Address, announce: Callable[[str], None], *, 
         application = Application(engine, policy)
         gc.collect()
         gc.freeze()  # what was loaded stays: no later collection looks at it again
+        gc.set_threshold(*_COLLECTING)
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         config = server_config(application, stop_within=address.stop_within)
         server = AnnouncedServer(config, lambda: announce(url_of(bound)), application.live.stop)

@@ -225,6 +225,7 @@ class Tracking:
             NotFound: no such run.
             InvalidInput: it is deleted, or a parameter has another value already.
         """
+        facts = gathered(facts)
         opened = self._open_runs.get(run)
         if opened is not None and self._is_open_to(who, opened.stored, freely):
             added = self._open_runs.add(opened, facts, later=later and not freely)

@@ -134,7 +134,7 @@ class _Reading:
         made = []
         for line, told in _objects(lines, HISTORY):
             values, step, at = row_of_line(told, line.number, self._now)
-            if any(len(key) > _LONGEST_KEY for key in values):
+            if max(map(len, values), default=0) > _LONGEST_KEY:
                 values = {key: item for key, item in values.items() if len(key) <= _LONGEST_KEY}
             if values:
                 made.append(Points(values, step, at))

@@ -196,7 +196,9 @@ def row_of_line(line: Mapping[str, Any], number: int, now: int) -> tuple[dict[st
     values.pop("", None)
     step = _integer(values.pop("_step", None), number)
     at = moment(values.pop("_timestamp", None), now)
-    return {key: item for key, item in values.items() if item is not None}, step, at
+    if None in values.values():
+        values = {key: item for key, item in values.items() if item is not None}
+    return values, step, at
 
 
 def line_of_row(values: Mapping[str, Any], step: int, time: int) -> dict[str, Any]:
