@@ -42,6 +42,14 @@ def test_tokens_are_keys(guarded: Hub, tmp_path: Path) -> None:
     assert client(read, WANDB_API_KEY=reader) == [1]
     client(LOG.replace("'r'", "'s'"), code=1, WANDB_API_KEY=reader)
     client(LOG, code=1, WANDB_API_KEY=KEY)
+    upload = (
+        'mutation { createRunFiles(input: {entityName: "madang", projectName: "vision", runName: "r", '
+        'files: ["f"]}) { files { uploadUrl } } }'
+    )
+    assert guarded.post("/graphql", {"query": upload}, key=reader)[0] == 403
+    assert guarded.post("/graphql", {"query": upload}, key=writer)[0] == 200
+    lines = {"files": {"wandb-history.jsonl": {"offset": 1, "content": ['{"_step": 1}']}}}
+    assert guarded.post("/files/madang/vision/r/file_stream", lines, key=reader)[0] == 403
     viewer = {"query": "{ viewer { username } }"}
     assert guarded.post("/graphql", viewer, key=KEY) == (401, {"errors": [{"message": "user is not logged in"}]})
     assert guarded.post("/graphql", viewer, key=writer)[1]["data"]["viewer"]["username"] == "kim"

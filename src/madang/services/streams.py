@@ -38,7 +38,7 @@ Facts: TypeAlias = Callable[[StoredRun, StreamRow, Mapping[str, Compared]], list
 
 @value
 class Heard:
-    """What became of a request of a client: its run, whether it is to stop, and what is missing of which file."""
+    """What became of a request of a client: its run as it is now, and whether the client is to stop."""
 
     stored: StoredRun
     stop: bool = False

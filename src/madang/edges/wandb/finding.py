@@ -116,10 +116,10 @@ def name_of(run: RunRecord) -> str:
     return run.tags.get(ID_TAG) or run.id
 
 
-def may_write(call: WandbCall, project: str, run: str) -> None:
-    """Refuse a caller who may not write a run that is not there yet.
+def require_writing(call: WandbCall, run: RunRecord) -> None:
+    """Refuse a caller who may not write a run.
 
     Raises:
         Unauthenticated, NotFound, AccessDenied: as `require`.
     """
-    require(call.who, Permission.WRITE, project, {run})
+    require(call.who, Permission.WRITE, run.project, {run.id, run.parent})

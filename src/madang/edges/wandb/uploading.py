@@ -14,7 +14,7 @@ from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
 from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.facts import with_packages
-from madang.edges.wandb.finding import name_of, need_run, project_of, target_of
+from madang.edges.wandb.finding import name_of, need_run, project_of, require_writing, target_of
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput
 from madang.formats.wandb.ids import entity_and_project, node_id
@@ -36,6 +36,7 @@ def create(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
     said = given["input"]
     project = project_of(call, said["entityName"], said["projectName"])
     run = call.services.search.run(call.who, target_of(call, project, said["runName"])[0], metrics=0)
+    require_writing(call, run)  # whoever has the address may use it
     files = [{"name": name, "uploadUrl": _upload_url(call, run, name)} for name in said["files"]]
     return {"runID": node_id("Run", run.id), "uploadHeaders": [], "files": files}
 
