@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from madang.domain.access import Principal
@@ -62,22 +62,7 @@ class Commits:
             if claimed != found.digest:
                 raise InvalidInput(f"The files that came have the digest {claimed}, not {found.digest}.")
         entries = self._entries(who, found, files)
-        version = VersionRecord(
-            project=found.project,
-            name=found.name,
-            type=found.type,
-            number=0,
-            digest=manifest_digest(entries),
-            size=sum(entry.size for entry in entries),
-            files=len(entries),
-            created_at=time.time_ns() // 1000,
-            run=found.run,
-            aliases=tuple(alias.lower() for alias in found.aliases),
-            description=found.description,
-            metadata=found.metadata,
-            tags=found.tags | {ID_TAG: str(found.id)} | ({CLIENT_TAG: found.client} if found.client else {}),
-            actor=who.name,
-        )
+        version = _version(who, found, entries)
         with self._records.transaction():
             now = self._rows.get(found.id)
             if now is not None and now.number is not None:
@@ -131,6 +116,26 @@ class Commits:
                 )
             found.append(Entry(path, claim.blob, claim.size))
         return sorted(found, key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
+
+
+def _version(who: Principal, draft: Draft, entries: Sequence[Entry]) -> VersionRecord:
+    own = {ID_TAG: str(draft.id)} | ({CLIENT_TAG: draft.client} if draft.client else {})
+    return VersionRecord(
+        project=draft.project,
+        name=draft.name,
+        type=draft.type,
+        number=0,
+        digest=manifest_digest(entries),
+        size=sum(entry.size for entry in entries),
+        files=len(entries),
+        created_at=time.time_ns() // 1000,
+        run=draft.run,
+        aliases=tuple(alias.lower() for alias in draft.aliases),
+        description=draft.description,
+        metadata=draft.metadata,
+        tags=draft.tags | own,
+        actor=who.name,
+    )
 
 
 class _Targets:
