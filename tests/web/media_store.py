@@ -170,6 +170,7 @@ def _tables(writer: Writer, chance: random.Random) -> None:
     rows = [[at, f"row {at}", chance.random(), at % 2 == 0, picture if at < 5 else None] for at in range(120)]
     rows[3][1], rows[4][2], rows[5][1] = HOSTILE, math.nan, "=1+1"
     writer.log(STEPS - 1, samples=_table(writer, "samples", ["id", "name", "score", "even", "picture"], rows))
+    writer.log(STEPS - 1, lost={"media": "image", "path": "media/images/lost.png"})
     molecule = writer.file("media/molecule/m.pdb", b"ATOM", "chemical/x-pdb")
     writer.log(
         STEPS - 1,

@@ -122,6 +122,7 @@ def test_lists_sounds_pages_and_files(visit: Visitor, kept: Kept) -> None:
     molecule = _panel(page, "molecule")
     expect(molecule.get_by_text("Molecule", exact=True)).to_be_visible()
     expect(molecule.get_by_role("link", name="Download")).to_have_attribute("href", re.compile("m.pdb$"))
+    expect(_panel(page, "lost").get_by_text("The bytes of media/images/lost.png are not here")).to_be_visible()
     expect(_panel(page, "listed").locator("pre")).to_have_text("[1,2,3]")
 
 

@@ -32,6 +32,7 @@ export function ImageView({ item, name, labels, choice, onChoice }: Props): Reac
   const files = useFiles();
   const dark = useDark();
   const [size, setSize] = useState<[number, number] | null>(null);
+  const [missing, setMissing] = useState("");
   const overlays = useOverlays(item, size, labels);
   const color = (id: string) => hue(overlays.layers.findIndex((layer) => layer.id === id), dark);
   const shown = overlays.boxes.filter((box) => !choice.hidden.includes(box.layer) && passes(box, choice.least));
@@ -42,6 +43,8 @@ export function ImageView({ item, name, labels, choice, onChoice }: Props): Reac
           src={files.url(item.path)}
           alt={item.caption || name}
           loading="lazy"
+          hidden={missing === item.path}
+          onError={() => setMissing(item.path)}
           onLoad={({ currentTarget: image }) => setSize([image.naturalWidth, image.naturalHeight])}
         />
         {overlays.masks.map((mask) => (
@@ -51,6 +54,7 @@ export function ImageView({ item, name, labels, choice, onChoice }: Props): Reac
           <BoxMark key={at} box={box} label={labelOf(box, overlays.layers)} color={color(box.layer)} />
         ))}
       </div>
+      {missing === item.path && <p className="hint">{t("media.missing", { path: item.path })}</p>}
       {item.caption && <figcaption>{item.caption}</figcaption>}
       {overlays.error !== null && <ErrorBox error={overlays.error} />}
       {overlays.layers.length > 0 && <OverlayBar layers={overlays.layers} ranges={scoreRanges(overlays.boxes)} color={color} choice={choice} onChoice={onChoice} />}

@@ -253,6 +253,7 @@ export const en = {
   "media.heat": "Distribution over steps",
   "media.heat.steps": "steps",
   "media.sampled": "{count} of {total} steps, evenly chosen",
+  "media.missing": "The bytes of {path} are not here, or not yet.",
   "media.large": "The table has {size}.",
   "media.large.show": "Show it all the same",
   "media.table.search": "Find in {name}",

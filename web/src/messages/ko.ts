@@ -255,6 +255,7 @@ export const ko: Record<keyof typeof en, string> = {
   "media.heat": "단계에 따른 분포",
   "media.heat.steps": "단계",
   "media.sampled": "{total}단계 중 고르게 뽑은 {count}단계",
+  "media.missing": "{path}의 내용이 여기에 없거나 아직 오지 않았습니다.",
   "media.large": "표의 크기는 {size}입니다.",
   "media.large.show": "그래도 보기",
   "media.table.search": "{name}에서 찾기",
