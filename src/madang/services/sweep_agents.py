@@ -117,19 +117,17 @@ class SweepAgents:
         sweep = self._sweeps.get(who, "", found.sweep, Permission.WRITE)
         at = now()
         self._cache.hear(agent, at, self._cache.state(sweep).config.patience)
-        orders: list[Order] = []
-        busy = False
-        for trial in self._trials.running(agent):
+        in_hand = self._trials.running(agent)
+        orders = _foreign(in_hand, running)
+        for trial in in_hand:
             if trial.run in running or trial.name in running:
-                busy = True
                 orders += self._going_on(sweep, trial, at)
             else:
                 orders += self._gone(sweep, trial, (ended or {}).get(trial.run, ""), at, leaves=leaves)
-        orders += self._foreign(agent, running)
         if leaves:
             self._leave(found)
             return []
-        if busy or orders or not wants or sweep.state == PAUSED:
+        if running or orders or not wants or sweep.state == PAUSED:
             return orders
         order = self._next(sweep, found) if sweep.state == RUNNING else Order("exit")
         if order is not None and order.do == "exit":
@@ -156,18 +154,13 @@ class SweepAgents:
             self._swap(trial, after)
         return [Order("stop", after)] if stops else []
 
-    def _foreign(self, agent: str, running: Collection[str]) -> list[Order]:
-        """Orders to stop what the agent runs though another has got it meanwhile."""
-        mine = self._trials.running(agent)
-        known = {name for trial in mine for name in (trial.run, trial.name)}
-        return [Order("stop", Trial("", 0, {}, {}, run=run, name=run)) for run in running if run not in known]
-
     def _gone(
         self, sweep: Sweep, trial: Trial, status: str, at: int, *, leaves: bool = False, lost: bool = False
     ) -> list[Order]:
         """Settle a trial that its agent does not run any more, or has never got: then it is told once more.
 
-        What failed without its agent (``lost``) may have failed for that, and gets another attempt.
+        What failed without its agent (``lost``), or while that was ending, may have failed for it: it gets another
+        attempt.
         """
         config = self._cache.state(sweep).config
         patience = int(config.patience * 1e6)
@@ -175,7 +168,7 @@ class SweepAgents:
         reported = status or trial.reported or ("killed" if leaves else "")
         is_quiet = at - max(news.seen_at, trial.begun_at) >= patience * _QUIETER
         if news.status not in ("", "running", "scheduled"):
-            self._settle(sweep, trial, "crashed" if lost and news.status == "failed" else news.status, at)
+            self._settle(sweep, trial, "crashed" if (lost or leaves) and news.status == "failed" else news.status, at)
         elif reported and (not news.status or is_quiet):
             self._settle(sweep, trial, reported, at)
         elif not news.status and not trial.is_known and at - trial.begun_at < patience:
@@ -294,6 +287,12 @@ class SweepAgents:
 
     def _order(self, sweep: Sweep, trial: Trial) -> Order:
         return Order("run", trial, self._cache.state(sweep).config.space.parameters(trial.point))
+
+
+def _foreign(in_hand: Sequence[Trial], running: Collection[str]) -> list[Order]:
+    """Orders to stop what an agent runs though it has it in hand no more: another has got it meanwhile."""
+    known = {name for trial in in_hand for name in (trial.run, trial.name)}
+    return [Order("stop", Trial("", 0, {}, {}, run=run, name=run)) for run in running if run not in known]
 
 
 def _next_place(grid: Grid, newest: Trial | None, trials: Sequence[Trial]) -> tuple[int, Point] | None:
