@@ -22,6 +22,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 def told(client: MlflowClient) -> dict[str, Any]:
     """Every trace as the client reads it, but for the places that differ from server to server."""
+    mlflow.set_tracking_uri(client.tracking_uri)  # it also asks for files of spans
     found = {}
     for item in client.search_traces(locations=[each.experiment_id for each in client.search_experiments()]):
         trace: dict[str, Any] = json.loads(client.get_trace(item.info.trace_id).to_json())
@@ -33,14 +34,20 @@ def told(client: MlflowClient) -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(params=["mlflow.db", "mlruns"])
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A database or a file store."""
+    return f"{tmp_path}/{request.param}"
+
+
 @pytest.fixture
 def source(
-    tmp_path: Path, tracked: Callable[[str], MlflowClient], monkeypatch: pytest.MonkeyPatch
+    place: str, tmp_path: Path, tracked: Callable[[str], MlflowClient], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MlflowClient]:
     """A database with traces: nested, failed, of a run, of a session, with what people said of them."""
     monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
     monkeypatch.chdir(tmp_path)
-    client = tracked(f"sqlite:///{tmp_path}/mlflow.db")
+    client = tracked(f"sqlite:///{place}" if place.endswith(".db") else place)
     experiment = mlflow.set_experiment("genai").experiment_id
 
     @mlflow.trace(span_type="LLM", attributes={"k": 1, "o": {"a": [1, None, 0.5]}})
@@ -65,24 +72,24 @@ def source(
     mlflow.tracing.reset()  # type: ignore[no-untyped-call]
 
 
-def test_traces_of_a_database(source: MlflowClient, here: Place, tmp_path: Path) -> None:
+def test_traces(source: MlflowClient, here: Place, place: str) -> None:
     """All that the client reads of the traces there it reads of them here, and a second import brings nothing."""
-    report = here.bring(f"{tmp_path}/mlflow.db")
+    report = here.bring(place)
     assert report.ok, left_out(report)
     assert report.new["traces"] == 2
-    assert here.bring(f"{tmp_path}/mlflow.db").new == {}
+    assert here.bring(place).new == {}
     before = told(source)
     assert {len(trace["data"]["spans"]) for trace in before.values()} == {1, 2}
     for hub in here.served():
         assert told(MlflowClient(hub.address)) == before
 
 
-def test_later_changes_come(source: MlflowClient, here: Place, tmp_path: Path) -> None:
+def test_later_changes_come(source: MlflowClient, here: Place, place: str) -> None:
     """A tag that a trace was given later comes with the next import; the trace stays one."""
-    here.bring(f"{tmp_path}/mlflow.db")
+    here.bring(place)
     trace = next(iter(told(source)))
     source.set_trace_tag(trace, "later", "yes")
-    report = here.bring(f"{tmp_path}/mlflow.db")
+    report = here.bring(place)
     assert report.ok, left_out(report)
     assert report.new == {"traces that have grown": 1}
     for hub in here.served():

@@ -26,9 +26,11 @@ from madang.formats.mlflow import metafile
 from madang.formats.mlflow.metafile import number_of, text_of, texts_of
 from madang.formats.mlflow.metrics import metric_points
 from madang.formats.mlflow.words import MODEL_STATUSES, NAME, NOTE, PARENT, STAGES, STATUSES, run_id
+from madang.workspace.moving.mlflow_traces import trace_of_files
 from madang.workspace.moving.origins import Origins, of_metrics
 from madang.workspace.moving.places import OpenStore, Places
 
+_TRACE = "trace_info.yaml"
 META, TRASH, MODELS, TRACES = "meta.yaml", ".trash", "models", "traces"
 _RESERVED = frozenset(("tags", "datasets", TRACES, MODELS, "artifacts"))
 _DATASET = ("name", "digest", "source_type", "source", "schema", "profile")
@@ -50,7 +52,6 @@ class FileStore:
         self._places = Places([self._root], named, open_store)
         self._folders: dict[str, str] = {}  # of runs and logged models, by id
         self._origins = Origins()
-        self._others: dict[str, int] = {}
         if not os.path.isdir(self._root) or not any(True for _ in self._experiment_folders()):
             raise NotFound(f"{self.name} is no file store of MLflow: no folder in it has a {META}.")
 
@@ -97,7 +98,7 @@ class FileStore:
     def count(self, experiment: Experiment) -> int:
         """See `Source.count`."""
         folder = self._folders[f"experiment {experiment.id}"]
-        return len(_names(folder)) + len(_names(os.path.join(folder, MODELS)))
+        return sum(len(_names(place)) for place in (folder, os.path.join(folder, MODELS), os.path.join(folder, TRACES)))
 
     def runs(self, experiment: Experiment) -> Iterator[Run]:
         """See `Source.runs`."""
@@ -114,8 +115,19 @@ class FileStore:
             path = os.path.join(folder, MODELS, name)
             with _Noted(self.problems, "logged models", os.path.relpath(path, self._root)):
                 yield self._logged_model(path, experiment)
-        traces = len(_names(os.path.join(folder, TRACES)))
-        self._others["traces"] = self._others.get("traces", 0) + traces
+        for name in _names(os.path.join(folder, TRACES)):
+            path = os.path.join(folder, TRACES, name)
+            with _Noted(self.problems, "traces", os.path.relpath(path, self._root)):
+                yield self._trace(path, experiment)
+
+    def _trace(self, path: str, experiment: Experiment) -> Run:
+        name = os.path.basename(path)
+        info = metafile.load(self._read(os.path.join(path, _TRACE)).decode("utf-8", "replace"), f"{name}/{_TRACE}")
+        texts = (self._texts(path, "tags", name), self._texts(path, "request_metadata", name))
+        said = [self._read(file) for _, file in self._keys(os.path.join(path, "assessments"))]
+        made = trace_of_files(name, info, texts, said, experiment)
+        self._remember(made, path)
+        return made
 
     def _run(self, path: str, experiment: Experiment) -> Run:
         meta = self._meta(path)
@@ -318,7 +330,7 @@ class FileStore:
 
     def others(self) -> dict[str, int]:
         """See `Source.others`."""
-        return {name: count for name, count in self._others.items() if count}
+        return {}
 
 
 class _Noted:

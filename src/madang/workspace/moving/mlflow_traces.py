@@ -1,4 +1,4 @@
-"""Traces of MLflow's database as records of ours: what is asked for as a whole, assessments, links, a file of spans."""
+"""Traces of MLflow as records of ours: what is asked for as a whole, assessments, links, a file of spans."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import msgspec
 from madang.domain.fidelity import LeftOut
 from madang.domain.foreign import Experiment, Run, StoredFile
 from madang.domain.runs import TRACE
+from madang.errors import CorruptData
+from madang.formats.mlflow.metafile import text_of
 from madang.formats.mlflow.traces import ABOUT, ARTIFACTS, NAME, SAID, About, exported_span, record_id, spans_file
 from madang.formats.packed_json import packed_json
 from madang.workspace.moving.hashing import hashed
@@ -58,23 +60,74 @@ def traces(tables: Tables, ids: Sequence[str], experiment: Experiment) -> Iterat
             runs=[to for kind, other, to in links.get(id_, []) if (kind, other) == ("trace", "run")],
         )  # fmt: skip
         named = {key: text or "" for key, text in tags.get(id_, [])}
-        location = named.pop(ARTIFACTS, "")
         if name:  # newer releases keep it beside the tags
             named.setdefault(NAME, name)
-        named[ABOUT] = msgspec.json.encode(about).decode()
-        if told := [_assessment(id_, item, tables) for item in sorted(said.get(id_, []), key=lambda item: item[5])]:
-            named[SAID] = msgspec.json.encode(told).decode()
-        yield Run(
-            record_id(id_),
-            experiment.id,
-            name=id_,
-            status="finished" if about.final else "running",
-            started_at=about.requested_at * 1000,
-            ended_at=(about.requested_at + (took or 0)) * 1000,
-            job_type=TRACE,
-            tags=named,
-            location=location,
-        )
+        judged = [_assessment(id_, item) for item in sorted(said.get(id_, []), key=lambda item: item[5])]
+        yield _record(id_, about, named, judged, experiment)
+
+
+def trace_of_files(
+    name: str, info: dict[str, Any], texts: tuple[dict[str, str], dict[str, str]], said: Sequence[bytes],
+    experiment: Experiment,
+) -> Run:  # fmt: skip
+    """A trace of a file store: its ``info``, as plain texts; its tags and metadata; and what was said of it, as YAML.
+
+    Raises:
+        CorruptData: something is no YAML, or no time.
+    """
+    tags, metadata = texts
+    id_ = text_of(info, "trace_id", "request_id") or name
+    state = _STATES.get(text_of(info, "state", "status"), text_of(info, "state", "status"))
+    took = text_of(info, "execution_duration_ms", "execution_time_ms")
+    about = About(
+        _millis(info), int(took) if took.isdigit() else None, state, text_of(info, "client_request_id") or None,
+        text_of(info, "request_preview") or None, text_of(info, "response_preview") or None, metadata,
+        final=state != _UNFINISHED,
+    )  # fmt: skip
+    judged = sorted((_yaml(text) for text in said), key=lambda item: str(item.get("create_time")))
+    return _record(id_, about, tags, judged, experiment)
+
+
+def _record(
+    id: str, about: About, tags: dict[str, str], said: Sequence[Mapping[str, Any]], experiment: Experiment
+) -> Run:
+    location = tags.pop(ARTIFACTS, "")
+    tags[ABOUT] = msgspec.json.encode(about).decode()
+    if said:
+        tags[SAID] = msgspec.json.encode(said).decode()
+    return Run(
+        record_id(id),
+        experiment.id,
+        name=id,
+        status="finished" if about.final else "running",
+        started_at=about.requested_at * 1000,
+        ended_at=(about.requested_at + (about.took or 0)) * 1000,
+        job_type=TRACE,
+        tags=tags,
+        location=location,
+    )
+
+
+def _millis(info: dict[str, Any]) -> int:
+    """When a trace began: as ISO 8601, or in older releases a number."""
+    text = text_of(info, "request_time", "timestamp_ms")
+    try:
+        return int(text) if text.isdigit() else round(datetime.fromisoformat(text).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise CorruptData(f"{text[:80]!r} is no time.") from None
+
+
+def _yaml(text: bytes) -> dict[str, Any]:
+    from ruamel.yaml import YAML  # noqa: PLC0415 - only for traces that somebody has judged
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415 - as above
+
+    try:
+        found = YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise CorruptData("An assessment is no YAML.") from error
+    if not isinstance(found, dict):
+        raise CorruptData("An assessment is no YAML of a mapping.")
+    return {str(key): item for key, item in found.items()}
 
 
 def _beside(session: str | None, numbers: Sequence[Any]) -> dict[str, str]:
@@ -104,7 +157,7 @@ def spans(tables: Tables, trace: Run) -> tuple[StoredFile, bytes] | None:
     return StoredFile(spans_file(digest), size, digest), data
 
 
-def _assessment(trace: str, row: Sequence[Any], tables: Tables) -> dict[str, Any]:
+def _assessment(trace: str, row: Sequence[Any]) -> dict[str, Any]:
     """An assessment as MLflow's server tells it."""
     told = dict(zip(_ASSESSMENT, row, strict=True))
     value = _json(told["value"])
