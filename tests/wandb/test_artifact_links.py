@@ -108,6 +108,9 @@ def test_links_and_registries(wandb_client: Client, hub: Hub, tmp_path: Path) ->
     assert (told["unlinked"], told["stays"]) == (False, True)
     models = {one["name"]: one for one in hub.native("models")["models"]}
     assert models["Iris"]["project"] == "wandb-registry-model"
+    graph = hub.native("projects/wandb-registry-model/lineage?of=version:Iris:v1&above=2")
+    assert {one["name"] for one in graph["nodes"] if one["kind"] == "version"} == {"Iris", "linking/net2"}
+    assert [one["kind"] for one in graph["nodes"]].count("run") == 1
     assert _madang(hub, tmp_path, "artifacts", "get", "Iris@prod", "model.bin", "--to", "got.bin")
     assert (tmp_path / "got.bin").read_bytes() == b"better weights"
 

@@ -14,6 +14,8 @@ STAGES = ("staging", "production", "archived")
 GONE = "madang.gone"  # the tag of a version whose bytes were removed: why
 
 _NUMBERED = re.compile(r"v(\d{1,18})\Z")
+SOURCE = "madang.source"  # the tag of a version that shows one of another collection: PROJECT/NAME:vN
+
 _ADDRESS = r"[A-Za-z][A-Za-z0-9+.-]*://"
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f:@\\]")
 

@@ -11,7 +11,7 @@ from madang.domain.lineage_graph import Graph, Link, Node, Thing
 from madang.domain.pipelines import OUTS_TAG, STAGE_TAG, stage_outs
 from madang.domain.query import Among, Compare, Field, Order, RunQuery
 from madang.domain.runs import RunRecord
-from madang.domain.versions import VersionRecord
+from madang.domain.versions import SOURCE, VersionRecord
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.services.artifacts import Artifacts
 from madang.services.search import Search
@@ -67,8 +67,10 @@ class Lineage:
         if not up:
             return self._readers(who, project, node)
         if node.kind == "version":
-            made = self.resolve(who, project, f"{node.name}:{node.version}").run
-            return [Thing("run", made)] if made else []
+            made = self.resolve(who, project, f"{node.name}:{node.version}")
+            shown, _, number = made.tags.get(SOURCE, "").rpartition(":")
+            found = [Thing("version", shown, number)] if shown else []
+            return [*([Thing("run", made.run)] if made.run else []), *found]
         return [*map(_node_of, self._makers(who, project, node))]
 
     def resolve(self, who: Principal, project: str, ref: str) -> VersionRecord:

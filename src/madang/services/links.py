@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from madang.domain.access import Permission, Principal, require
-from madang.domain.versions import VersionRecord, check_name
+from madang.domain.versions import SOURCE, VersionRecord, check_name
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb.artifacts import LINK_TAG, name_of
 from madang.formats.wandb.ids import MODEL_REGISTRY, entity_and_project
@@ -63,7 +63,7 @@ class Links:
             aliases=tuple(alias.lower() for alias in named),
             description=source.description,
             metadata=source.metadata,
-            tags={LINK_TAG: name_of(source)},
+            tags={LINK_TAG: name_of(source), SOURCE: f"{source.project}/{source.ref}"},
             actor=who.name,
         )
         with self._records.transaction():
