@@ -57,10 +57,10 @@ def _write(plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Ad
             try:
                 _take_over(plan, todo, ready, advance)
                 _make_files(plan, asides, todo, maker, advance)
+                _remember_new(plan)
             except KeyboardInterrupt:
                 _show_part(plan, whole, todo)
                 raise
-            _remember_new(plan)
             os.rename(whole, out.path)
             return
         asides = [staging.new_path() for _ in todo] if ready is None else [ready.place]
