@@ -21,6 +21,7 @@ from madang.domain.query import RunQuery
 from madang.domain.reviews import Protection
 from madang.domain.runs import RunChange
 from madang.domain.versions import AliasMove, Entry
+from madang.domain.views import ViewChange
 from madang.errors import AccessDenied, NotFound
 from madang.formats import segment as codec
 from madang.formats.wandb.artifacts import draft_id
@@ -43,9 +44,15 @@ from madang.services.pipelines import Pipelines
 from madang.services.projects import Projects
 from madang.services.promotion import Promotion
 from madang.services.registry import Registry
+from madang.services.reports import Reports
 from madang.services.reviews import Reviews
 from madang.services.search import Search
+from madang.services.streams import Streams
+from madang.services.sweep_agents import SweepAgents
+from madang.services.sweep_runs import SweepRuns
+from madang.services.sweeps import Sweeps
 from madang.services.tracking import Tracking
+from madang.services.views import Views
 from madang.wiring import Engine, open_store
 from madang.wiring_core import open_tracking
 
@@ -53,11 +60,14 @@ ME = local("me")
 MINE, OTHER, CHILD, NEW = "1" * 32, "2" * 32, "3" * 32, "4" * 32
 LIMITED = Principal("실행", projects={"p": Permission.ADMIN}, run=MINE)
 ZERO = bytes(16).hex()
-READERS = {Search, Lineage, Datasets, Pipelines, CodeComparison, Explaining}
+READERS = {Search, Lineage, Reports, Datasets, Pipelines, CodeComparison, Explaining}
 READS = (
     {(Artifacts, name) for name in ("has_blob", "open_blob", "collections", "versions", "resolve", "manifest")}
     | {(Artifacts, name) for name in ("collection", "collection_with")}
     | {(Drafts, name) for name in ("get", "of_client", "named", "version", "held")}
+    | {(Sweeps, name) for name in ("get", "of_project", "view", "views", "agent_view")}
+    | {(SweepAgents, "agent"), (SweepRuns, "adopted"), (Streams, "held")}
+    | {(Views, name) for name in ("get", "of_project", "charts")}
     | {(Digests, "files"), (Links, "of"), (Links, "source")}
     | {(Data, name) for name in ("sizes", "open", "stat", "read_many", "list")}
     | {(Models, name) for name in ("all", "find", "versions", "version", "entries")}
@@ -143,6 +153,48 @@ def of_drafts(engine: Engine) -> dict[tuple[type, str], list[Callable[[], Any]]]
     }
 
 
+def of_streams(engine: Engine) -> dict[tuple[type, str], list[Callable[[], Any]]]:
+    """What it may not do with the lines that clients stream."""
+    streams = engine.streams
+    return {
+        (Streams, "take"): [lambda: streams.take(LIMITED, OTHER, {}, lambda *_: [])],
+        (Streams, "say"): [lambda: streams.say(LIMITED, OTHER, lambda _: [events.Tags({"a": "b"})])],
+        (Streams, "rewind"): [lambda: streams.rewind(LIMITED, OTHER, 1, 1)],
+        (Streams, "note_lost"): [lambda: streams.note_lost(LIMITED, OTHER)],
+        (Streams, "ask_to_stop"): [lambda: streams.ask_to_stop(LIMITED, OTHER)],
+        (Streams, "expect"): [lambda: streams.expect(LIMITED, OTHER, anew=True)],
+    }
+
+
+def of_sweeps(engine: Engine) -> dict[tuple[type, str], list[Callable[[], Any]]]:
+    """What it may not do with sweeps: they make runs of their own."""
+    sweeps, agents = engine.sweeping.sweeps, engine.sweeping.agents
+    text = "method: grid\nparameters: {x: {values: [1, 2]}}"
+    made = sweeps.create(ME, "p", text)
+    agent = agents.join(ME, "p", made.id, "host")
+    return {
+        (Sweeps, "create"): [lambda: sweeps.create(LIMITED, "p", text)],
+        (Sweeps, "change"): [lambda: sweeps.change(LIMITED, "p", made.id, {"state": "paused"})],
+        (Sweeps, "rewrite"): [lambda: sweeps.rewrite(LIMITED, "p", made.id, text)],
+        (SweepAgents, "join"): [lambda: agents.join(LIMITED, "p", made.id, "host")],
+        (SweepAgents, "beat"): [lambda: agents.beat(LIMITED, agent.id, [])],
+        (SweepAgents, "adopt"): [lambda: agents.adopt(LIMITED, "p", made.id, [OTHER])],
+    }
+
+
+def of_views(engine: Engine) -> dict[tuple[type, str], list[Callable[[], Any]]]:
+    """What it may not do with reports and charts."""
+    views = engine.views
+    report, _ = views.save(ME, "p", "runs", "report", ViewChange())
+    views.save_chart(ME, "chart", ViewChange())
+    return {
+        (Views, "save"): [lambda: views.save(LIMITED, "p", "runs", "other", ViewChange())],
+        (Views, "change"): [lambda: views.change(LIMITED, report.number, ViewChange(title="t"))],
+        (Views, "drop"): [lambda: views.drop(LIMITED, report.number)],
+        (Views, "save_chart"): [lambda: views.save_chart(LIMITED, "chart", ViewChange(title="t"))],
+    }
+
+
 def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) -> None:
     """Every method of every service that writes refuses another run, and what belongs to the whole project."""
     hub, entry = open_tracking(engine.records), blob(engine, "neu")
@@ -216,7 +268,7 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
         (Access, "tokens"): [lambda: access.tokens(LIMITED)],
         (Access, "revoke"): [lambda: access.revoke(LIMITED, "0" * 16)],
     }
-    refused |= of_drafts(engine)
+    refused |= of_drafts(engine) | of_streams(engine) | of_sweeps(engine) | of_views(engine)
     assert writing_methods() - {(Access, "issue_one_time")} == set(refused)  # of this process, never of a caller
     for calls in refused.values():
         for call in calls:
