@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+import urllib3
 from tests.wandb.conftest import Client, Hub
 
 PROJECT = "living"
@@ -64,13 +65,24 @@ def test_progress_bars(wandb_client: Client, hub: Hub) -> None:
 
 
 def test_stop(wandb_client: Client, hub: Hub) -> None:
-    """A run that is asked to stop is interrupted, and then counts as killed."""
-    process = wandb_client.start(HEAD + "while True:\n    run.log({'x': 1})\n    time.sleep(0.2)", "stop")
+    """A run that is asked to stop is interrupted, and then counts as killed; one that has ended cannot be stopped."""
+    process = wandb_client.start(HEAD + "while True:\n    run.log({'x': 1})\n    time.sleep(0.1)", "stop")
     until(lambda: "stop" in names(hub))
-    wandb_client("import wandb\nwandb.Api().run('living/stop').stop()")
+    address = f"{hub.address}/api/v1/runs/{run_of(hub, 'stop')['id']}/stop"
+    assert urllib3.request("POST", address, retries=False).json()["tags"]["madang.stop"] == "local"
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert run_of(hub, "stop")["status"] == "killed"
+    assert urllib3.request("POST", address, retries=False).status == 409
+
+
+def test_stopped_by_the_api(wandb_client: Client, hub: Hub) -> None:
+    """The client's own call asks for the same."""
+    hub.post("/files/madang/living/asked/file_stream", {})
+    wandb_client("import wandb\nwandb.Api().run('living/asked').stop()")
+    assert hub.post("/files/madang/living/asked/file_stream", {})[1]["stopped"] is True
+    hub.post("/files/madang/living/asked/file_stream", {"complete": True, "exitcode": 255})
+    assert run_of(hub, "asked")["status"] == "killed"
 
 
 def test_deleted_while_it_runs(wandb_client: Client, hub: Hub) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from madang.domain.runs import RunRecord
     from madang.ports.reader import Reader
 
-_SECRETS = ("MADANG_", "MLFLOW_TRACKING_")  # the model's process is not ours to trust with a hub
+_SECRETS = ("MADANG_", "MLFLOW_TRACKING_", "WANDB_API_KEY")  # the model's process is not ours to trust with a hub
 _EXAMPLE = 16 << 20  # bytes
 
 

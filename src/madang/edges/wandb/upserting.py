@@ -44,7 +44,7 @@ def upsert(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
     if not inserted:
         _say(call, run, said, name)
     if said.get("state") != "pending":
-        call.services.streams.expect(call.who, run, anew=known is None or known.status != "running")
+        call.services.streams.expect(call.who, run, anew=known is not None and known.status != "running")
     return _answer(call, run, inserted=inserted)
 
 
