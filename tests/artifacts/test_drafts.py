@@ -111,6 +111,24 @@ def test_references_to_artifacts_have_their_bytes(engine: Engine) -> None:
     assert not engine.artifacts.manifest(OTHER, "q", theirs.ref)[0].is_held
 
 
+def test_references_of_other_clients(engine: Engine) -> None:
+    """The API of our own takes references, too; what is no address, or claims bytes that are not here, is refused."""
+    entry = Entry("r", "etag:1", 3, "gs://b/k")
+    made = engine.artifacts.create(ME, "p", "refs", "dataset", [entry])
+    assert engine.artifacts.manifest(ME, "p", made.ref) == [entry]
+    assert (made.size, made.files) == (3, 1)
+    for odd in (
+        Entry("r", "etag:1", 3, "/etc/passwd"),
+        Entry("r", "etag:1", -1, "s3://b/k"),
+        Entry("r", "1", 3, "s3://b/k"),
+        Entry("r", "etag:1\0", 3, "s3://b/k"),
+    ):
+        with pytest.raises(InvalidInput):
+            engine.artifacts.create(ME, "p", "odd", "dataset", [odd])
+    with pytest.raises(NotFound):
+        engine.artifacts.create(ME, "p", "odd", "dataset", [Entry("r", "blake3:" + "0" * 64, 3, "s3://b/k")])
+
+
 def test_the_index_may_be_lost(tmp_path: Path) -> None:
     """Versions, ids, references, links and types are there when a workspace's index was made anew."""
     place = str(tmp_path / "store")

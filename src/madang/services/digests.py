@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from madang.domain.access import Permission, Principal, require
 from madang.domain.versions import Entry, VersionRecord
@@ -12,7 +12,7 @@ from madang.errors import Conflict, NotFound
 from madang.formats.wandb import manifest as listing
 from madang.formats.wandb.artifacts import name_of
 from madang.ports.drafts import Claim, DraftRecords
-from madang.ports.objects import Objects
+from madang.ports.objects import ManyAtOnce, Objects
 from madang.ports.records import Records
 from madang.services.arriving import blob_key
 
@@ -89,13 +89,16 @@ class Digests:
 
     def held(self, project: str, digests: Iterable[str]) -> dict[str, Claim]:
         """Which bytes of a project have some digests (``md5:HEX``), by digest; others do not exist for it."""
-        found = self._claims.claims(project, digests)
-        return {
-            digest: claim
-            for digest, claim in found.items()
-            if self._records.versions.holds_blob(project, claim.blob)
-            and self._blobs.stat(blob_key(claim.blob)) is not None
-        }
+        versions = self._records.versions
+        known = self._claims.claims(project, digests)
+        found = {digest: claim for digest, claim in known.items() if versions.holds_blob(project, claim.blob)}
+        there = self._there({blob_key(claim.blob) for claim in found.values()})
+        return {digest: claim for digest, claim in found.items() if blob_key(claim.blob) in there}
+
+    def _there(self, keys: set[str]) -> Collection[str]:
+        if isinstance(self._blobs, ManyAtOnce):
+            return self._blobs.sizes(sorted(keys))
+        return {key for key in keys if self._blobs.stat(key) is not None}
 
     def note(self, project: str, claim: Claim) -> None:
         """Remember a digest that was checked.
