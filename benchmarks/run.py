@@ -31,6 +31,7 @@ WORKLOADS = {
     "search": "10,000 runs searched through the API",
     "mlflow": "MLflow's client against a hub and its own server",
     "wandb_runs": "10,000 runs listed by W&B's client",
+    "wandb": "W&B's client against a hub and a server that only answers",
     "disk": "bytes a point",
     "init": "madang.init in the training process",
     "start": "start-up of commands",

@@ -33,6 +33,7 @@ _HOSTS = {
     "madang_fill": "madang",
     "mlflow_fill": "mlflow",
     "mlflow_calls": "mlflow",
+    "wandb_calls": "wandb",
     "wandb_runs": "wandb",
 }
 

@@ -56,20 +56,19 @@ def calls(port: int, store: str, name: str, count: int, project: str = "bench") 
     }
 
 
-def count(port: int, path: str) -> dict[str, int]:
-    """How many rows of history the server has of a run."""
-    _environment(port)
-    import wandb
-
-    return {"rows": sum(1 for _ in wandb.Api().run(path).scan_history(page_size=10_000))}
-
-
-def runs(port: int, path: str, page: int = 1000) -> dict[str, float]:
-    """All runs of a project through the public API."""
+def kept(port: int, names: list[str], count: int, project: str = "bench") -> dict[str, int]:
+    """How many rows of these runs the server has whole: every value of `calls`, at its step."""
     _environment(port)
     import wandb
 
     api = wandb.Api(timeout=600)
-    began, cpu = time.perf_counter(), time.process_time()
-    found = [(run.id, run.name, run.state, run.config, run.summary_metrics) for run in api.runs(path, per_page=page)]
-    return {"wall": time.perf_counter() - began, "cpu": time.process_time() - cpu, "found": len(found)}
+    source = values(1)
+    wanted = [next(source) for _ in range(count)]
+    whole = 0
+    for name in names:
+        rows = api.run(f"{api.default_entity}/{project}/{name}").scan_history(page_size=10_000)
+        found = {row["_step"]: row for row in rows}
+        whole += sum(
+            all(found.get(step, {}).get(key) == item for key, item in row.items()) for step, row in enumerate(wanted)
+        )
+    return {"kept": whole}
