@@ -29,6 +29,17 @@ ME = local("me")
 READER = Principal("reader", projects={"p": Permission.READ})
 OTHER = Principal("other", projects={"q": Permission.ADMIN})
 RUN = "a" * 32
+_BLOCKS = (
+    "d131dd02c5e6eec4693d9a0698aff95c2fcab58712467eab4004583eb8fb7f8955ad340609f4b30283e488832571415a085125e8"
+    "f7cdc99fd91dbdf280373c5bd8823e3156348f5bae6dacd436c919c6dd53e2b487da03fd02396306d248cda0e99f33420f577ee8"
+    "ce54b67080a80d1ec69821bcb6a8839396f9652b6ff72a70"
+)
+_ODD = {19, 45, 59, 83, 109, 123}  # bytes whose first bit differs
+TWINS = [
+    bytes.fromhex(_BLOCKS),
+    bytes(byte ^ (0x80 if place in _ODD else 0) for place, byte in enumerate(bytes.fromhex(_BLOCKS))),
+]
+"""Two contents with one MD5 (Wang, Feng, Lai, Yu, 2004)."""
 
 
 @pytest.fixture
@@ -176,6 +187,11 @@ def test_a_committed_version_does_not_change(engine: Engine) -> None:
         engine.drafts.begin(ME, Draft(0, "p", "ds", "model", 0))
     with pytest.raises(InvalidInput):
         engine.drafts.take(ME, "p", "0" * 32, [b"other"])
+    md5 = hashlib.md5(TWINS[0]).hexdigest()
+    first = engine.drafts.take(ME, "p", md5, [TWINS[0]])
+    with pytest.raises(Conflict):
+        engine.drafts.take(ME, "p", md5, [TWINS[1]])
+    assert engine.drafts.held(ME, "p", [f"md5:{md5}"])[f"md5:{md5}"].blob == first.digest
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=9), st.binary(max_size=9), max_size=5))

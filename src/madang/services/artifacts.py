@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from madang.domain.access import Permission, Principal, require
@@ -50,8 +50,11 @@ class Artifacts:
         pieces: Iterable[bytes],
         digest: str | None = None,
         size: int | None = None,
+        note: Callable[[BlobRef], object] = lambda _: None,
     ) -> BlobRef:
         """Store bytes as they come; ``digest`` and ``size`` are what the sender claims. The answer has their BLAKE3.
+
+        ``note`` is called in the transaction in which the project comes to hold them.
 
         Raises:
             CorruptData: the bytes do not have the claimed digest; nothing is stored.
@@ -63,7 +66,9 @@ class Artifacts:
         check_name(project, "project")
         claim = Claim(check_digest(digest)) if digest else None
         kept = store_blob(self._blobs, self._scratch, pieces, claim, size)
-        self._records.versions.hold_blobs(project, [kept.digest])
+        with self._records.transaction():
+            self._records.versions.hold_blobs(project, [kept.digest])
+            note(kept)
         if self._blobs.stat(blob_key(kept.digest)) is None:  # they were there, and went with a model that lost
             raise Unavailable("These bytes were being removed just now.", hint="Send them again.")
         return kept

@@ -191,12 +191,14 @@ class Drafts:
             InvalidInput: they are not, or fewer came than announced. TooLarge: more.
             Conflict: two contents of one MD5.
         """
+
+        def claim(kept: BlobRef) -> None:
+            self._digests.note(project, Claim(f"md5:{md5}", kept.digest, kept.size))
+
         try:
-            kept = self._artifacts.put_blob(who, project, pieces, f"md5:{md5}", size)
+            return self._artifacts.put_blob(who, project, pieces, f"md5:{md5}", size, claim)
         except CorruptData as error:
             raise InvalidInput(error.message, hint=error.hint) from None
-        self._digests.note(project, Claim(f"md5:{md5}", kept.digest, kept.size))
-        return kept
 
     def list_files(self, who: Principal, id: str, kind: str, base: str, digest: str) -> DraftManifest:
         """Announce a list of files of a draft, with the MD5 that it will have (hex; empty: told later).
