@@ -82,18 +82,19 @@ def test_references_to_a_bucket(wandb_client: Client, hub: Hub, tmp_path: Path) 
     address = "http://{}:{}".format(*server.get_host_and_port())
     keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_DEFAULT_REGION": "us-east-1"}
     try:
-        read = wandb_client(BUCKET, address, AWS_S3_ENDPOINT_URL=address, AWS_ENDPOINT_URL=address, **keys)
+        wandb_client.more = {**keys, "AWS_S3_ENDPOINT_URL": address, "AWS_ENDPOINT_URL": address}
+        read = wandb_client(BUCKET, address)
         assert read == {"a b.bin": "first a b.bin", "two.bin": "first two.bin"}
         for name, text in read.items():
-            _get(hub, tmp_path, "bucket:v0", name, AWS_ENDPOINT_URL=address, **keys)
+            _get(hub, tmp_path, "bucket:v0", name, {"AWS_ENDPOINT_URL": address, **keys})
             assert (tmp_path / name).read_text() == text
     finally:
         server.stop()
 
 
-def _get(hub: Hub, folder: Path, ref: str, name: str, code: int = 0, **more: str) -> str:
+def _get(hub: Hub, folder: Path, ref: str, name: str, more: dict[str, str] | None = None, code: int = 0) -> str:
     command = [PROGRAM, "artifacts", "get", ref, name, "--to", name, "--force"]
-    env = {**hub.env, "MADANG_HUB": hub.address, **more}
+    env = {**hub.env, "MADANG_HUB": hub.address, **(more or {})}
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == code, done.stderr
     return done.stderr
