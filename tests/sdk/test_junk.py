@@ -47,7 +47,10 @@ FITTING: dict[str, dict[str, Any]] = {
     "log_histogram": {"key": "k", "values": [1.0], "bins": 3, "step": 1},
     "log_html": {"key": "k", "page": "<p>", "step": 1},
     "log_image": {"key": "k", "image": [[0]], "step": 1, "caption": "c"},
-    "log_model": {"model": "file.txt", "name": "m", "aliases": ["a"], "allow_pickle": False, "metadata": {"a": 1}},
+    "log_model": {
+        "model": "file.txt", "name": "m", "aliases": ["a"], "allow_pickle": False, "metadata": {"a": 1},
+        "input_example": None, "signature": None,
+    },
     "log_params": {"params": {"a": 1}},
     "log_table": {"key": "k", "rows": [[1]], "columns": ["a"], "step": 1},
     "log_text": {"key": "k", "text": "t", "step": 1},

@@ -16,7 +16,7 @@ def encoded(predictions: Any) -> str:
     Raises:
         TypeError, ValueError: JSON cannot hold the predictions.
     """
-    return json.dumps({"predictions": _listed(predictions)}, default=_plain)
+    return json.dumps({"predictions": _listed(predictions)}, default=plain)
 
 
 def _listed(found: Any) -> Any:
@@ -30,7 +30,8 @@ def _listed(found: Any) -> Any:
     return found
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What JSON has no form for, as MLflow writes it. Raises `TypeError`."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.datetime64):

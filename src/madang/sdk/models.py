@@ -11,11 +11,11 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from madang.domain.versions import check_name
-from madang.errors import NotFound, Refused
+from madang.errors import InvalidInput, NotFound, Refused
 from madang.formats import mlmodel
 from madang.formats import store as layout
 from madang.scoring import loading
-from madang.sdk import artifacts, blobs
+from madang.sdk import artifacts, blobs, examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,12 +32,17 @@ def log_model(
     *,
     allow_pickle: bool,
     metadata: Mapping[str, Any] | None,
+    input_example: Any = None,
+    signature: Any = None,
 ) -> LoggedVersion:
     """Write a model in the MLmodel layout and record it as a version of type model.
+
+    An example that cannot be used is one line on standard error: the model is worth more.
 
     Raises:
         Refused: only a pickle could hold the model, and ``allow_pickle`` is false.
         NotFound: the model is a path, and nothing is there.
+        InvalidInput: the signature is none.
         StorageError: the disk refused.
     """
     name = check_name(name)
@@ -46,19 +51,31 @@ def log_model(
     if run.mode == "disabled":
         return artifacts.LoggedVersion(name, "model", 0, 0)
     with tempfile.TemporaryDirectory(prefix="madang-model-") as folder:
-        save(model, folder, run=run.id, allow_pickle=allow_pickle, metadata=metadata)
+        save(
+            model,
+            folder,
+            run=run.id,
+            allow_pickle=allow_pickle,
+            metadata=metadata,
+            input_example=input_example,
+            signature=signature,
+        )
         entries = blobs.put_tree(run.places.store, folder)
     return artifacts.write_version(run, name, "model", entries, aliases, metadata=metadata)
 
 
 def save(
-    model: Any, folder: str, *, run: str = "", allow_pickle: bool = False, metadata: Mapping[str, Any] | None = None
+    model: Any,
+    folder: str,
+    *,
+    run: str = "",
+    allow_pickle: bool = False,
+    metadata: Mapping[str, Any] | None = None,
+    input_example: Any = None,
+    signature: Any = None,
 ) -> None:
-    """Write a model into an empty folder, in the MLmodel layout.
-
-    Raises:
-        Refused: only a pickle could hold it, and ``allow_pickle`` is false.
-    """
+    """Write a model into an empty folder, in the MLmodel layout. Raises and tells as `log_model`."""
+    declared = examples.declared(signature)
     flavors, packages = _write(model, folder, allow_pickle)
     if "python_function" in flavors:
         flavors["python_function"] |= {
@@ -66,6 +83,12 @@ def save(
             "python_version": platform.python_version(),
         }
     _write_environment(folder, packages)
+    extra: dict[str, Any] = {"signature": declared} if declared else {}
+    if input_example is not None:
+        try:
+            extra = examples.write(folder, flavors, input_example, declared, allow_pickle=allow_pickle)
+        except InvalidInput as error:
+            sys.stderr.write(f"madang: the model is recorded without its input example: {error}\n")
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in blobs.files_below(folder))
     described = mlmodel.MLmodel(
         flavors=flavors,
@@ -74,6 +97,7 @@ def save(
         run=run,
         size=size,
         metadata=dict(metadata or {}),
+        extra=extra,
     )
     with open(os.path.join(folder, mlmodel.FILE), "w", encoding="utf-8") as file:
         file.write(mlmodel.dump(described))

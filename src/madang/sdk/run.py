@@ -183,17 +183,29 @@ class Run(Core):
         *,
         allow_pickle: bool = False,
         metadata: Mapping[str, Any] | None = None,
+        input_example: Any = None,
+        signature: Any = None,
     ) -> LoggedVersion:
         """Record a model as a version of type model, in a safe format; a path is taken as it is.
 
         scikit-learn goes to skops, PyTorch weights to safetensors, XGBoost, LightGBM and ONNX to their own formats.
+        ``input_example`` is stored with it, and the signature that requests are held against inferred from it.
 
         Raises:
             Refused: only a pickle could hold the model, and ``allow_pickle`` is false.
         """
         from madang.sdk import models
 
-        return models.log_model(self, model, name, aliases, allow_pickle=allow_pickle, metadata=metadata)
+        return models.log_model(
+            self,
+            model,
+            name,
+            aliases,
+            allow_pickle=allow_pickle,
+            metadata=metadata,
+            input_example=input_example,
+            signature=signature,
+        )
 
     def use(self, ref: str | os.PathLike[str]) -> str:
         """Declare an input (``data/x.csv``, or a version such as ``name:latest``) and return a path to read it from.
