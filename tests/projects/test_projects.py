@@ -159,6 +159,51 @@ def test_environments(project: Project, tmp_path: Path) -> None:
         assert f"{word} is not installed here" in said.err
 
 
+CONDA = """\
+#!/bin/sh
+printf '%s|' "$@" "$CONDA_ALWAYS_YES" "$MAMBA_ALWAYS_YES" >>"$0.calls"; echo >>"$0.calls"
+while [ "$1" != -p ]; do shift; done
+PYTHON -m venv --without-pip "$2" && mkdir "$2/conda-meta" && touch "$2/conda-meta/history"
+if [ -e "$0.fails" ]; then echo "no channel has cudatoolkit" >&2; exit 1; fi
+"""
+
+
+@pytest.mark.parametrize("name", ["conda", "mamba", "micromamba"])
+def test_a_conda_environment(project: Project, tmp_path: Path, name: str) -> None:
+    """Whichever program is there makes it once, without asking; what it left unfinished is never taken for it."""
+    program = tmp_path / "bin" / name
+    project.write(
+        {
+            "MLproject": "conda_env: 환경.yaml\nentry_points: {main: {command: python where.py}}\n",
+            "환경.yaml": "dependencies: [python=3.11, cudatoolkit, {pip: [-r more.txt]}]\n",
+            "more.txt": "a==1\n",
+            "where.py": "import sys; print(sys.prefix)\n",
+            f"../bin/{name}": CONDA.replace("PYTHON", sys.executable),
+            f"../bin/{name}.fails": "",
+        }
+    )
+    program.chmod(0o755)
+    path = os.pathsep.join([str(program.parent), *(str(Path(found).parent) for found in ("/usr/bin/git", "/bin/sh"))])
+
+    def run() -> str:
+        return project.madang("run", ".", PATH=path, CONDA_EXE="").out.strip()
+
+    said = project.madang("run", ".", ok=1, PATH=path, CONDA_EXE="")
+    assert f"{name} cannot make the environment" in said.err
+    assert "no channel has cudatoolkit" in said.err
+    Path(f"{program}.fails").unlink()
+    place = run()
+    assert Path(place).name.startswith("conda-")
+    assert run() == place
+    calls = Path(f"{program}.calls").read_text().splitlines()
+    assert calls == [f"env|create|--quiet|-p|{place}|-f|{project.root}/환경.yaml|true|true|"] * 2
+    (Path(place) / "madang.json").unlink()  # killed before its end
+    assert run() == place
+    assert len(Path(f"{program}.calls").read_text().splitlines()) == 3
+    project.write({"more.txt": "a==2\n"})
+    assert run() != place
+
+
 def test_the_call_of_docker(project: Project, tmp_path: Path) -> None:
     """A container gets the folder, the volumes and variables that the project names, and options that were typed."""
     project.write(

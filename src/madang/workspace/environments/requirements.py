@@ -53,16 +53,21 @@ def read(path: str) -> PythonEnv:
         raise CorruptData(f"{path} is not YAML: {str(error).splitlines()[0]}.") from error
     if not isinstance(body, dict):
         raise CorruptData(f"{path} does not describe an environment of Python.")
+    listed = [line for key in ("build_dependencies", "dependencies") for line in body.get(key) or []]
+    return PythonEnv(str(body.get("python") or ""), named(path, listed))
+
+
+def named(path: str, listed: Sequence[Any]) -> tuple[str, ...]:
+    """The requirements of a list in a file, with those of the files that it names by `-r`. Raises as `read`."""
     found: list[str] = []
-    for key in ("build_dependencies", "dependencies"):
-        for line in body.get(key) or []:
-            if not isinstance(line, str):
-                raise CorruptData(f"{path} has in {key} what is no requirement: {line!r}.")
-            if line.startswith("-r "):
-                found += _lines(os.path.join(os.path.dirname(path), line[3:].strip()))
-            else:
-                found.append(line)
-    return PythonEnv(str(body.get("python") or ""), tuple(dict.fromkeys(found)))
+    for line in listed:
+        if not isinstance(line, str):
+            raise CorruptData(f"{path} has among the packages what is no requirement: {line!r}.")
+        if line.startswith("-r "):
+            found += _lines(os.path.join(os.path.dirname(path), line[3:].strip()))
+        else:
+            found.append(line)
+    return tuple(dict.fromkeys(found))
 
 
 def _lines(path: str) -> list[str]:
@@ -85,21 +90,36 @@ def provide(wanted: PythonEnv, folder: str, say: Callable[[str], None]) -> str:
     version = wanted.python or ".".join(map(str, sys.version_info[:3]))
     key = json.dumps([version, wanted.requirements])
     place = os.path.join(folder, "requirements-" + hashlib.sha256(key.encode()).hexdigest()[:32])
+
+    def make() -> None:
+        say(f"Making an environment of Python {version} and {len(wanted.requirements)} requirements…")
+        _make(place, version, wanted.requirements)
+
+    return once(place, key, make)
+
+
+def once(place: str, key: str, make: Callable[[], None]) -> str:
+    """The interpreter of the environment at a place; it is made when it is not there, or was not made to its end.
+
+    ``key`` says what it is made of. Of several processes one makes it, and the others wait.
+
+    Raises:
+        StorageError: the disk refused.
+    """
     python = os.path.join(place, "bin", "python")
     try:
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
         with open(place + ".lock", "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if os.path.exists(os.path.join(place, _DONE)) and os.access(python, os.X_OK):
                 return python
             shutil.rmtree(place, ignore_errors=True)
-            say(f"Making an environment of Python {version} and {len(wanted.requirements)} requirements…")
             try:
-                _make(place, version, wanted.requirements)
+                make()
+                write_file(os.path.join(place, _DONE), key.encode())
             except BaseException:
                 shutil.rmtree(place, ignore_errors=True)
                 raise
-            write_file(os.path.join(place, _DONE), key.encode())
     except OSError as error:
         raise StorageError(f"Cannot make the environment {place}: {error.strerror} ({error.filename}).") from error
     return python

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from io import StringIO
-from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from madang.domain.values import value
-from madang.errors import CorruptData, InvalidInput, NotFound, Unavailable
+from madang.errors import InvalidInput, NotFound
 from madang.workspace.environments import requirements
 from madang.workspace.environments.building import kept_in
+from madang.workspace.projects import conda
 from madang.workspace.projects.opening import Opened
 
 _IN_CONTAINER = "/mlflow/projects/code"  # where MLflow has a project's folder in a container
@@ -59,7 +53,7 @@ def prepared(
     if kind == "python":
         python = requirements.provide(requirements.read(path), kept_in(env), say)
     else:
-        python = _conda(path, env, say)
+        python = conda.provide(path, env, say)
     folder = os.path.dirname(python)
     return Place(
         list(command),
@@ -90,60 +84,6 @@ def _container(opened: Opened, command: Sequence[str], env: Mapping[str, str], o
         name, equals, text = option.partition("=")
         words += [f"--{name}", text] if equals else [f"--{name}"]
     return [*words, told["image"], *command]
-
-
-def _conda(path: str, env: Mapping[str, str], say: Callable[[str], None]) -> str:
-    """The interpreter of a conda environment; one that asks conda for nothing but Python is made without conda."""
-    plain = _without_conda(path)
-    if plain is not None:
-        return requirements.provide(plain, kept_in(env), say)
-    found = env.get("CONDA_EXE") or next(
-        (one for one in (shutil.which(name, path=env.get("PATH")) for name in ("mamba", "conda", "micromamba")) if one),
-        "",
-    )
-    if not found:
-        raise NotFound(
-            f"{path} asks for packages of conda, and conda is not installed here.",
-            hint="Install conda or mamba, or take the present environment with --env local.",
-        )
-    with open(path, "rb") as file:
-        place = os.path.join(kept_in(env), "conda-" + hashlib.sha256(file.read()).hexdigest()[:32])
-    python = os.path.join(place, "bin", "python")
-    if not os.path.exists(os.path.join(place, "conda-meta", "history")):
-        say(f"Making the conda environment of {path}…")
-        done = subprocess.run(
-            [found, "env", "create", "--quiet", "--yes", "-p", place, "-f", path],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            shutil.rmtree(place, ignore_errors=True)
-            raise Unavailable(f"conda cannot make the environment of {path}: {done.stderr.strip()[-300:]}")
-    return python
-
-
-def _without_conda(path: str) -> requirements.PythonEnv | None:
-    """The environment of a `conda.yaml` whose packages all come by pip; None when some come from conda."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            body: Any = YAML(typ="safe", pure=True).load(StringIO(file.read()))
-    except (YAMLError, ValueError) as error:
-        raise CorruptData(f"{path} is not YAML: {str(error).splitlines()[0]}.") from error
-    listed = body.get("dependencies") if isinstance(body, dict) else None
-    if not isinstance(listed, list):
-        raise CorruptData(f"{path} does not describe an environment of conda.")
-    python, packages = "", list[str]()
-    for one in listed:
-        if isinstance(one, dict):
-            packages += [str(line) for line in one.get("pip") or []]
-            continue
-        name, _, version = str(one).replace("==", "=").partition("=")
-        if name.strip() == "python":
-            python = version.strip()
-        elif name.strip().partition("<")[0].partition(">")[0] != "pip":
-            return None
-    if any(sign in python for sign in "<>*"):
-        return None
-    return requirements.PythonEnv(python, tuple(packages))
 
 
 def described(opened: Opened, *, local: bool) -> str:
