@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,8 @@ from madang.domain.commands import Columns, CreateRun, Fact, Points
 from madang.domain.query import RunQuery
 from madang.domain.run_state import outcome
 from madang.domain.runs import RunChange
-from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound
+from madang.errors import AccessDenied, Conflict, Diverged, InvalidInput, NotFound
+from madang.formats.frames import FrameBuilder
 from madang.wiring_core import open_tracking
 
 T0 = 1_790_000_000_000_000
@@ -162,6 +165,57 @@ def test_much_does_not_wait(begun: Place) -> None:
     segment = begun.records.segments.of_run(begun.records.runs.fetch([RUN])[0].number)[0]
     assert segment.offset > 400_000
     assert values(begun, "x") == [step / 2 for step in range(50_000)]
+
+
+def test_what_a_failed_transaction_added_is_forgotten(tmp_path: Path) -> None:
+    """After it another server may have written as many bytes at the same place; both go on and nothing is damaged."""
+    path = str(tmp_path / "hub.db")
+    one, other = _server(path), _server(path)
+    one.tracking.create(ME, "p", CreateRun(id=RUN, time=T0))
+    one.tracking.state(ME, RUN, [row(0, loss=0)])
+    with suppress(KeyError), one.records.transaction():
+        one.tracking.state(ME, RUN, [events.Tags({"a": "b"}), row(1, loss=1)])
+        raise KeyError
+    other.tracking.state(ME, RUN, [events.Tags({"a": "c"}), row(1, loss=5)])
+    one.tracking.state(ME, RUN, [row(2, loss=2)])
+    assert values(one, "loss") == [0, 5, 2]
+    assert one.search.run(ME, RUN).damage == []
+    for place in (one, other):
+        place.records.close()
+
+
+def test_who_writes_in_a_transaction_waits_for_nobody(begun: Place) -> None:
+    """One who adds waits for the transactions of others, which add to the same run, or read it, meanwhile."""
+    begun.tracking.state(ME, RUN, [row(0, loss=0)])
+    opened = begun.tracking._open_runs.get(RUN)
+    assert opened is not None
+    writer = threading.Thread(target=begun.tracking.state, args=(ME, RUN, [row(3, loss=3)]))
+    with begun.records.transaction():
+        writer.start()
+        while not opened.lock.locked():
+            time.sleep(0.001)
+        begun.tracking.catch_up([RUN])
+        begun.tracking.state(ME, RUN, [row(1, loss=1)])
+    writer.join()
+    assert values(begun, "loss") == [0, 1, 3]
+
+
+def test_bytes_sent_for_a_hubs_own_segment_come_behind_what_waits(
+    begun: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write a run sends frames for the segment that the hub itself goes on with: what waited stays."""
+    begun.tracking.state(ME, RUN, [row(0, loss=0)])
+    begun.search.run(ME, RUN)
+    (segment,) = begun.records.segments.of_run(begun.records.runs.fetch([RUN])[0].number)
+    frames = FrameBuilder(segment.sequence, segment.chain)
+    frames.add(events.Tags({"a": "b"}), T0)
+    begun.tracking.state(ME, RUN, [row(1, loss=1)])
+    monkeypatch.setattr(begun.tracking, "catch_up", lambda runs: None)  # it waits only since it was looked for
+    with pytest.raises((Conflict, Diverged)):
+        begun.tracking.append(ME, "p", RUN, segment.id, segment.offset, segment.chain.hex(), frames.data)
+    monkeypatch.undo()
+    assert values(begun, "loss") == [0, 1]
+    assert begun.search.run(ME, RUN).damage == []
 
 
 _requests = st.lists(

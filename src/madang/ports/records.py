@@ -12,7 +12,7 @@ the database server does not answer or a lock could not be had in time, `Corrupt
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
@@ -353,6 +353,18 @@ class Records(Protocol):
 
         Blocks of other threads and processes run before or after it, never between (no lost update). A block inside
         a block joins the outer one.
+        """
+        ...
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is inside a transaction, and so keeps other writers out."""
+        ...
+
+    def if_undone(self, action: Callable[[], None]) -> None:
+        """Do something should the present transaction fail, while others still wait for it; without one, nothing.
+
+        For what remembers what was written. The action asks the records nothing.
         """
         ...
 

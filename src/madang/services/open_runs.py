@@ -10,7 +10,9 @@ import copy
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 
 from madang.domain import events
@@ -104,9 +106,26 @@ class OpenRuns:
             self._runs.pop(run, None)
             if fits and sets is not None:
                 whole = new or (known is not None and known.whole)
-                self._runs[run] = OpenRun(stored, row, sets, ends, whole=whole)
+                self._runs[run] = opened = OpenRun(stored, row, sets, ends, whole=whole)
+                self._records.if_undone(partial(self._forget, opened))
             while len(self._runs) > _MOST_RUNS:
                 self._runs.popitem(last=False)
+
+    def _forget(self, opened: OpenRun) -> None:
+        """What is remembered of a run has not happened: whoever holds it yet adds nothing by it."""
+        opened.offset = -1
+        self.drop(opened.stored.state.run)
+
+    @contextmanager
+    def _held(self, opened: OpenRun) -> Iterator[bool]:
+        """Hold a run; False where somebody does who may wait for the transaction that this thread is in."""
+        if not opened.lock.acquire(blocking=not self._records.in_transaction):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            opened.lock.release()
 
     def catch_up(self, segment_of: Callable[[str], str], runs: Collection[str] | None = None) -> None:
         """Take in what waits (for these runs); ``segment_of`` names the segment of this store that a run has."""
@@ -129,9 +148,10 @@ class OpenRuns:
         known = self.get(stored.state.run)
         if known is None:
             return
-        with known.lock:
-            if known.stored.changed == before and (known.segment, known.offset) == (row.id, row.offset):
+        with self._held(known) as is_held:
+            if is_held and known.stored.changed == before and (known.segment, known.offset) == (row.id, row.offset):
                 known.stored, known.applied = stored, row.offset
+                self._records.if_undone(partial(self._forget, known))
 
     def begin(self, header: events.Header, facts: Sequence[Fact], at: int) -> StoredRun | None:
         """Begin a run at a time in µs UTC (0: now); None, and nothing was done, where the records may have it."""
@@ -146,6 +166,7 @@ class OpenRuns:
                 return None
         with self._lock:
             self._runs[header.run] = opened
+        self._records.if_undone(partial(self._forget, opened))
         return opened.stored
 
     def begun(self, run: str, segment: str) -> tuple[StoredRun, dict[str, MetricSummary]] | None:
@@ -170,7 +191,9 @@ class OpenRuns:
         kinds = set(map(type, facts))
         if not (kinds <= _ROWS or (later and not kinds & _AT_ONCE)):
             return None
-        with opened.lock:
+        with self._held(opened) as is_held:
+            if not is_held:
+                return None
             said = facts if kinds <= _ROWS else _decided(opened.stored, facts)
             if not said or not _fits(opened, said):
                 return None
@@ -192,6 +215,7 @@ class OpenRuns:
         if after.offset - opened.applied > MOST_BYTES or not self._records.waiting.add(piece):
             return False
         opened.offset, opened.sequence, opened.chain = after.offset, after.sequence, after.chain
+        self._records.if_undone(partial(self._forget, opened))
         _move_ends(opened.ends, facts)
         opened.stored = _moved_on(stored, builder, opened.segment)
         return True

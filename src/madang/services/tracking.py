@@ -168,6 +168,9 @@ class Tracking:
                 _refuse_taken(who, project, session.stored)
                 self._allow(who, run, session.stored, Permission.WRITE)
             row = self._parts.ingest.row(session, segment)
+            if segment == self._edge_segment(run) and self._parts.ingest.take_waiting(session, row):
+                session = self._parts.ingest.open(run)
+                session.may_point = not who.run
             fresh = _beyond(row, offset, chain, data)
             if fresh:
                 taken = self._parts.ingest.take(session, row, fresh)
@@ -314,11 +317,18 @@ class Tracking:
             settings = self._records.settings
             mine = settings.get("store")
             if mine is None:
-                mine = new_id().encode()
-                settings.set("store", mine)
-                return _edge_segment(run, mine)  # remembered when this transaction has succeeded
+                return _edge_segment(run, self._named())  # remembered when this transaction has succeeded
             self._store = mine
         return _edge_segment(run, self._store)
+
+    def _named(self) -> bytes:
+        """The name of this store, which the first of its processes gives it."""
+        with self._records.transaction():
+            known = self._records.settings.get("store")
+            if known is None:
+                known = new_id().encode()
+                self._records.settings.set("store", known)
+        return known
 
     def change(self, who: Principal, run: str, change: RunChange, expected: int | None = None) -> RunRecord:
         """Change a run from outside. With ``expected``, only if its revision is still that.

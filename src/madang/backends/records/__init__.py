@@ -102,6 +102,15 @@ class SqlRecords:
         """Everything this thread does in the block happens together or not at all."""
         return self._db.transaction()
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is inside a transaction."""
+        return self._db.in_transaction
+
+    def if_undone(self, action: Callable[[], None]) -> None:
+        """Do something should the present transaction fail."""
+        self._db.if_undone(action)
+
     def replay(self, catch_up: Callable[[], None]) -> None:
         """Take in changes that only the log has: the records were lost, or a process died between log and commit.
 

@@ -119,7 +119,7 @@ class Database(ABC):
         try:
             self._step(connection, self._begin)
             self._mine.connection = connection
-            self._mine.before, self._mine.after = [], []
+            self._mine.before, self._mine.after, self._mine.undone = [], [], []
             self._mine.scratch = {}
             try:
                 yield
@@ -127,6 +127,8 @@ class Database(ABC):
                     action()
                 self._step(connection, _commit)
             except BaseException:
+                for action in self._mine.undone:
+                    action()
                 self._step(connection, self._roll_back)
                 raise
             finally:
@@ -151,6 +153,11 @@ class Database(ABC):
             self._mine.after.append(action)
         else:
             action()
+
+    def if_undone(self, action: Callable[[], None]) -> None:
+        """Do something should the present transaction fail, while it still keeps other writers out."""
+        if self.in_transaction:
+            self._mine.undone.append(action)
 
     def _step(self, connection: Any, action: Callable[[Any], None]) -> None:
         try:
