@@ -77,7 +77,7 @@ class Client:
 
     hub: Hub
     folder: Path
-    python: str = sys.executable
+    python: str = os.environ.get("WANDB_PYTHON", sys.executable)  # of an environment with another release, by hand
     more: dict[str, str] = field(default_factory=dict)
     _count: int = 0
 

@@ -50,7 +50,8 @@ def upsert(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(call: WandbCall, run: str, *, inserted: bool) -> dict[str, Any]:
     found = call.services.search.run(call.who, run)
-    return {"bucket": run_node(found, complete=True), "inserted": inserted}
+    settings: dict[str, Any] = {"serverMessages": []}  # older clients ask for them
+    return {"bucket": run_node(found, complete=True), "inserted": inserted, "serverSettings": settings}
 
 
 def _begin(call: WandbCall, project: str, run: str, name: str, said: Mapping[str, Any]) -> bool:
