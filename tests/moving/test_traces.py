@@ -30,6 +30,7 @@ def told(client: MlflowClient) -> dict[str, Any]:
         trace["info"].pop("trace_location")
         for said in trace["info"].get("assessments", ()):
             said.pop("valid", None)  # of an expectation it is not sent over the wire
+        trace["info"].get("assessments", []).sort(key=lambda said: said["assessment_id"])  # they may be of one moment
         found[item.info.trace_id] = trace
     return found
 
@@ -81,6 +82,20 @@ def test_traces(source: MlflowClient, here: Place, place: str) -> None:
     before = told(source)
     assert {len(trace["data"]["spans"]) for trace in before.values()} == {1, 2}
     for hub in here.served():
+        assert told(MlflowClient(hub.address)) == before
+
+
+def test_traces_of_a_server(source: MlflowClient, here: Place, place: str, tmp_path: Path) -> None:
+    """From a server they come as from its store."""
+    here.bring(place)
+    before = told(source)
+    there = Place(tmp_path / "there")
+    for hub in here.served():
+        report = there.bring(hub.address)
+        assert report.ok, left_out(report)
+        assert report.new["traces"] == 2
+        assert there.bring(hub.address).new == {}
+    for hub in there.served():
         assert told(MlflowClient(hub.address)) == before
 
 

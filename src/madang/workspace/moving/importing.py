@@ -227,7 +227,7 @@ class _Import:
                 return replace(file, digest=digest, size=size)
         with self._source.open(run, file.path) as pieces:
             kept = self._own.services.artifacts.put_blob(self._own.who, home.name, pieces)
-        self._report.count_new("files")
+        self._report.count_new("files", int(known is None or known.digest != kept.digest))
         return StoredFile(file.path, kept.size, kept.digest)
 
     def _write(self, run: Run, held: Run | None, files: Sequence[events.File], home: RegisteredProject) -> None:

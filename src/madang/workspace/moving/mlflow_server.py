@@ -11,15 +11,18 @@ from urllib.parse import urlencode, urlsplit
 from madang.domain.events import Dataset
 from madang.domain.fidelity import LeftOut
 from madang.domain.foreign import Experiment, Model, Point, Run, StoredFile, Version
-from madang.domain.runs import LOGGED_MODEL
-from madang.errors import MadangError, NotFound, Unavailable
+from madang.domain.runs import LOGGED_MODEL, TRACE
+from madang.errors import CorruptData, MadangError, NotFound, Unavailable
+from madang.formats.mlflow.traces import IN_STORE, SPANS_PLACE
 from madang.formats.mlflow.words import MODEL_STATUSES, NAME, NOTE, PARENT, STAGES, STATUSES, run_id
+from madang.workspace.moving.mlflow_traces import spans_of_answer, trace_of_answer
 from madang.workspace.moving.origins import Origins, model_in, of_metrics
 from madang.workspace.moving.places import PIECE, Places
 from madang.workspace.moving.rest import API, Rest, quoted
 
 _THREADS = 8
 _RUNS, _POINTS, _MODELS = 200, 25_000, 100  # of one answer
+_TRACES, _SPANS_FILE = "api/3.0/mlflow/traces", "traces.json"
 _PROXY = "api/2.0/mlflow-artifacts/artifacts"
 
 
@@ -81,7 +84,33 @@ class MlflowServer:
                 yield from pool.map(lambda body: self._run(body, experiment), bodies)
             for bodies in (first, *models):
                 yield from pool.map(lambda body: self._logged_model(body, experiment), bodies)
-        self._count_traces(experiment)
+            yield from self._traces(experiment)
+
+    def _traces(self, experiment: Experiment) -> Iterator[Run]:
+        """The traces of an experiment; of a server that knows only version 2 of their API they are counted."""
+        place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment.id}}
+        found = self._rest.pages("traces", f"{_TRACES}/search", {"locations": [place], "max_results": _RUNS})
+        while True:
+            try:
+                info = next(found, None)
+            except Unavailable:
+                raise
+            except MadangError:
+                self._count_traces(experiment)
+                return
+            if info is None:
+                return
+            try:
+                yield trace_of_answer(info, experiment)
+            except CorruptData as error:
+                self.problems.append(LeftOut("traces", str(info.get("trace_id")), error.message))
+
+    def _spans(self, trace: Run) -> tuple[StoredFile, bytes] | None:
+        """The spans that a server keeps beside a trace; None: they are a file of it."""
+        if trace.tags.get(SPANS_PLACE) != IN_STORE:
+            return None
+        told = self._rest.get(f"{_TRACES}/get", trace_id=trace.name, allow_partial="true")
+        return spans_of_answer(told.get("trace", {}).get("spans", ()))
 
     def _run_pages(self, experiment: Experiment) -> Iterator[list[Any]]:
         asked = {"experiment_ids": [experiment.id], "run_view_type": "ALL", "max_results": _RUNS}
@@ -176,6 +205,9 @@ class MlflowServer:
 
     def files(self, run: Run) -> Sequence[StoredFile]:
         """See `Source.files`."""
+        if run.job_type == TRACE:
+            spans = self._spans(run)
+            return [spans[0] if spans else StoredFile(_SPANS_FILE, -1)]
         found = self._listed.pop(run.id, None)
         if found is None or (isinstance(found, MadangError) and not isinstance(found, Unavailable)):
             return self._places.files(run, "", self.problems)
@@ -186,12 +218,16 @@ class MlflowServer:
     @contextmanager
     def open(self, run: Run, path: str) -> Iterator[Iterator[bytes]]:
         """See `Source.open`."""
+        if run.job_type == TRACE and path != _SPANS_FILE:
+            spans = self._spans(run)
+            yield iter([spans[1]] if spans else [])
+            return
         given = self._given.get(run.id)
-        if given is None:
+        parts = urlsplit(run.location)
+        if given is None and (run.job_type != TRACE or parts.scheme != "mlflow-artifacts"):
             with self._places.open(run, "", path) as pieces:
                 yield pieces
             return
-        parts = urlsplit(run.location)
         if parts.scheme == "mlflow-artifacts":
             address = f"{_PROXY}/{quoted(parts.path.strip('/') + '/' + path)}"
         elif run.job_type:

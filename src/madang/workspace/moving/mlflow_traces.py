@@ -88,6 +88,31 @@ def trace_of_files(
     return _record(id_, about, tags, judged, experiment)
 
 
+def trace_of_answer(info: Mapping[str, Any], experiment: Experiment) -> Run:
+    """A trace of a server, as version 3 of its API tells it. Raises `CorruptData`."""
+    plain = {key: item for key, item in info.items() if isinstance(item, str)}
+    state, took = _STATES.get(plain.get("state", ""), plain.get("state", "")), plain.get("execution_duration", "")
+    try:
+        duration = round(float(took.removesuffix("s")) * 1000) if took else None
+        metadata = msgspec.convert(info.get("trace_metadata") or {}, dict[str, str])
+        tags = msgspec.convert(info.get("tags") or {}, dict[str, str])
+        said = msgspec.convert(info.get("assessments") or [], list[dict[str, Any]])
+    except (ValueError, OverflowError, msgspec.ValidationError):
+        raise CorruptData(f"The trace {plain.get('trace_id', '')[:80]!r} is told in an unknown form.") from None
+    about = About(
+        _millis(plain), duration, state, plain.get("client_request_id"), plain.get("request_preview"),
+        plain.get("response_preview"), metadata, final=state != _UNFINISHED,
+    )  # fmt: skip
+    return _record(plain.get("trace_id", ""), about, tags, said, experiment)
+
+
+def spans_of_answer(bodies: Sequence[Any]) -> tuple[StoredFile, bytes]:
+    """Spans as a server tells them, as a file."""
+    data = packed_json(bodies)
+    digest, size = hashed([data])
+    return StoredFile(spans_file(digest), size, digest), data
+
+
 def _record(
     id: str, about: About, tags: dict[str, str], said: Sequence[Mapping[str, Any]], experiment: Experiment
 ) -> Run:
@@ -150,11 +175,7 @@ def spans(tables: Tables, trace: Run) -> tuple[StoredFile, bytes] | None:
             bodies.append(exported_span(body))
         else:
             tables.problems.append(LeftOut("spans", trace.name, "it is no JSON object"))
-    if not bodies:
-        return None
-    data = packed_json(bodies)
-    digest, size = hashed([data])
-    return StoredFile(spans_file(digest), size, digest), data
+    return spans_of_answer(bodies) if bodies else None
 
 
 def _assessment(trace: str, row: Sequence[Any]) -> dict[str, Any]:
