@@ -7,6 +7,8 @@ variables is left out and told in the log, so that a newer client loses that par
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -26,6 +28,7 @@ from graphql import (
     NoUnusedVariablesRule,
     ObjectFieldNode,
     OperationDefinitionNode,
+    OperationType,
     TypeInfo,
     TypeInfoVisitor,
     VariableDefinitionNode,
@@ -46,7 +49,10 @@ Resolver: TypeAlias = Callable[[Any, Any, dict[str, Any]], Any]
 
 log = logging.getLogger("madang.wandb")
 LONGEST_DOCUMENT = 256 << 10  # characters
-_MOST_TOKENS = 20_000
+_MOST_TOKENS = 3_000  # the longest document of a client has 240
+_MOST_PREPARED = 128  # documents that are remembered; clients have some 60
+_MOST_ITEMS = 1_500_000  # fields and items of lists of one answer
+_LONGEST = 60.0  # seconds that a query may take; no client waits as long
 _RULES = [rule for rule in specified_rules if rule not in (NoUnusedVariablesRule, NoUnusedFragmentsRule)]
 
 
@@ -69,13 +75,37 @@ class Prepared:
         raise NotImplementedError
 
 
+class _Asked:
+    """A document that is being answered: documents may ask for lists in lists, so what they cost is counted."""
+
+    def __init__(self, call: Any, most: int, until: float, now: Callable[[], float]) -> None:
+        self.call = call
+        self.is_over = False
+        self._left = most
+        self._until = until
+        self._now = now
+
+    def spend(self, items: int = 1) -> None:
+        """Raises `InvalidInput` when it has become too much."""
+        self._left -= items
+        if self._left < 0 or self._now() > self._until:
+            self.is_over = True
+            raise InvalidInput("The document asks for too much at once.", hint="Ask for smaller pages.")
+
+
 class Executor:
     """A schema with resolvers, named ``Type.field``; a field without one is read from its object or mapping."""
 
     def __init__(
-        self, sdl: str, resolvers: Mapping[str, Resolver], kinds: Mapping[str, Resolver] | None = None
+        self,
+        sdl: str,
+        resolvers: Mapping[str, Resolver],
+        kinds: Mapping[str, Resolver] | None = None,
+        most: int = _MOST_ITEMS,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         """``kinds`` tell the type of a value behind an interface or union: its name, from the value and the call."""
+        self._most, self._now = most, now
         self.schema = build_schema(sdl)
         for name, resolver in resolvers.items():
             kind, _, field = name.partition(".")
@@ -84,30 +114,39 @@ class Executor:
             target.fields[field].resolve = _called(resolver, field)
         for name, resolver in (kinds or {}).items():
             self.schema.type_map[name].resolve_type = _kind_of(resolver)  # type: ignore[attr-defined]
-        self._prepared = lru_cache(maxsize=512)(self._prepare)
+        self._prepared = lru_cache(maxsize=_MOST_PREPARED)(self._prepare)
 
     def run(self, document: str, variables: Mapping[str, Any], operation: str | None, context: Any) -> dict[str, Any]:
         """The answer: ``data`` and, where something failed, ``errors``.
 
         Raises:
-            MadangError: a failure that another try may mend, or of the caller's credential; see `_is_for_all`.
+            MadangError: a failure that another try may mend, or of the caller's credential; see `_told`.
         """
         if len(document) > LONGEST_DOCUMENT:
             raise InvalidInput(f"The document has more than {LONGEST_DOCUMENT} characters.")
         prepared = self._prepared(document)
         if isinstance(prepared, list):
             return {"errors": [{"message": message} for message in prepared]}
+        asked = _Asked(context, self._most, self._end_of(prepared), self._now)
         result = execute_sync(
             self.schema,
             prepared,
-            context_value=context,
+            context_value=asked,
             variable_values=self._known_variables(prepared, variables),
             operation_name=operation,
         )
+        if asked.is_over:
+            return {"data": None, "errors": [{"message": "The document asks for too much at once."}]}
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = [_told(error) for error in result.errors]
         return answer
+
+    def _end_of(self, document: DocumentNode) -> float:
+        """When a document has taken too long; what changes something is not cut short."""
+        operations = [item for item in document.definitions if isinstance(item, OperationDefinitionNode)]
+        is_reading = all(item.operation is OperationType.QUERY for item in operations)
+        return self._now() + _LONGEST if is_reading else math.inf
 
     def _prepare(self, document: str) -> DocumentNode | list[str]:
         """The document without what the schema does not know, or why it cannot be run."""
@@ -180,6 +219,8 @@ def _known(value: Any, kind: Any) -> Any:
 
 def _called(resolver: Resolver, field: str) -> Callable[..., Any]:
     def called(source: Any, info: Any, **arguments: Any) -> Any:
+        asked: _Asked = info.context
+        asked.spend()
         if isinstance(source, Prepared):
             if field in source.fields:
                 return source.fields[field]
@@ -187,13 +228,17 @@ def _called(resolver: Resolver, field: str) -> Callable[..., Any]:
                 return source.more(field)
             except KeyError:
                 source = source.whole
-        return resolver(source, info.context, arguments)
+        found = resolver(source, asked.call, arguments)
+        listed = found.get("edges") if type(found) is dict else found
+        if type(listed) is list:
+            asked.spend(len(listed))
+        return found
 
     return called
 
 
 def _kind_of(resolver: Resolver) -> Callable[..., Any]:
-    return lambda value, info, _kind: resolver(value, info.context, {})
+    return lambda value, info, _kind: resolver(value, info.context.call, {})
 
 
 def _told(error: GraphQLError) -> dict[str, Any]:
