@@ -58,9 +58,9 @@ def test_lists_in_lists_end() -> None:
 
 
 def test_long_lists_of_texts_count() -> None:
-    """Items without fields count as well: the same list a thousand times is given up."""
-    names = " ".join(f"a{number}: plain" for number in range(1000))
-    answer = _executor(Clock(), 10_000).run("{ node { " + names + " } }", {}, None, None)
+    """Items without fields count as well: the same list many times is given up."""
+    names = " ".join(f"a{number}: plain" for number in range(500))
+    answer = _executor(Clock(), 1000).run("{ node { " + names + " } }", {}, None, None)
     assert answer["data"] is None
 
 
@@ -78,7 +78,7 @@ def test_a_query_ends_in_a_minute() -> None:
     [
         "{ serverInfo { " + "cliVersionInfo " * 4000 + "} }",
         "{ " + "serverInfo { cliVersionInfo } " * 4500 + "}",
-        "{ " + " ".join(f"a{number}: serverInfo {{ cliVersionInfo }}" for number in range(3000)) + "}",
+        "{ " + " ".join(f"a{number}: serverInfo {{ cliVersionInfo }}" for number in range(900)) + "}",
         "{ " + 'organization(name: "o") { orgEntity { ' * 2000 + "id" + "} }" * 2000 + "}",
         "{ viewer { ...A } } fragment A on User { teams { edges { node { ...B } } } } fragment B on Entity { ...B id }",
         "{" * 5000,
