@@ -25,7 +25,9 @@ print(run.id)
 """
 BOTH = """\
 import mlflow, wandb
-run = wandb.init(project="theirs")
+run = wandb.init(project="theirs", config={"lr": 0.5})
+mlflow.log_params({"lr": 0.5, "depth": 3})
+run.config["later"] = 1
 for step in range(5):
     mlflow.log_metric("acc", step / 4, step=step)
     run.log({"acc": step / 4, "own": step})
@@ -76,6 +78,7 @@ def test_two_trackers(project: Project) -> None:
     (found,) = runs_of(project)
     assert found["id"] == run
     assert (found["metrics"]["acc"]["count"], found["metrics"]["own"]["count"]) == (5, 5)
+    assert found["config"] == {"lr": 0.5, "depth": "3", "later": 1}
 
 
 def test_a_killed_script(project: Project) -> None:

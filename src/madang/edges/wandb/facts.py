@@ -53,13 +53,20 @@ def labelled(stored: StoredRun, labels: Sequence[str]) -> list[Fact]:
     return [*facts, events.Tags(new)] if new else facts
 
 
+def _is_shared(state: RunState) -> bool:
+    """Whether a client of MLflow writes this run, too: then W&B's does not know all that is in its config."""
+    return any(key.startswith("mlflow.") for key in state.tags)
+
+
 def configured(state: RunState, text: str) -> list[Fact]:
     """The whole config, with what it says of metrics; one that goes on from a step adds to what was before."""
     told = read_config(text)
     known = {key: item[0] for key, (_, item) in state.config.items() if item}
     new = {key: item for key, item in told.values.items() if key not in known or not same(known[key], item)}
     gone = [
-        key for key, (stamp, item) in state.config.items() if item and key not in told.values and is_ours(state, stamp)
+        key
+        for key, (stamp, item) in state.config.items()
+        if item and key not in told.values and is_ours(state, stamp) and not _is_shared(state)
     ]
     inner = told.inner
     if BRANCH in told.own:
