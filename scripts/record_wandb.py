@@ -7,11 +7,14 @@ is written, with the answer of a hub of this checkout, to tests/wandb/operations
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,7 +24,6 @@ import urllib3
 
 HERE = Path(__file__).parent
 OPERATIONS = HERE.parent / "tests" / "wandb" / "operations"
-FOLDER = Path("/tmp/madang-recorded")
 KEY = "0123456789abcdef0123456789abcdef01234567"
 _PASSED = ("authorization", "content-type", "user-agent", "range", "content-md5")
 
@@ -81,19 +83,45 @@ class _Handler(BaseHTTPRequestHandler):
 def record(python: str) -> Path:
     """Have the client of a Python do everything; where its requests were written."""
     version = subprocess.check_output([python, "-c", "import wandb; print(wandb.__version__)"], text=True).strip()
-    FOLDER.mkdir()  # lists of files name it and are signed by their digests: it is the same in every recording
+    folder = tempfile.mkdtemp()
     try:
-        kept = _recorded(python, str(FOLDER))
+        kept = _recorded(python, folder)
     finally:
-        shutil.rmtree(FOLDER)
+        shutil.rmtree(folder)
     target = OPERATIONS / f"{version}.jsonl"
     target.parent.mkdir(exist_ok=True)
-    lines = [json.dumps(item, ensure_ascii=False) for item in kept]
-    text = "\n".join(lines) + "\n"
-    for place, name in ((str(Path(python).parent), "/usr/bin"), (str(HERE), "/scripts")):
-        text = text.replace(place, name)
-    target.write_text(text, encoding="utf-8")
+    target.write_text(neutral(kept, version, (folder, str(Path(python).parent), str(HERE))), encoding="utf-8")
     return target
+
+
+def neutral(kept: list[dict[str, Any]], version: str, places: tuple[str, ...]) -> str:
+    """What was recorded, a line a request, without the folders, the name and the packages of this machine."""
+
+    def clean(text: str) -> str:
+        for place in places:
+            text = text.replace(place, "/recorded")
+        return text.replace(f'host": "{socket.gethostname()}"', 'host": "host"')
+
+    renewed: dict[str, str] = {}
+    for item in kept:
+        body = item["body"]
+        if item["path"].partition("?")[0].endswith("/requirements.txt"):
+            body["text"] = f"wandb=={version}\n"
+        elif item["method"] == "PUT" and clean(body.get("text", "")) != body.get("text", ""):  # its digest is claimed
+            old, body["text"] = body["text"], clean(body["text"])
+            renewed |= dict(zip(_digests(old), _digests(body["text"]), strict=True))
+        elif "text" in body:
+            body["text"] = clean(json.dumps(json.loads(body["text"])) if item["path"] == "/graphql" else body["text"])
+    text = clean("".join(json.dumps(item, ensure_ascii=False) + "\n" for item in kept))
+    for digest, new in renewed.items():
+        text = text.replace(digest, new)
+    return text
+
+
+def _digests(text: str) -> tuple[str, str]:
+    """The MD5 as hexadecimal digits and as base64."""
+    md5 = hashlib.md5(text.encode(), usedforsecurity=False).digest()
+    return md5.hex(), base64.b64encode(md5).decode()
 
 
 def _recorded(python: str, folder: str) -> list[dict[str, Any]]:
@@ -119,7 +147,7 @@ def _drive(python: str, address: str, folder: Path) -> None:
     env = {
         **kept, **places, "HOME": str(folder), "WANDB_BASE_URL": address, "WANDB_API_KEY": KEY, "WANDB_SILENT": "true",
         "WANDB_ERROR_REPORTING": "false", "WANDB_DISABLE_GIT": "true", "WANDB_DISABLE_CODE": "true",
-        "WANDB_HOST": "host",
+        "WANDB_HOST": "host", "TMPDIR": str(folder),
     }  # fmt: skip
     subprocess.run([python, str(HERE / "wandb_features.py")], cwd=project, env=env, check=True)
 
