@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 from madang.errors import CorruptData
 
@@ -12,8 +13,19 @@ else:
     from backports import zstd
 
 
+_SMALL = 64 << 10  # bytes
+
+
+@cache
+def _kept(level: int) -> zstd.ZstdCompressor:
+    """To make one takes a megabyte of fresh memory: many times what compressing something small does."""
+    return zstd.ZstdCompressor(level)  # it has a lock of its own
+
+
 def compress(data: bytes, level: int = 3) -> bytes:
-    """One frame."""
+    """One frame, which says how large its content is."""
+    if len(data) <= _SMALL:
+        return _kept(level).compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
     return zstd.compress(data, level)
 
 
