@@ -7,6 +7,7 @@ What an agent in hand had when it fell silent is given to another, as a new atte
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from madang.domain.access import Permission, Principal
@@ -89,10 +90,11 @@ class SweepAgents:
     def agent(self, who: Principal, agent: str) -> Agent:
         """An agent by its id. Raises `NotFound`."""
         found = self._trials.agent(agent)
-        if found is None:
-            raise NotFound(f"There is no agent {agent[:80]!r}.")
-        self._sweeps.get(who, "", found.sweep)
-        return found
+        with suppress(NotFound):  # whoever may not see the sweep hears of the agent what there is to hear of none
+            if found is not None:
+                self._sweeps.get(who, "", found.sweep)
+                return found
+        raise NotFound(f"There is no agent {agent[:80]!r}.")
 
     def beat(
         self,
