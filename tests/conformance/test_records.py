@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,28 @@ def test_migrations_come_in_pairs() -> None:
     assert [number for number, _ in ours] == [number for number, _ in theirs]
     for (_, left), (_, right) in zip(ours, theirs, strict=True):
         assert [_head(item) for item in left] == [_head(item) for item in right]
+
+
+@pytest.mark.parametrize("newest", range(1, migrations("sqlite")[-1][0]))
+def test_stores_of_every_earlier_version_are_opened(tmp_path: Path, newest: int) -> None:
+    """Records as some earlier release left them get the tables of new ones, and keep what is in them."""
+    with closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        for number, statements in migrations("sqlite"):
+            for statement in statements if number <= newest else ():
+                old.execute(statement)
+        old.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        old.execute("INSERT INTO schema_version VALUES (?)", (newest,))
+        old.execute("INSERT INTO settings (key, value) VALUES ('store', 'name')")
+        old.commit()
+    for name in ("old", "new"):
+        open_sqlite(str(tmp_path / f"{name}.db"), durable=True).close()
+    found = []
+    for name in ("old", "new"):
+        with closing(sqlite3.connect(tmp_path / f"{name}.db")) as records:
+            found.append(set(records.execute("SELECT name, sql FROM sqlite_master")))
+            kept = records.execute("SELECT value FROM settings WHERE key = 'store'").fetchall()
+            assert kept == [("name",)] * (name == "old")
+    assert found[0] == found[1]
 
 
 def _head(statement: str) -> str:

@@ -17,36 +17,20 @@ from madang.domain.ids import check_id, new_id
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import outcome, outcome_of_segment
 from madang.domain.runs import RunChange, RunRecord, record
-from madang.domain.values import value
-from madang.errors import AccessDenied, Conflict, Diverged, InvalidInput, NotFound
+from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound
 from madang.formats.frames import FrameBuilder, numbers_of
-from madang.formats.journal import KeySet, Position, read_frames
+from madang.formats.journal import KeySet
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFiles
 from madang.services.catching_up import CatchingUp, OnDemand
 from madang.services.open_runs import OpenRuns
+from madang.services.pieces import SegmentPosition, beyond, position_of
 from madang.services.reported import logged, make_way, unknown
 
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
     from madang.services.history import History
     from madang.services.ingest import RunSession
     from madang.services.judge import Judge
-
-
-@value
-class SegmentPosition:
-    """How much of a segment the store has. ``chain`` is hex; all zero when it has nothing."""
-
-    offset: int
-    sequence: int
-    chain: str
-    size: int
-    sealed: bool
-
-
-def _position(row: SegmentRow) -> SegmentPosition:
-    sealed = 0 < row.offset == row.sealed_offset
-    return SegmentPosition(row.offset, row.sequence, row.chain.hex(), row.offset, sealed)
 
 
 class Tracking:
@@ -115,7 +99,7 @@ class Tracking:
     def segment(self, who: Principal, run: str, segment: str) -> SegmentPosition:
         """How much of a segment the store has; zeros when it does not know it, or the caller may not know."""
         row = self._segment(who, run, segment)
-        return _position(SegmentRow(0, segment) if row is None else row)
+        return position_of(SegmentRow(0, segment) if row is None else row)
 
     @property
     def holds_bytes(self) -> bool:
@@ -171,19 +155,23 @@ class Tracking:
             if segment == self._edge_segment(run) and self._parts.ingest.take_waiting(session, row):
                 session = self._parts.ingest.open(run)
                 session.may_point = not who.run
-            fresh = _beyond(row, offset, chain, data)
+            fresh = beyond(row, offset, chain, data)
             if fresh:
-                taken = self._parts.ingest.take(session, row, fresh)
-                if taken.position.damage:
-                    raise InvalidInput(f"Segment {segment} of run {run}: {taken.position.damage}.")
-                if session.stored.state.project != project:
-                    raise Conflict(f"Run {run} belongs to project {session.stored.state.project!r}, not {project!r}.")
-                self._allow(who, run, session.stored, Permission.WRITE)  # of a new run only its bytes tell the parent
-                over = outcome_of_segment(session.stored.state, segment) is not None
-                if taken.position.offset > row.offset:
-                    self._parts.ingest.store(session, [(taken, over)], fresh)
+                self._take(who, project, session, row, fresh)
         self._settle()
-        return _position(row)
+        return position_of(row)
+
+    def _take(self, who: Principal, project: str, session: RunSession, row: SegmentRow, fresh: bytes) -> None:
+        taken = self._parts.ingest.take(session, row, fresh)
+        state = session.stored.state
+        if taken.position.damage:
+            raise InvalidInput(f"Segment {row.id} of run {state.run}: {taken.position.damage}.")
+        if state.project != project:
+            raise Conflict(f"Run {state.run} belongs to project {state.project!r}, not {project!r}.")
+        self._allow(who, state.run, session.stored, Permission.WRITE)  # of a new run only its bytes tell the parent
+        if taken.position.offset > row.offset:
+            over = outcome_of_segment(state, row.id) is not None
+            self._parts.ingest.store(session, [(taken, over)], fresh)
 
     # From outside the training process
 
@@ -400,34 +388,3 @@ def _frames(
 
 def _edge_segment(run: str, store: bytes) -> str:
     return blake2b(b"edge " + run.encode() + b" " + store, digest_size=16).hexdigest()
-
-
-def _beyond(row: SegmentRow, offset: int, chain: str, data: bytes) -> bytes:
-    """The part of ``data`` that the store does not have, after the rest was found to be the same."""
-    if offset > row.offset:
-        raise Conflict(
-            f"The store has {row.offset} bytes of segment {row.id}; {offset} is beyond them.",
-            hint=f"Begin at byte {row.offset}.",
-        )
-    try:
-        before = bytes.fromhex(chain)
-    except ValueError:
-        before = b""
-    if len(before) != 16:
-        raise InvalidInput(f"{chain[:40]!r} is not a chain.", hint="A chain is 32 hex digits.")
-    overlap = row.offset - offset
-    if overlap > len(data):
-        raise Conflict(
-            f"The store has {row.offset} bytes of segment {row.id} already.", hint="Nothing is left to send."
-        )
-    if overlap:
-        position = Position(offset, int.from_bytes(data[4:8], "little"), before)
-        read_frames(data[:overlap], position)
-        before = position.chain if position.offset == row.offset and not position.damage else b""
-    if before != row.chain:
-        raise Diverged(
-            f"Segment {row.id} differs from the one stored: chain {before.hex() or chain} against {row.chain.hex()} "
-            f"at byte {row.offset}.",
-            hint="Keep both copies and look at who wrote them.",
-        )
-    return data[overlap:]

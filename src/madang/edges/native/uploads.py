@@ -14,7 +14,7 @@ from madang.errors import CorruptData, InvalidInput, NotFound
 from madang.formats.segment import FRAME_HEAD, MAX_PAYLOAD
 from madang.http.calls import stream
 from madang.http.receiving import received
-from madang.services.tracking import SegmentPosition
+from madang.services.pieces import SegmentPosition
 
 MAX_SEGMENT_BODY = 1 << 40  # bytes in one request; memory is bounded by PIECE and the largest frame
 MAX_BLOB = 1 << 44  # bytes
