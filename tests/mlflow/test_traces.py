@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import mlflow
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.entities import AssessmentSource, AssessmentSourceType
 from tests.mlflow.conftest import Hub
+
+from madang.domain.projects import RegisteredProject
+from madang.domain.runs import RunRecord
+from madang.edges.mlflow import trace_search
+from madang.edges.mlflow.trace_info import Trace
+from madang.formats.mlflow.traces import About
 
 
 @pytest.fixture
@@ -78,6 +88,30 @@ def test_search(client: MlflowClient, experiment: str) -> None:
     assert found(client, experiment, "tags.fruit = 'apple'") == []
     assert client.delete_traces(experiment, trace_ids=ids[:2]) == 2
     assert found(client, experiment, "") == [ids[2]]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.none() | st.integers(0, 3))),
+    st.integers(1, 30),
+    st.sampled_from([[], ["execution_time DESC"], ["execution_time ASC", "timestamp DESC"]]),
+)
+def test_only_a_page_is_held(times: list[tuple[int, int | None]], most: int, orders: list[str]) -> None:
+    """The first traces are those of all in order, and of the others few are held while the rest is read."""
+    alive: list[weakref.ref[Trace]] = []
+    project = RegisteredProject(1, "p", "p", 0, 0)
+
+    def traces() -> Iterator[Trace]:
+        for number, (began, took) in enumerate(times):
+            made = Trace(RunRecord(id="", project="p", name=f"t{number:03d}"), project, About(began, took), [])
+            alive.append(weakref.ref(made))
+            yield made
+            del made
+            assert sum(one() is not None for one in alive) <= most + 2 * trace_search._AT_ONCE
+
+    whole = trace_search.ordered(list(traces()), orders)
+    alive.clear()
+    with mock.patch.object(trace_search, "_AT_ONCE", 3):
+        assert [one.id for one in trace_search.firsts(traces(), orders, most)] == [one.id for one in whole[:most]]
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*b", "(.{1,10}){1,10}", "(a)\\1", "a*a*a*a*b", "(", "x" * 501])

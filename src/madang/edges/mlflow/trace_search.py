@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any, Protocol
 
 from madang.edges.mlflow.clauses import Clause, parse, parse_order
@@ -29,6 +30,7 @@ _ORDERED = sorted({*_TEXTS, *_NUMBERS, "experiment_id", "name", "run_id"})
 _EQUALITY, _ORDER = {"=", "!="}, {"<", "<=", ">", ">="}
 _PATTERNS, _NULLS = {"LIKE", "ILIKE", "RLIKE"}, {"IS NULL", "IS NOT NULL"}
 _LISTS = {"IN", "NOT IN"}
+_AT_ONCE = 1000
 _SPAN_FIELDS = ("name", "type", "status")
 
 
@@ -270,6 +272,19 @@ _TESTS: dict[str, Callable[[Clause], Test]] = {
     "expectation": _assessment,
     "issue": _issue,
 }
+
+
+def firsts(traces: Iterable[Trace], orders: Sequence[str], most: int) -> list[Trace]:
+    """The first ones in order. Not many more than asked for are held at a time, however many there are.
+
+    Raises:
+        InvalidInput: a sort key makes no sense.
+    """
+    found: list[Trace] = ordered((), orders)
+    left = iter(traces)
+    while batch := list(islice(left, _AT_ONCE)):
+        found = ordered([*found, *batch], orders)[:most]
+    return found
 
 
 def ordered(traces: Sequence[Trace], orders: Sequence[str]) -> list[Trace]:

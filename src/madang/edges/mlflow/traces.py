@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from madang.edges.mlflow.arguments import missing
 from madang.edges.mlflow.checks import LONGEST_KEY, LONGEST_TAG, check_key, check_length
 from madang.edges.mlflow.experiments import Tag, require_active
 from madang.edges.mlflow.finding import project_of, run_of, searched, target_of
-from madang.edges.mlflow.paging import page, page_body
+from madang.edges.mlflow.paging import offset_of, page, page_body
 from madang.edges.mlflow.services import MlflowCall
 from madang.edges.mlflow.trace_info import PROMPTS, Trace, changing, find, need, no_trace
 from madang.edges.mlflow.trace_requests import (
@@ -34,7 +35,7 @@ from madang.edges.mlflow.trace_requests import (
     SearchTraces,
     TraceInfo,
 )
-from madang.edges.mlflow.trace_search import Looked, linked_prompts, ordered, tests_of
+from madang.edges.mlflow.trace_search import Looked, firsts, linked_prompts, tests_of
 from madang.errors import InvalidInput, NotFound
 from madang.formats.mlflow.traces import About
 
@@ -184,13 +185,12 @@ def _all(call: MlflowCall, projects: dict[str, RegisteredProject]) -> Iterator[T
             return
 
 
-def _fitting(call: MlflowCall, experiments: list[str], *filters: str) -> list[list[Trace]]:
-    """For each filter the traces that fit it."""
+def _fitting(call: MlflowCall, experiments: list[str], *filters: str) -> Iterator[tuple[Trace, list[bool]]]:
+    """Each trace of some experiments, and which filters it fits; spans are read when one asks for them."""
     asked = [tests_of(text) for text in filters]
-    looked = [
-        Looked(trace, lambda trace: trace_spans.read(call, trace)) for trace in _all(call, searched(call, experiments))
-    ]
-    return [[seen.trace for seen in looked if all(test(seen) for test in tests)] for tests in asked]
+    for trace in _all(call, searched(call, experiments)):
+        seen = Looked(trace, lambda trace: trace_spans.read(call, trace))
+        yield trace, [all(test(seen) for test in tests) for tests in asked]
 
 
 def search(call: MlflowCall) -> Any:
@@ -209,8 +209,9 @@ def _searched(call: MlflowCall, shape: Any) -> Any:
         said = "a positive integer" if body.max_results < 1 else f"at most {MOST_TRACES}"
         raise InvalidInput(f"Invalid value {body.max_results} for parameter 'max_results' supplied. It must be {said}.")
     experiments = body.experiment_ids + [item.mlflow_experiment.experiment_id for item in body.locations]
-    found = ordered(_fitting(call, experiments, body.filter)[0], body.order_by)
-    part, token = page(found, body.max_results, body.page_token)
+    most = offset_of(body.page_token) + body.max_results + 1
+    fitting = (trace for trace, (fits,) in _fitting(call, experiments, body.filter) if fits)
+    part, token = page(firsts(fitting, body.order_by, most), body.max_results, body.page_token)
     return page_body("traces", [shape(trace) for trace in part], token)
 
 
@@ -297,9 +298,11 @@ def correlate(call: MlflowCall) -> Any:
             raise missing(name)
     both = [f"{body.base_filter} and {text}" if body.base_filter else text for text in
             (body.filter_string1, body.filter_string2)]  # fmt: skip
-    base, first, second = _fitting(call, body.experiment_ids, body.base_filter, *both)
-    together = {trace.id for trace in first} & {trace.id for trace in second}
-    counts = len(first), len(second), len(together), len(base)
+    found = Counter[tuple[bool, ...]]()
+    for _, fits in _fitting(call, body.experiment_ids, body.base_filter, *both):
+        found[tuple(fits)] += 1
+    first, second, total = (sum(n for fits, n in found.items() if fits[at]) for at in (1, 2, 0))
+    counts = first, second, sum(n for fits, n in found.items() if fits[1] and fits[2]), total
     made: dict[str, Any] = dict(
         zip(("filter1_count", "filter2_count", "joint_count", "total_count"), counts, strict=True)
     )
