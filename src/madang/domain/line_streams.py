@@ -7,7 +7,8 @@ A piece may come twice (its answer was lost), again with other lines (they were 
 from __future__ import annotations
 
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import NamedTuple
 
 from madang.domain.values import mutable, value
@@ -15,6 +16,7 @@ from madang.domain.values import mutable, value
 DIGEST = 8  # bytes
 HISTORY, EVENTS, LOG = "history", "events", "log"
 """The files: rows of metrics, samples of the machine, console."""
+_OF_WRITER, _PLACES = "log:", "places:"
 
 
 @mutable
@@ -45,6 +47,7 @@ class Compared:
     fresh: list[Line]
     missing: int
     blocks: dict[int, bytes]  # digests by the number of the first line, to be kept in place of those that begin there
+    places: list[int] = field(default_factory=list)  # of the console's lines of one writer: their numbers in the run
 
 
 def compare(lines: Sequence[str], offset: int, count: int, blocks: dict[int, bytes]) -> Compared:
@@ -67,6 +70,36 @@ def compare(lines: Sequence[str], offset: int, count: int, blocks: dict[int, byt
         touched.add(first)
     missing = max(0, offset - count) if lines else 0
     return Compared(fresh, missing, {first: bytes(held[first]) for first in touched})
+
+
+def log_of(writer: str) -> str:
+    """The console of one of several clients that write a run together."""
+    return _OF_WRITER + writer
+
+
+def places_of(file: str) -> str:
+    """The file that keeps the numbers in the run (8 bytes each) of the lines of `log_of`; "" for other files."""
+    return _PLACES + file if file.startswith(_OF_WRITER) else ""
+
+
+def placed(fresh: Sequence[Line], held: Mapping[int, bytes], after: int) -> tuple[list[int], dict[int, bytes]]:
+    """(numbers of the lines in the run, new blocks of `places_of`): lines that come first are numbered from ``after``.
+
+    A line that is written anew keeps the number that the blocks of ``held`` have for it.
+    """
+    known = {first: bytearray(block) for first, block in held.items()}
+    places: list[int] = []
+    new: dict[int, bytearray] = {}
+    for line in fresh:
+        first = _block_of(known, line.number) if line.replaces else None
+        if first is not None:
+            at = (line.number - first) * DIGEST
+            places.append(int.from_bytes(known[first][at : at + DIGEST]))
+            continue
+        after += 1
+        places.append(after)
+        _grown(new, line.number, after.to_bytes(DIGEST))
+    return places, {first: bytes(block) for first, block in new.items()}
 
 
 def _block_of(held: dict[int, bytearray], number: int) -> int | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 from madang.domain import events
 from madang.domain.access import Permission, Principal, local, require
 from madang.domain.commands import Fact, Rewind
-from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, StreamRow, compare
+from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, StreamRow, compare, placed, places_of
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import outcome
 from madang.domain.runs import STOP_TAG, RunChange, RunRecord, tags_of
@@ -64,7 +65,7 @@ class Streams:
         with self._records.transaction():
             stored = self._known(who, run)
             row = self._records.streams.get(stored.number) or StreamRow(stored.number)
-            compared = {file: self._compared(stored.number, file, piece) for file, piece in pieces.items()}
+            compared = {file: self._compared(row, file, piece) for file, piece in pieces.items()}
             said = facts(stored, row, compared)
             if not row.live and not ends and _was_given_up(stored):
                 said = [events.Status("running"), *said]
@@ -91,12 +92,22 @@ class Streams:
         """What is known of the metrics of a run."""
         return self._records.runs.metrics([stored.number], None, 1 << 40)[stored.number]
 
-    def _compared(self, number: int, file: str, piece: Piece) -> Compared:
-        streams = self._records.streams
+    def _compared(self, row: StreamRow, file: str, piece: Piece) -> Compared:
+        streams, number = self._records.streams, row.run
         offset = min(max(piece.offset, 0), _FARTHEST)
         count = streams.count(number, file)
         met = streams.blocks(number, file, offset, offset + len(piece.lines)) if offset < count else {}
-        return compare(piece.lines, offset, count, met)
+        found = compare(piece.lines, offset, count, met)
+        return self._placed(row, places_of(file), found) if places_of(file) and found.fresh else found
+
+    def _placed(self, row: StreamRow, file: str, found: Compared) -> Compared:
+        """The lines of one writer, in the run's console behind all that came before."""
+        numbers = [line.number for line in found.fresh]
+        held = self._records.streams.blocks(row.run, file, min(numbers), max(numbers) + 1)
+        places, blocks = placed(found.fresh, held, row.shift)
+        self._records.streams.keep(row.run, file, blocks)
+        row.shift = max(row.shift, *places)
+        return replace(found, places=places)
 
     def expect(self, who: Principal, run: str, *, anew: bool) -> None:
         """A client has announced itself and is expected to be heard; ``anew``: wishes that it stop are over.

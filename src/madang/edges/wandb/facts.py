@@ -12,10 +12,10 @@ from madang.domain.events import Stamp
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import RunState
 from madang.domain.runs import tags_of
-from madang.formats.wandb.config import definitions, read_config
+from madang.formats.wandb.config import definitions, is_shared_by, read_config, together
 from madang.formats.wandb.machine import command_of, environment_of, newest, packages_of
 from madang.formats.wandb.tags import CONFIG, NESTED, labels_of, nested_of, nested_text, own_of
-from madang.formats.wandb.values import SYSTEM, flatten, from_point, objects, read_object, to_point
+from madang.formats.wandb.values import SYSTEM, flatten, from_point, objects, read_object, to_point, write_json
 from madang.ports.records import StoredRun
 
 STATUSES = {"pending": "scheduled", "preempting": "running", "preempted": "killed"}
@@ -69,15 +69,18 @@ def configured(state: RunState, text: str) -> list[Fact]:
         if item and key not in told.values and is_ours(state, stamp) and not _is_shared(state)
     ]
     inner = told.inner
-    if BRANCH in told.own:
+    own = told.own
+    if BRANCH in own or is_shared_by(own):
         gone, inner = [], sorted({*inner, *nested_of({NESTED: tag_of(state, NESTED)})["config"]})
+    if is_shared_by(own):
+        own = together(own_of({CONFIG: tag_of(state, CONFIG)}), own)
     facts: list[Fact] = [events.Config(new)] if new else []
     if gone:
         facts.append(events.Removed("config", gone))
     facts += _nested(state, {"config": inner})
-    if told.own:
-        facts += tagged(state, CONFIG, told.own_text)
-        facts += ran_in(state, newest(told.own))
+    if own:
+        facts += tagged(state, CONFIG, write_json(own))
+        facts += ran_in(state, newest(own))
         for item in definitions(told.own):
             known_item = state.definitions.get(item.key)
             if known_item is None or known_item[1] != item:
@@ -103,7 +106,8 @@ def summed_up(state: RunState, lasts: Mapping[str, Last], text: str) -> list[Fac
         elif key not in by_hand or not same(by_hand[key], told):
             new[key] = told
     absent = sorted(key for key in lasts if key not in flat and key not in inner and not key.startswith(SYSTEM))
-    if BRANCH in own_of({CONFIG: tag_of(state, CONFIG)}):
+    own = own_of({CONFIG: tag_of(state, CONFIG)})
+    if BRANCH in own or is_shared_by(own):
         gone, absent = [key for key in gone if key in flat], []
     facts: list[Fact] = [events.Summary(new)] if new else []
     if gone:

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from madang.domain import events
 from madang.domain.commands import CreateRun, Fact, Points
-from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, Line, StreamRow
+from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, Line, StreamRow, log_of
 from madang.domain.run_names import new_name
 from madang.domain.runs import STOP_TAG, tags_of
 from madang.edges.wandb import facts
@@ -26,9 +26,10 @@ from madang.edges.wandb.finding import project_of, target_of
 from madang.edges.wandb.services import WandbCall
 from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound, Unavailable
 from madang.formats import wire
-from madang.formats.wandb.console import read_console
+from madang.formats.wandb.config import is_shared_by
+from madang.formats.wandb.console import read_console, writer_of
 from madang.formats.wandb.ids import ID_TAG
-from madang.formats.wandb.tags import MISSING, PREEMPTING
+from madang.formats.wandb.tags import MISSING, PREEMPTING, own_of
 from madang.formats.wandb.values import read_object, row_of_line, sample_of_line
 from madang.http.calls import whole
 from madang.ports.records import StoredRun
@@ -80,8 +81,9 @@ def _taken(call: WandbCall, post: Post) -> dict[str, Any]:
     if known is None:
         _begin_unannounced(call, project, run, name)
     files = post.files or {}
+    is_shared = known is not None and is_shared_by(own_of(known.tags))
     pieces = {
-        _FILES[file]: Piece(chunk.offset, chunk.content)
+        _piece_of(_FILES[file], chunk, is_shared=is_shared): Piece(chunk.offset, chunk.content)
         for file, chunk in files.items()
         if file in _FILES and chunk.content
     }
@@ -92,6 +94,12 @@ def _taken(call: WandbCall, post: Post) -> dict[str, Any]:
 
     heard = call.services.streams.take(call.who, run, pieces, said, ends=bool(post.complete))
     return {"exitcode": None, "limits": {}, "stopped": heard.stop}
+
+
+def _piece_of(file: str, chunk: Chunk, *, is_shared: bool) -> str:
+    """Each of several clients of a run numbers the lines of its own console."""
+    writer = writer_of(chunk.content[0]) if is_shared and file == LOG else ""
+    return log_of(writer) if writer else file
 
 
 def _begin_unannounced(call: WandbCall, project: str, run: str, name: str) -> None:
@@ -119,7 +127,8 @@ class _Reading:
             made = [*self._unsaid(rows)]
         else:
             made += self._samples(found[EVENTS].fresh) if EVENTS in found else []
-            made += self._console(found[LOG].fresh) if LOG in found else []
+            for file in found.keys() - {HISTORY, EVENTS}:
+                made += self._console(found[file])
         for text in summary:
             with suppress(InvalidInput):  # the next request has all of it again
                 made += facts.summed_up(self._stored.state, self._lasts(rows), text)
@@ -169,11 +178,12 @@ class _Reading:
                 made.append(Points(values, line.number, at))
         return made
 
-    def _console(self, lines: Sequence[Line]) -> list[events.Console]:
+    def _console(self, found: Compared) -> list[events.Console]:
         made = []
-        for line in lines:
+        places = found.places or [self._shift + line.number + 1 for line in found.fresh]
+        for line, place in zip(found.fresh, places, strict=True):
             text, stream = read_console(line.text)
-            made.append(events.Console(self._shift + line.number + 1, text, stream))
+            made.append(events.Console(place, text, stream))
         return made
 
     def _lasts(self, rows: Sequence[Points]) -> dict[str, Last]:

@@ -115,7 +115,8 @@ def _status(stored: StoredRun, said: Mapping[str, Any], name: str) -> list[Fact]
     told = said.get("state")
     if told:
         return [events.Status(facts.STATUSES.get(told, told))]
-    return [events.Status("running")] if name and outcome(stored.state).status != "running" else []
+    begins = name and said.get("host")  # what a client says later does not: another one of the run may have ended it
+    return [events.Status("running")] if begins and outcome(stored.state).status != "running" else []
 
 
 def delete(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from madang.domain.events import DefineMetric
 from madang.domain.values import value
-from madang.formats.wandb.values import flatten, nest, objects, read_object, write_json
+from madang.formats.wandb.values import flatten, nest, objects, read_object
 
 OWN = "_wandb"
 """The key that is the client's own."""
@@ -16,6 +16,8 @@ _MIN, _MAX, _MEAN, _BEST, _LAST, _NONE = range(1, 7)  # fields of wandb_internal
 _SUMMARIES = ((_BEST, "best"), (_MIN, "min"), (_MAX, "max"), (_MEAN, "mean"), (_NONE, "none"), (_LAST, "last"))
 _NAME, _GLOB, _STEP, _STEP_INDEX, _SUMMARY, _GOAL = "1", "2", "4", "5", "7", "8"  # of wandb_internal.MetricRecord
 _GOALS = {1: "min", 2: "max"}
+_TELEMETRY, _FEATURES, _SHARED = "t", "3", 67  # of wandb_internal.TelemetryRecord and its Feature
+_BY_CLIENT = "e"  # host, program, … by the id of the client
 
 
 @value
@@ -25,11 +27,6 @@ class Config:
     values: dict[str, Any] = field(default_factory=dict)
     inner: list[str] = field(default_factory=list)
     own: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def own_text(self) -> str:
-        """The client's own part as JSON."""
-        return write_json(self.own)
 
 
 def read_config(text: str) -> Config:
@@ -41,6 +38,20 @@ def read_config(text: str) -> Config:
     plain = unwrapped(read_object(text))
     own = plain.pop(OWN, None)
     return Config(flatten(plain), objects(plain), own if isinstance(own, dict) else {})
+
+
+def is_shared_by(own: Mapping[str, Any]) -> bool:
+    """Whether a client says that it writes its run together with others: each of them knows its own part alone."""
+    told = own.get(_TELEMETRY)
+    features = told.get(_FEATURES) if isinstance(told, dict) else None
+    return isinstance(features, list) and _SHARED in features
+
+
+def together(known: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What several clients of a run say of themselves."""
+    before, now = known.get(_BY_CLIENT), own.get(_BY_CLIENT)
+    clients = {**(before if isinstance(before, dict) else {}), **(now if isinstance(now, dict) else {})}
+    return {**known, **own, **({_BY_CLIENT: clients} if clients else {})}
 
 
 def unwrapped(wrapped: Mapping[str, Any]) -> dict[str, Any]:

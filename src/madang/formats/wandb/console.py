@@ -23,3 +23,15 @@ def read_console(line: str) -> tuple[str, str]:
     if found is None:
         return line, "out"
     return found[3], "err" if found[1] else "out"
+
+
+def writer_of(line: str) -> str:
+    """The label of the client that has printed a line, of several that write a run together."""
+    if not line.startswith("{"):
+        return ""
+    try:
+        told = read_json(line)
+    except InvalidInput:
+        return ""
+    label = told.get("label") if isinstance(told, dict) else None
+    return label if isinstance(label, str) else ""

@@ -116,7 +116,7 @@ def objects(nested: Mapping[str, Any]) -> list[str]:
 
 def _objects(nested: Mapping[str, Any], before: str, levels: int) -> Iterator[str]:
     for key, item in nested.items():
-        if isinstance(item, dict) and item and "_type" not in item and levels:
+        if isinstance(item, dict) and "_type" not in item and levels:
             yield f"{before}{key}"
             yield from _objects(item, f"{before}{key}.", levels - 1)
 
