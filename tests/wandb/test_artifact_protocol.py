@@ -11,7 +11,7 @@ import urllib3
 from tests.wandb.conftest import Hub
 
 CREATE = """mutation CreateArtifact($input: CreateArtifactInput!) { createArtifact(input: $input) {
-  artifact { id state artifactSequence { latestArtifact { id } } } } }"""
+  artifact { id state artifactSequence { id latestArtifact { id } } } } }"""
 MANIFEST = """mutation CreateArtifactManifest($artifactID: ID!, $digest: String!, $project: String!,
   $type: ArtifactManifestType!) { createArtifactManifest(input: {artifactID: $artifactID, name: "wandb_manifest.json",
   digest: $digest, entityName: "madang", projectName: $project, runName: "", type: $type}) {

@@ -11,6 +11,7 @@ from typing import Any
 from madang.domain.runs import RunRecord
 from madang.domain.versions import Entry, VersionRecord, parse_ref
 from madang.edges.wandb.artifact_nodes import (
+    SEQUENCE,
     Node,
     alias_nodes,
     artifact_node,
@@ -93,7 +94,8 @@ def sequence(node: Node, call: WandbCall, _: dict[str, Any]) -> Node:
     try:
         return collection_of(call, of.project, of.name)
     except NotFound:  # a draft of a name that nothing has yet
-        return {"project": project_node(call, of.project), "name": of.name, "latestArtifact": None}
+        made_up = node_id(SEQUENCE, of.project, of.name)
+        return {"project": project_node(call, of.project), "id": made_up, "name": of.name, "latestArtifact": None}
 
 
 def aliases(node: Node, call: WandbCall, _: dict[str, Any]) -> list[Node]:
