@@ -55,6 +55,21 @@ def test_everything_over_a_hub(project: Project, hub: str) -> None:
     assert len(project.madang("verify", run, "--json").json["checked"]) == 2
 
 
+def test_the_registry_stays(project: Project, hub: str) -> None:
+    """What was registered and promoted here by hand is not sent to a hub, and the command says so."""
+    project.commit({"train.py": TRAIN, ".gitignore": "metrics.json\nm.bin\n"})
+    project.run("-p", "시험", "--name", "first", "--out", "m.bin", "--", "python", "train.py", "0.5")
+    project.madang("models", "register", "first", "m.bin", "-n", "best")
+    project.madang("models", "promote", "best:v1", "production")
+    said = project.madang("sync", "--hub", hub).err
+    assert "model best:" in said
+    assert "the registry is not sent" in said
+    project.madang("models", "register", "first", "m.bin", "-n", "best", MADANG_HUB=hub)
+    project.madang("models", "promote", "best:v1", "production", MADANG_HUB=hub)
+    project.run("-p", "시험", "--name", "second", "--", "true")
+    assert "the registry is not sent" not in project.madang("sync", "--hub", hub).err
+
+
 def test_hub_that_is_down(project: Project) -> None:
     """With the hub down nothing is lost: the command runs, says what is left to do, and the record is here."""
     project.commit({"x": ""})

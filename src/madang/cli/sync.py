@@ -30,6 +30,9 @@ def sync(runs: tuple[str, ...], address: str | None, checking: bool, fetching: b
     --check reads the segments of this machine from their first byte and compares what they say with the index.
     With --fetch segments come back from the hub that holds them, each verified by its hash.
 
+    Runs bring the versions of models that they wrote. What was done by hand in the registry (stages, aliases,
+    descriptions, deletions) stays where it was done; sync names the models that the hub has otherwise.
+
     \b
     Examples:
       madang sync
@@ -99,7 +102,34 @@ def _send(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -
             output.note(
                 f"run {item.run}: {len(item.missing)} files are named but not in this store, e.g. {item.missing[0]}"
             )
+    for name in _other_models(hub, store) if any(item.bytes or item.blobs for item in done) else ():
+        output.note(
+            f"model {name}: {hub.address} has other versions, stages or aliases of it; the registry is not sent."
+            " MADANG_HUB=URL madang models … changes it there"
+        )
     return 1 if any(item.error for item in done) else 0
+
+
+def _other_models(hub: HubClient, store: str) -> list[str]:
+    """Models whose versions or pointers the hub does not have as this store has them."""
+    from madang.client.reader import HubReader
+    from madang.wiring import local_reader
+
+    here = local_reader(store=store)
+    try:
+        models = here.models()
+    finally:
+        here.close()
+    if not models:
+        return []
+    there = {(row.project, row.name): row for row in HubReader(hub).models()}
+    return [
+        row.name
+        for row in models
+        if (other := there.get((row.project, row.name))) is None
+        or other.versions < row.versions
+        or not row.aliases.items() <= other.aliases.items()
+    ]
 
 
 def _check(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -> int:
