@@ -17,6 +17,7 @@ from madang.domain.commands import CreateRun, Log
 from madang.domain.series import Series
 from madang.edges.wandb import history as edge
 from madang.edges.wandb.runs import run_node
+from madang.errors import InvalidInput
 from madang.formats.wandb.history import Row, evenly, history_keys, line, read_spec, rows
 from madang.wiring import open_store
 
@@ -87,4 +88,8 @@ def test_a_history_too_large_for_memory_is_thinned(tmp_path: Path, monkeypatch: 
     assert edge.history(node, call, {"samples": 7}) == whole
     assert [json.loads(text)["_step"] for text in whole] == [0, 6, 13, 19, 26, 32, 39]
     assert json.loads(whole[-1])["c"] == 39
+    assert len(edge.history(node, call, {"minStep": 10, "maxStep": 20})) == 10
+    for steps in ({"minStep": 0, "maxStep": 1 << 60}, {"minStep": 0}, {"maxStep": 40}):
+        with pytest.raises(InvalidInput, match="page_size"):
+            edge.history(node, call, steps)
     engine.close()

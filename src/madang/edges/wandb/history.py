@@ -19,6 +19,7 @@ _USUAL = 500  # rows, where the client does not say how many
 _MOST = 1_000_000
 _MOST_SPECS = 20
 _AT_ONCE = 2_000_000  # points that are read together
+_MOST_STEPS = 100_000  # of a page, where a run has more points than that
 
 
 def _series(call: WandbCall, run: RunRecord, keys: list[str] | None, steps: tuple[int | None, int | None]) -> list[Row]:
@@ -34,8 +35,20 @@ def history(node: RunNode, call: WandbCall, given: dict[str, Any]) -> list[str]:
     if low is None and high is None:
         found = _thinned(call, run, most)
     else:  # a page of a scan: nothing of it may be missing
-        found = _series(call, run, _logged(run), (low, None if high is None else high - 1))
+        found = _series(call, run, _page_of(run, low, high), (low, None if high is None else high - 1))
     return [write_json(formats.line(row, run.created_at)) for row in found]
+
+
+def _page_of(run: RunRecord, low: int | None, high: int | None) -> list[str]:
+    """The keys of a run, of which a page of steps is to be read. Raises `InvalidInput` for too many steps at once."""
+    keys = _logged(run)
+    is_long = low is None or high is None or high - low > _MOST_STEPS
+    if is_long and sum(run.metrics[key].count for key in keys) > _AT_ONCE:
+        raise InvalidInput(
+            f"The run {run.id} has more points than are read at once.",
+            hint=f"Ask for pages of at most {_MOST_STEPS} steps (page_size).",
+        )
+    return keys
 
 
 def _thinned(call: WandbCall, run: RunRecord, most: int) -> Sequence[Row]:
