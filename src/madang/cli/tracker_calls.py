@@ -21,9 +21,12 @@ OURS = {"mlflow": "MADANG_MLFLOW", "wandb": "MADANG_WANDB"}
 
 _URI = "MLFLOW_TRACKING_URI"
 _CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
-_WANDB_PLACES = ("WANDB_BASE_URL", "WANDB_MODE", "WANDB_DISABLED", "WANDB_SERVICE")
-_WANDB_CREDENTIALS = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
+_WANDB_PLACES = ("WANDB_BASE_URL", "WANDB_MODE", "WANDB_DISABLED", "WANDB_SERVICE", "WANDB_IDENTITY_TOKEN_FILE")
 _WANDB_HOST = "api.wandb.ai"
+_KEPT_HERE = (
+    f"madang: the command's W&B calls are kept in its run and not sent to {_WANDB_HOST}; "
+    "set MADANG_WANDB=0 to send them there.\n"
+)
 _TRANSMITTED_EVERY = "1"  # seconds; W&B's client keeps what it has not sent in memory, where SIGKILL ends it
 _NOT_PASSED = frozenset(("MADANG_LAUNCHED", "MADANG_RUN_ID", "PYTHONPATH", "PYTHONINSPECT"))
 _PROXIES = frozenset(("http_proxy", "all_proxy"))
@@ -75,6 +78,8 @@ class TrackerCalls:
     def start(self) -> None:
         """Somebody calls: have a server answer."""
         run = self._run
+        if "wandb" in self._trackers and _is_logged_in_to_wandb(os.environ):
+            sys.stderr.write(_KEPT_HERE)
         command = [
             sys.executable, "-P", "-m", "madang.server.launched", "--socket", str(self.descriptor),
             "--store", run.places.store, "--run", run.id, "--project", run.project, "--hub", run.hub,
@@ -145,9 +150,11 @@ def _has_credentials(env: Mapping[str, str]) -> bool:
     )
 
 
-def _has_wandb_credentials(env: Mapping[str, str]) -> bool:
-    """Whether the user has logged in to W&B's own service: what the command logs is meant for it."""
-    if any(env.get(name) for name in _WANDB_CREDENTIALS):
+def _is_logged_in_to_wandb(env: Mapping[str, str]) -> bool:
+    """Whether the user has a key of W&B's own service and may expect what the command logs there."""
+    if env.get(OURS["wandb"]):  # below another command of ours, whose key is no key of theirs
+        return False
+    if env.get("WANDB_API_KEY"):
         return True
     try:
         with open(env.get("NETRC") or os.path.join(env.get("HOME", ""), ".netrc"), encoding="utf-8") as file:
@@ -164,7 +171,7 @@ def _answered(env: Mapping[str, str]) -> list[str]:
         found.append("mlflow")
     ours = env.get(OURS["wandb"], "")
     theirs = [text for name in _WANDB_PLACES if (text := env.get(name)) and text != ours]
-    if ours != "0" and not theirs and (ours or not _has_wandb_credentials(env)):
+    if ours != "0" and not theirs:
         found.append("wandb")
     return found
 
