@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from madang.ports.records import Records
@@ -66,3 +67,17 @@ class WaitingConformance:
             pass
         with records.transaction():
             assert records.waiting.take(run, segment) == b"ab"
+
+    def test_who_remembers_is_told_of_a_failure(self, records: Records) -> None:
+        """Inside a transaction that fails, and in no other one, what was asked for is done, in the block around all."""
+        told: list[tuple[str, bool]] = []
+        records.if_undone(lambda: told.append(("outside", False)))
+        for fails in (False, True):
+            with suppress(KeyError), records.transaction():
+                assert records.in_transaction
+                with records.transaction():
+                    records.if_undone(lambda: told.append(("inside", records.in_transaction)))
+                if fails:
+                    raise KeyError("on purpose")
+            assert not records.in_transaction
+            assert told == [("inside", True)] * fails
