@@ -47,6 +47,7 @@ class Staging:
         self._numbers = count()
         self._moves: list[tuple[str, str]] = []
         self._bytes = self._synced = 0  # of the moves: bytes, and how many were made durable early
+        self._begun: _Sync | None = None  # of some of them, while more is prepared
         self._early: _Sync | None = None  # of all of them, while more is done
         self._changed: set[str] = set()  # folders whose new names are not durable yet
         self.whole: set[str] = set()  # final folders that were moved as such: the files in them were not touched
@@ -75,8 +76,9 @@ class Staging:
             if kind is None:
                 self.flush()  # all has moved: what is left is to wait for the disk
         finally:
-            if self._early is not None:
-                self._early.join()
+            for sync in (self._begun, self._early):
+                if sync is not None:
+                    sync.join()
             os.close(self._lock)
 
     def new_path(self) -> str:
@@ -117,16 +119,25 @@ class Staging:
     def relieve(self) -> bool:
         """When very much was added, `move` it, though more is being prepared; when much, let the disk begin with it.
 
-        Returns whether it was moved. Raises as `move`.
+        Returns whether it was moved. Whoever forks processes afterwards calls `settle` first. Raises as `move`.
         """
         if self._bytes >= _PORTION_BYTES or len(self._moves) >= (_MOST if self._has_folders else _PORTION):
             self.move(is_end=False)
             return True
-        if len(self._moves) - self._synced >= (_PORTION if self._synced else _FIRST) and sys.platform == "linux":
+        is_much = len(self._moves) - self._synced > (_PORTION if self._synced else _FIRST)
+        if is_much and sys.platform == "linux" and (self._begun is None or not self._begun.is_alive()):
+            self.settle()
             self._synced = len(self._moves)
-            with self._disk():
-                sync_file_system(self._lock)
+            # others may have written much, too: nobody waits for that more often than once
+            self._begun = _Sync.started(self._lock, self._synced)
         return False
+
+    def settle(self) -> None:
+        """Wait until the disk has done what it was let begin with. Raises as `move`."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            with self._disk():
+                begun.has_made_durable(0)
 
     def begin_sync(self) -> None:
         """Begin to make durable what was added, while the caller does other things; `move` waits for it.
@@ -134,8 +145,7 @@ class Staging:
         The caller forks no process until then.
         """
         if is_synced_at_once(len(self._moves), are_large=self._are_large()):
-            self._early = _Sync(self._lock, len(self._moves))
-            self._early.start()
+            self._early = _Sync.started(self._lock, len(self._moves))
 
     def _are_large(self) -> bool:
         return self._bytes >= _LARGE * len(self._moves)
@@ -157,6 +167,7 @@ class Staging:
         with self._disk():
             if early is None or not early.has_made_durable(len(moves)):
                 sync_all([aside for aside, _ in moves], self._lock, are_large=are_large)
+            self.settle()  # after all was written, that is no wait
             is_synced = is_synced_at_once(len(moves), are_large=are_large)
             changed, whole = _move_all(moves, self._folder_mode, whole=is_end, is_synced=is_synced)
         self._changed |= changed
@@ -189,7 +200,15 @@ class _Sync(threading.Thread):
         self._count = count
         self._failure: OSError | None = None
 
+    @classmethod
+    def started(cls, descriptor: int, count: int) -> _Sync:
+        """One that has begun: Ctrl-C leaves none that cannot be waited for."""
+        sync = cls(descriptor, count)
+        sync.start()
+        return sync
+
     def run(self) -> None:
+        """See `threading.Thread.run`."""
         try:
             sync_file_system(self._descriptor)
         except OSError as error:

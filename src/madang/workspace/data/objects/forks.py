@@ -41,7 +41,7 @@ _TELL_AFTER = 32 << 20  # units: bytes of large files among the small ones
 _TASKS_AT_ONCE = select.PIPE_BUF // _TASK.size  # a pipe takes so many whole or not at all
 _ROOM = 1 << 20  # bytes of answers that may wait while the command waits for the disk
 _PATIENCE = 1.0  # seconds for workers to end the item that they are at
-_INTERRUPTS = (signal.SIGINT,)
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Crew(Generic[_T, _R]):
@@ -174,19 +174,24 @@ class Crew(Generic[_T, _R]):
         answers, to_command = os.pipe()
         with suppress(OSError):  # a user may have only so much room in pipes
             fcntl.fcntl(to_command, fcntl.F_SETPIPE_SZ, _ROOM)
-        process = os.fork()
-        if process == 0:
-            self._serve(answers, to_command)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)  # until either side can take one
+        try:
+            process = os.fork()
+            if process == 0:
+                self._serve(answers, to_command, before)
+            self._workers[answers] = process
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(to_command)
-        self._workers[answers] = process
         self._received[answers] = bytearray()
         self._poll.register(answers, select.POLLIN)
 
-    def _serve(self, answers: int, to_command: int) -> NoReturn:
+    def _serve(self, answers: int, to_command: int, mask: set[signal.Signals | int]) -> NoReturn:
         """What a worker does. Ctrl-C at the terminal reaches it too; the command, which is told as well, ends it."""
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, self._stop)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             gc.disable()
             for descriptor in (self._to_workers, answers, *self._workers):
                 os.close(descriptor)

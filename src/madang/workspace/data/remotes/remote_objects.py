@@ -332,6 +332,7 @@ class Bringing:
     def copy(self, meter: progress.Meter) -> None:
         """Make the early copies that are still wanted of what was taken, while the disk makes that durable."""
         if self._copies:
+            self._staging.settle()
             with meter(len(self._copies), "files", "copying") as advance:
                 self._side.cache.early_copies.make(self._copies, self._staging.begin_sync, advance)
 
