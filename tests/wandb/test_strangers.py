@@ -16,7 +16,10 @@ import urllib3
 from tests.wandb.conftest import Hub, hub_at
 from tests.wandb.test_recorded import RECORDED, Replay
 
+from madang.config import HubConfig
+from madang.domain.access import Permission, local
 from madang.testing.project import PROGRAM
+from madang.wiring import open_hub
 
 _MADE_BY_READING = {"tokens", "run_rows", "clock", "sqlite_sequence"}
 
@@ -76,10 +79,20 @@ def full(
     made.kill(signal.SIGTERM)
 
 
-def test_who_may_only_read_changes_nothing(full: tuple[Hub, list[Request]]) -> None:
-    """Every document of the client, sent with a credential that reads the project, leaves the records as they were."""
+def token_of_another_run(hub: Hub) -> str:
+    """A new token that writes the project, but only one run of it, which is none of the client's."""
+    engine = open_hub(HubConfig(store=str(hub.store)))
+    try:
+        return engine.access.create_token(local("a"), "one run", Permission.WRITE, ["recorded"], run="9" * 32)[1]
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("is_reader", [True, False], ids=["a reader", "another run"])
+def test_who_may_not_write_changes_nothing(full: tuple[Hub, list[Request]], *, is_reader: bool) -> None:
+    """Every document of the client, with a credential that reads, or is for another run, leaves the records alone."""
     hub, asked = full
-    key = token(hub, "recorded", "read")
+    key = token(hub, "recorded", "read") if is_reader else token_of_another_run(hub)
     before = content(hub)
     answered = [send(hub, request, key)[0] for request in asked]
     assert answered.count(200) > 20
