@@ -186,3 +186,12 @@ def test_parts_become_a_file_and_ranges_are_read(hub: Hub) -> None:
         assert (whole_file.status, whole_file.data == data) == (200, True)
     wrong = f"{hub.address}/artifactsV2/default/madang/mine/ds/{made.id}/{md5}/large.bin"
     assert urllib3.request("GET", wrong, headers=headers, retries=False).status == 404
+
+
+def test_clients_that_name_no_kind_of_manifest(hub: Hub) -> None:
+    """Older ones say the kind only where it is another than the whole."""
+    made = Maker(hub, "older", "ds", {"a": b"a"})
+    document = MANIFEST.replace(", type: $type", "").replace(",\n  $type: ArtifactManifestType!", "")
+    assert "$type" not in document
+    answer = hub.ask(document, artifactID=made.id, digest=b64(b"{}"), project="older")
+    assert answer["createArtifactManifest"]["artifactManifest"]["file"]["uploadUrl"]
