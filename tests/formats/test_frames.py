@@ -161,8 +161,16 @@ def test_many_rows_are_several_frames() -> None:
     assert made.position(0).offset == len(made.data)
 
 
-@pytest.mark.parametrize("fact", [Points({"a": 1.0}, 2**63, 1), Columns({"a": [1.0, 1.0]}, [0, -(2**64)], [1, 2])])
-def test_steps_have_64_bits(fact: Points | Columns) -> None:
-    """A step that no frame holds is refused."""
+@pytest.mark.parametrize(
+    "fact",
+    [
+        Points({"a": 1.0}, 2**63, 1),
+        Points({"a": 1.0}, 1, -(2**63) - 1),
+        Columns({"a": [1.0, 1.0]}, [0, -(2**64)], [1, 2]),
+        Columns({"a": [1.0, 1.0]}, [0, 1], [1, 2**63]),
+    ],
+)
+def test_steps_and_times_have_64_bits(fact: Points | Columns) -> None:
+    """A step or time that no frame holds is refused."""
     with pytest.raises(InvalidInput, match="64-bit"):
         built(fact)

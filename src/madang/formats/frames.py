@@ -100,7 +100,7 @@ class FrameBuilder:
         paired = list(zip(values, letters, strict=True))
         fixed = [value for value, letter in paired if letter != "v"]
         rest = [value for value, letter in paired if letter == "v"]
-        _check_step(points.step)
+        _check_place(points.step, at)
         body = struct.pack("<BqqI" + letters.replace("v", ""), codec.METRICS, at, points.step, number, *fixed)
         self._frame(body + _json_of(rest) if rest else body)
 
@@ -135,9 +135,10 @@ class FrameBuilder:
         self._append(b"".join(parts))
 
 
-def _check_step(step: int) -> None:
-    if not _INT64_MIN <= step <= _INT64_MAX:
-        raise InvalidInput(f"Step {step!r} is not a 64-bit integer.")
+def _check_place(step: int, at: int) -> None:
+    for name, number in (("Step", step), ("Time", at)):
+        if not _INT64_MIN <= number <= _INT64_MAX:
+            raise InvalidInput(f"{name} {number!r:.80} is not a 64-bit integer.")
 
 
 def _sorted(names: tuple[str, ...], values: list[Any], letters: str) -> tuple[tuple[str, ...], list[Any], str]:
