@@ -75,6 +75,9 @@ def _plain(body: bytes) -> dict[str, Any]:
         value = json.loads(body)
         if isinstance(value, str):  # old clients encode twice
             value = json.loads(value)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("The body holds half of a surrogate pair, which is no character.") from None
     except (ValueError, RecursionError):
         value = None
     return _without_nulls(value) if isinstance(value, dict) else {}
