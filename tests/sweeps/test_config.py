@@ -66,6 +66,23 @@ def test_every_distribution(body: dict[str, Any], least: float, most: float, mid
         assert {type(value) for value in found} == {int}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"min": -1.7e308, "max": 1.7e308},
+        {"distribution": "q_uniform", "min": 0, "max": 1e300, "q": 1e-300},
+        {"distribution": "q_normal", "sigma": 1e300, "q": 1e-300},
+        {"distribution": "q_log_normal", "mu": 5000, "q": 1e-300},
+        {"distribution": "q_log_uniform_values", "min": 1e-300, "max": 1e300, "q": 1e-300},
+        {"distribution": "q_log_uniform", "min": -600, "max": 600, "q": 1e-200},
+        {"distribution": "q_beta", "q": 5e-324},
+    ],
+)
+def test_extreme_distributions(body: dict[str, Any]) -> None:
+    """Bounds and steps that floats hardly hold give values all the same, finite ones."""
+    assert all(math.isfinite(value) for value in drawn_values(body, 200))
+
+
 def test_categories() -> None:
     """A constant is itself; weights decide how often a value comes, and a weight of 0 never."""
     assert set(map(str, drawn_values({"value": None}, 5))) == {"None"}
@@ -182,6 +199,7 @@ def test_bands() -> None:
         ("{method: grid, parameters: {x: {}}}", "neither `value`, `values`"),
         ("{method: grid, parameters: {x: {values: []}}}", "not a list with something"),
         ("{method: grid, parameters: {x: {min: 0.0, max: 1.0}}}", "no values that a grid could go through"),
+        ("{method: grid, parameters: {x: {min: 0, max: 1.0e+300, q: 1.0e-300}}}", "no values that a grid could go"),
         ("{method: random, parameters: {x: {min: 3, max: 1}}}", "above its `max`"),
         ("{method: random, parameters: {x: {min: a, max: 1}}}", "`min` of the parameter 'x' is 'a'"),
         ("{method: random, parameters: {x: {min: .nan, max: 1}}}", "finite number"),

@@ -19,6 +19,7 @@ Coordinate: TypeAlias = int | float
 Point: TypeAlias = dict[str, Coordinate]
 CATEGORY, INTEGER, NUMBER, QUANTILE = "category", "integer", "number", "quantile"
 _EDGE = 1e-9  # probabilities keep this far from 0 and 1, whose quantiles may be infinite
+_MOST_STEPS = 1 << 53  # between 0 and a value
 _MOST_DEPENDENT = 1_000_000  # points of a grid with conditions, which is looked through one by one
 
 
@@ -60,7 +61,8 @@ class Dimension:
         if self.is_log:
             low, high = math.log(self.low), math.log(self.high)
             return min(max(math.exp(low + u * (high - low)), self.low), self.high)
-        return self.low + u * (self.high - self.low)
+        between = (1 - u) * self.low + u * self.high  # their difference may be more than a float holds
+        return min(max(between, self.low), self.high)
 
     def _weighted(self, u: float) -> int:
         left = u * sum(self.weights)
@@ -108,9 +110,10 @@ class Dimension:
         return math.exp(min(found, 700.0)) if "log" in self.distribution else found
 
     def _rounded(self, number: float, low: float, high: float) -> int | float:
-        if not self.step:
+        steps = number / self.step if self.step else math.inf
+        if abs(steps) >= _MOST_STEPS:  # or no float tells one multiple from the next
             return number
-        count = round(number / self.step)
+        count = round(steps)
         if count * self.step > high and (count - 1) * self.step >= low:
             count -= 1
         elif count * self.step < low and (count + 1) * self.step <= high:
@@ -130,7 +133,7 @@ class Dimension:
             return len(self.choices)
         if self.kind == INTEGER:
             return int(self.high) - int(self.low) + 1
-        if self.kind == NUMBER and self.step and not self.is_log:
+        if self.kind == NUMBER and self.step and not self.is_log and (self.high - self.low) / self.step < _MOST_STEPS:
             return int((self.high - self.low) / self.step + 1e-9) + 1
         raise InvalidInput(
             f"The parameter {self.name!r} has no values that a grid could go through: its distribution is "
