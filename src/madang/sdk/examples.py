@@ -206,12 +206,15 @@ def _predicted(
         predict = predicting.predictor(folder, flavors, allow_pickle=allow_pickle)
     except MadangError:  # nothing that can be served here
         return None
+    if predict is None:
+        return None
     try:
-        return None if predict is None else predict(data, {})
-    except Exception as error:  # the model's own code and libraries raise whatever they like
-        raise InvalidInput(
-            f"The model cannot predict from the input example: {type(error).__name__}: {error}"
-        ) from error
+        return predict(data, {})
+    except Exception as error:  # noqa: BLE001 - the model's own code and libraries raise whatever they like
+        failed = error
+    raise InvalidInput(
+        f"The model cannot predict from the input example: {type(failed).__name__}: {failed}"
+    ) from failed
 
 
 def _outputs(found: Any, example: Example) -> str | None:
