@@ -9,6 +9,7 @@ import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from operator import sub
 from typing import Any
@@ -136,14 +137,23 @@ def _any_values(column: Sequence[Any]) -> tuple[str, bytes]:
 def _integers(values: Sequence[int]) -> tuple[str, bytes]:
     """The first value and the differences, in the narrowest integers that hold them; raw when these overflow."""
     even = _spacing(values)
-    deltas = [even] * (len(values) - 1) if even is not None else list(map(sub, values[1:], values))
-    low, high = min(deltas, default=0), max(deltas, default=0)
+    if even is not None:
+        return _even(values[0], even, len(values))
+    deltas = list(map(sub, values[1:], values))
     for code, width in _WIDTHS:
-        limit = 1 << (8 * width - 1)
-        if -limit <= low and high < limit:
-            first = values[0].to_bytes(8, "little", signed=True)
-            return str(width), first + _shuffle(_bytes(array(code, deltas)), width)
+        with suppress(OverflowError):  # too narrow
+            packed = array(code, deltas)
+            return str(width), values[0].to_bytes(8, "little", signed=True) + _shuffle(_bytes(packed), width)
     return "r", _shuffle(_bytes(array("q", values)), 8)
+
+
+def _even(first: int, step: int, count: int) -> tuple[str, bytes]:
+    """What `_integers` makes of three values or more that have the same distance: no 64 bits are too few for it."""
+    width = next(width for _, width in _WIDTHS if -(1 << (8 * width - 1)) <= step < 1 << (8 * width - 1))
+    places = step.to_bytes(width, "little", signed=True)
+    return str(width), first.to_bytes(8, "little", signed=True) + b"".join(
+        [bytes((byte,)) * (count - 1) for byte in places]
+    )
 
 
 def _spacing(values: Sequence[int]) -> int | None:
