@@ -2,10 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any, cast
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_BYTES = 32 << 10  # of a request line and its headers
 MOST_HEADERS = 200
+
+
+_ANSWER = b"HTTP/1."  # how the head of an answer begins
+_MOST_JOINED = 16 << 10  # bytes that cost less to copy than to send on their own
+
+
+class JoiningTransport:
+    """A transport that sends the head of an answer together with the first piece of its body, in one call.
+
+    The head waits for that piece until the event loop goes on to other things, and no longer.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or hold them when they are a head."""
+        if len(data) > _MOST_JOINED:
+            self._send_head()
+        elif self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(_ANSWER):
+            self._head = data
+            self._loop.call_soon(self._send_head)
+            return
+        self._transport.write(data)
+
+    def _send_head(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Close when all is sent."""
+        self._send_head()
+        self._transport.close()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -14,6 +58,10 @@ class BoundedProtocol(HttpToolsProtocol):
     _before_body = False
     _came = 0  # bytes of pieces that came before the headers were complete
     _told = 0  # bytes of the address and of whole headers
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client is there."""
+        super().connection_made(cast(asyncio.Transport, JoiningTransport(transport, self.loop)))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, unless what stands before a body has grown too long."""
