@@ -6,6 +6,7 @@ import resource
 import sys
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -25,7 +26,7 @@ class Metrics:
         self._started = time.time()
         self._requests: Counter[tuple[str, int]] = Counter()
         self._seconds: dict[str, float] = {}
-        self._buckets: Counter[tuple[str, float]] = Counter()
+        self._buckets: Counter[tuple[str, int]] = Counter()  # by the first bound that holds, not by all that do
         self.in_flight = 0
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         self.more: list[Callable[[], Iterable[str]]] = []  # lines of metrics that are not about requests
@@ -35,9 +36,7 @@ class Metrics:
         with self._lock:
             self._requests[(route, status)] += 1
             self._seconds[route] = self._seconds.get(route, 0.0) + seconds
-            for bound in _BUCKETS:
-                if seconds <= bound:
-                    self._buckets[(route, bound)] += 1
+            self._buckets[(route, bisect_left(_BUCKETS, seconds))] += 1
 
     def text(self) -> str:
         """All of it, in the exposition format."""
@@ -67,8 +66,9 @@ class Metrics:
         for route in sorted(seconds):
             total = sum(number for (name, _), number in requests.items() if name == route)
             label = f'route="{escaped(route)}"'
-            for bound in _BUCKETS:
-                found = buckets.get((route, bound), 0)
+            found = 0
+            for place, bound in enumerate(_BUCKETS):
+                found += buckets.get((route, place), 0)
                 lines.append(f'madang_request_seconds_bucket{{{label},le="{bound:g}"}} {found}')
             lines.append(f'madang_request_seconds_bucket{{{label},le="+Inf"}} {total}')
             lines.append(f"madang_request_seconds_sum{{{label}}} {seconds[route]:.6f}")
