@@ -1,36 +1,35 @@
-import { useQuery } from "@tanstack/react-query";
 import { type ReactElement, useMemo, useState } from "react";
-import { api } from "../api/client";
 import { ErrorBox, Loading } from "../components/basic";
 import { formatSize, toNumber } from "../lib/format";
-import { textOf } from "../lib/loose";
 import { t } from "../messages";
-import { FilesOf, useFiles, versionFiles } from "./files";
-import { useOwner } from "./owner";
+import { FilesOf, useFiles } from "./files";
 import type { Item } from "./pointer";
 import { tableOf } from "./table";
+import { useTableArtifact } from "./tableArtifact";
 import { TableView } from "./TableView";
-import { useJson } from "./useFile";
+import { useJsons } from "./useFile";
 
 const LARGE = 48_000_000; // bytes that a browser should not read unasked
 
-/** A logged table. W&B's client logs an artifact beside it, which has the pictures of its cells: it is read where it is there. */
+/** A logged table, from the artifact that W&B's client logs beside it where there is one. */
 export function TableFile({ item, name }: { item: Item; name: string }): ReactElement {
   const files = useFiles();
-  const copy = useTableArtifact(name, textOf(item.facts["artifact_path"]));
+  const copy = useTableArtifact(name, item);
   if (copy === null) return <Loading />;
+  const paths = copy?.paths ?? [item.path];
   return (
     <FilesOf value={copy?.files ?? files}>
-      <Loaded path={copy?.path ?? item.path} size={toNumber(item.facts["size"]) ?? 0} name={name} />
+      <Loaded paths={paths} size={(toNumber(item.facts["size"]) ?? 0) * paths.length} name={name} />
     </FilesOf>
   );
 }
 
-function Loaded({ path, size, name }: { path: string; size: number; name: string }): ReactElement {
+/** The rows of files one after the other; `size` is about what they have in all. */
+function Loaded({ paths, size, name }: { paths: readonly string[]; size: number; name: string }): ReactElement {
   const files = useFiles();
   const [asked, setAsked] = useState(size < LARGE);
-  const found = useJson(asked ? path : "");
-  const table = useMemo(() => (found.data === undefined ? null : tableOf(found.data)), [found.data]);
+  const { data, error, retry } = useJsons(asked ? paths : []);
+  const table = useMemo(() => (data === null || data.length === 0 ? null : tableOf(data)), [data]);
   if (!asked)
     return (
       <p className="hint">
@@ -38,27 +37,11 @@ function Loaded({ path, size, name }: { path: string; size: number; name: string
         <button type="button" className="link-button" onClick={() => setAsked(true)}>
           {t("media.large.show")}
         </button>{" "}
-        <a href={files.url(path)} download>{t("download")}</a>
+        {paths.map((path) => (
+          <a key={path} href={files.url(path)} download>{t("download")}</a>
+        ))}
       </p>
     );
-  if (found.error) return <ErrorBox error={found.error} onRetry={() => void found.refetch()} />;
+  if (error) return <ErrorBox error={error} onRetry={retry} />;
   return table ? <TableView table={table} name={name} /> : <Loading />;
-}
-
-const ARTIFACT = /^wandb-client-artifact:\/\/([^/]+)\/(.+)$/;
-
-/** The table in the artifact `run-ID-KEY`: null while it is looked for, undefined where it is not there. */
-function useTableArtifact(key: string, address: string): { files: ReturnType<typeof versionFiles>; path: string } | null | undefined {
-  const run = useOwner();
-  const [, client = "", path = ""] = ARTIFACT.exec(address) ?? [];
-  const name = `run-${run?.tags["wandb.id"] ?? ""}-${key.replace(/[^A-Za-z0-9_.-]/g, "_")}`;
-  const project = run?.project ?? "";
-  const wanted = path !== "" && project !== "";
-  const found = useQuery({ queryKey: ["versions", project, name], queryFn: ({ signal }) => api.versions(project, name, signal), enabled: wanted, retry: false });
-  return useMemo(() => {
-    if (!wanted || found.isError) return undefined;
-    if (!found.data) return null;
-    const version = found.data.find((one) => one.tags["wandb.client"] === client) ?? found.data[0];
-    return version && { files: versionFiles(project, name, `v${version.number}`), path };
-  }, [wanted, found.isError, found.data, client, project, name, path]);
 }

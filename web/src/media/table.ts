@@ -23,11 +23,11 @@ export interface Order {
 
 const LOOKED_AT = 500; // rows that tell a column's type
 
-/** The table of a file `{"columns": […], "data": [[…]]}`. */
-export function tableOf(file: Json): Table {
-  const body = objectOf(file);
-  const rows = listOf(body["data"]).map(listOf);
-  const names = listOf(body["columns"]).map(String);
+/** The table of files `{"columns": […], "data": [[…]]}`: the rows of all, the columns of the last. */
+export function tableOf(files: readonly Json[]): Table {
+  const bodies = files.map(objectOf);
+  const rows = bodies.flatMap((body) => listOf(body["data"]).map(listOf));
+  const names = listOf(bodies.at(-1)?.["columns"]).map(String);
   return { rows, columns: names.map((name, at) => ({ name, type: typeOf(rows.slice(0, LOOKED_AT).map((row) => row[at] ?? null)) })) };
 }
 

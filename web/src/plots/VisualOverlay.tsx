@@ -28,7 +28,7 @@ export function VisualOverlay({ visual, of }: { visual: Visual; of: readonly Ove
     }),
   });
   const ready = found.map((query) => query.dataUpdatedAt).join();
-  const tables = useMemo(() => of.flatMap(({ title }, at): [string, Table][] => (found[at]?.data === undefined ? [] : [[title, tableOf(found[at].data)]])), [ready, of]);
+  const tables = useMemo(() => of.flatMap(({ title }, at): [string, Table][] => (found[at]?.data === undefined ? [] : [[title, tableOf([found[at].data])]])), [ready, of]);
   const spec = useMemo(() => overlaidSpec(visual, tables, dark), [visual, tables, dark]);
   const error = found.find((query) => query.error)?.error;
   if (error) return <ErrorBox error={error} />;

@@ -19,7 +19,7 @@ export function VisualView({ visual, item, runName }: { visual: Visual; item: It
   const dark = useDark();
   const [view, setView] = useState<"plot" | "table">("plot");
   const found = useJson(item.path);
-  const table = useMemo(() => (found.data === undefined ? null : tableOf(found.data)), [found.data]);
+  const table = useMemo(() => (found.data === undefined ? null : tableOf([found.data])), [found.data]);
   const builtin = useMemo(() => (table ? builtinSpec(visual, table, dark) : null), [visual, table, dark]);
   const definition = useDefinition(table && !builtin ? visual.definition : "");
   const spec = useMemo(() => builtin ?? (table && definition ? customSpec(definition, visual, rowsOf(table, { name: runName })) : null), [builtin, table, definition, visual, runName]);
