@@ -77,7 +77,8 @@ class SqliteDatabase(Database):
         connection.execute("PRAGMA cache_size = -8000")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA mmap_size = 1073741824")
-        connection.execute("PRAGMA secure_delete = FAST")  # some builds write zeros over all pages that become free
+        if self._durable:  # a hub, where much is written that waits and is deleted soon
+            connection.execute("PRAGMA secure_delete = FAST")  # some builds write zeros over all pages that become free
         connection.create_function("folded", 1, _folded, deterministic=True)
         connection.create_function("matches", 2, _matches, deterministic=True)
         return connection
