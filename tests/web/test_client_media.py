@@ -18,6 +18,28 @@ grown = wandb.Table(columns=["number", "name"], log_mode="INCREMENTAL")
 for step in range(12):
     grown.add_data(step, f"row {step}")
     run.log({"자란 table/one": grown})
+
+def chart(name, columns, data):
+    run.log({f"sk/{name}": wandb.visualize(f"wandb/{name}/v1", wandb.Table(columns=columns, data=data))})
+
+pairs = [[a, b, 9 if a == b else 1] for a in "abc" for b in "abc"]
+chart("confusion_matrix", ["Predicted", "Actual", "Count"], pairs)
+sets = [[name, 0.1 * at, 10 * at] for at in range(1, 6) for name in ("train", "test")]
+chart("learning_curve", ["dataset", "score", "train_size"], sets)
+chart("class_proportions", ["class", "dataset", "count"], [[a, s, 5] for a in "abc" for s in ("train", "test")])
+chart("metrics", ["metric_name", "metric_value", "model_name"], [["f1_score", 0.9, "m"], ["recall", 0.8, "m"]])
+chart("feature_importances", ["feature_names", "importances"], [["a", 0.5], ["b", 0.2], ["c", -0.1]])
+residuals = [[name, at, at / 7, 0.9, 0.8] for at in range(4) for name in ("train", "test")]
+chart("residuals_plot", ["dataset", "y_pred", "residuals", "train_score", "test_score"], residuals)
+edges = ["model", "fraction_of_positives", "mean_predicted_value", "hist_dict", "edge_dict"]
+chart("calibration", edges, [[m, at / 4, at / 4, 3, 0.1] for m in ("one", "two") for at in range(4)])
+distances = ["distance", "instance_indicies", "outlier_percentage", "influence_threshold"]
+chart("outliers", distances, [[at / 9, at, 1.5, 0.3] for at in range(6)])
+chart("elbow", ["cluster_ranges", "errors", "clustering_time"], [[at, 10 / at, 0.1] for at in range(1, 6)])
+shape = ["x", "y", "colors", "centerx", "centery", "y_sil", "x1", "x2", "color_sil", "silhouette_avg"]
+chart("silhouette_", shape, [[1, 2, 0, 1, 1, at, 0, at / 9, at % 2, 0.4] for at in range(8)])
+chart("decision_boundaries", ["x", "y", "color"], [[at, at, at % 2] for at in range(5)])
+chart("unheard_of", ["a"], [[1]])
 run.finish()
 """
 
@@ -59,3 +81,34 @@ def test_a_table_that_grew_is_whole(visit: Visit) -> None:
     expect(numbers).to_have_text([str(step) for step in range(12)])
     panel.get_by_role("slider", name=re.compile("^Step of")).fill("2")
     expect(numbers).to_have_text(["0", "1", "2"])
+
+
+@pytest.mark.parametrize(
+    ("name", "mark", "count"),
+    [
+        ("confusion_matrix", ".mark-text.role-mark text", 9),
+        ("learning_curve", ".mark-line.role-mark path", 2),
+        ("class_proportions", ".mark-rect.role-mark path", 6),
+        ("metrics", ".mark-rect.role-mark path", 2),
+        ("feature_importances", ".mark-rect.role-mark path", 3),
+        ("residuals_plot", ".mark-symbol.role-mark path", 8),
+        ("calibration", ".mark-line.role-mark path", 2),
+        ("outliers", ".mark-symbol.role-mark path", 6),
+        ("elbow", ".mark-line.role-mark path", 1),
+        ("silhouette_", ".mark-rule.role-mark line", 9),
+        ("decision_boundaries", ".mark-symbol.role-mark path", 5),
+    ],
+)
+def test_charts_of_sklearn(visit: Visit, name: str, mark: str, count: int) -> None:
+    """A table for which `wandb.visualize` names a chart of W&B's, as `wandb.sklearn` does, is drawn as that chart."""
+    panel = _panel(visit.page, f"sk/{name}")
+    expect(panel.locator(mark)).to_have_count(count)
+    panel.get_by_role("radio", name="Table").click()
+    expect(panel.locator("tbody tr").first).to_be_visible()
+
+
+def test_a_chart_that_is_not_known_is_a_table(visit: Visit) -> None:
+    """What no definition is known for is shown as its table, with a word on why."""
+    panel = _panel(visit.page, "sk/unheard_of")
+    expect(panel.locator("tbody tr")).to_have_count(1)
+    expect(panel.locator(".notice")).to_contain_text("wandb/unheard_of/v1")

@@ -1,11 +1,12 @@
-/** The plots of `wandb.plot`, by the name of their definition, and specifications of one's own: a table becomes a plot. */
+/** The plots of `wandb.plot` and `wandb.sklearn`, by the name of their definition, and specifications of one's own: a table becomes a plot. */
 import type { Json } from "../api/types";
 import { toNumber } from "../lib/format";
 import { isObject, type JsonObject, listOf, objectOf, textOf } from "../lib/loose";
 import type { Table } from "../media/table";
 import type { PlotSpec } from "../vega/spec";
+import { SKLEARN } from "./sklearn";
 
-/** A plot that a run says it wants of one of its tables (`_wandb.visualize`). */
+/** A plot that a run says it wants of one of its tables (`_wandb.visualize`, `_wandb.viz`). */
 export interface Visual {
   key: string;
   /** The key under which the table was logged. */
@@ -16,11 +17,18 @@ export interface Visual {
 }
 
 export function visualsOf(config: Record<string, Json>): Visual[] {
-  return Object.entries(objectOf(config["visualize"])).flatMap(([key, entry]) => {
+  const panels = Object.entries(objectOf(config["visualize"])).flatMap(([key, entry]) => {
     const visual = visualOf(key, objectOf(objectOf(entry)["panel_config"]));
     return visual ? [visual] : [];
   });
+  return [...panels, ...Object.entries(objectOf(config["viz"])).flatMap(([key, entry]) => vizOf(key, textOf(objectOf(entry)["id"])))];
 }
+
+/** The columns of `wandb.sklearn`'s tables that are called otherwise than the chart's fields. */
+const COLUMNS: Record<string, Record<string, string>> = { "wandb/confusion_matrix/v1": { nPredictions: "Count" } };
+
+/** A table that `wandb.visualize` names a definition for: it lies under the plot's own key. */
+const vizOf = (key: string, definition: string): Visual[] => (definition ? [{ key, table: key, definition, fields: COLUMNS[definition] ?? {}, texts: {} }] : []);
 
 /** A panel's description as a plot; null where it names no table. */
 export function visualOf(key: string, panel: Record<string, Json>): Visual | null {
@@ -37,7 +45,7 @@ function tableKey(query: Json | undefined): string {
   return Object.values(query).map((part) => tableKey(part)).find(Boolean) ?? "";
 }
 
-type Row = Record<string, unknown>;
+export type Row = Record<string, unknown>;
 
 /** The rows of a table by column name; numbers that JSON cannot carry are left out of plots. */
 export function rowsOf(table: Table, more: Row = {}): Row[] {
@@ -66,7 +74,8 @@ export function builtinSpec({ definition, fields, texts }: Visual, table: Table,
 /** Dots and brackets of a column's name are no paths. */
 const escaped = (name: string) => name.replace(/[\\.[\]']/g, "\\$&");
 
-interface Making {
+/** What a maker of specifications may use. */
+export interface Making {
   channel: (role: string, more?: Row) => Row;
   fields: Record<string, string>;
   texts: Record<string, string>;
@@ -77,6 +86,7 @@ interface Making {
 const SMALL = { type: "point", filled: true, size: 36, opacity: 0.8, tooltip: true };
 
 const MAKERS: Record<string, (making: Making) => PlotSpec> = {
+  ...SKLEARN,
   line: ({ channel }) => ({ mark: { type: "line", tooltip: true }, encoding: { x: channel("x"), y: channel("y", { scale: { zero: false } }) } }),
   lineseries: ({ channel, texts }) => ({
     mark: { type: "line", tooltip: true },
@@ -108,7 +118,7 @@ const MAKERS: Record<string, (making: Making) => PlotSpec> = {
   },
 };
 
-const OVERLAID = ["line", "lineseries", "scatter", "area-under-curve"];
+const OVERLAID = ["line", "lineseries", "scatter", "area-under-curve", "learning_curve", "elbow"];
 
 /** Whether the plots of several runs make one. */
 export const isOverlaid = ({ definition }: Visual): boolean => OVERLAID.includes(BUILTIN.exec(definition)?.[1] ?? "");
