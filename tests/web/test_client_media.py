@@ -12,12 +12,20 @@ from tests.wandb.conftest import Client, hub_at
 from tests.web.browser import Visit
 
 LOG = """
+import datetime
 import wandb
 run = wandb.init(project="media", id="real")
 grown = wandb.Table(columns=["number", "name"], log_mode="INCREMENTAL")
 for step in range(12):
     grown.add_data(step, f"row {step}")
     run.log({"자란 table/one": grown})
+
+def at(day, hour=0, second=0):
+    return datetime.datetime(2024, 2, day, hour, 0, second, tzinfo=datetime.timezone.utc)
+
+days = [datetime.date(2024, 2, 3), datetime.date(1969, 1, 1), None]
+rows = list(zip(days, [at(3, 4, 5), at(1), at(2)], [1, 2, 3]))
+run.log({"dates": wandb.Table(columns=["day", "time", "n"], data=rows)})
 
 def chart(name, columns, data):
     run.log({f"sk/{name}": wandb.visualize(f"wandb/{name}/v1", wandb.Table(columns=columns, data=data))})
@@ -112,3 +120,19 @@ def test_a_chart_that_is_not_known_is_a_table(visit: Visit) -> None:
     panel = _panel(visit.page, "sk/unheard_of")
     expect(panel.locator("tbody tr")).to_have_count(1)
     expect(panel.locator(".notice")).to_contain_text("wandb/unheard_of/v1")
+
+
+def test_dates_are_shown_by_the_type_of_their_column(visit: Visit) -> None:
+    """A column of dates has days or times, is put in order by them, and is narrowed by a part of a date."""
+    panel = _panel(visit.page, "dates")
+    expect(panel.locator("thead small")).to_have_text(["date, UTC", "date, UTC", "number"])
+    days, times = (panel.locator(f"tbody td:nth-child({place})") for place in (1, 2))
+    expect(days).to_have_text(["2024-02-03", "1969-01-01", ""])
+    expect(times).to_have_text(["2024-02-03 04:00:05", "2024-02-01 00:00:00", "2024-02-02 00:00:00"])
+    panel.get_by_role("button", name=re.compile("^day")).click()
+    expect(days).to_have_text(["1969-01-01", "2024-02-03", ""])
+    panel.get_by_role("button", name="Filter by column").click()
+    panel.get_by_role("textbox", name="Filter of time").fill(">= 2024-02-02")
+    expect(days).to_have_text(["2024-02-03", ""])
+    panel.get_by_role("textbox", name="Filter of day").fill("< 2024-02-04")
+    expect(days).to_have_text(["2024-02-03"])

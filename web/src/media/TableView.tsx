@@ -6,10 +6,11 @@ import { downloadCsv } from "../lib/csv";
 import { formatValue } from "../lib/format";
 import { t } from "../messages";
 import { itemsOf } from "./pointer";
-import { type Column, cellText, csvRows, type Order, type Table, wantedRows } from "./table";
+import { type Column, type ColumnType, cellText, csvRows, type Order, type Table, wantedRows } from "./table";
 import { Thumb } from "./Thumb";
 
 const PAGE = 25;
+const HINTS: Partial<Record<ColumnType, string>> = { number: "> 0.5", date: ">= 2026-05" };
 
 /** A table to look through: search, a filter for each column, order, pages, and what passed as CSV. */
 export function TableView({ table, name }: { table: Table; name: string }): ReactElement {
@@ -45,7 +46,7 @@ export function TableView({ table, name }: { table: Table; name: string }): Reac
               <tr className="media-filters">
                 {table.columns.map((column, index) => (
                   <th key={index}>
-                    <input className="input" aria-label={t("media.table.column", { name: column.name })} placeholder={column.type === "number" ? "> 0.5" : ""} value={filters.get(index) ?? ""} onChange={(event) => setFilters(new Map(filters).set(index, event.target.value))} />
+                    <input className="input" aria-label={t("media.table.column", { name: column.name })} placeholder={HINTS[column.type] ?? ""} value={filters.get(index) ?? ""} onChange={(event) => setFilters(new Map(filters).set(index, event.target.value))} />
                   </th>
                 ))}
               </tr>

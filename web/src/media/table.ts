@@ -2,9 +2,10 @@
 import type { Json } from "../api/types";
 import { formatValue, toNumber } from "../lib/format";
 import { listOf, objectOf } from "../lib/loose";
+import { dateColumns, datesAsText } from "./dates";
 import { itemsOf, pointerOf } from "./pointer";
 
-export type ColumnType = "number" | "text" | "bool" | "media" | "any";
+export type ColumnType = "number" | "text" | "bool" | "date" | "media" | "any";
 
 export interface Column {
   name: string;
@@ -26,9 +27,11 @@ const LOOKED_AT = 500; // rows that tell a column's type
 /** The table of files `{"columns": […], "data": [[…]]}`: the rows of all, the columns of the last. */
 export function tableOf(files: readonly Json[]): Table {
   const bodies = files.map(objectOf);
-  const rows = bodies.flatMap((body) => listOf(body["data"]).map(listOf));
   const names = listOf(bodies.at(-1)?.["columns"]).map(String);
-  return { rows, columns: names.map((name, at) => ({ name, type: typeOf(rows.slice(0, LOOKED_AT).map((row) => row[at] ?? null)) })) };
+  const dates = dateColumns(names, bodies.map((body) => body["column_types"]));
+  const rows = datesAsText(bodies.flatMap((body) => listOf(body["data"]).map(listOf)), dates);
+  const typeAt = (at: number) => (dates.has(at) ? "date" : typeOf(rows.slice(0, LOOKED_AT).map((row) => row[at] ?? null)));
+  return { rows, columns: names.map((name, at) => ({ name, type: typeAt(at) })) };
 }
 
 function typeOf(values: readonly Json[]): ColumnType {
@@ -64,7 +67,7 @@ export function wantedRows(table: Table, search: string, filters: ReadonlyMap<nu
 const RANGE = /^\s*(-?[\d.eE+-]+)\s*\.\.\s*(-?[\d.eE+-]+)\s*$/;
 const COMPARED = /^\s*(<=|>=|!=|=|<|>)\s*(.*)$/;
 
-/** `> 0.5`, `1..5`, `= cat`, `!= cat`, or a part of the text. */
+/** `> 0.5`, `1..5`, `= cat`, `!= cat`, `> 2026-05`, or a part of the text. */
 export function filterOf(text: string, type: ColumnType): (value: Json | undefined) => boolean {
   const range = RANGE.exec(text);
   if (range && type === "number") {
@@ -77,6 +80,7 @@ export function filterOf(text: string, type: ColumnType): (value: Json | undefin
   const compared = COMPARED.exec(text);
   if (!compared) return (value) => cellText(value).toLowerCase().includes(text.trim().toLowerCase());
   const [, sign = "=", rest = ""] = compared;
+  if (type === "date") return (value) => isDate(value) && holds(sign, textOrder(value.slice(0, rest.trim().length), rest.trim()));
   const wanted = toNumber(rest.trim());
   return (value) => {
     const number = wanted === null ? null : toNumber(value);
@@ -84,6 +88,9 @@ export function filterOf(text: string, type: ColumnType): (value: Json | undefin
     return sign === "!=" ? cellText(value) !== rest.trim() : sign === "=" && cellText(value) === rest.trim();
   };
 }
+
+const isDate = (value: Json | undefined): value is string => typeof value === "string";
+const textOrder = (a: string, b: string) => Number(a > b) - Number(a < b);
 
 function holds(sign: string, difference: number): boolean {
   switch (sign) {

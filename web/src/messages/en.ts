@@ -269,6 +269,7 @@ export const en = {
   "media.type.number": "number",
   "media.type.text": "text",
   "media.type.bool": "yes/no",
+  "media.type.date": "date, UTC",
   "media.type.media": "media",
   "media.type.any": "any",
   "media.kind.molecule": "Molecule",

@@ -271,6 +271,7 @@ export const ko: Record<keyof typeof en, string> = {
   "media.type.number": "숫자",
   "media.type.text": "글",
   "media.type.bool": "예/아니요",
+  "media.type.date": "날짜, UTC",
   "media.type.media": "미디어",
   "media.type.any": "여러 가지",
   "media.kind.molecule": "분자",
