@@ -65,7 +65,9 @@ class Replay:
         headers = {"host": f"127.0.0.1:{self.hub.port}", "content-type": "application/json"}
         if "signature=" not in path:
             headers |= urllib3.make_headers(basic_auth=f"api:{KEY}")
-        answer = urllib3.request(item["method"], self.hub.address + path, body=sent, headers=headers, retries=False)
+        answer = urllib3.request(
+            item["method"], self.hub.address + path, body=sent, headers=headers, retries=False, timeout=60
+        )
         if answer.status != item["status"]:
             return [f"{item['method']} {path}: {item['status']} → {answer.status} {answer.data[:200]!r}"]
         if "answer" not in item:
