@@ -63,12 +63,12 @@ class Hub:
     def post(self, path: str, body: Any, key: str = KEY) -> tuple[int, Any]:
         """Status and JSON of a bare request as the client sends it."""
         headers = urllib3.make_headers(basic_auth=f"api:{key}")
-        answer = urllib3.request("POST", self.address + path, json=body, headers=headers, retries=False)
+        answer = urllib3.request("POST", self.address + path, json=body, headers=headers, retries=False, timeout=60)
         return answer.status, answer.json()
 
     def native(self, path: str) -> Any:
         """The JSON of the API of our own."""
-        return urllib3.request("GET", f"{self.address}/api/v1/{path}", retries=False).json()
+        return urllib3.request("GET", f"{self.address}/api/v1/{path}", retries=False, timeout=60).json()
 
 
 @dataclass

@@ -31,7 +31,9 @@ def logged(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Client:
     headers = urllib3.make_headers(basic_auth=f"api:{KEY}")
 
     def native(path: str, body: Any) -> Any:
-        answer = urllib3.request("POST", f"{hub.address}/api/v1/{path}", json=body, headers=headers, retries=False)
+        answer = urllib3.request(
+            "POST", f"{hub.address}/api/v1/{path}", json=body, headers=headers, retries=False, timeout=60
+        )
         assert answer.status < 300, answer.data
         return answer.json()
 

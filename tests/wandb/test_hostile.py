@@ -203,6 +203,6 @@ def test_a_newer_client(hub: Hub) -> None:
 def test_documents_that_are_none(hub: Hub, body: bytes) -> None:
     """What is no document is refused, and nothing breaks."""
     headers = {**urllib3.make_headers(basic_auth=f"api:{KEY}"), "content-type": "application/json"}
-    answer = urllib3.request("POST", f"{hub.address}/graphql", body=body, headers=headers, retries=False)
+    answer = urllib3.request("POST", f"{hub.address}/graphql", body=body, headers=headers, retries=False, timeout=60)
     assert answer.json()["errors"]
     assert answer.status in (200, 400)

@@ -69,11 +69,11 @@ def test_stop(wandb_client: Client, hub: Hub) -> None:
     process = wandb_client.start(HEAD + "while True:\n    run.log({'x': 1})\n    time.sleep(0.1)", "stop")
     until(lambda: "stop" in names(hub))
     address = f"{hub.address}/api/v1/runs/{run_of(hub, 'stop')['id']}/stop"
-    assert urllib3.request("POST", address, retries=False).json()["tags"]["madang.stop"] == "local"
+    assert urllib3.request("POST", address, retries=False, timeout=60).json()["tags"]["madang.stop"] == "local"
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert run_of(hub, "stop")["status"] == "killed"
-    assert urllib3.request("POST", address, retries=False).status == 409
+    assert urllib3.request("POST", address, retries=False, timeout=60).status == 409
 
 
 def test_stopped_by_the_api(wandb_client: Client, hub: Hub) -> None:

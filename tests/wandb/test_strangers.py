@@ -45,7 +45,7 @@ def send(hub: Hub, request: Request, key: str) -> tuple[int, Any]:
     """The status and the answer to one request."""
     headers = {**urllib3.make_headers(basic_auth=f"api:{key}"), "content-type": "application/json"}
     address = hub.address + request.path
-    answer = urllib3.request(request.method, address, body=request.body, headers=headers, retries=False)
+    answer = urllib3.request(request.method, address, body=request.body, headers=headers, retries=False, timeout=60)
     return answer.status, answer.data if answer.headers.get("content-type") != "application/json" else answer.json()
 
 
@@ -64,19 +64,21 @@ def full(
     recorded: Path = request.param
     made = hub_at(tmp_path_factory.mktemp("full"))
     made.start()
-    replay, asked = Replay(made), []
-    for line in recorded.read_text("utf-8").splitlines():
-        item = json.loads(line)
-        if "delete" in (item["body"].get("text") or "").partition("(")[0]:
-            continue  # there is to be something to learn
-        replay.send(item)
-        if "signature=" not in item["path"] and "text" in item["body"]:
-            asked.append(Request(item["method"], item["path"], item["body"]["text"].encode()))
-    made.native("runs")
-    for one in asked:
-        one.body = replay._renewed(one.body.decode()).encode()
-    yield made, asked
-    made.kill(signal.SIGTERM)
+    try:
+        replay, asked = Replay(made), []
+        for line in recorded.read_text("utf-8").splitlines():
+            item = json.loads(line)
+            if "delete" in (item["body"].get("text") or "").partition("(")[0]:
+                continue  # there is to be something to learn
+            replay.send(item)
+            if "signature=" not in item["path"] and "text" in item["body"]:
+                asked.append(Request(item["method"], item["path"], item["body"]["text"].encode()))
+        made.native("runs")
+        for one in asked:
+            one.body = replay._renewed(one.body.decode()).encode()
+        yield made, asked
+    finally:
+        made.kill(signal.SIGTERM)
 
 
 def token_of_another_run(hub: Hub) -> str:

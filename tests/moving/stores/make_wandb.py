@@ -33,7 +33,9 @@ for step in range(20):
     numbers = {"loss": 1 / (step + 1), "epoch": step // 5, "val/f1": step * 0.05}
     run.log({**numbers, "nested": nested, "ok": step % 2 == 0, "inf": math.inf, "word": f"w{step}"})
 run.log({"jump": 1}, step=40)
-run.log({"hist": wandb.Histogram(np_histogram=(np.array([1, 2]), np.array([0, 1, 2]))), "html": wandb.Html("<b>hi</b>")})
+run.log(
+    {"hist": wandb.Histogram(np_histogram=(np.array([1, 2]), np.array([0, 1, 2]))), "html": wandb.Html("<b>hi</b>")}
+)
 run.log({"img": wandb.Image(np.zeros((4, 5, 3), dtype="uint8"), caption="black")})
 run.log({"tab": wandb.Table(columns=["x", "y"], data=[[1, "a"], [2, "b"]])})
 Path("plain.txt").write_text("saved\n", encoding="utf-8")
