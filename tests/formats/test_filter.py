@@ -30,7 +30,7 @@ F1 = Field("metrics", "val/f1")
 NAME = Field("attributes", "name")
 C = Field("params", "C")
 STATUS = Field("attributes", "status")
-CONVERTED = {"status", "duration", "created_at", "started_at", "ended_at"}
+CONVERTED = {"status", "duration", "created_at", "started_at", "ended_at", "seen_at"}
 ONE = Compare(C, "=", 1)
 
 

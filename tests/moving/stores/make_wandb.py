@@ -40,7 +40,7 @@ run.log({"img": wandb.Image(np.zeros((4, 5, 3), dtype="uint8"), caption="black")
 run.log({"tab": wandb.Table(columns=["x", "y"], data=[[1, "a"], [2, "b"]])})
 Path("plain.txt").write_text("saved\n", encoding="utf-8")
 run.save("plain.txt")
-run.config["late"] = "yes"
+run.config.update({"late": "yes"}, allow_val_change=True)  # type: ignore[no-untyped-call]
 run.summary["best"] = 0.77
 run.alert(title="Careful", text="look", level="WARN")
 Path("inputs").mkdir()
