@@ -77,3 +77,10 @@ def test_daily_commands_start_light(project: Project, command: str) -> None:
     if command == "commit":
         unwanted -= {"_hashlib"}  # it looks for what it commits in the run cache, by its hash
     assert not loaded(project, command) & unwanted
+
+
+def test_a_server_loads_no_graphql() -> None:
+    """A hub, and what answers a command's calls, load GraphQL and the search of parameters when a client asks."""
+    program = "import sys, madang.server.app, madang.server.launched; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"graphql", "optuna", "numpy"} & set(loaded)

@@ -9,10 +9,10 @@ from madang.domain.runs import RunRecord
 from madang.domain.versions import VersionRecord
 from madang.edges.wandb.artifact_nodes import Node, artifact_node, membership_node, row_by_id
 from madang.edges.wandb.artifacts import resolve
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import need_run
 from madang.edges.wandb.projects import ensure_project, registered
 from madang.edges.wandb.registry_rules import check_type
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.errors import Conflict, InvalidInput, NotFound

@@ -9,9 +9,9 @@ from madang.domain.versions import VersionRecord
 from madang.edges.wandb.artifact_nodes import Node, draft_node
 from madang.edges.wandb.artifact_transfer import file_url, list_url, part_url
 from madang.edges.wandb.artifacts import node_of
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import run_of
 from madang.edges.wandb.projects import ensure_project
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb import manifest as listing

@@ -20,9 +20,9 @@ from madang.edges.wandb.artifact_nodes import (
     membership_node,
 )
 from madang.edges.wandb.artifact_transfer import blob_url, manifest_url
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.pages import page
 from madang.edges.wandb.projects import project_node
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import ProjectNode, RunNode
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound

@@ -6,9 +6,9 @@ from typing import Any
 
 from madang.domain import events
 from madang.domain.commands import Fact, Points
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.facts import BRANCH
 from madang.edges.wandb.finding import need_run, project_of, run_of
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import run_node
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput

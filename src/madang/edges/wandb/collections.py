@@ -18,10 +18,10 @@ from madang.edges.wandb.artifact_nodes import (
     type_node,
 )
 from madang.edges.wandb.artifacts import by_name
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.pages import page
 from madang.edges.wandb.projects import project_node, registered
 from madang.edges.wandb.registry_rules import allowed_types
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from madang.domain.series import ConsoleLine
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.pages import connection, cursor_for, offset_of
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import RunNode
 from madang.edges.wandb.services import WandbCall
 

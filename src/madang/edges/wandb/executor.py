@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 from graphql import (
     REMOVE,
@@ -42,10 +42,8 @@ from graphql import (
     visit,
 )
 
+from madang.edges.wandb.resolving import Prepared, Resolver
 from madang.errors import InvalidInput, MadangError
-
-Resolver: TypeAlias = Callable[[Any, Any, dict[str, Any]], Any]
-"""What gives a field's value: of the object it belongs to, the call, and the field's arguments."""
 
 log = logging.getLogger("madang.wandb")
 LONGEST_DOCUMENT = 256 << 10  # characters
@@ -54,25 +52,6 @@ _MOST_PREPARED = 128  # documents that are remembered; clients have some 60
 _MOST_ITEMS = 1_500_000  # fields and items of lists of one answer
 _LONGEST = 60.0  # seconds that a query may take; no client waits as long
 _RULES = [rule for rule in specified_rules if rule not in (NoUnusedVariablesRule, NoUnusedFragmentsRule)]
-
-
-class Prepared:
-    """An object some of whose fields are at hand, by name, so that no resolver is asked for them.
-
-    For the others resolvers get what `whole` gives.
-    """
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self.fields = fields
-
-    def more(self, name: str) -> Any:
-        """A field that can be had without the object. Raises `KeyError` for the others."""
-        raise KeyError(name)
-
-    @property
-    def whole(self) -> Any:
-        """The object."""
-        raise NotImplementedError
 
 
 class _Asked:

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from madang.domain import events
 from madang.domain.runs import RunRecord
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.fetching import files_of
 from madang.edges.wandb.finding import name_of
 from madang.edges.wandb.pages import page
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import RunNode
 from madang.edges.wandb.services import WandbCall
 from madang.formats.regex import compiled

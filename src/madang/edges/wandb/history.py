@@ -7,7 +7,7 @@ from typing import Any
 
 from madang.domain.runs import RunRecord
 from madang.domain.series import Series
-from madang.edges.wandb.executor import Resolver
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import RunNode, completed
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput

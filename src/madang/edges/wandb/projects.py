@@ -6,11 +6,11 @@ from typing import Any
 
 from madang.domain.access import Permission
 from madang.domain.projects import ProjectChange, RegisteredProject
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import readable_project
 from madang.edges.wandb.pages import page
 from madang.edges.wandb.registry_rules import access_of, allowed_types, said_tags
 from madang.edges.wandb.registry_search import registries_of
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.edges.wandb.viewer import entity, user

@@ -6,9 +6,9 @@ from typing import Any
 
 from madang.edges.wandb.artifact_nodes import Node, collection_node, membership_node
 from madang.edges.wandb.collections import chosen, fields_of_collection, fields_of_version
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.pages import page
 from madang.edges.wandb.registry_search import registries_of
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.services import WandbCall
 from madang.edges.wandb.viewer import entity
 from madang.formats.wandb.ids import ENTITY, node_id

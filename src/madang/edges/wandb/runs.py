@@ -9,8 +9,8 @@ from madang.domain.line_streams import EVENTS, HISTORY, LOG
 from madang.domain.metrics import definition_of
 from madang.domain.runs import STOP_TAG, RunRecord
 from madang.domain.sweeps import SWEEP_TAG
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import name_of, run_of
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.services import WandbCall
 from madang.edges.wandb.viewer import user
 from madang.formats.wandb.config import wrapped_config

@@ -14,8 +14,8 @@ import msgspec
 from madang.domain.query import Condition, RunQuery
 from madang.domain.runs import RunRecord
 from madang.edges.wandb import history, runs
-from madang.edges.wandb.executor import Prepared, Resolver
 from madang.edges.wandb.pages import connection, size_of
+from madang.edges.wandb.resolving import Prepared, Resolver
 from madang.edges.wandb.runs import ProjectNode, RunNode, run_node
 from madang.edges.wandb.services import WandbCall
 from madang.formats.wandb import filters as formats

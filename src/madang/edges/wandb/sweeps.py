@@ -24,10 +24,10 @@ from madang.domain.sweeps import (
     best_of,
     expected,
 )
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import run_of
 from madang.edges.wandb.pages import connection, page
 from madang.edges.wandb.projects import project_node
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import ProjectNode, run_node
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound

@@ -12,9 +12,9 @@ from madang.domain import events
 from madang.domain.access import Permission, Principal
 from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.facts import with_packages
 from madang.edges.wandb.finding import name_of, need_run, project_of, require_writing, target_of
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput
 from madang.formats.wandb.ids import entity_and_project, node_id

@@ -17,8 +17,8 @@ from madang.domain.sweeps import SWEEP_TAG
 from madang.edges.wandb import facts
 from madang.edges.wandb.artifact_changes import delete_of_run
 from madang.edges.wandb.branching import forked
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import need_run, project_of, run_by_node, target_of
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import run_node
 from madang.edges.wandb.services import WandbCall
 from madang.errors import Conflict

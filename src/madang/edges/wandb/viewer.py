@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from madang.domain.access import ANONYMOUS
-from madang.edges.wandb.executor import Resolver
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.services import WandbCall
 from madang.errors import Unauthenticated
 from madang.formats.wandb.ids import ENTITY, node_id

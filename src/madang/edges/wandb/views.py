@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from madang.domain.views import CHART, DRAFT, REPORT, View, ViewChange
-from madang.edges.wandb.executor import Resolver
 from madang.edges.wandb.finding import readable_project
 from madang.edges.wandb.pages import page
 from madang.edges.wandb.projects import project_node
+from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.edges.wandb.viewer import user
