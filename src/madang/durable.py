@@ -155,6 +155,17 @@ class EarlyWriting:
             self._begun = self._written
 
 
+def unwritten_room() -> int | None:
+    """Bytes that may be written before Linux begins on its own to bring them to the disk. None: the system hides it."""
+    try:
+        with open("/proc/vmstat", "rb") as file:
+            pages = dict(line.split() for line in file)
+        left = int(pages[b"nr_dirty_background_threshold"]) - int(pages[b"nr_dirty"])
+    except (OSError, KeyError):
+        return None
+    return max(0, left) * os.sysconf("SC_PAGE_SIZE")
+
+
 def unlink(path: str) -> None:
     """Remove a file that may be gone already."""
     with suppress(FileNotFoundError):

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from tests.data.helpers import NFC, NFD, Tool, make, read
 
+from madang.workspace.data.files import applying
 from madang.workspace.data.files.links import Linker
 from madang.workspace.data.objects import early_copies, parallel
-from madang.workspace.data.objects.copying import copy
+from madang.workspace.data.objects.copying import copy, go_on
 from madang.workspace.data.objects.state import FileKey
 
 BODY = os.urandom(3 << 20)
@@ -75,6 +76,31 @@ def test_without_room_for_the_second_copy(pulling: Path, madang: Tool, monkeypat
     assert madang(pulling, "pull").code == 0
     assert hashlib.md5((pulling / "large").read_bytes()).digest() == hashlib.md5(BODY).digest()
     assert not left_aside(pulling)
+
+
+@pytest.mark.parametrize("room", [0, 1 << 20])
+def test_a_copy_that_stays_behind(pulling: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """Where more could only be written by sharing the disk, checkout goes on with the copy behind what is there."""
+    begun = list[int]()
+
+    def noted(source: str, target: str, start: int) -> FileKey:
+        begun.append(start)
+        assert os.path.getsize(target) == start
+        return go_on(source, target, start)
+
+    monkeypatch.setattr(early_copies, "unwritten_room", iter([room, 0]).__next__)
+    monkeypatch.setattr(applying, "go_on", noted)
+    assert madang(pulling, "pull").code == 0
+    assert begun == [room]
+    assert (pulling / "large").read_bytes() == BODY
+    assert madang(pulling, "status", "-q").code == 0
+    assert not left_aside(pulling)
+
+
+def test_a_copy_that_stays_behind_a_wrong_object(pulling: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an object that turns out to be wrong nothing reaches the workspace."""
+    monkeypatch.setattr(early_copies, "unwritten_room", iter([1 << 20, 0]).__next__)
+    test_wrong_bytes_come_nowhere(pulling, madang)
 
 
 def test_a_file_that_is_there_is_kept(pulling: Path, madang: Tool) -> None:

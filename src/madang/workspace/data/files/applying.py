@@ -16,6 +16,7 @@ from madang.workspace.data.files import hashing
 from madang.workspace.data.files.links import Linker
 from madang.workspace.data.files.planning import Plan
 from madang.workspace.data.files.replacing import check_unchanged
+from madang.workspace.data.objects.copying import go_on
 from madang.workspace.data.objects.early_copies import Prepared
 from madang.workspace.data.objects.parallel import apart, each_file
 from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled, wait_until_settled
@@ -72,11 +73,11 @@ def _write(plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Ad
 
 def _take_over(plan: Plan, todo: dict[str, str], ready: Prepared | None, advance: progress.Advance) -> None:
     """Note those of the files that were made when their objects came, and remove what is not wanted after all."""
-    for name, key in ready.made.items() if ready is not None else ():
-        if name in todo:
-            plan.made[name] = key
-        elif ready is not None:
+    if ready is not None:
+        for name in (ready.made.keys() | ready.begun.keys()) - todo.keys():
             unlink(ready.path(name))
+        plan.made.update((name, key) for name, key in ready.made.items() if name in todo)
+        plan.begun = ready.begun
     advance(len(plan.made))
 
 
@@ -97,8 +98,9 @@ def _make_files(
         os.makedirs(folder, exist_ok=True)
 
     def make(item: tuple[str, str, str], advance: progress.Advance) -> FileKey:
-        _, md5, aside = item
-        key = maker.make(cache.path(md5), aside)
+        name, md5, aside = item
+        start = plan.begun.get(name)
+        key = maker.make(cache.path(md5), aside) if start is None else go_on(cache.path(md5), aside, start)
         advance(1)
         return key
 

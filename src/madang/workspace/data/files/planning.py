@@ -33,6 +33,7 @@ class Plan:
     damaged: set[str] = field(default_factory=set)  # those of them that are damaged
     is_listed: bool = True  # False: the cache lacks the folder's listing, so nothing can be done
     made: dict[str, FileKey] = field(default_factory=dict)  # the files that were made, as they were when made
+    begun: dict[str, int] = field(default_factory=dict)  # the files of which so many bytes are made, aside
 
     def possible(self) -> dict[str, str]:
         """What of ``write`` can be written."""

@@ -3,6 +3,10 @@
 A pull needs each object twice. Where blocks cannot be shared, a large one is written to both places when its bytes
 come: copying it out of the cache again would cost another pass over it. With small ones the wait for the disk, which is
 one for all, would then be for both copies; so they are copied while the disk makes those for the cache durable.
+
+Also with a large one only the object is waited for. Once so much waits in memory that the system would bring the copy
+to the disk, too, the disk would be shared between both; the copy stays behind then, and checkout goes on with it from
+the object, when that is durable.
 """
 
 from __future__ import annotations
@@ -13,13 +17,14 @@ from contextlib import closing
 from dataclasses import field
 
 from madang.domain.values import mutable
-from madang.durable import unlink, write_all
+from madang.durable import unlink, unwritten_room, write_all
 from madang.workspace.data.objects.copying import copy
 from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.state import FileKey, key_of
 from madang.workspace.data.progress import Advance
 
 LARGE = 16 << 20  # bytes of an object that is worth a copy on its way
+_STEP = 64 << 20  # bytes between two looks at how much room there is
 
 
 @mutable
@@ -28,6 +33,7 @@ class Prepared:
 
     place: str  # path aside of what shall become the tracked path
     made: dict[str, FileKey] = field(default_factory=dict)  # by path below it ("" for the file itself): its state
+    begun: dict[str, int] = field(default_factory=dict)  # the same for files of which so many bytes are there
 
     def path(self, name: str) -> str:
         """Where a file of it lies, or would lie."""
@@ -44,25 +50,38 @@ class EarlyCopy:
     def __init__(self, prepared: Prepared, name: str) -> None:
         self._prepared = prepared
         self._name = name
-        self._is_whole = True
+        self._written = self._most = 0  # bytes, and up to how many there is room
+        self._has_room = self._is_sound = True
         self._descriptor = os.open(prepared.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
     def write(self, part: memoryview) -> None:
         """Take the next bytes. When the disk refuses there will be no copy; checkout makes one, or says why not."""
-        if self._is_whole:
-            try:
-                write_all(self._descriptor, part)
-            except OSError:
-                self._is_whole = False
+        if not self._is_sound or not self._finds_room(len(part)):
+            return
+        try:
+            write_all(self._descriptor, part)
+        except OSError:
+            self._is_sound = False
+        self._written += len(part)
+
+    def _finds_room(self, count: int) -> bool:
+        """Whether so many more bytes may be written; never again after there was no room once."""
+        if self._has_room and self._written + count > self._most:
+            room = unwritten_room()
+            self._most = self._written + (_STEP if room is None else min(_STEP, room))
+            self._has_room = self._written + count <= self._most
+        return self._has_room
 
     def end(self, *, is_good: bool) -> None:
-        """All bytes were written, and were the right ones or not."""
+        """All bytes were there, and were the right ones or not."""
         key = key_of(os.fstat(self._descriptor))
         os.close(self._descriptor)
-        if self._is_whole and is_good:
+        if not self._is_sound or not is_good:
+            unlink(self._prepared.path(self._name))
+        elif self._has_room:
             self._prepared.made[self._name] = key
         else:
-            unlink(self._prepared.path(self._name))
+            self._prepared.begun[self._name] = self._written
 
 
 class EarlyCopies:
