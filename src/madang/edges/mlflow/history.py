@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
-from itertools import pairwise
+from collections.abc import Collection
+from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 from msgspec import field
 
+from madang.domain.columns import is_ascending
 from madang.domain.series import Series
 from madang.edges.mlflow.arguments import Arguments, missing
 from madang.edges.mlflow.finding import no_run, run_of
@@ -33,10 +34,18 @@ class Point(msgspec.Struct, omit_defaults=True):
     run_id: str = ""
 
 
-class _Place(NamedTuple):
-    at: int  # ms
-    step: int
-    value: float
+class _Places(NamedTuple):
+    """Points in columns: a series of 100,000 is read once for each of its pages."""
+
+    times: list[int]  # µs
+    steps: list[int]
+    values: list[float]
+
+    def part(self, which: slice) -> _Places:
+        return _Places(self.times[which], self.steps[which], self.values[which])
+
+    def pick(self, which: list[int]) -> _Places:
+        return _Places(*([column[place] for place in which] for column in self))  # type: ignore[arg-type]
 
 
 class MetricHistory(RunId):
@@ -74,17 +83,18 @@ def _series(call: MlflowCall, run: str, key: str, steps: tuple[int | None, int |
     return found[run].get(key)
 
 
-def _places(series: Series | None) -> list[_Place]:
+def _places(series: Series | None) -> _Places:
     """Points by time, step and value, each once."""
     if series is None:
-        return []
-    numbers: Iterable[tuple[int, int, Any]] = zip(series.times, series.steps, series.values, strict=True)
-    if series.kind != "float":
-        numbers = [(at, step, _float(value)) for at, step, value in numbers if isinstance(value, int | float)]
-    found = [_Place(at // 1000, step, value) for at, step, value in numbers]
-    if any(one[:2] >= other[:2] for one, other in pairwise(found)):
-        found = sorted(set(found), key=lambda place: (place.at, place.step, _orderable(place.value)))
-    return found
+        return _Places([], [], [])
+    if series.kind == "float" and is_ascending(series.steps) and series.times == sorted(series.times):
+        return _Places(series.times, series.steps, series.values)
+    numbers = zip(series.times, series.steps, series.values, strict=True)
+    found = {(at // 1000, step, _float(value)) for at, step, value in numbers if isinstance(value, int | float)}
+    ordered = sorted(found, key=lambda place: (*place[:2], _orderable(place[2])))
+    return _Places(
+        [place[0] * 1000 for place in ordered], [place[1] for place in ordered], [place[2] for place in ordered]
+    )
 
 
 def _float(value: float) -> float:
@@ -98,8 +108,11 @@ def _orderable(value: float) -> float:
     return value if value == value else 0.0  # MLflow keeps a NaN as 0 with a mark
 
 
-def _points(key: str, places: Iterable[_Place], run: str = "") -> list[Point]:
-    return [Point(key, value if math.isfinite(value) else number(value), at, step, run) for at, step, value in places]
+def _points(key: str, places: _Places, run: str = "") -> list[Point]:
+    return [
+        Point(key, value if math.isfinite(value) else number(value), at // 1000, step, run)
+        for at, step, value in zip(*places, strict=True)
+    ]
 
 
 def get_history(call: MlflowCall) -> Any:
@@ -114,11 +127,12 @@ def get_history(call: MlflowCall) -> Any:
         )
     start = offset_of(body.page_token)
     places = _places(_series(call, run, body.metric_key))
-    end = len(places) if body.max_results is None else start + body.max_results
+    count = len(places.steps)
+    end = count if body.max_results is None else start + body.max_results
     made: dict[str, Any] = {}
-    if part := places[start:end]:
-        made["metrics"] = _points(body.metric_key, part)
-    if end < len(places):
+    if start < count:
+        made["metrics"] = _points(body.metric_key, places.part(slice(start, end)))
+    if end < count:
         made["next_page_token"] = token_for(end)
     return made
 
@@ -159,21 +173,22 @@ def get_interval(call: MlflowCall) -> Any:
             "end_step must be greater than start_step. "
             f"Found start_step={body.start_step} and end_step={body.end_step}."
         )
-    by_run: dict[str, list[_Place]] = {}
+    by_run: dict[str, _Places] = {}
     for run in body.run_ids:
         run_of(call, run)
         by_run[run] = _places(_series(call, run, body.metric_key, (body.start_step, body.end_step)))
     steps = _spread(by_run.values(), body.max_results)
     found: list[Point] = []
     for run, places in by_run.items():
-        kept = [place for place in places if place.step in steps]
-        kept.sort(key=lambda place: (place.step, place.at, _orderable(place.value)))
-        found += _points(body.metric_key, kept[:MOST_OF_INTERVAL], run)
+        kept = [place for place, step in enumerate(places.steps) if step in steps]
+        rank = [*zip(places.steps, places.times, map(_orderable, places.values), strict=True)]
+        kept.sort(key=rank.__getitem__)
+        found += _points(body.metric_key, places.pick(kept[:MOST_OF_INTERVAL]), run)
     return {"metrics": found} if found else {}
 
 
-def _spread(runs: Collection[list[_Place]], most: int) -> set[int]:
+def _spread(runs: Collection[_Places], most: int) -> set[int]:
     """The steps that are shown: about so many of all runs together, and the first and last of each."""
-    steps = sorted({place.step for places in runs for place in places})
+    steps = sorted(set(chain.from_iterable(places.steps for places in runs)))
     shown = steps if len(steps) <= most else [*steps[:: math.ceil(len(steps) / most)], steps[-1]]
-    return {*shown, *(edge(place.step for place in places) for places in runs if places for edge in (min, max))}
+    return {*shown, *(edge(places.steps) for places in runs if places.steps for edge in (min, max))}
