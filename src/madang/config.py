@@ -33,6 +33,18 @@ class HubConfig:
     require_token: bool = _setting(
         False, "MADANG_HUB_REQUIRE_TOKEN", "Ask for a token on loopback too, even while none was made."
     )
+    allow_webhook: tuple[str, ...] = _setting(
+        (),
+        "MADANG_HUB_ALLOW_WEBHOOK",
+        "A network that webhooks may reach beside public https addresses, unencrypted too. May be repeated.",
+        "NETWORK",
+    )
+    key_file: str = _setting(
+        "",
+        "MADANG_HUB_KEY_FILE",
+        "File of the key that seals secrets of webhooks, instead of one in the store. All hubs of a database share it.",
+        "FILE",
+    )
     stop_within: int = _setting(
         30, "MADANG_HUB_STOP_WITHIN", "Seconds that running requests get when the hub stops.", "SECONDS"
     )

@@ -25,12 +25,14 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.ports.objects import Objects
     from madang.ports.reader import Reader
     from madang.ports.sweeps import SweepDesk
+    from madang.ports.webhooks import Sealer, Sender
     from madang.services.access import Access
     from madang.services.adopting import Adopting
     from madang.services.code_changes import CodeComparison
     from madang.services.committing import Commits
     from madang.services.data import Data
     from madang.services.datasets import Datasets
+    from madang.services.deliveries import Deliveries
     from madang.services.digests import Digests
     from madang.services.drafts import Drafts
     from madang.services.explaining import Explaining
@@ -42,10 +44,16 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.streams import Streams
     from madang.services.sweeping import Sweeping
     from madang.services.views import Views
+    from madang.services.webhooks import Webhooks
 
 
 class Engine(Core):
-    """One store with its services, each made when it is first asked for: most commands need two of them."""
+    """One store with its services, each made when it is first asked for: most commands need two of them.
+
+    ``outgoing`` is what a hub sends messages of webhooks with.
+    """
+
+    outgoing: tuple[Sender, Sealer] | None = None
 
     @cached_property
     def digests(self) -> Digests:
@@ -177,6 +185,24 @@ class Engine(Core):
         return Streams(self.records, self.tracking)
 
     @cached_property
+    def webhooks(self) -> Webhooks | None:
+        """Webhooks; None of a workspace: its runs and models are told of by the hub that they are sent to."""
+        if self.outgoing is None:
+            return None
+        from madang.services.webhooks import Webhooks
+
+        return Webhooks(self.records, *self.outgoing)
+
+    @cached_property
+    def deliveries(self) -> Deliveries | None:
+        """The outbox of webhooks; None of a workspace."""
+        if self.outgoing is None:
+            return None
+        from madang.services.deliveries import Deliveries
+
+        return Deliveries(self.records, *self.outgoing, self.tracking.catch_up)
+
+    @cached_property
     def signer(self) -> Signer:
         """Signed addresses of this store."""
         from madang.http.signing import Signer
@@ -252,13 +278,25 @@ def open_hub(config: HubConfig) -> Engine:
     from madang.formats.native import encoded_row
 
     folder = os.path.abspath(config.store)
+    outgoing = _outgoing(config, folder)
     layout.ensure(folder)
     records = open_postgres(config.database) if config.database else open_sqlite(f"{folder}/records.db", durable=True)
     tracking = open_tracking(records, encode=encoded_row)
     engine = Engine(StorePaths("", "", folder), records, config.blobs or f"{folder}/blobs", tracking)
+    engine.outgoing = outgoing
     engine.blobs  # noqa: B018 - a wrong address is told now, not at the first upload
     engine.judge_models()
     return engine
+
+
+def _outgoing(config: HubConfig, folder: str) -> tuple[Sender, Sealer]:
+    """What carries messages of webhooks, and keeps their secrets. Raises `ConfigError`."""
+    from madang.backends.posting import Poster
+    from madang.backends.sealing import SealedBox
+    from madang.domain.destinations import networks
+
+    sealer = SealedBox(config.key_file, make=False) if config.key_file else SealedBox(f"{folder}/secrets.key")
+    return Poster(networks(config.allow_webhook)), sealer
 
 
 def local_user() -> Principal:

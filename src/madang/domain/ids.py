@@ -18,6 +18,15 @@ def new_id() -> str:
     return os.urandom(16).hex()
 
 
+def new_uuid() -> str:
+    """A random UUID (RFC 9562, version 4), where another tool's clients expect one."""
+    digits = bytearray(os.urandom(16))
+    digits[6] = digits[6] & 0x0F | 0x40
+    digits[8] = digits[8] & 0x3F | 0x80
+    text = digits.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
 def is_id(text: str) -> bool:
     """Whether a text is a run or segment id: 32 lower-case hex digits."""
     return len(text) == 32 and _HEX.issuperset(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
@@ -119,6 +120,17 @@ def parse_ref(text: str) -> Ref:
                 return Ref(check_name(name), int(numbered[1]), "")
             return Ref(check_name(name), None, check_name(rest, "alias").lower() if rest else check_name(rest, "alias"))
     return Ref(check_name(text))
+
+
+def stage_in(aliases: Mapping[str, int], number: int) -> str:
+    """The stage that a version is in, by the pointers of its model; empty without one.
+
+    A stage is the alias of its name. Further versions of a stage hold aliases of the form ``production/3``.
+    """
+    for alias, target in aliases.items():
+        if target == number and alias.partition("/")[0] in STAGES:
+            return alias.partition("/")[0]
+    return ""
 
 
 def check_name(text: str, what: str = "name") -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # most commands need none of it
     from madang.ports.streams import StreamRecords
     from madang.ports.sweeps import SweepRecords
     from madang.ports.views import ViewRecords
+    from madang.ports.webhooks import WebhookRecords
 
 SEARCHED = frozenset({"params", "tags", "summary", "definitions", "data", "datasets"})
 
@@ -343,6 +344,8 @@ class Records(Protocol):
     def sweeps(self) -> SweepRecords: ...  # noqa: D102 - as above
     @property
     def views(self) -> ViewRecords: ...  # noqa: D102 - as above
+    @property
+    def webhooks(self) -> WebhookRecords: ...  # noqa: D102 - as above
     @property
     def tokens(self) -> TokenRecords: ...  # noqa: D102 - as above
     @property

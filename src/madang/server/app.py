@@ -23,6 +23,7 @@ from madang.http.answers import encoded, failed, not_allowed
 from madang.http.calls import Call
 from madang.http.dispatch import Dispatcher, guarded, raw_path
 from madang.http.routes import SAFE, Route, RouteTable
+from madang.server.delivering import Delivering
 from madang.server.edges import mlflow_edge, wandb_edge
 from madang.server.housekeeping import Housekeeping
 from madang.server.metrics import CONTENT_TYPE, Counted, Metrics
@@ -39,6 +40,7 @@ class Application:
         self.live = Live(lambda runs: _look(engine, runs))
         losers = None if engine.files is not None else lambda: engine.losers
         self.housekeeping = Housekeeping(engine.packing, losers, engine.streams, lambda: engine.drafts)
+        self.delivering = Delivering(engine.deliveries)
         self.metrics = Metrics()
         self.metrics.gauges["madang_live_streams"] = ("Open live streams.", lambda: self.live.streams)
         services = NativeServices(
@@ -57,6 +59,7 @@ class Application:
             engine.views,
             engine.reports,
             engine.access,
+            engine.webhooks,
             self.live,
             policy.cookie,
         )
@@ -80,7 +83,8 @@ class Application:
         while True:
             message = await receive()
             ends = message["type"] == "lifespan.shutdown"
-            (self.housekeeping.stop if ends else self.housekeeping.start)()
+            for keeper in (self.housekeeping, self.delivering):
+                (keeper.stop if ends else keeper.start)()
             await send({"type": message["type"] + ".complete"})
             if ends:
                 return

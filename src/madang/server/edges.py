@@ -24,6 +24,7 @@ def mlflow_edge(engine: Engine, launched: Launched | None = None, *, repeats: bo
         engine.parts,
         launched,
     )
+        engine.webhooks,
     return MlflowDispatcher(mlflow_table(repeats=repeats), services)
 
 

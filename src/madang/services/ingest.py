@@ -20,6 +20,7 @@ from madang.formats.rows import Batch, decode
 from madang.formats.zstd import compress
 from madang.ports.records import SEARCHED, KeySetRow, Records, SegmentRow, StoredRun
 from madang.services.history import History
+from madang.services.run_events import RunEvents
 from madang.services.rows import JSON, Encode, RunRows
 from madang.services.sealing import SEAL_FROM, seal
 from madang.services.stages import commit
@@ -67,6 +68,7 @@ class RunSession:
     new: bool = False
     unread: bool = False  # stored, and no segment of it was ever read
     dirty: bool = False  # changed after `begin`
+    was_over: bool = False  # before; only looked at where a webhook hears of runs
     may_point: bool = True  # whether its versions may bring aliases
 
 
@@ -85,6 +87,7 @@ class Ingest:
         """``encode`` makes the rows of lists in advance, in the form `services.rows.JSON`."""
         self._judge = judge
         self._records = records
+        self._webhooks = RunEvents(records, local=local)
         self._rows = RunRows(records)
         self._encode = encode
         self._history = history
@@ -95,7 +98,7 @@ class Ingest:
         stored = self._records.runs.get(run)
         if stored is None:
             return RunSession(StoredRun(RunState(run)), set(SEARCHED), new=True)
-        session = RunSession(stored)
+        session = RunSession(stored, was_over=self._webhooks.is_over(stored))
         if stored.damage and not self._records.segments.of_run(stored.number):
             session.unread = True
         return session
@@ -212,7 +215,9 @@ class Ingest:
             if not self._keep(session, taken, ended=ended, raw=raw):
                 raise Conflict(f"Another process reads run {session.stored.state.run} at the same time.")
         self._close(session)
-        self._note_end(session, [item for taken, _ in pieces for item in taken.batch.events])
+        found = [item for taken, _ in pieces for item in taken.batch.events]
+        self._note_end(session, found)
+        self._webhooks.announce(session.stored, found, was_over=session.was_over)
         if listed and self._encode is not None:
             self._rows.renew(session.stored.number, JSON, self._encode)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from madang.domain.access import Permission, Principal, require
 from madang.domain.reviews import base_of
-from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord, check_name
+from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord, check_name, stage_in
 from madang.errors import InvalidInput, NotFound
 from madang.formats.manifest import manifest_digest
 from madang.ports.records import Records
@@ -16,19 +16,14 @@ from madang.ports.versions import CollectionRow
 from madang.services.changes import note, note_texts, now
 from madang.services.guard import NOTHING, Guard
 from madang.services.tracking import Tracking
+from madang.services.worded import keep_alias
 
 MODEL = "model"
 
 
 def stage_of(row: CollectionRow, number: int) -> str:
-    """The stage that a version is in; empty without one.
-
-    A stage is the alias of its name. Further versions of a stage hold aliases of the form ``production/3``.
-    """
-    for alias, target in row.aliases.items():
-        if target == number and alias.partition("/")[0] in STAGES:
-            return alias.partition("/")[0]
-    return ""
+    """The stage that a version is in; empty without one."""
+    return stage_in(row.aliases, number)
 
 
 class Models:
@@ -239,8 +234,14 @@ class Models:
             self._versions.edit_collection(row.project, row.name, at=now())
         return self.version(who, row, number)
 
-    def point(self, who: Principal, row: CollectionRow, alias: str, number: int | None, reason: str = "") -> None:
-        """Move an alias, or with None take it away. Raises `AccessDenied` when it is protected."""
+    def point(
+        self, who: Principal, row: CollectionRow, alias: str, number: int | None, reason: str = "", written: str = ""
+    ) -> None:
+        """Move an alias, or with None take it away; ``written`` is how a client wrote it.
+
+        Raises:
+            AccessDenied: it is protected.
+        """
         require(who, Permission.WRITE, row.project)
         evidence = self._guard.evidence(row.project, row.name, alias, number)
         with self._records.transaction():
@@ -248,6 +249,8 @@ class Models:
                 self.version(who, row, number)
             change = PointerChange(row.project, row.name, alias, number, None, who.name, now(), reason)
             self._guard.move(change, evidence)
+            if written and (written != alias or alias in STAGES):
+                keep_alias(self._records, row.project, row.name, alias, written)
 
 
 def _preferred(who: Principal, places: Sequence[str], first: str) -> str | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from madang.ports.streams import StreamRecords
     from madang.ports.sweeps import SweepRecords
     from madang.ports.views import ViewRecords
+    from madang.ports.webhooks import WebhookRecords
 
 __all__ = ["SqlRecords", "open_postgres", "open_sqlite"]
 
@@ -40,11 +41,17 @@ class SqlRecords:
         self.segments = SqlSegments(database, names)
         self.history = SqlHistory(database)
         self.waiting = SqlWaiting(database)
-        self.versions = JournaledVersions(database, self._log) if self._log else SqlVersions(database)
+        self.versions = JournaledVersions(database, self._log) if self._log else self._announced_versions()
         self.projects = JournaledProjects(database, self._log) if self._log else SqlProjects(database)
         self.data_objects = SqlDataObjects(database)
         self.tokens = SqlTokens(database)
         self.settings = SqlSettings(database)
+
+    def _announced_versions(self) -> SqlVersions:
+        """The versions of a hub, where webhooks may listen."""
+        from madang.backends.records.announced import AnnouncedVersions  # noqa: PLC0415 - no workspace needs it
+
+        return AnnouncedVersions(self._db, lambda: self.webhooks)
 
     @cached_property
     def registry(self) -> RegistryRecords:
@@ -92,6 +99,13 @@ class SqlRecords:
         from madang.backends.records.drafts import SqlDrafts  # noqa: PLC0415 - as said
 
         return SqlDrafts(self._db)
+
+    @cached_property
+    def webhooks(self) -> WebhookRecords:
+        """Webhooks and their outbox: loaded on use too. They are in no log: only a hub delivers."""
+        from madang.backends.records.webhooks import SqlWebhooks  # noqa: PLC0415 - as said
+
+        return SqlWebhooks(self._db)
 
     @property
     def is_index(self) -> bool:

@@ -24,10 +24,11 @@ from madang.edges.mlflow.registered_models import (
     version_body,
     version_number,
 )
-from madang.edges.mlflow.registry_search import PROMPT, Fields, ordered, selected
+from madang.edges.mlflow.registry_search import Fields, ordered, selected
 from madang.edges.mlflow.services import MlflowCall
 from madang.edges.mlflow.sources import Source, source_of
 from madang.errors import InvalidInput, NotFound
+from madang.formats.mlflow.words import PROMPT
 from madang.ports.versions import CollectionRow
 from madang.services.worded import told_of
 

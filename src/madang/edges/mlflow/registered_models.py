@@ -18,15 +18,15 @@ from madang.edges.mlflow.checks import LONGEST_KEY, check_key, check_length
 from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.finding import target_of
 from madang.edges.mlflow.paging import limit_of, page, page_body
-from madang.edges.mlflow.registry_search import PROMPT, Fields, ordered, selected
+from madang.edges.mlflow.registry_search import Fields, ordered, selected
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import Conflict, InvalidInput, NotFound
-from madang.formats.mlflow.words import ALIASES
+from madang.formats.mlflow.words import ALIASES, PROMPT
+from madang.formats.registry_events import REASON
 from madang.ports.versions import CollectionRow
 from madang.services.models import stage_of
 from madang.services.worded import aliases_of, told_of, written_aliases
 
-REASON = "madang.reason"  # the tag of a version in which a client says why it is about to move a pointer
 LONGEST_TAG, LONGEST_ALIAS = 100_000, 255
 MOST_MODELS = 1000
 _STAGES = {"none": "", **{stage: stage for stage in STAGES}}
@@ -279,9 +279,7 @@ def set_alias(call: MlflowCall) -> None:
     except NotFound:
         raise no_version(body.name, body.version) from None
     with reason_of(call, version) as reason:
-        call.services.models.point(call.who, row, alias.lower(), number, reason)
-    if alias.lower() != alias or alias in STAGES:
-        _note_alias(call, row, {**written_aliases(row), alias.lower(): alias})
+        call.services.models.point(call.who, row, alias.lower(), number, reason, alias)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from madang.edges.mlflow.clauses import Clause, parse, parse_order
 from madang.edges.mlflow.experiment_search import number_test, tag_test, text_test
 from madang.errors import InvalidInput
+from madang.formats.mlflow.words import PROMPT
 
-PROMPT = "mlflow.prompt.is_prompt"
 T = TypeVar("T")
 _ENTITIES = ("attribute", "tag", "tags")
 

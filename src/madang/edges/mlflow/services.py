@@ -14,11 +14,12 @@ from madang.services.projects import Projects
 from madang.services.registry import Registry
 from madang.services.search import Search
 from madang.services.tracking import Tracking
+from madang.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True)
 class MlflowServices:
-    """The services. ``launched`` is the run around the command that calls; None on a hub."""
+    """The services. ``launched`` is the run around the command that calls; None on a hub. Only a hub has webhooks."""
 
     tracking: Tracking
     search: Search
@@ -27,6 +28,7 @@ class MlflowServices:
     projects: Projects
     models: Models
     parts: PartUploads
+    webhooks: Webhooks | None = None
     launched: Launched | None = None
 
 

@@ -22,12 +22,13 @@ from madang.edges.mlflow import (
     trace_requests,
     trace_spans,
     traces,
+    webhooks,
 )
 from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.repetition import INSTEAD
 from madang.http.routes import Route, RouteTable
 
-NONE, READ, WRITE = Permission.NONE, Permission.READ, Permission.WRITE
+NONE, READ, WRITE, ADMIN = Permission
 PREFIXES = ("/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/")
 PLACES = ("/version", "/get-artifact", "/v1/traces")
 _BATCH, _INPUTS = 32 << 20, 64 << 20  # bytes
@@ -129,18 +130,22 @@ def _datasets() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
 def _not_offered() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     """(method, path below `mlflow/`, handler, permission, arguments)."""
     for method, path in (
-        ("GET", "webhooks"),
-        ("POST", "webhooks"),
-        ("GET", "webhooks/{id}"),
-        ("PATCH", "webhooks/{id}"),
-        ("DELETE", "webhooks/{id}"),
-        ("POST", "webhooks/{id}/test"),
         ("POST", "scorers/{action}"),
         ("GET", "scorers/{action}"),
         ("DELETE", "scorers/{action}"),
         ("POST", "traces/metrics"),
     ):
         yield method, path, features.not_offered, READ, None
+
+
+def _webhooks() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
+    """(method, path below `mlflow/`, handler, permission, arguments)."""
+    yield "POST", "webhooks", webhooks.create, ADMIN, webhooks.NewWebhook
+    yield "GET", "webhooks", webhooks.listing, ADMIN, webhooks.WebhookPage
+    yield "GET", "webhooks/{id}", webhooks.get, ADMIN, None
+    yield "PATCH", "webhooks/{id}", webhooks.update, ADMIN, webhooks.ChangedWebhook
+    yield "DELETE", "webhooks/{id}", webhooks.delete, ADMIN, None
+    yield "POST", "webhooks/{id}/test", webhooks.test, ADMIN, webhooks.Trial
 
 
 def _registry() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
@@ -190,7 +195,7 @@ def _routes(*, repeats: bool) -> Iterator[Route]:
         for method, path, handler, permission, body in _registry():
             handler = INSTEAD.get(handler, handler) if repeats else handler
             yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body)
-        for method, path, handler, permission, body in (*_traces(), *_datasets(), *_not_offered()):
+        for method, path, handler, permission, body in (*_traces(), *_datasets(), *_webhooks(), *_not_offered()):
             yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body, _INPUTS)
         for method, path, handler, permission, body in _proxy():
             yield _route(method, f"{prefix}mlflow-artifacts/{path}", handler, permission, body)

@@ -23,10 +23,11 @@ from madang.services.sweeping import Sweeping
 from madang.services.tracking import Tracking
 from madang.services.views import Views
 
+from madang.services.webhooks import Webhooks
 
 @dataclass(frozen=True)
 class NativeServices:
-    """The services, the shared poller of live streams, and the name of the session cookie."""
+    """The services, the shared poller of live streams, and the name of the session cookie. Only a hub has webhooks."""
 
     tracking: Tracking
     search: Search
@@ -44,6 +45,7 @@ class NativeServices:
     reports: Reports
     access: Access
     live: Live
+    webhooks: Webhooks | None
     cookie: str
 
 

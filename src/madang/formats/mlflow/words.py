@@ -17,6 +17,9 @@ METRIC_ORIGIN = "madang.metric."
 ALIASES = "madang.aliases"
 """The tag of a model that keeps aliases as their clients wrote them."""
 
+PROMPT, PROMPT_TEXT = "mlflow.prompt.is_prompt", "mlflow.prompt.text"
+"""The tags of a model that is a prompt and of a version that has its template."""
+
 STATUSES = {"RUNNING": "running", "SCHEDULED": "scheduled", "FINISHED": "finished", "FAILED": "failed",
             "KILLED": "killed", "1": "running", "2": "scheduled", "3": "finished", "4": "failed",
             "5": "killed"}  # fmt: skip
