@@ -64,7 +64,9 @@ def fill(at: Place, tmp_path: Path) -> None:
     at.records.versions.point(PointerChange("p", "모델", "best", 1, None, "나", 7, "왜냐하면"))
     at.records.versions.point(PointerChange("p", "모델", "production", 2, None, "나", 8))
     at.records.versions.point(PointerChange("p", "모델", "production", None, None, "나", 9))
-    at.records.versions.add(version("api", "9", aliases=("x",)), [FILE])
+    first = at.records.versions.add(version("api", "9", aliases=("x",)), [FILE])
+    at.records.versions.add(version("api", "9", run=f"{0:032x}"), [FILE])  # the same once more
+    at.records.versions.add_writer(first, f"{1:032x}")
     at.records.versions.edit("p", "api", 1, description="설명", metadata={"huge": 2**80})
     at.records.versions.edit_collection("p", "모델", description="모음", tags={"a": "b"})
     at.records.runs.describe_project("p", "과제", 5)

@@ -70,6 +70,8 @@ of_data = api.registries(organization="madang", filter={"name": "data"})
 told["versions"] = sorted(one.name for one in of_data.versions())
 of_rows = registry.collections(filter={"name": {"$regex": "^r"}})
 told["found"] = [one.name for one in of_rows]
+api.registry("strict", organization="madang").delete()
+told["left"] = sorted(one.project for one in wandb.Api().artifact("linking/net:v0").linked_artifacts)
 mine.unlink()
 told["unlinked"] = api.artifact_exists("linking/shown:v0")
 told["stays"] = api.artifact_exists("linking/net:v0")
@@ -105,6 +107,7 @@ def test_links_and_registries(wandb_client: Client, hub: Hub, tmp_path: Path) ->
     assert told["collections"] == ["Iris", "models", "rows"]
     assert told["found"] == ["rows"]
     assert told["versions"] == ["rows:v0"]
+    assert told["left"] == ["linking"]
     assert (told["unlinked"], told["stays"]) == (False, True)
     models = {one["name"]: one for one in hub.native("models")["models"]}
     assert models["Iris"]["project"] == "wandb-registry-model"

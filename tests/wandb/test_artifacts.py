@@ -98,6 +98,32 @@ def test_an_artifact_is_a_version(wandb_client: Client, hub: Hub, tmp_path: Path
     assert [entry["path"] for entry in version["entries"]] == sorted(found["listed"])
 
 
+SAY = """
+import json, wandb
+wandb.init(project="said", id="reader").finish()
+run = wandb.init(project="said", id="writer")
+for text in ("one", "two"):
+    art = wandb.Artifact("ds", type="dataset")
+    with art.new_file("a.txt") as file:
+        file.write(text)
+    run.log_artifact(art).wait()
+run.finish()
+api = wandb.Api()
+reader, older = api.run("said/reader"), api.artifact("said/ds:v0")
+reader.log_artifact(older, aliases=["Said"], tags=["told"])
+reader.log_artifact(older)
+reader.use_artifact(api.artifact("said/ds:v1"))
+older = wandb.Api().artifact("said/ds:v0")
+print(json.dumps([[one.name for one in reader.logged_artifacts()], [one.name for one in reader.used_artifacts()],
+    older.aliases, older.tags, older.logged_by().id, [one.version for one in api.artifacts("dataset", "said/ds")]]))
+"""
+
+
+def test_an_older_version_is_said_to_be_of_a_run(wandb_client: Client) -> None:
+    """By the public API a run writes and reads versions that are there; none is begun for it."""
+    assert wandb_client(SAY) == [["ds:v0"], ["ds:v1"], ["Said"], ["told"], "writer", ["v1", "v0"]]
+
+
 CHANGE = """
 import json, os, wandb
 from datetime import timedelta

@@ -90,3 +90,17 @@ def test_documents_that_would_cost_too_much_to_read(document: str) -> None:
     answer = executor().run(document, {}, None, None)
     assert "data" not in answer
     assert answer["errors"]
+
+
+def test_what_is_not_known_is_left_out_of_a_query_and_refused_in_a_change() -> None:
+    """A newer client loses the unknown part alone; a change that nothing here makes does not seem to be made."""
+    document = """
+        query($a: Newer) { node { name later ...Strange ...Known ... on Newest { id } } stranger(a: $a) { id } }
+        fragment Known on Node { plain }
+        fragment Strange on Newer { name ...Known }
+    """
+    assert _executor(Clock(), 1).run(document, {"a": 1}, None, None) == {
+        "data": {"node": {"name": "n", "plain": ["x"]}}
+    }
+    answer = _executor(Clock()).run("mutation { change { name } later(id: 1) { id } }", {}, None, None)
+    assert answer == {"errors": [{"message": 'Cannot query field "later" on type "Mutation". It is not offered here.'}]}

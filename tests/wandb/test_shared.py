@@ -46,6 +46,9 @@ def test_what_several_clients_of_a_run_say_is_all_there(wandb_client: Client, hu
     lines = [line for line in told["console"] if "line" in line]
     assert sorted(lines) == [f"{rank}: line {step}" for rank in (0, 1) for step in range(4)]
     assert told["state"] == "finished"
+    labels = "import wandb, json\nrun = wandb.Api().run('madang/shared/both')\n"
+    labels += "print(json.dumps([[line.label, line.content] for line in run.console_logs() if 'line' in line.content]))"
+    assert all(text.startswith(label.removeprefix("rank")) for label, text in wandb_client(labels))
 
 
 SHARED = {"_wandb": {"value": {"t": {"3": [67]}}}}
@@ -74,10 +77,12 @@ def test_each_writer_numbers_the_lines_of_its_own_console(hub: Hub) -> None:
     say("a", 1, "a1: 90 %", "a2")
     say("b", 0, "b0", "b1")
     answer: Any = hub.ask(
-        """{ project(name: "shared") { run(name: "console") { logLines(first: 10) { edges { node { line } } } } } }"""
+        """{ project(name: "shared") { run(name: "console") { logLines(first: 10) {
+            edges { node { line label } } } } } }"""
     )
-    edges = answer["project"]["run"]["logLines"]["edges"]
-    assert [edge["node"]["line"] for edge in edges] == ["a0", "a1: 90 %", "b0", "b1", "a2"]
+    edges = [edge["node"] for edge in answer["project"]["run"]["logLines"]["edges"]]
+    assert [edge["line"] for edge in edges] == ["a0", "a1: 90 %", "b0", "b1", "a2"]
+    assert [edge["label"] for edge in edges] == ["a", "a", "b", "b", "a"]
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 6), st.lists(st.text(max_size=2), max_size=4))))

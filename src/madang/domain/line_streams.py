@@ -9,6 +9,7 @@ from __future__ import annotations
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from itertools import repeat
 from typing import NamedTuple
 
 from madang.domain.values import mutable, value
@@ -16,6 +17,8 @@ from madang.domain.values import mutable, value
 DIGEST = 8  # bytes
 HISTORY, EVENTS, LOG = "history", "events", "log"
 """The files: rows of metrics, samples of the machine, console."""
+LABELS = "labels"
+"""The file that keeps by whom of several writers the lines of a run's console are (`label_of`, 8 bytes each)."""
 _OF_WRITER, _PLACES = "log:", "places:"
 
 
@@ -52,6 +55,8 @@ class Compared:
 
 def compare(lines: Sequence[str], offset: int, count: int, blocks: dict[int, bytes]) -> Compared:
     """A piece that begins with line ``offset`` against what is held: ``count`` lines, ``blocks`` those it meets."""
+    if lines and not blocks and offset >= count:
+        return Compared(_all_fresh(lines, offset), offset - count, {offset: b"".join(map(_digest, lines))})
     held = {first: bytearray(digests) for first, digests in blocks.items()}
     fresh: list[Line] = []
     touched: set[int] = set()
@@ -70,6 +75,10 @@ def compare(lines: Sequence[str], offset: int, count: int, blocks: dict[int, byt
         touched.add(first)
     missing = max(0, offset - count) if lines else 0
     return Compared(fresh, missing, {first: bytes(held[first]) for first in touched})
+
+
+def _all_fresh(lines: Sequence[str], offset: int) -> list[Line]:
+    return list(map(Line._make, zip(range(offset, offset + len(lines)), lines, repeat(False))))
 
 
 def log_of(writer: str) -> str:
@@ -100,6 +109,27 @@ def placed(fresh: Sequence[Line], held: Mapping[int, bytes], after: int) -> tupl
         places.append(after)
         _grown(new, line.number, after.to_bytes(DIGEST))
     return places, {first: bytes(block) for first, block in new.items()}
+
+
+def writer_of(file: str) -> str:
+    """Whose lines a file of `log_of` or `places_of` is about; "" for other files."""
+    own = file.removeprefix(_PLACES)
+    return own.removeprefix(_OF_WRITER) if own.startswith(_OF_WRITER) else ""
+
+
+def label_of(writer: str) -> bytes:
+    """What stands for a writer in `LABELS`."""
+    return _digest(writer)
+
+
+def labels_in(blocks: Mapping[int, bytes], writers: Sequence[str]) -> dict[int, str]:
+    """Who has printed the lines of blocks of `LABELS`, by their number in the run."""
+    names = {label_of(writer): writer for writer in writers}
+    return {
+        first + at // DIGEST: names.get(block[at : at + DIGEST], "")
+        for first, block in blocks.items()
+        for at in range(0, len(block), DIGEST)
+    }
 
 
 def _block_of(held: dict[int, bytearray], number: int) -> int | None:

@@ -31,6 +31,10 @@ class StreamRecords(Protocol):
         """Digests of held lines, in blocks by the number of the first line: those that hold a line of a range."""
         ...
 
+    def files(self, run: int) -> list[str]:
+        """The files of which lines are held."""
+        ...
+
     def keep(self, run: int, file: str, blocks: Mapping[int, bytes]) -> None:
         """Keep blocks in place of those that begin at the same line."""
         ...

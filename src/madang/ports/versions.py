@@ -62,6 +62,10 @@ class VersionRecords(Protocol):
         """
         ...
 
+    def add_writer(self, version: VersionRecord, run: str) -> None:
+        """Note that one more run has written a version that is there. Raises `NotFound`."""
+        ...
+
     def insert(self, version: VersionRecord, entries: Sequence[Entry], first: int = 1) -> None:
         """Commit a version of another store under the number that it has there, without aliases.
 

@@ -18,8 +18,9 @@ from madang.formats.zstd import compress
 from madang.ports.drafts import Claim, Draft, DraftManifest, DraftRecords
 from madang.ports.records import Records
 from madang.services.artifacts import Artifacts
-from madang.services.digests import Digests
-from madang.services.stages import commit
+from madang.services.changes import note_texts
+from madang.services.digests import Digests, own_digest
+from madang.services.stages import write_again
 from madang.services.tracking import Tracking
 from madang.services.worded import keep_written
 
@@ -58,8 +59,8 @@ class Drafts:
     def begin(self, who: Principal, wanted: Draft) -> Draft:
         """Begin a version, or go on with the one that this client, or those that share it, began.
 
-        The content of the latest version, by the digest that the client claims, *is* that version: it gets the aliases,
-        and the draft is finished at once.
+        The content of the latest version, by the digest that the client claims, *is* that version: it gets the aliases
+        and tags, and the draft is finished at once.
 
         Raises:
             NotFound: the run is not one of the project's. Conflict: the name holds versions of another type.
@@ -87,12 +88,21 @@ class Drafts:
             same = self._same(wanted) if line is not None and line.versions else None
             if same is None:
                 return wanted
-            entries = self._records.versions.entries(same.project, same.digest)
-            pointers = tuple(alias.lower() for alias in wanted.aliases)
-            made = commit(self._records, replace(same, aliases=pointers, run=wanted.run, actor=who.name), entries)
-            keep_written(self._records, made.project, made.name, wanted.aliases)
-            self._drafts.finish(wanted.id, made.number)
-        return replace(wanted, number=made.number)
+            self._say_again(who, same, wanted)
+            self._drafts.finish(wanted.id, same.number)
+        self._tracking.version_made(wanted.run)
+        return replace(wanted, number=same.number)
+
+    def _say_again(self, who: Principal, same: VersionRecord, wanted: Draft) -> None:
+        """A version that is there is written by one more run, which may give it more aliases and tags."""
+        pointers = tuple(alias.lower() for alias in wanted.aliases)
+        versions = self._records.versions
+        write_again(self._records, replace(same, aliases=pointers, run=wanted.run, actor=who.name), _now())
+        keep_written(self._records, same.project, same.name, wanted.aliases)
+        named = {tag: text for tag, text in wanted.tags.items() if not text and tag not in same.tags}
+        if named:
+            versions.edit(same.project, same.name, same.number, tags={**same.tags, **named})
+            note_texts(self._records, who, same, f"v{same.number}", None, {**same.tags, **named})
 
     def admit(self, who: Principal, draft: Draft) -> None:
         """Let the caller change a draft, or refuse. Raises as `begin`."""
@@ -115,11 +125,16 @@ class Drafts:
         return found if same else None
 
     def _same(self, wanted: Draft) -> VersionRecord | None:
-        """The latest version, when it has the content that a client claims."""
-        latest = self._records.versions.get(wanted.project, wanted.name)
-        if latest is None or not wanted.digest or wanted.shared:
+        """The latest version, when it has the content that a client claims.
+
+        Who names no artifact of its own (``client``) speaks of one that is there: the newest with the content is meant.
+        """
+        if not wanted.digest or wanted.shared:
             return None
-        return latest if self._digests.of(latest) == wanted.digest else None
+        versions, place = self._records.versions, (wanted.project, wanted.name)
+        latest = versions.get(*place)
+        asked = versions.versions(*place) if not wanted.client else [latest] if latest is not None else []
+        return next((one for one in asked if wanted.digest in (self._digests.of(one), own_digest(one))), None)
 
     def get(self, who: Principal, number: int) -> Draft:
         """A draft, or what it became. Raises `NotFound`."""

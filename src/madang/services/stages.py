@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from madang.domain.reviews import base_of
 from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord
-from madang.errors import AccessDenied, InvalidInput
+from madang.errors import AccessDenied, InvalidInput, NotFound
 from madang.ports.records import Records
 
 
@@ -27,20 +27,51 @@ def commit(
         Conflict: the name holds versions of another type.
         AccessDenied: an alias is protected, or the version would leave a protected stage. Nothing was added.
     """
+    with records.transaction():
+        stage = _checked(records, version)
+        made = records.versions.add(version, entries, origin, first, fresh=fresh)
+        _leave_others(records, made, stage, version.actor, version.created_at)
+        return made
+
+
+def write_again(records: Records, version: VersionRecord, at: int) -> VersionRecord:
+    """Let ``version.run`` too have written a version that is there, and put the aliases named on ``version`` at it.
+
+    ``at`` (µs UTC) is when. Raises as `commit`; `NotFound`: the version is gone.
+    """
+    with records.transaction():
+        stage = _checked(records, version)
+        if version.run:
+            records.versions.add_writer(version, version.run)
+        row = records.versions.collection(version.project, version.name)
+        for alias in version.aliases:
+            if row is None or row.aliases.get(alias) != version.number:
+                records.versions.point(
+                    PointerChange(version.project, version.name, alias, version.number, None, version.actor, at)
+                )
+        _leave_others(records, version, stage, version.actor, at)
+        found = records.versions.get(version.project, version.name, version.number)
+        if found is None:
+            raise NotFound(f"There is no {version.ref!r} any more.")
+        return found
+
+
+def _checked(records: Records, version: VersionRecord) -> str:
+    """The stage that a version is to be in, "" for none. Raises as `commit`."""
     stages = [alias for alias in version.aliases if alias in STAGES]
     if len(stages) > 1:
         raise InvalidInput(f"{version.name!r} cannot be in {' and '.join(stages)} at once.", hint="Choose one stage.")
-    with records.transaction():
-        if version.aliases:
-            _check_protected(records, version)
-        made = records.versions.add(version, entries, origin, first, fresh=fresh)
-        if stages and stages[0] in made.aliases:
-            change = PointerChange(
-                made.project, made.name, stages[0], made.number, None, version.actor, version.created_at
-            )
-            for left in stages_left(records, change, but=stages[0]):
-                records.versions.point(left)
-        return made
+    if version.aliases:
+        _check_protected(records, version)
+    return stages[0] if stages else ""
+
+
+def _leave_others(records: Records, version: VersionRecord, stage: str, actor: str, at: int) -> None:
+    """Take a version out of the stages that it was in, but for the one that it has come into."""
+    if stage and stage in version.aliases:
+        change = PointerChange(version.project, version.name, stage, version.number, None, actor, at)
+        for left in stages_left(records, change, but=stage):
+            records.versions.point(left)
 
 
 def _check_protected(records: Records, version: VersionRecord) -> None:

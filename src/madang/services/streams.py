@@ -12,7 +12,20 @@ from typing import TypeAlias
 from madang.domain import events
 from madang.domain.access import Permission, Principal, local, require
 from madang.domain.commands import Fact, Rewind
-from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, StreamRow, compare, placed, places_of
+from madang.domain.line_streams import (
+    EVENTS,
+    HISTORY,
+    LABELS,
+    LOG,
+    Compared,
+    StreamRow,
+    compare,
+    label_of,
+    labels_in,
+    placed,
+    places_of,
+    writer_of,
+)
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import outcome
 from madang.domain.runs import STOP_TAG, RunChange, RunRecord, tags_of
@@ -106,6 +119,8 @@ class Streams:
         held = self._records.streams.blocks(row.run, file, min(numbers), max(numbers) + 1)
         places, blocks = placed(found.fresh, held, row.shift)
         self._records.streams.keep(row.run, file, blocks)
+        if new := sum(place > row.shift for place in places):
+            self._records.streams.keep(row.run, LABELS, {row.shift + 1: label_of(writer_of(file)) * new})
         row.shift = max(row.shift, *places)
         return replace(found, places=places)
 
@@ -129,10 +144,20 @@ class Streams:
         Raises:
             NotFound: no such run.
         """
-        stored = self._records.runs.get(run)
-        if stored is None or who.level(stored.state.project) < Permission.READ:
-            raise NotFound(f"There is no run {run[:80]!r}.")
-        return {file: self._records.streams.count(stored.number, file) for file in files}
+        number = self._readable(who, run).number
+        return {file: self._records.streams.count(number, file) for file in files}
+
+    def labels(self, who: Principal, run: str, start: int, stop: int) -> dict[int, str]:
+        """Who of several writers has printed the console lines from number ``start`` to before ``stop``, by number.
+
+        Raises:
+            NotFound: no such run.
+        """
+        stored, streams = self._readable(who, run), self._records.streams
+        blocks = streams.blocks(stored.number, LABELS, start, stop)
+        if not blocks or len(stored.state.segments) > 1:  # the numbers of several segments are shifted
+            return {}
+        return labels_in(blocks, [writer for file in streams.files(stored.number) if (writer := writer_of(file))])
 
     def ask_to_stop(self, who: Principal, run: str) -> RunRecord:
         """Ask the client of a run to stop: it is told the next time that it is heard.
@@ -211,10 +236,14 @@ class Streams:
                 row.live = False
                 self._records.streams.put(row)
 
-    def _known(self, who: Principal, run: str) -> StoredRun:
+    def _readable(self, who: Principal, run: str) -> StoredRun:
         stored = self._records.runs.get(run)
         if stored is None or who.level(stored.state.project) < Permission.READ:
             raise NotFound(f"There is no run {run[:80]!r}.")
+        return stored
+
+    def _known(self, who: Principal, run: str) -> StoredRun:
+        stored = self._readable(who, run)
         require(who, Permission.WRITE, stored.state.project, family(stored))
         return stored
 

@@ -299,6 +299,11 @@ class SegmentsConformance:
         assert [item.path for item in versions.entries(P, first.digest)] == ["a", "b"]
         assert versions.of_runs(["a" * 32, "b" * 32]) == {"a" * 32: ["모델:v1", "모델:v2"], "b" * 32: ["모델:v1"]}
         assert versions.of_runs(["b" * 32]) == {"b" * 32: ["모델:v1"]}
+        versions.add_writer(second, "b" * 32)
+        versions.add_writer(second, "b" * 32)
+        assert versions.of_runs(["b" * 32]) == {"b" * 32: ["모델:v1", "모델:v2"]}
+        with pytest.raises(NotFound):
+            versions.add_writer(replace(second, number=9), "b" * 32)
         (row,) = versions.collections(P)
         assert (row.versions, row.latest, row.aliases, row.type) == (2, 2, {"best": 1}, "model")
         assert versions.collection(P, "모델") == row

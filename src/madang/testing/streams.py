@@ -21,6 +21,7 @@ class StreamsConformance:
             streams.keep(7, "h", compare(lines, offset, streams.count(7, "h"), {}).blocks)
         streams.keep(7, "other", compare(["x"], 0, 0, {}).blocks)
         assert streams.count(7, "h") == 7
+        assert (streams.files(7), streams.files(8)) == (["h", "other"], [])
         assert sorted(streams.blocks(7, "h", 1, 6)) == [0, 2, 5]
         assert sorted(streams.blocks(7, "h", 3, 5)) == []
         streams.cut(7, "h", 1)

@@ -30,7 +30,7 @@ from madang.formats.store import refused
 REGISTRY_KINDS = ("protected", "unprotected", "request", "noted", "rules", "decision")
 VIEW_KINDS = ("view", "view_dropped")
 SWEEP_KINDS = ("sweep", "agent", "trial")
-_OF_COLLECTIONS = ("pointer", "edit", "collection", *REGISTRY_KINDS)
+_OF_COLLECTIONS = ("pointer", "edit", "writer", "collection", *REGISTRY_KINDS)
 _PLACE = "changes"  # the setting that says how much of the log the records have taken in
 
 
@@ -142,7 +142,19 @@ class JournaledVersions(SqlVersions):
             body = {"record": record, "origin": origin, "first": first}
             files = None if origin else [item.packed() for item in entries]
             self._log.note("version", {**body, "entries": files})
+            if version.run not in ("", made.run):
+                self._log_writer(made, version.run)
         return made
+
+    def add_writer(self, version: VersionRecord, run: str) -> None:
+        """Note that one more run has written a version that is there."""
+        with self._db.transaction():
+            super().add_writer(version, run)
+            self._log_writer(version, run)
+
+    def _log_writer(self, version: VersionRecord, run: str) -> None:
+        place = {"project": version.project, "name": version.name, "number": version.number}
+        self._log.note("writer", {**place, "run": run})
 
     def insert(self, version: VersionRecord, entries: Sequence[Entry], first: int = 1) -> None:
         """Commit a version under the number that it has."""
@@ -334,6 +346,11 @@ class _Redo:
 
     def do_pointer(self, body: dict[str, Any]) -> None:
         self._versions.point(PointerChange(**body))
+
+    def do_writer(self, body: dict[str, Any]) -> None:
+        found = self._versions.get(body["project"], body["name"], body["number"])
+        if found is not None:
+            self._versions.add_writer(found, body["run"])
 
     def do_edit(self, body: dict[str, Any]) -> None:
         self._versions.edit(**body)

@@ -37,6 +37,10 @@ class SqlStreams:
         found = self._db.rows("stream_lines", run=run, file=file, start=start, stop=stop)
         return {int(first): bytes(held) for first, held in found if int(first) + len(held) // DIGEST > start}
 
+    def files(self, run: int) -> list[str]:
+        """The files of which lines are held."""
+        return [str(row[0]) for row in self._db.rows("stream_files", run=run)]
+
     def keep(self, run: int, file: str, blocks: Mapping[int, bytes]) -> None:
         """Keep blocks."""
         self._db.many(

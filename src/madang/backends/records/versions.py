@@ -66,6 +66,14 @@ class SqlVersions(SqlCollections):
             self._db.run("add_writer", run=run, collection=line.number, number=number)
         return self._known(version.project, version.name, number)
 
+    def add_writer(self, version: VersionRecord, run: str) -> None:
+        """Note that one more run has written a version that is there."""
+        line = self._line(version.project, version.name)
+        if line is None or self._db.row("get_version", collection=line.number, number=version.number) is None:
+            raise NotFound(f"There is no {version.ref!r} in project {version.project!r}.")
+        self._db.run("add_writer", run=run, collection=line.number, number=version.number)
+        self._touch(version.project)
+
     def _origin(self, origin: tuple[str, int] | None) -> tuple[str, str, int] | None:
         """The project, name and number of the version that was made of an event."""
         row = self._db.row("version_by_origin", segment=origin[0], sequence=origin[1]) if origin else None

@@ -103,7 +103,7 @@ def aliases(node: Node, call: WandbCall, _: dict[str, Any]) -> list[Node]:
     if "draft" in node:
         return []
     made: list[Node] = []
-    for one in call.services.links.of(call.who, node["version"]):
+    for one in _shown(call, node["version"]):
         collection = collection_of(call, one.project, one.name)
         made += alias_nodes(one, collection["row"], collection)
     return made
@@ -167,9 +167,14 @@ def manifest(node: Node, call: WandbCall, _: dict[str, Any]) -> Node | None:
     return {"id": node_id("ArtifactManifest", name_of(version)), "file": file}
 
 
+def _shown(call: WandbCall, version: VersionRecord) -> list[VersionRecord]:
+    """A version and the links to it in projects that are not deleted."""
+    return [one for one in call.services.links.of(call.who, version) if project_node(call, one.project) is not None]
+
+
 def memberships(node: Node, call: WandbCall, _: dict[str, Any]) -> Any:
     """Artifact.artifactMemberships."""
-    found = call.services.links.of(call.who, node["version"]) if "version" in node else []
+    found = _shown(call, node["version"]) if "version" in node else []
     return page([membership_node(call, one) for one in found], {"first": len(found)})
 
 

@@ -21,16 +21,18 @@ def lines(node: RunNode, call: WandbCall, given: dict[str, Any]) -> dict[str, An
     limit = _USUAL if asked is None else max(1, min(asked, _MOST))
     after = offset_of(given.get("after"))
     found = call.services.search.console(call.who, node.run.id, after, limit, last is not None)
-    edges = [{"node": _line(item), "cursor": cursor_for(item.n)} for item in found.lines]
+    shown = found.lines
+    labels = call.services.streams.labels(call.who, node.run.id, shown[0].n, shown[-1].n + 1) if shown else {}
+    edges = [{"node": _line(item, labels.get(item.n, "")), "cursor": cursor_for(item.n)} for item in shown]
     goes_on = last is None and bool(found.lines) and found.lines[-1].n < found.last
     return connection(edges, goes_on, found.total)
 
 
-def _line(item: ConsoleLine) -> dict[str, Any]:
-    """A line as clients number it, from 0."""
+def _line(item: ConsoleLine, label: str) -> dict[str, Any]:
+    """A line as clients number it, from 0; ``label`` says who of several writers has printed it."""
     at = datetime.fromtimestamp(item.time / 1_000_000, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
     level = "error" if item.stream == "err" else ""
-    return {"number": item.n - 1, "timestamp": at, "level": level, "label": "", "line": item.text}
+    return {"number": item.n - 1, "timestamp": at, "level": level, "label": label, "line": item.text}
 
 
 RESOLVERS: dict[str, Resolver] = {"Run.logLines": lines}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,8 @@ from graphql import (
     REMOVE,
     DocumentNode,
     FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLEnumType,
     GraphQLError,
     GraphQLInputObjectType,
@@ -24,6 +26,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    InlineFragmentNode,
     NoUnusedFragmentsRule,
     NoUnusedVariablesRule,
     ObjectFieldNode,
@@ -133,9 +136,23 @@ class Executor:
             parsed = parse(document, no_location=True, max_tokens=_MOST_TOKENS)
         except (GraphQLError, RecursionError) as error:
             return [f"The document cannot be read: {error}"[:1000]]
+        if refused := self._not_offered(parsed):
+            return [f'Cannot query field "{name}" on type "Mutation". It is not offered here.' for name in refused]
         info = TypeInfo(self.schema)
-        known: DocumentNode = visit(parsed, TypeInfoVisitor(info, _Unknown(self.schema, info)))
+        unknown = _Unknown(self.schema, info, _strange_fragments(self.schema, parsed))
+        known: DocumentNode = visit(parsed, TypeInfoVisitor(info, unknown))
         return [error.message for error in validate(self.schema, known, _RULES)] or known
+
+    def _not_offered(self, document: DocumentNode) -> list[str]:
+        """The changes that a document wants and nothing here makes: left out, they would seem to be made."""
+        offered = self.schema.mutation_type.fields if self.schema.mutation_type else {}
+        return [
+            field.name.value
+            for item in document.definitions
+            if isinstance(item, OperationDefinitionNode) and item.operation is OperationType.MUTATION
+            for field in item.selection_set.selections
+            if isinstance(field, FieldNode) and field.name.value not in offered
+        ]
 
     def _known_variables(self, document: DocumentNode, given: Mapping[str, Any]) -> dict[str, Any]:
         found = dict(given)
@@ -148,13 +165,34 @@ class Executor:
         return found
 
 
-class _Unknown(Visitor):
-    """Takes out of a document what the schema does not have."""
+def _strange_fragments(schema: GraphQLSchema, document: DocumentNode) -> set[str]:
+    """The names of a document's fragments about types that the schema does not have."""
+    return {
+        item.name.value
+        for item in document.definitions
+        if isinstance(item, FragmentDefinitionNode) and item.type_condition.name.value not in schema.type_map
+    }
 
-    def __init__(self, schema: GraphQLSchema, info: TypeInfo) -> None:
+
+class _Unknown(Visitor):
+    """Takes out of a document what the schema does not have; ``fragments`` are those about unknown types."""
+
+    def __init__(self, schema: GraphQLSchema, info: TypeInfo, fragments: Collection[str]) -> None:
         super().__init__()
         self._schema = schema
         self._info = info
+        self._fragments = fragments
+
+    def enter_fragment_definition(self, node: FragmentDefinitionNode, *_: Any) -> Any:
+        return REMOVE if node.name.value in self._fragments else None
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> Any:
+        name = node.name.value
+        return self._left_out("type of the fragment", name) if name in self._fragments else None
+
+    def enter_inline_fragment(self, node: InlineFragmentNode, *_: Any) -> Any:
+        name = node.type_condition.name.value if node.type_condition else None
+        return self._left_out("type", name) if name is not None and name not in self._schema.type_map else None
 
     def enter_field(self, node: FieldNode, *_: Any) -> Any:
         if self._info.get_field_def() is None and self._info.get_parent_type() is not None:

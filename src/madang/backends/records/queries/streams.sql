@@ -14,6 +14,9 @@ WHERE streams.live = 1 AND streams.seen_at < :before ORDER BY streams.seen_at LI
 -- name: last_stream_lines
 SELECT first, length(digests) FROM stream_lines WHERE run = :run AND file = :file ORDER BY first DESC LIMIT 1;
 
+-- name: stream_files
+SELECT DISTINCT file FROM stream_lines WHERE run = :run ORDER BY file;
+
 -- name: stream_lines
 SELECT first, digests FROM stream_lines WHERE run = :run AND file = :file AND first < :stop AND first >= COALESCE(
     (SELECT MAX(first) FROM stream_lines WHERE run = :run AND file = :file AND first <= :start), 0);
