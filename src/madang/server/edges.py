@@ -22,9 +22,9 @@ def mlflow_edge(engine: Engine, launched: Launched | None = None, *, repeats: bo
         engine.projects,
         engine.models,
         engine.parts,
+        engine.webhooks,
         launched,
     )
-        engine.webhooks,
     return MlflowDispatcher(mlflow_table(repeats=repeats), services)
 
 
