@@ -23,6 +23,7 @@ from madang.testing.streams import StreamsConformance
 from madang.testing.sweeps import SweepsConformance
 from madang.testing.views import ViewsConformance
 from madang.testing.waiting import WaitingConformance
+from madang.testing.webhooks import WebhooksConformance
 
 
 class RecordsConformance(
@@ -36,6 +37,7 @@ class RecordsConformance(
     SweepsConformance,
     ViewsConformance,
     WaitingConformance,
+    WebhooksConformance,
 ):
     """What every `Records` backend must do."""
 

@@ -75,6 +75,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "git-hook": ("madang.cli.git_hook:git_hook", "Do what Git's hooks ask for."),
     "hub": ("madang.cli.hub:hub", "Serve a team; manage its tokens."),
     "sync": ("madang.cli.sync:sync", "Send runs to a hub, or compare them with it."),
+    "webhooks": ("madang.cli.webhooks:webhooks", "Have a hub tell others what happens to models and runs."),
     "login": ("madang.cli.login:login", "Keep the token of a hub."),
     "version": ("madang.cli.version:version", "Print the version and the machine."),
     "doctor": ("madang.cli.version:doctor", "Say what works here and what does not."),

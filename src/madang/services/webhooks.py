@@ -30,7 +30,7 @@ from madang.ports.webhooks import Sealer, Sender
 MOST = 500  # webhooks of a store
 _MOST_TESTS = 4  # at once
 _LONGEST_SECRET = 1000
-_SHOWN = 100  # deliveries
+MOST_SHOWN = 100  # deliveries
 
 
 class Webhooks:
@@ -113,9 +113,9 @@ class Webhooks:
         with self._records.transaction():
             self._records.webhooks.drop(self.get(who, id).id)
 
-    def deliveries(self, who: Principal, id: str, limit: int = _SHOWN) -> Sequence[Delivery]:
+    def deliveries(self, who: Principal, id: str, limit: int = MOST_SHOWN) -> Sequence[Delivery]:
         """What became of its messages, newest first. Raises `NotFound`."""
-        return self._records.webhooks.deliveries(self.get(who, id).id, max(1, min(limit, _SHOWN)))
+        return self._records.webhooks.deliveries(self.get(who, id).id, max(1, min(limit, MOST_SHOWN)))
 
     def test(self, who: Principal, id: str, event: str = "") -> Tested:
         """Send an example of an event (left out: of the first one), now and once.

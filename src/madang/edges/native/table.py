@@ -34,6 +34,7 @@ from madang.edges.native import (
     uploads,
 )
 from madang.formats import native
+    webhooks,
 from madang.formats import reviews as review_bodies
 from madang.formats import sweeps as sweep_bodies
 from madang.http.routes import Param, Route, RouteTable
@@ -392,3 +393,4 @@ def table() -> RouteTable:
             *_people(),
         ],
     )
+            *webhooks.routes(),
