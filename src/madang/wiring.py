@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.digests import Digests
     from madang.services.drafts import Drafts
     from madang.services.explaining import Explaining
+    from madang.services.merging import Merging
     from madang.services.links import Links
     from madang.services.packing import Packing
     from madang.services.parts import PartUploads
@@ -145,6 +146,13 @@ class Engine(Core):
     def adopting(self) -> Adopting:
         """Projects and models of other trackers."""
         from madang.services.adopting import Adopting
+
+    @cached_property
+    def merging(self) -> Merging:
+        """What other stores know of versions and models."""
+        from madang.services.merging import Merging
+
+        return Merging(self.records, self.tracking, self.guard, self.reviews)
 
         return Adopting(self.records, self.projects, self.records.projects, self.models)
 

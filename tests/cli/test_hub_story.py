@@ -55,19 +55,24 @@ def test_everything_over_a_hub(project: Project, hub: str) -> None:
     assert len(project.madang("verify", run, "--json").json["checked"]) == 2
 
 
-def test_the_registry_stays(project: Project, hub: str) -> None:
-    """What was registered and promoted here by hand is not sent to a hub, and the command says so."""
+def test_the_registry_goes_along(project: Project, hub: str) -> None:
+    """What was registered and promoted here by hand is sent; what moved there, too, is told with what to do."""
     project.commit({"train.py": TRAIN, ".gitignore": "metrics.json\nm.bin\n"})
     project.run("-p", "시험", "--name", "first", "--out", "m.bin", "--", "python", "train.py", "0.5")
-    project.madang("models", "register", "first", "m.bin", "-n", "best")
-    project.madang("models", "promote", "best:v1", "production")
-    said = project.madang("sync", "--hub", hub).err
-    assert "model best:" in said
-    assert "the registry is not sent" in said
-    project.madang("models", "register", "first", "m.bin", "-n", "best", MADANG_HUB=hub)
-    project.madang("models", "promote", "best:v1", "production", MADANG_HUB=hub)
-    project.run("-p", "시험", "--name", "second", "--", "true")
-    assert "the registry is not sent" not in project.madang("sync", "--hub", hub).err
+    for name in ("best", "other"):
+        project.madang("models", "register", "first", "m.bin", "-n", name)
+    project.madang("models", "promote", "best:v1", "production", "-r", "it works")
+    assert "2 versions of 2" in project.madang("sync", "--hub", hub).out
+    there = project.madang("models", "history", "best", "--json", MADANG_HUB=hub).json
+    assert "it works" in str(there)
+    project.madang("models", "promote", "best:v1", "staging", MADANG_HUB=hub)
+    project.madang("models", "promote", "best:v1", "archived")
+    said = project.madang("sync", "--hub", hub, ok=1).err
+    assert "staging is at v1 on" in said
+    assert f"MADANG_HUB={hub} `madang models promote best:v1 archived`" in said
+    assert project.madang("sync", "--hub", hub, "--fetch", ok=1).err.count("nothing was done") == 2
+    project.madang("models", "promote", "best:v1", "staging")
+    assert "best" not in project.madang("sync", "--hub", hub).err
 
 
 def test_hub_that_is_down(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from madang.client.http import HubClient
     from madang.client.sync import Check
+    from madang.workspace.moving.registry_sync import RegistrySync
 
 
 @click.command()
@@ -23,15 +25,16 @@ if TYPE_CHECKING:
 @click.option("--fetch", "fetching", is_flag=True, help="Bring segments back that `madang gc --runs` gave up here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result of each run as JSON.")
 def sync(runs: tuple[str, ...], address: str | None, checking: bool, fetching: bool, as_json: bool) -> int:
-    """Send runs of this machine to a hub; only what it lacks. Interrupted or repeated, it does no harm.
+    """Send runs and models of this machine to a hub; only what it lacks. Interrupted or repeated, it does no harm.
 
     RUN is an id, the beginning of one, or a name; without any, all runs of this workspace are sent.
     With --check the hashes of all segments are compared, and everything that is derived from them. Without a hub,
     --check reads the segments of this machine from their first byte and compares what they say with the index.
     With --fetch segments come back from the hub that holds them, each verified by its hash.
 
-    Runs bring the versions of models that they wrote. What was done by hand in the registry (stages, aliases,
-    descriptions, deletions) stays where it was done; sync names the models that the hub has otherwise.
+    Without RUN, artifacts, data sets and models go along: their versions with files, tags and metadata, stages,
+    aliases, descriptions and history. What changed on the hub meanwhile stays there, and is told with what to do; what
+    is protected there is asked for. With --fetch they come from the hub in the same way, for the names that are here.
 
     \b
     Examples:
@@ -79,16 +82,21 @@ def _send(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -
     from dataclasses import asdict
 
     from madang.cli.progress import progress
+    from madang.cli.sync_registry import body, tell
     from madang.client.sync import Sent
     from madang.client.sync import sync as send
 
     done: list[Sent] = []
-    with progress(_count(store, chosen), "runs", "sync") as advance:
-        for item in send(hub, store, chosen):
-            done.append(item)
-            advance(1)
+    with _registry(hub, store) as registry:
+        if chosen is None:
+            registry.claim()
+        with progress(_count(store, chosen), "runs", "sync") as advance:
+            for item in send(hub, store, chosen):
+                done.append(item)
+                advance(1)
+        moved = list(registry.send()) if chosen is None else []
     if as_json:
-        output.data({"hub": hub.address, "runs": [asdict(item) for item in done]})
+        output.data({"hub": hub.address, "runs": [asdict(item) for item in done], "names": body(moved)})
     else:
         sent = [item for item in done if item.bytes or item.blobs]
         size = sum(item.bytes for item in sent)
@@ -102,39 +110,20 @@ def _send(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -
             output.note(
                 f"run {item.run}: {len(item.missing)} files are named but not in this store, e.g. {item.missing[0]}"
             )
-    for name in _other_models(hub, store) if any(item.bytes or item.blobs for item in done) else ():
-        output.note(
-            f"model {name}: {hub.address} has other versions, stages or aliases of it; the registry is not sent."
-            " MADANG_HUB=URL madang models … changes it there"
-        )
-    return 1 if any(item.error for item in done) else 0
+    is_well = all(item.ok for item in moved) if as_json else tell(moved, hub.address)
+    return 0 if is_well and not any(item.error for item in done) else 1
 
 
-def _other_models(hub: HubClient, store: str) -> list[str]:
-    """Models whose versions or pointers the hub does not have as this store has them."""
-    from madang.client.reader import HubReader
-    from madang.errors import MadangError
-    from madang.wiring import local_reader
+@contextmanager
+def _registry(hub: HubClient, store: str) -> Iterator[RegistrySync]:
+    from madang.wiring import local_user, open_store
+    from madang.workspace.moving.registry_sync import RegistrySync
 
-    here = local_reader(store=store)
+    engine = open_store(store=store)
     try:
-        models = here.models()
+        yield RegistrySync(hub, engine, local_user())
     finally:
-        here.close()
-    if not models:
-        return []
-    try:
-        there = {(row.project, row.name): row for row in HubReader(hub).models()}
-    except MadangError as error:  # the runs have arrived; that a hub does not tell of models undoes nothing
-        output.note(f"{hub.address} could not be asked for its models: {error}")
-        return []
-    return [
-        row.name
-        for row in models
-        if (other := there.get((row.project, row.name))) is None
-        or other.versions < row.versions
-        or not row.aliases.items() <= other.aliases.items()
-    ]
+        engine.close()
 
 
 def _check(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -> int:

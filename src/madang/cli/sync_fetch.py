@@ -9,9 +9,11 @@ import click
 
 from madang.cli import output
 from madang.cli.progress import progress
+from madang.cli.sync_registry import body, tell
 from madang.client.dropping import fetch, held_runs, missing
 from madang.client.http import HubClient
-from madang.wiring import open_store
+from madang.wiring import local_user, open_store
+from madang.workspace.moving.registry_sync import Moved, RegistrySync
 
 if TYPE_CHECKING:
     from madang.client.dropping import Fetched
@@ -36,8 +38,9 @@ def fetch_runs(store: str, chosen: list[str] | None, address: str, as_json: bool
             engine.close()
             for hub in hubs.values():
                 hub.close()
+    moved = fetch_names(store, address) if address and chosen is None else []
     if as_json:
-        output.data({"runs": [asdict(item) for item in done]})
+        output.data({"runs": [asdict(item) for item in done], "names": body(moved)})
     else:
         came = [item for item in done if item.segments]
         size = sum(item.bytes for item in came)
@@ -45,7 +48,18 @@ def fetch_runs(store: str, chosen: list[str] | None, address: str, as_json: bool
     for item in done:
         if item.error:
             output.note(f"run {item.run}: {item.error}")
-    return 1 if any(item.error for item in done) else 0
+    is_well = all(item.ok for item in moved) if as_json else tell(moved, address, back=True)
+    return 0 if is_well and not any(item.error for item in done) else 1
+
+
+def fetch_names(store: str, address: str) -> list[Moved]:
+    """Bring what the hub has of the artifacts and models that are here."""
+    engine, hub = open_store(store=store), HubClient(address)
+    try:
+        return list(RegistrySync(hub, engine, local_user()).fetch())
+    finally:
+        hub.close()
+        engine.close()
 
 
 def _fetch(hubs: dict[str, HubClient], files: SegmentFiles, store: str, run: str, address: str) -> Fetched:

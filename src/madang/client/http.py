@@ -148,10 +148,16 @@ class HubClient:
         """Who is asking; the cheapest proof that a hub of madang answers at this address."""
         return self.get(("me",), Account)
 
-    def send(self, method: str, path: Sequence[str], value: Any, kind: type[T]) -> T:
-        """Send a value as JSON and read the record that comes back."""
-        headers = {"accept": wire.MSGPACK, "content-type": wire.JSON}
-        return self.decode(self.request(method, path, headers=headers, body=wire.encode(value)), kind)
+    def send(
+        self, method: str, path: Sequence[str], value: Any, kind: type[T], *, exact: bool = False, again: bool = False
+    ) -> T:
+        """Send a value and read the record that comes back.
+
+        ``exact``: as MessagePack, which holds every number; ``again``: a second request of the kind does no harm.
+        """
+        headers = {"accept": wire.MSGPACK, "content-type": wire.MSGPACK if exact else wire.JSON}
+        body = wire.encode(value, exact)
+        return self.decode(self.request(method, path, headers=headers, body=body, repeatable=again or None), kind)
 
     def decode(self, answer: Answer, kind: type[T]) -> T:
         """The record in an answer."""

@@ -187,15 +187,9 @@ class RunUpload:
         except OSError:
             self.progress.missing.append(digest)
             return
-        where = ("projects", project, "blobs", digest)
-        if size > ASK_FIRST and self._has(where):
+        if size > ASK_FIRST and self._has(("projects", project, "blobs", digest)):
             return
-
-        def opened() -> IO[bytes]:
-            return open(path, "rb")
-
-        kind = {"content-type": "application/octet-stream"}
-        self.hub.request("PUT", where, headers=kind, body=opened, size=size)
+        put_blob(self.hub, project, digest, path, size)
         self.progress.blobs += 1
         self.progress.blob_bytes += size
 
@@ -205,3 +199,13 @@ class RunUpload:
         except NotFound:
             return False
         return True
+
+
+def put_blob(hub: HubClient, project: str, digest: str, path: str, size: int) -> None:
+    """Send the bytes of a file, which are those of the digest."""
+
+    def opened() -> IO[bytes]:
+        return open(path, "rb")
+
+    kind = {"content-type": "application/octet-stream"}
+    hub.request("PUT", ("projects", project, "blobs", digest), headers=kind, body=opened, size=size)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Protocol
 
+from madang.domain.collection_states import Origin
 from madang.domain.values import value
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 
@@ -71,6 +72,35 @@ class VersionRecords(Protocol):
 
         Raises `Conflict` when the number is taken, or was once.
         """
+        ...
+
+    def claim(
+        self, project: str, name: str, type: str, at: int, first: int, wanted: Sequence[tuple[int, Origin]]
+    ) -> None:
+        """Keep numbers that were never given for versions that are yet to come, each for what it is to be made of.
+
+        The collection is made when it is missing (``at`` µs UTC, with ``first`` as its first number). A number that
+        was given stays with its version. Raises `Conflict` when the collection has another type.
+        """
+        ...
+
+    def adopt(self, version: VersionRecord, entries: Sequence[Entry], origins: Sequence[Origin]) -> VersionRecord:
+        """Commit a version of another store, once for its origins, without aliases.
+
+        It has the number that was claimed for it, else its own where that was never given, else the next one.
+        """
+        ...
+
+    def origins(self, project: str) -> dict[tuple[str, int], list[Origin]]:
+        """What the versions of a project were made of, by name and number of the version."""
+        ...
+
+    def placed(self, origin: Origin) -> tuple[str, str, int] | None:
+        """The project, name and number of what was made of an origin, or is to be: its number is claimed."""
+        ...
+
+    def dropped(self, project: str, name: str) -> list[tuple[int, str, int]]:
+        """Number, digest and time (µs UTC) of the versions that were taken away."""
         ...
 
     def get(self, project: str, name: str, number: int | None = None, alias: str = "") -> VersionRecord | None:

@@ -49,6 +49,7 @@ class Application:
             engine.artifacts,
             engine.registry,
             engine.reviews,
+            engine.merging,
             engine.promotion,
             engine.datasets,
             engine.pipelines,
@@ -58,8 +59,8 @@ class Application:
             engine.sweeping,
             engine.views,
             engine.reports,
-            engine.access,
             engine.webhooks,
+            engine.access,
             self.live,
             policy.cookie,
         )

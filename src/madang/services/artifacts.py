@@ -267,5 +267,5 @@ class Artifacts:
             self._records.versions.edit(
                 project, found.name, found.number, description=description, metadata=metadata, tags=tags
             )
-            note_texts(self._records, who, found, f"v{found.number}", description, tags)
+            note_texts(self._records, who, found, f"v{found.number}", description, tags, metadata)
         return self.resolve(who, project, found.ref)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from madang.domain.access import Principal
 from madang.domain.reviews import ModelChange
@@ -28,6 +30,10 @@ def note(
     records.registry.note(change)
 
 
+def _short(metadata: Mapping[str, Any]) -> str:
+    return json.dumps(metadata, sort_keys=True, ensure_ascii=False, default=str)
+
+
 def note_texts(
     records: Records,
     who: Principal,
@@ -35,11 +41,12 @@ def note_texts(
     subject: str,
     description: str | None,
     tags: Mapping[str, str] | None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Note what is about to become of the description and tags of a model or version; None: they stay."""
+    """Note what is about to become of the texts of a collection or version; None: they stay."""
     place = (about.project, about.name)
-    if about.type != "model":
-        return
+    if metadata is not None and isinstance(about, VersionRecord) and metadata != about.metadata:
+        note(records, who, place, "metadata", subject, _short(about.metadata), _short(metadata))
     if description is not None and description != about.description:
         note(records, who, place, "description", subject, about.description, description)
     later = about.tags if tags is None else tags

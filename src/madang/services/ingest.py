@@ -12,19 +12,19 @@ from madang.domain.held import Held, placeholder, where
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import RunState, apply, outcome, outcome_of_segment
 from madang.domain.values import mutable
-from madang.domain.versions import Entry, VersionRecord, check_name, check_path
+from madang.domain.versions import Entry, VersionRecord
 from madang.errors import AccessDenied, Conflict, InvalidInput
 from madang.formats.journal import KeySet, Position, decode_event, read_frames
-from madang.formats.manifest import manifest_digest
 from madang.formats.rows import Batch, decode
 from madang.formats.zstd import compress
 from madang.ports.records import SEARCHED, KeySetRow, Records, SegmentRow, StoredRun
 from madang.services.history import History
-from madang.services.run_events import RunEvents
 from madang.services.rows import JSON, Encode, RunRows
+from madang.services.run_events import RunEvents
 from madang.services.sealing import SEAL_FROM, seal
 from madang.services.stages import commit
 from madang.services.summaries import add_rows, visible
+from madang.services.written_versions import entries_of, version_of, without_late
 
 if TYPE_CHECKING:  # who only reads segments does not pay for what writes them
     from madang.formats.frames import FrameBuilder
@@ -40,7 +40,6 @@ _TOUCHES: dict[type, str] = {
     events.Dataset: "datasets",
 }
 _DECISIVE = (events.Finished, events.Status, events.VersionWritten)
-_LARGEST = 1 << 50  # bytes
 
 UNREADABLE = "unreadable"
 """The project under which runs stand whose segments are damaged from their first byte."""
@@ -68,8 +67,8 @@ class RunSession:
     new: bool = False
     unread: bool = False  # stored, and no segment of it was ever read
     dirty: bool = False  # changed after `begin`
-    was_over: bool = False  # before; only looked at where a webhook hears of runs
     may_point: bool = True  # whether its versions may bring aliases
+    was_over: bool = False  # before; only looked at where a webhook hears of runs
 
 
 class Ingest:
@@ -87,8 +86,8 @@ class Ingest:
         """``encode`` makes the rows of lists in advance, in the form `services.rows.JSON`."""
         self._judge = judge
         self._records = records
-        self._webhooks = RunEvents(records, local=local)
         self._rows = RunRows(records)
+        self._webhooks = RunEvents(records, local=local)
         self._encode = encode
         self._history = history
         self._local = local  # the segments are this machine's own files, and the blobs they name lie beside them
@@ -294,12 +293,15 @@ class Ingest:
             if isinstance(event, events.VersionWritten):
                 origin = (f"{state.run}/{stamp.segment}", stamp.sequence)
                 try:
-                    made = _version(state, stamp, event)
+                    made = version_of(state, stamp, event)
                     if made.aliases and not session.may_point:
                         names = ", ".join(made.aliases)
                         self._mark(session, stamp, f"a credential for one run moves no alias, so not {names}")
                         made = replace(made, aliases=())
-                    self._commit(session, stamp, made, _entries(event), origin)
+                    made, late = without_late(self._records, made)
+                    if late:
+                        self._mark(session, stamp, late)
+                    self._commit(session, stamp, made, entries_of(event), origin)
                 except (InvalidInput, Conflict) as error:  # what was written stays in the segment; the run says so
                     self._mark(session, stamp, error.message)
 
@@ -346,31 +348,6 @@ class Ingest:
         for key, summary in known.items():
             if key in fresh:
                 fresh[key].merge(summary)
-
-
-def _entries(event: events.VersionWritten) -> list[Entry]:
-    if any(not 0 <= size < _LARGEST for _, _, size in event.entries):
-        raise InvalidInput(f"The version {event.name[:80]!r} has a file of an impossible size.")
-    return [Entry(check_path(path), digest, size) for path, digest, size in event.entries]
-
-
-def _version(state: RunState, stamp: Stamp, event: events.VersionWritten) -> VersionRecord:
-    return VersionRecord(
-        state.project,
-        check_name(event.name),
-        event.type,
-        0,
-        manifest_digest(_entries(event)),
-        sum(size for _, _, size in event.entries),
-        len(event.entries),
-        stamp.time,
-        state.run,
-        tuple(check_name(alias, "alias").lower() for alias in event.aliases),
-        event.description,
-        dict(event.metadata),
-        {},
-        state.segments[stamp.segment].header.user,
-    )
 
 
 def _begins(data: bytes, run: str, segment: str) -> bool:

@@ -19,6 +19,7 @@ from madang.backends.records.projects import SqlProjects
 from madang.backends.records.runs import SqlRuns
 from madang.backends.records.settings import SqlSettings
 from madang.backends.records.versions import SqlVersions
+from madang.domain.collection_states import Origin
 from madang.domain.projects import RegisteredProject
 from madang.domain.runs import RunChange
 from madang.domain.versions import Entry, PointerChange, VersionRecord
@@ -164,6 +165,26 @@ class JournaledVersions(SqlVersions):
             body = {"record": asdict(version), "origin": None, "first": first}
             self._log.note("version", {**body, "entries": files})
 
+    def claim(
+        self, project: str, name: str, type: str, at: int, first: int, wanted: Sequence[tuple[int, Origin]]
+    ) -> None:
+        """Keep numbers for versions that are yet to come."""
+        body = {"project": project, "name": name, "type": type, "at": at, "first": first, "wanted": list(wanted)}
+        with self._db.transaction():
+            super().claim(project, name, type, at, first, wanted)
+            self._log.note("claimed", body)
+
+    def adopt(self, version: VersionRecord, entries: Sequence[Entry], origins: Sequence[Origin]) -> VersionRecord:
+        """Commit a version of another store, once."""
+        with self._db.transaction():
+            made = super().adopt(version, entries, origins)
+            files = [item.packed() for item in entries]
+            self._log.note(
+                "adopted",
+                {"record": asdict(replace(made, aliases=())), "origins": list(origins), "entries": files},
+            )
+        return made
+
     def edit(
         self,
         project: str,
@@ -256,6 +277,8 @@ def replay(database: Database, log: ChangeLog, catch_up: Callable[[], None]) -> 
         versions = SqlVersions(database)
         for body in lines:
             _forgiving(lambda said: _settle(versions, said), body.get("version"))
+            _forgiving(lambda said: _adopt(versions, said), body.get("adopted"))
+            _forgiving(lambda said: _claim(versions, said), body.get("claimed"))
             _forgiving(lambda said: versions.make(**said), body.get("made"))
             _forgiving(lambda said: versions.rename(**said), body.get("renamed"))
             _forgiving(lambda said: versions.retype(**said), body.get("retyped"))
@@ -302,6 +325,16 @@ def _settle(versions: SqlVersions, body: dict[str, Any]) -> None:
         versions.reserve(version, (body["origin"][0], body["origin"][1]), body["first"])
     elif versions.get(version.project, version.name, version.number) is None:
         versions.insert(version, [Entry(*item) for item in body["entries"]], body["first"])
+
+
+def _adopt(versions: SqlVersions, body: dict[str, Any]) -> None:
+    version = VersionRecord(**{**body["record"], "aliases": ()})
+    versions.adopt(version, [Entry(*item) for item in body["entries"]], [(one[0], one[1]) for one in body["origins"]])
+
+
+def _claim(versions: SqlVersions, body: dict[str, Any]) -> None:
+    wanted = [(number, (origin[0], origin[1])) for number, origin in body["wanted"]]
+    versions.claim(body["project"], body["name"], body["type"], body["at"], body["first"], wanted)
 
 
 class _Redo:

@@ -10,6 +10,7 @@ import msgspec
 
 from madang.backends.records.collections import Line, SqlCollections, pack, unpack
 from madang.backends.records.database import Row
+from madang.domain.collection_states import Origin
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.errors import Conflict, NotFound
 from madang.formats.zstd import compress, decompress
@@ -32,6 +33,8 @@ class SqlVersions(SqlCollections):
         """Commit a version under the next number."""
         with self._db.transaction():
             settled = self._origin(origin)
+            if settled is not None and settled[0] != version.project:  # whoever claimed it there had no say here
+                settled = origin = None
             if settled is not None:  # the collection may have another name by now
                 version = replace(version, project=settled[0], name=settled[1])
             line = self._line_for(version, first)
@@ -109,6 +112,56 @@ class SqlVersions(SqlCollections):
             self._touch(version.project)
             if version.run:
                 self._db.run("add_writer", run=version.run, collection=line.number, number=version.number)
+
+    def claim(
+        self, project: str, name: str, type: str, at: int, first: int, wanted: Sequence[tuple[int, Origin]]
+    ) -> None:
+        """Keep numbers for versions that are yet to come."""
+        with self._db.transaction():
+            line = self._line_for(VersionRecord(project, name, type, 0, "", 0, 0, at), first)
+            free = line.next
+            for number, origin in sorted(wanted):
+                if number >= free and self.placed(origin) is None:
+                    self._db.run(
+                        "add_origin", segment=origin[0], sequence=origin[1], collection=line.number, number=number
+                    )
+                    free = number + 1
+            self._db.run("advance_collection", number=line.number, next=free)
+            self._touch(project)
+
+    def adopt(self, version: VersionRecord, entries: Sequence[Entry], origins: Sequence[Origin]) -> VersionRecord:
+        """Commit a version of another store, once."""
+        with self._db.transaction():
+            line = self._line_for(version, 1)
+            known = next((found for origin in origins if (found := self.placed(origin))), None)
+            if known is not None and known[:2] != (version.project, version.name):
+                raise Conflict(f"This version of {version.name!r} is {known[1]}:v{known[2]} of {known[0]!r} here.")
+            number = known[2] if known else max(version.number, line.next)
+            if self._db.row("version_number", collection=line.number, number=number) is None:
+                self._insert(line, number, version, entries)
+            for origin in origins:
+                if self.placed(origin) is None:
+                    place = {"collection": line.number, "number": number}
+                    self._db.run("add_origin", segment=origin[0], sequence=origin[1], **place)
+            self._touch(version.project)
+            return self._written_by(version.run, line, version, number)
+
+    def origins(self, project: str) -> dict[tuple[str, int], list[Origin]]:
+        """What the versions of a project were made of."""
+        found: dict[tuple[str, int], list[Origin]] = {}
+        for name, number, segment, sequence in self._db.rows("origins_of_project", project=project):
+            found.setdefault((str(name), int(number)), []).append((str(segment), int(sequence)))
+        return found
+
+    def placed(self, origin: Origin) -> tuple[str, str, int] | None:
+        """Where what was made of an origin is, or is to be."""
+        return self._origin(origin)
+
+    def dropped(self, project: str, name: str) -> list[tuple[int, str, int]]:
+        """The versions that were taken away."""
+        line = self._line(project, name)
+        rows = self._db.rows("dropped_versions", collection=line.number) if line else []
+        return [(int(number), str(digest), int(at)) for number, digest, at in rows]
 
     def _line_for(self, version: VersionRecord, first: int) -> Line:
         line = self._line(version.project, version.name)

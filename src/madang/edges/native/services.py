@@ -13,6 +13,7 @@ from madang.services.code_changes import CodeComparison
 from madang.services.datasets import Datasets
 from madang.services.explaining import Explaining
 from madang.services.lineage import Lineage
+from madang.services.merging import Merging
 from madang.services.pipelines import Pipelines
 from madang.services.promotion import Promotion
 from madang.services.registry import Registry
@@ -22,8 +23,8 @@ from madang.services.search import Search
 from madang.services.sweeping import Sweeping
 from madang.services.tracking import Tracking
 from madang.services.views import Views
-
 from madang.services.webhooks import Webhooks
+
 
 @dataclass(frozen=True)
 class NativeServices:
@@ -34,6 +35,7 @@ class NativeServices:
     artifacts: Artifacts
     registry: Registry
     reviews: Reviews
+    merging: Merging
     promotion: Promotion
     datasets: Datasets
     pipelines: Pipelines
@@ -43,9 +45,9 @@ class NativeServices:
     sweeping: Sweeping
     views: Views
     reports: Reports
+    webhooks: Webhooks | None
     access: Access
     live: Live
-    webhooks: Webhooks | None
     cookie: str
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from madang.domain.access import Permission
 from madang.domain.code_changes import CodeChanges
+from madang.domain.collection_states import CollectionState, Merged
 from madang.domain.datasets import DatasetTree
 from madang.domain.lineage import DataUse
 from madang.domain.lineage_graph import Graph
@@ -30,11 +31,12 @@ from madang.edges.native import (
     pipelines,
     reports,
     runs,
+    states,
     sweeps,
     uploads,
+    webhooks,
 )
 from madang.formats import native
-    webhooks,
 from madang.formats import reviews as review_bodies
 from madang.formats import sweeps as sweep_bodies
 from madang.http.routes import Param, Route, RouteTable
@@ -42,6 +44,7 @@ from madang.ports.records import MetricKey, Project
 from madang.ports.versions import CollectionRow
 from madang.services.explaining import Differences, WhyView
 from madang.services.lineage import MAX_DEPTH
+from madang.services.merging import Adopted
 from madang.services.pipelines import PipelinePage
 from madang.services.reports import ReportView
 
@@ -98,6 +101,7 @@ _STEPS = (Param("samples", "integer"), Param("min_step", "integer"), Param("max_
 _SANDBOXED = (Param("sandboxed", "boolean", help="Show HTML in a frame without origin instead of as an attachment."),)
 _AGAINST = Param("against", help="The run to compare with.")
 _BYTES = "application/octet-stream"
+_STATE = 64 << 20  # bytes of a body
 _ARTIFACT = "/projects/{project}/artifacts/{name}"
 
 
@@ -266,6 +270,25 @@ def _datasets() -> list[Route]:
     dataset = "/projects/{project}/data"
     version = (Param("version", help="`md5:…`"), Param("path", help="The file; left out for a single one."))
     return [
+def _states() -> list[Route]:
+    state = "/projects/{project}/states/{name}"
+    return [
+        _route("GET", state, states.state, READ, "All that is known of a collection", answer=CollectionState),
+        _route(
+            "POST", state, states.merge, WRITE, "Take in what another store knows of it", body=CollectionState,
+            answer=Merged, limit=_STATE,
+        ),
+        _route(
+            "POST", state + "/numbers", states.claim, WRITE, "Keep the numbers that its versions have there",
+            body=CollectionState, answer={}, limit=_STATE,
+        ),
+        _route(
+            "POST", state + "/versions", states.adopt, WRITE, "Make a version of another store",
+            body=states.AdoptedWish, answer=Adopted, limit=_STATE,
+        ),
+    ]  # fmt: skip
+
+
         _route("GET", dataset, datasets.datasets, READ, "Tracked data", answer=datasets.DatasetsBody),
         _route(
             "GET", dataset + "/versions", datasets.versions, READ, "Versions of some data and the runs that read them",
@@ -388,6 +411,7 @@ def table() -> RouteTable:
             *_lineage(),
             *_pipelines(),
             *_sweeps(),
+            *_states(),
             *_reports(),
             *_uploads(),
             *_people(),

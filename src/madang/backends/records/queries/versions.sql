@@ -76,6 +76,13 @@ WHERE w.run = ANY(:runs) ORDER BY c.name, w.number;
 SELECT c.project, c.name, o.number FROM version_origins o JOIN collections c ON c.number = o.collection
 WHERE o.segment = :segment AND o.sequence = :sequence;
 
+-- name: origins_of_project
+SELECT c.name, o.number, o.segment, o.sequence FROM version_origins o JOIN collections c ON c.number = o.collection
+WHERE c.project = :project AND c.deleted_at = 0 ORDER BY c.name, o.number, o.segment, o.sequence;
+
+-- name: dropped_versions
+SELECT number, digest, created_at FROM versions WHERE collection = :collection AND deleted_at != 0;
+
 -- name: add_origin
 INSERT INTO version_origins (segment, sequence, collection, number) VALUES (:segment, :sequence, :collection, :number);
 

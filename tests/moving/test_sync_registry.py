@@ -1,0 +1,331 @@
+"""Versions, models and pointers go to a hub and back, beside other workspaces that do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.mlflow.conftest import Hub, serving
+
+from madang.client.http import Answer, HubClient
+from madang.client.sync import sync
+from madang.config import HubConfig
+from madang.domain import events
+from madang.domain.access import Permission, Principal, local
+from madang.domain.commands import CreateRun
+from madang.domain.reviews import Protection
+from madang.domain.versions import Entry, VersionRecord
+from madang.errors import AccessDenied, Conflict
+from madang.wiring import Engine, open_hub, open_store
+from madang.workspace.moving.registry_sync import Moved, RegistrySync
+
+P = "와인"
+KIM, LEE, ADMIN = local("kim"), local("lee"), local("admin")
+
+
+class Workspace:
+    """A store of one person and the way from it to a hub."""
+
+    def __init__(self, folder: Path, hub: Hub, who: Principal) -> None:
+        secret = hub.engine.access.create_token(ADMIN, who.name, Permission.WRITE, None)[1]
+        self.client = HubClient(hub.address, token=secret)
+        self.folder, self.who = folder, who
+        self.engine = open_store(store=str(folder))
+
+    def registry(self) -> RegistrySync:
+        """What sends and brings."""
+        return RegistrySync(self.client, self.engine, self.who)
+
+    def sync(self) -> dict[str, Moved]:
+        """Send everything."""
+        registry = self.registry()
+        registry.claim()
+        assert not [one.error for one in sync(self.client, str(self.folder)) if one.error]
+        return {one.name: one for one in registry.send()}
+
+    def fetch(self) -> dict[str, Moved]:
+        """Bring what the hub has."""
+        return {one.name: one for one in self.registry().fetch()}
+
+    def logged(self, name: str, data: bytes, *aliases: str) -> VersionRecord:
+        """A version that an event of a run makes."""
+        blob = self.engine.artifacts.put_blob(self.who, P, [data])
+        made = events.VersionWritten(name, "model", [("w.bin", blob.digest, blob.size)], list(aliases))
+        run = self.engine.tracking.create(self.who, P, CreateRun(facts=[made]))
+        ref = self.engine.records.versions.of_runs([run.id])[run.id][0]
+        return self.engine.registry.resolve(P, ref)
+
+    def registered(self, name: str, data: bytes, type: str = "model") -> VersionRecord:
+        """A version that somebody makes by hand."""
+        blob = self.engine.artifacts.put_blob(self.who, P, [data])
+        reference = Entry("far.csv", "etag:1", 9, "s3://bucket/far.csv")
+        entries = [Entry("w.bin", blob.digest, blob.size), reference]
+        if not self.engine.records.runs.projects():
+            self.engine.tracking.create(self.who, P, CreateRun())
+        return self.engine.artifacts.create(
+            self.who, P, name, type, entries, description="처음", metadata={"nan": float("inf"), "big": 1 << 70}
+        )
+
+    def point(self, name: str, alias: str, number: int | None, reason: str = "") -> None:
+        """Move a pointer."""
+        self.engine.registry.point(self.who, P, name, alias, number, reason=reason)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub for this module; each test has names of its own."""
+    yield from serving(open_hub(HubConfig(store=str(tmp_path_factory.mktemp("hub")))))
+
+
+@pytest.fixture
+def kim(tmp_path: Path, hub: Hub) -> Iterator[Workspace]:
+    """One workspace."""
+    made = Workspace(tmp_path / "kim", hub, KIM)
+    yield made
+    made.engine.close()
+
+
+@pytest.fixture
+def lee(tmp_path: Path, hub: Hub) -> Iterator[Workspace]:
+    """Another one."""
+    made = Workspace(tmp_path / "lee", hub, LEE)
+    yield made
+    made.engine.close()
+
+
+def at(engine: Engine, name: str, alias: str) -> int | None:
+    """Where a pointer is."""
+    row = engine.records.versions.collection(P, name)
+    return row.aliases.get(alias) if row else None
+
+
+def test_all_of_it_arrives_once(kim: Workspace, hub: Hub) -> None:
+    """Versions with their numbers, files, references and texts, pointers and history; a second time nothing."""
+    name = "all"
+    kim.logged(name, b"1")
+    kim.registered(name, b"2")
+    kim.logged(name, b"3")
+    kim.registered("rows", b"4", "dataset")
+    kim.engine.models.create(KIM, P, "empty", "no version yet", {"a": "b"})
+    kim.engine.artifacts.edit(KIM, P, f"{name}:v2", tags={"checked": "yes"}, description="둘째")
+    kim.point(name, "champion", 1)
+    kim.point(name, "champion", 2, "better")
+    kim.engine.registry.promote(KIM, P, f"{name}:v3", "production", "live")
+    first = kim.sync()
+    assert all(one.ok for one in first.values())
+    assert (first[name].versions, first["rows"].versions) == (1, 1)
+    there, here = hub.engine, kim.engine
+    for number in (1, 2, 3):
+        one, other = (engine.registry.resolve(P, f"{name}:v{number}") for engine in (here, there))
+        assert (one.digest, one.created_at, one.run, one.description, one.metadata, one.tags) == (
+            other.digest, other.created_at, other.run, other.description, other.metadata, other.tags,
+        )  # fmt: skip
+        assert here.artifacts.manifest(KIM, P, one.ref) == there.artifacts.manifest(ADMIN, P, other.ref)
+    assert there.artifacts.has_blob(ADMIN, P, there.artifacts.manifest(ADMIN, P, f"{name}:v2")[1].digest)
+    moves = [(one.alias, one.number, one.before, one.at, one.reason) for one in here.registry.history(KIM, P, name)]
+    assert moves == [
+        (one.alias, one.number, one.before, one.at, one.reason) for one in there.registry.history(ADMIN, P, name)
+    ]
+    assert (at(there, name, "champion"), at(there, name, "production")) == (2, 3)
+    row = there.records.versions.collection(P, "empty")
+    assert row is not None
+    assert (row.description, row.tags) == ("no version yet", {"a": "b"})
+    told = [(one.kind, one.subject, one.after, one.at) for one in here.reviews.history(KIM, P, name)]
+    assert told == [(one.kind, one.subject, one.after, one.at) for one in there.reviews.history(ADMIN, P, name)]
+    revision = there.records.runs.revision([P])
+    again = kim.sync()
+    assert all(one.ok and not one.versions and not one.findings for one in again.values())
+    assert there.records.runs.revision([P]) == revision
+
+
+def test_what_moved_at_both_ends_stays_and_is_told(kim: Workspace, lee: Workspace, hub: Hub) -> None:
+    """The hub's move wins; when both have come to the same by ordinary commands, sync goes on from there."""
+    name = "both"
+    kim.logged(name, b"a")
+    kim.point(name, "production", 1)
+    kim.sync()
+    lee.logged(name, b"b")
+    lee.point(name, "production", 1)
+    said = lee.sync()[name]
+    assert said.numbers == {1: 2}
+    assert [(one.subject, one.outcome, one.here, one.there) for one in said.findings] == [
+        ("production", "conflict", 1, 2)
+    ]
+    assert at(hub.engine, name, "production") == 1
+    lee.fetch()
+    ours = next(one.number for one in lee.engine.records.versions.versions(P, name) if one.number != 1)
+    assert lee.engine.artifacts.has_blob(LEE, P, lee.engine.artifacts.manifest(LEE, P, f"{name}:v{ours}")[0].digest)
+    lee.point(name, "production", ours)
+    assert lee.sync()[name].ok
+    lee.point(name, "production", 1)
+    assert [(one.outcome, one.there) for one in lee.sync()[name].findings] == [("taken", 2)]
+    assert [(one.outcome, one.here) for one in kim.sync()[name].findings] == [("newer here", 2)]
+    kim.fetch()
+    got = kim.engine.registry.resolve(P, f"{name}@production")
+    assert got.digest == hub.engine.registry.resolve(P, f"{name}@production").digest
+    assert kim.engine.registry.history(KIM, P, name)[0].actor == "lee"
+
+
+def test_a_rollback_on_the_hub_is_not_undone(kim: Workspace, hub: Hub) -> None:
+    """A pointer that the hub moved back to where it was is not taken for one that never moved."""
+    name = "back"
+    kim.logged(name, b"a")
+    kim.logged(name, b"b")
+    kim.point(name, "best", 1)
+    kim.point(name, "best", 2)
+    kim.sync()
+    hub.engine.registry.point(ADMIN, P, name, "best", 1, reason="worse")
+    kim.point(name, "best", 1)
+    kim.point(name, "best", 2)
+    assert [one.outcome for one in kim.sync()[name].findings] == ["conflict"]
+    assert at(hub.engine, name, "best") == 1
+
+
+def test_texts_that_changed_at_both_ends_stay(kim: Workspace, hub: Hub) -> None:
+    """One that changed here alone is taken, one that changed there alone stays, one of both is told."""
+    kim.registered("texts", b"a", "dataset")
+    kim.sync()
+    for engine, word in ((kim.engine, "here"), (hub.engine, "there")):
+        engine.artifacts.edit(ADMIN, P, "texts:v1", description=word, tags={word: "1"}, metadata={"x": word})
+    said = {one.subject: one.outcome for one in kim.sync()["texts"].findings}
+    assert said == {"description of v1": "conflict", "metadata of v1": "conflict", "tag of v1 there": "newer here"}
+    there = hub.engine.registry.resolve(P, "texts:v1")
+    assert (there.description, there.tags, there.metadata) == ("there", {"there": "1", "here": "1"}, {"x": "there"})
+
+
+def test_guards_of_the_hub_hold(kim: Workspace, hub: Hub) -> None:
+    """Where a stage is protected sync asks, once; after a rejection it does not ask again; a gate refuses."""
+    name = "guarded"
+    kim.logged(name, b"a")
+    kim.sync()
+    hub.engine.reviews.protect(ADMIN, Protection(P, name, "production", ("boss",), 1))
+    hub.engine.reviews.protect(ADMIN, Protection(P, name, "champion", gates=("val/f1 >= 0.9",)))
+    kim.point(name, "production", 1, "please")
+    kim.point(name, "champion", 1)
+    for _ in range(2):
+        said = {one.subject: one.outcome for one in kim.sync()[name].findings}
+        assert said == {"production": "requested", "champion": "refused"}
+    asked = hub.engine.reviews.requests(ADMIN, P, name)
+    assert [(one.alias, one.version, one.state, one.actor) for one in asked] == [("production", 1, "pending", "kim")]
+    assert "please" in asked[0].reason
+    boss = Principal("boss", projects={P: Permission.WRITE})
+    hub.engine.reviews.review(boss, P, name, 1, is_approval=False)
+    assert {one.outcome for one in kim.sync()[name].findings} == {"rejected", "refused"}
+    assert len(hub.engine.reviews.requests(ADMIN, P, name)) == 1
+    assert at(hub.engine, name, "production") is None
+    hub.engine.reviews.review(boss, P, name, hub.engine.reviews.request(KIM, P, f"{name}:v1", "production").number,
+                              is_approval=True)  # fmt: skip
+    assert {one.subject for one in kim.sync()[name].findings} == {"champion"}
+
+
+def test_runs_that_come_late_move_nothing(kim: Workspace, lee: Workspace, hub: Hub) -> None:
+    """An alias that a run brings along does not undo a move that was made after it."""
+    name = "late"
+    kim.logged(name, b"a", "best")
+    lee.logged(name, b"b", "best")
+    lee.sync()
+    said = kim.sync()[name]
+    assert [one.outcome for one in said.findings] == ["conflict"]
+    assert hub.engine.registry.resolve(P, f"{name}@best").run != kim.engine.registry.resolve(P, f"{name}@best").run
+
+
+def test_what_was_deleted_there_stays_deleted(kim: Workspace, hub: Hub) -> None:
+    """Neither a version nor a pointer at it comes back, and a name that was changed is told."""
+    kim.registered("gone", b"a")
+    kim.logged("gone", b"b")
+    kim.sync()
+    row = hub.engine.models.find(ADMIN, "gone", P)
+    hub.engine.models.delete(ADMIN, row, 1)
+    kim.point("gone", "best", 1)
+    assert [one.outcome for one in kim.sync()["gone"].findings] == ["refused"]
+    assert [one.number for one in hub.engine.records.versions.versions(P, "gone")] == [2]
+    hub.engine.models.rename(ADMIN, row, "renamed")
+    assert [(one.outcome, one.detail) for one in kim.sync()["gone"].findings] == [("renamed", "renamed")]
+
+
+def test_a_name_of_another_type_is_refused(kim: Workspace, lee: Workspace) -> None:
+    """Two workspaces mean different things by a name: the second one is told."""
+    kim.registered("same", b"a", "dataset")
+    lee.registered("same", b"b", "model")
+    assert kim.sync()["same"].ok
+    assert "type" in lee.sync()["same"].error
+
+
+def test_only_who_may_write_may_send(kim: Workspace, hub: Hub) -> None:
+    """A reader and the credential of one run change nothing; a claim of another project's run has no effect there."""
+    kim.logged("mine", b"a")
+    state = kim.engine.merging.state(KIM, P, "mine")
+    merging = hub.engine.merging
+    for who in (Principal("guest", Permission.READ), Principal("run", Permission.WRITE, run="0" * 32)):
+        for ask in (merging.claim, merging.merge):
+            with pytest.raises(AccessDenied):
+                ask(who, state)
+    kim.sync()
+    one = replace(hub.engine.registry.resolve(P, "mine:v1"), project="다른", name="stolen")
+    with pytest.raises(Conflict):
+        hub.engine.records.versions.adopt(one, [], state.versions[0].origins)
+
+
+def test_the_index_may_be_lost(kim: Workspace, lee: Workspace) -> None:
+    """What came from a hub is in the log: a store whose index is made anew has it all, with the files' names."""
+    kim.registered("log", b"a")
+    kim.point("log", "best", 1)
+    kim.sync()
+    lee.registered("log", b"b")
+    lee.sync()
+    lee.fetch()
+    before = lee.engine.merging.state(LEE, P, "log")
+    entries = lee.engine.artifacts.manifest(LEE, P, "log@best")
+    lee.engine.close()
+    for path in lee.folder.glob("records.db*"):
+        path.unlink()
+    lee.engine = open_store(store=str(lee.folder))
+    assert lee.engine.merging.state(LEE, P, "log") == before
+    assert lee.engine.artifacts.manifest(LEE, P, "log@best") == entries
+
+
+class Cut(BaseException):
+    """The process is gone."""
+
+
+def test_it_may_be_killed_at_any_request(kim: Workspace, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever request is the last one, sent or answered: the next sync has the same result, with nothing twice."""
+    name, once, left = "killed", HubClient._once, [0]
+
+    def dying(self: HubClient, *asked: Any) -> Answer:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Cut
+        answer = once(self, *asked)
+        left[0] -= 1
+        if left[0] == 0:
+            raise Cut
+        return answer
+
+    monkeypatch.setattr(HubClient, "_once", dying)
+    kim.engine.tracking.create(KIM, P, CreateRun())
+    for moment in range(1, 40):
+        made = kim.registered(name, b"registered %d" % moment)
+        kim.point(name, "best", made.number)
+        kim.engine.artifacts.edit(KIM, P, made.ref, tags={"at": str(moment)})
+        left[0] = moment
+        try:
+            kim.registry().claim()
+            list(kim.registry().send())
+        except Cut:
+            left[0] = 0
+            assert [one.ok for one in kim.registry().send()] == [True]
+        else:
+            break
+    assert 8 < moment < 39
+    here, there = (engine.merging.state(ADMIN, P, name) for engine in (kim.engine, hub.engine))
+    assert here.aliases == there.aliases
+    assert [(one.number, one.digest, one.run, one.tags) for one in here.versions] == [
+        (one.number, one.digest, one.run, one.tags) for one in there.versions
+    ]
+    assert [(one.alias, one.number, one.at) for one in here.moves] == [
+        (one.alias, one.number, one.at) for one in there.moves
+    ]
