@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from madang.domain.commands import CreateRun
+from madang.domain.events import Use
 from madang.domain.lineage_graph import Graph, Node, Thing, parse
+from madang.domain.versions import Entry
 from madang.errors import InvalidInput, NotFound
 from madang.services import lineage as service
 from madang.testing.project import Project
@@ -144,3 +147,37 @@ def test_readers_of_a_version_are_shown_by_the_command(project: Project) -> None
     readers: Any = project.madang("artifacts", "show", "table:v1", "-p", "p", "--json").json["readers"]
     assert len(readers) == 2
     assert f"used by     {readers[0][:8]}" in project.madang("artifacts", "show", "table:v1", "-p", "p").out
+
+
+def test_versions_of_other_projects_are_named_by_theirs(engine: Engine) -> None:
+    """What crosses projects is one node, whoever names it, and says where it is; nothing of the same name is taken."""
+    me = local_user()
+    blob = engine.artifacts.put_blob(me, "q", [b"q"])
+    maker = engine.tracking.create(me, "q", CreateRun(name="far"))
+    for place, name in (("q", "far-data"), ("q", "net")):
+        engine.artifacts.create(me, place, name, "dataset", [Entry("x", blob.digest, blob.size)], run=maker.id)
+    used = Use("q/far-data:v1", "q/far-data:v1", "", blob.digest)
+    reader = engine.tracking.create(me, "p", CreateRun(name="near", facts=[used]))
+    graph = engine.lineage.around(me, "p", f"run:{reader.id}", 2, 0)
+    places = {node.title: node.project for node in graph.nodes}
+    assert places == {"near": "", "far-data:v1": "q", "far": "q"}
+    below = engine.lineage.around(me, "p", "version:q/far-data:v1", 1, 1)
+    assert _pairs(below) == {("far", "far-data:v1"), ("far-data:v1", "near")}
+    wrote = engine.lineage.around(me, "p", f"run:{maker.id}", 0, 2)
+    assert {node.id for node in wrote.nodes} >= {"version:q/net:v1", "version:q/far-data:v1", f"run:{reader.id}"}
+    assert "version:net:v1" not in {node.id for node in wrote.nodes}
+
+
+def test_the_command_draws_both_directions(project: Project) -> None:
+    """`madang lineage` takes a version, an alias or a run, prints a tree each way, and the page's graph as JSON."""
+    said = project.madang("lineage", "net:production", "-p", "p", "--depth", "4").out
+    lines = [line.split("  ")[0] for line in said.splitlines()]
+    assert lines[0] == "net:v2" and "made of:" in lines and "led to:" in lines
+    shown = [line for line in said.splitlines() if "─" in line]
+    assert [line.index("─") // 4 for line in shown] == [0, 1, 2, 3]
+    assert "table:v1" in shown[1] and "raw.csv" in shown[3]
+    up = project.madang("lineage", "one", "--up", "--depth", "1", "--json").json
+    assert {node["title"] for node in up["nodes"]} == {"one", "table:v1"}
+    assert len(up["links"]) == 1
+    assert "no artifact and no run" in project.madang("lineage", "nothing-such", ok=1).err
+    assert project.madang("lineage", "net:v99", "-p", "p", ok=1).err

@@ -330,3 +330,15 @@ def test_protections_that_make_no_sense_are_refused(engine: Engine, wanted: Prot
     version(engine, 0.1)
     with pytest.raises(InvalidInput):
         engine.reviews.protect(ADMIN, wanted)
+
+
+def test_what_waits_for_whom(engine: Engine) -> None:
+    """A request waits for the reviewers that may approve it and have not, in projects where they may write."""
+    version(engine, 0.1)
+    protect(engine, "lee", "kim", "far")
+    asked = engine.reviews.request(KIM, P, f"{NAME}:v1", "production")
+    assert engine.reviews.waiting(LEE) == [asked]
+    for nobody in (KIM, PARK, member("far"), ADMIN, Principal("far", projects={P: Permission.READ})):
+        assert bool(engine.reviews.waiting(nobody)) == (nobody == member("far"))
+    engine.reviews.review(LEE, P, NAME, asked.number, is_approval=True)
+    assert engine.reviews.waiting(LEE) == []

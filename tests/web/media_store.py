@@ -171,12 +171,8 @@ def _tables(writer: Writer, chance: random.Random) -> None:
     rows[3][1], rows[4][2], rows[5][1] = HOSTILE, math.nan, "=1+1"
     writer.log(STEPS - 1, samples=_table(writer, "samples", ["id", "name", "score", "even", "picture"], rows))
     writer.log(STEPS - 1, lost={"media": "image", "path": "media/images/lost.png"})
-    molecule = writer.file("media/molecule/m.pdb", b"ATOM", "chemical/x-pdb")
-    writer.log(
-        STEPS - 1,
-        molecule={"media": "molecule", "_type": "molecule-file", **molecule},
-        listed={"media": "json", "value": [1, 2, 3]},
-    )
+    writer.log(STEPS - 1, listed={"media": "json", "value": [1, 2, 3]})
+    _scenes(writer)
     packed = base64.b64encode(struct.pack("<3d", 1, 2, 3)).decode()
     figure = {
         "data": [
@@ -189,6 +185,37 @@ def _tables(writer: Writer, chance: random.Random) -> None:
     }  # fmt: skip
     drawn = writer.file("media/plotly/f.plotly.json", json.dumps(figure).encode(), "application/json")
     writer.log(STEPS - 1, figure={"media": "plotly", "_type": "plotly-file", **drawn})
+
+
+def _scenes(writer: Writer) -> None:
+    """Molecules, points with a box, a model of one triangle, and files that are not what they say."""
+    atoms = "".join(
+        f"HETATM    {at}  {name}   HOH A   1    {x:8.3f}{y:8.3f}   0.000  1.00  0.00           {name}\n"
+        for at, (name, x, y) in enumerate([("O", 0, 0), ("H", 0.96, 0), ("H", -0.24, 0.93)])
+    )
+    corners = [[x, y, z] for z in (0, 1) for y in (0, 2) for x in (0, 3)]
+    points = {"type": "lidar/beta", "points": [[5e5, 0, 0], [5e5 + 9, 9, 9, 3], [5e5, 9, 9, 255, 0, 0]]}
+    points |= {"boxes": [{"corners": [[5e5 + x, y, z] for x, y, z in corners], "label": HOSTILE, "color": [0, 255, 0]}]}
+    packed = base64.b64encode(struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0)).decode()
+    triangle = {
+        "nodes": [{"mesh": 0, "children": [0, 0]}],  # a node below itself must not hold anything up
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"}],
+        "bufferViews": [{"buffer": 0, "byteLength": 36}],
+        "buffers": [{"uri": f"data:application/octet-stream;base64,{packed}"}],
+    }
+    elsewhere = {**triangle, "buffers": [{"uri": "https://example.org/all.bin"}]}
+    files: dict[str, tuple[str, bytes]] = {
+        "molecule": ("m.pdb", atoms.encode()),
+        "points": ("p.pts.json", json.dumps(points).encode()),
+        "triangle": ("t.gltf", json.dumps(triangle).encode()),
+        "elsewhere": ("e.gltf", json.dumps(elsewhere).encode()),
+        "cut": ("c.glb", b"glTF\2\0\0\0\xff\xff\xff\xff\xff\xff\xff\xffJSON"),
+    }
+    for key, (name, body) in files.items():
+        kind = "molecule" if key == "molecule" else "object3D"
+        facts = writer.file(f"media/{kind}/{name}", body, "application/octet-stream")
+        writer.log(STEPS - 1, **{f"scenes/{key}": {"media": kind, "_type": f"{kind}-file", **facts}})
 
 
 def _panel(definition: str, table: str, fields: dict[str, str], title: str) -> dict[str, Any]:

@@ -119,11 +119,37 @@ def test_lists_sounds_pages_and_files(visit: Visitor, kept: Kept) -> None:
     page.reload()  # the browser's own copy is as apart
     expect(_panel(page, "page").frame_locator("iframe").locator("h1")).to_have_text(f"step {STEPS - 1}")
     assert page.frames[-1].evaluate("() => window.origin") == "null"
-    molecule = _panel(page, "molecule")
-    expect(molecule.get_by_text("Molecule", exact=True)).to_be_visible()
-    expect(molecule.get_by_role("link", name="Download")).to_have_attribute("href", re.compile("m.pdb$"))
     expect(_panel(page, "lost").get_by_text("The bytes of media/images/lost.png are not here")).to_be_visible()
     expect(_panel(page, "listed").locator("pre")).to_have_text("[1,2,3]")
+
+
+def _drawn(panel: Locator) -> int:
+    """How many pixels of a scene are not empty, once it is painted."""
+    canvas = panel.locator("canvas[data-state=painted]")
+    script = """(canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+        .filter((value, at) => at % 4 === 3 && value > 0).length"""
+    return int(canvas.evaluate(script))
+
+
+def test_scenes_are_looked_at_from_all_sides(visit: Visitor, kept: Kept) -> None:
+    """Points, models and molecules are drawn and turned; a file that is wrong or wants another one is an error there."""
+    visited = visit()
+    page = visited.open(f"/runs/{kept.first}/media")
+    for key, said in (("points", "3 points · 1 boxes"), ("triangle", "triangles"), ("molecule", "3 atoms")):
+        panel = _panel(page, f"scenes/{key}")
+        expect(panel.locator("figcaption")).to_contain_text(said)
+        assert _drawn(panel) > 100
+    before = panel.locator("canvas").evaluate("(canvas) => canvas.toDataURL()")
+    panel.locator("canvas").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("(before) => document.querySelector('.scene canvas').toDataURL() !== before", arg=before)
+    panel.get_by_role("radio", name="Spheres").click()
+    expect(panel.locator("canvas[data-state=painted]")).to_be_visible()
+    expect(panel.get_by_role("link", name="Download")).to_have_attribute("href", re.compile("m.pdb$"))
+    expect(_panel(page, "scenes/elsewhere").get_by_role("alert")).to_contain_text("https://example.org/all.bin")
+    expect(_panel(page, "scenes/cut").get_by_role("alert")).to_contain_text("cannot be read")
+    assert (visited.errors, visited.elsewhere) == ([], [])
+    assert page.evaluate("window.hacked") is None
 
 
 def test_histograms_stand_over_steps(visit: Visitor, kept: Kept) -> None:

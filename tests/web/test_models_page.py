@@ -82,10 +82,13 @@ def test_a_reviewer_approves_and_rolls_back(visit: Callable[..., Visit], engine:
     expect(card).to_contain_text("더 좋다")
     expect(card).to_contain_text("val/f1 > current + 0.1")
     expect(card).to_contain_text("pending")
+    page.get_by_role("link", name="1 requests wait for your word").click()
+    page.get_by_role("link", name=re.compile(f"{NAME}.*더 좋다")).click()
     card.get_by_role("textbox").fill("looks right")
     card.get_by_role("button", name="Approve").click()
     expect(card).to_contain_text("promoted")
     assert pointer(engine) == 3
+    expect(page.get_by_role("link", name=re.compile("wait for your word"))).to_have_count(0)
     expect(page.get_by_role("row", name=re.compile("request 1 of kim, approved by lee"))).to_be_visible()
     page.get_by_role("button", name="Roll back").click()
     dialog = page.get_by_role("dialog")

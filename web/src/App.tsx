@@ -25,6 +25,7 @@ import { RunsPage } from "./pages/Runs";
 import { SignIn } from "./pages/SignIn";
 import { SweepPage } from "./pages/Sweep";
 import { SweepsPage } from "./pages/Sweeps";
+import { WaitingPage } from "./pages/Waiting";
 
 export function App(): ReactElement {
   const language = useLanguage();
@@ -57,6 +58,7 @@ function route(path: string[]): ReactElement {
     return link ? <ForeignLink link={link} /> : <ProjectsPage />;
   }
   if (area === "authorize") return <AuthorizePage />;
+  if (area === "reviews" && path.length === 1) return <WaitingPage />;
   if (area === "runs" && name) return <RunPageView id={name} tab={section || "overview"} />;
   if (area === "p" && name) {
     if (!section) return <RunsPage key={name} project={name} />;

@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tag": ("madang.cli.tag:tag", "Tag the code of a run in git."),
     "sweep": ("madang.cli.sweep.group:sweep", "Search for the best hyperparameters."),
     "agent": ("madang.cli.sweep.running:agent", "Carry out trials of sweeps."),
+    "lineage": ("madang.cli.lineage:lineage", "Show what something was made of, and what it led to."),
     "why": ("madang.cli.why:why", "Say what changed a metric."),
     "ui": ("madang.cli.ui:ui", "Show this workspace in the browser."),
     "push": ("madang.cli.push:push", "Send data to a remote."),

@@ -11,6 +11,7 @@ from blake3 import blake3
 from madang.client.http import HubClient
 from madang.domain.events import BlobRef
 from madang.domain.lineage import DataUse
+from madang.domain.lineage_graph import Graph
 from madang.domain.pages import ConsolePage, RunPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunChange, RunRecord
@@ -19,6 +20,7 @@ from madang.domain.versions import AliasMove, Entry, PointerChange, VersionRecor
 from madang.errors import StorageError
 from madang.formats import native
 from madang.formats.filter import print_filter, print_order
+from madang.formats.learning import learnt
 from madang.ports.records import MetricKey, Project
 from madang.ports.versions import CollectionRow
 
@@ -72,6 +74,11 @@ class HubReader:
     def data_uses(self, data: str) -> list[DataUse]:
         """See `Reader.data_uses`."""
         return self._client.get(("data", "uses"), dict[str, list[DataUse]], {"of": data})["uses"]
+
+    def lineage(self, project: str, start: str, above: int, below: int) -> Graph:
+        """See `Reader.lineage`."""
+        asked = {"of": start, "above": above, "below": below}
+        return self._client.get(("projects", project, "lineage"), learnt(Graph), asked)
 
     def metric_keys(
         self, project: str, runs: Sequence[str] | None = None, contains: str = "", limit: int = 1000

@@ -44,6 +44,7 @@ class Node:
     stage: str = ""  # of a run that is the execution of a stage
     above: int | None = None
     below: int | None = None
+    project: str = ""  # where it is, when that is another project than the asked one
 
 
 @value

@@ -22,6 +22,7 @@ from madang.ports.records import MetricKey, Project
 from madang.ports.versions import CollectionRow
 
 if TYPE_CHECKING:  # most commands need none of it
+    from madang.domain.lineage_graph import Graph
     from madang.ports.reviews import ReviewDesk
 
 
@@ -50,6 +51,13 @@ class Reader(Protocol):
 
     def data_uses(self, data: str) -> list[DataUse]:
         """The runs that read a tracked path or an artifact, with the version each read, oldest first."""
+        ...
+
+    def lineage(self, project: str, start: str, above: int, below: int) -> Graph:
+        """What ``start`` (``run:ID``, ``data:PATH@DIGEST``, ``version:NAME:v3``) was made of and led to, so many steps.
+
+        Raises `NotFound`, and `InvalidInput` when ``start`` names nothing.
+        """
         ...
 
     def metric_keys(

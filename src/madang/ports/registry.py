@@ -31,6 +31,10 @@ class RegistryRecords(Protocol):
         """The requests about a model, newest first."""
         ...
 
+    def pending(self) -> list[Request]:
+        """The requests of all models that nobody has decided, newest first."""
+        ...
+
     def put_request(self, request: Request) -> Request:
         """Keep a request in place of the one with its number; with the number 0 it gets the next one."""
         ...

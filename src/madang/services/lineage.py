@@ -53,9 +53,10 @@ class Lineage:
                 found = self.resolve(who, project, f"{thing.name}:{thing.version}")
                 aliases = [alias for alias in found.aliases if alias != "latest"]
                 return Node(
-                    thing.id, "version", thing.name, thing.version, found.ref, found.type, "", found.created_at, aliases
-                )
-            return _node_of(self._search.run(who, thing.name))
+                    thing.id, "version", thing.name, thing.version, found.ref, found.type, "", found.created_at,
+                    aliases, project="" if found.project == project else found.project,
+                )  # fmt: skip
+            return _node_of(self._search.run(who, thing.name), project)
         except (NotFound, Conflict):
             return None
 
@@ -63,15 +64,27 @@ class Lineage:
         """What a node was made of, or with ``up`` false what it led to; newest first where runs are many."""
         if node.kind == "run":
             run = self._search.run(who, node.name)
-            return [*(rules.read_by(run) if up else rules.written_by(run))]
+            things = rules.read_by(run) if up else rules.written_by(run)
+            return [self._seen_from(who, project, run.project, thing) for thing in things]
         if not up:
             return self._readers(who, project, node)
         if node.kind == "version":
             made = self.resolve(who, project, f"{node.name}:{node.version}")
             shown, _, number = made.tags.get(SOURCE, "").rpartition(":")
-            found = [Thing("version", shown, number)] if shown else []
+            found = [self._seen_from(who, project, made.project, Thing("version", shown, number))] if shown else []
             return [*([Thing("run", made.run)] if made.run else []), *found]
-        return [*map(_node_of, self._makers(who, project, node))]
+        return [_node_of(run, project) for run in self._makers(who, project, node)]
+
+    def _seen_from(self, who: Principal, project: str, home: str, thing: Thing) -> Thing:
+        """What project ``home`` calls so, by the name that it has for ``project``."""
+        if thing.kind != "version" or (home == project and "/" not in thing.name):
+            return thing
+        try:
+            found = self.resolve(who, home, f"{thing.name}:{thing.version}")
+        except (NotFound, Conflict):
+            return thing if home == project else Thing("version", f"{home}/{thing.name}", thing.version)
+        name = found.name if found.project == project else f"{found.project}/{found.name}"
+        return Thing("version", name, f"v{found.number}")
 
     def resolve(self, who: Principal, project: str, ref: str) -> VersionRecord:
         """The version that a run of a project means by ``name:v3`` or ``other project/name:v3``. Raises `NotFound`."""
@@ -99,7 +112,7 @@ class Lineage:
     def _readers(self, who: Principal, project: str, node: Node) -> list[Thing | Node]:
         if node.kind == "version":
             version = self.resolve(who, project, f"{node.name}:{node.version}")
-            return [*map(_node_of, self.users(who, version.project, version.ref))]
+            return [_node_of(run, project) for run in self.users(who, version.project, version.ref)]
         readers = [
             use.run
             for use in reversed(self._search.data_uses(who, node.name))
@@ -108,7 +121,7 @@ class Lineage:
         where = Among(Field("attributes", "id"), tuple(readers[:MAX_NEIGHBOURS]))
         query = RunQuery((project,), where, limit=MAX_NEIGHBOURS, keys=(), deleted="all")
         found = {run.id: run for run in self._search.runs(who, query).runs} if readers else {}
-        return [_node_of(found[run]) if run in found else Thing("run", run) for run in readers]
+        return [_node_of(found[run], project) if run in found else Thing("run", run) for run in readers]
 
     def _makers(self, who: Principal, project: str, node: Node) -> Iterable[RunRecord]:
         where = Compare(Field("tags", OUTS_TAG), "contains", node.version)
@@ -119,7 +132,7 @@ class Lineage:
         ]
 
 
-def _node_of(run: RunRecord) -> Node:
+def _node_of(run: RunRecord, project: str) -> Node:
     return Node(
         Thing("run", run.id).id,
         "run",
@@ -128,6 +141,7 @@ def _node_of(run: RunRecord) -> Node:
         status=run.status,
         at=run.created_at,
         stage=run.tags.get(STAGE_TAG, ""),
+        project="" if run.project == project else run.project,
     )
 
 

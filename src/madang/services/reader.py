@@ -19,9 +19,11 @@ from madang.ports.records import MetricKey, Project
 from madang.ports.versions import CollectionRow
 
 if TYPE_CHECKING:  # the reader of runs does not load what reads versions
+    from madang.domain.lineage_graph import Graph
     from madang.formats.store import StorePaths
     from madang.ports.reviews import ReviewDesk
     from madang.services.artifacts import Artifacts
+    from madang.services.lineage import Lineage
     from madang.services.promotion import Promotion
     from madang.services.registry import Registry
     from madang.services.reviews import Reviews
@@ -52,6 +54,11 @@ class Services(Protocol):
     @property
     def artifacts(self) -> Artifacts:
         """Blobs and versions."""
+        ...
+
+    @property
+    def lineage(self) -> Lineage:
+        """What made what."""
         ...
 
     @property
@@ -103,6 +110,10 @@ class LocalReader:
     def data_uses(self, data: str) -> list[DataUse]:
         """See `Reader.data_uses`."""
         return self._services.search.data_uses(self.who, data)
+
+    def lineage(self, project: str, start: str, above: int, below: int) -> Graph:
+        """See `Reader.lineage`."""
+        return self._services.lineage.around(self.who, project, start, above, below)
 
     def metric_keys(
         self, project: str, runs: Sequence[str] | None = None, contains: str = "", limit: int = 1000

@@ -81,6 +81,17 @@ class Reviews:
         self._row(who, Permission.READ, project, name)
         return self._records.registry.requests(project, check_name(name))
 
+    def waiting(self, who: Principal) -> list[Request]:
+        """The requests of all projects that wait for this reviewer's word, newest first."""
+        pending = [one for one in self._records.registry.pending() if who.level(one.project) >= Permission.WRITE]
+        return [one for one in pending if self._is_asked(who, one)]
+
+    def _is_asked(self, who: Principal, request: Request) -> bool:
+        rule = self._guard.rule(request.project, request.name, request.alias)
+        if rule is None or not is_reviewer(who, rule) or (is_same(who.name, request.actor) and not rule.own_requests):
+            return False
+        return not any(is_same(who.name, one.actor) and one.is_approval for one in request.reviews)
+
     def request(self, who: Principal, project: str, ref: str, alias: str, reason: str = "") -> Request:
         """Ask for a move of a protected pointer. The same wish again is the request that is pending already.
 

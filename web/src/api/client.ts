@@ -2,6 +2,8 @@
 import type { ChartDefinition, Report, ReportSummary } from "./reports";
 import type { Sweep, SweepState, SweepSummary } from "./sweeps";
 import type * as T from "./types";
+import { formatSize } from "../lib/format";
+import { t } from "../messages";
 
 const BASE = "/api/v1";
 
@@ -107,6 +109,14 @@ export const api = {
   runFile: (run: string, path: string) => filePath(pathOf("runs", run, "files"), path),
   /** The text of a file at an address of this server. */
   text: async (address: string, signal?: AbortSignal) => (await send("GET", address, undefined, signal)).text(),
+  /** The bytes of a file, but of none that has more than `most`. */
+  bytes: async (address: string, most: number, signal?: AbortSignal): Promise<ArrayBuffer> => {
+    const response = await send("GET", address, undefined, signal);
+    const size = Number(response.headers.get("content-length"));
+    if (size <= most) return response.arrayBuffer();
+    await response.body?.cancel();
+    throw new ApiError(0, "large", t("error.large", { size: formatSize(size) }), t("scene.error.hint"));
+  },
 
   collections: (project: string, type?: string, signal?: AbortSignal) =>
     get<{ collections: T.Collection[] }>(withQuery(pathOf("projects", project, "artifacts"), { type }), signal).then(
@@ -135,6 +145,8 @@ export const api = {
     get<{ protections: T.Protection[] }>(pathOf("projects", project, "models", name, "protections"), signal).then((r) => r.protections),
   requests: (project: string, name: string, signal?: AbortSignal) =>
     get<{ requests: T.MoveRequest[] }>(pathOf("projects", project, "models", name, "requests"), signal).then((r) => r.requests),
+  /** The requests of all models that wait for the reader's word. */
+  waiting: (signal?: AbortSignal) => get<{ requests: T.MoveRequest[] }>(pathOf("reviews"), signal).then((r) => r.requests),
   request: (project: string, name: string, body: { ref: string; alias: string; reason: string }) =>
     json<T.MoveRequest>("POST", pathOf("projects", project, "models", name, "requests"), body),
   review: (project: string, name: string, number: number, verdict: "approve" | "reject", comment: string) =>

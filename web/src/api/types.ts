@@ -268,6 +268,8 @@ export interface GateFinding {
 
 /** A wish to move a protected pointer. */
 export interface MoveRequest {
+  project: string;
+  name: string;
   number: number;
   alias: string;
   version: number | null;
@@ -461,6 +463,8 @@ export interface LineageNode {
   /** How many neighbours there are; null where nobody has looked. */
   above: number | null;
   below: number | null;
+  /** Where it is, when that is another project. */
+  project: string;
 }
 
 export interface LineageLink {

@@ -4,6 +4,7 @@ import { api } from "../api/client";
 import type { Me } from "../api/types";
 import { to } from "../lib/router";
 import { setTheme, useDark } from "../lib/theme";
+import { WaitingBadge } from "../pages/Waiting";
 import { LANGUAGES, setLanguage, t, useLanguage } from "../messages";
 import { IconButton, Link, showCurrent } from "./basic";
 
@@ -61,6 +62,7 @@ export function TopBar({ path, me }: { path: string[]; me: Me | undefined }): Re
         </nav>
       )}
       <span className="grow" />
+      {me && <WaitingBadge />}
       {me?.name && <span className="me wide-only">{me.name}</span>}
       <select className="language" aria-label={t("language")} value={language} onChange={(event) => setLanguage(event.target.value)}>
         {LANGUAGES.map(([code, name]) => (

@@ -12,17 +12,18 @@ interface LinkProps {
   className?: string;
   title?: string;
   current?: boolean;
+  label?: string;
 }
 
 /** A link within the page; with Ctrl, Shift or the middle button the browser does what it always does. */
-export function Link({ to, children, className, title, current }: LinkProps): ReactElement {
+export function Link({ to, children, className, title, current, label }: LinkProps): ReactElement {
   const follow = (event: MouseEvent) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     navigate(to);
   };
   return (
-    <a href={to} onClick={follow} className={className} title={title} aria-current={current ? "page" : undefined}>
+    <a href={to} onClick={follow} className={className} title={title} aria-label={label} aria-current={current ? "page" : undefined}>
       {children}
     </a>
   );

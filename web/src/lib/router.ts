@@ -57,6 +57,7 @@ export function useParam(name: string, fallback = ""): [string, (value: string) 
 
 export const to = {
   projects: () => "/",
+  waiting: () => "/reviews",
   project: (project: string) => `/p/${encodeURIComponent(project)}`,
   models: (project: string) => `/p/${encodeURIComponent(project)}/models`,
   model: (project: string, name: string) => `/p/${encodeURIComponent(project)}/models/${encodeURIComponent(name)}`,

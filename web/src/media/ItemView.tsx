@@ -6,11 +6,13 @@ import { listOf, textOf } from "../lib/loose";
 import { t } from "../messages";
 import { PlotlyView } from "../plots/PlotlyView";
 import { useFiles } from "./files";
+import { HtmlView } from "./HtmlView";
 import { HistogramView } from "./HistogramView";
 import { ImageView, type OverlayChoice } from "./ImageView";
 import { Matrix } from "./Matrix";
 import type { Labels } from "./overlays";
 import { binsOf, type Item } from "./pointer";
+import { SceneFile } from "./SceneFile";
 import { TableFile } from "./TableFile";
 import { useText } from "./useFile";
 
@@ -34,7 +36,7 @@ export function ItemView({ item, name, context }: { item: Item; name: string; co
     case "audio":
       return <Played caption={item.caption}><audio src={address} controls preload="metadata" /></Played>;
     case "html":
-      return <iframe title={name} sandbox="allow-scripts" src={`${address}?sandboxed=true`} />;
+      return <HtmlView item={item} name={name} />;
     case "table":
       return <TableFile item={item} name={name} />;
     case "text":
@@ -47,6 +49,9 @@ export function ItemView({ item, name, context }: { item: Item; name: string; co
     }
     case "confusion-matrix":
       return <MatrixOf item={item} />;
+    case "molecule":
+    case "object3d":
+      return <SceneFile item={item} name={name} />;
     default:
       return <FileCard item={item} />;
   }
@@ -75,7 +80,7 @@ function TextFile({ path }: { path: string }): ReactElement {
   return found.data === undefined ? <Loading /> : <pre>{found.data.slice(0, SHOWN)}</pre>;
 }
 
-/** What the page draws not itself (molecules, scenes, …): what it is, and its bytes. */
+/** What the page draws not itself: what it is, and its bytes. */
 function FileCard({ item }: { item: Item }): ReactElement {
   const files = useFiles();
   const name = item.path.split("/").at(-1) ?? item.path;

@@ -51,10 +51,16 @@ export function itemsOf(value: Json | undefined): Item[] {
   const kind = kindOf(pointer);
   const captions = listOf(pointer["captions"]);
   const names = listOf(pointer["filenames"]);
-  if (names.length > 0) return names.map((name, at) => ({ kind, path: textOf(name), caption: textOf(captions[at]), facts: factsAt(pointer, at) }));
+  if (names.length > 0) return names.map((name, at) => ({ kind, path: inFolder(kind, textOf(name)), caption: textOf(captions[at]), facts: factsAt(pointer, at) }));
   const members = membersOf(pointer);
   if (members) return members.map((member, at) => ({ kind, path: textOf(member["path"]), caption: textOf(member["caption"]) || textOf(captions[at]), facts: member }));
   return [{ kind, path: textOf(pointer["path"]), caption: textOf(pointer["caption"]), facts: pointer }];
+}
+
+/** Lists of scenes and molecules name their files within the folder of their kind. */
+function inFolder(kind: Kind, name: string): string {
+  const folder = { object3d: "media/object3D/", molecule: "media/molecule/" }[kind as string];
+  return folder === undefined || name.startsWith(folder) ? name : folder + name;
 }
 
 /** A list or an object that a W&B client logged as it is. */

@@ -10,7 +10,7 @@ import msgspec
 
 from madang.backends.records.database import Database
 from madang.domain.promotion import Decision, Rule
-from madang.domain.reviews import ModelChange, Protection, Request
+from madang.domain.reviews import PENDING, ModelChange, Protection, Request
 from madang.errors import NotFound
 from madang.formats.learning import learnt
 
@@ -53,6 +53,11 @@ class SqlRegistry:
         found = self._find(project, name)
         rows = self._db.rows("requests", collection=found) if found is not None else []
         return [_under(project, name, _read(body, Request)) for _, body in rows]
+
+    def pending(self) -> list[Request]:
+        """The requests of all models that nobody has decided, newest first."""
+        found = [_under(project, name, _read(body, Request)) for project, name, body in self._db.rows("all_requests")]
+        return sorted((one for one in found if one.state == PENDING), key=lambda one: -one.at)
 
     def put_request(self, request: Request) -> Request:
         """Keep a request in place of the one with its number; with the number 0 it gets the next one."""

@@ -87,6 +87,11 @@ def request(call: NativeCall) -> Any:
     return call.services.reviews.request(call.who, call.path["project"], body.ref, body.alias, body.reason)
 
 
+def waiting(call: NativeCall) -> Any:
+    """GET /reviews."""
+    return wire.RequestsBody(call.services.reviews.waiting(call.who))
+
+
 def approve(call: NativeCall) -> Any:
     """POST /projects/{project}/models/{name}/requests/{number}/approve."""
     return _review(call, is_approval=True)

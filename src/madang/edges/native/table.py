@@ -248,6 +248,10 @@ def _models() -> list[Route]:
             "POST", model + "/requests", models.request, WRITE, "Ask for a move", body=models.Wish, answer=Request,
             status=201,
         ),
+        _route(
+            "GET", "/reviews", models.waiting, READ, "Requests of all models that wait for the caller's word",
+            answer=review_bodies.RequestsBody,
+        ),
         _route("POST", request + "/approve", models.approve, WRITE, "Approve", body=models.Said, answer=Request),
         _route("POST", request + "/reject", models.reject, WRITE, "Turn down", body=models.Said, answer=Request),
         _route(

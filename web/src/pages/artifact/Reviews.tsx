@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api, oneLine } from "../../api/client";
 import type { MoveRequest, Protection } from "../../api/types";
@@ -69,6 +69,7 @@ interface CardProps {
 function RequestCard({ project, name, request, rule, current, who, level, onDone }: CardProps): ReactElement {
   const [comment, setComment] = useState("");
   const [busy, setBusy] = useState(false);
+  const client = useQueryClient();
   const isPending = request.state === "pending";
   const isReviewer = rule?.reviewers.includes(who) ?? false;
   const isOwn = request.actor === who;
@@ -86,6 +87,7 @@ function RequestCard({ project, name, request, rule, current, who, level, onDone
       toast(oneLine(error), { bad: true });
     } finally {
       setBusy(false);
+      void client.invalidateQueries({ queryKey: ["reviews"] });
       onDone();
     }
   };

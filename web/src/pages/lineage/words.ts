@@ -8,8 +8,8 @@ import { type Key, t } from "../../messages";
 /** The second line of a node. */
 export function detailOf(node: LineageNode): string {
   if (node.kind === "data") return [folderOf(node.name), shortDigest(node.version)].filter(Boolean).join(" · ");
-  if (node.kind === "version") return node.aliases.map(aliasName).join(" · ");
-  return [node.status && t(`status.${node.status}` as Key), node.at > 0 && formatTime(node.at).slice(5, 16)].filter(Boolean).join(" · ");
+  if (node.kind === "version") return [node.project, ...node.aliases.map(aliasName)].filter(Boolean).join(" · ");
+  return [node.project, node.status && t(`status.${node.status}` as Key), node.at > 0 && formatTime(node.at).slice(5, 16)].filter(Boolean).join(" · ");
 }
 
 const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
@@ -23,7 +23,7 @@ export const iconOf = (node: LineageNode): IconName => (node.kind === "data" ? "
 export function pageOf(project: string, node: LineageNode): string {
   if (node.kind === "run") return to.run(node.name);
   if (node.kind === "data") return to.dataset(project, node.name, node.version);
-  return to.artifact(project, node.name, node.version.slice(1));
+  return to.artifact(node.project || project, node.title.slice(0, node.title.lastIndexOf(":")), node.version.slice(1));
 }
 
 /** What a screen reader says of a node. */

@@ -13,6 +13,11 @@ DELETE FROM pointer_protections WHERE collection = :collection AND alias = :alia
 -- name: requests
 SELECT number, body FROM pointer_requests WHERE collection = :collection ORDER BY number DESC;
 
+-- name: all_requests
+SELECT collections.project, collections.name, pointer_requests.body FROM pointer_requests
+JOIN collections ON collections.number = pointer_requests.collection
+WHERE collections.deleted_at = 0;
+
 -- name: newest_request
 SELECT MAX(number) FROM pointer_requests WHERE collection = :collection;
 
