@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from madang.domain.access import Permission
 from madang.domain.code_changes import CodeChanges
-from madang.domain.collection_states import CollectionState, Merged
 from madang.domain.datasets import DatasetTree
 from madang.domain.lineage import DataUse
 from madang.domain.lineage_graph import Graph
@@ -31,7 +30,6 @@ from madang.edges.native import (
     pipelines,
     reports,
     runs,
-    states,
     sweeps,
     uploads,
     webhooks,
@@ -44,7 +42,6 @@ from madang.ports.records import MetricKey, Project
 from madang.ports.versions import CollectionRow
 from madang.services.explaining import Differences, WhyView
 from madang.services.lineage import MAX_DEPTH
-from madang.services.merging import Adopted
 from madang.services.pipelines import PipelinePage
 from madang.services.reports import ReportView
 
@@ -101,7 +98,6 @@ _STEPS = (Param("samples", "integer"), Param("min_step", "integer"), Param("max_
 _SANDBOXED = (Param("sandboxed", "boolean", help="Show HTML in a frame without origin instead of as an attachment."),)
 _AGAINST = Param("against", help="The run to compare with.")
 _BYTES = "application/octet-stream"
-_STATE = 64 << 20  # bytes of a body
 _ARTIFACT = "/projects/{project}/artifacts/{name}"
 
 
@@ -248,10 +244,6 @@ def _models() -> list[Route]:
             "POST", model + "/requests", models.request, WRITE, "Ask for a move", body=models.Wish, answer=Request,
             status=201,
         ),
-        _route(
-            "GET", "/reviews", models.waiting, READ, "Requests of all models that wait for the caller's word",
-            answer=review_bodies.RequestsBody,
-        ),
         _route("POST", request + "/approve", models.approve, WRITE, "Approve", body=models.Said, answer=Request),
         _route("POST", request + "/reject", models.reject, WRITE, "Turn down", body=models.Said, answer=Request),
         _route(
@@ -274,25 +266,6 @@ def _datasets() -> list[Route]:
     dataset = "/projects/{project}/data"
     version = (Param("version", help="`md5:…`"), Param("path", help="The file; left out for a single one."))
     return [
-def _states() -> list[Route]:
-    state = "/projects/{project}/states/{name}"
-    return [
-        _route("GET", state, states.state, READ, "All that is known of a collection", answer=CollectionState),
-        _route(
-            "POST", state, states.merge, WRITE, "Take in what another store knows of it", body=CollectionState,
-            answer=Merged, limit=_STATE,
-        ),
-        _route(
-            "POST", state + "/numbers", states.claim, WRITE, "Keep the numbers that its versions have there",
-            body=CollectionState, answer={}, limit=_STATE,
-        ),
-        _route(
-            "POST", state + "/versions", states.adopt, WRITE, "Make a version of another store",
-            body=states.AdoptedWish, answer=Adopted, limit=_STATE,
-        ),
-    ]  # fmt: skip
-
-
         _route("GET", dataset, datasets.datasets, READ, "Tracked data", answer=datasets.DatasetsBody),
         _route(
             "GET", dataset + "/versions", datasets.versions, READ, "Versions of some data and the runs that read them",
@@ -415,10 +388,9 @@ def table() -> RouteTable:
             *_lineage(),
             *_pipelines(),
             *_sweeps(),
-            *_states(),
             *_reports(),
+            *webhooks.routes(),
             *_uploads(),
             *_people(),
         ],
     )
-            *webhooks.routes(),
