@@ -133,5 +133,5 @@ if __name__ == "__main__":
     log()
     read()
     change()
-    sweep()
     sync()
+    sweep()

@@ -82,7 +82,7 @@ class ProjectsConformance:
         with pytest.raises(Conflict):
             versions.make("p", "a", "model", 6)
         for _ in range(2):
-            versions.add(version("a"), [ENTRY], fresh=True)
+            versions.add(replace(version("a"), run="c" * 32), [ENTRY], fresh=True)
         versions.point(PointerChange("p", "a", "best", 1, None, "me", 6))
         versions.rename("p", "a", "b", 7)
         assert (versions.named("a", "model"), versions.named("b", "model")) == ([], ["p"])
@@ -92,8 +92,9 @@ class ProjectsConformance:
         versions.make("p", "a", "model", 8)
         with pytest.raises(Conflict):
             versions.rename("p", "a", "b", 9)
+        assert versions.of_runs(["c" * 32]) == {"c" * 32: ["b:v1", "b:v2"]}
         versions.drop("p", "b", None, 10)
-        assert versions.versions("p", "b") == []
+        assert (versions.versions("p", "b"), versions.of_runs(["c" * 32])) == ([], {})
         versions.make("p", "b", "model", 11)
         with pytest.raises(NotFound):
             versions.rename("p", "nothing", "c", 12)

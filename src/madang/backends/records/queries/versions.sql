@@ -68,7 +68,7 @@ SELECT number, digest, size, files, created_at, run, actor, description, metadat
 FROM versions WHERE collection = :collection AND deleted_at = 0 ORDER BY number DESC;
 
 -- name: versions_of_runs
-SELECT w.run, c.name, w.number FROM version_writers w JOIN collections c ON c.number = w.collection
+SELECT w.run, c.name, w.number FROM version_writers w JOIN collections c ON c.number = w.collection AND c.deleted_at = 0
 JOIN versions v ON v.collection = w.collection AND v.number = w.number AND v.deleted_at = 0
 WHERE w.run = ANY(:runs) ORDER BY c.name, w.number;
 
