@@ -33,6 +33,9 @@ class HubConfig:
     require_token: bool = _setting(
         False, "MADANG_HUB_REQUIRE_TOKEN", "Ask for a token on loopback too, even while none was made."
     )
+    max_file: int = _setting(
+        0, "MADANG_HUB_MAX_FILE", "Largest file that is taken, in MiB; 0: any that the disk has room for.", "MIB"
+    )
     allow_webhook: tuple[str, ...] = _setting(
         (),
         "MADANG_HUB_ALLOW_WEBHOOK",

@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from collections.abc import Mapping
 
     from madang.config import HubConfig
-    from madang.http.signing import Signer
     from madang.ports.git import Git
     from madang.ports.objects import Objects
     from madang.ports.reader import Reader
@@ -36,8 +35,8 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.digests import Digests
     from madang.services.drafts import Drafts
     from madang.services.explaining import Explaining
-    from madang.services.merging import Merging
     from madang.services.links import Links
+    from madang.services.merging import Merging
     from madang.services.packing import Packing
     from madang.services.parts import PartUploads
     from madang.services.pipelines import Pipelines
@@ -91,17 +90,16 @@ class Engine(Core):
         """Files that arrive in parts."""
         from madang.services.parts import PartUploads
 
-        return PartUploads(os.path.join(self.store.store, "tmp"))
+        return PartUploads(self.scratch, self.room)
 
     @cached_property
     def data(self) -> Data:
         """Objects of data remotes."""
         from madang.services.data import Data
 
-        scratch = os.path.join(self.store.store, "tmp")
         threads = 16 if "://" in self._blobs else 1
         index, takes = self.records.data_objects, not self.records.is_index
-        return Data(self.records, index, self.blobs, scratch, threads=threads, takes=takes)
+        return Data(self.records, index, self.blobs, self.scratch, threads=threads, takes=takes, room=self.room)
 
     @cached_property
     def datasets(self) -> Datasets:
@@ -147,14 +145,14 @@ class Engine(Core):
         """Projects and models of other trackers."""
         from madang.services.adopting import Adopting
 
+        return Adopting(self.records, self.projects, self.records.projects, self.models)
+
     @cached_property
     def merging(self) -> Merging:
         """What other stores know of versions and models."""
         from madang.services.merging import Merging
 
         return Merging(self.records, self.tracking, self.guard, self.reviews)
-
-        return Adopting(self.records, self.projects, self.records.projects, self.models)
 
     @cached_property
     def sweeping(self) -> Sweeping:
@@ -209,14 +207,6 @@ class Engine(Core):
         from madang.services.deliveries import Deliveries
 
         return Deliveries(self.records, *self.outgoing, self.tracking.catch_up)
-
-    @cached_property
-    def signer(self) -> Signer:
-        """Signed addresses of this store."""
-        from madang.http.signing import Signer
-        from madang.services.secret import signing_secret
-
-        return Signer(lambda: signing_secret(self.records))
 
 
 def open_store(path: str | None = None, store: str | None = None, *, make: bool = True) -> Engine:
@@ -291,6 +281,7 @@ def open_hub(config: HubConfig) -> Engine:
     records = open_postgres(config.database) if config.database else open_sqlite(f"{folder}/records.db", durable=True)
     tracking = open_tracking(records, encode=encoded_row)
     engine = Engine(StorePaths("", "", folder), records, config.blobs or f"{folder}/blobs", tracking)
+    engine.largest_file = config.max_file << 20
     engine.outgoing = outgoing
     engine.blobs  # noqa: B018 - a wrong address is told now, not at the first upload
     engine.judge_models()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.promotion import Promotion
     from madang.services.registry import Registry
     from madang.services.reviews import Reviews
+    from madang.services.room import Room
     from madang.services.rows import Encode
 
 
@@ -81,6 +82,7 @@ class Core:
         self.files = files  # the segments of a workspace; a hub has none
         self.search = Search(records, tracking)
         self._blobs = blobs
+        self.largest_file = 0  # bytes; 0: any
         self.at_close: Callable[[], object] = _nothing
 
     @cached_property
@@ -95,7 +97,19 @@ class Core:
         """Blobs and versions."""
         from madang.services.artifacts import Artifacts
 
-        return Artifacts(self.records, self.blobs, self.tracking, os.path.join(self.store.store, "tmp"))
+        return Artifacts(self.records, self.blobs, self.tracking, self.scratch, self.room)
+
+    @property
+    def scratch(self) -> str:
+        """The folder for bytes on their way in."""
+        return os.path.join(self.store.store, "tmp")
+
+    @cached_property
+    def room(self) -> Room:
+        """How many bytes may come."""
+        from madang.services.room import Room
+
+        return Room(self.scratch, self.largest_file)
 
     def _reader(self, who: Principal) -> Reader:
         return LocalReader(who, self)

@@ -60,7 +60,7 @@ def _load(given: dict[str, Any], file: str | None) -> HubConfig:
 
 @click.group(invoke_without_command=True)
 @_options("store", "host", "port", "database", "blobs", "allow_host", "require_token")
-@_options("allow_webhook", "key_file", "stop_within")
+@_options("allow_webhook", "key_file", "max_file", "stop_within")
 @click.option("--config", "file", default=None, metavar="FILE", help="A TOML file with any of these settings.")
 @click.pass_context
 def hub(context: click.Context, /, file: str | None, **given: Any) -> None:

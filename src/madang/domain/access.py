@@ -24,13 +24,15 @@ class Principal:
     """Somebody who calls: a name, and a level for all projects (``everywhere``) or for some (``projects``).
 
     ``run`` limits a credential to one run: it writes this run, its children, their versions and blobs, and no alias;
-    it reads what its level says, because a run may use any version.
+    it reads what its level says, because a run may use any version. ``token`` is the id of the credential,
+    where there is one.
     """
 
     name: str
     everywhere: Permission = Permission.NONE
     projects: dict[str, Permission] = field(default_factory=dict)
     run: str = ""
+    token: str = ""
 
     def level(self, project: str) -> Permission:
         """The level in one project."""

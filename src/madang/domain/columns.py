@@ -115,6 +115,18 @@ def last_place(columns: Columns) -> tuple[int, int]:
     return max(zip(columns.steps, columns.times, strict=True))
 
 
+def last_rows(facts: Sequence[Fact]) -> Iterator[Points]:
+    """Rows among which the newest value of each metric is, in the order of the facts: of columns only the last row."""
+    for fact in facts:
+        if isinstance(fact, Points):
+            yield fact
+        elif isinstance(fact, Columns):
+            last = len(fact.steps) - 1
+            if not is_ascending(fact.steps):
+                last = max(range(last + 1), key=lambda place: (fact.steps[place], fact.times[place]))
+            yield Points({key: column[last] for key, column in fact.values.items()}, fact.steps[last], fact.times[last])
+
+
 def _all_apart(facts: Sequence[Fact]) -> bool:
     places: list[tuple[int, int]] = []
     for fact in facts:

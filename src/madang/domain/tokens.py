@@ -35,5 +35,5 @@ class TokenRecord:
         return not self.revoked_at and (not self.expires_at or now < self.expires_at)
 
     def principal(self) -> Principal:
-        """Who shows this token."""
-        return Principal(self.name, self.everywhere, dict(self.projects), self.run)
+        """Who shows this token; what shows a session is the token that opened it."""
+        return Principal(self.name, self.everywhere, dict(self.projects), self.run, self.parent or self.id)

@@ -1,8 +1,9 @@
 """Addresses that speak for themselves: signed, with an end, for one method, one path and what they claim.
 
-A client that sends no credential with an upload or download gets such an address. It says in whose name it was given
-(``by``), until when it holds (``until``), and may bind the size and digest of what is sent; the signature is over all
-of it. Whoever has the address may do that one thing until then, as with the addresses that cloud stores sign.
+A client that sends no credential with an upload or download gets such an address. It says whose credential it was given
+to (``token``; the name beside it, ``by``, is for people who read logs) and until when it holds (``until``); the
+signature is over all of it. It opens what that credential opens when it is used: one that was revoked meanwhile, or has
+lost a project, opens nothing. Where nobody needs a credential, on an open hub, it opens what its user may.
 """
 
 from __future__ import annotations
@@ -13,37 +14,69 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlencode
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from madang.errors import AccessDenied
+from madang.domain.access import ANONYMOUS, Principal
+from madang.errors import AccessDenied, Unauthenticated
 from madang.http.routes import Param
 
-LIFE = 86_400  # seconds that an address holds
-CLAIMS = tuple(Param(name) for name in ("by", "until", "run", "size", "digest", "part", "signature"))
+LIFE = 6 * 3600  # seconds that an address holds
+LONG_LIFE = 86_400  # of what a client sends when its turn comes, and for which it asks only once
+CLAIMS = tuple(Param(name) for name in ("by", "until", "run", "token", "signature"))
 """The parameters of signed routes."""
 _SIGNATURE = "signature"
+
+Holder = Callable[[str], Principal]
+"""Whose a credential with an id is, and what it opens now; raises `Unauthenticated` where it is no longer valid."""
 
 
 class Signer:
     """Makes signed addresses and checks them. ``secret`` is asked for when it is first needed, and kept."""
 
-    def __init__(self, secret: Callable[[], bytes], now: Callable[[], float] = time.time) -> None:
+    def __init__(self, secret: Callable[[], bytes], holder: Holder, now: Callable[[], float] = time.time) -> None:
         self._ask = secret
         self._secret = b""
+        self._holder = holder
         self._now = now
 
-    def url(self, base: str, method: str, path: str, *, by: str, life: int = LIFE, **claims: str | int) -> str:
+    @property
+    def secret(self) -> bytes:
+        """What nobody but this store knows."""
+        self._secret = self._secret or self._ask()
+        return self._secret
+
+    def url(self, base: str, method: str, path: str, *, to: Principal, life: int = LIFE, **claims: str) -> str:
         """The address, below ``base``, at which ``method`` may be used on ``path`` (not yet escaped) for ``life`` s."""
-        told = {"by": by, "until": str(int(self._now()) + life), **{name: str(text) for name, text in claims.items()}}
+        told = {"by": to.name, "token": to.token, "until": str(int(self._now()) + life), **claims}
         told[_SIGNATURE] = self._sign(method, path, told)
         return f"{base}{quote(path)}?{urlencode(told)}"
 
-    def check(self, method: str, path: str, told: Mapping[str, str]) -> None:
-        """Let a request at a signed address pass; ``path`` is decoded, ``told`` has the parameters of the query.
+    def admit(self, request: Request, path: str) -> tuple[Principal, dict[str, str]]:
+        """Let a request at a signed address pass; whom the address was given to, and what it claims.
+
+        While a long body comes, the credential is looked at again and again. ``path`` is decoded.
 
         Raises:
             AccessDenied: it was not signed here for this, or its time is over. Clients ask for a new one then.
+            Unauthenticated: the credential that it was given to is no longer valid.
         """
+        claims = dict(request.query_params)
+        self.check(request.method, path, claims)
+        token = claims["token"]
+        if not token:
+            return request.scope.get("madang.who", ANONYMOUS), claims
+        who = self._holder(token)
+
+        async def again() -> None:
+            if await run_in_threadpool(self._holder, token) != who:
+                raise Unauthenticated("The credential is no longer valid.", hint="Ask an admin for a new one.")
+
+        request.scope["madang.again"] = again
+        return who, claims
+
+    def check(self, method: str, path: str, told: Mapping[str, str]) -> None:
+        """Let what was signed here pass. Raises `AccessDenied` as `admit`."""
         given = told.get(_SIGNATURE, "")
         claims = {name: text for name, text in told.items() if name != _SIGNATURE}
         if not hmac.compare_digest(given.encode(), self._sign(method, path, claims).encode()):
@@ -53,15 +86,9 @@ class Signer:
             raise AccessDenied("The time of this signed address is over.", hint="Ask for a new one.")
 
     def _sign(self, method: str, path: str, claims: Mapping[str, str]) -> str:
-        self._secret = self._secret or self._ask()
         lines = [method, path, *(f"{name}={claims[name]}" for name in sorted(claims))]
         text = "\n".join(f"{len(line)} {line}" for line in lines)
-        return hmac.new(self._secret, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
-
-
-def told(request: Request) -> dict[str, str]:
-    """What the query of a request says, each name once."""
-    return dict(request.query_params)
+        return hmac.new(self.secret, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def base_url(request: Request) -> str:

@@ -67,7 +67,7 @@ class Application:
         self._native = Dispatcher(table(), services)
         self._dvc = Dispatcher(dvc_table(), engine.data)
         self._mlflow = mlflow_edge(engine)
-        self._wandb = wandb_edge(engine)
+        self._wandb = wandb_edge(engine, engine.access.holder)
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)
         self._pages = Pages(engine.access, policy.cookie, ui)
         self.tables = (self._native.table, self._own.table, self._dvc.table, self._mlflow.table, self._wandb.table)

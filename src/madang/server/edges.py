@@ -8,7 +8,9 @@ from madang.edges.mlflow.table import table as mlflow_table
 from madang.edges.wandb.dispatch import WandbDispatcher
 from madang.edges.wandb.services import WandbServices
 from madang.edges.wandb.table import table as wandb_table
+from madang.http.signing import Holder, Signer
 from madang.services.launched import Launched
+from madang.services.secret import signing_secret
 from madang.wiring import Engine
 
 
@@ -28,8 +30,8 @@ def mlflow_edge(engine: Engine, launched: Launched | None = None, *, repeats: bo
     return MlflowDispatcher(mlflow_table(repeats=repeats), services)
 
 
-def wandb_edge(engine: Engine, launched: Launched | None = None) -> WandbDispatcher:
-    """What answers W&B's client."""
+def wandb_edge(engine: Engine, holder: Holder, launched: Launched | None = None) -> WandbDispatcher:
+    """What answers W&B's client; ``holder`` knows whom signed addresses were given to."""
     services = WandbServices(
         engine.tracking,
         engine.search,
@@ -38,7 +40,7 @@ def wandb_edge(engine: Engine, launched: Launched | None = None) -> WandbDispatc
         engine.projects,
         engine.models,
         engine.streams,
-        engine.signer,
+        Signer(lambda: signing_secret(engine.records), holder),
         engine.views,
         engine.sweeping,
         engine.drafts,

@@ -34,6 +34,7 @@ from madang.edges.wandb.dispatch import failure as wandb_failure
 from madang.edges.wandb.table import is_ours as is_wandb
 from madang.errors import MadangError, Unauthenticated
 from madang.http.dispatch import raw_path
+from madang.http.signing import Holder
 from madang.server.edges import mlflow_edge, wandb_edge
 from madang.server.run import SleepingServer, server_config
 from madang.server.security import LOOPBACK, Gate, Policy
@@ -70,6 +71,16 @@ class OneSecret:
         """
         raise Unauthenticated("There are no sessions here.")
 
+    def holder(self, token_id: str) -> Principal:
+        """Who was given the token with this id.
+
+        Raises:
+            Unauthenticated: it is another one.
+        """
+        if token_id != self.who.token:
+            raise Unauthenticated("This address is not of this run.")
+        return self.who
+
     @property
     def at_once(self) -> bool:
         """Nothing is looked up."""
@@ -83,9 +94,9 @@ class OneSecret:
 class _Edges:
     """Both edges as one application; what nobody calls is not loaded."""
 
-    def __init__(self, engine: Engine, launched: Launched, *, repeats: bool) -> None:
+    def __init__(self, engine: Engine, launched: Launched, holder: Holder, *, repeats: bool) -> None:
         self._mlflow = cache(lambda: mlflow_edge(engine, launched, repeats=repeats))
-        self._wandb = cache(lambda: wandb_edge(engine, launched))
+        self._wandb = cache(lambda: wandb_edge(engine, holder, launched))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         edge = self._wandb() if is_wandb(raw_path(scope)) else self._mlflow()
@@ -108,7 +119,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, given.socket)
     user = local_user().name
-    credential = OneSecret(sys.stdin.readline().strip(), Principal(user, everywhere=Permission.WRITE))
+    credential = OneSecret(sys.stdin.readline().strip(), Principal(user, everywhere=Permission.WRITE, token=given.run))
     launched = Launched(given.run, given.project)
     engine = open_store(store=given.store)
     try:
@@ -126,7 +137,7 @@ def main(arguments: list[str]) -> int:
 
 def _serve(engine: Engine, launched: Launched, credential: OneSecret, bound: socket.socket, *, repeats: bool) -> str:
     """Answer until standard input ends; the status that it told."""
-    edges = _Edges(engine, launched, repeats=repeats)
+    edges = _Edges(engine, launched, credential.holder, repeats=repeats)
     gate = Gate(edges, credential, Policy(LOOPBACK), _refusal)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:

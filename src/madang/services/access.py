@@ -138,6 +138,17 @@ class Access:
                 raise Unauthenticated("The session has ended.", hint="Sign in again.")
         return session.principal()
 
+    def holder(self, token_id: str) -> Principal:
+        """Who holds the token with this id (or a session that no token has opened), with what they may now.
+
+        Raises:
+            Unauthenticated: it is unknown, ended or revoked.
+        """
+        found = self._records.token(token_id)
+        if found is None or not found.live(self._now()):
+            raise Unauthenticated("The credential is no longer valid.", hint="Ask an admin for a new one.")
+        return found.principal()
+
     def _live(self, secret: str, kind: str) -> TokenRecord:
         found = self._records.token_by_digest(_digest(secret)) if len(secret) < 200 else None
         if found is None or found.kind != kind or not found.live(self._now()):

@@ -19,6 +19,7 @@ from madang.ports.records import Records
 from madang.ports.versions import CollectionRow
 from madang.services.arriving import Claim, blob_key, store_blob
 from madang.services.changes import note_texts
+from madang.services.room import Room
 from madang.services.stages import commit
 from madang.services.tracking import Tracking, family
 
@@ -29,12 +30,15 @@ MAX_ENTRIES = 2_000_000  # files of one version
 class Artifacts:
     """Blobs and versions. Thread-safe.
 
-    ``scratch`` is a folder for bytes on their way in. A blob is readable in a project when a version or a run there
-    holds it, or when it was uploaded there: knowing a digest opens nothing.
+    ``scratch`` is a folder for bytes on their way in, ``room`` how many may come. A blob is readable in a project when
+    a version or a run there holds it, or when it was uploaded there: knowing a digest opens nothing.
     """
 
-    def __init__(self, records: Records, blobs: Objects, tracking: Tracking, scratch: str) -> None:
+    def __init__(
+        self, records: Records, blobs: Objects, tracking: Tracking, scratch: str, room: Room | None = None
+    ) -> None:
         self._records = records
+        self._room = room or Room(scratch)
         self._blobs = blobs
         self._tracking = tracking
         self._scratch = scratch
@@ -59,13 +63,13 @@ class Artifacts:
         Raises:
             CorruptData: the bytes do not have the claimed digest; nothing is stored.
             TooLarge, InvalidInput: more or fewer bytes than claimed.
-            StorageError: the disk refused.
+            StorageError: the disk refused, or has no room.
             Unavailable: the same bytes were removed at this very moment; send them again.
         """
         require(who, Permission.WRITE, project, {who.run})  # bytes that nothing names yet change no run
         check_name(project, "project")
         claim = Claim(check_digest(digest)) if digest else None
-        kept = store_blob(self._blobs, self._scratch, pieces, claim, size)
+        kept = store_blob(self._blobs, self._scratch, self._room.admitted(pieces, size), claim, size)
         with self._records.transaction():
             self._records.versions.hold_blobs(project, [kept.digest])
             note(kept)
@@ -264,8 +268,8 @@ class Artifacts:
         found = self.resolve(who, project, ref)
         require(who, Permission.WRITE, project, {found.run})
         with self._records.transaction():
+            note_texts(self._records, who, found, f"v{found.number}", description, tags, metadata)
             self._records.versions.edit(
                 project, found.name, found.number, description=description, metadata=metadata, tags=tags
             )
-            note_texts(self._records, who, found, f"v{found.number}", description, tags, metadata)
         return self.resolve(who, project, found.ref)

@@ -21,6 +21,7 @@ from madang.ports.objects import Objects
 from madang.ports.records import Records
 from madang.services.arriving import blob_key, keep_file, store_blob
 from madang.services.resuming import Uploads
+from madang.services.room import Room
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -51,6 +52,7 @@ class Data:
         *,
         threads: int = 1,
         takes: bool = True,
+        room: Room | None = None,
     ) -> None:
         """``threads`` is how many blobs of a pack are moved at once: many where each waits for a cloud.
 
@@ -63,6 +65,7 @@ class Data:
         self._index = index
         self._blobs = blobs
         self._scratch = scratch
+        self._room = room or Room(scratch)
         self._uploads = Uploads(os.path.join(scratch, "uploads"))
         self._lock = threading.Lock()
         self._pool: Executor | None = None
@@ -79,7 +82,7 @@ class Data:
         """
         name = self._admitted(who, Permission.WRITE, project)
         check = Check(check_place(key))
-        kept = store_blob(self._blobs, self._scratch, pieces, check, size)
+        kept = store_blob(self._blobs, self._scratch, self._room.admitted(pieces, size), check, size)
         made = DataObject(key, kept.digest, kept.size, _now(), who.name)
         self._note(name, [made])
         return made
@@ -103,7 +106,7 @@ class Data:
         name = self._admitted(who, Permission.WRITE, project)
         place = check_place(key)
         with self._uploads.opened(_upload(name, key, who, size), offset, size, lambda: Check(place)) as part:
-            part.take(pieces)
+            part.take(self._room.admitted(pieces, size, offset))
             if part.offset < size:
                 return part.offset
             digest = part.finish()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from madang.domain import events
 from madang.domain.events import Stamp
+from madang.domain.metrics import MetricSummary
 from madang.domain.series import Series
+from madang.domain.steps import Spread
 from madang.formats.chunk import Chunk
 from madang.formats.journal import KeySet, Position, read_frames
 from madang.formats.rows import Batch, Rows, decode
@@ -17,6 +19,7 @@ from madang.ports.segments import SegmentFiles
 from madang.services.points import Points
 from madang.services.sealing import IS_ERROR, TEXT
 from madang.services.summaries import visible
+from madang.services.thinning import thinned
 
 Lines: TypeAlias = dict[int, tuple[Stamp, events.Console]]
 ConsoleBySegment: TypeAlias = dict[str, Lines]
@@ -126,6 +129,10 @@ class History:
         for segment, rows in self.rows(stored, keys, steps=steps if bounded else None):
             points.add(segment, rows)
         return points.series(steps if bounded else None)
+
+    def thinned(self, stored: StoredRun, metrics: Mapping[str, MetricSummary], spread: Spread) -> dict[str, Series]:
+        """The points of some keys at steps that are spread over a run, whose ``metrics`` these are."""
+        return thinned(lambda keys, steps: self.rows(stored, keys, steps=steps), metrics, spread)
 
     def news(self, stored: StoredRun, after: dict[str, int]) -> News:
         """Points and console lines of the frames at or after a sequence of each segment."""

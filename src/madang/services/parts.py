@@ -11,6 +11,7 @@ from madang.domain.access import Principal
 from madang.domain.ids import is_id, new_id
 from madang.domain.values import value
 from madang.errors import Conflict, InvalidInput, NotFound, StorageError
+from madang.services.room import Room
 
 MOST_PARTS = 10_000
 FORGOTTEN = 3 * 24 * 3600  # seconds after which parts that nobody asks for are dropped
@@ -33,8 +34,9 @@ class PartUploads:
     An upload belongs to the principal who began it and to one target; under another one there is none.
     """
 
-    def __init__(self, scratch: str) -> None:
+    def __init__(self, scratch: str, room: Room | None = None) -> None:
         self._scratch = scratch
+        self._room = room or Room(scratch)
 
     def begin(self, who: Principal, target: str) -> str:
         """The id of a new upload for what ``target`` names."""
@@ -49,12 +51,13 @@ class PartUploads:
             raise StorageError(f"Cannot keep parts in {self._scratch}: {error.strerror}.") from error
         return upload
 
-    def put(self, who: Principal, upload: str, number: int, pieces: Iterable[bytes]) -> str:
-        """Take one part, in place of one that came before under its number; its digest.
+    def put(self, who: Principal, upload: str, number: int, pieces: Iterable[bytes], size: int | None = None) -> str:
+        """Take one part, in place of one that came before under its number; its digest. ``size`` is what is announced.
 
         Raises:
             NotFound: no such upload of the caller's.
             InvalidInput: no such number.
+            TooLarge, StorageError: there is no room for it.
         """
         from blake3 import blake3  # noqa: PLC0415 - only who sends parts pays for it
 
@@ -64,7 +67,7 @@ class PartUploads:
         aside, digest = os.path.join(folder, f"{number}.{new_id()}"), blake3()
         try:
             with open(aside, "wb") as file:
-                for piece in pieces:
+                for piece in self._room.admitted(pieces, size):
                     digest.update(piece)
                     file.write(piece)
             etag = digest.hexdigest(16)

@@ -13,6 +13,7 @@ from madang.domain.pages import ChangedPage, ConsolePage, HistoryPage, NewPoints
 from madang.domain.query import RunQuery
 from madang.domain.runs import RunRecord, record
 from madang.domain.series import ConsoleLine, Series, sample
+from madang.domain.steps import Spread
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.ports.records import MetricKey, Project, Records, Selected, StoredRun
 from madang.services.rows import KEYS_A_RUN, Encode, RunRows, shown
@@ -63,10 +64,13 @@ class Search:
         self._tracking.catch_up()
         return self._records.runs.select(replace(query, projects=self._readable(who, query.projects)))
 
-    def run(self, who: Principal, text: str, *, metrics: int = 1 << 40, after: int = 0) -> RunRecord:
+    def run(
+        self, who: Principal, text: str, *, metrics: int = 1 << 40, after: int = 0, exact: bool = False
+    ) -> RunRecord:
         """One run by its id, the unique beginning of it, or its unique name, with all its metrics.
 
-        With ``metrics`` at most so many of them, ``after`` those of the pages before.
+        With ``metrics`` at most so many of them, ``after`` those of the pages before. ``exact``: only by its id, which
+        others may have given to a run as its name.
 
         Raises:
             NotFound: no run that the caller may read fits.
@@ -75,7 +79,7 @@ class Search:
         begun = self._tracking.begun(text) if is_id(text) and not after else None
         if begun is not None and who.level(begun[0].state.project) >= Permission.READ and len(begun[1]) <= metrics:
             return shown(record(begun[0].state, begun[0].overrides, begun[1]), begun[0], None)
-        stored = self._resolve(who, text)
+        stored = self._resolve(who, text, exact=exact)
         found = self._records.runs.metrics([stored.number], None, metrics, after)[stored.number]
         written = self._records.versions.of_runs([stored.state.run]).get(stored.state.run)
         return shown(record(stored.state, stored.overrides, found), stored, written)
@@ -121,6 +125,17 @@ class Search:
             series = self._tracking.history.series(stored, keys, min_step, max_step)
             found[run] = {key: sample(_newer(item, since), samples) for key, item in series.items()}
         return found
+
+    def thinned(self, who: Principal, run: RunRecord, spread: Spread) -> dict[str, Series]:
+        """The points of some keys at steps that are spread over a run, a record with its metrics.
+
+        Never is all of it in memory.
+
+        Raises:
+            NotFound: the run does not exist for the caller.
+        """
+        self._tracking.catch_up([run.id])
+        return self._tracking.history.thinned(self._stored(who, run.id), run.metrics, spread)
 
     def history_page(
         self,
@@ -228,9 +243,11 @@ class Search:
                 raise NotFound(f"There is no project {name!r}.")
         return projects
 
-    def _resolve(self, who: Principal, text: str) -> StoredRun:
+    def _resolve(self, who: Principal, text: str, *, exact: bool = False) -> StoredRun:
         whole = len(text) == 32 and not set(text) - set("0123456789abcdef")
         self._tracking.catch_up([text] if whole else None)
+        if exact:
+            return self._stored(who, text)
         found = [run for run, project in self._records.runs.find(text) if who.level(project) >= Permission.READ]
         if not found:
             raise NotFound(f"There is no run {text[:80]!r}.", hint="List runs with `madang runs`.")

@@ -138,6 +138,11 @@ class Streams:
             if anew and STOP_TAG in tags_of(stored.state, stored.overrides):
                 self._tracking.change(who, run, RunChange(tags_removed=(STOP_TAG,)))
 
+    def is_elsewhere(self, run: str, project: str) -> bool:
+        """Whether an id is that of a run of another project, whoever may read it."""
+        stored = self._records.runs.get(run)
+        return stored is not None and stored.state.project != project
+
     def held(self, who: Principal, run: str, files: Sequence[str]) -> dict[str, int]:
         """How many lines of some files of a run are held.
 

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from madang.domain.access import Permission, Principal
+from madang.domain.access import Permission, Principal, require
 from madang.domain.versions import Entry, VersionRecord
 from madang.edges.wandb.services import WandbCall
 from madang.errors import NotFound
@@ -21,7 +22,7 @@ from madang.formats.wandb.manifest import write
 from madang.http.content import send_file
 from madang.http.receiving import received
 from madang.http.routes import Route
-from madang.http.signing import CLAIMS, base_url, told
+from madang.http.signing import CLAIMS, LIFE, LONG_LIFE, base_url
 from madang.ports.drafts import Draft, DraftManifest
 from madang.services.drafts import LONGEST_MANIFEST
 
@@ -30,15 +31,15 @@ MOST = 1 << 44  # bytes of a file
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 
 
-def _signed(call: WandbCall, method: str, path: str) -> str:
-    return call.services.signer.url(base_url(call.request), method, f"{PREFIX}{path}", by=call.who.name)
+def _signed(call: WandbCall, method: str, path: str, life: int = LIFE) -> str:
+    return call.services.signer.url(base_url(call.request), method, f"{PREFIX}{path}", to=call.who, life=life)
 
 
-def _granted(call: WandbCall, project: str, level: Permission) -> Principal:
-    """Who may do what a signed address is for, in the name of whom it was given to. Raises `AccessDenied`."""
-    claims = told(call.request)
-    call.services.signer.check(call.request.method, call.request.scope["path"], claims)
-    return Principal(claims["by"], projects={project: level})
+def _granted(call: WandbCall, level: Permission) -> Principal:
+    """Whom a signed address was given to, as long as they may do in its project what it is for. Raises as `admit`."""
+    who, _ = call.services.signer.admit(call.request, call.request.scope["path"])
+    require(who, level, call.path["project"], {who.run})
+    return who
 
 
 # -- addresses ------------------------------------------------------------------------------------------------------
@@ -51,7 +52,7 @@ def file_url(call: WandbCall, draft: Draft, md5: str) -> str:
 
 def part_url(call: WandbCall, draft: Draft, upload: str, number: int) -> str:
     """Where a part of a file is sent."""
-    return _signed(call, "PUT", f"/parts/{upload}/{number}/{draft.project}")
+    return _signed(call, "PUT", f"/parts/{upload}/{number}/{draft.project}", LONG_LIFE)
 
 
 def list_url(call: WandbCall, draft: Draft, manifest: DraftManifest) -> str:
@@ -76,7 +77,7 @@ def manifest_url(call: WandbCall, version: VersionRecord) -> str:
 
 async def put_file(call: WandbCall) -> Response:
     """PUT files/{md5}/{project}: bytes that have to be those of the MD5."""
-    who = _granted(call, call.path["project"], Permission.WRITE)
+    who = await run_in_threadpool(_granted, call, Permission.WRITE)
 
     def take(pieces: Iterable[bytes], size: int | None) -> str:
         return call.services.drafts.take(who, call.path["project"], call.path["md5"], pieces, size).digest
@@ -87,10 +88,10 @@ async def put_file(call: WandbCall) -> Response:
 
 async def put_part(call: WandbCall) -> Response:
     """PUT parts/{upload}/{number}/{project}."""
-    who = _granted(call, call.path["project"], Permission.WRITE)
+    who = await run_in_threadpool(_granted, call, Permission.WRITE)
 
-    def keep(pieces: Iterable[bytes], _: int | None) -> str:
-        return call.services.parts.put(who, call.path["upload"], int(call.path["number"]), pieces)
+    def keep(pieces: Iterable[bytes], size: int | None) -> str:
+        return call.services.parts.put(who, call.path["upload"], int(call.path["number"]), pieces, size)
 
     etag = await received(call.request, MOST, keep)
     return Response(None, 200, {"etag": f'"{etag}"'})
@@ -98,7 +99,7 @@ async def put_part(call: WandbCall) -> Response:
 
 async def put_list(call: WandbCall) -> Response:
     """PUT lists/{manifest}/{project}."""
-    who = _granted(call, call.path["project"], Permission.WRITE)
+    who = await run_in_threadpool(_granted, call, Permission.WRITE)
 
     def keep(pieces: Iterable[bytes], _: int | None) -> None:
         call.services.drafts.take_list(who, int(call.path["manifest"]), b"".join(pieces))
@@ -109,7 +110,7 @@ async def put_list(call: WandbCall) -> Response:
 
 def get_manifest(call: WandbCall) -> Response:
     """GET manifests/{id}/{project}."""
-    who = _granted(call, call.path["project"], Permission.READ)
+    who = _granted(call, Permission.READ)
     id_ = base64.b64encode(bytes.fromhex(call.path["id"])).decode()
     version = call.services.drafts.version(who, id_)
     return Response(write(call.services.digests.files(who, version)), 200, None, wire.JSON)
@@ -117,7 +118,7 @@ def get_manifest(call: WandbCall) -> Response:
 
 def get_blob(call: WandbCall) -> Response:
     """GET blobs/{digest}/{name}/{project}, whole or a range."""
-    who = _granted(call, call.path["project"], Permission.READ)
+    who = _granted(call, Permission.READ)
     return _send(call, who, call.path["project"], f"blake3:{call.path['digest']}", call.path["name"])
 
 

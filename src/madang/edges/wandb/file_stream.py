@@ -16,6 +16,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from madang.domain import events
+from madang.domain.columns import last_rows, spread
 from madang.domain.commands import CreateRun, Fact, Points
 from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, Line, StreamRow, log_of
 from madang.domain.run_names import new_name
@@ -29,6 +30,7 @@ from madang.formats import wire
 from madang.formats.wandb.config import is_shared_by
 from madang.formats.wandb.console import read_console, writer_of
 from madang.formats.wandb.ids import ID_TAG
+from madang.formats.wandb.lines import LONGEST_KEY, columns_of_lines
 from madang.formats.wandb.tags import MISSING, PREEMPTING, own_of
 from madang.formats.wandb.values import read_object, row_of_line, sample_of_line
 from madang.http.calls import whole
@@ -36,7 +38,6 @@ from madang.ports.records import StoredRun
 from madang.services.streams import Piece
 
 LIMIT = 128 << 20  # bytes of a request; clients send up to 10 MiB
-_LONGEST_KEY = 100_000
 _FILES = {"wandb-history.jsonl": HISTORY, "wandb-events.jsonl": EVENTS, "output.log": LOG}
 _SUMMARY = "wandb-summary.json"
 log = logging.getLogger("madang.wandb")
@@ -139,18 +140,22 @@ class _Reading:
             made.append(self._end(post.exitcode or 0))
         return made
 
-    def _rows(self, lines: Sequence[Line]) -> list[Points]:
+    def _rows(self, lines: Sequence[Line]) -> Sequence[Fact]:
+        found = columns_of_lines([line.text for line in lines])
+        if found is not None:
+            return found
         made = []
         for line, told in _objects(lines, HISTORY):
             values, step, at = row_of_line(told, line.number, self._now)
-            if max(map(len, values), default=0) > _LONGEST_KEY:
-                values = {key: item for key, item in values.items() if len(key) <= _LONGEST_KEY}
+            if max(map(len, values), default=0) > LONGEST_KEY:
+                values = {key: item for key, item in values.items() if len(key) <= LONGEST_KEY}
             if values:
                 made.append(Points(values, step, at))
         return made
 
-    def _unsaid(self, rows: Sequence[Points]) -> list[Points]:
+    def _unsaid(self, told: Sequence[Fact]) -> list[Points]:
         """The rows without the points that another client has logged: the same value of a key at a step."""
+        rows = [row for row in spread(told) if isinstance(row, Points)]
         keys = {key for row in rows for key in row.values}
         if not keys:
             return []
@@ -186,16 +191,14 @@ class _Reading:
             made.append(events.Console(place, text, stream))
         return made
 
-    def _lasts(self, rows: Sequence[Points]) -> dict[str, Last]:
+    def _lasts(self, rows: Sequence[Fact]) -> dict[str, Last]:
         """The newest values when these rows have come."""
         lasts = facts.lasts_of(self._call.services.streams.metrics(self._stored))
-        newest: dict[str, Points] = {}
-        for row in sorted(rows, key=lambda row: (row.step, row.time or 0)):
-            newest.update(dict.fromkeys(row.values, row))
-        for key, row in newest.items():
+        for row in last_rows(rows):
             place = (row.step, row.time or 0)
-            if key not in lasts or place >= lasts[key][:2]:
-                lasts[key] = Last(*place, row.values[key])
+            for key, item in row.values.items():
+                if key not in lasts or place >= lasts[key][:2]:
+                    lasts[key] = Last(*place, item)
         return lasts
 
     def _missing(self, found: Mapping[str, Compared], *, is_new: bool) -> list[Fact]:

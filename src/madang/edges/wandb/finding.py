@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from madang.domain.access import Permission, require
+from madang.domain.access import Permission, Principal, require
 from madang.domain.ids import is_id
 from madang.domain.query import Compare, Field, RunQuery
 from madang.domain.runs import RunRecord
@@ -63,26 +63,34 @@ def target_of(call: WandbCall, project: str, name: str, *, anew: bool = False) -
         generation += last.id != name
     if last is not None and (not last.deleted_at or (last.status == "running" and not anew)):
         return last.id, last
-    return run_id(project, name, generation), None
+    found = run_id(project, name, generation)
+    if call.services.streams.is_elsewhere(found, project):  # somebody has guessed it, and taken it
+        found = _unguessable(call, project, name, generation)
+    return found, None
 
 
 def _candidates(call: WandbCall, project: str, name: str, metrics: int) -> Iterator[RunRecord]:
-    """The runs that a name may mean: of its own id, or derived, those of later generations after deleted ones.
+    """The runs of a project that a name may mean: of its own id, or derived, those of later generations after deleted.
 
     A run that a command under `madang run` has logged to has an id of its own, and only its tag tells the name.
     """
-    own = _stored(call, name, metrics) if is_id(name) else None
-    if own is not None and own.project == project:
+    own = _stored(call, project, name, metrics) if is_id(name) else None
+    if own is not None:
         yield own
     is_derived = False
     for generation in range(_GENERATIONS):
-        found = _stored(call, run_id(project, name, generation), metrics)
+        found = _stored(call, project, run_id(project, name, generation), metrics)
+        found = found or _stored(call, project, _unguessable(call, project, name, generation), metrics)
         if found is None:
             break
         is_derived = True
         yield found
     if not is_derived:
         yield from _tagged(call, project, name, metrics)
+
+
+def _unguessable(call: WandbCall, project: str, name: str, generation: int) -> str:
+    return run_id(project, name, generation, call.services.signer.secret)
 
 
 def _tagged(call: WandbCall, project: str, name: str, metrics: int) -> Iterator[RunRecord]:
@@ -92,11 +100,13 @@ def _tagged(call: WandbCall, project: str, name: str, metrics: int) -> Iterator[
             yield call.services.search.run(call.who, run.id, metrics=metrics)
 
 
-def _stored(call: WandbCall, run: str, metrics: int) -> RunRecord | None:
+def _stored(call: WandbCall, project: str, run: str, metrics: int) -> RunRecord | None:
+    """The run with an id, if it is one of the project: a name never leads to what somebody keeps elsewhere."""
     try:
-        return call.services.search.run(call.who, run, metrics=metrics)
+        found = call.services.search.run(call.who, run, metrics=metrics, exact=True)
     except NotFound:
         return None
+    return found if found.project == project else None
 
 
 def run_by_node(call: WandbCall, node: str) -> RunRecord:
@@ -108,7 +118,7 @@ def run_by_node(call: WandbCall, node: str) -> RunRecord:
     run = read_node_id(node, "Run")[0]
     if not is_id(run):
         raise InvalidInput(f"{node[:80]!r} is not the id of a run.")
-    return call.services.search.run(call.who, run, metrics=0)
+    return call.services.search.run(call.who, run, metrics=0, exact=True)
 
 
 def name_of(run: RunRecord) -> str:
@@ -116,10 +126,10 @@ def name_of(run: RunRecord) -> str:
     return run.tags.get(ID_TAG) or run.id
 
 
-def require_writing(call: WandbCall, run: RunRecord) -> None:
+def require_writing(who: Principal, run: RunRecord) -> None:
     """Refuse a caller who may not write a run.
 
     Raises:
         Unauthenticated, NotFound, AccessDenied: as `require`.
     """
-    require(call.who, Permission.WRITE, run.project, {run.id, run.parent})
+    require(who, Permission.WRITE, run.project, {run.id, run.parent})

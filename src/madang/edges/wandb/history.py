@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from madang.domain.runs import RunRecord
 from madang.domain.series import Series
+from madang.domain.steps import Spread
 from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import RunNode, completed
 from madang.edges.wandb.services import WandbCall
@@ -19,6 +20,7 @@ _USUAL = 500  # rows, where the client does not say how many
 _MOST = 1_000_000
 _MOST_SPECS = 20
 _AT_ONCE = 2_000_000  # points that are read together
+_INT64 = 1 << 63
 _MOST_STEPS = 100_000  # of a page, where a run has more points than that
 
 
@@ -43,7 +45,7 @@ def _page_of(run: RunRecord, low: int | None, high: int | None) -> list[str]:
     """The keys of a run, of which a page of steps is to be read. Raises `InvalidInput` for too many steps at once."""
     keys = _logged(run)
     is_long = low is None or high is None or high - low > _MOST_STEPS
-    if is_long and sum(run.metrics[key].count for key in keys) > _AT_ONCE:
+    if is_long and not _fit(run, keys):
         raise InvalidInput(
             f"The run {run.id} has more points than are read at once.",
             hint=f"Ask for pages of at most {_MOST_STEPS} steps (page_size).",
@@ -54,29 +56,15 @@ def _page_of(run: RunRecord, low: int | None, high: int | None) -> list[str]:
 def _thinned(call: WandbCall, run: RunRecord, most: int) -> Sequence[Row]:
     """Rows spread evenly over a whole run."""
     keys = _logged(run)
-    if sum(run.metrics[key].count for key in keys) <= _AT_ONCE:
+    if _fit(run, keys):
         return formats.evenly(_series(call, run, keys, (None, None)), most)
-    # more than what should lie in memory: rows at the steps of the key that has most of them
-    longest = max(keys, key=lambda key: (run.metrics[key].count, key == formats.RUNTIME))
-    steps = {row.step for row in formats.evenly(_series(call, run, [longest], (None, None)), most)}
-    found: dict[str, Series] = {}
-    for part in _parts(run, keys):
-        read = call.services.search.history(call.who, [run.id], part)[run.id]
-        found.update((key, formats.at_steps(item, steps)) for key, item in read.items())
-    return formats.evenly(formats.rows(found), most)
+    timed = (formats.RUNTIME,) if formats.RUNTIME in keys else ()  # of each row of W&B's client
+    return formats.evenly(formats.rows(call.services.search.thinned(call.who, run, Spread(keys, most, timed))), most)
 
 
-def _parts(run: RunRecord, keys: list[str]) -> Iterator[list[str]]:
-    """Keys in lists that have not too many points together."""
-    part: list[str] = []
-    count = 0
-    for key in keys:
-        if part and count + run.metrics[key].count > _AT_ONCE:
-            yield part
-            part, count = [], 0
-        part.append(key)
-        count += run.metrics[key].count
-    yield part
+def _fit(run: RunRecord, keys: Iterable[str]) -> bool:
+    """Whether all points of some keys may lie in memory at once."""
+    return sum(run.metrics[key].count for key in keys if key in run.metrics) <= _AT_ONCE
 
 
 def _logged(run: RunRecord) -> list[str]:
@@ -105,7 +93,18 @@ def _sampled(run: RunRecord, call: WandbCall, spec: Spec) -> list[dict[str, Any]
     if formats.RUNTIME in spec.keys and formats.RUNTIME in run.metrics:
         keys.append(formats.RUNTIME)
     asked = keys or _logged(run)  # only of what every row has
-    found = [row for row in _series(call, run, asked, (spec.min_step, spec.max_step)) if row.values.keys() >= set(keys)]
+    if not set(asked) <= run.metrics.keys():
+        return []
+    if _fit(run, asked):
+        rows = _series(call, run, asked, (spec.min_step, spec.max_step))
+    else:
+        low, high = (
+            (-_INT64 if spec.min_step is None else spec.min_step),
+            (_INT64 if spec.max_step is None else spec.max_step),
+        )
+        spread = Spread(asked, spec.samples, keys, (low, high))
+        rows = formats.rows(call.services.search.thinned(call.who, run, spread))
+    found = [row for row in rows if row.values.keys() >= set(keys)]
     return [formats.part(row, spec.keys, run.created_at) for row in formats.evenly(found, spec.samples)]
 
 
@@ -114,9 +113,12 @@ def events(node: RunNode, call: WandbCall, given: dict[str, Any]) -> list[str]:
     run = completed(node, call)
     keys = [key for key, item in run.metrics.items() if item.count and key.startswith(SYSTEM)]
     found: dict[str, Series] = {}
-    if keys:
+    most = _count(given.get("samples"))
+    if keys and _fit(run, keys):
         found = call.services.search.history(call.who, [run.id], keys)[run.id]
-    lines = formats.samples(found, _count(given.get("samples")), run.created_at)
+    elif keys:
+        found = call.services.search.thinned(call.who, run, Spread(keys, most))
+    lines = formats.samples(found, most, run.created_at)
     return [write_json(line) for line in lines]
 
 

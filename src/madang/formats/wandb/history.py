@@ -7,8 +7,7 @@ are several rows of that step, in the order of their times.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from madang.domain.metrics import MetricSummary
@@ -74,18 +73,6 @@ def rows(series: Mapping[str, Series]) -> list[Row]:
             else:
                 known.append(Row(step, time, {key: value}))
     return [row for step in sorted(made) for row in made[step]]
-
-
-def at_steps(series: Series, steps: Collection[int]) -> Series:
-    """The points of a series at some steps."""
-    places = [place for place, step in enumerate(series.steps) if step in steps]
-    return replace(
-        series,
-        steps=[series.steps[place] for place in places],
-        times=[series.times[place] for place in places],
-        values=[series.values[place] for place in places],
-        sampled=True,
-    )
 
 
 def evenly(found: Sequence[Row], most: int) -> Sequence[Row]:

@@ -39,13 +39,14 @@ def entity_and_project(name: str) -> tuple[str, str]:
     return (entity, project) if slash and entity and project else (ENTITY, name)
 
 
-def run_id(project: str, name: str, generation: int = 0) -> str:
+def run_id(project: str, name: str, generation: int = 0, secret: bytes = b"") -> str:
     """The id of the run that a client calls ``name`` in a project of ours.
 
-    A run that is begun under the name of one that was deleted is of the next ``generation``.
+    A run that is begun under the name of one that was deleted is of the next ``generation``. With a store's ``secret``
+    (at most 64 bytes) nobody else can find the id out.
     """
     text = f"wandb\0{project}\0{name}" + (f"\0{generation}" if generation else "")
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=secret).hexdigest()
 
 
 def node_id(kind: str, *parts: str) -> str:
