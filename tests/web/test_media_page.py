@@ -132,7 +132,7 @@ def _drawn(panel: Locator) -> int:
 
 
 def test_scenes_are_looked_at_from_all_sides(visit: Visitor, kept: Kept) -> None:
-    """Points, models and molecules are drawn and turned; a file that is wrong or wants another one is an error there."""
+    """Points, models and molecules are drawn and turned; a file that is wrong or wants another says so there."""
     visited = visit()
     page = visited.open(f"/runs/{kept.first}/media")
     for key, said in (("points", "3 points · 1 boxes"), ("triangle", "triangles"), ("molecule", "3 atoms")):
