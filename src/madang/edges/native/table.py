@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from madang.domain.access import Permission
 from madang.domain.code_changes import CodeChanges
+from madang.domain.collection_states import CollectionState, Merged
 from madang.domain.datasets import DatasetTree
 from madang.domain.lineage import DataUse
 from madang.domain.lineage_graph import Graph
@@ -30,6 +31,7 @@ from madang.edges.native import (
     pipelines,
     reports,
     runs,
+    states,
     sweeps,
     uploads,
     webhooks,
@@ -42,6 +44,7 @@ from madang.ports.records import MetricKey, Project
 from madang.ports.versions import CollectionRow
 from madang.services.explaining import Differences, WhyView
 from madang.services.lineage import MAX_DEPTH
+from madang.services.merging import Adopted
 from madang.services.pipelines import PipelinePage
 from madang.services.reports import ReportView
 
@@ -98,6 +101,7 @@ _STEPS = (Param("samples", "integer"), Param("min_step", "integer"), Param("max_
 _SANDBOXED = (Param("sandboxed", "boolean", help="Show HTML in a frame without origin instead of as an attachment."),)
 _AGAINST = Param("against", help="The run to compare with.")
 _BYTES = "application/octet-stream"
+_STATE = 64 << 20  # bytes of a body
 _ARTIFACT = "/projects/{project}/artifacts/{name}"
 
 
@@ -244,6 +248,10 @@ def _models() -> list[Route]:
             "POST", model + "/requests", models.request, WRITE, "Ask for a move", body=models.Wish, answer=Request,
             status=201,
         ),
+        _route(
+            "GET", "/reviews", models.waiting, READ, "Requests of all models that wait for the caller's word",
+            answer=review_bodies.RequestsBody,
+        ),
         _route("POST", request + "/approve", models.approve, WRITE, "Approve", body=models.Said, answer=Request),
         _route("POST", request + "/reject", models.reject, WRITE, "Turn down", body=models.Said, answer=Request),
         _route(
@@ -258,6 +266,25 @@ def _models() -> list[Route]:
         _route(
             "PUT", rules, models.put_rules, ADMIN, "Replace the rules of promotion", body=models.RulesWish,
             answer=review_bodies.RulesBody,
+        ),
+    ]  # fmt: skip
+
+
+def _states() -> list[Route]:
+    state = "/projects/{project}/states/{name}"
+    return [
+        _route("GET", state, states.state, READ, "All that is known of a collection", answer=CollectionState),
+        _route(
+            "POST", state, states.merge, WRITE, "Take in what another store knows of it", body=CollectionState,
+            answer=Merged, limit=_STATE,
+        ),
+        _route(
+            "POST", state + "/numbers", states.claim, WRITE, "Keep the numbers that its versions have there",
+            body=CollectionState, answer={}, limit=_STATE,
+        ),
+        _route(
+            "POST", state + "/versions", states.adopt, WRITE, "Make a version of another store",
+            body=states.AdoptedWish, answer=Adopted, limit=_STATE,
         ),
     ]  # fmt: skip
 
@@ -384,6 +411,7 @@ def table() -> RouteTable:
             *_runs(),
             *_artifacts(),
             *_models(),
+            *_states(),
             *_datasets(),
             *_lineage(),
             *_pipelines(),
