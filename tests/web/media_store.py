@@ -194,8 +194,9 @@ def _scenes(writer: Writer) -> None:
         for at, (name, x, y) in enumerate([("O", 0, 0), ("H", 0.96, 0), ("H", -0.24, 0.93)])
     )
     corners = [[x, y, z] for z in (0, 1) for y in (0, 2) for x in (0, 3)]
-    points = {"type": "lidar/beta", "points": [[5e5, 0, 0], [5e5 + 9, 9, 9, 3], [5e5, 9, 9, 255, 0, 0]]}
-    points |= {"boxes": [{"corners": [[5e5 + x, y, z] for x, y, z in corners], "label": HOSTILE, "color": [0, 255, 0]}]}
+    box = {"corners": [[5e5 + x, y, z] for x, y, z in corners], "label": HOSTILE, "color": [0, 255, 0]}
+    rows = [[5e5, 0, 0], [5e5 + 9, 9, 9, 3], [5e5, 9, 9, 255, 0, 0]]
+    points = {"type": "lidar/beta", "points": rows, "boxes": [box]}
     packed = base64.b64encode(struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0)).decode()
     triangle = {
         "nodes": [{"mesh": 0, "children": [0, 0]}],  # a node below itself must not hold anything up
