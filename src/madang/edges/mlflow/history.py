@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from itertools import chain
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Collection, Iterable
+from itertools import repeat
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import field
 
-from madang.domain.columns import is_ascending
 from madang.domain.series import Series
 from madang.edges.mlflow.arguments import Arguments, missing
 from madang.edges.mlflow.finding import no_run, run_of
@@ -18,6 +17,7 @@ from madang.edges.mlflow.paging import offset_of, token_for
 from madang.edges.mlflow.runs import RunId
 from madang.edges.mlflow.services import MlflowCall
 from madang.edges.mlflow.shapes import number
+from madang.edges.mlflow.tables import Place, Table, orderable, ordered, places, table_of
 from madang.errors import InvalidInput, NotFound
 
 MOST_RUNS = 100
@@ -32,20 +32,6 @@ class Point(msgspec.Struct, omit_defaults=True):
     timestamp: int
     step: int
     run_id: str = ""
-
-
-class _Places(NamedTuple):
-    """Points in columns: a series of 100,000 is read once for each of its pages."""
-
-    times: list[int]  # µs
-    steps: list[int]
-    values: list[float]
-
-    def part(self, which: slice) -> _Places:
-        return _Places(self.times[which], self.steps[which], self.values[which])
-
-    def pick(self, which: list[int]) -> _Places:
-        return _Places(*([column[place] for place in which] for column in self))  # type: ignore[arg-type]
 
 
 class MetricHistory(RunId):
@@ -83,36 +69,11 @@ def _series(call: MlflowCall, run: str, key: str, steps: tuple[int | None, int |
     return found[run].get(key)
 
 
-def _places(series: Series | None) -> _Places:
-    """Points by time, step and value, each once."""
-    if series is None:
-        return _Places([], [], [])
-    if series.kind == "float" and is_ascending(series.steps) and series.times == sorted(series.times):
-        return _Places(series.times, series.steps, series.values)
-    numbers = zip(series.times, series.steps, series.values, strict=True)
-    found = {(at // 1000, step, _float(value)) for at, step, value in numbers if isinstance(value, int | float)}
-    ordered = sorted(found, key=lambda place: (*place[:2], _orderable(place[2])))
-    return _Places(
-        [place[0] * 1000 for place in ordered], [place[1] for place in ordered], [place[2] for place in ordered]
-    )
-
-
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def _orderable(value: float) -> float:
-    return value if value == value else 0.0  # MLflow keeps a NaN as 0 with a mark
-
-
-def _points(key: str, places: _Places, run: str = "") -> list[Point]:
-    return [
-        Point(key, value if math.isfinite(value) else number(value), at // 1000, step, run)
-        for at, step, value in zip(*places, strict=True)
-    ]
+def _points(key: str, table: Table, run: str = "") -> list[Point]:
+    values: Iterable[float | str] = table.values
+    if not math.isfinite(sum(table.values)):
+        values = map(number, table.values)
+    return list(map(Point, repeat(key), values, table.at, table.steps, repeat(run)))
 
 
 def get_history(call: MlflowCall) -> Any:
@@ -126,15 +87,27 @@ def get_history(call: MlflowCall) -> Any:
             f"Invalid value {body.max_results} for parameter 'max_results' supplied. It must be a positive integer."
         )
     start = offset_of(body.page_token)
-    places = _places(_series(call, run, body.metric_key))
-    count = len(places.steps)
+    state, table = _whole(call, run, body.metric_key)
+    count = len(table.at)
     end = count if body.max_results is None else start + body.max_results
     made: dict[str, Any] = {}
-    if start < count:
-        made["metrics"] = _points(body.metric_key, places.part(slice(start, end)))
+    if start < min(end, count):
+        made["metrics"] = _points(body.metric_key, table.part(start, end))
     if end < count:
         made["next_page_token"] = token_for(end)
+        call.services.tables.keep(state, table)
+    else:
+        call.services.tables.forget(state)
     return made
+
+
+def _whole(call: MlflowCall, run: str, key: str) -> tuple[tuple[str, str, str], Table]:
+    """All points of a metric, and a name for what they are now: who asks for a page mostly asks for the next one."""
+    try:
+        state = (run, key, call.services.search.now(call.who, run))
+    except NotFound:
+        raise no_run(run) from None
+    return state, call.services.tables.get(state) or ordered(_series(call, run, key))
 
 
 def get_bulk(call: MlflowCall) -> Any:
@@ -149,7 +122,7 @@ def get_bulk(call: MlflowCall) -> Any:
     found: list[Point] = []
     for run in sorted(body.run_id):
         if len(found) < most:
-            found += _points(body.metric_key, _places(_series(call, run, body.metric_key)), run)
+            found += _points(body.metric_key, ordered(_series(call, run, body.metric_key)), run)
     return {"metrics": found[:most]}
 
 
@@ -173,22 +146,21 @@ def get_interval(call: MlflowCall) -> Any:
             "end_step must be greater than start_step. "
             f"Found start_step={body.start_step} and end_step={body.end_step}."
         )
-    by_run: dict[str, _Places] = {}
+    by_run: dict[str, list[Place]] = {}
     for run in body.run_ids:
         run_of(call, run)
-        by_run[run] = _places(_series(call, run, body.metric_key, (body.start_step, body.end_step)))
+        by_run[run] = places(_series(call, run, body.metric_key, (body.start_step, body.end_step)))
     steps = _spread(by_run.values(), body.max_results)
     found: list[Point] = []
-    for run, places in by_run.items():
-        kept = [place for place, step in enumerate(places.steps) if step in steps]
-        rank = [*zip(places.steps, places.times, map(_orderable, places.values), strict=True)]
-        kept.sort(key=rank.__getitem__)
-        found += _points(body.metric_key, places.pick(kept[:MOST_OF_INTERVAL]), run)
+    for run, points in by_run.items():
+        kept = [place for place in points if place.step in steps]
+        kept.sort(key=lambda place: (place.step, place.at, orderable(place.value)))
+        found += _points(body.metric_key, table_of(kept[:MOST_OF_INTERVAL]), run)
     return {"metrics": found} if found else {}
 
 
-def _spread(runs: Collection[_Places], most: int) -> set[int]:
+def _spread(runs: Collection[list[Place]], most: int) -> set[int]:
     """The steps that are shown: about so many of all runs together, and the first and last of each."""
-    steps = sorted(set(chain.from_iterable(places.steps for places in runs)))
+    steps = sorted({place.step for points in runs for place in points})
     shown = steps if len(steps) <= most else [*steps[:: math.ceil(len(steps) / most)], steps[-1]]
-    return {*shown, *(edge(places.steps) for places in runs if places.steps for edge in (min, max))}
+    return {*shown, *(edge(place.step for place in points) for points in runs if points for edge in (min, max))}

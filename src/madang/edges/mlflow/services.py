@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from madang.edges.mlflow.tables import KeptTable
 from madang.http.calls import Call
 from madang.services.artifacts import Artifacts
 from madang.services.launched import Launched
@@ -19,7 +20,10 @@ from madang.services.webhooks import Webhooks
 
 @dataclass(frozen=True)
 class MlflowServices:
-    """The services. ``launched`` is the run around the command that calls; None on a hub. Only a hub has webhooks."""
+    """The services. ``launched`` is the run around the command that calls; None on a hub. Only a hub has webhooks.
+
+    ``tables`` serve the pages of long series.
+    """
 
     tracking: Tracking
     search: Search
@@ -30,6 +34,7 @@ class MlflowServices:
     parts: PartUploads
     webhooks: Webhooks | None = None
     launched: Launched | None = None
+    tables: KeptTable = field(default_factory=KeptTable)
 
 
 MlflowCall: TypeAlias = Call[MlflowServices]
