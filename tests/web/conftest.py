@@ -1,4 +1,8 @@
-"""Browser and servers are started once; every test gets a page of its own."""
+"""Browser and servers are started once for a module; every test gets a page of its own.
+
+The browser ends with its module: while it runs, its event loop is that of the thread, and the tests of servers that
+xdist gives the same process next could begin none of theirs.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, StorageState, expect
+from playwright.sync_api import Browser, StorageState
 from tests.web import stores
-from tests.web.browser import Visit, launched, serving
+from tests.web.browser import PATIENCE, Visit, launched, serving
 
 from madang.testing.project import Project
 
 MANY = 10_000
-expect.set_options(timeout=30_000)  # two cores may be busy with other tests
 Visitor = Callable[..., Visit]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium."""
     with launched() as found:
@@ -29,7 +32,7 @@ def browser() -> Iterator[Browser]:
 def opened(browser: Browser, address: str) -> tuple[str, StorageState]:
     """The server's base address, and the cookie that the one-time address gave."""
     context = browser.new_context()
-    context.new_page().goto(address)
+    context.new_page().goto(address, timeout=PATIENCE)
     state = context.storage_state()
     context.close()
     parts = urlsplit(address)
@@ -42,7 +45,6 @@ def visitor(browser: Browser, base: str, state: StorageState) -> Iterator[Visito
     def visit(**options: Any) -> Visit:
         settings = {"viewport": {"width": 1440, "height": 900}, "locale": "en-US", "storage_state": state, **options}
         context = browser.new_context(**settings)
-        context.set_default_timeout(30_000)
         contexts.append(context)
         return Visit(context.new_page(), base)
 
@@ -51,7 +53,7 @@ def visitor(browser: Browser, base: str, state: StorageState) -> Iterator[Visito
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def few_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store whose runs were logged by the SDK: whole, failed, and with names that try to be markup."""
     folder = tmp_path_factory.mktemp("few")
@@ -60,14 +62,14 @@ def few_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "store"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def few_server(browser: Browser, few_store: Path) -> Iterator[tuple[str, StorageState]]:
     """`madang ui` over a few runs."""
     with serving(few_store) as address:
         yield opened(browser, address)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def many_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, StorageState]]:
     """`madang ui` over ten thousand runs."""
     store = tmp_path_factory.mktemp("many") / "store"
@@ -76,7 +78,7 @@ def many_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> I
         yield opened(browser, address)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def data_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, StorageState]]:
     """`madang ui` over a repository with tracked data."""
     folder = tmp_path_factory.mktemp("data")
@@ -86,7 +88,7 @@ def data_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> I
         yield opened(browser, address)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pipeline_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose pipeline was reproduced twice."""
     folder = tmp_path_factory.mktemp("pipelines")
@@ -96,14 +98,14 @@ def pipeline_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project.root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pipeline_server(browser: Browser, pipeline_root: Path) -> Iterator[tuple[str, StorageState]]:
     """`madang ui` over reproductions."""
     with serving(None, pipeline_root) as address:
         yield opened(browser, address)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def changed_project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, tuple[str, str]]:
     """A repository with two runs between which much has changed."""
     folder = tmp_path_factory.mktemp("changes")
@@ -111,13 +113,13 @@ def changed_project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, 
     return project, stores.changed(project)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def changed_runs(changed_project: tuple[Project, tuple[str, str]]) -> tuple[str, str]:
     """The ids of the earlier and the later run."""
     return changed_project[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def changed_server(
     browser: Browser, changed_project: tuple[Project, tuple[str, str]]
 ) -> Iterator[tuple[str, StorageState]]:

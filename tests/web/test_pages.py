@@ -147,7 +147,7 @@ def test_an_alias_that_somebody_moves_is_shown(few: Visitor, where: str) -> None
         [f"/api/v1/projects/{quote('와인')}/artifacts/weights/aliases/live-{alias}", '{"number": 1}'],
     )
     assert status == 200
-    expect(page.get_by_text(f"live-{alias}").first).to_be_visible(timeout=15_000)
+    expect(page.get_by_text(f"live-{alias}").first).to_be_visible()
 
 
 def test_language_follows_the_browser_and_can_be_changed(few: Visitor) -> None:
