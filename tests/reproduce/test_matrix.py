@@ -29,7 +29,7 @@ IGNORED = "metrics.json\nmodel.bin\n__pycache__/\n"
 def _reproduce(project: Project, run: str, *options: str, ok: int | None = 0, **env: str) -> Any:
     found = project.madang("reproduce", run, "--json", *options, ok=ok, **env).json
     assert {"verdict", "first_difference", "missing", "run"} <= found.keys()
-    assert "reproduce" not in project.git("worktree", "list")
+    assert "reproduce" not in project.git("worktree", "list").replace(str(project.root.parent), "")
     return found
 
 

@@ -53,7 +53,7 @@ def _run(project: Project, *options: str) -> str:
 def _why(project: Project, before: str, after: str, *options: str) -> Any:
     found = project.madang("why", "score", after, "--against", before, "--json", *options).json
     assert {part["part"] for part in found["parts"]} == {"code", "data", "params", "environment", "seed", "hardware"}
-    assert "reproduce" not in project.git("worktree", "list")
+    assert "reproduce" not in project.git("worktree", "list").replace(str(project.root.parent), "")
     return found
 
 
