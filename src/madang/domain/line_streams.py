@@ -9,8 +9,7 @@ from __future__ import annotations
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from madang.domain.values import mutable, value
 
@@ -43,11 +42,33 @@ class Line(NamedTuple):
     replaces: bool  # another line was held at this number
 
 
+class Unheld(Sequence[Line]):
+    """Lines of which none is held, from number ``first`` on."""
+
+    def __init__(self, texts: Sequence[str], first: int) -> None:
+        self.texts = texts
+        self.first = first
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, place: int) -> Line: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Line]: ...
+
+    def __getitem__(self, place: int | slice) -> Line | list[Line]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        return Line(range(self.first, self.first + len(self))[place], self.texts[place], False)
+
+
 @value
 class Compared:
     """What a piece brings: its lines that count, how many are missing before it, and what is held then."""
 
-    fresh: list[Line]
+    fresh: Sequence[Line]
     missing: int
     blocks: dict[int, bytes]  # digests by the number of the first line, to be kept in place of those that begin there
     places: list[int] = field(default_factory=list)  # of the console's lines of one writer: their numbers in the run
@@ -56,7 +77,7 @@ class Compared:
 def compare(lines: Sequence[str], offset: int, count: int, blocks: dict[int, bytes]) -> Compared:
     """A piece that begins with line ``offset`` against what is held: ``count`` lines, ``blocks`` those it meets."""
     if lines and not blocks and offset >= count:
-        return Compared(_all_fresh(lines, offset), offset - count, {offset: b"".join(map(_digest, lines))})
+        return Compared(Unheld(lines, offset), offset - count, {offset: b"".join(map(_digest, lines))})
     held = {first: bytearray(digests) for first, digests in blocks.items()}
     fresh: list[Line] = []
     touched: set[int] = set()
@@ -75,10 +96,6 @@ def compare(lines: Sequence[str], offset: int, count: int, blocks: dict[int, byt
         touched.add(first)
     missing = max(0, offset - count) if lines else 0
     return Compared(fresh, missing, {first: bytes(held[first]) for first in touched})
-
-
-def _all_fresh(lines: Sequence[str], offset: int) -> list[Line]:
-    return list(map(Line._make, zip(range(offset, offset + len(lines)), lines, repeat(False))))
 
 
 def log_of(writer: str) -> str:

@@ -31,6 +31,7 @@ from madang.services.catching_up import OnDemand
 from madang.services.summaries import add_rows
 
 MOST_BYTES = 512 << 10  # of a run, that wait at most before they are taken in
+_MOST_ALONE = 8 << 20  # of one piece, that may wait where nothing else of its run does
 _MOST_READ = 64 << 10  # of a run, that are read without being taken in
 _MOST_RUNS = 1000
 _MOST_KEYS = 2000  # of a run that is remembered
@@ -183,7 +184,9 @@ class OpenRuns:
             add_rows(found, rows, segment)
         return None if session.stored.damage or session.rewound else (session.stored, found)
 
-    def add(self, opened: OpenRun, facts: Sequence[Fact], *, later: bool = False) -> StoredRun | None:
+    def add(
+        self, opened: OpenRun, facts: Sequence[Fact], *, later: bool = False, freely: bool = False
+    ) -> StoredRun | None:
         """Add rows, console lines and heartbeats, and with ``later`` whatever can wait; the run as it is then.
 
         None, and nothing was done, where it takes the records to do so.
@@ -194,7 +197,7 @@ class OpenRuns:
         with self._held(opened) as is_held:
             if not is_held:
                 return None
-            said = facts if kinds <= _ROWS else _decided(opened.stored, facts)
+            said = facts if kinds <= _ROWS else _decided(opened.stored, State(facts, freely=freely))
             if not said or not _fits(opened, said):
                 return None
             sets = len(opened.sets)
@@ -212,7 +215,8 @@ class OpenRuns:
             builder.add(fact, at)
         after, stored = builder.position(opened.offset), opened.stored
         piece = WaitingPiece(stored.state.run, stored.changed, opened.segment, opened.offset, builder.data)
-        if after.offset - opened.applied > MOST_BYTES or not self._records.waiting.add(piece):
+        most = _MOST_ALONE if opened.offset == opened.applied else MOST_BYTES
+        if after.offset - opened.applied > most or not self._records.waiting.add(piece):
             return False
         opened.offset, opened.sequence, opened.chain = after.offset, after.sequence, after.chain
         self._records.if_undone(partial(self._forget, opened))
@@ -221,12 +225,12 @@ class OpenRuns:
         return True
 
 
-def _decided(stored: StoredRun, facts: Sequence[Fact]) -> Sequence[Fact]:
+def _decided(stored: StoredRun, said: State) -> Sequence[Fact]:
     """The facts that are news of the run; none where that, or a refusal, is for the records to say."""
-    if overruled(stored.overrides, facts) is not None:
+    if overruled(stored.overrides, said.facts) is not None:
         return ()
     try:
-        return decide(State(facts), stored.state)
+        return decide(said, stored.state)
     except InvalidInput:
         return ()
 

@@ -83,7 +83,7 @@ class Streams:
             if not row.live and not ends and _was_given_up(stored):
                 said = [events.Status("running"), *said]
             if said:
-                stored = self._tracking.state(who, run, said, freely=True)
+                stored = self._tracking.state(who, run, said, freely=True, later=True)
             for file, found in compared.items():
                 self._records.streams.keep(stored.number, file, found.blocks)
             row.seen_at, row.live = self._now(), not ends

@@ -219,7 +219,7 @@ class Tracking:
         facts = gathered(facts)
         opened = self._open_runs.get(run)
         if opened is not None and self._is_open_to(who, opened.stored, freely):
-            added = self._open_runs.add(opened, facts, later=later and not freely)
+            added = self._open_runs.add(opened, facts, later=later, freely=freely)
             if added is not None:
                 return added
         return self._command(who, "", run, State(facts, freely=freely))

@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from madang.domain import events
 from madang.domain.columns import last_rows, spread
 from madang.domain.commands import CreateRun, Fact, Points
-from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, Line, StreamRow, log_of
+from madang.domain.line_streams import EVENTS, HISTORY, LOG, Compared, Line, StreamRow, Unheld, log_of
 from madang.domain.run_names import new_name
 from madang.domain.runs import STOP_TAG, tags_of
 from madang.edges.wandb import facts
@@ -141,7 +141,7 @@ class _Reading:
         return made
 
     def _rows(self, lines: Sequence[Line]) -> Sequence[Fact]:
-        found = columns_of_lines([line.text for line in lines])
+        found = columns_of_lines(lines.texts if isinstance(lines, Unheld) else [line.text for line in lines])
         if found is not None:
             return found
         made = []
