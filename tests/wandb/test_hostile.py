@@ -157,7 +157,7 @@ def test_signed_addresses(hub: Hub, old: str, new: str) -> None:
 def test_odd_upserts(hub: Hub) -> None:
     """Names, labels and configs of any kind; what is no JSON is an error of the document and no defect."""
     sent: dict[str, Any] = {
-        "name": "x y/가%",
+        "name": "x y/가&+[b]?",
         "display": "a: b\n" * 100,
         "tags": ["", "wandb.x", "라벨"],
         "config": '{"a": {"value": Infinity}}',
@@ -170,6 +170,13 @@ def test_odd_upserts(hub: Hub) -> None:
     for config in ("{", "[]", "1"):
         status, body = hub.post("/graphql", {"query": UPSERT, "variables": {"name": "bad", "config": config}})
         assert (status, "no JSON" in body["errors"][0]["message"]) == (200, True)
+
+
+@pytest.mark.parametrize("name", ["100%", "a%20b", "a\\b", "..", "a//b"])
+def test_ids_that_lead_elsewhere(hub: Hub, name: str) -> None:
+    """Clients put ids into addresses as they are: where lines would come to another run the run is refused."""
+    status, body = hub.post("/graphql", {"query": UPSERT, "variables": {"name": name}})
+    assert (status, "cannot have the id" in body["errors"][0]["message"]) == (200, True)
 
 
 def test_keys(hub: Hub) -> None:

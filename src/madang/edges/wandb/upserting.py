@@ -22,7 +22,7 @@ from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import run_node
 from madang.edges.wandb.services import WandbCall
 from madang.errors import Conflict
-from madang.formats.wandb.ids import ID_TAG
+from madang.formats.wandb.ids import ID_TAG, check_run_name
 from madang.formats.wandb.tags import HOST, PROGRAM
 from madang.ports.records import StoredRun
 
@@ -40,7 +40,7 @@ def upsert(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
     project = project_of(call, said.get("entityName"), said.get("modelName"))
     name = said.get("name") or new_id()[:_SHORT]
     run, known = target_of(call, project, name, anew=bool(said.get("host")))  # which clients tell at their start
-    inserted = known is None and _begin(call, project, run, name, said)
+    inserted = known is None and _begin(call, project, run, check_run_name(name), said)
     if not inserted:
         _say(call, run, said, name)
     if said.get("state") != "pending":

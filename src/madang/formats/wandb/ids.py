@@ -49,6 +49,23 @@ def run_id(project: str, name: str, generation: int = 0, secret: bytes = b"") ->
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=secret).hexdigest()
 
 
+def check_run_name(name: str) -> str:
+    """The name that a client gives a run, where the client can send lines to it.
+
+    Clients put it into addresses and escape no percent sign: ``100%`` leads nowhere, ``a%20b`` to the run ``a b``.
+
+    Raises:
+        InvalidInput: it is none that stands for itself in an address.
+    """
+    if any(sign in name for sign in "%\\\0") or any(part in ("", ".", "..") for part in name.split("/")):
+        raise InvalidInput(
+            f"A run cannot have the id {name[:80]!r}: its client would send its lines to another address, as it does not "
+            "escape `%` and backslashes.",
+            hint="Choose another id; names may have these signs.",
+        )
+    return name
+
+
 def node_id(kind: str, *parts: str) -> str:
     """An opaque id on the wire, standard base64 as clients expect: of a kind of thing and what names it."""
     return base64.b64encode("\0".join((kind, *parts)).encode()).decode()
