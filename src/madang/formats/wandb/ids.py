@@ -59,8 +59,8 @@ def check_run_name(name: str) -> str:
     """
     if any(sign in name for sign in "%\\\0") or any(part in ("", ".", "..") for part in name.split("/")):
         raise InvalidInput(
-            f"A run cannot have the id {name[:80]!r}: its client would send its lines to another address, as it does not "
-            "escape `%` and backslashes.",
+            f"A run cannot have the id {name[:80]!r}: its client does not escape `%` and backslashes, and would send "
+            "its lines to another address.",
             hint="Choose another id; names may have these signs.",
         )
     return name
