@@ -26,6 +26,7 @@ from madang.domain.foreign import Run
 from madang.wiring import Engine, local_user, open_foreign, open_hub, open_store
 from madang.workspace.moving.exporting import send
 from madang.workspace.moving.importing import Wanted, bring
+from madang.workspace.moving.local_target import LocalTarget
 from madang.workspace.moving.mlflow_writing import DatabaseWriter
 from madang.workspace.moving.sources import open_mlflow, reread
 from madang.workspace.moving.store import OwnStore
@@ -49,7 +50,9 @@ class Place:
         opened, near = open_mlflow(str(source), folders, {}, open_foreign)
         engine = self.opened()
         try:
-            return bring(opened, OwnStore(engine, local_user()), Wanted(near=near, **wanted), lambda _: None)
+            return bring(
+                opened, LocalTarget(OwnStore(engine, local_user())), Wanted(near=near, **wanted), lambda _: None
+            )
         finally:
             engine.close()
             opened.close()

@@ -23,6 +23,7 @@ from madang.formats.tensorboard.records import TORN, masked_crc, read_records
 from madang.wiring import local_user, open_store
 from madang.workspace.moving.exact import ExactStore
 from madang.workspace.moving.importing import Wanted, bring
+from madang.workspace.moving.local_target import LocalTarget
 from madang.workspace.moving.tensorboard import EventFolders
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
@@ -34,7 +35,7 @@ def carried(folder: Path, store: Path, **wanted: Any) -> tuple[Report, dict[str,
     engine = open_store(store=str(store))
     try:
         own = ExactStore(engine, local_user())
-        report = bring(source, own, Wanted(freely=True, **wanted), lambda _: None)
+        report = bring(source, LocalTarget(own), Wanted(freely=True, **wanted), lambda _: None)
         return report, {run.name: run for item in own.experiments() for run in own.runs(item)}
     finally:
         engine.close()

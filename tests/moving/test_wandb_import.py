@@ -26,6 +26,7 @@ from madang.formats.wandb.ids import run_id
 from madang.wiring import Engine, local_user, open_hub, open_store
 from madang.workspace.moving.exact import ExactStore
 from madang.workspace.moving.importing import Wanted, bring
+from madang.workspace.moving.local_target import LocalTarget
 from madang.workspace.moving.wandb_folders import RunFolders
 
 SCRIPT = Path(__file__).parent / "stores" / "make_wandb.py"
@@ -39,7 +40,9 @@ def carried(folder: Path, store: Path, named: tuple[str, ...] = (), project: str
 def into(engine: Engine, source: RunFolders, **wanted: Any) -> Report:
     """Import a source into an opened store."""
     try:
-        return bring(source, ExactStore(engine, local_user()), Wanted(freely=True, **wanted), lambda _: None)
+        return bring(
+            source, LocalTarget(ExactStore(engine, local_user())), Wanted(freely=True, **wanted), lambda _: None
+        )
     finally:
         engine.close()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,12 +13,14 @@ if TYPE_CHECKING:
     from madang.domain.foreign import Source
     from madang.wiring import Engine
     from madang.workspace.moving.importing import Wanted
+    from madang.workspace.moving.target import Target as Place
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option("--dry", is_flag=True, help="Read everything, say what would come, write nothing."),
     click.option("--no-files", is_flag=True, help="Leave the files of runs where they are."),
+    click.option("--to", metavar="URL", default="", help="Into a hub over the network, with an admin's token."),
     click.option("--store", metavar="DIR", default="", help="Into the store of a hub (`madang hub --store DIR`)."),
     click.option("--database", metavar="URL", default="", help="The hub's database, if PostgreSQL; with --store."),
     click.option("--blobs", metavar="URL", default="", help="Where the hub keeps files, if not in DIR; with --store."),
@@ -31,6 +34,7 @@ class Target:
 
     dry: bool
     no_files: bool
+    to: str
     store: str
     database: str
     blobs: str
@@ -48,24 +52,47 @@ def carry(source: Source, wanted: Wanted, target: Target, *, exact: bool = True)
     """Bring what a source holds, and report; the exit code. ``exact``: more than MLflow has is compared."""
     from madang.cli.moving_report import show
     from madang.cli.progress import progress, quiet
-    from madang.wiring import local_user
-    from madang.workspace.moving.exact import ExactStore
     from madang.workspace.moving.importing import bring, chosen
-    from madang.workspace.moving.store import OwnStore
 
     try:
         total = sum(source.count(item) for item in chosen(source, wanted))
         source.problems.clear()
-        engine = opened_store(target.store, target.database, target.blobs, make=not target.dry)
-        try:
-            own = (ExactStore if exact else OwnStore)(engine, local_user())
-            with (quiet if target.as_json else progress)(total, "runs", "import") as tell:
-                report = bring(source, own, wanted, tell)
-        finally:
-            engine.close()
+        shown = quiet if target.as_json else progress
+        with _place(target, exact=exact) as place, shown(total, "runs", "import") as tell:
+            report = bring(source, place, wanted, tell)
     finally:
         source.close()
     return show(report, target.as_json)
+
+
+@contextmanager
+def _place(target: Target, *, exact: bool) -> Iterator[Place]:
+    """Where it goes: a hub over the network, a store of one, or that of the workspace."""
+    from madang.errors import UsageError
+
+    if target.to:
+        if target.store or target.database or target.blobs:
+            raise UsageError("--to is a hub that is asked over the network.", hint="Leave --store and its options out.")
+        from madang.client.http import HubClient
+        from madang.workspace.moving.hub_target import HubTarget
+
+        hub = HubClient(target.to)
+        try:
+            hub.account()
+            yield HubTarget(hub, exact=exact)
+        finally:
+            hub.close()
+        return
+    from madang.wiring import local_user
+    from madang.workspace.moving.exact import ExactStore
+    from madang.workspace.moving.local_target import LocalTarget
+    from madang.workspace.moving.store import OwnStore
+
+    engine = opened_store(target.store, target.database, target.blobs, make=not target.dry)
+    try:
+        yield LocalTarget((ExactStore if exact else OwnStore)(engine, local_user()))
+    finally:
+        engine.close()
 
 
 def opened_store(store: str, database: str, blobs: str, *, make: bool) -> Engine:

@@ -48,6 +48,7 @@ class VersionState:
     tags: dict[str, str] = field(default_factory=dict)
     origins: tuple[Origin, ...] = ()
     gone: str = ""  # why its bytes were removed
+    updated_at: int = 0  # µs UTC; each store's own
 
 
 @value

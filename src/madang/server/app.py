@@ -50,6 +50,8 @@ class Application:
             engine.registry,
             engine.reviews,
             engine.merging,
+            engine.projects,
+            engine.adopting,
             engine.promotion,
             engine.datasets,
             engine.pipelines,

@@ -25,7 +25,7 @@ from madang.ports.records import Records
 from madang.services.artifacts import MAX_ENTRIES
 from madang.services.changes import now
 from madang.services.guard import Guard
-from madang.services.merging_pointers import PointerMerge
+from madang.services.merging_pointers import PointerMerge, signed
 from madang.services.merging_texts import TextMerge
 from madang.services.reviews import Reviews
 from madang.services.states import known_numbers, state_of
@@ -108,7 +108,7 @@ class Merging:
         version = VersionRecord(
             project, name, state.type, one.number, one.digest, one.size, one.files, one.created_at,
             one.run if as_is or self._is_of(project, one.run) else "", (), one.description,
-            one.metadata, one.tags | ({GONE: one.gone} if one.gone else {}), one.actor or who.name,
+            one.metadata, one.tags | ({GONE: one.gone} if one.gone else {}), signed(one.actor, who, as_is) or who.name,
         )  # fmt: skip
         with self._records.transaction():
             known = self._numbers(state).get(one.number)

@@ -44,6 +44,7 @@ def _version(one: VersionRecord, origins: Sequence[Origin]) -> VersionState:
     return VersionState(
         one.number, one.digest, one.created_at, one.run, one.actor, one.size, one.files, one.description,
         portable_metadata(one.metadata), portable_tags(one.tags), tuple(origins), one.tags.get(GONE, ""),
+        one.updated_at,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from madang.edges.native.live import Live
 from madang.http.calls import Call
 from madang.services.access import Access
+from madang.services.adopting import Adopting
 from madang.services.artifacts import Artifacts
 from madang.services.code_changes import CodeComparison
 from madang.services.datasets import Datasets
@@ -15,6 +16,7 @@ from madang.services.explaining import Explaining
 from madang.services.lineage import Lineage
 from madang.services.merging import Merging
 from madang.services.pipelines import Pipelines
+from madang.services.projects import Projects
 from madang.services.promotion import Promotion
 from madang.services.registry import Registry
 from madang.services.reports import Reports
@@ -36,6 +38,8 @@ class NativeServices:
     registry: Registry
     reviews: Reviews
     merging: Merging
+    projects: Projects
+    adopting: Adopting
     promotion: Promotion
     datasets: Datasets
     pipelines: Pipelines

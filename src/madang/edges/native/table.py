@@ -13,12 +13,14 @@ from madang.domain.datasets import DatasetTree
 from madang.domain.lineage import DataUse
 from madang.domain.lineage_graph import Graph
 from madang.domain.pipelines import PipelineView
+from madang.domain.projects import RegisteredProject
 from madang.domain.reviews import Protection, Request
 from madang.domain.sweep_views import SweepView
 from madang.domain.sweeps import Agent
 from madang.domain.tables import TableChange
 from madang.domain.versions import PointerChange
 from madang.edges.native import (
+    adopting,
     artifacts,
     commands,
     comparing,
@@ -285,6 +287,18 @@ def _states() -> list[Route]:
         _route(
             "POST", state + "/versions", states.adopt, WRITE, "Make a version of another store",
             body=states.AdoptedWish, answer=Adopted, limit=_STATE,
+        ),
+        _route(
+            "GET", "/registered-projects", adopting.projects, READ, "Projects with their numbers and titles",
+            answer=adopting.RegisteredProjects,
+        ),
+        _route(
+            "POST", "/registered-projects", adopting.project, WRITE, "Take in a project of another tracker",
+            body=RegisteredProject, answer=RegisteredProject,
+        ),
+        _route(
+            "POST", "/projects/{project}/adopted-models", adopting.model, WRITE, "Take in a model of another tracker",
+            body=adopting.AdoptedModel, answer=adopting.Refused, limit=_STATE,
         ),
     ]  # fmt: skip
 

@@ -14,7 +14,7 @@ from madang.formats.wandb.artifacts import draft_id
 from madang.ports.drafts import Draft
 from madang.workspace.moving.store import OwnStore
 
-_OTHERS_FILE = "wandb-client-artifact://"
+OTHERS_FILE = "wandb-client-artifact://"
 """Begins the address of a file of an artifact that the client has not sent yet: its id, and the path."""
 
 
@@ -108,8 +108,8 @@ class ArtifactCarrier:
 
     def _address(self, ref: str) -> str:
         """Where a reference leads, for one to a file of an artifact that has no id but its client's."""
-        if not ref.startswith(_OTHERS_FILE):
+        if not ref.startswith(OTHERS_FILE):
             return ref
-        client, _, path = ref.removeprefix(_OTHERS_FILE).partition("/")
+        client, _, path = ref.removeprefix(OTHERS_FILE).partition("/")
         found = self._own.services.drafts.of_client(self._own.who, client)
         return f"{listing.ARTIFACT}://{base64.b64decode(draft_id(found.id)).hex()}/{path}"

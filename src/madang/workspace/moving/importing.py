@@ -14,17 +14,17 @@ from dataclasses import replace
 from madang.domain import events
 from madang.domain.fidelity import LeftOut, Report, Tally, differing, tally_experiment, tally_model, tally_run
 from madang.domain.foreign import Experiment, Model, Run, Source, StoredFile, Version, shared
-from madang.domain.projects import DEFAULT, RegisteredProject
-from madang.domain.runs import TRACE, RunChange
+from madang.domain.projects import RegisteredProject
+from madang.domain.runs import TRACE
 from madang.domain.values import value
 from madang.domain.versions import Entry, check_path
 from madang.errors import MadangError, NotFound, StorageError, Unavailable
 from madang.formats.mlflow.traces import ARTIFACTS, artifacts_at
 from madang.services.adopting import AdoptedVersion
-from madang.workspace.moving.artifacts import ArtifactCarrier
 from madang.workspace.moving.facts import command_for, fit, news
 from madang.workspace.moving.hashing import hashed
-from madang.workspace.moving.store import OwnStore, experiment_of
+from madang.workspace.moving.store import experiment_of
+from madang.workspace.moving.target import Target, Writing
 
 AT_ONCE = 100  # runs that one transaction writes
 POINTS_AT_ONCE = 500_000
@@ -42,7 +42,7 @@ class Wanted:
     freely: bool = False  # the tracker lets parameters change
 
 
-def bring(source: Source, own: OwnStore, wanted: Wanted, tell: Callable[[int], None]) -> Report:
+def bring(source: Source, target: Target, wanted: Wanted, tell: Callable[[int], None]) -> Report:
     """Import; ``tell`` is called with the number of runs done since its last call.
 
     Raises:
@@ -50,7 +50,7 @@ def bring(source: Source, own: OwnStore, wanted: Wanted, tell: Callable[[int], N
         Unavailable: the source does not answer any more; what was carried so far stays.
         StorageError: the store here cannot be written.
     """
-    return _Import(source, own, wanted, tell).do()
+    return _Import(source, target, wanted, tell).do()
 
 
 def chosen(source: Source, wanted: Wanted) -> list[Experiment]:
@@ -65,17 +65,17 @@ def chosen(source: Source, wanted: Wanted) -> list[Experiment]:
 
 
 class _Import:
-    def __init__(self, source: Source, own: OwnStore, wanted: Wanted, tell: Callable[[int], None]) -> None:
+    def __init__(self, source: Source, target: Target, wanted: Wanted, tell: Callable[[int], None]) -> None:
         self._source = source
-        self._own = own
+        self._target = target
         self._wanted = wanted
         self._tell = tell
-        self._report = Report(source.name, own.name, dry=wanted.dry)
+        self._report = Report(source.name, target.name, dry=wanted.dry)
         self._carried: set[str] = set()  # runs and logged models
-        self._artifacts = ArtifactCarrier(source, own, self._report)
+        self._artifacts = target.carrier(source, self._report)
 
     def do(self) -> Report:
-        self._own.services.tracking.catch_up()
+        self._target.catch_up()
         try:
             for experiment in self._free_first(chosen(self._source, self._wanted)):
                 self._experiment(experiment)
@@ -93,7 +93,7 @@ class _Import:
 
     def _free_first(self, experiments: list[Experiment]) -> list[Experiment]:
         """Those whose ids are free come first, so that no other one is given the id of one of them."""
-        taken = {item.id: item.name for item in self._own.experiments()}
+        taken = {item.id: item.name for item in self._target.experiments()}
         return sorted(experiments, key=lambda item: taken.get(item.id, item.name) != item.name)
 
     def _experiment(self, experiment: Experiment) -> None:
@@ -111,21 +111,17 @@ class _Import:
 
     def _project(self, experiment: Experiment) -> RegisteredProject | None:
         """The project for an experiment; when nothing is to be written, None where there is none yet."""
-        services, who = self._own.services, self._own.who
-        known = services.projects.find(who, experiment.name)
+        known = self._target.find_project(experiment.name)
         if known is None:
             self._report.count_new("experiments")
         if self._wanted.dry:
             return known
         number = int(experiment.id) if experiment.id.isascii() and experiment.id.isdigit() else -1
         deleted_at = (experiment.updated_at or 1) if experiment.is_deleted else 0
-        made = services.adopting.project(
-            who,
-            RegisteredProject(
-                number, "", experiment.name, experiment.created_at, experiment.updated_at, deleted_at, "",
-                dict(experiment.tags),
-            ),
-        )  # fmt: skip
+        made = self._target.adopt_project(RegisteredProject(
+            number, "", experiment.name, experiment.created_at, experiment.updated_at, deleted_at, "",
+            dict(experiment.tags),
+        ))  # fmt: skip
         if experiment.id and str(made.number) != experiment.id:
             what = f"{experiment.name} (experiment {experiment.id})"
             reason = f"it has the id {made.number} here: {'its name' if known else 'its id'} was taken"
@@ -141,7 +137,7 @@ class _Import:
                 self._report.changed.append(LeftOut("runs", run.name or run.id, reason))
             if run.job_type == TRACE and home is not None:
                 run.tags[ARTIFACTS] = artifacts_at(home.location or f"mlflow-artifacts:/{home.number}", run.name)
-            held = self._own.run(run.id)
+            held = self._target.run(run.id)
             self._list(run)
             if self._wanted.dry or home is None:
                 self._count(run, held)
@@ -151,9 +147,7 @@ class _Import:
                 carried.append((run, held, self._files(run, held, home)))
         if home is None or not carried:
             return
-        with self._own.services.records.transaction():
-            for run, held, files in carried:
-                self._write(run, held, files, home)
+        self._target.write([self._writing(run, held, files, home) for run, held, files in carried])
         for run, held, _ in carried:
             if self._wanted.files:
                 self._artifacts.carry(run, home.name)
@@ -226,26 +220,20 @@ class _Import:
             if digest == known.digest:
                 return replace(file, digest=digest, size=size)
         with self._source.open(run, file.path) as pieces:
-            kept = self._own.services.artifacts.put_blob(self._own.who, home.name, pieces)
+            kept = self._target.put_blob(home.name, pieces)
         self._report.count_new("files", int(known is None or known.digest != kept.digest))
         return StoredFile(file.path, kept.size, kept.digest)
 
-    def _write(self, run: Run, held: Run | None, files: Sequence[events.File], home: RegisteredProject) -> None:
-        tracking, who = self._own.services.tracking, self._own.who
-        what = run.kind
+    def _writing(self, run: Run, held: Run | None, files: Sequence[events.File], home: RegisteredProject) -> Writing:
+        what, freely = run.kind, self._wanted.freely
+        delete = run.is_deleted and not (held and held.is_deleted)
         if held is None:
-            tracking.create(who, home.name, command_for(run, files))
             self._report.count_new(what)
             self._report.count_new("points", sum(map(len, run.metrics.values())))
-        else:
-            facts = news(run, held, files, freely=self._wanted.freely)
-            if facts and held.is_deleted:
-                facts = []
-            if facts:
-                tracking.state(who, run.id, facts, freely=self._wanted.freely)
-                self._report.count_new(f"{what} that have grown")
-        if run.is_deleted and not (held and held.is_deleted):
-            tracking.change(who, run.id, RunChange(deleted=True))
+            return Writing(run.id, home.name, command_for(run, files), delete=delete)
+        facts = [] if held.is_deleted else news(run, held, files, freely=freely)
+        self._report.count_new(f"{what} that have grown", int(bool(facts)))
+        return Writing(run.id, home.name, None, facts, freely, delete)
 
     def _compare(self, run: Run, before: Run | None, experiment: Experiment) -> None:
         """Read a run back, and set it against the source."""
@@ -254,12 +242,11 @@ class _Import:
             run = _as_begun(run, before)
         there = tally_run(run, experiment.name)
         self._report.there.merge(there)
-        held = self._own.run(run.id)
-        record = self._own.record(run.id)
-        if held is None or record is None:
+        held = self._target.run(run.id)
+        if held is None:
             self._left_out("runs", run.id, "it is not here after it was written")
             return
-        here = tally_run(shared(run, held), self._own.home(record.project).title)
+        here = tally_run(shared(run, held), self._target.home(self._target.project_of(run.id)).title)
         self._report.here.merge(here)
         kinds = differing(there, here)
         if kinds:
@@ -272,23 +259,24 @@ class _Import:
         if self._wanted.experiments and not any(found and found[0].id in self._carried for found in origins.values()):
             return
         self._report.there.merge(tally_model(model))
-        known = {item.name: item for item in self._own.services.registry.models(self._own.who)}
-        row = known.get(model.name)
-        before = {item.number for item in self._own.model(row).versions} if row else set()
-        self._report.count_new("models", int(row is None))
+        known = self._target.find_model(model.name)
+        before = {item.number for item in known.versions} if known else set()
+        self._report.count_new("models", int(known is None))
         self._report.count_new("versions", sum(item.number not in before for item in model.versions))
         if self._wanted.dry:
             return
         versions = [self._adopted(model, item, origins[item.number]) for item in model.versions]
-        services, who = self._own.services, self._own.who
         try:
-            refused = services.adopting.model(who, DEFAULT, model, versions, self._source.name)
-            row = services.models.find(who, model.name, DEFAULT)
+            refused = self._target.adopt_model(model, versions, self._source.name)
+            held = self._target.find_model(model.name)
+        except Unavailable:
+            raise
         except MadangError as error:
             self._left_out("models", model.name, str(error))
             return
         self._report.left_out += [LeftOut("models", *text.split(": ", 1)) for text in refused]
-        self._report.here.merge(_shared_tally(model, self._own.model(row)))
+        if held is not None:
+            self._report.here.merge(_shared_tally(model, held))
 
     def _adopted(self, model: Model, version: Version, origin: tuple[Run, str] | None) -> AdoptedVersion:
         """A version with the files that it has here: those of a run, or its own, fetched now."""
@@ -303,25 +291,26 @@ class _Import:
         return AdoptedVersion(version, ())
 
     def _of_run(self, version: Version, run: Run, folder: str) -> AdoptedVersion:
-        held, record = self._own.run(run.id), self._own.record(run.id)
+        held = self._target.run(run.id)
         assert held is not None
-        assert record is not None
         start = f"{folder}/" if folder else ""
         entries = [
             Entry(item.path[len(start) :], item.digest, item.size) for item in held.files if item.path.startswith(start)
         ]
         place = f"models/m-{run.id}" if run.is_logged_model else run.id
         location = f"mlflow-artifacts:/{held.experiment}/{place}/artifacts"
-        return AdoptedVersion(version, entries, record.project, f"{location}/{folder}" if folder else location)
+        return AdoptedVersion(
+            version, entries, self._target.project_of(run.id), f"{location}/{folder}" if folder else location
+        )
 
     def _fetched(self, model: Model, version: Version) -> AdoptedVersion:
         """A version whose files belong to no run that was carried."""
         away = Run("", "", location=version.location or version.source)
-        home = self._own.services.projects.get(self._own.who, 0).name
+        home = self._target.default_project()
         entries = []
         for file in self._source.files(away):
             with self._source.open(away, file.path) as pieces:
-                kept = self._own.services.artifacts.put_blob(self._own.who, home, pieces)
+                kept = self._target.put_blob(home, pieces)
             entries.append(Entry(check_path(file.path), kept.digest, kept.size))
         if not entries:
             raise NotFound(f"{away.location} has no files.")

@@ -14,6 +14,7 @@ from madang.client.states import HubStates
 from madang.client.upload import put_blob
 from madang.domain.access import Principal
 from madang.domain.collection_states import CollectionState, Finding, Merged, Origin
+from madang.domain.projects import DEFAULT
 from madang.domain.values import mutable
 from madang.domain.versions import Entry
 from madang.errors import MadangError, NotFound, Unauthenticated, Unavailable
@@ -78,7 +79,7 @@ class RegistrySync:
         """Project and name of all that there is here."""
         self._own.tracking.catch_up()
         versions = self._own.records.versions
-        projects = [item.name for item in self._own.records.runs.projects()]
+        projects = dict.fromkeys([*(item.name for item in self._own.records.runs.projects()), DEFAULT])
         return [(project, row.name) for project in projects for row in versions.collections(project)]
 
     def claim(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -126,34 +126,7 @@ class OwnStore:
         return self._homes[project]
 
     def _foreign(self, stored: StoredRun, found: RunRecord, series: Mapping[str, Series]) -> Run:
-        is_model = found.job_type in BESIDE_RUNS
-        status = _STATUSES.get(found.status, found.status)
-        metrics: dict[str, list[Point]] = {}
-        for key, item in series.items():
-            points = list(_numbers(item))
-            if points:
-                metrics[key] = points
-        return Run(
-            found.id,
-            str(self.home(found.project).number),
-            name=found.name,
-            status=status,
-            started_at=_millis(found.created_at),
-            ended_at=0 if found.job_type == LOGGED_MODEL else _millis(found.ended_at),
-            user="" if is_model else found.user,
-            is_deleted=bool(found.deleted_at),
-            parent=found.parent,
-            notes=found.notes,
-            job_type=found.job_type if is_model else "",
-            group=found.group if is_model else "",
-            params={key: parameter_text(item) for key, item in found.config.items()},
-            tags=dict(found.tags) if is_model else tags_of(found),
-            metrics=metrics,
-            datasets=list(found.datasets),
-            inputs=list(found.linked_inputs),
-            outputs=dict(found.linked_outputs),
-            files=[StoredFile(item.path, item.size, item.digest) for item in found.files],
-        )
+        return told_as_mlflow(found, self.home(found.project).number, series)
 
     def files(self, run: Run) -> list[StoredFile]:
         """See `Source.files`."""
@@ -190,16 +163,7 @@ class OwnStore:
 
     def model(self, row: CollectionRow) -> Model:
         """One registered model."""
-        versions = reversed(self.services.models.versions(self.who, row))
-        return Model(
-            row.name,
-            row.description,
-            {key: text for key, text in row.tags.items() if key != ALIASES},
-            aliases_of(row),
-            tuple(_version(row, item) for item in versions),
-            _millis(row.created_at),
-            _millis(row.updated_at),
-        )
+        return told_model(row, self.services.models.versions(self.who, row)[::-1])
 
     def version_files(self, model: Model, version: Version) -> tuple[Run, str] | None:
         """See `Source.version_files`: a version has files of its own here."""
@@ -208,6 +172,38 @@ class OwnStore:
     def others(self) -> dict[str, int]:
         """See `Source.others`."""
         return {}
+
+
+def told_as_mlflow(found: RunRecord, number: int, series: Mapping[str, Series]) -> Run:
+    """A run of ours, in the project with a number, as far as MLflow knows such things."""
+    is_model = found.job_type in BESIDE_RUNS
+    status = _STATUSES.get(found.status, found.status)
+    metrics: dict[str, list[Point]] = {}
+    for key, item in series.items():
+        points = list(_numbers(item))
+        if points:
+            metrics[key] = points
+    return Run(
+        found.id,
+        str(number),
+        name=found.name,
+        status=status,
+        started_at=_millis(found.created_at),
+        ended_at=0 if found.job_type == LOGGED_MODEL else _millis(found.ended_at),
+        user="" if is_model else found.user,
+        is_deleted=bool(found.deleted_at),
+        parent=found.parent,
+        notes=found.notes,
+        job_type=found.job_type if is_model else "",
+        group=found.group if is_model else "",
+        params={key: parameter_text(item) for key, item in found.config.items()},
+        tags=dict(found.tags) if is_model else tags_of(found),
+        metrics=metrics,
+        datasets=list(found.datasets),
+        inputs=list(found.linked_inputs),
+        outputs=dict(found.linked_outputs),
+        files=[StoredFile(item.path, item.size, item.digest) for item in found.files],
+    )
 
 
 def experiment_of(project: RegisteredProject) -> Experiment:
@@ -220,6 +216,19 @@ def experiment_of(project: RegisteredProject) -> Experiment:
         _millis(project.updated_at),
         bool(project.deleted_at),
         project.location,
+    )
+
+
+def told_model(row: CollectionRow, versions: Sequence[VersionRecord]) -> Model:
+    """A model of ours with its versions, oldest first."""
+    return Model(
+        row.name,
+        row.description,
+        {key: text for key, text in row.tags.items() if key != ALIASES},
+        aliases_of(row),
+        tuple(_version(row, item) for item in versions),
+        _millis(row.created_at),
+        _millis(row.updated_at),
     )
 
 
