@@ -84,6 +84,7 @@ BODIES: dict[str, Any] = {
     "models_request": {"ref": f"{CANARY}:v1", "alias": "best"},
     "models_protect": {"reviewers": ["kim"]},
     "models_put_rules": {"rules": []},
+    "webhooks_create": {"name": "x", "url": "https://8.8.8.8/x", "project": "mine"},
     "objects_sizes": {"keys": []},
     "objects_get_many": {"keys": []},
     "objects_put_many": {"objects": []},
@@ -145,7 +146,7 @@ def test_who_may_nothing_here_learns_nothing_of_it(
     """An admin of another project is told that this one does not exist, also by lists, searches and errors."""
     listing = {
         "/projects", "/runs", "/models", "/data/uses", "/tokens", "/me", "/metrics", "/openapi.json",
-        "/session", "/health", "/charts", "/sweeps",
+        "/session", "/health", "/charts", "/sweeps", "/webhooks",
     }  # fmt: skip
     for table, route in our_routes_of(application):
         answer = ask(client, table, route, filled, secrets["neighbour"])

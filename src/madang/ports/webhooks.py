@@ -12,8 +12,11 @@ from madang.domain.webhooks import Delivery, Happening, Webhook
 class WebhookRecords(Protocol):
     """Webhooks and their outbox. Errors and transactions are as in `ports.records`."""
 
-    def active(self) -> Sequence[Webhook]:
-        """Those that are to be told things. What another process has changed may be missing for a second."""
+    def active(self, *, surely: bool = False) -> Sequence[Webhook]:
+        """Those that are to be told things. What another process has changed may be missing for a second.
+
+        ``surely``: that too is looked at, by a statement of its own.
+        """
         ...
 
     def all(self) -> list[Webhook]:
@@ -37,7 +40,7 @@ class WebhookRecords(Protocol):
         ...
 
     def when_announced(self, action: Callable[[], None]) -> None:
-        """Have something done after each transaction of this process that has put something into the outbox."""
+        """Have something done after each transaction of this process that has put a webhook, or into the outbox."""
         ...
 
     def due(self, now: int) -> tuple[list[str], int | None]:
@@ -46,6 +49,10 @@ class WebhookRecords(Protocol):
 
     def claim(self, webhook: str, now: int, until: int, owner: str) -> Delivery | None:
         """Take the oldest delivery that is due for a webhook: until then (µs UTC) it is the owner's alone."""
+        ...
+
+    def renew(self, owner: str, until: int) -> None:
+        """Let an owner keep what it has in hand until then (µs UTC)."""
         ...
 
     def settle(self, delivery: Delivery) -> bool:

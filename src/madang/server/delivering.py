@@ -11,9 +11,8 @@ from collections.abc import Callable
 from starlette.concurrency import run_in_threadpool
 
 from madang.errors import MadangError
-from madang.services.deliveries import Deliveries
+from madang.services.deliveries import WITH_WEBHOOKS, Deliveries
 
-WITH_WEBHOOKS, WITHOUT = 5.0, 30.0  # seconds between two looks
 MOST = 8  # receivers that are written to at once
 _PATIENCE = 5.0  # seconds for what is under way when the server stops
 log = logging.getLogger("madang.server")
@@ -76,9 +75,7 @@ class Delivering:
                 )
                 self._threads[webhook] = thread
                 thread.start()
-        if pause is None:
-            return WITHOUT
-        return min(WITH_WEBHOOKS, pause) if not due else WITH_WEBHOOKS  # those that are busy wake us when they are done
+        return WITH_WEBHOOKS if due else pause  # those that are busy wake us when they are done
 
     def _serve(self, deliveries: Deliveries, webhook: str, wake: Callable[[], None]) -> None:
         try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from madang.domain.webhooks import DELIVERED, FAILED, RUN_EVENTS, Delivery, Webhook
@@ -17,7 +19,10 @@ from madang.ports.webhooks import Posted, Sealer, Sender
 PAUSES = (1, 2, 4, 30, 300, 1800)
 """Seconds between two attempts, the first three as MLflow's."""
 
-LEASE = 60.0  # seconds that an attempt is its hub's alone: more than it may take
+LEASE = 15.0  # seconds that an attempt is its hub's alone, unless the hub says again that it is at it
+WITH_RUNS, WITH_WEBHOOKS, WITHOUT = 1.0, 5.0, 30.0
+"""Seconds between two looks: what clients say of runs waits to be read, so runs are looked at more often."""
+
 KEPT = 200  # deliveries of a webhook that are shown
 _AGAIN = frozenset((408, 429, 500, 502, 503, 504))
 _LONGEST_PAUSE = 3600.0  # seconds that a receiver may ask for
@@ -36,31 +41,49 @@ class Deliveries:
         self._catch_up = catch_up
         self._lease = int(lease * 1e6)
         self._owner = os.urandom(8).hex()
+        self._working = 0  # threads
+        self._lock = threading.Lock()
 
     def when_announced(self, action: Callable[[], None]) -> None:
         """Have something done as soon as the outbox has something."""
         self._records.webhooks.when_announced(action)
 
-    def look(self) -> tuple[list[str], float | None]:
-        """The webhooks for which something is due now; seconds until the next is, None where nobody listens at all."""
+    def look(self) -> tuple[list[str], float]:
+        """The webhooks for which something is due now, and seconds until the next look.
+
+        Also says that this process is still at what it has in hand: to be asked every few seconds.
+        """
         active = self._records.webhooks.active()
+        if self._working:
+            self._records.webhooks.renew(self._owner, _now() + self._lease)
+        patience = WITH_WEBHOOKS if active else WITHOUT
         if any(not RUN_EVENTS.isdisjoint(one.events) for one in active):
             self._catch_up()
+            patience = WITH_RUNS
         now = _now()
         due, later = self._records.webhooks.due(now)
-        if later is None:
-            return [], 3600.0 if active else None
-        return due, max(0.0, (later - now) / 1e6)
+        return due, patience if later is None else min(patience, max(0.0, (later - now) / 1e6))
 
     def work(self, webhook: str) -> int:
         """Try all that is due for a webhook, one after another; how many there were."""
         count = 0
-        while (found := self._claim(webhook)) is not None:
-            count += 1
-            self._records.webhooks.settle(self._tried(found))
+        with self._counted():
+            while (found := self._claim(webhook)) is not None:
+                count += 1
+                self._records.webhooks.settle(self._tried(found))
         if count:
             self._records.webhooks.prune(webhook, KEPT)
         return count
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._working += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._working -= 1
 
     def _claim(self, webhook: str) -> Delivery | None:
         now = _now()

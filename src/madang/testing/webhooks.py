@@ -71,6 +71,8 @@ class WebhooksConformance:
             kept.announce(Happening(heard, "p", AT, data))
             assert not calls
         assert set(calls) == {1}
+        kept.put(webhook(5))
+        assert len(calls) > 1
         assert [len(kept.deliveries(f"id-{number}", 9)) for number in (1, 2, 3, 4)] == [1, 0, 0, 1]
         assert json.loads(kept.deliveries("id-4", 9)[0].body) == {"text": "Run &lt;a&gt; (p) failed"}
 
@@ -99,10 +101,12 @@ class WebhooksConformance:
                 kept.announce(Happening("model_version.created", P, AT, {"name": name}))
         now = kept.deliveries("id-1", 9)[0].at
         assert kept.due(now) == (["id-1"], kept.deliveries("id-1", 9)[1].at)
-        first, second = (kept.claim("id-1", now, now + 50, owner) for owner in ("x", "y"))
+        first, second = (kept.claim("id-1", now, now + 40 + 10 * (owner == "y"), owner) for owner in ("x", "y"))
         assert first is not None
         assert second is not None
         assert (first.id != second.id, first.attempts, json.loads(first.body)["data"]) == (True, 1, {"name": "a"})
+        kept.renew("x", now + 50)
+        kept.renew("none", now)
         assert kept.claim("id-1", now + 49, now + 90, "z") is None
         assert kept.due(now) == ([], now + 50)
         again = kept.claim("id-1", now + 50, now + 90, "z")
@@ -138,7 +142,14 @@ class WebhooksConformance:
             seen += len(found)
             return found
 
-        made = {"name": M, "version": "1", "source": f"models:/{M}/1", "run_id": None, "tags": {}, "description": None}
+        made: dict[str, Any] = {
+            "name": M,
+            "version": "1",
+            "source": f"models:/{M}/1",
+            "run_id": None,
+            "tags": {},
+            "description": None,
+        }
         moved = {"project": P, "name": M, "alias": "best", "from": None, "to": "1", "by": "ann", "why": "new"}
         first = fresh(lambda: versions.add(version(aliases=("best",)), [Entry("f", "blake3:" + "0" * 64, 1)]))
         assert first == [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from functools import partial
 from typing import Any
 
 from madang.backends.records.database import Database
@@ -42,12 +43,14 @@ class AnnouncedVersions(SqlVersions):
 
     def _changes(self, project: str, name: str) -> _Changes | None:
         """What the present transaction has done to a model so far; None where nobody listens."""
-        if not self._webhooks().active():
-            return None
-        known: dict[tuple[str, str], _Changes] | None = self._db.scratch.get(self)
+        scratch = self._db.scratch
+        if self not in scratch:
+            scratch[self] = {} if self._webhooks().active(surely=True) else None
+            if scratch[self] is not None:
+                self._db.before_commit(partial(self._announce, scratch[self]))
+        known: dict[tuple[str, str], _Changes] | None = scratch[self]
         if known is None:
-            known = self._db.scratch[self] = {}
-            self._db.before_commit(lambda: self._announce(known))
+            return None
         return known.setdefault((project, name), _Changes(project, name))
 
     def add(

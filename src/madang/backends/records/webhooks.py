@@ -28,10 +28,10 @@ class SqlWebhooks:
         self._changes = 0
         self._announced: Callable[[], None] = _nothing
 
-    def active(self) -> Sequence[Webhook]:
+    def active(self, *, surely: bool = False) -> Sequence[Webhook]:
         """Those that are to be told things."""
         now = time.monotonic()
-        if now >= self._until:
+        if surely or now >= self._until:
             changes = self._changes
             found = tuple(one for one in self.all() if one.is_active)
             if changes != self._changes:  # somebody has changed one while they were read
@@ -59,6 +59,7 @@ class SqlWebhooks:
             if not webhook.is_active:
                 self._db.run("fail_deliveries", webhook=webhook.id, said=_OFF, now=webhook.updated_at)
             self._db.after_commit(self._look_again)
+            self._db.after_commit(self._announced)
 
     def drop(self, id: str) -> None:
         """Forget a webhook."""
@@ -98,6 +99,10 @@ class SqlWebhooks:
             self._db.run("claim_delivery", number=row[-1], until=until, owner=owner)
         found = _delivery(row[:-1])
         return replace(found, attempts=found.attempts + 1, next_at=until, owner=owner)
+
+    def renew(self, owner: str, until: int) -> None:
+        """Let an owner keep what it has in hand."""
+        self._db.run_alone("renew_deliveries", owner=owner, until=until)
 
     def settle(self, delivery: Delivery) -> bool:
         """Keep what became of a delivery."""

@@ -38,6 +38,9 @@ ORDER BY next_at, number LIMIT 1;
 -- name: claim_delivery
 UPDATE webhook_deliveries SET next_at = :until, owner = :owner, attempts = attempts + 1 WHERE number = :number;
 
+-- name: renew_deliveries
+UPDATE webhook_deliveries SET next_at = :until WHERE owner = :owner AND state = 'pending';
+
 -- name: settle_delivery
 UPDATE webhook_deliveries SET state = :state, next_at = :next_at, status = :status, said = :said,
 ended_at = :ended_at, owner = '' WHERE webhook = :webhook AND id = :id AND owner = :owner AND state = 'pending';
