@@ -20,7 +20,7 @@ from madang.http.routes import Route
 S = TypeVar("S")
 MAX_FIELDS = 2000
 STALLED = 60.0  # seconds without a byte of a body
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")  # headers that a proxy adds
+FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"})  # a proxy adds them
 _HUNG_UP = "The caller hung up, or fell silent, before the end of the body."
 _SMALL = 256 << 10  # bytes of a body that is not worth a look at each piece
 RECHECKED = 1.0  # seconds after which a body that still comes needs a credential that is still valid
@@ -182,6 +182,15 @@ def _over(limit: int) -> TooLarge:
     return TooLarge(f"The body is over this route's limit of {limit} bytes.")
 
 
+def content_type(request: Request) -> str:
+    """The kind of the body, in lower case and without its parameters; empty when none was told."""
+    for name, value in request.scope["headers"]:
+        if name == b"content-type":
+            kind: bytes = value
+            return kind.partition(b";")[0].strip().lower().decode("latin-1")
+    return ""
+
+
 async def read_body(request: Request, route: Route) -> Any:
     """The decoded JSON or MessagePack body of a route that takes one.
 
@@ -189,7 +198,7 @@ async def read_body(request: Request, route: Route) -> Any:
         InvalidInput: another content type, or not what the route takes.
         TooLarge: over the route's limit.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type(request)
     if route.method == "DELETE" and not kind and request.headers.get("content-length", "0") == "0":
         return route.body()  # what can be left out whole
     if kind not in (wire.JSON, wire.MSGPACK):  # a form of another site cannot send these without asking first

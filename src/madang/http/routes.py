@@ -33,6 +33,8 @@ class Route:
     the least level that anyone must hold somewhere; the service asks for the exact project. ``handler`` is a plain
     function (run in a thread) or an async one, taking a `Call`. ``body`` is what a JSON or MessagePack body becomes;
     without it the handler may stream the body itself. ``answer`` describes the answer: a type, or a media type.
+    ``prompt``: the handler reads a little, then writes one thing, and may be called again where that was refused: the
+    server need not hand it to a thread (`http.dispatch.Dispatcher.at_once`).
     """
 
     method: str
@@ -45,6 +47,7 @@ class Route:
     answer: Any = None
     status: int = 200
     limit: int = JSON_BODY
+    prompt: bool = False
 
     @cached_property
     def names(self) -> list[str]:

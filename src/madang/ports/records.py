@@ -323,6 +323,10 @@ class KeyValue(Protocol):
         ...
 
 
+class WouldWait(Exception):
+    """Raised inside `Records.without_waiting` by what may have to wait for others; nothing of the call has happened."""
+
+
 class Records(Protocol):
     """All of it, with transactions over all of it."""
 
@@ -359,9 +363,21 @@ class Records(Protocol):
         """
         ...
 
+    def without_waiting(self) -> AbstractContextManager[None]:
+        """In the block this thread waits for no other writer: a transaction, or what would wait, is a `WouldWait`.
+
+        For a thread that many wait for. A database that does not lie in this process refuses every block.
+        """
+        ...
+
     @property
     def in_transaction(self) -> bool:
         """Whether this thread is inside a transaction, and so keeps other writers out."""
+        ...
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether this thread may wait for what others hold: not inside a transaction, nor `without_waiting`."""
         ...
 
     def if_undone(self, action: Callable[[], None]) -> None:

@@ -28,6 +28,7 @@ from madang.server.edges import mlflow_edge, wandb_edge
 from madang.server.housekeeping import Housekeeping
 from madang.server.metrics import CONTENT_TYPE, Counted, Metrics
 from madang.server.pages import Pages
+from madang.server.promptly import Promptly
 from madang.server.security import Gate, Policy
 from madang.version import __version__
 from madang.wiring import Engine
@@ -73,14 +74,16 @@ class Application:
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)
         self._pages = Pages(engine.access, policy.cookie, ui)
         self.tables = (self._native.table, self._own.table, self._dvc.table, self._mlflow.table, self._wandb.table)
-        self._gate: ASGIApp = Counted(Gate(self._route, engine.access, policy, _refusal), self.metrics)
+        self._gate = Gate(self._route, engine.access, policy, _refusal)
+        self._counted: ASGIApp = Counted(self._gate, self.metrics)
+        self.promptly = Promptly(self._gate, self._mlflow, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the start and stop of the server."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
-            await self._gate(scope, receive, send)
+            await self._counted(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

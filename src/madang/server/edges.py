@@ -27,7 +27,10 @@ def mlflow_edge(engine: Engine, launched: Launched | None = None, *, repeats: bo
         engine.webhooks,
         launched,
     )
-    return MlflowDispatcher(mlflow_table(repeats=repeats), services)
+    # What comes to a hub waits beside its records. In a workspace it is taken in, which is not done at once.
+    is_prompt = launched is None and engine.tracking.holds_bytes and engine.access.at_once
+    without_waiting = engine.records.without_waiting if is_prompt else None
+    return MlflowDispatcher(mlflow_table(repeats=repeats), services, without_waiting)
 
 
 def wandb_edge(engine: Engine, holder: Holder, launched: Launched | None = None) -> WandbDispatcher:

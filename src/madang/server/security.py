@@ -120,15 +120,12 @@ class Gate:
 
         async def hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
-                own = list(message["headers"])
-                known = {name for name, _ in own}
-                message["headers"] = own + [pair for pair in _RAW_HEADERS if pair[0] not in known]
+                message["headers"] = with_policy(message["headers"])
             await send(message)
 
         headers = _given(scope)
         try:
-            self._check_host(scope, headers)
-            self._check_origin(scope["method"], headers)
+            self._check(scope, headers)
             who = await self._who(headers)
         except MadangError as error:
             await self._refusal(scope, error)(scope, receive, hardened)
@@ -144,6 +141,20 @@ class Gate:
         scope["madang.who"] = who
         scope["madang.again"] = again  # long answers ask now and then
         await self._app(scope, receive, hardened)
+
+    def admitted(self, scope: Scope) -> Principal:
+        """Who asks, where a credential is looked up at once; the same checks as for every other request.
+
+        Raises:
+            MadangError: the request is refused. OSError: the disk is.
+        """
+        headers = _given(scope)
+        self._check(scope, headers)
+        return self._principal(headers)
+
+    def _check(self, scope: Scope, headers: Given) -> None:
+        self._check_host(scope, headers)
+        self._check_origin(scope["method"], headers)
 
     def _check_host(self, scope: Scope, headers: Given) -> None:
         found = _HOST.match(headers.get("host", ""))
@@ -194,8 +205,14 @@ class Gate:
 
     def _is_open(self, headers: Given) -> bool:
         """Whether a caller without a credential is the machine's own user."""
-        forwarded = any(name in headers for name in FORWARDED)
-        return self._policy.open_locally and not forwarded and self._access.unclaimed()
+        return self._policy.open_locally and FORWARDED.isdisjoint(headers) and self._access.unclaimed()
+
+
+def with_policy(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, with those that keep browsers in bounds."""
+    own = list(headers)
+    known = {name for name, _ in own}
+    return own + [pair for pair in _RAW_HEADERS if pair[0] not in known]
 
 
 def bearer(headers: Given) -> str | None:
@@ -251,7 +268,9 @@ def _address(scope: Scope) -> str:
 
 def _cookies(headers: Given) -> dict[str, str]:
     found: dict[str, str] = {}
-    for part in headers.get("cookie", "").split(";"):
+    if "cookie" not in headers:
+        return found
+    for part in headers["cookie"].split(";"):
         name, sign, value = part.strip().partition("=")
         if sign:
             found.setdefault(name, value)

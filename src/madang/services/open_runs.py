@@ -119,8 +119,8 @@ class OpenRuns:
 
     @contextmanager
     def _held(self, opened: OpenRun) -> Iterator[bool]:
-        """Hold a run; False where somebody does who may wait for the transaction that this thread is in."""
-        if not opened.lock.acquire(blocking=not self._records.in_transaction):
+        """Hold a run; False where somebody does and this thread may not wait: they may wait for its transaction."""
+        if not opened.lock.acquire(blocking=self._records.may_wait):
             yield False
             return
         try:

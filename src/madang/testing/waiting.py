@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import replace
 
-from madang.ports.records import Records
+import pytest
+
+from madang.ports.records import Records, WouldWait
 from madang.ports.waiting import WaitingPiece
 from madang.testing.records import make_run, put
 
@@ -67,6 +70,40 @@ class WaitingConformance:
             pass
         with records.transaction():
             assert records.waiting.take(run, segment) == b"ab"
+
+    def test_who_may_not_wait_does_not(self, records: Records) -> None:
+        """Where another writer would be waited for, nothing is kept; what needs nobody is done."""
+        begun, held, go = make_run(7), threading.Event(), threading.Event()
+        run, segment = begun.state.run, next(iter(begun.state.segments))
+        first, second = WaitingPiece(run, 0, segment, 0, b"ab"), WaitingPiece(run, 0, segment, 2, b"cd")
+
+        def write() -> None:
+            with records.transaction():
+                records.settings.set("held", b"1")
+                held.set()
+                go.wait(60)
+
+        def add(piece: WaitingPiece) -> bool:
+            with records.without_waiting():
+                assert not records.may_wait
+                with suppress(WouldWait), records.transaction():
+                    raise AssertionError("a transaction may wait")
+                return records.waiting.add(piece)
+
+        try:
+            assert add(first)
+        except WouldWait:  # of a server of its own, which is always waited for
+            assert records.waiting.add(first)
+        other = threading.Thread(target=write)
+        other.start()
+        held.wait(60)
+        with pytest.raises(WouldWait):
+            add(second)
+        go.set()
+        other.join()
+        assert records.may_wait
+        assert records.waiting.begun(run, segment) == b"ab"
+        assert records.waiting.add(second)
 
     def test_who_remembers_is_told_of_a_failure(self, records: Records) -> None:
         """Inside a transaction that fails, and in no other one, what was asked for is done, in the block around all."""

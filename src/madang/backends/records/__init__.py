@@ -121,6 +121,15 @@ class SqlRecords:
         """Whether this thread is inside a transaction."""
         return self._db.in_transaction
 
+    def without_waiting(self) -> AbstractContextManager[None]:
+        """In the block this thread waits for no other writer."""
+        return self._db.without_waiting()
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether this thread may wait for what others hold."""
+        return not (self._db.in_transaction or self._db.is_hasty)
+
     def if_undone(self, action: Callable[[], None]) -> None:
         """Do something should the present transaction fail."""
         self._db.if_undone(action)

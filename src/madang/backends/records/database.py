@@ -10,10 +10,11 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
 from madang.errors import Incompatible
+from madang.ports.records import WouldWait
 
 Dialect = Literal["sqlite", "postgres"]
 Row = tuple[Any, ...]
@@ -57,6 +58,7 @@ class Database(ABC):
 
     def __init__(self) -> None:
         self._idle: list[Any] = []
+        self._hasty: list[Any] = []  # idle too; these wait for no lock
         self._lock = threading.Lock()
         self._mine = threading.local()
         self._closed = False
@@ -86,19 +88,30 @@ class Database(ABC):
     def _each(self, values: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
         return map(self._values, values)
 
+    def without_waiting(self) -> AbstractContextManager[None]:
+        """In the block this thread waits for nobody; each statement of a database server waits for its answer."""
+        raise WouldWait
+
+    @property
+    def is_hasty(self) -> bool:
+        """Whether this thread is inside `without_waiting()`."""
+        return getattr(self._mine, "hasty", False)
+
     def _take(self) -> Any:
+        idle = self._hasty if self.is_hasty else self._idle
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            if idle:
+                return idle.pop()
         try:
             return self._connect()
         except self.driver_error as error:
             raise self._refusal(error) from error
 
     def _give_back(self, connection: Any) -> None:
+        idle = self._hasty if self.is_hasty else self._idle
         with self._lock:
-            if not self._closed and len(self._idle) < self.max_idle and self._usable(connection):
-                self._idle.append(connection)
+            if not self._closed and len(idle) < self.max_idle and self._usable(connection):
+                idle.append(connection)
                 return
         connection.close()
 
@@ -115,6 +128,8 @@ class Database(ABC):
         if self.in_transaction:
             yield
             return
+        if self.is_hasty:
+            raise WouldWait
         connection = self._take()
         try:
             self._step(connection, self._begin)
@@ -232,7 +247,7 @@ class Database(ABC):
         """Close idle connections; those in use are closed when they come back."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
+            idle, self._idle, self._hasty = self._idle + self._hasty, [], []
         for connection in idle:
             connection.close()
 

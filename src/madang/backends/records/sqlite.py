@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from madang.backends.records.damage import Identity, identity, locked, set_aside
 from madang.backends.records.database import Database, migrate
 from madang.errors import CorruptData, Incompatible, MadangError, StorageError, Unavailable
 from madang.formats.store import refused
+from madang.ports.records import WouldWait
 
 _MEMBER = "IN (SELECT value FROM json_each("
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -64,8 +66,18 @@ class SqliteDatabase(Database):
             self._file = identity(self.path)
             return connection
 
+    @contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        """In the block this thread waits for no lock of the file."""
+        self._mine.hasty = True
+        try:
+            yield
+        finally:
+            self._mine.hasty = False
+
     def _connected(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        wait = 0 if self.is_hasty else 30
+        connection = sqlite3.connect(self.path, timeout=wait, isolation_level=None, check_same_thread=False)
         try:
             return self._configured(connection)
         except sqlite3.Error:
@@ -106,7 +118,8 @@ class SqliteDatabase(Database):
 
     def _refusal(self, error: Exception) -> Exception:
         if isinstance(error, sqlite3.OperationalError):
-            return self._refused(error)
+            is_taken = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            return WouldWait() if is_taken and self.is_hasty else self._refused(error)
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
             return error
         if self._on_damage is not None and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:

@@ -34,6 +34,9 @@ PLACES = ("/version", "/get-artifact", "/v1/traces")
 _BATCH, _INPUTS = 32 << 20, 64 << 20  # bytes
 
 Handler = Callable[..., Any]
+_PROMPT = (
+    runs.create, runs.get, runs.update, logging.log_metric, logging.log_batch, logging.log_param, logging.set_tag,
+)  # fmt: skip
 
 
 def _calls() -> Iterator[tuple[str, str, Handler, Permission, Any, int]]:
@@ -208,9 +211,15 @@ def _routes(*, repeats: bool) -> Iterator[Route]:
 def _route(
     method: str, pattern: str, handler: Handler, permission: Permission, body: Any, limit: int = 4 << 20
 ) -> Route:
-    summary = (handler.__doc__ or "").partition("\n")[0]
     return Route(
-        method=method, pattern=pattern, handler=handler, permission=permission, summary=summary, body=body, limit=limit
+        method=method,
+        pattern=pattern,
+        handler=handler,
+        permission=permission,
+        summary=(handler.__doc__ or "").partition("\n")[0],
+        body=body,
+        limit=limit,
+        prompt=handler in _PROMPT,
     )
 
 

@@ -1,0 +1,168 @@
+"""Small requests are answered without a thread of their own, and as all others are."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from mlflow import MlflowClient
+from tests.mlflow.conftest import Hub
+from tests.server.test_running import Server
+
+from madang.http.threads import Threads
+
+NOW = 1_790_000_000_000
+API = "/api/2.0/mlflow/"
+KIND = {"content-type": "application/json"}
+
+
+@pytest.fixture
+def run(client: MlflowClient, hub: Hub) -> str:
+    """A run that was written to."""
+    known = client.get_experiment_by_name("prompt")
+    made: str = client.create_run(known.experiment_id if known else client.create_experiment("prompt")).info.run_id
+    client.log_metric(made, "before", 1.0)
+    return made
+
+
+@pytest.fixture
+def connection(hub: Hub) -> Iterator[HTTPConnection]:
+    """A connection that goes on."""
+    with closing(HTTPConnection(urlsplit(hub.address).netloc, timeout=60)) as made:
+        yield made
+
+
+def _point(run: str, step: int) -> dict[str, Any]:
+    return {"run_id": run, "key": "m", "value": step * 0.5, "timestamp": NOW + step, "step": step}
+
+
+def _asked(connection: HTTPConnection, path: str, body: Any, **headers: str) -> tuple[HTTPResponse, bytes]:
+    connection.request("POST", API + path, json.dumps(body), {**KIND, **headers})
+    answer = connection.getresponse()
+    return answer, answer.read()
+
+
+def test_no_thread_is_asked(
+    hub: Hub, client: MlflowClient, run: str, connection: HTTPConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a run logs is answered where it is read, with the same headers as from a thread, and is there then."""
+
+    async def none(self: Threads, work: object) -> None:
+        raise AssertionError("a thread was asked")
+
+    usual, said = _asked(connection, "runs/log-metric", _point(run, 0), Connection="close")
+    with monkeypatch.context() as patch:
+        patch.setattr(Threads, "run", none)
+        prompt, found = _asked(connection, "runs/log-metric", _point(run, 1))
+        batch = {"run_id": run, "params": [{"key": "p", "value": "1"}], "tags": [{"key": "t", "value": "2"}]}
+        assert _asked(connection, "runs/log-batch", batch)[0].status == 200
+        made, text = _asked(connection, "runs/create", {"experiment_id": "0"})
+        assert made.status == 200
+    headers = [
+        {(name.lower(), text) for name, text in answer.getheaders() if name.lower() not in ("date", "connection")}
+        for answer in (usual, prompt)
+    ]
+    assert headers[0] == headers[1]
+    assert "content-security-policy" in dict(headers[1])
+    assert said == found == b"{}"
+    kept = client.get_run(run).data
+    assert (kept.metrics["m"], kept.params, kept.tags["t"]) == (0.5, {"p": "1"}, "2")
+    assert client.get_run(json.loads(text)["run"]["info"]["run_id"]).info.status == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("runs/log-metric", {"run_id": ""}, {}),
+        ("runs/log-metric", {"run_id": "f" * 32}, {}),
+        ("runs/log-metric", {"value": "x"}, {}),
+        ("runs/log-metric", {"timestamp": -1}, {}),
+        ("runs/log-metric", {}, {"content-type": "text/plain"}),
+        ("runs/log-metric", {}, {"host": "evil.example"}),
+        ("runs/log-metric", {}, {"origin": "http://evil.example"}),
+        ("runs/log-metric", {}, {"authorization": "Bearer no"}),
+        ("runs/log-parameter", {"key": "p", "value": "other"}, {}),
+        ("runs/create", {"experiment_id": "99999"}, {}),
+        ("runs/update", {"status": "NONE"}, {}),
+    ],
+)
+def test_refusals(
+    run: str, connection: HTTPConnection, path: str, body: dict[str, Any], headers: dict[str, str]
+) -> None:
+    """What is refused is refused in the same words, whichever way it is answered, and nothing of it is kept."""
+    body = {**_point(run, 5), **body}
+    assert _asked(connection, "runs/log-parameter", {"run_id": run, "key": "p", "value": "1"})[0].status == 200
+    usual, said = _asked(connection, path, body, Connection="close", **headers)
+    prompt, found = _asked(connection, path, body, **headers)
+    assert (usual.status, said) == (prompt.status, found)
+    assert prompt.status >= 400
+
+
+def test_a_writer_is_not_waited_for(hub: Hub, client: MlflowClient, run: str, connection: HTTPConnection) -> None:
+    """While another process writes, a request waits for it and all others are answered; none is lost."""
+    answers: list[int] = []
+    with closing(sqlite3.connect(f"{hub.engine.store.store}/records.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = threading.Thread(
+            target=lambda: answers.append(_asked(connection, "runs/log-metric", _point(run, 1))[0].status)
+        )
+        waiting.start()
+        assert [hub.ask("GET", "/version")[0] for _ in range(20)] == [200] * 20
+        assert not answers
+        other.execute("ROLLBACK")
+        waiting.join(60)
+    assert answers == [200]
+    assert [item.value for item in client.get_metric_history(run, "m")] == [0.5]
+
+
+def test_pieces(hub: Hub, client: MlflowClient, run: str) -> None:
+    """A request may come in pieces, two at once, or be too large to be kept: each is answered once and in order."""
+    host, port = urlsplit(hub.address).netloc.split(":")
+    many = {"run_id": run, "metrics": [_point(run, step) for step in range(10, 1000)]}
+    large = json.dumps(many | {"tags": [{"key": "long", "value": "x" * (300 << 10)}]}).encode()
+    small = [json.dumps(_point(run, step)).encode() for step in range(3)]
+
+    def request(path: str, body: bytes) -> bytes:
+        head = f"POST {API}{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        return head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+    with closing(socket.create_connection((host, int(port)), 60)) as raw, raw.makefile("rb") as told:
+        for byte in request("runs/log-metric", small[0]):
+            raw.sendall(bytes((byte,)))
+        raw.sendall(request("runs/log-metric", small[1]) + request("runs/log-batch", large))
+        raw.sendall(request("runs/log-metric", small[2]))
+        for _ in range(4):
+            assert told.readline() == b"HTTP/1.1 200 OK\r\n"
+            while told.readline() != b"\r\n":
+                pass
+            assert told.read(2) == b"{}"
+    steps = [item.step for item in client.get_metric_history(run, "m")]
+    assert steps == [0, 1, 2, *range(10, 1000)]
+
+
+def test_a_request_that_comes_in_is_answered_before_the_end(tmp_path: Path) -> None:
+    """A server that is asked to stop waits for the rest of a request that has begun."""
+    hub = Server("hub", "--store", str(tmp_path), "--port", "0")
+    body = b'{"experiment_id":"0"}'
+    head = f"POST {API}runs/create HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    with closing(socket.create_connection(("127.0.0.1", hub.port), 60)) as raw, raw.makefile("rb") as told:
+        raw.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
+        hub.request("GET", "/health")
+        hub.process.send_signal(signal.SIGTERM)
+        with suppress(ConnectionError):
+            while True:  # until it takes no more connections
+                socket.create_connection(("127.0.0.1", hub.port), 60).close()
+        raw.sendall(body[5:])
+        assert told.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert b"connection: close" in told.read()
+    assert hub.stop() == 0
