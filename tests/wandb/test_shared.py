@@ -49,8 +49,17 @@ def test_what_several_clients_of_a_run_say_is_all_there(wandb_client: Client, hu
     labels = "import wandb, json\nrun = wandb.Api().run('madang/shared/both')\n"
     labels += "print(json.dumps([[line.label, line.content] for line in run.console_logs() if 'line' in line.content]))"
     assert all(text.startswith(label.removeprefix("rank")) for label, text in wandb_client(labels))
+    assert wandb_client(EDIT) == [{"of0": {"rank": 0}}, False, 3]
 
 
+EDIT = """
+import json, wandb
+run = wandb.Api().run("madang/shared/both")
+del run.config["of1"], run.summary["sum1"]
+run.update()
+run = wandb.Api().run("madang/shared/both")
+print(json.dumps([run.config, "sum1" in run.summary._json_dict, run.summary["loss1"]]))
+"""
 SHARED = {"_wandb": {"value": {"t": {"3": [67]}}}}
 
 

@@ -58,8 +58,12 @@ def _is_shared(state: RunState) -> bool:
     return any(key.startswith("mlflow.") for key in state.tags)
 
 
-def configured(state: RunState, text: str) -> list[Fact]:
-    """The whole config, with what it says of metrics; one that goes on from a step adds to what was before."""
+def configured(state: RunState, text: str, *, is_edit: bool = False) -> list[Fact]:
+    """The whole config, with what it says of metrics.
+
+    That of a run that goes on from a step, or that has several clients, adds to what there was, unless it is an edit by
+    somebody who has read all of it.
+    """
     told = read_config(text)
     known = {key: item[0] for key, (_, item) in state.config.items() if item}
     new = {key: item for key, item in told.values.items() if key not in known or not same(known[key], item)}
@@ -70,7 +74,7 @@ def configured(state: RunState, text: str) -> list[Fact]:
     ]
     inner = told.inner
     own = told.own
-    if BRANCH in own or is_shared_by(own):
+    if (BRANCH in own or is_shared_by(own)) and not is_edit:
         gone, inner = [], sorted({*inner, *nested_of({NESTED: tag_of(state, NESTED)})["config"]})
     if is_shared_by(own):
         own = together(own_of({CONFIG: tag_of(state, CONFIG)}), own)
@@ -88,10 +92,10 @@ def configured(state: RunState, text: str) -> list[Fact]:
     return facts
 
 
-def summed_up(state: RunState, lasts: Mapping[str, Last], text: str) -> list[Fact]:
+def summed_up(state: RunState, lasts: Mapping[str, Last], text: str, *, is_edit: bool = False) -> list[Fact]:
     """The whole summary: set by hand is what no metric says, and what metrics say otherwise.
 
-    The client of a run that goes on from a step does not know what was in the summary before.
+    The client of a run that goes on from a step, and each of several, does not know all of it; who edits it does.
     """
     sent = read_object(text)
     inner = objects(sent)
@@ -107,7 +111,7 @@ def summed_up(state: RunState, lasts: Mapping[str, Last], text: str) -> list[Fac
             new[key] = told
     absent = sorted(key for key in lasts if key not in flat and key not in inner and not key.startswith(SYSTEM))
     own = own_of({CONFIG: tag_of(state, CONFIG)})
-    if BRANCH in own or is_shared_by(own):
+    if (BRANCH in own or is_shared_by(own)) and not is_edit:
         gone, absent = [key for key in gone if key in flat], []
     facts: list[Fact] = [events.Summary(new)] if new else []
     if gone:

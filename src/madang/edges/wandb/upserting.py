@@ -93,10 +93,10 @@ def _facts(call: WandbCall, stored: StoredRun, said: Mapping[str, Any], name: st
     if said.get("tags") is not None:
         made += facts.labelled(stored, said["tags"])
     if said.get("config"):
-        made += facts.configured(state, said["config"])
+        made += facts.configured(state, said["config"], is_edit=not name)
     if said.get("summaryMetrics"):
         lasts = call.services.streams.metrics(stored)
-        made += facts.summed_up(state, facts.lasts_of(lasts), said["summaryMetrics"])
+        made += facts.summed_up(state, facts.lasts_of(lasts), said["summaryMetrics"], is_edit=not name)
     return made + _status(stored, said, name)
 
 
