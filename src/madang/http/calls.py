@@ -22,7 +22,7 @@ MAX_FIELDS = 2000
 STALLED = 60.0  # seconds without a byte of a body
 FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"})  # a proxy adds them
 _HUNG_UP = "The caller hung up, or fell silent, before the end of the body."
-_SMALL = 256 << 10  # bytes of a body that is not worth a look at each piece
+_SMALL = 256 << 10  # bytes of a body that has to come in one go
 RECHECKED = 1.0  # seconds after which a body that still comes needs a credential that is still valid
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no", "")
 
@@ -131,9 +131,7 @@ async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
         Unauthenticated: the caller's credential has ended meanwhile; what was yielded before is theirs.
         Unavailable: the caller hung up, or sent nothing for a minute.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared[:20]) > limit:
-        raise _over(limit)
+    _check_declared(request, limit)
     seen, pieces = 0, aiter(request.stream())
     again, checked = request.scope.get("madang.again"), time.monotonic()
     while True:
@@ -156,26 +154,33 @@ async def stream(request: Request, limit: int) -> AsyncIterator[bytes]:
 
 async def whole(request: Request, limit: int) -> bytes:
     """The whole body, at most ``limit`` bytes. Raises as `stream`."""
-    declared = request.headers.get("content-length", "")
-    if not declared.isdigit() or int(declared[:20]) > min(limit, _SMALL):
-        return b"".join([piece async for piece in stream(request, limit)])
-    began, body, more = time.monotonic(), b"", True
+    _check_declared(request, limit)
+    again, checked = request.scope.get("madang.again"), time.monotonic()
+    pieces, seen, more = [], 0, True
     try:
-        async with asyncio.timeout(STALLED):  # it came with the headers, or soon will
+        async with asyncio.timeout(STALLED) as patience:
             while more:
                 message = await request.receive()
                 if message["type"] == "http.disconnect":
                     raise Unavailable(_HUNG_UP)
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
-                if len(body) > limit:
+                pieces.append(message.get("body", b""))
+                seen, more = seen + len(pieces[-1]), message.get("more_body", False)
+                if seen > limit:
                     raise _over(limit)
+                if seen > _SMALL:  # the rest of a large one may take its time, as long as it comes
+                    patience.reschedule(asyncio.get_running_loop().time() + STALLED)
+                if again is not None and (now := time.monotonic()) - checked >= RECHECKED:
+                    await again()
+                    checked = now
     except TimeoutError as error:
         raise Unavailable(_HUNG_UP) from error
-    again = request.scope.get("madang.again")
-    if again is not None and time.monotonic() - began >= RECHECKED:
-        await again()
-    return body
+    return b"".join(pieces)
+
+
+def _check_declared(request: Request, limit: int) -> None:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared[:20]) > limit:
+        raise _over(limit)
 
 
 def _over(limit: int) -> TooLarge:

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from madang.domain import events
+from madang.domain.events import BlobRef
 from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
 from madang.edges.wandb.facts import with_packages
@@ -57,11 +58,14 @@ async def put(call: WandbCall) -> Response:
 
     def take(pieces: Iterable[bytes], size: int | None) -> None:
         project = project_of(call, call.path["entity"], call.path["project"])
-        kept = call.services.artifacts.put_blob(who, project, pieces, size=size)
         path = call.path["path"]
-        mime = mimetypes.guess_type(path)[0] or "application/octet-stream"
-        fact = events.File(path, kept.digest, kept.size, mime)
-        call.services.tracking.state(who, claims["run"], [fact], freely=True)
+
+        def note(kept: BlobRef) -> None:
+            mime = mimetypes.guess_type(path)[0] or "application/octet-stream"
+            made = events.File(path, kept.digest, kept.size, mime)
+            call.services.tracking.state(who, claims["run"], [made], freely=True, later=True)
+
+        kept = call.services.artifacts.put_blob(who, project, pieces, size=size, note=note)
         if path == _PACKAGES and kept.size <= _MOST_PACKAGES:
             file, _ = call.services.artifacts.open_blob(who, project, kept.digest)
             with file:
