@@ -1,12 +1,11 @@
 # Every job has one command; CI calls the same ones. `make` alone lists them.
 PYTHON ?= python3
-JOBS ?= 4
-BROWSER := tests/web
+JOBS ?= 6
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install demo test check format bench ui clean
+.PHONY: help install demo test suite check format bench ui clean
 
 help:
 	@echo "make install   .venv with madang in it (.venv/bin/madang, .venv/bin/python)"
@@ -51,9 +50,12 @@ format: $(VENV)/.linted
 
 test: $(VENV)/.tested
 	scripts/install-test-tools
-	$(MAKE) --no-print-directory check
-	$(BIN)/pytest -n $(JOBS) --dist loadfile $(BROWSER:%=--ignore=%)  # most of the time a test waits for another program
-	$(BIN)/pytest $(BROWSER)  # what waits for a browser with a watch in its hand runs alone
+	$(MAKE) --no-print-directory --jobs=2 check suite
+
+# More workers than processors: most of the time a test waits for another program.
+suite: $(VENV)/.tested
+	$(BIN)/python -m compileall -q src/madang
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/run.py $(BENCH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -14,10 +15,32 @@ settings.register_profile(
 )
 settings.load_profile("madang")
 
+LONG = (
+    "reproduce/test_why", "mlflow/test_launched", "reproduce/test_environments", "web/test_media_page",
+    "data/test_crash", "web/test_runs_page", "reproduce/test_matrix", "data/test_exit_codes", "sdk/test_junk",
+    "web/test_pages", "web/test_client_media", "experiments/test_running", "projects/test_projects",
+    "web/test_pipeline_page", "web/test_explaining_pages", "cli/test_rollback", "reproduce/test_auditor",
+    "engine/test_hostile", "conformance/test_records", "cli/test_records_story", "data/test_differences",
+)  # fmt: skip
+"""Modules that take longest, longest first. Where several processes share the modules, these are begun first."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How often the tests that kill data commands do so: a few times in the suite, 100 times by hand."""
     parser.addoption("--kills", type=int, default=8, help="kills of each data command (tests/data/test_kills.py)")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules first, then those with most tests: in the end no process waits for one that has much left."""
+    counts = Counter(item.path for item in items)
+    places = {name: place for place, name in enumerate(LONG)}
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        name = f"{item.path.parent.name}/{item.path.stem}"
+        return places.get(name, len(LONG)), -counts[item.path]
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)
