@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,6 +74,18 @@ def test_many_commands_at_once(filled: Path) -> None:
     assert [out.decode() for out, _ in said] == ["['이름']\n"] * 5, said
     assert len([err for _, err in said if err]) == 1
     assert len(list(filled.glob("records.db.damaged-*"))) == 1
+
+
+def test_two_that_make_the_index_at_once(tmp_path: Path) -> None:
+    """Who opens an index that another process is just making waits for it."""
+    path = str(tmp_path / "records.db")
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    maker = threading.Timer(0.1, other.rollback)
+    maker.start()
+    open_sqlite(path, durable=False).close()
+    maker.join()
+    other.close()
 
 
 def test_a_hub_is_left_alone(tmp_path: Path) -> None:

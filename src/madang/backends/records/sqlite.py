@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from madang.formats.store import refused
 from madang.ports.records import WouldWait
 
 _MEMBER = "IN (SELECT value FROM json_each("
+_PATIENCE = 30.0  # seconds to wait for other processes
+_PAUSE = 0.01
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -49,9 +52,21 @@ class SqliteDatabase(Database):
             self._prepare()
 
     def _prepare(self) -> None:
-        self.rows("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         self.run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
         migrate(self)
+
+    def _write_ahead(self) -> None:
+        """Switch to WAL mode. With this statement alone SQLite waits for nobody who makes the file at the same time."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self.rows("PRAGMA journal_mode = WAL")
+                return
+            except Unavailable:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE)
 
     def _connect(self) -> sqlite3.Connection:
         if self._on_damage is None:
