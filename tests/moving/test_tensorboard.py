@@ -226,3 +226,32 @@ def test_what_real_writers_wrote(tmp_path: Path, unpacked: Callable[[str], Path]
     session = next(run for name, run in runs.items() if name.startswith("train/1"))
     assert session.params == {"lr": 0.1, "bsize": 32, "opt": "adam", "flag": True}
     assert json.dumps(session.metrics["hp/acc"][0][2]).startswith("0.89")
+
+
+def test_what_the_writers_of_pytorch_and_tensorflow_wrote(tmp_path: Path, unpacked: Callable[[str], Path]) -> None:
+    """All of both, of the callback of Keras and of the older API comes; meshes and graphs are told."""
+    report, runs = carried(unpacked("tensorboard-writers") / "runs", tmp_path / "store")
+    kinds = {
+        name: {
+            key: points[-1][2]["media"] if isinstance(points[-1][2], dict) else f"{points[-1][2]:.3f}"
+            for key, points in run.metrics.items()
+        }
+        for name, run in runs.items()
+    }
+    common = {"loss": "0.333", "weights": "histogram", "sound": "audio"}
+    layers = {f"sequential/dense/{part}/histogram": "histogram" for part in ("kernel", "bias")}
+    assert kinds == {
+        "torch": {**common, "image": "image", "images": "image", "note/text_summary": "text", "curve": "table"},
+        "torch/both_a": {"both": "2.000"},
+        "torch/both_b": {"both": "4.000"},
+        "torch/session": {"hp/acc": "0.900"},
+        "tensorflow": {**common, "images": "images", "note": "text"},
+        "keras/train": {"epoch_loss": "1.161", "epoch_learning_rate": "0.010", **layers},
+        "keras/validation": {"epoch_loss": "1.026", "evaluation_loss_vs_iterations": "1.026"},
+        "older": {"loss": "3.000"},
+    }
+    assert runs["torch/session"].params == {"lr": 0.1, "opt": "sgd"}
+    assert runs["tensorflow"].params == {"lr": 0.1, "opt": "adam"}
+    told = "\n".join(left_out(report))
+    assert "plugin mesh 1" in told
+    assert "graphs 1" in told
