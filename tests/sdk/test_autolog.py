@@ -132,6 +132,23 @@ def test_models_are_recorded_in_a_safe_format(place: Place) -> None:
     )
 
 
+def test_models_say_what_they_take(place: Place) -> None:
+    """A signature by itself, an example only when asked for; neither where both are switched off."""
+    place.run(
+        "import madang, os"
+        + FIT
+        + "for options in ({}, {'log_input_examples': True}, {'log_model_signatures': False}):\n"
+        "    madang.autolog(**options)\n"
+        "    with madang.init() as run:\n"
+        "        Ridge().fit(X, X[:, 0])\n"
+        "        folder = run.use('model:latest')\n"
+        "    text = open(f'{folder}/MLmodel').read()\n"
+        "    assert ('signature:' in text) == options.get('log_model_signatures', True), text\n"
+        "    assert os.path.exists(f'{folder}/input_example.json') == ('log_input_examples' in options)\n"
+        "    assert 'float64' in text or 'log_model_signatures' in options\n"
+    )
+
+
 def test_unknown_frameworks_are_refused() -> None:
     """The message names those there are."""
     with pytest.raises(InvalidInput, match="no framework 'sklaern'") as caught:

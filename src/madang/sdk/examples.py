@@ -55,6 +55,22 @@ def write(
     return {"signature": told_of, "saved_input_example_info": told}
 
 
+class ByExample(NamedTuple):
+    """In the place of a signature: it follows from an example that is not kept."""
+
+    given: Any
+
+
+def inferred(
+    folder: str, flavors: Mapping[str, dict[str, Any]], by: ByExample, *, allow_pickle: bool
+) -> dict[str, Any]:
+    """The signature of a model by what it takes, and what it makes of that. Raises as `write`."""
+    example = example_of(by.given)
+    found: dict[str, Any] = {"inputs": _text(example.inputs), "outputs": None, "params": None}
+    made = _predicted(folder, flavors, example, found, allow_pickle)
+    return found if made is None else {**found, "outputs": _outputs(made, example)}
+
+
 def declared(given: Any) -> dict[str, Any] | None:
     """A signature as the `MLmodel` file has it, from a mapping of its three JSON texts or MLflow's object for that.
 

@@ -75,7 +75,8 @@ def save(
     signature: Any = None,
 ) -> None:
     """Write a model into an empty folder, in the MLmodel layout. Raises and tells as `log_model`."""
-    declared = examples.declared(signature)
+    by = signature if isinstance(signature, examples.ByExample) else None
+    declared = None if by else examples.declared(signature)
     flavors, packages = _write(model, folder, allow_pickle)
     if "python_function" in flavors:
         flavors["python_function"] |= {
@@ -89,6 +90,11 @@ def save(
             extra = examples.write(folder, flavors, input_example, declared, allow_pickle=allow_pickle)
         except InvalidInput as error:
             sys.stderr.write(f"madang: the model is recorded without its input example: {error}\n")
+    if by is not None:
+        try:
+            extra = {"signature": examples.inferred(folder, flavors, by, allow_pickle=allow_pickle)}
+        except InvalidInput as error:
+            sys.stderr.write(f"madang: the model is recorded without a signature: {error}\n")
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in blobs.files_below(folder))
     described = mlmodel.MLmodel(
         flavors=flavors,

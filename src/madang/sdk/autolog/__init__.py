@@ -41,6 +41,8 @@ class Options:
     allow_pickle: bool = False
     max_tuning_runs: int | None = 5
     log_every_n_steps: int = 0
+    log_input_examples: bool = False
+    log_model_signatures: bool = True
 
 
 def autolog(
@@ -51,6 +53,8 @@ def autolog(
     allow_pickle: bool = False,
     max_tuning_runs: int | None = 5,
     log_every_n_steps: int = 0,
+    log_input_examples: bool = False,
+    log_model_signatures: bool = True,
 ) -> None:
     """Record every model that is trained from now on: parameters, metrics, data, curves and the model itself.
 
@@ -67,6 +71,8 @@ def autolog(
         allow_pickle: record by pickle the models that no safe format can hold.
         max_tuning_runs: how many candidates of a parameter search become child runs, the best first; None: all.
         log_every_n_steps: record metrics of Lightning and Keras every so many batches as well; 0: each epoch.
+        log_input_examples: store five rows of the training data with the model.
+        log_model_signatures: record what the model takes and makes, by five rows of the training data.
 
     Raises:
         InvalidInput: an unknown framework, or a negative number.
@@ -76,7 +82,10 @@ def autolog(
         raise InvalidInput(f"autolog() knows no framework {unknown[0]!r}.", hint=f"It knows {', '.join(FRAMEWORKS)}.")
     if log_every_n_steps < 0 or (max_tuning_runs is not None and max_tuning_runs < 0):
         raise InvalidInput("autolog() takes no negative numbers of steps or runs.")
-    options = Options(log_models, log_datasets, allow_pickle, max_tuning_runs, log_every_n_steps)
+    options = Options(
+        log_models, log_datasets, allow_pickle, max_tuning_runs, log_every_n_steps, log_input_examples,
+        log_model_signatures,
+    )  # fmt: skip
     for name in frameworks or FRAMEWORKS:
         for package in FRAMEWORKS[name]:
             if package in _patches:

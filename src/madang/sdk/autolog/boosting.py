@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Protocol
 
-from madang.sdk.autolog.models import log_model
+from madang.sdk.autolog.models import log_model, sample
 from madang.sdk.autolog.training import Training, plain_parameters, recording
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ class Booster(Protocol):
     def log_data(self, run: Run, call: Call) -> None:
         """Record the data sets among the arguments."""
 
+    def rows(self, call: Call) -> Any:
+        """The training data as a model of this kind takes it; None where it is not in memory."""
+
     def log_result(self, run: Run, booster: Any, results: list[dict[str, float]]) -> None:
         """Record what came out beside the model."""
 
@@ -66,17 +69,18 @@ def training_function(kind: Booster, options: Options, *, log_models: bool) -> C
         with Training(kind.name) as run:
             if run is None:
                 return original(*args, **kwargs)
-            call = Call(original, args, kwargs)
+            call, example = Call(original, args, kwargs), None
             with recording(run, f"the start of {kind.name}.train"):
                 call.log_params(run, kind.left_out)
                 if options.log_datasets:
                     kind.log_data(run, call)
+                example = sample(run, kind.rows(call), options) if log_models else None
             recorder = kind.recorder(run)
             booster = call.with_callback(recorder)
             with recording(run, f"the end of {kind.name}.train"):
                 kind.log_result(run, booster, recorder.results)
                 if log_models:
-                    log_model(run, booster, "model", options)
+                    log_model(run, booster, "model", options, example)
             return booster
 
     return train

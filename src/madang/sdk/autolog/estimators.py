@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from madang.sdk.autolog.models import log_model
+from madang.sdk.autolog.models import log_model, sample
+from madang.sdk.autolog.sklearn import given_to
 from madang.sdk.autolog.sklearn_calls import calls
 from madang.sdk.autolog.sklearn_scores import is_aside
 from madang.sdk.autolog.training import Training, recording
@@ -29,9 +30,13 @@ def patch_estimators(framework: str, base: type, patches: Patches, options: Opti
         if is_aside():
             return original(self, *args, **kwargs)
         with Training(framework, passes_on=True) as run:
+            example = None
+            if run is not None:
+                with recording(run, f"what {type(self).__name__} is given"):
+                    example = sample(run, given_to(type(self), args, kwargs).X, options)
             fitted = original(self, *args, **kwargs)
             if run is not None and options.log_models:
-                log_model(run, self, "model", options)
+                log_model(run, self, "model", options, example)
         if run is not None:
             with recording(run, f"what is measured of {type(self).__name__}"):
                 calls.follow(self, run)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from madang.sdk.autolog.boosting import Call
 from madang.sdk.autolog.datasets import log_dataset
-from madang.sdk.autolog.models import log_model
+from madang.sdk.autolog.models import log_model, sample
 from madang.sdk.autolog.training import Training, is_training, plain_parameters, recording
 from madang.sdk.current import current_run
 
@@ -43,9 +43,10 @@ def _fit(options: Options, recorder: Any) -> Callable[..., Any]:
                     run.config.put(plain_parameters({"batch_size": size.numpy() if hasattr(size, "numpy") else size}))
                 if options.log_datasets:
                     log_dataset(run, call["x"], call["y"])
+            example = sample(run, call["x"], options)
             history = call.with_callback(recorder(run))
             if options.log_models:
-                log_model(run, self, "model", options)
+                log_model(run, self, "model", options, example)
             return history
 
     return fit

@@ -55,6 +55,9 @@ class _LightGBM:
     def log_data(self, run: Run, call: Call) -> None:
         _log_data(run, call)
 
+    def rows(self, call: Call) -> Any:
+        return getattr(call["train_set"], "data", None)
+
     def log_result(self, run: Run, booster: Any, results: list[dict[str, float]]) -> None:
         _log_best(run, booster, results)
         for kind in ("split", "gain"):

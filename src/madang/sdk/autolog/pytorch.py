@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from madang.sdk.autolog.models import log_model
+from madang.sdk.autolog.models import log_model, sample
 from madang.sdk.autolog.training import Training, plain_parameters, recording
 from madang.sdk.current import current_run
 
@@ -56,7 +56,7 @@ def _fit(options: Options, recorder: Any) -> Callable[..., Any]:
                 _log_stop(run, stopping)
                 model = getattr(self, "lightning_module", None)
                 if options.log_models and model is not None:
-                    log_model(run, model, "model", options)
+                    log_model(run, model, "model", options, callback.example)
             return result
 
     return fit
@@ -98,6 +98,12 @@ def _recorder(lightning: Any, options: Options) -> Any:
             self._run = run
             self._of_steps: set[str] = set()
             self._of_epochs: set[str] = set()
+            self.example: Any = None  # some rows of the first batch
+
+        def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, *ignored: Any) -> None:
+            if self.example is None:
+                inputs = batch[0] if isinstance(batch, (list, tuple)) and batch else batch
+                self.example = sample(self._run, inputs, options)
 
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
             with recording(self._run, "the start of Trainer.fit"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from madang.sdk.autolog import sklearn_scores, sklearn_search
 from madang.sdk.autolog.datasets import log_dataset
-from madang.sdk.autolog.models import log_model
+from madang.sdk.autolog.models import log_model, sample
 from madang.sdk.autolog.sklearn_calls import calls
 from madang.sdk.autolog.training import Training, estimator_tags, plain_parameters, recording
 
@@ -93,6 +93,7 @@ def _fit(options: Options) -> Callable[..., Any]:
             given = Given()
             with recording(run, f"the start of {type(self).__name__}"):
                 given = given_to(type(self), args, kwargs, copied=_changes_input(self))
+                given.example = sample(run, given.X, options)
                 _log_start(run, self, given, options)
             fitted = original(self, *args, **kwargs)
             with recording(run, f"{type(self).__name__}"):
@@ -111,6 +112,7 @@ class Given:
         self.X = X
         self.y = y
         self.sample_weight = sample_weight
+        self.example: Any = None  # some rows as they were before the training
 
 
 def given_to(kind: type, args: tuple[Any, ...], kwargs: dict[str, Any], *, copied: bool = False) -> Given:
@@ -145,6 +147,6 @@ def _log_end(run: Run, estimator: Any, given: Given, options: Options) -> None:
 
         run.log_html("estimator", estimator_html_repr(estimator))
     if options.log_models:
-        log_model(run, estimator, "model", options)
+        log_model(run, estimator, "model", options, given.example)
     if sklearn_search.is_search(estimator):
-        sklearn_search.log_search(run, estimator, options)
+        sklearn_search.log_search(run, estimator, given.example, options)

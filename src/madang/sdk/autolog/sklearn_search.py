@@ -23,14 +23,14 @@ def is_search(estimator: Any) -> bool:
     )
 
 
-def log_search(run: Run, search: Any, options: Options) -> None:
-    """Record the result of a search."""
+def log_search(run: Run, search: Any, example: Any, options: Options) -> None:
+    """Record the result of a search; ``example`` are some rows of its data."""
     found = {f"best_{name}": value for name, value in getattr(search, "best_params_", {}).items()}
     run.config.put(plain_parameters(found))
     if hasattr(search, "best_score_"):
         run.log({"best_cv_score": float(search.best_score_)})
     if options.log_models and hasattr(search, "best_estimator_"):
-        log_model(run, search.best_estimator_, "best_estimator", options)
+        log_model(run, search.best_estimator_, "best_estimator", options, example)
     results = getattr(search, "cv_results_", None)
     if results is None:
         return

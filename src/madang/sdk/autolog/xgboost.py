@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from madang.sdk.autolog.patching import Patches
     from madang.sdk.run import Run
 
+_ROWS = 5  # that are looked at
 _LEFT_OUT = ("dtrain", "evals", "obj", "feval", "evals_result", "xgb_model", "callbacks")
 
 
@@ -68,6 +69,9 @@ class _XGBoost:
     def log_data(self, run: Run, call: Call) -> None:
         _log_data(run, call)
 
+    def rows(self, call: Call) -> Any:
+        return _rows(call["dtrain"])
+
     def log_result(self, run: Run, booster: Any, results: list[dict[str, float]]) -> None:
         _log_best(run, booster, results)
         log_importance(run, "weight", booster.get_score(importance_type="weight"))
@@ -80,6 +84,18 @@ def _log_data(run: Run, call: Call) -> None:
     ):
         if hasattr(matrix, "get_data") and type(matrix).__name__ == "DMatrix":
             log_dataset(run, matrix.get_data(), None, context, name)
+
+
+def _rows(matrix: Any) -> Any:
+    """The first rows of a matrix, under the names of its features if it has any."""
+    if type(matrix).__name__ != "DMatrix" or not matrix.num_row():
+        return None
+    rows = matrix.slice(range(min(_ROWS, matrix.num_row()))).get_data().toarray().astype(float)  # it keeps 32 bits
+    if not matrix.feature_names:
+        return rows
+    import pandas
+
+    return pandas.DataFrame(rows, columns=matrix.feature_names)
 
 
 def _log_best(run: Run, booster: Any, results: list[dict[str, float]]) -> None:
