@@ -26,6 +26,8 @@ def unlike(old: Any, new: Any, path: str = "") -> Iterator[str]:
                 yield f"{path}.{key}"
             else:
                 yield from unlike(old[key], new[key], f"{path}.{key}")
+    elif isinstance(old, list) and isinstance(new, list) and path.endswith("ields"):  # of a type: it may have more now
+        yield from (f"{path}: no {item['name']}" for item in old if item not in new)
     elif isinstance(old, list) and isinstance(new, list):
         if len(old) != len(new):
             yield f"{path}[{len(old)}→{len(new)}]"
