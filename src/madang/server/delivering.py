@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from madang.errors import MadangError
 from madang.services.deliveries import WITH_WEBHOOKS, Deliveries
 
-MOST = 8  # receivers that are written to at once
+MOST = 16  # receivers that are written to at once
 _PATIENCE = 5.0  # seconds for what is under way when the server stops
 log = logging.getLogger("madang.server")
 

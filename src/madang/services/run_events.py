@@ -24,9 +24,8 @@ class RunEvents:
 
     def is_heard(self) -> bool:
         """Whether anybody listens."""
-        if self._local:
-            return False
-        return any(not RUN_EVENTS.isdisjoint(one.events) for one in self._records.webhooks.active())
+        active = () if self._local else self._records.webhooks.active()
+        return bool(active) and any(not RUN_EVENTS.isdisjoint(one.events) for one in active)
 
     def is_over(self, stored: StoredRun) -> bool:
         """Whether a run has ended; also False where nobody listens."""
