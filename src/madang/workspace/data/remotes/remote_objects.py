@@ -20,7 +20,7 @@ from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache, name_of_file
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.early_copies import Copy, EarlyCopy
-from madang.workspace.data.objects.parallel import each, each_file
+from madang.workspace.data.objects.parallel import apart, each, each_file
 from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash, write_object
 from madang.workspace.data.objects.state import FileKey, key_of
 from madang.workspace.data.objects.taking import Intake
@@ -130,6 +130,7 @@ class RemoteObjects:
     def _send_files(
         self, store: Forkable, names: Sequence[str], keys: Mapping[str, FileKey], advance: progress.Advance
     ) -> None:
+        names = apart(names)
         with store.aside_batch() as batch:
 
             def write(name: str, advance: progress.Advance) -> str:
@@ -163,7 +164,7 @@ class RemoteObjects:
         """Objects as they come. From a folder the small ones are brought by forked processes."""
         rest = sizes
         if self._files is not None:
-            small = sorted(name for name, size in sizes.items() if 0 <= size <= SMALL)
+            small = apart(sorted(name for name, size in sizes.items() if 0 <= size <= SMALL))
             rest = {name: size for name, size in sizes.items() if not 0 <= size <= SMALL}
 
             def download(name: str, advance: progress.Advance) -> _Arrived:
