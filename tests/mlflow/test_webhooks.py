@@ -245,6 +245,11 @@ def test_every_way_counts(client: MlflowClient, receiver: Receiver, hub: Hub) ->
     (moved,) = receiver.take(1)
     assert (moved.data["alias"], moved.data["to"], moved.data["by"]) == ("top", "4", "rule")
     assert "f1 0.5" in moved.data["why"]
+    listen(hub, receiver, "model_version.created", url=receiver.url("/linked"))
+    source = engine.registry.resolve("Default", "Ways:v1")
+    engine.links.link(ME, source, "wandb-registry-model", "Shown", ["best"])  # as W&B's client does
+    (linked,) = receiver.take(1, "/linked")
+    assert (linked.data["name"], linked.data["version"]) == ("Shown", "0")
 
 
 def test_runs_are_told_of(client: MlflowClient, receiver: Receiver, hub: Hub) -> None:

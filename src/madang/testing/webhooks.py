@@ -194,4 +194,9 @@ class WebhooksConformance:
             ("registered_model.created", {"name": "copy", "tags": {}, "description": ""}),
             ("model_version.created", {**made, "name": "copy", "version": "7", "source": "models:/copy/7"}),
         ]
+        sent = replace(version(), name="sent", number=4)
+        assert [event for event, _ in fresh(lambda: versions.adopt(sent, [], [("origin", 1)]))] == [
+            "registered_model.created", "model_version.created",
+        ]  # fmt: skip
+        assert fresh(lambda: versions.adopt(sent, [], [("origin", 1)])) == []
         assert fresh(lambda: versions.drop(P, "copy", None, AT)) == []

@@ -6,15 +6,16 @@ Every change passes here, whichever client or rule asks for it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from functools import partial
 from typing import Any
 
+from madang.backends.records.collections import Line
 from madang.backends.records.database import Database
 from madang.backends.records.versions import SqlVersions
 from madang.domain.values import mutable
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import PointerChange, VersionRecord
 from madang.domain.webhooks import Happening
 from madang.formats import registry_events as tell
 from madang.ports.webhooks import WebhookRecords
@@ -53,36 +54,21 @@ class AnnouncedVersions(SqlVersions):
             return None
         return known.setdefault((project, name), _Changes(project, name))
 
-    def add(
-        self,
-        version: VersionRecord,
-        entries: Sequence[Entry],
-        origin: tuple[str, int] | None = None,
-        first: int = 1,
-        *,
-        fresh: bool = False,
-    ) -> VersionRecord:
-        """Commit a version under the next number."""
-        if version.type != _MODEL:
-            return super().add(version, entries, origin, first, fresh=fresh)
-        with self._db.transaction():
-            changes = self._changes(version.project, version.name)
-            line = self._line(version.project, version.name) if changes is not None else None
-            made = super().add(version, entries, origin, first, fresh=fresh)
-            if changes is not None and (made.project, made.name) == (version.project, version.name):
-                changes.made = changes.made or line is None
-                if made.number >= (line.next if line is not None else first):
-                    changes.versions.append(made.number)
-        return made
+    def _line_for(self, version: VersionRecord, first: int) -> Line:
+        """Every way to a version begins here, with a collection that is made when it is missing."""
+        changes = self._changes(version.project, version.name) if version.type == _MODEL else None
+        is_new = changes is not None and self._line(version.project, version.name) is None
+        line = super()._line_for(version, first)
+        if changes is not None and is_new:
+            changes.made = True
+        return line
 
-    def insert(self, version: VersionRecord, entries: Sequence[Entry], first: int = 1) -> None:
-        """Commit a version under the number that it has."""
-        with self._db.transaction():
-            changes = self._changes(version.project, version.name) if version.type == _MODEL else None
-            if changes is not None:
-                changes.made = changes.made or self._line(version.project, version.name) is None
-                changes.versions.append(version.number)
-            super().insert(version, entries, first)
+    def _insert_row(self, line: Line, number: int, version: VersionRecord) -> None:
+        """Every version that is new passes here, whatever it was made of."""
+        super()._insert_row(line, number, version)
+        changes = self._changes(version.project, version.name) if version.type == _MODEL else None
+        if changes is not None:
+            changes.versions.append(number)
 
     def edit(
         self,
