@@ -266,6 +266,16 @@ def _nothing(repo: Path, new: str) -> None:
     return
 
 
+def test_files_that_were_only_touched_are_in_nobodys_way(repo: Path, moved: tuple[str, str]) -> None:
+    """A move goes by what files hold: their times, and the inodes of a copied repository, are not asked."""
+    old, new = moved
+    for name in NAMES[:5]:
+        os.utime(repo / name, (1, 1))
+    port(repo).move(old, new)
+    assert git(repo, "rev-parse", "HEAD") == new
+    assert git(repo, "status", "--porcelain") == ""
+
+
 @pytest.mark.parametrize("stop", [_nothing, _half, _index, _branch, _whole])
 def test_a_move_is_taken_back_wherever_it_stopped(
     repo: Path, moved: tuple[str, str], stop: Callable[[Path, str], None]

@@ -142,6 +142,7 @@ class GitProgram(GitCalls):
         if self.head().commit != old:
             raise Conflict(f"{self.root} is no longer at {old[:12]}.", hint="Repeat the command.")
         try:
+            self._run("update-index", "-q", "--refresh")  # else a file that was only touched or copied is in the way
             self._run("read-tree", "-m", "-u", old, new)
         except StorageError as error:
             raise Conflict(

@@ -136,6 +136,7 @@ def tracked(root: str) -> list[str]:
 
 def take(root: str, old: str, new: str) -> None:
     """Bring the index and files of a clean work tree from one tree to another. HEAD stays."""
+    _answer(root, "update-index", "-q", "--refresh")  # else a file that was only touched or copied is in the way
     _answer(root, "read-tree", "-m", "-u", old, new)
 
 
