@@ -19,9 +19,11 @@ STEP = "3"  # every so many operations: each costs a rollback
 TRAIN = "open('model.bin', 'w').write(open('자료.csv').read() + '%s')\n"
 
 
-@pytest.fixture
-def history(project: Project) -> tuple[Project, list[str]]:
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, list[str]]:
     """Two states of code and data, each with a run, a model in production and a tag."""
+    home = tmp_path_factory.mktemp("past")
+    project = Project(home / "내 프로젝트", home)
     project.madang("init")
     runs = []
     for number in (1, 2):
@@ -37,6 +39,13 @@ def history(project: Project) -> tuple[Project, list[str]]:
         time.sleep(1.1)  # git tells times in seconds
         project.madang("release", f"v{number}.0", "-p", "p", "-m", f"{number}번째")
     return project, runs
+
+
+@pytest.fixture
+def history(past: tuple[Project, list[str]], tmp_path: Path) -> tuple[Project, list[str]]:
+    """A copy of it, to be changed at will."""
+    project, runs = past
+    return project.copied(tmp_path / "home"), runs
 
 
 def _state(project: Project) -> tuple[str, str, bool, bool, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import struct
 from pathlib import Path
 from typing import Any
@@ -26,33 +24,20 @@ open("모델.bin", "w").write("weights")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """A folder with a project, a run in it, and the run that reproduced it."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str, str]:
+    """A project, a run in it, and the run that reproduced it."""
     home = tmp_path_factory.mktemp("made")
     project = Project(home / "내 프로젝트", home)
     project.commit({"train.py": TRAIN, ".gitignore": "metrics.json\n모델.bin\n"})
     run = project.run("--out", "모델.bin", "--", "python", "train.py")
-    again = project.madang("reproduce", run, "--json").json["run"]
-    return home, run, again
-
-
-def _copy(source: str, target: str) -> None:
-    with contextlib.suppress(FileNotFoundError):  # the follower may still be at work there
-        shutil.copy2(source, target)
+    return project, run, project.madang("reproduce", run, "--json").json["run"]
 
 
 @pytest.fixture
-def pair(made: tuple[Path, str, str], tmp_path: Path) -> tuple[Project, str, str]:
+def pair(made: tuple[Project, str, str], tmp_path: Path) -> tuple[Project, str, str]:
     """A copy of all that, to be changed at will."""
-    home, run, again = made
-    shutil.copytree(
-        home,
-        tmp_path / "home",
-        symlinks=True,
-        ignore=shutil.ignore_patterns("follower*", "*.lock"),
-        copy_function=_copy,
-    )
-    return Project(tmp_path / "home" / "내 프로젝트", tmp_path / "home"), run, again
+    project, run, again = made
+    return project.copied(tmp_path / "home"), run, again
 
 
 def _verify(project: Project, run: str, ok: int) -> Any:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from madang.formats import store as layout
 
 PROGRAM = str(Path(sys.executable).parent / "madang")
 _NOT_OURS = ("MADANG_", "GIT_", "XDG_")
@@ -94,3 +98,11 @@ class Project:
     def run(self, *arguments: str, ok: int | None = 0, **env: str) -> str:
         """`madang run`; returns the id from the first line on standard error."""
         return self.madang("run", *arguments, ok=ok, **env).err.splitlines()[0]
+
+    def copied(self, home: Path) -> Project:
+        """A copy of all in its home folder, to be changed at will, made once its follower rests."""
+        while layout.is_held(layout.follower_lock(str(self.store))):
+            time.sleep(0.05)
+        own = Path(self.env["HOME"])
+        shutil.copytree(own, home, symlinks=True)
+        return Project(home / self.root.relative_to(own), home)
