@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.services.packing import Packing
     from madang.services.parts import PartUploads
     from madang.services.pipelines import Pipelines
+    from madang.services.report_links import ReportLinks
     from madang.services.reports import Reports
     from madang.services.streams import Streams
     from madang.services.sweeping import Sweeping
@@ -168,6 +169,14 @@ class Engine(Core):
         from madang.services.views import Views
 
         return Views(self.records)
+
+    @cached_property
+    def report_links(self) -> ReportLinks:
+        """Links by which anyone may look at a report."""
+        from madang.services.report_links import ReportLinks
+        from madang.services.secret import signing_secret
+
+        return ReportLinks(self.records.tokens, self.views, lambda: signing_secret(self.records))
 
     @cached_property
     def reports(self) -> Reports:

@@ -146,7 +146,7 @@ def test_who_may_nothing_here_learns_nothing_of_it(
     """An admin of another project is told that this one does not exist, also by lists, searches and errors."""
     listing = {
         "/projects", "/runs", "/models", "/data/uses", "/tokens", "/me", "/metrics", "/openapi.json",
-        "/session", "/health", "/charts", "/sweeps", "/webhooks",
+        "/session", "/health", "/charts", "/sweeps", "/webhooks", "/reviews",
     }  # fmt: skip
     for table, route in our_routes_of(application):
         answer = ask(client, table, route, filled, secrets["neighbour"])

@@ -67,7 +67,12 @@ DELETE = """
 import sys, json, wandb
 import wandb_workspaces.reports.v2 as wr
 report = wr.Report.from_url(wandb.Api().settings["base_url"] + "/madang/rep/reports/x--" + sys.argv[1])
-print(json.dumps([report.delete(), [item.display_name for item in wandb.Api().reports("madang/rep")]]))
+first = report.enable_share_link()
+wandb.Api().create_project("more", "madang")
+report.blocks = [wr.PanelGrid(runsets=[wr.Runset(entity="madang", project="more")])]
+links = [first, report.enable_share_link(), report.get_share_url(), report.disable_share_link(), report.get_share_url()]
+last = report.enable_share_link()
+print(json.dumps([links, last, report.delete(), [item.display_name for item in wandb.Api().reports("madang/rep")]]))
 """
 WORKSPACE = """
 import json
@@ -106,7 +111,11 @@ def test_a_report_is_saved_and_shown(wandb_client: Client, hub: Hub) -> None:
     [chart] = hub.native("charts")["charts"]
     assert (chart["name"], chart["title"], chart["spec"]) == ("madang/bars", "My bars", {"mark": "bar"})
     assert [item["is_draft"] for item in hub.native("projects/fresh/reports")["reports"]] == [True]
-    assert wandb_client(DELETE, report) == [True, []]
+    links, last, *gone = wandb_client(DELETE, report)
+    assert links == [links[0], links[0], links[0], True, None]
+    assert "?accessToken=mdl_" in last
+    assert last != links[0]
+    assert gone == [True, []]
     assert hub.native(f"projects/rep/reports/{report}")["error"]["code"] == "not-found"
 
 

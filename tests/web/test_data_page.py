@@ -16,7 +16,7 @@ FOLDER = "/p/p/data?of=" + quote("자료")
 def test_what_is_tracked(data: Visitor) -> None:
     """Every tracked path is listed with its size and its runs, and leads to its versions."""
     page = data().open("/p/p/data")
-    expect(page.get_by_role("link", name=re.compile("자료.*4 files.*1 runs"))).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("자료.*4 files.*1 run"))).to_be_visible()
     page.get_by_role("link", name=re.compile("표 1.csv")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("표 1.csv")
     expect(page.get_by_role("cell", name="이름, 49")).to_be_visible()

@@ -47,7 +47,7 @@ def test_comparison_shows_code_and_data_in_full(changed: Visitor, runs: str) -> 
     data = page.get_by_role("region", name="자료")
     expect(data).to_contain_text(re.compile(r"\+1 −1 ~1"))
     expect(data.locator(".tree-changed")).to_contain_text("표.csv")
-    expect(data.locator(".tree-changed")).to_contain_text("rows 3 → 4 · 2 rows added · 1 rows removed")
+    expect(data.locator(".tree-changed")).to_contain_text("rows 3 → 4 · 2 rows added · 1 row removed")
     expect(data.locator(".tree-changed")).to_contain_text("columns added: 새 열")
     expect(data.locator(".tree-added")).to_contain_text(HOSTILE)
     _names_are_text(page)

@@ -135,7 +135,7 @@ def test_scenes_are_looked_at_from_all_sides(visit: Visitor, kept: Kept) -> None
     """Points, models and molecules are drawn and turned; a file that is wrong or wants another says so there."""
     visited = visit()
     page = visited.open(f"/runs/{kept.first}/media")
-    for key, said in (("points", "3 points · 1 boxes"), ("triangle", "triangles"), ("molecule", "3 atoms")):
+    for key, said in (("points", "3 points · 1 box"), ("triangle", "triangles"), ("molecule", "3 atoms")):
         panel = _panel(page, f"scenes/{key}")
         expect(panel.locator("figcaption")).to_contain_text(said)
         assert _drawn(panel) > 100
@@ -325,6 +325,28 @@ def test_a_report_is_read(visit: Visitor, kept: Kept) -> None:
     expect(page.get_by_role("link", name="media-0").first).to_be_visible()
     assert page.evaluate("window.hacked") is None
     assert visited.errors == []
+
+
+def test_a_report_is_shared_by_a_link(visit: Visitor, browser: Browser, kept: Kept) -> None:
+    """Whoever follows the link that an admin made reads the report and may change nothing, until the link is ended."""
+    page = visit().open(f"/p/{PROJECT}/reports/{kept.report}")
+    page.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Make a link").click()
+    address = page.locator(".share pre").inner_text()
+    context = browser.new_context(locale="en-US")
+    guest = context.new_page()
+    guest.goto(address)
+    expect(guest.get_by_role("heading", name="Findings")).to_be_visible()
+    expect(guest.get_by_role("article", name="the loss").locator("canvas, svg")).to_be_visible()
+    assert "accessToken" not in guest.url
+    expect(guest.get_by_role("button", name="Share")).to_have_count(0)
+    page.get_by_role("button", name="End the link").click()
+    expect(page.get_by_role("button", name="Make a link")).to_be_visible()
+    guest.reload()
+    expect(guest.get_by_role("heading", name="Sign in")).to_be_visible()
+    guest.goto(address)
+    expect(guest.get_by_role("heading", name="Sign in")).to_be_visible()
+    context.close()
 
 
 def test_addresses_of_other_clients_lead_here(visit: Visitor, kept: Kept) -> None:

@@ -122,11 +122,11 @@ def test_bulk_tag_and_delete_can_be_undone(few: Visitor) -> None:
     page.get_by_role("button", name="Tag", exact=True).click()
     page.get_by_role("textbox", name="Name of the tag").fill("나쁨")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.locator(".toast")).to_contain_text("Tagged 1 runs with 나쁨.")
+    expect(page.locator(".toast")).to_contain_text("Tagged 1 run with 나쁨.")
     page.get_by_role("button", name="Delete").click()
     expect(page.locator(".total")).to_have_text("0 runs")
     page.locator(".toast", has_text="Deleted").get_by_role("button", name="Undo").click()
-    expect(page.locator(".total")).to_have_text("1 runs")
+    expect(page.locator(".total")).to_have_text("1 run")
 
 
 def test_columns_are_chosen_and_kept(few: Visitor) -> None:

@@ -1,11 +1,12 @@
-import { useQuery } from "@tanstack/react-query";
-import { Component, type ReactElement, type ReactNode, useEffect } from "react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Component, type ReactElement, type ReactNode, useEffect, useState } from "react";
 import { api, ApiError } from "./api/client";
-import { Empty, ErrorBox, Link } from "./components/basic";
+import { Empty, ErrorBox, Link, Loading } from "./components/basic";
 import { Toasts } from "./components/overlay";
 import { TopBar } from "./components/TopBar";
 import { foreignHash, foreignPath } from "./lib/foreign";
 import { to, useParam, usePath } from "./lib/router";
+import { sharedLink } from "./lib/sharedLink";
 import { t, useLanguage } from "./messages";
 import { ArtifactPage } from "./pages/Artifact";
 import { ArtifactsPage } from "./pages/Artifacts";
@@ -36,7 +37,9 @@ export function App(): ReactElement {
     document.title = [path[0] === "p" ? path[1] : "", "madang"].filter(Boolean).join(" · ");
   }, [language, path]);
   const isNobody = me.data?.level === "none" && Object.keys(me.data.projects ?? {}).length === 0; // a token may open some projects only
-  if (isNobody || (me.error instanceof ApiError && me.error.status === 401)) return <SignIn />;
+  const mustSignIn = isNobody || (me.error instanceof ApiError && me.error.status === 401);
+  const entering = useSharedLink(mustSignIn);
+  if (mustSignIn) return entering ? <Loading /> : <SignIn />;
   return (
     <>
       <a className="skip" href="#content">
@@ -49,6 +52,20 @@ export function App(): ReactElement {
       <Toasts />
     </>
   );
+}
+
+/** Lets in who followed a link to a report; true while that goes on. Who is signed in keeps what they may. */
+function useSharedLink(mustSignIn: boolean): boolean {
+  const client = useQueryClient();
+  const [state, setState] = useState<"before" | "entering" | "over">("before");
+  useEffect(() => {
+    if (!mustSignIn || state !== "before") return;
+    const link = sharedLink();
+    if (!link) return setState("over");
+    setState("entering");
+    api.signIn(link).then(() => client.resetQueries(), () => undefined).finally(() => setState("over"));
+  }, [mustSignIn, state, client]);
+  return state !== "over";
 }
 
 function route(path: string[]): ReactElement {

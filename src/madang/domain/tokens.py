@@ -14,7 +14,7 @@ class TokenRecord:
     """One credential as the store keeps it. Times are µs UTC, 0 = none.
 
     A ``session`` is what the page's cookie carries; ``parent`` is the token that opened it, and revoking the parent
-    ends the session too.
+    ends the session too. A ``link`` stands in the address of a report and does nothing but open such a session.
     """
 
     id: str  # 16 lower-case hex digits; not secret
@@ -23,7 +23,7 @@ class TokenRecord:
     everywhere: Permission = Permission.NONE
     projects: dict[str, Permission] = field(default_factory=dict)
     run: str = ""  # limits the credential to one run
-    kind: Literal["token", "session"] = "token"
+    kind: Literal["token", "session", "link"] = "token"
     parent: str = ""
     created_at: int = 0
     created_by: str = ""

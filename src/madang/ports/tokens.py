@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from madang.domain.access import Permission
 from madang.domain.tokens import TokenRecord
 
 
@@ -29,6 +31,10 @@ class TokenRecords(Protocol):
 
     def tokens(self) -> list[TokenRecord]:
         """All of them, oldest first, revoked and expired ones and sessions too."""
+        ...
+
+    def grant(self, token_id: str, projects: Mapping[str, Permission]) -> None:
+        """Let a token, and the sessions that it opened, hold these levels in these projects instead."""
         ...
 
     def revoke_token(self, token_id: str, at: int) -> bool:

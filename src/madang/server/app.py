@@ -62,6 +62,7 @@ class Application:
             engine.sweeping,
             engine.views,
             engine.reports,
+            engine.report_links,
             engine.webhooks,
             engine.access,
             self.live,

@@ -52,6 +52,7 @@ def wandb_edge(engine: Engine, holder: Holder, launched: Launched | None = None)
         engine.links,
         engine.parts,
         engine.lineage,
+        engine.report_links,
         launched,
     )
     return WandbDispatcher(wandb_table(), services)

@@ -20,7 +20,7 @@ from madang.domain.tokens import TokenRecord
 from madang.errors import AccessDenied, InvalidInput, NotFound, Unauthenticated
 from madang.ports.tokens import TokenRecords
 
-TOKEN, SESSION, ONE_TIME = "mdg_", "mds_", "mdo_"
+TOKEN, SESSION, ONE_TIME, LINK = "mdg_", "mds_", "mdo_", "mdl_"
 _SIGNS = string.ascii_letters + string.digits
 _SECRET_LENGTH = 40
 SESSION_LIFE = 30 * 86_400_000_000  # µs
@@ -35,7 +35,8 @@ def _secret(prefix: str) -> str:
     return prefix + "".join(secrets.choice(_SIGNS) for _ in range(_SECRET_LENGTH))
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """What is kept of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
@@ -80,7 +81,7 @@ class Access:
 
     def _add(self, token: TokenRecord, prefix: str) -> tuple[TokenRecord, str]:
         secret = _secret(prefix)
-        record = replace(token, id=os.urandom(8).hex(), digest=_digest(secret), created_at=self._now())
+        record = replace(token, id=os.urandom(8).hex(), digest=digest_of(secret), created_at=self._now())
         self._records.add_token(record)
         return record, secret
 
@@ -150,7 +151,7 @@ class Access:
         return found.principal()
 
     def _live(self, secret: str, kind: str) -> TokenRecord:
-        found = self._records.token_by_digest(_digest(secret)) if len(secret) < 200 else None
+        found = self._records.token_by_digest(digest_of(secret)) if len(secret) < 200 else None
         if found is None or found.kind != kind or not found.live(self._now()):
             raise Unauthenticated(
                 f"This {kind} is not valid, or no longer.",
@@ -167,7 +168,7 @@ class Access:
         if secret.startswith(ONE_TIME):
             who, parent, end = self._redeem(secret), "", 0
         else:
-            token = self._live(secret, "token")
+            token = self._live(secret, "link" if secret.startswith(LINK) else "token")
             who, parent, end = token.principal(), token.id, token.expires_at
         until = self._now() + SESSION_LIFE
         record = TokenRecord(
@@ -178,7 +179,7 @@ class Access:
 
     def close_session(self, secret: str) -> None:
         """End a session; one that is not there is no error."""
-        found = self._records.token_by_digest(_digest(secret))
+        found = self._records.token_by_digest(digest_of(secret))
         if found is not None and found.kind == "session":
             self._records.revoke_token(found.id, self._now())
 
@@ -186,12 +187,12 @@ class Access:
         """A secret that opens one session, once, from this process only."""
         secret = _secret(ONE_TIME)
         with self._lock:
-            self._one_time[_digest(secret)] = (who, self._now() + ONE_TIME_LIFE)
+            self._one_time[digest_of(secret)] = (who, self._now() + ONE_TIME_LIFE)
         return secret
 
     def _redeem(self, secret: str) -> Principal:
         with self._lock:
-            who, until = self._one_time.pop(_digest(secret), (None, 0))
+            who, until = self._one_time.pop(digest_of(secret), (None, 0))
         if who is None or until <= self._now():
             raise Unauthenticated(
                 "This address was used before.", hint="It opens the page once; start `madang ui` again for a new one."

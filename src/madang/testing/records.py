@@ -375,6 +375,8 @@ class SegmentsConformance:
         for taken in (replace(token, digest="f" * 64), replace(token, id="3" * 16)):
             with pytest.raises(Conflict):
                 records.tokens.add_token(taken)
+        records.tokens.grant(token.id, {"다른": Permission.READ})
+        assert [item.projects for item in records.tokens.tokens()] == [{"다른": Permission.READ}] * 2
         assert records.tokens.revoke_token(token.id, 9)
         assert [item.revoked_at for item in records.tokens.tokens()] == [9, 9]
         assert not records.tokens.revoke_token("none", 9)

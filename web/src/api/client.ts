@@ -1,5 +1,5 @@
 /** One place that talks to the server: paths, JSON, and errors that name their cause and the next step. */
-import type { ChartDefinition, Report, ReportSummary } from "./reports";
+import type { ChartDefinition, Report, ReportLink, ReportSummary } from "./reports";
 import type { Sweep, SweepState, SweepSummary } from "./sweeps";
 import type * as T from "./types";
 import { formatSize } from "../lib/format";
@@ -185,6 +185,11 @@ export const api = {
 
   reports: (project: string, signal?: AbortSignal) => get<{ reports: ReportSummary[] }>(pathOf("projects", project, "reports"), signal).then((r) => r.reports),
   report: (project: string, report: string, signal?: AbortSignal) => get<Report>(pathOf("projects", project, "reports", report), signal),
+  reportLinks: (project: string, report: string, signal?: AbortSignal) =>
+    get<{ links: ReportLink[] }>(pathOf("projects", project, "reports", report, "links"), signal).then((r) => r.links),
+  makeReportLink: (project: string, report: string, projects: readonly string[]) =>
+    json<ReportLink>("POST", pathOf("projects", project, "reports", report, "links"), { projects }),
+  endReportLinks: (project: string, report: string) => json<unknown>("DELETE", pathOf("projects", project, "reports", report, "links")),
   chartDefinitions: (signal?: AbortSignal) => get<{ charts: ChartDefinition[] }>(pathOf("charts"), signal).then((r) => r.charts),
 
   makeToken: (name: string, level: string) => json<{ secret: string }>("POST", pathOf("tokens"), { name, level }),

@@ -12,6 +12,12 @@ export interface ReportSummary {
   is_draft: boolean;
 }
 
+/** A link by which anyone may look: its secret, and the projects that it reads. */
+export interface ReportLink {
+  secret: string;
+  projects: string[];
+}
+
 export interface Report extends ReportSummary {
   width: "readable" | "fixed" | "fluid";
   blocks: Block[];

@@ -74,7 +74,7 @@ function Smoothing({ value, onChange }: { value: number; onChange: (value: numbe
   return (
     <label className="slider" title={t("charts.smoothing.title")}>
       <span>{t("charts.smoothing")}</span>
-      <input type="range" min={0} max={0.99} step={0.01} value={shown} onChange={(event) => move(Number(event.target.value))} />
+      <input type="range" aria-label={t("charts.smoothing")} min={0} max={0.99} step={0.01} value={shown} onChange={(event) => move(Number(event.target.value))} />
       <output>{shown.toFixed(2)}</output>
     </label>
   );

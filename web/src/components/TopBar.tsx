@@ -13,6 +13,7 @@ export function TopBar({ path, me }: { path: string[]; me: Me | undefined }): Re
   const run = path[0] === "runs" ? (path[1] ?? "") : "";
   const found = useQuery({ queryKey: ["run", run], queryFn: ({ signal }) => api.run(run, signal), enabled: run !== "" });
   const project = path[0] === "p" ? (path[1] ?? "") : (found.data?.project ?? "");
+  const area = path[0] === "p" ? (path[2] ?? "") : "runs";
   const dark = useDark();
   const language = useLanguage();
   return (
@@ -38,25 +39,25 @@ export function TopBar({ path, me }: { path: string[]; me: Me | undefined }): Re
       </nav>
       {project && (
         <nav className="areas" aria-label={t("areas")} ref={showCurrent}>
-          <Link to={to.project(project)} current={path[0] === "runs" || path[2] === undefined || path[2] === "compare"}>
+          <Link to={to.project(project)} current={["", "runs", "compare"].includes(area)}>
             {t("runs")}
           </Link>
-          <Link to={to.pipelines(project)} current={path[2] === "pipelines"}>
+          <Link to={to.pipelines(project)} current={area === "pipelines"}>
             {t("pipelines")}
           </Link>
-          <Link to={to.sweeps(project)} current={path[2] === "sweeps"}>
+          <Link to={to.sweeps(project)} current={area === "sweeps"}>
             {t("sweeps")}
           </Link>
-          <Link to={to.datasets(project)} current={path[2] === "data"}>
+          <Link to={to.datasets(project)} current={area === "data"}>
             {t("datasets")}
           </Link>
-          <Link to={to.models(project)} current={path[2] === "models"}>
+          <Link to={to.models(project)} current={area === "models"}>
             {t("models")}
           </Link>
-          <Link to={to.artifacts(project)} current={path[2] === "artifacts"}>
+          <Link to={to.artifacts(project)} current={area === "artifacts"}>
             {t("artifacts")}
           </Link>
-          <Link to={to.reports(project)} current={path[2] === "reports"}>
+          <Link to={to.reports(project)} current={area === "reports"}>
             {t("reports")}
           </Link>
         </nav>

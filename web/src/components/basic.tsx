@@ -1,5 +1,5 @@
 /** Small pieces that every page uses. */
-import { type MouseEvent, type ReactElement, type ReactNode, useState } from "react";
+import { type MouseEvent, type ReactElement, type ReactNode, useEffect, useRef, useState } from "react";
 import { ApiError } from "../api/client";
 import type { Status } from "../api/types";
 import { navigate } from "../lib/router";
@@ -63,6 +63,7 @@ export function StatusBadge({ status }: { status: Status }): ReactElement {
 /** What went wrong, why, and what to do next. */
 export function ErrorBox({ error, onRetry }: { error: unknown; onRetry?: (() => void) | undefined }): ReactElement {
   const [message, hint] = describe(error);
+  useRetrying(error, onRetry);
   return (
     <div className="error-box" role="alert">
       <Icon name="warning" />
@@ -76,6 +77,35 @@ export function ErrorBox({ error, onRetry }: { error: unknown; onRetry?: (() => 
         </button>
       )}
     </div>
+  );
+}
+
+const AGAIN = 5000; // ms between two tries to reach a server that did not answer
+
+/** Tries again by itself while the server does not answer, and the tab is seen. */
+function useRetrying(error: unknown, onRetry: (() => void) | undefined): void {
+  const isGone = error instanceof ApiError && error.code === "unreachable";
+  const current = useRef(onRetry);
+  current.current = onRetry;
+  useEffect(() => {
+    if (!isGone) return;
+    const timer = setInterval(() => !document.hidden && current.current?.(), AGAIN);
+    return () => clearInterval(timer);
+  }, [isGone]);
+}
+
+/** In place of a whole page. What is not there is not there a moment later either: that leads back to the projects. */
+export function PageError({ error, onRetry }: { error: unknown; onRetry: () => void }): ReactElement {
+  const isMissing = error instanceof ApiError && error.status === 404;
+  return (
+    <main className="page">
+      <ErrorBox error={error} onRetry={isMissing ? undefined : onRetry} />
+      {isMissing && (
+        <p>
+          <Link to="/">{t("notfound.home")}</Link>
+        </p>
+      )}
+    </main>
   );
 }
 

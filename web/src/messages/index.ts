@@ -38,10 +38,14 @@ export function useLanguage(): string {
   );
 }
 
-/** The text of a key; `{name}` in it stands for a value. Numbers get the language's separators. */
+/**
+ * The text of a key; `{name}` in it stands for a value, `{name|run|runs}` for the word that goes with one or with several.
+ * Numbers get the language's separators.
+ */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   const text = CATALOGUES[current]?.[key] ?? en[key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+  const counted = text.replace(/\{(\w+)\|([^|{}]*)\|([^|{}]*)\}/g, (_, name: string, one: string, several: string) => (values[name] === 1 ? one : several));
+  return counted.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
     return value === undefined ? whole : typeof value === "number" ? value.toLocaleString(current) : value;
   });

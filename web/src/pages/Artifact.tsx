@@ -3,7 +3,7 @@ import { type ReactElement, useState } from "react";
 import { api } from "../api/client";
 import { useProjectChanges } from "../api/events";
 import type { Version } from "../api/types";
-import { CopyButton, Empty, ErrorBox, Facts, Link, Loading, Panel, Snippet } from "../components/basic";
+import { CopyButton, Empty, ErrorBox, Facts, Link, Loading, PageError, Panel, Snippet } from "../components/basic";
 import { Icon } from "../components/Icon";
 import { formatAgo, formatSize, formatTime, shortDigest } from "../lib/format";
 import { to, useParam } from "../lib/router";
@@ -35,7 +35,7 @@ export function ArtifactPage({ project, name, area }: { project: string; name: s
   };
   useProjectChanges(project, reload);
   if (versions.isPending) return <main className="page"><Loading /></main>;
-  if (!versions.data) return <main className="page"><ErrorBox error={versions.error} onRetry={reload} /></main>;
+  if (!versions.data) return <PageError error={versions.error} onRetry={reload} />;
   const list = [...versions.data].sort((a, b) => b.number - a.number);
   const shown = list.find((version) => String(version.number) === chosen) ?? list[0];
   if (!shown) return <main className="page"><Empty title={t(`${area}.none`)} /></main>;

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api } from "../api/client";
 import { useProjectChanges } from "../api/events";
-import { Empty, ErrorBox, Link, Loading, Snippet } from "../components/basic";
+import { Empty, Link, Loading, PageError, Snippet } from "../components/basic";
 import { formatAgo, formatSize, formatTime } from "../lib/format";
 import { to, useParam } from "../lib/router";
 import { language, t } from "../messages";
@@ -16,7 +16,7 @@ export function ArtifactsPage({ project, area }: { project: string; area: Area }
   const found = useQuery({ queryKey: ["collections", project, area], queryFn: ({ signal }) => api.collections(project, area === "models" ? "model" : undefined, signal) });
   useProjectChanges(project, () => void found.refetch());
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
+  if (!found.data) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   if (found.data.length === 0) return <NoArtifacts area={area} />;
   const types = [...new Set(found.data.map((item) => item.type))].sort();
   const shown = found.data.filter((item) => !type || item.type === type).sort((a, b) => b.updated_at - a.updated_at);

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api } from "../api/client";
 import type { DatasetVersion } from "../api/types";
-import { CopyButton, Empty, ErrorBox, Facts, Link, Loading, Panel, Snippet, StatusBadge } from "../components/basic";
+import { CopyButton, Empty, Facts, Link, Loading, PageError, Panel, Snippet, StatusBadge } from "../components/basic";
 import { Icon } from "../components/Icon";
 import { formatAgo, formatSize, formatTime, shortDigest } from "../lib/format";
 import { to, useParam } from "../lib/router";
@@ -16,7 +16,7 @@ export function DatasetPage({ project, name }: { project: string; name: string }
   const [file] = useParam("file");
   const found = useQuery({ queryKey: ["dataset", project, name], queryFn: ({ signal }) => api.datasetVersions(project, name, signal) });
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
+  if (!found.data) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   const list = found.data;
   const at = Math.max(0, list.findIndex((item) => item.recorded.version === chosen));
   const shown = list[at];

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api } from "../api/client";
-import { Empty, ErrorBox, Link, Loading, Snippet } from "../components/basic";
+import { Empty, Link, Loading, PageError, Snippet } from "../components/basic";
 import { formatAgo, formatSize, formatTime, shortDigest } from "../lib/format";
 import { to } from "../lib/router";
 import { language, t } from "../messages";
@@ -10,7 +10,7 @@ import { language, t } from "../messages";
 export function DatasetsPage({ project }: { project: string }): ReactElement {
   const found = useQuery({ queryKey: ["datasets", project], queryFn: ({ signal }) => api.datasets(project, signal) });
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
+  if (!found.data) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   if (found.data.length === 0)
     return (
       <main className="page narrow">

@@ -3,7 +3,7 @@ import { type ReactElement, useMemo, useState } from "react";
 import { api } from "../api/client";
 import { useProjectChanges } from "../api/events";
 import type { Pipeline, Stage } from "../api/types";
-import { Choice, CopyButton, ErrorBox, Loading, StatusBadge } from "../components/basic";
+import { Choice, CopyButton, Loading, PageError, StatusBadge } from "../components/basic";
 import { Icon } from "../components/Icon";
 import { formatAgo, formatTime } from "../lib/format";
 import { setSearch, useParam } from "../lib/router";
@@ -31,7 +31,7 @@ export function PipelinePage({ project, group }: { project: string; group: strin
   const stages = found.data?.stages;
   const matches = useMemo(() => new Set((stages ?? []).filter((stage) => !text || stage.name.toLowerCase().includes(text.toLowerCase())).map((stage) => stage.name)), [stages, text]);
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (!found.data || !stages) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
+  if (!found.data || !stages) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   const shown = view || (narrow && stages.length > 12 ? "list" : "graph");
   const stage = stages.find((one) => one.name === chosen);
   const open = (name: string) => setSearch({ stage: name === chosen ? null : name }, Boolean(chosen));

@@ -3,7 +3,7 @@ import type { ReactElement } from "react";
 import { api } from "../api/client";
 import { useProjectChanges } from "../api/events";
 import type { Pipeline } from "../api/types";
-import { Empty, ErrorBox, Link, Loading, Snippet, StatusBadge } from "../components/basic";
+import { Empty, Link, Loading, PageError, Snippet, StatusBadge } from "../components/basic";
 import { formatAgo, formatTime } from "../lib/format";
 import { to } from "../lib/router";
 import { language, t } from "../messages";
@@ -19,7 +19,7 @@ export function PipelinesPage({ project }: { project: string }): ReactElement {
   });
   useProjectChanges(project, () => void found.refetch());
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
+  if (!found.data) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   const list = found.data.pages.flatMap((page) => page.pipelines);
   if (list.length === 0)
     return (

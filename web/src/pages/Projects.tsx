@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api } from "../api/client";
-import { Empty, ErrorBox, Link, Loading } from "../components/basic";
+import { Empty, Link, Loading, PageError } from "../components/basic";
 import { Icon } from "../components/Icon";
 import { formatAgo, formatTime } from "../lib/format";
 import { to } from "../lib/router";
@@ -12,7 +12,7 @@ export function ProjectsPage(): ReactElement {
   const [text, setText] = useState("");
   const found = useQuery({ queryKey: ["projects"], queryFn: ({ signal }) => api.projects(signal), refetchInterval: 15_000 });
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (found.error && !found.data) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
+  if (found.error && !found.data) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   const projects = [...(found.data ?? [])].sort((a, b) => b.last_activity - a.last_activity);
   if (projects.length === 0) return <FirstProject />;
   const shown = projects.filter((project) => project.name.toLowerCase().includes(text.toLowerCase()));

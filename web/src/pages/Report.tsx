@@ -1,16 +1,17 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api } from "../api/client";
-import { ErrorBox, Loading } from "../components/basic";
+import { Loading, PageError } from "../components/basic";
 import { formatAgo, formatTime } from "../lib/format";
 import { language, t } from "../messages";
 import { Blocks } from "./report/Blocks";
+import { Share } from "./report/Share";
 
 /** One report, to read. */
 export function ReportPage({ project, id }: { project: string; id: string }): ReactElement {
   const found = useQuery({ queryKey: ["report", project, id], queryFn: ({ signal }) => api.report(project, id, signal) });
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
+  if (!found.data) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   const report = found.data;
   return (
     <main className={`page report report-${report.width}`}>
@@ -22,6 +23,7 @@ export function ReportPage({ project, id }: { project: string; id: string }): Re
           {report.author && `${report.author} · `}
           <time title={formatTime(report.updated_at)}>{formatAgo(report.updated_at, language())}</time>
         </p>
+        <Share report={report} />
       </header>
       <Blocks blocks={report.blocks} all={report.blocks} />
     </main>

@@ -4,7 +4,7 @@ import { api, oneLine } from "../api/client";
 import { useLive } from "../api/events";
 import type { ConsoleLine, Run } from "../api/types";
 import { seriesStore } from "../charts/store";
-import { ErrorBox, IconButton, Link, Loading, showCurrent, StatusBadge } from "../components/basic";
+import { IconButton, Link, Loading, PageError, showCurrent, StatusBadge } from "../components/basic";
 import { Icon } from "../components/Icon";
 import { toast } from "../components/overlay";
 import { mergedLines } from "../lib/console";
@@ -44,7 +44,7 @@ export function RunPageView({ id, tab }: { id: string; tab: string }): ReactElem
     },
   });
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={reload} /></main>;
+  if (!found.data) return <PageError error={found.error} onRetry={reload} />;
   const run = found.data;
   return (
     <main className={["charts", "system", "console", "lineage"].includes(tab) ? "page full" : "page"}>

@@ -8,7 +8,7 @@ import type { PlotRun } from "../charts/plot";
 import { useChartView } from "../charts/settings";
 import { seriesStore } from "../charts/store";
 import { ChartToolbar } from "../charts/Toolbar";
-import { ErrorBox, Loading } from "../components/basic";
+import { Loading, PageError } from "../components/basic";
 import { paletteOf } from "../lib/color";
 import { idsFilter } from "../lib/query";
 import { setSearch, useSearch } from "../lib/router";
@@ -92,11 +92,12 @@ export function RunsPage({ project }: { project: string }): ReactElement {
     !live,
   );
 
-  if (pages.error && pages.rows.length === 0 && !text) return <main className="page"><ErrorBox error={pages.error} onRetry={pages.reload} /></main>;
+  if (pages.error && pages.rows.length === 0 && !text) return <PageError error={pages.error} onRetry={pages.reload} />;
   if (!pages.loading && pages.total === 0 && !text && !deleted) return <NoRuns project={project} />;
   const selected = [...picks.selected];
   return (
     <main className="workbench" aria-busy={pages.loading}>
+      <h1 className="unseen">{`${project}: ${t("runs")}`}</h1>
       <RunsBar
         project={project}
         pages={pages}

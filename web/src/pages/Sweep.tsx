@@ -3,7 +3,7 @@ import { type ReactElement, useMemo } from "react";
 import { api, oneLine } from "../api/client";
 import { useProjectChanges } from "../api/events";
 import type { Sweep, SweepState } from "../api/sweeps";
-import { ErrorBox, Facts, Link, Loading, Panel, Snippet } from "../components/basic";
+import { Facts, Link, Loading, PageError, Panel, Snippet } from "../components/basic";
 import { Icon, type IconName } from "../components/Icon";
 import { toast } from "../components/overlay";
 import { formatAgo, formatTime, formatValue } from "../lib/format";
@@ -23,7 +23,7 @@ export function SweepPage({ project, id }: { project: string; id: string }): Rea
   const found = useQuery({ queryKey: ["sweep", project, id], queryFn: ({ signal }) => api.sweep(project, id, signal) });
   useProjectChanges(project, () => void found.refetch());
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
+  if (!found.data) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   const sweep = found.data;
   return (
     <main className="page">
@@ -52,12 +52,15 @@ export function SweepPage({ project, id }: { project: string; id: string }): Rea
       </Panel>
       <Panel title={t("sweep.config")}>
         <div className="panel-body">
-          <Snippet code={sweep.text || JSON.stringify(sweep.config, null, 2)} />
+          <Snippet code={readable(sweep.text) || JSON.stringify(sweep.config, null, 2)} />
         </div>
       </Panel>
     </main>
   );
 }
+
+/** W&B's client writes all but Latin letters as numbers, within quotes: YAML reads both the same. */
+const readable = (yaml: string) => yaml.replace(/\\u([0-9a-fA-F]{4})/g, (whole, code: string) => (/["\\\p{C}]/u.test(String.fromCharCode(Number.parseInt(code, 16))) ? whole : String.fromCharCode(Number.parseInt(code, 16))));
 
 const MOVES: Record<SweepState, readonly (readonly [SweepState, IconName, "resume" | "pause" | "stop" | "cancel"])[]> = {
   running: [["paused", "pause", "pause"], ["finished", "check", "stop"], ["cancelled", "close", "cancel"]],

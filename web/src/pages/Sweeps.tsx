@@ -3,7 +3,7 @@ import type { ReactElement } from "react";
 import { api } from "../api/client";
 import { useProjectChanges } from "../api/events";
 import type { SweepSummary } from "../api/sweeps";
-import { Empty, ErrorBox, Link, Loading, Snippet } from "../components/basic";
+import { Empty, Link, Loading, PageError, Snippet } from "../components/basic";
 import { formatAgo, formatTime, formatValue } from "../lib/format";
 import { to } from "../lib/router";
 import { language, t } from "../messages";
@@ -14,7 +14,7 @@ export function SweepsPage({ project }: { project: string }): ReactElement {
   const found = useQuery({ queryKey: ["sweeps", project], queryFn: ({ signal }) => api.sweeps(project, signal) });
   useProjectChanges(project, () => void found.refetch());
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
+  if (!found.data) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   if (found.data.length === 0)
     return (
       <main className="page narrow">

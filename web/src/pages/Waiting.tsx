@@ -2,7 +2,7 @@ import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api } from "../api/client";
 import type { MoveRequest } from "../api/types";
-import { Empty, ErrorBox, Link, Loading } from "../components/basic";
+import { Link, Loading, PageError } from "../components/basic";
 import { Icon } from "../components/Icon";
 import { formatAgo, formatTime } from "../lib/format";
 import { to } from "../lib/router";
@@ -28,14 +28,14 @@ export function WaitingBadge(): ReactElement | null {
 export function WaitingPage(): ReactElement {
   const found = useWaiting();
   if (found.isPending) return <main className="page"><Loading /></main>;
-  if (!found.data) return <main className="page"><ErrorBox error={found.error} onRetry={() => void found.refetch()} /></main>;
+  if (!found.data) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   return (
     <main className="page">
       <header className="page-head">
         <h1>{t("waiting")}</h1>
       </header>
-      {found.data.length === 0 && <Empty title={t("waiting.none")}>{null}</Empty>}
-      <ul className="project-list">
+      {found.data.length === 0 && <p className="hint">{t("waiting.none")}</p>}
+      <ul className="project-list" hidden={found.data.length === 0}>
         {found.data.map((one) => (
           <li key={`${one.project}/${one.name}/${one.number}`}>
             <Link to={to.model(one.project, one.name)} className="project waiting-row">

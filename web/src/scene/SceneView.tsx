@@ -47,7 +47,7 @@ function Turned({ scene, name }: { scene: Scene; name: string }): ReactElement {
     event.stopPropagation(); // arrows would go to another step too
     setStand(next);
   };
-  const said = scene.counts.map(({ kind, count, total }) => (count < total ? t("scene.some", { count, total, kind: t(`scene.${kind}`) }) : t("scene.all", { count, kind: t(`scene.${kind}`) }))).join(" · ");
+  const said = scene.counts.map(({ kind, count, total }) => t(count < total ? "scene.some" : "scene.all", { count, total, kind: t(`scene.${kind}`, { count: total }) })).join(" · ");
   if (error) return <Fault error={error} />;
   return (
     <figure className="scene">

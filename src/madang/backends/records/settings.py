@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from madang.backends.records.database import Database, Row
@@ -48,7 +50,7 @@ class SqlTokens:
             digest=token.digest,
             name=token.name,
             everywhere=int(token.everywhere),
-            projects=msgspec.msgpack.encode({name: int(level) for name, level in token.projects.items()}),
+            projects=_levels(token.projects),
             run=token.run,
             kind=token.kind,
             parent=token.parent,
@@ -74,12 +76,20 @@ class SqlTokens:
         """All of them, oldest first."""
         return [_token(row) for row in self._db.rows("tokens")]
 
+    def grant(self, token_id: str, projects: Mapping[str, Permission]) -> None:
+        """Change the projects of a token and its sessions."""
+        self._db.run("grant_token", id=token_id, projects=_levels(projects))
+
     def revoke_token(self, token_id: str, at: int) -> bool:
         """Mark a token and its sessions as revoked."""
         with self._db.transaction():
             known = self._db.row("token_by_id", id=token_id) is not None
             self._db.run("revoke_token", id=token_id, at=at)
         return known
+
+
+def _levels(projects: Mapping[str, Permission]) -> bytes:
+    return msgspec.msgpack.encode({name: int(level) for name, level in projects.items()})
 
 
 def _token(row: Row) -> TokenRecord:

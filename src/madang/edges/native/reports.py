@@ -6,9 +6,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from madang.domain.views import View
 from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb.views import number_of
+from madang.services.report_links import ReportLink
 from madang.services.reports import Chart, ReportSummary
 
 
@@ -44,10 +46,45 @@ def report(call: NativeCall) -> Any:
     return call.services.reports.get(call.who, call.path["project"], _number(call.path["report"]))
 
 
+class LinkWish(Struct, forbid_unknown_fields=True):
+    """Which projects a link is to read besides the report's own."""
+
+    projects: list[str] = []
+
+
+class LinkList(Struct):
+    """The valid links to a report."""
+
+    links: list[ReportLink]
+
+
+def links(call: NativeCall) -> Any:
+    """GET /projects/{project}/reports/{report}/links."""
+    return LinkList(call.services.report_links.of(call.who, _found(call).number))
+
+
+def make_link(call: NativeCall) -> Any:
+    """POST /projects/{project}/reports/{report}/links."""
+    return call.services.report_links.make(call.who, _found(call).number, call.body.projects)
+
+
+def end_links(call: NativeCall) -> Any:
+    """DELETE /projects/{project}/reports/{report}/links."""
+    service, number = call.services.report_links, _found(call).number
+    for link in service.of(call.who, number):
+        service.end(call.who, link.secret)
+    return {}
+
+
+def _found(call: NativeCall) -> View:
+    return call.services.reports.find(call.who, call.path["project"], _number(call.path["report"]))
+
+
 def delete(call: NativeCall) -> Any:
     """DELETE /projects/{project}/reports/{report}."""
-    found = call.services.reports.find(call.who, call.path["project"], _number(call.path["report"]))
+    found = _found(call)
     call.services.views.drop(call.who, found.number)
+    call.services.report_links.end_all(found.number)
     return {}
 
 

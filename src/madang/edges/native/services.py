@@ -19,6 +19,7 @@ from madang.services.pipelines import Pipelines
 from madang.services.projects import Projects
 from madang.services.promotion import Promotion
 from madang.services.registry import Registry
+from madang.services.report_links import ReportLinks
 from madang.services.reports import Reports
 from madang.services.reviews import Reviews
 from madang.services.search import Search
@@ -49,6 +50,7 @@ class NativeServices:
     sweeping: Sweeping
     views: Views
     reports: Reports
+    report_links: ReportLinks
     webhooks: Webhooks | None
     access: Access
     live: Live

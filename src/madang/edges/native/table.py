@@ -48,6 +48,7 @@ from madang.services.explaining import Differences, WhyView
 from madang.services.lineage import MAX_DEPTH
 from madang.services.merging import Adopted
 from madang.services.pipelines import PipelinePage
+from madang.services.report_links import ReportLink
 from madang.services.reports import ReportView
 
 PREFIX = "/api/v1"
@@ -356,8 +357,14 @@ def _reports() -> list[Route]:
         _route("GET", of_project, reports.reports, READ, "Reports", answer=reports.ReportList),
         _route("GET", one, reports.report, READ, "A report with its run sets looked up", answer=ReportView),
         _route("DELETE", one, reports.delete, WRITE, "Take a report away", answer={}),
+        _route("GET", one + "/links", reports.links, READ, "Links by which anyone may look", answer=reports.LinkList),
+        _route(
+            "POST", one + "/links", reports.make_link, ADMIN, "Make such a link", body=reports.LinkWish,
+            answer=ReportLink, status=201,
+        ),
+        _route("DELETE", one + "/links", reports.end_links, ADMIN, "End such links and who came by them", answer={}),
         _route("GET", "/charts", reports.charts, READ, "Custom charts", answer=reports.Charts),
-    ]
+    ]  # fmt: skip
 
 
 def _sweeps() -> list[Route]:

@@ -18,6 +18,7 @@ from madang.services.models import Models
 from madang.services.parts import PartUploads
 from madang.services.projects import Projects
 from madang.services.registry import Registry
+from madang.services.report_links import ReportLinks
 from madang.services.search import Search
 from madang.services.streams import Streams
 from madang.services.sweeping import Sweeping
@@ -45,6 +46,7 @@ class WandbServices:
     links: Links
     parts: PartUploads
     lineage: Lineage
+    report_links: ReportLinks
     launched: Launched | None = None
 
 

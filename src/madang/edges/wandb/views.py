@@ -12,10 +12,11 @@ from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.edges.wandb.viewer import user
-from madang.errors import InvalidInput, NotFound, Refused
+from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb.ids import ENTITY, project_name
 from madang.formats.wandb.times import iso
 from madang.formats.wandb.views import number_of, view_id
+from madang.services.report_links import ReportLink
 
 
 def view(_: Any, call: WandbCall, given: dict[str, Any]) -> View | None:
@@ -61,6 +62,7 @@ def delete(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
     left = [] if found.kind != REPORT else [item for item in drafts if item.number != found.number]
     for item in [found, *(left if said.get("deleteDrafts") else [])]:
         views.drop(call.who, item.number)
+        call.services.report_links.end_all(item.number)
     return {"success": True, "pendingDrafts": 0 if said.get("deleteDrafts") else len(left)}
 
 
@@ -75,10 +77,37 @@ def create_chart(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, An
     return {"chart": {"id": made.name}}  # what `create_custom_chart` promises: a name for `plot_table`
 
 
-def share(_: Any, call: WandbCall, given: dict[str, Any]) -> None:
-    """Mutation.createAccessToken: a link that anyone may follow is none that a hub gives."""
-    call.services.views.get(call.who, number_of(given["input"]["viewId"]))
-    raise Refused("This hub makes no links that need no token. Give whoever is to read the report a token of the hub.")
+def share(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
+    """Mutation.createAccessToken: a link by which anyone may look at a report."""
+    said = given["input"]
+    link = call.services.report_links.make(call.who, number_of(said["viewId"]), _projects_of(said))
+    return {"accessToken": _token_of(link, call)}
+
+
+def share_projects(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
+    """Mutation.updateAccessTokenProjects."""
+    call.services.report_links.grant(call.who, given["input"]["token"], _projects_of(given["input"]))
+    return {"success": True}
+
+
+def unshare(_: Any, call: WandbCall, given: dict[str, Any]) -> dict[str, Any]:
+    """Mutation.revokeAccessToken."""
+    call.services.report_links.end(call.who, given["input"]["token"])
+    return {"success": True}
+
+
+def links_of(item: View, call: WandbCall, _: dict[str, Any]) -> list[dict[str, Any]]:
+    """View.accessTokens, for who may end them."""
+    return [_token_of(link, call) for link in call.services.report_links.of(call.who, item.number)]
+
+
+def _projects_of(said: dict[str, Any]) -> list[str]:
+    return [project_name(one.get("entityName"), one.get("projectName")) for one in said.get("projects") or []]
+
+
+def _token_of(link: ReportLink, call: WandbCall) -> dict[str, Any]:
+    nodes = [project_node(call, name) for name in link.projects]
+    return {"token": link.secret, "type": "PUBLIC", "revokedAt": None, "projects": [node for node in nodes if node]}
 
 
 def _project_of(item: View, call: WandbCall, _: dict[str, Any]) -> ProjectNode | None:
@@ -91,6 +120,8 @@ RESOLVERS: dict[str, Resolver] = {
     "Mutation.upsertView": upsert,
     "Mutation.deleteView": delete,
     "Mutation.createAccessToken": share,
+    "Mutation.updateAccessTokenProjects": share_projects,
+    "Mutation.revokeAccessToken": unshare,
     "Mutation.createCustomChart": create_chart,
     "View.id": lambda item, _, __: view_id(item.number),
     "View.displayName": lambda item, _, __: item.title,
@@ -99,5 +130,5 @@ RESOLVERS: dict[str, Resolver] = {
     "View.updatedAt": lambda item, _, __: iso(item.updated_at),
     "View.type": lambda item, _, __: item.kind,
     "View.project": _project_of,
-    "View.accessTokens": lambda *_: [],
+    "View.accessTokens": links_of,
 }

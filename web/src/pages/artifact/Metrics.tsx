@@ -21,7 +21,7 @@ export function VersionMetrics({ versions }: { versions: readonly Version[] }): 
   const found = runs.map((one) => one.data);
   const keys = [...new Set(found.flatMap((run) => (run ? [...Object.keys(run.metrics), ...Object.keys(run.summary)] : [])))].filter(isOwn).sort();
   const metric = keys.includes(chosen) ? chosen : (keys.find((key) => /^(val|test|eval)/i.test(key)) ?? keys[0]);
-  if (metric === undefined) return <Panel title={t("model.compare")}><p className="panel-text hint">{t("model.no.metrics")}</p></Panel>;
+  if (metric === undefined) return <Panel title={t("model.compare")}><p className="panel-body hint">{t("model.no.metrics")}</p></Panel>;
   return (
     <Panel title={t("model.compare")} count={shown.length}>
       <Curve versions={shown} values={found.map((run) => numberOf(run, metric))} metric={metric} />

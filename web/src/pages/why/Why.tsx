@@ -8,7 +8,7 @@ import { formatNumber, formatTime, shellWord, toNumber } from "../../lib/format"
 import { isOwn } from "../../lib/keys";
 import { setSearch, to, useParam } from "../../lib/router";
 import { t } from "../../messages";
-import { goalOf } from "../../table/columns";
+import { goalOf, largerIsBetter } from "../../table/columns";
 import { PartPanel, partText } from "./Part";
 import { Shares } from "./Shares";
 
@@ -19,7 +19,7 @@ const UNKNOWN = "cannot be separated";
 export function WhyTab({ run }: { run: Run }): ReactElement {
   const names = Object.keys(run.metrics).filter((key) => isOwn(key) && toNumber(run.metrics[key]?.last) !== null).sort();
   const [chosen] = useParam("metric");
-  const metric = names.includes(chosen) ? chosen : (names.find((name) => goalOf(run, name)) ?? names[0] ?? "");
+  const metric = names.includes(chosen) ? chosen : (tellingOf(run, names) ?? "");
   const [against] = useParam("against");
   const found = useQuery({ queryKey: ["why", run.id, metric, against], queryFn: ({ signal }) => api.why(run.id, metric, against, signal), enabled: metric !== "" });
   if (!metric) return <p className="hint">{t("why.nometric")}</p>;
@@ -39,6 +39,12 @@ export function WhyTab({ run }: { run: Run }): ReactElement {
       {found.isPending ? <Loading /> : found.data ? <Explained run={run} why={found.data} /> : <ErrorBox error={found.error} onRetry={() => void found.refetch()} />}
     </div>
   );
+}
+
+/** The metric that says most of a run: one with a goal, else of a validation, else one whose name says what is better. */
+function tellingOf(run: Run, names: readonly string[]): string | undefined {
+  const telling = names.filter((name) => largerIsBetter(run, name) !== null);
+  return names.find((name) => goalOf(run, name)) ?? telling.find((name) => /^(val|valid|test|eval)/i.test(name)) ?? telling[0] ?? names[0];
 }
 
 /** The run to compare with: by default the one that the server names. */

@@ -26,5 +26,8 @@ FROM tokens WHERE id = :id;
 SELECT id, name, digest, everywhere, projects, run, kind, parent, created_at, created_by, expires_at, revoked_at
 FROM tokens ORDER BY created_at, id;
 
+-- name: grant_token
+UPDATE tokens SET projects = :projects WHERE id = :id OR parent = :id;
+
 -- name: revoke_token
 UPDATE tokens SET revoked_at = :at WHERE (id = :id OR parent = :id) AND revoked_at = 0;
