@@ -12,6 +12,7 @@ from tests.registry.conftest import ADMIN, KIM, LEE, NAME, P, pointer, version
 
 from madang.domain.access import local
 from madang.domain.commands import CreateRun, Log
+from madang.domain.projects import DEFAULT
 from madang.domain.promotion import Rule
 from madang.domain.reviews import Protection
 from madang.domain.versions import Entry
@@ -70,6 +71,21 @@ def test_models_that_come_after_the_end_count(engine: Engine) -> None:
         blob = engine.artifacts.put_blob(ADMIN, P, [run.id.encode()])
         engine.artifacts.create(ADMIN, P, name, "model", [Entry("w", blob.digest, blob.size)], run=run.id)
     assert (pointer(engine, "best"), pointer(engine, "best", "other")) == (2, None)
+
+
+def test_models_of_mlflow_clients_are_judged_by_the_rules_of_their_runs(engine: Engine) -> None:
+    """MLflow's clients keep all models in one place, wherever the run is; a rule moves nothing in a third one."""
+    engine.promotion.put_rules(ADMIN, P, [Rule("loss", "min", "best")])
+    for place in (DEFAULT, "third"):
+        row = engine.models.create(ADMIN, place, f"in {place}")
+        for loss in (0.4, 0.5):
+            run = engine.tracking.create(ADMIN, P, CreateRun())
+            engine.tracking.log(ADMIN, run.id, Log({"loss": loss}))
+            blob = engine.artifacts.put_blob(ADMIN, P, [run.id.encode()])
+            engine.models.add(ADMIN, row, [Entry("w", blob.digest, blob.size)], origin=P, run=run.id)
+            engine.tracking.log(ADMIN, run.id, Log(finish="finished"))
+    assert engine.models.find(ADMIN, f"in {DEFAULT}", DEFAULT).aliases == {"best": 1}
+    assert engine.models.find(ADMIN, "in third", "third").aliases == {}
 
 
 def test_where_it_needs_approval_it_is_asked_for(engine: Engine) -> None:

@@ -115,6 +115,10 @@ class VersionRecords(Protocol):
         """Names (``name:v3``) of the versions that runs wrote, by run."""
         ...
 
+    def written(self, run: str) -> list[VersionRecord]:
+        """The versions that a run wrote, in whichever project."""
+        ...
+
     def entries(self, project: str, digest: str) -> list[Entry]:
         """The manifest with this digest, sorted by path; empty when the project has none."""
         ...

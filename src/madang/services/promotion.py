@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 from madang.domain.access import Permission, Principal, require
 from madang.domain.gates import Repetition
+from madang.domain.projects import DEFAULT
 from madang.domain.promotion import Decision, Rule
 from madang.domain.reviews import ModelChange, Request
 from madang.domain.run_state import outcome
-from madang.domain.versions import PointerChange, VersionRecord, check_name, parse_ref
+from madang.domain.versions import PointerChange, VersionRecord, check_name
 from madang.errors import AccessDenied
 from madang.ports.records import Records, StoredRun
 from madang.services.changes import now
@@ -71,15 +72,15 @@ class Promotion:
             return [one for item in judged if (one := self._judge(run, stored, *item)) is not None]
 
     def _models(self, run: str, rule: Rule) -> list[VersionRecord]:
+        """The models of a run in its project, and in the one where clients of MLflow keep theirs."""
         stored = self._records.runs.get(run)
         assert stored is not None
-        found = []
-        for ref in self._records.versions.of_runs([run]).get(run, []):
-            parsed = parse_ref(ref)
-            version = self._records.versions.get(stored.state.project, parsed.name, parsed.number)
-            if version is not None and version.type == "model" and rule.model in ("", version.name):
-                found.append(version)
-        return found
+        places = (stored.state.project, DEFAULT)
+        return [
+            version
+            for version in self._records.versions.written(run)
+            if version.project in places and version.type == "model" and rule.model in ("", version.name)
+        ]
 
     def _evidence(self, rule: Rule, version: VersionRecord) -> tuple[Sequence[Repetition] | None, Evidence]:
         place = (version.project, version.name)

@@ -67,4 +67,5 @@ class LocalReviewDesk:
 
     def decisions(self, project: str, name: str) -> list[Decision]:
         """See `ReviewDesk.decisions`."""
+        self._reviews.require_model(self._who, project, name)  # what has ended meanwhile is judged
         return self._promotion.decisions(self._who, project, name)

@@ -276,6 +276,10 @@ class Reviews:
         noted = self._records.registry.changes(project, row.name)
         return sorted([*moves, *noted, *made], key=lambda one: -one.at)
 
+    def require_model(self, who: Principal, project: str, name: str) -> None:
+        """Take in what happened meanwhile, and find the model. Raises `NotFound`."""
+        self._row(who, Permission.READ, project, name)
+
     # Helpers
 
     def _row(self, who: Principal, needed: Permission, project: str, name: str) -> CollectionRow:

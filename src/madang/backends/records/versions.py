@@ -250,6 +250,11 @@ class SqlVersions(SqlCollections):
             found.setdefault(run, []).append(f"{name}:v{number}")
         return found
 
+    def written(self, run: str) -> list[VersionRecord]:
+        """The versions that a run wrote."""
+        rows = self._db.rows("versions_written", run=run)
+        return [found for project, name, number in rows if (found := self.get(project, name, int(number))) is not None]
+
     def entries(self, project: str, digest: str) -> list[Entry]:
         """The manifest with this digest."""
         row = self._db.row("get_manifest", project=project, digest=digest)

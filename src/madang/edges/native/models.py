@@ -123,6 +123,7 @@ def history(call: NativeCall) -> Any:
 
 def decisions(call: NativeCall) -> Any:
     """GET /projects/{project}/models/{name}/decisions."""
+    call.services.reviews.require_model(call.who, *_place(call))
     return wire.DecisionsBody(call.services.promotion.decisions(call.who, *_place(call)))
 
 

@@ -72,6 +72,10 @@ SELECT w.run, c.name, w.number FROM version_writers w JOIN collections c ON c.nu
 JOIN versions v ON v.collection = w.collection AND v.number = w.number AND v.deleted_at = 0
 WHERE w.run = ANY(:runs) ORDER BY c.name, w.number;
 
+-- name: versions_written
+SELECT c.project, c.name, w.number FROM version_writers w JOIN collections c ON c.number = w.collection
+WHERE w.run = :run AND c.deleted_at = 0 ORDER BY c.project, c.name, w.number;
+
 -- name: version_by_origin
 SELECT c.project, c.name, o.number FROM version_origins o JOIN collections c ON c.number = o.collection
 WHERE o.segment = :segment AND o.sequence = :sequence;
