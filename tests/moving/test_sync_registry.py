@@ -141,6 +141,23 @@ def test_all_of_it_arrives_once(kim: Workspace, hub: Hub) -> None:
     assert there.records.runs.revision([P]) == revision
 
 
+def test_the_same_content_of_many_runs_is_one_version(kim: Workspace, hub: Hub) -> None:
+    """In whichever order runs arrive, what was one version here is one there, under its number."""
+    for data in (b"a", b"a", b"b", b"b", b"a", b"a"):
+        kim.logged("again", data)
+    for _ in range(2):
+        assert kim.sync()["again"].ok
+        here, there = (
+            {one.number: (one.digest, sorted(engine.records.versions.origins(P)["again", one.number]))
+             for one in engine.records.versions.versions(P, "again")}
+            for engine in (kim.engine, hub.engine)
+        )  # fmt: skip
+        assert here == there
+        assert list(here) in ([3, 2, 1], [4, 3, 2, 1])
+        kim.logged("again", b"a")
+        kim.logged("again", b"c")
+
+
 def test_what_moved_at_both_ends_stays_and_is_told(kim: Workspace, lee: Workspace, hub: Hub) -> None:
     """The hub's move wins; when both have come to the same by ordinary commands, sync goes on from there."""
     name = "both"

@@ -77,11 +77,16 @@ class VersionRecords(Protocol):
     def claim(
         self, project: str, name: str, type: str, at: int, first: int, wanted: Sequence[tuple[int, Origin]]
     ) -> None:
-        """Keep numbers that were never given for versions that are yet to come, each for what it is to be made of.
+        """Keep numbers for versions that are yet to come, each for what it is to be made of.
 
-        The collection is made when it is missing (``at`` µs UTC, with ``first`` as its first number). A number that
-        was given stays with its version. Raises `Conflict` when the collection has another type.
+        A number may be that of a version which is there, and which something else with the same content has made as
+        well. The collection is made when it is missing (``at`` µs UTC, with ``first`` as its first number). Raises
+        `Conflict` when it has another type.
         """
+        ...
+
+    def next_number(self, project: str, name: str) -> int:
+        """The lowest number that was never given or claimed; 0 for what is not there."""
         ...
 
     def adopt(self, version: VersionRecord, entries: Sequence[Entry], origins: Sequence[Origin]) -> VersionRecord:

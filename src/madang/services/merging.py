@@ -73,15 +73,20 @@ class Merging:
         row = self._records.versions.collection(*place)
         if any(not 0 <= one.number <= (row.latest if row else 0) + _FARTHEST for one in state.versions):
             raise InvalidInput(f"The numbers of {place[1]!r} are out of all bounds.")
-        known = self._numbers(state)
-        wanted = [
-            (one.number, origin)
-            for one in state.versions
-            if one.number not in known
-            for origin in self._own(place[0], one)[:1]
-        ]
+        wanted = self._claims(place, state)
         if (wanted or row is None) and not self._elsewhere(state):
             self._records.versions.claim(*place, state.type, state.created_at or now(), state.first, wanted)
+
+    def _claims(self, place: tuple[str, str], state: CollectionState) -> list[tuple[int, Origin]]:
+        """Numbers that were never given here, for versions that are not here; and those of what is here already."""
+        known, free = self._numbers(state), self._records.versions.next_number(*place)
+        wanted = []
+        for one in state.versions:
+            number = known.get(one.number, one.number)
+            news = [origin for origin in self._own(place[0], one) if self._records.versions.placed(origin) is None]
+            if one.number in known or number >= free:
+                wanted += [(number, origin) for origin in news]
+        return wanted
 
     def adopt(
         self,

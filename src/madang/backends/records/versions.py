@@ -40,6 +40,10 @@ class SqlVersions(SqlCollections):
             line = self._line_for(version, first)
             number = self._latest(line) if settled is None else settled[2]
             there = self._db.row("get_version", collection=line.number, number=number)
+            if settled is not None and there is not None and there[1] != version.digest:
+                settled = origin = None  # it was claimed for something else
+                number = self._latest(line)
+                there = self._db.row("get_version", collection=line.number, number=number)
             if settled is None and (fresh or there is None or there[1] != version.digest):
                 number, there = line.next, None
             elif settled is not None and there is not None:
@@ -119,15 +123,19 @@ class SqlVersions(SqlCollections):
         """Keep numbers for versions that are yet to come."""
         with self._db.transaction():
             line = self._line_for(VersionRecord(project, name, type, 0, "", 0, 0, at), first)
-            free = line.next
             for number, origin in sorted(wanted):
-                if number >= free and self.placed(origin) is None:
+                if self.placed(origin) is None:
                     self._db.run(
                         "add_origin", segment=origin[0], sequence=origin[1], collection=line.number, number=number
                     )
-                    free = number + 1
+            free = max((number + 1 for number, _ in wanted), default=line.next)
             self._db.run("advance_collection", number=line.number, next=free)
             self._touch(project)
+
+    def next_number(self, project: str, name: str) -> int:
+        """The lowest number that was never given."""
+        line = self._line(project, name)
+        return line.next if line else 0
 
     def adopt(self, version: VersionRecord, entries: Sequence[Entry], origins: Sequence[Origin]) -> VersionRecord:
         """Commit a version of another store, once."""
