@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import itertools
 from typing import Any
 
 import pytest
@@ -84,13 +83,16 @@ def test_every_method_is_here() -> None:
 
 @pytest.mark.parametrize("method", FITTING)
 def test_junk_is_refused_by_name(place: Place, method: str) -> None:
-    """Each argument in turn is replaced by junk; the run can be logged to and read afterwards."""
+    """Each argument in turn is replaced by all junk; the run can be logged to afterwards, and read in the end."""
     (place.root / "file.txt").write_text("x")
-    for name, junk in itertools.product(FITTING[method], JUNK):
+    for name in FITTING[method]:
         run = madang.init(mode="offline")
-        with contextlib.suppress(MadangError):
-            getattr(run, method)(**{**FITTING[method], name: junk})
-        if method != "finish":
-            run.log({"after": 1}, step=9)
-            assert list(madang.get_run(run.id).history("after")["after"])[-1] == 1, (name, junk)
+        for number, junk in enumerate(JUNK):
+            with contextlib.suppress(MadangError):
+                getattr(run, method)(**{**FITTING[method], name: junk})
+            if method == "finish":
+                run.finish()
+                run = madang.init(mode="offline")
+            run.log({"after": number}, step=100 + number)
+        assert list(madang.get_run(run.id).history("after")["after"])[-1] == number, name
         run.finish()
