@@ -8,7 +8,6 @@ from madang.config import HubConfig
 from madang.domain.access import local
 from madang.domain.commands import CreateRun
 from madang.domain.line_streams import StreamRow
-from madang.domain.run_state import outcome
 from madang.services.streams import SILENCE, Streams
 from madang.wiring import open_hub
 
@@ -23,9 +22,7 @@ def test_a_silent_client_has_crashed_until_it_is_heard(tmp_path: Path) -> None:
     run, ended = (engine.tracking.create(ME, "p", CreateRun(name=name)).id for name in ("a", "b"))
 
     def status(of: str) -> str:
-        stored = engine.records.runs.get(of)
-        assert stored is not None
-        return outcome(stored.state).status
+        return engine.search.run(ME, of).status
 
     streams.expect(ME, run, anew=True)
     streams.take(ME, ended, {}, lambda *_: [], ends=True)
@@ -35,6 +32,12 @@ def test_a_silent_client_has_crashed_until_it_is_heard(tmp_path: Path) -> None:
     streams.take(ME, run, {}, lambda *_: [])
     assert status(run) == "running"
     assert streams.give_up_silent() == 0
+    now[0] += SILENCE + 1
+    streams.give_up_silent()
+    streams.take(ME, run, {}, lambda *_: [])  # nobody reads it until it is silent again
+    now[0] += SILENCE + 1
+    assert streams.give_up_silent() == 1
+    assert status(run) == "crashed"
     engine.close()
 
 

@@ -229,6 +229,7 @@ class Streams:
         return count
 
     def _give_up(self, run: str, seen: int) -> None:
+        self._tracking.catch_up([run])  # what it has said last may wait
         with self._records.transaction():
             stored = self._records.runs.get(run)
             if stored is None:
