@@ -124,7 +124,9 @@ class Staging:
         if self._bytes >= _PORTION_BYTES or len(self._moves) >= (_MOST if self._has_folders else _PORTION):
             self.move(is_end=False)
             return True
-        is_much = len(self._moves) - self._synced > (_PORTION if self._synced else _FIRST)
+        # each time also costs the disk all names and inodes that were touched: so ever more are done together
+        enough = max(_PORTION, self._synced // 2) if self._synced else _FIRST
+        is_much = len(self._moves) - self._synced > enough
         if is_much and sys.platform == "linux" and (self._begun is None or not self._begun.is_alive()):
             self.settle()
             self._synced = len(self._moves)
