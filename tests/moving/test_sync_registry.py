@@ -156,6 +156,8 @@ def test_the_same_content_of_many_runs_is_one_version(kim: Workspace, hub: Hub) 
         assert list(here) in ([3, 2, 1], [4, 3, 2, 1])
         kim.logged("again", b"a")
         kim.logged("again", b"c")
+        kim.registry().claim()  # and no more than that: the process is gone
+        kim.logged("again", b"c")
 
 
 def test_what_moved_at_both_ends_stays_and_is_told(kim: Workspace, lee: Workspace, hub: Hub) -> None:

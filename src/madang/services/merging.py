@@ -82,10 +82,11 @@ class Merging:
         known, free = self._numbers(state), self._records.versions.next_number(*place)
         wanted = []
         for one in state.versions:
-            number = known.get(one.number, one.number)
-            news = [origin for origin in self._own(place[0], one) if self._records.versions.placed(origin) is None]
-            if one.number in known or number >= free:
-                wanted += [(number, origin) for origin in news]
+            claimed = {origin: self._records.versions.placed(origin) for origin in self._own(place[0], one)}
+            kept = next((found[2] for found in claimed.values() if found and found[:2] == place), None)
+            number = known.get(one.number, one.number if kept is None else kept)
+            if one.number in known or kept is not None or number >= free:
+                wanted += [(number, origin) for origin, found in claimed.items() if found is None]
         return wanted
 
     def adopt(
