@@ -45,6 +45,8 @@ def fail_at(number: int, mode: str) -> Callable[[], int]:
 def main() -> None:
     """See the module's text."""
     template, target, mode, first, step, *command = sys.argv[1:]
+    os.environ["TMPDIR"] = os.path.join(target, "tmp")  # what the dead leave there goes with the test
+    os.makedirs(os.environ["TMPDIR"])
     number = int(first)
     reached = True
     while reached:
