@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from madang.backends.records.data_objects import SqlDataObjects
 from madang.backends.records.database import Database
-from madang.backends.records.journaled import ChangeLog, JournaledProjects, JournaledRuns, JournaledVersions, replay
+from madang.backends.records.journaled import ChangeLog, JournaledProjects, JournaledRuns, JournaledVersions
 from madang.backends.records.names import Names
 from madang.backends.records.projects import SqlProjects
+from madang.backends.records.replaying import replay
 from madang.backends.records.runs import SqlRuns
 from madang.backends.records.segments import SqlHistory, SqlSegments
 from madang.backends.records.settings import SqlSettings, SqlTokens

@@ -62,7 +62,7 @@ class JournaledRegistry(SqlRegistry):
 
 
 def redo(database: Database, kind: str) -> Callable[[dict[str, Any]], None]:
-    """What takes one line of a kind out of the log into the records (see `journaled.replay`)."""
+    """What takes one line of a kind out of the log into the records (see `replaying.replay`)."""
     registry = SqlRegistry(database)
     actions: dict[str, Callable[[dict[str, Any]], object]] = {
         "protected": lambda body: registry.protect(msgspec.convert(body, learnt(Protection))),

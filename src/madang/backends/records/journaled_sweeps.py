@@ -42,7 +42,7 @@ class JournaledSweeps(SqlSweeps):
 
 
 def redo(database: Database, kind: str) -> Callable[[dict[str, Any]], None]:
-    """What takes one line of a kind out of the log into the records (see `journaled.replay`)."""
+    """What takes one line of a kind out of the log into the records (see `replaying.replay`)."""
     sweeps = SqlSweeps(database)
     actions: dict[str, Callable[[dict[str, Any]], None]] = {
         "sweep": lambda body: sweeps.put(msgspec.convert(body, learnt(Sweep))),

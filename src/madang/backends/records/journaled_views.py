@@ -39,7 +39,7 @@ class JournaledViews(SqlViews):
 
 
 def redo(database: Database, kind: str) -> Callable[[dict[str, Any]], None]:
-    """What takes one line of a kind out of the log into the records (see `journaled.replay`)."""
+    """What takes one line of a kind out of the log into the records (see `replaying.replay`)."""
     views = SqlViews(database)
     actions: dict[str, Callable[[dict[str, Any]], object]] = {
         "view": lambda body: views.put(msgspec.convert(body, learnt(View))),
