@@ -33,7 +33,7 @@ def mlflow(source: str, experiments: tuple[str, ...], folders: tuple[str, ...], 
       madang import mlflow ./mlruns
       madang import mlflow sqlite:///mlflow.db --artifacts /srv/mlartifacts
       madang import mlflow http://old-server:5000 --experiment iris --dry
-      madang import mlflow http://old-server:5000 --store /srv/madang
+      madang import mlflow http://old-server:5000 --to https://hub.example.org
     """
     import os
 

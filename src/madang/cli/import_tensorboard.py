@@ -26,13 +26,13 @@ def tensorboard(folder: str, project: str, **options: Any) -> int:
     Examples:
       madang import tensorboard ./runs
       madang import tensorboard ./logs --project vision --dry
-      madang import tensorboard ./logs --store /srv/madang --project vision
+      madang import tensorboard ./logs --to https://hub.example.org --project vision
     """
     from madang.workspace.moving.importing import Wanted
     from madang.workspace.moving.tensorboard import EventFolders
 
     target = Target(**options)
-    source = EventFolders(folder, project or _default_project(folder, target.store))
+    source = EventFolders(folder, project or _default_project(folder, target.store or target.to))
     return carry(source, Wanted(dry=target.dry, files=not target.no_files, freely=True), target)
 
 

@@ -33,7 +33,7 @@ def wandb(folder: str, project: str, folders: tuple[str, ...], **options: Any) -
       madang import wandb ./wandb
       madang import wandb ./wandb/offline-run-20260112_101530-a1b2c3d4 --dry
       madang import wandb ./wandb --project vision --artifacts /data/checkpoints
-      madang import wandb ./wandb --store /srv/madang
+      madang import wandb ./wandb --to https://hub.example.org
     """
     from madang.workspace.moving.importing import Wanted
     from madang.workspace.moving.wandb_folders import RunFolders
