@@ -95,7 +95,7 @@ def test_agents_of_a_hub_are_killed(project: Project, hub: str) -> None:
     """An agent that dies with its trial in hand: another one elsewhere does it, and none is done twice."""
     project.write({"slow.yaml": GRID % 0.5})
     sweep = project.madang("sweep", "create", "slow.yaml", MADANG_HUB=hub).out.strip()
-    dying = agent(project, sweep, MADANG_HUB=hub)
+    dying = agent(project, sweep, MADANG_HUB=hub, TMPDIR=str(project.root.parent))  # it cannot clean up
     until(project, sweep, lambda view: view["trials"] and view["agents"][0]["running"], MADANG_HUB=hub)
     children = subprocess.run(["pgrep", "-P", str(dying.pid)], capture_output=True, text=True, check=True).stdout
     dying.kill()
