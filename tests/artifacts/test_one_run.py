@@ -66,7 +66,7 @@ READS = (
     | {(Artifacts, name) for name in ("collection", "collection_with")}
     | {(Drafts, name) for name in ("get", "of_client", "named", "version", "held")}
     | {(Sweeps, name) for name in ("get", "of_project", "view", "views", "agent_view")}
-    | {(SweepAgents, "agent"), (SweepRuns, "adopted"), (Streams, "held")}
+    | {(SweepAgents, "agent"), (SweepRuns, "adopted"), (Streams, "held"), (Streams, "labels")}
     | {(Views, name) for name in ("get", "of_project", "charts")}
     | {(Digests, "files"), (Links, "of"), (Links, "source")}
     | {(Data, name) for name in ("sizes", "open", "stat", "read_many", "list")}
