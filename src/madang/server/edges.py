@@ -10,6 +10,7 @@ from madang.edges.wandb.services import WandbServices
 from madang.edges.wandb.table import table as wandb_table
 from madang.http.signing import Holder, Signer
 from madang.services.launched import Launched
+from madang.services.scorers import Scorers
 from madang.services.secret import signing_secret
 from madang.wiring import Engine
 
@@ -24,6 +25,7 @@ def mlflow_edge(engine: Engine, launched: Launched | None = None, *, repeats: bo
         engine.projects,
         engine.models,
         engine.parts,
+        Scorers(engine.records),
         engine.webhooks,
         launched,
     )

@@ -66,7 +66,8 @@ class Webhooks:
             AccessDenied: the caller is no admin of the project, or, without one, of the hub.
             InvalidInput: one of them makes no sense, or nothing may be sent there.
         """
-        _require(who, wanted.get("project", ""))
+        (project,) = self._checked({"project": wanted.get("project", "")}).values()
+        _require(who, project)
         given = self._checked({"name": "", "url": "", "events": (), **wanted})
         now = time.time_ns() // 1000
         made = Webhook(id=new_uuid(), created_at=now, updated_at=now, actor=who.name, **given)
@@ -96,6 +97,7 @@ class Webhooks:
             "description": check_description,
             "format": check_format,
             "secret": self._sealed,
+            "project": lambda name: check_project(name, "project") if name else "",
         }
         return {key: checks[key](given) if key in checks else given for key, given in wanted.items()}
 
@@ -149,7 +151,7 @@ def _manages(who: Principal, project: str) -> bool:
 
 def _require(who: Principal, project: str) -> None:
     if project:
-        require(who, Permission.ADMIN, check_project(project, "project"))
+        require(who, Permission.ADMIN, project)
     elif not _manages(who, ""):
         raise AccessDenied(
             f"{who.name} may not make webhooks of the whole hub.",

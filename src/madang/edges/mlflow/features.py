@@ -34,7 +34,7 @@ def server_info(call: MlflowCall) -> Any:
 
 
 def not_offered(call: MlflowCall) -> Response:
-    """A part of MLflow that this server does not have: scorers, and webhooks in a workspace."""
+    """A part of MLflow that this server does not have: figures over traces, and webhooks in a workspace."""
     return failed("NOT_IMPLEMENTED", "This server does not offer that part of MLflow's API.", 501)
 
 

@@ -13,6 +13,7 @@ from madang.services.models import Models
 from madang.services.parts import PartUploads
 from madang.services.projects import Projects
 from madang.services.registry import Registry
+from madang.services.scorers import Scorers
 from madang.services.search import Search
 from madang.services.tracking import Tracking
 from madang.services.webhooks import Webhooks
@@ -32,6 +33,7 @@ class MlflowServices:
     projects: Projects
     models: Models
     parts: PartUploads
+    scorers: Scorers
     webhooks: Webhooks | None = None
     launched: Launched | None = None
     tables: KeptTable = field(default_factory=KeptTable)

@@ -19,6 +19,7 @@ from madang.edges.mlflow import (
     parts,
     registered_models,
     runs,
+    scorers,
     trace_requests,
     trace_spans,
     traces,
@@ -133,9 +134,8 @@ def _datasets() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
 def _not_offered() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     """(method, path below `mlflow/`, handler, permission, arguments)."""
     for method, path in (
-        ("POST", "scorers/{action}"),
-        ("GET", "scorers/{action}"),
-        ("DELETE", "scorers/{action}"),
+        ("GET", "scorers/online-configs"),
+        ("PUT", "scorers/online-config"),
         ("POST", "traces/metrics"),
     ):
         yield method, path, features.not_offered, READ, None
@@ -149,6 +149,15 @@ def _webhooks() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     yield "PATCH", "webhooks/{id}", webhooks.update, ADMIN, webhooks.ChangedWebhook
     yield "DELETE", "webhooks/{id}", webhooks.delete, ADMIN, None
     yield "POST", "webhooks/{id}/test", webhooks.test, ADMIN, webhooks.Trial
+
+
+def _scorers() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
+    """(method, path below `mlflow/`, handler, permission, arguments)."""
+    yield "POST", "scorers/register", scorers.register, WRITE, scorers.NewScorer
+    yield "GET", "scorers/list", scorers.listing, READ, scorers.ScorerList
+    yield "GET", "scorers/versions", scorers.versions, READ, scorers.ScorerName
+    yield "GET", "scorers/get", scorers.get, READ, scorers.ScorerName
+    yield "DELETE", "scorers/delete", scorers.delete, WRITE, scorers.ScorerName
 
 
 def _registry() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
@@ -192,13 +201,14 @@ def _proxy() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
 
 
 def _routes(*, repeats: bool) -> Iterator[Route]:
+    plain = (*_traces(), *_datasets(), *_webhooks(), *_scorers(), *_not_offered())
     for prefix in PREFIXES:
         for method, path, handler, permission, body, limit in _calls():
             yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body, limit)
         for method, path, handler, permission, body in _registry():
             handler = INSTEAD.get(handler, handler) if repeats else handler
             yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body)
-        for method, path, handler, permission, body in (*_traces(), *_datasets(), *_webhooks(), *_not_offered()):
+        for method, path, handler, permission, body in plain:
             yield _route(method, f"{prefix}mlflow/{path}", handler, permission, body, _INPUTS)
         for method, path, handler, permission, body in _proxy():
             yield _route(method, f"{prefix}mlflow-artifacts/{path}", handler, permission, body)
