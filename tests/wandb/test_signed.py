@@ -21,6 +21,7 @@ from madang.config import HubConfig
 from madang.domain.access import Permission, Principal, local
 from madang.domain.commands import CreateRun
 from madang.domain.ids import new_id
+from madang.domain.versions import Entry
 from madang.formats.wandb.ids import ID_TAG, run_id
 from madang.wiring import Engine, open_hub
 
@@ -35,6 +36,10 @@ mutation S($id: ID!, $md5: String!) { createArtifactFiles(input: {artifactFiles:
 """
 
 
+KEPT = """
+query K { project(name: "hostile", entityName: "madang") { artifact(name: "kept:v1") {
+  currentManifest { file { directUrl } } files(first: 1) { edges { node { directUrl } } } } } }
+"""
 TWICE = """
 import sys, wandb
 for resume in (None, "must"):
@@ -94,6 +99,20 @@ def test_a_revoked_token_takes_its_addresses_with_it(guarded: Guarded) -> None:
     assert [put(url.replace(id_, other)) for url in urls] == [403] * 3
     guarded.engine.access.revoke(local("admin"), id_)
     assert [put(url) for url in urls] == [401] * 3
+
+
+def test_downloads_end_with_the_token_too(guarded: Guarded) -> None:
+    """What a manifest and a file were fetched by fetches nothing any more."""
+    id_, key = guarded.token(Permission.READ, "hostile")
+    artifacts, me = guarded.engine.artifacts, local("admin")
+    guarded.hub.ask(UPSERT, guarded.token(Permission.WRITE)[1], name="any")  # so that there is the project
+    kept = artifacts.put_blob(me, "hostile", [b"bytes"])
+    artifacts.create(me, "hostile", "kept", "dataset", [Entry("f", kept.digest, kept.size)])
+    found = guarded.hub.ask(KEPT, key)["project"]["artifact"]
+    urls = [found["currentManifest"]["file"]["directUrl"], found["files"]["edges"][0]["node"]["directUrl"]]
+    assert [urllib3.request("GET", url).status for url in urls] == [200, 200]
+    guarded.engine.access.revoke(me, id_)
+    assert [urllib3.request("GET", url).status for url in urls] == [401, 401]
 
 
 def test_an_address_is_no_more_than_its_token(guarded: Guarded) -> None:
