@@ -106,7 +106,7 @@ def test_downloads_end_with_the_token_too(guarded: Guarded) -> None:
     id_, key = guarded.token(Permission.READ, "hostile")
     artifacts, me = guarded.engine.artifacts, local("admin")
     guarded.hub.ask(UPSERT, guarded.token(Permission.WRITE)[1], name="any")  # so that there is the project
-    kept = artifacts.put_blob(me, "hostile", [b"bytes"])
+    kept = artifacts.put_blob(me, "hostile", [b"kept bytes"])
     artifacts.create(me, "hostile", "kept", "dataset", [Entry("f", kept.digest, kept.size)])
     found = guarded.hub.ask(KEPT, key)["project"]["artifact"]
     urls = [found["currentManifest"]["file"]["directUrl"], found["files"]["edges"][0]["node"]["directUrl"]]
