@@ -30,13 +30,15 @@ def browser() -> Iterator[Browser]:
 
 
 def opened(browser: Browser, address: str) -> tuple[str, StorageState]:
-    """The server's base address, and the cookie that the one-time address gave."""
+    """The base address of a server that has read its store, and the cookie that the one-time address gave."""
+    parts = urlsplit(address)
+    base = f"{parts.scheme}://{parts.netloc}"
     context = browser.new_context()
     context.new_page().goto(address, timeout=PATIENCE)
+    context.request.get(f"{base}/api/v1/projects", timeout=4 * PATIENCE)
     state = context.storage_state()
     context.close()
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}", state
+    return base, state
 
 
 def visitor(browser: Browser, base: str, state: StorageState) -> Iterator[Visitor]:
