@@ -150,3 +150,20 @@ def test_a_server_that_is_gone_is_named(few: Visitor) -> None:
     visit.page.unroute("**/api/v1/projects")
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("link", name=re.compile("와인"))).to_be_visible()
+
+
+def test_a_key_leads_anywhere(few: Visitor) -> None:
+    """Ctrl and K opens a search over runs, areas and projects that needs no mouse."""
+    page = few().open("/p/와인")
+    expect(page.get_by_role("heading", level=1)).to_have_text("와인: Runs")
+    expect(page.get_by_role("button", name="Go to…")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("broken")
+    expect(page.get_by_role("option", name=re.compile("^broken"))).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("broken")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("mod")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Models")
+    expect(page.get_by_role("dialog")).to_have_count(0)

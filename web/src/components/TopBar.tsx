@@ -7,6 +7,7 @@ import { setTheme, useDark } from "../lib/theme";
 import { WaitingBadge } from "../pages/Waiting";
 import { LANGUAGES, setLanguage, t, useLanguage } from "../messages";
 import { IconButton, Link, showCurrent } from "./basic";
+import { QuickSearch } from "./QuickSearch";
 
 /** Where one is, the areas of a project, and the choices of the reader. */
 export function TopBar({ path, me }: { path: string[]; me: Me | undefined }): ReactElement {
@@ -63,6 +64,7 @@ export function TopBar({ path, me }: { path: string[]; me: Me | undefined }): Re
         </nav>
       )}
       <span className="grow" />
+      <QuickSearch project={project} />
       {me && <WaitingBadge />}
       {me?.name && <span className="me wide-only">{me.name}</span>}
       <select className="language" aria-label={t("language")} value={language} onChange={(event) => setLanguage(event.target.value)}>

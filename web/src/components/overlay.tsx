@@ -8,6 +8,7 @@ export function Dialog({ title, onClose, children, wide }: { title: string; onCl
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("[data-focus]")?.focus(); // else the first button has it
     return () => dialog?.close();
   }, []);
   return (

@@ -1,5 +1,5 @@
 import type { ReactElement } from "react";
-import { Empty, Snippet } from "../components/basic";
+import { Empty, Link, Snippet } from "../components/basic";
 import { t } from "../messages";
 
 export function NoRuns({ project }: { project: string }): ReactElement {
@@ -27,6 +27,10 @@ with madang.init(project=${JSON.stringify(project)}, config={"lr": 0.01}) as run
       <Snippet label="shell" code="madang run -- python train.py" />
       <p>{t("runs.none.hub")}</p>
       <Snippet label="shell" code={`export MADANG_HUB=${location.origin}\nmadang login`} />
+      <p>
+        {t("runs.none.clients")} <Link to="/authorize">{t("runs.none.key")}</Link>
+      </p>
+      <Snippet label="shell" code={`export WANDB_BASE_URL=${location.origin}\nexport MLFLOW_TRACKING_URI=${location.origin}`} />
     </>
   );
 }
