@@ -226,7 +226,8 @@ def staged(store: Path) -> None:
     names = [f"stage-{number:03}" for number in range(200)]
     needs = [names[max(0, number - 3) : number : 2] for number in range(200)]
     plan = [{"name": name, "needs": need, "writes": [name]} for name, need in zip(names, needs, strict=True)]
-    _stage_run(store, names[0], "many", now, {"plan": plan})
+    later = now + 3600_000_000  # it was heard of: after a minute of silence a reproduction is over
+    _stage_run(store, names[0], "many", later, {"plan": plan})
     odd = {"name": HOSTILE, "reads": [HOSTILE], "writes": ["out" + HOSTILE], "needs": ["fine"]}
     found = {"name": HOSTILE, "status": "failed", "error": HOSTILE, "outs": []}
     odd_stages(store)
