@@ -10,8 +10,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help:
 	@echo "make install   .venv with madang in it (.venv/bin/madang, .venv/bin/python)"
 	@echo "make demo      the main job on real data, then its web page (SERVE=0: stop before the page)"
-	@echo "make test      install what the tests need and run everything"
+	@echo "make test      install what the tests need and run everything: checks and suite, side by side"
 	@echo "make check     format, lint, types, import contracts"
+	@echo "make suite     the tests (JOBS=6: so many processes)"
 	@echo "make bench     measure speed and size beside the peers (minutes; installs them under benchmarks/)"
 	@echo "make ui        build the web page from web/ (needs Node; the built page is committed)"
 
