@@ -11,7 +11,7 @@ import venvs
 from harness import Bench, Failed, median, ratio
 from report import Check, Table
 
-from workloads.tools import TOOLS, away, digest, dvc_like, git_lfs, timed, warm
+from workloads.tools import TOOLS, away, digest, dvc_like, git_lfs, sync_after, timed, warm
 
 WALK = """
 import os, sys
@@ -29,6 +29,8 @@ walk(sys.argv[1])
 """
 STEPS = ["add", "add again", "status", "status, 1 changed", "add, 1 changed", "checkout", "checkout again", "push",
          "push again", "pull"]  # fmt: skip
+MAKING = ["add", "checkout", "push", "pull"]
+THEN_SYNC = ", then sync"
 
 
 def measure(bench: Bench) -> list[Table]:
@@ -51,6 +53,9 @@ def _table(files: int, middle: dict[str, dict[str, float]], raw: dict[str, objec
     for step in STEPS:
         share = ratio(dvc[step], mine[step]) if step in dvc and step in mine else None
         table.row(step, mine.get(step), dvc.get(step), share, middle.get("git lfs", {}).get(step))
+    for step in (f"{step}{THEN_SYNC}" for step in MAKING):
+        share = ratio(dvc[step], mine[step]) if step in dvc and step in mine else None
+        table.row(step, mine.get(step), dvc.get(step), share, "")
     for what, seconds in limits.items():
         table.row(f"limit: {what}", seconds, "", "", "")
     if not mine:
@@ -98,7 +103,14 @@ def _tool(bench: Bench, tool: str, source: Path) -> dict[str, float]:
     shutil.copytree(source, data)
     warm(data)
     changed = next(path for path in sorted(data.rglob("*.bin")))
-    took = {"add": run("add", "data"), "add again": run("add", "data"), "status": run("status")}
+    took: dict[str, float] = {}
+
+    def measured(step: str, *arguments: str) -> None:
+        took[step] = run(*arguments)
+        took[step + THEN_SYNC] = took[step] + sync_after()
+
+    measured("add", "add", "data")
+    took |= {"add again": run("add", "data"), "status": run("status")}
     before = changed.read_bytes()
     _replace(changed, before[::-1])
     took["status, 1 changed"] = run("status")
@@ -107,14 +119,14 @@ def _tool(bench: Bench, tool: str, source: Path) -> dict[str, float]:
     run("add", "data")
     away(bench, data)
     warm(folder / ".dvc" / "cache")
-    took["checkout"] = run("checkout")
+    measured("checkout", "checkout")
     took["checkout again"] = run("checkout")
     _same(tool, "checkout", data, wanted)
-    took["push"] = run("push")
+    measured("push", "push")
     took["push again"] = run("push")
     away(bench, data, folder / ".dvc" / "cache")
     warm(remote)
-    took["pull"] = run("pull")
+    measured("pull", "pull")
     _same(tool, "pull", data, wanted)
     bench.drop_later(folder, remote)
     return took

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,13 @@ def timed(bench: Bench, argv: Sequence[str], cwd: Path) -> float:
     """Seconds of a command that begins with nothing left to be written to the disk."""
     os.sync()
     return bench.run(argv, cwd=cwd).wall
+
+
+def sync_after() -> float:
+    """Seconds until the disk has what a tool has left to be written later."""
+    began = time.perf_counter()
+    os.sync()
+    return time.perf_counter() - began
 
 
 def warm(folder: Path) -> None:
