@@ -205,6 +205,7 @@ def test_it_is_tried_again_where_that_may_help(client: MlflowClient, receiver: R
         found = [(one.state, one.attempts, one.status) for one in hub.engine.webhooks.deliveries(ME, made.webhook_id)]
         if all(state != "pending" for state, *_ in found):
             break
+        time.sleep(0.01)
     assert found[::-1] == [
         ("delivered", 4, 200), ("failed", 1, 400), ("failed", 1, 302), ("failed", 7, 502), ("delivered", 1, 200),
     ]  # fmt: skip
