@@ -17,8 +17,8 @@ from madang.domain import events
 from madang.domain.access import Permission, Principal, local
 from madang.domain.commands import CreateRun
 from madang.domain.reviews import Protection
-from madang.domain.versions import Entry, VersionRecord
-from madang.errors import AccessDenied, Conflict
+from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.errors import AccessDenied, Conflict, InvalidInput
 from madang.wiring import Engine, open_hub, open_store
 from madang.workspace.moving.registry_sync import Moved, RegistrySync
 
@@ -286,6 +286,29 @@ def test_only_who_may_write_may_send(kim: Workspace, hub: Hub) -> None:
     one = replace(hub.engine.registry.resolve(P, "mine:v1"), project="다른", name="stolen")
     with pytest.raises(Conflict):
         hub.engine.records.versions.adopt(one, [], state.versions[0].origins)
+
+
+def test_states_that_make_no_sense_are_refused(kim: Workspace, hub: Hub) -> None:
+    """Times to come, numbers out of bounds, other files than the digest's, and pointers that nobody may move."""
+    made = kim.registered("odd", b"a")
+    state = kim.engine.merging.state(KIM, P, "odd")
+    entries, merging = kim.engine.artifacts.manifest(KIM, P, made.ref), hub.engine.merging
+    one = state.versions[0]
+    late = replace(state, versions=(replace(one, created_at=1 << 61),))
+    for ask in (
+        lambda: merging.merge(KIM, late),
+        lambda: merging.claim(KIM, replace(state, versions=(replace(one, number=1 << 40),))),
+        lambda: merging.adopt(KIM, state, entries[:1]),
+        lambda: merging.adopt(KIM, state, [replace(entries[0], path="../x"), *entries[1:]]),
+    ):
+        with pytest.raises(InvalidInput):
+            ask()
+    kim.sync()
+    moves = tuple(PointerChange(P, "odd", alias, 1, None, "x", 1) for alias in ("latest", "v7", "a:b", "A"))
+    merging.merge(KIM, replace(state, moves=moves, aliases={"latest": 1, "v7": 1, "a:b": 1, "A": 1}))
+    row = hub.engine.records.versions.collection(P, "odd")
+    assert row is not None
+    assert row.aliases == {}
 
 
 def test_the_index_may_be_lost(kim: Workspace, lee: Workspace) -> None:

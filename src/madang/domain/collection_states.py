@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from madang.domain.reviews import ModelChange
+from madang.domain.reviews import ModelChange, checked_alias
 from madang.domain.values import value
 from madang.domain.versions import GONE, SOURCE, STAGES, PointerChange, VersionRecord
+from madang.errors import InvalidInput
 
 K = TypeVar("K")
 Origin: TypeAlias = tuple[str, int]
@@ -160,10 +162,12 @@ def translated(state: CollectionState, numbers: Mapping[int, int]) -> Collection
 
 
 def _alias(alias: str, numbers: Mapping[int, int]) -> str:
-    """Further versions of a stage hold ``production/3``. Empty: that version is not there."""
+    """Further versions of a stage hold ``production/3``. Empty: that version is not there, or no alias is called so."""
     stage, _, number = alias.partition("/")
     if stage not in STAGES or not number.isdecimal():
-        return alias
+        with suppress(InvalidInput):
+            return alias if checked_alias(alias) == alias else ""
+        return ""
     return f"{stage}/{numbers[int(number)]}" if int(number) in numbers else ""
 
 

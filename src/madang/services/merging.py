@@ -16,7 +16,7 @@ from madang.domain.collection_states import (
     portable_metadata,
     translated,
 )
-from madang.domain.ids import is_id
+from madang.domain.ids import check_digest, is_id
 from madang.domain.values import value
 from madang.domain.versions import GONE, Entry, VersionRecord, check_name, check_path, check_reference
 from madang.errors import InvalidInput, TooLarge
@@ -31,6 +31,7 @@ from madang.services.reviews import Reviews
 from madang.services.states import known_numbers, state_of
 from madang.services.tracking import Tracking
 
+_AHEAD = 3_600_000_000  # µs that the clock of another store may go before ours
 _FARTHEST = 1_000_000  # how far beyond the numbers that were given one may be claimed
 
 
@@ -169,6 +170,9 @@ class Merging:
 
     def _place(self, who: Principal, state: CollectionState) -> tuple[str, str]:
         require(who, Permission.WRITE, state.project)
+        times = [state.created_at, *(one.created_at for one in state.versions), *(one.at for one in state.moves)]
+        if not all(0 <= at <= now() + _AHEAD for at in (*times, *(one.at for one in state.notes))):
+            raise InvalidInput(f"{state.name[:200]!r} has a time that is still to come.", hint="Set the clock there.")
         return check_name(state.project, "project"), check_name(state.name)
 
     def _numbers(self, state: CollectionState) -> dict[int, int]:
@@ -216,6 +220,8 @@ class Merging:
         for entry in entries:
             if entry.uri:
                 check_reference(entry)
+            else:
+                check_digest(entry.digest)
         if len(paths) != len(entries) or manifest_digest(list(entries)) != version.digest:
             raise InvalidInput(f"The files of v{version.number} are not those of {version.digest[:80]!r}.")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from madang.domain.access import Principal
@@ -25,6 +24,7 @@ from madang.ports.records import Records
 from madang.services.merging_pointers import signed
 from madang.services.states import state_of
 
+_SHOWN = 1000  # characters of a text in the history
 _Notes: TypeAlias = dict[tuple[str, str], list[ModelChange]]
 
 
@@ -88,7 +88,10 @@ class TextMerge:
         for one in their:
             if note_key(one) not in known:
                 actor = signed(one.actor, self._who, self._as_is)
-                self._records.registry.note(replace(one, project=self._place[0], name=self._place[1], actor=actor))
+                self._records.registry.note(ModelChange(
+                    *self._place, one.kind, one.subject[:_SHOWN], one.before[:_SHOWN], one.after[:_SHOWN], actor,
+                    one.at, one.reason[:_SHOWN],
+                ))  # fmt: skip
 
     def _edit(self, ours: CollectionState, taken: Sequence[_Text]) -> None:
         for number in dict.fromkeys(text.number for text in taken):
