@@ -93,8 +93,18 @@ def _linear() -> Spec:
             "color": of_revision,
         },
     }
+    slider = {"input": "range", "min": 0.001, "max": 1, "step": 0.001}
+    return _framed(
+        params=[{"name": "smooth", "value": 0.001, "bind": slider}],
+        encoding={"x": _axis("x"), "color": anchor("color"), "strokeDash": anchor("stroke_dash")},
+        layer=[smoothed, raw, last, _rule()],
+    )
+
+
+def _rule() -> Spec:
+    """The line under the pointer, which tells the values of all groups there."""
     hover = {"type": "point", "fields": [anchor("x")], "nearest": True, "on": "mouseover", "clear": "mouseout"}
-    rule = {
+    return {
         "transform": [
             {"calculate": anchor("pivot_field"), "as": "pivot_field"},
             {"pivot": "pivot_field", "op": "mean", "value": anchor("y"), "groupby": [anchor("x")]},
@@ -103,12 +113,6 @@ def _linear() -> Spec:
         "encoding": {"opacity": {"condition": {"value": 0.3, "param": "hover", "empty": False}, "value": 0}},
         "params": [{"name": "hover", "select": hover}],
     }
-    slider = {"input": "range", "min": 0.001, "max": 1, "step": 0.001}
-    return _framed(
-        params=[{"name": "smooth", "value": 0.001, "bind": slider}],
-        encoding={"x": _axis("x"), "color": anchor("color"), "strokeDash": anchor("stroke_dash")},
-        layer=[smoothed, raw, last, rule],
-    )
 
 
 def _scatter() -> Spec:
@@ -163,47 +167,48 @@ def _joined(operation: str, source: str, name: str, group: list[str]) -> Spec:
     return {"joinaggregate": [{"op": operation, "field": source, "as": name}], "groupby": group}
 
 
-def _confusion(*, normalized: bool) -> Spec:
-    value = "percent_of_y" if normalized else "xy_count"
-    tip: Spec = {"field": value, "type": "quantitative"}
-    shade: Spec = {"field": value, "type": "quantitative", "title": ""}
-    cells: Spec = {"mark": "rect", "width": anchor("plot_width"), "height": anchor("plot_height")}
-    contrast = f"datum.{'percent_of_y' if normalized else 'percent_of_max'} > 0.5"
-    numbers: Spec = {
-        "color": {"condition": {"test": contrast, "value": "white"}, "value": "black"},
-    }
-    if normalized:
-        tip["format"] = ".2f"
-        shade["scale"] = {"domain": [0, 1]}
-        joins = [
-            _joined("sum", "xy_count", "sum_y", [anchor("y")]),
-            {"calculate": "datum.xy_count / datum.sum_y", "as": "percent_of_y"},
-        ]
-    else:
-        shade["scale"] = {"domainMin": 0, "nice": True}
-        shown = {"param": "showValues", "field": "xy_count", "type": "quantitative"}
-        numbers = {"text": {"condition": shown}, **numbers}
-        joins = [
-            _joined("max", "xy_count", "max_count", []),
-            {"calculate": "datum.xy_count / datum.max_count", "as": "percent_of_max"},
-        ]
-    by_y = ["rev", anchor("y")] if normalized else anchor("group_by_y")
+def _counts() -> tuple[list[Spec], Spec, Spec]:
+    """Numbers of a confusion matrix as they are: what computes them, the colour of a cell, and its text on demand."""
+    joins = [
+        _joined("max", "xy_count", "max_count", []),
+        {"calculate": "datum.xy_count / datum.max_count", "as": "percent_of_max"},
+    ]
+    shade = {"field": "xy_count", "type": "quantitative", "title": "", "scale": {"domainMin": 0, "nice": True}}
+    shown = {"param": "showValues", "field": "xy_count", "type": "quantitative"}
+    return joins, shade, {"text": {"condition": shown}, **_contrast("percent_of_max")}
+
+
+def _shares() -> tuple[list[Spec], Spec, Spec]:
+    """The same as shares of their row, which no text is written for."""
+    joins = [
+        _joined("sum", "xy_count", "sum_y", [anchor("y")]),
+        {"calculate": "datum.xy_count / datum.sum_y", "as": "percent_of_y"},
+    ]
+    shade = {"field": "percent_of_y", "type": "quantitative", "title": "", "scale": {"domain": [0, 1]}}
+    return joins, shade, _contrast("percent_of_y")
+
+
+def _contrast(share: str) -> Spec:
+    return {"color": {"condition": {"test": f"datum.{share} > 0.5", "value": "white"}, "value": "black"}}
+
+
+def _hovered(tip: Spec) -> list[Spec]:
+    """The cell under the pointer: it tells its number and is marked."""
     over = {
         "type": "single", "on": "mouseover", "encodings": ["x", "y"], "empty": "none", "clear": "mouseout",
     }  # fmt: skip
     names = [{"field": anchor(axis), "type": "nominal"} for axis in ("x", "y")]
-    hovered = {
-        "selection": {"label": over},
-        "mark": "rect",
-        "encoding": {
-            "tooltip": [*names, tip],
-            "opacity": {"condition": {"selection": "label", "value": 1}, "value": 0},
-        },
-    }
-    marked = {
-        "transform": [{"filter": {"selection": "label"}}],
-        "layer": [{"mark": {"type": "rect", "color": "lightpink"}}],
-    }
+    opacity = {"condition": {"selection": "label", "value": 1}, "value": 0}
+    cell = {"selection": {"label": over}, "mark": "rect", "encoding": {"tooltip": [*names, tip], "opacity": opacity}}
+    mark = {"mark": {"type": "rect", "color": "lightpink"}}
+    return [cell, {"transform": [{"filter": {"selection": "label"}}], "layer": [mark]}]
+
+
+def _confusion(*, normalized: bool) -> Spec:
+    joins, shade, numbers = _shares() if normalized else _counts()
+    tip = {"field": shade["field"], "type": "quantitative", **({"format": ".2f"} if normalized else {})}
+    cells: Spec = {"mark": "rect", "width": anchor("plot_width"), "height": anchor("plot_height")}
+    by_y = ["rev", anchor("y")] if normalized else anchor("group_by_y")
     checkbox = {} if normalized else {"params": [{"name": "showValues", "bind": {"input": "checkbox"}}]}
     count = {"aggregate": [{"op": "count", "as": "xy_count"}], "groupby": [anchor("y"), anchor("x")]}
     return _framed(
@@ -213,12 +218,7 @@ def _confusion(*, normalized: bool) -> Spec:
         spec={
             "transform": [count, _imputed("x", by_y), _imputed("y", anchor("group_by_x")), *joins],
             "encoding": {axis: _ascending(axis) for axis in ("x", "y")},
-            "layer": [
-                {**cells, "encoding": {"color": shade}},
-                hovered,
-                marked,
-                {"mark": "text", "encoding": numbers},
-            ],
+            "layer": [{**cells, "encoding": {"color": shade}}, *_hovered(tip), {"mark": "text", "encoding": numbers}],
         },
     )
 
