@@ -73,7 +73,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     transport: JoiningTransport  # type: ignore[assignment]
     _before_body = False
-    _came = 0  # bytes of pieces that came before the headers were complete
+    _is_new = False  # whether the request began in the present piece
+    _came = 0  # bytes of later pieces that held nothing but headers
     _told = 0  # bytes of the address and of whole headers
     _kept: tuple[Route, bytes] | None = None  # the request that comes in, if it is to be answered promptly
     _since = 0.0  # when the connection fell quiet, or began to keep a request
@@ -93,17 +94,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, unless what stands before a body has grown too long."""
-        if self._before_body:
+        self._is_new = False
+        super().data_received(data)
+        if self._before_body and not self._is_new and not self.transport.is_closing():
             self._came += len(data)
             if self._came > HEADER_BYTES:
                 self.send_400_response("The request's headers are too long.")
-                return
-        super().data_received(data)
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._before_body, self._came, self._told = True, 0, 0
+        self._before_body, self._came, self._told, self._is_new = True, 0, 0, True
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request's address."""
