@@ -1,12 +1,10 @@
 """Sealed chunks of history: columns, packed so that one key can be read without the others (docs/formats/store.md).
 
-No array library is needed: everything runs inside `array`, `zip`, slices and `itertools`, at the speed of C.
+No array library is needed: everything runs inside `struct`, `zip`, slices and `itertools`, at the speed of C.
 """
 
 from __future__ import annotations
 
-import sys
-from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -20,13 +18,14 @@ from madang.domain.values import mutable, value
 from madang.errors import CorruptData
 from madang.formats.journal import from_json
 from madang.formats.learning import learnt
+from madang.formats.numbers import packed, unpacked
 from madang.formats.segment import to_json
 from madang.formats.zstd import compress, decompress
 
 BLOCK = 32 << 10  # bytes before compression at which a block is full
 _EXTREMES_FROM = 64  # rows from which a column's smallest and largest value are kept
-_WIDTHS = (("b", 1), ("h", 2), ("i", 4), ("q", 8))  # typecodes of `array` and their bytes
-_DELTAS = {"1": "b", "2": "h", "4": "i", "8": "q"}  # codings of differences: the typecode of each
+_WIDTHS = (("b", 1), ("h", 2), ("i", 4), ("q", 8))  # letters of `struct` and their bytes
+_DELTAS = {"1": "b", "2": "h", "4": "i", "8": "q"}  # codings of differences: the letter of each
 _INT64 = 1 << 63
 
 
@@ -79,21 +78,21 @@ def encode(groups: Sequence[Group]) -> tuple[bytes, list[bytes]]:
 
 def _encode_group(group: Group) -> tuple[_Entry, list[bytes]]:
     steps, times = group.steps, group.times
-    packed = [_integers(group.sequences), _integers(steps), _integers(times)]
-    packed += [_column(letter, column) for letter, column in zip(group.types, group.columns, strict=True)]
+    made = [_integers(group.sequences), _integers(steps), _integers(times)]
+    made += [_column(letter, column) for letter, column in zip(group.types, group.columns, strict=True)]
     extremes: list[tuple[float, float] | None] = []
     if len(steps) >= _EXTREMES_FROM:
         extremes = [_extremes(letter, column) for letter, column in zip(group.types, group.columns, strict=True)]
     entry = _Entry(
         len(steps),
         list(group.keys),
-        "".join(coding for coding, _ in packed),
-        [len(data) for coding, data in packed if _size(coding, 1) is None],
+        "".join(coding for coding, _ in made),
+        [len(data) for coding, data in made if _size(coding, 1) is None],
         (min(steps), max(steps)),
         (min(times), max(times)),
         extremes,
     )
-    return entry, [data for _, data in packed]
+    return entry, [data for _, data in made]
 
 
 def _extremes(letter: str, column: Sequence[Any]) -> tuple[float, float] | None:
@@ -118,7 +117,7 @@ def _blocks(columns: Iterable[bytes]) -> Iterator[bytes]:
 
 def _column(letter: str, column: Sequence[Any]) -> tuple[str, bytes]:
     if letter == "d":
-        return "d", _shuffle(_bytes(array("d", column)), 8)
+        return "d", _shuffle(packed("d", column), 8)
     if letter == "q":
         return _integers(column)
     if letter == "?":
@@ -142,9 +141,8 @@ def _integers(values: Sequence[int]) -> tuple[str, bytes]:
     deltas = list(map(sub, values[1:], values))
     for code, width in _WIDTHS:
         with suppress(OverflowError):  # too narrow
-            packed = array(code, deltas)
-            return str(width), values[0].to_bytes(8, "little", signed=True) + _shuffle(_bytes(packed), width)
-    return "r", _shuffle(_bytes(array("q", values)), 8)
+            return str(width), values[0].to_bytes(8, "little", signed=True) + _shuffle(packed(code, deltas), width)
+    return "r", _shuffle(packed("q", values), 8)
 
 
 def _even(first: int, step: int, count: int) -> tuple[str, bytes]:
@@ -165,12 +163,6 @@ def _spacing(values: Sequence[int]) -> int | None:
         return None
     even = [last] * len(values) if step == 0 else list(range(values[0], last + (1 if step > 0 else -1), step))
     return step if list(values) == even else None
-
-
-def _bytes(values: array[Any]) -> bytes:
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values.tobytes()
 
 
 def _shuffle(data: bytes, width: int) -> bytes:
@@ -214,11 +206,7 @@ def _values(coding: str, data: bytes) -> Sequence[Any]:
 
 
 def _numbers(code: str, data: bytes, width: int) -> list[Any]:
-    made = array(code)
-    made.frombytes(_unshuffle(data, width))
-    if sys.byteorder == "big":
-        made.byteswap()
-    return made.tolist()
+    return list(unpacked(code, _unshuffle(data, width)))
 
 
 @value

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import struct
-import sys
-from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +16,7 @@ from madang.domain.events import Event
 from madang.errors import InvalidInput
 from madang.formats import segment as codec
 from madang.formats.journal import Frame, KeySet, Position, kind_of_event
+from madang.formats.numbers import packed
 from madang.formats.rows import Rows
 
 _FLAT = (
@@ -148,12 +147,9 @@ def _sorted(names: tuple[str, ...], values: list[Any], letters: str) -> tuple[tu
 
 def _packed(letter: str, column: Sequence[Any]) -> bytes:
     try:
-        made = array(letter, column)
+        return packed(letter, column)
     except OverflowError:  # values were looked at before
         raise InvalidInput("A step or time is not a 64-bit integer.") from None
-    if sys.byteorder == "big":
-        made.byteswap()
-    return made.tobytes()
 
 
 def _json_of(values: list[Any]) -> bytes:

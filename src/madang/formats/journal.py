@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import struct
-import sys
 from _blake2 import blake2b
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import field
 from typing import Any, NamedTuple
@@ -17,6 +15,7 @@ from madang.domain.events import Event, Stamp
 from madang.domain.values import mutable
 from madang.formats import segment as codec
 from madang.formats.learning import learnt
+from madang.formats.numbers import unpacked
 
 _HEAD = struct.Struct("<II")
 _METRICS_HEAD = struct.Struct("<xqqI")
@@ -222,10 +221,7 @@ class KeySet:
 def _column(letter: str, data: bytes) -> Sequence[Any]:
     if letter == "?":
         return list(map(bool, data))
-    made = array(letter, data)
-    if sys.byteorder == "big":
-        made.byteswap()
-    return made
+    return unpacked(letter, data)
 
 
 def _any_columns(data: bytes, keys: int, count: int) -> list[list[Any]]:

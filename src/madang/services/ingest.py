@@ -21,7 +21,7 @@ from madang.ports.records import SEARCHED, KeySetRow, Records, SegmentRow, Store
 from madang.services.history import History
 from madang.services.rows import JSON, Encode, RunRows
 from madang.services.run_events import RunEvents
-from madang.services.sealing import SEAL_FROM, seal
+from madang.services.sealing import SEAL_FROM, joined, seal
 from madang.services.stages import commit
 from madang.services.summaries import add_rows, visible
 from madang.services.written_versions import entries_of, version_of, without_late
@@ -238,6 +238,7 @@ class Ingest:
         False when another process was faster: roll back then.
         """
         row, batch, position = taken.row, taken.batch, taken.position
+        batch.rows = joined(batch.rows)
         finished = outcome_of_segment(session.stored.state, row.id) is not None
         before = None if taken.fresh else row.offset
         was = replace(row)

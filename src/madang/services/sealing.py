@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from madang.domain.events import Console, Stamp
@@ -14,12 +14,12 @@ SEAL_FROM = 1000  # rows and lines of a segment that is still written
 TEXT, IS_ERROR = 0, 1  # the "keys" of a console chunk
 
 
-def merged(batches: Sequence[Batch]) -> tuple[list[Rows], list[tuple[Stamp, Console]]]:
-    """Rows of several batches of one segment, joined where the keys are the same, and their console lines."""
+def joined(found: Iterable[Rows]) -> list[Rows]:
+    """Rows of one segment, those with the same keys in one piece: what is done with columns costs by the piece."""
     groups: dict[tuple[str, ...], list[Rows]] = {}
-    for rows in chain.from_iterable(batch.rows for batch in batches):
+    for rows in found:
         groups.setdefault((rows.types, *rows.names), []).append(rows)
-    return [_joined(parts) for parts in groups.values()], [line for batch in batches for line in batch.console]
+    return [_joined(parts) for parts in groups.values()]
 
 
 def _joined(parts: list[Rows]) -> Rows:
@@ -38,7 +38,8 @@ def _joined(parts: list[Rows]) -> Rows:
 
 def seal(records: Records, row: SegmentRow, first: int, batches: Sequence[Batch]) -> None:
     """Store what lies between the sealed part (which ended before frame ``first``) and where the segment is read to."""
-    rows, lines = merged(batches)
+    rows = joined(chain.from_iterable(batch.rows for batch in batches))
+    lines = [line for batch in batches for line in batch.console]
     if rows:
         names = dict.fromkeys(name for group in rows for name in group.names)
         numbers = records.segments.numbers(list(names), create=True)

@@ -14,7 +14,6 @@ from madang.errors import InvalidInput
 
 _INT64 = 1 << 63
 _FAR = (1 << 62) // 1000  # ms; no frame's time is beyond
-_FLOAT, _INT = {float}, {int}
 
 
 class Metric(msgspec.Struct, gc=False):
@@ -41,17 +40,20 @@ def points_of(metrics: Sequence[Metric], *, single: bool = False) -> list[Fact]:
 
 def _columns(metrics: Sequence[Metric]) -> Columns | None:
     """A table: step by step the same keys in the same order, or key by key the same steps."""
-    keys = [item.key for item in metrics]
-    names = dict.fromkeys(keys)
-    count, rest = divmod(len(keys), len(names) or 1)
-    if count < 2 or rest or not all(map(_is_key, names)):
+    if len(metrics) < 2:
         return None
-    values = [item.value for item in metrics]
-    steps, times = [item.step for item in metrics], [item.timestamp for item in metrics]
-    if set(map(type, values)) != _FLOAT or set(map(type, times)) != _INT:
+    keys, values = [item.key or "" for item in metrics], [item.value for item in metrics]
+    names = list(dict.fromkeys(keys)) if keys.count(keys[0]) < len(keys) else keys[:1]
+    count, rest = divmod(len(keys), len(names))
+    if count < 2 or rest or not all(map(_is_key, names)) or None in values:
         return None
+    try:
+        times = [item.timestamp * 1000 for item in metrics]  # type: ignore[operator] # None is found out
+    except TypeError:
+        return None
+    steps = [item.step for item in metrics]
     width = len(names)
-    if keys == list(names) * count:
+    if keys == names * count:
         parts = [slice(place, None, width) for place in range(width)]
     else:
         parts = [slice(place * count, (place + 1) * count) for place in range(width)]
@@ -62,15 +64,14 @@ def _columns(metrics: Sequence[Metric]) -> Columns | None:
         return None
     if not is_ascending(own) and len(set(zip(own, at, strict=True))) < count:
         return None
-    if not (_fit(min(at), min(own)) and _fit(max(at), max(own))):  # type: ignore[type-var, arg-type]
+    if not (_fit(min(at) // 1000, min(own)) and _fit(max(at) // 1000, max(own))):
         return None
-    columns = {name: values[part] for name, part in zip(names, parts, strict=True)}
-    return Columns(columns, own, [time * 1000 for time in at])  # type: ignore[arg-type, operator]
+    return Columns({name: values[part] for name, part in zip(names, parts, strict=True)}, own, at)
 
 
-def _is_key(key: str | None) -> bool:
+def _is_key(key: str) -> bool:
     try:
-        return bool(key) and len(check_key(key or "")) <= LONGEST_KEY
+        return bool(key) and len(check_key(key)) <= LONGEST_KEY
     except InvalidInput:
         return False
 
