@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import field
+from itertools import chain
 
 from madang.domain.values import mutable
 from madang.durable import give_mode
@@ -27,6 +28,7 @@ from madang.workspace.data.objects.state import SETTLED_NS, FileKey, State, key_
 from madang.workspace.data.progress import Advance
 
 _MANY = 1_000  # for so many files the cache's folders may be listed once, instead of asked for each
+_LACKS = 64  # objects that are not there, after which more of them are expected
 _LISTED = 8  # names that are listed in the time of asking for one
 _MOST = 100_000  # objects that are known without asking the state for them
 
@@ -92,10 +94,10 @@ class Cache:
         """Which objects are there, by one ``stat`` each; their bytes are not read."""
         found = Found()
         wanted = names if isinstance(names, Collection) else list(names)
-        there = self.names_for(len(wanted))
+        there: set[str] | None = None
         keys, missing = found.keys, found.missing
         with _Folders(self.objects) as folders:
-            for name in wanted:
+            for number, name in enumerate(wanted):
                 if there is not None and name not in there:
                     missing.append(name)
                     continue
@@ -103,15 +105,18 @@ class Cache:
                     keys[name] = key_of(os.stat(name[2:], dir_fd=folders.of(name[:2])))
                 except (FileNotFoundError, NotADirectoryError):
                     missing.append(name)
+                    if len(missing) == _LACKS:
+                        there = self.names_for(len(wanted) - number)
         return found
 
     def trusted(self, keys: dict[str, FileKey]) -> set[str]:
         """Those of the found objects whose bytes are known to be right."""
         made = self._made
         good = {name for name, key in keys.items() if name in made and made[name] == key}
-        if len(good) < len(keys):
-            md5s = self.state.files([key for name, key in keys.items() if name not in good])
-            good.update(name for name, key in keys.items() if md5s.get((key.dev, key.ino)) == name[:32])
+        doubtful = [name for name in keys if name not in good]
+        if doubtful:
+            md5s = self.state.md5s(array("q", chain.from_iterable(map(keys.__getitem__, doubtful))))
+            good.update(name for name, md5 in zip(doubtful, md5s, strict=True) if md5 == name[:32])
         return good
 
     def verify(self, keys: dict[str, FileKey], advance: Callable[[int], None]) -> set[str]:
