@@ -70,6 +70,8 @@ def filled(engine: Engine) -> dict[str, str]:
     }  # fmt: skip
 
 
+STATE = {"project": "mine", "name": CANARY, "type": "model", "created_at": 1}
+ADOPTED = {**STATE, "versions": [{"number": 1, "digest": "blake3:" + "0" * 64, "created_at": 1}]}
 BODIES: dict[str, Any] = {
     "create_projects_runs": {"name": "x"},
     "people_sign_in": {"token": "mdg_wrong"},
@@ -85,6 +87,11 @@ BODIES: dict[str, Any] = {
     "models_protect": {"reviewers": ["kim"]},
     "models_put_rules": {"rules": []},
     "webhooks_create": {"name": "x", "url": "https://8.8.8.8/x", "project": "mine"},
+    "adopting_project": {"number": 9, "name": "mine", "title": "mine", "created_at": 1, "updated_at": 1},
+    "adopting_model": {"model": {"name": CANARY}, "versions": [], "source": "x"},
+    "states_claim": STATE,
+    "states_adopt": {"state": ADOPTED, "entries": []},
+    "states_merge": STATE,
     "objects_sizes": {"keys": []},
     "objects_get_many": {"keys": []},
     "objects_put_many": {"objects": []},
@@ -146,7 +153,7 @@ def test_who_may_nothing_here_learns_nothing_of_it(
     """An admin of another project is told that this one does not exist, also by lists, searches and errors."""
     listing = {
         "/projects", "/runs", "/models", "/data/uses", "/tokens", "/me", "/metrics", "/openapi.json",
-        "/session", "/health", "/charts", "/sweeps", "/webhooks", "/reviews",
+        "/session", "/health", "/charts", "/sweeps", "/webhooks", "/reviews", "/registered-projects",
     }  # fmt: skip
     for table, route in our_routes_of(application):
         answer = ask(client, table, route, filled, secrets["neighbour"])
