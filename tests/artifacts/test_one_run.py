@@ -38,6 +38,7 @@ from madang.services.drafts import Drafts
 from madang.services.explaining import Explaining
 from madang.services.lineage import Lineage
 from madang.services.links import Links
+from madang.services.merging import Merging
 from madang.services.models import Models
 from madang.services.parts import PartUploads
 from madang.services.pipelines import Pipelines
@@ -73,7 +74,8 @@ READS = (
     | {(Models, name) for name in ("all", "find", "versions", "version", "entries")}
     | {(Projects, name) for name in ("all", "get", "find", "some")}
     | {(Registry, "models"), (Registry, "history"), (Tracking, "segment"), (Tracking, "segment_bytes")}
-    | {(Reviews, name) for name in ("protections", "requests", "history")}
+    | {(Reviews, name) for name in ("protections", "requests", "history", "require_model")}
+    | {(Merging, "state")}
     | {(Promotion, name) for name in ("rules", "decisions")}
     # Parts lie aside until they are joined, and who joins them writes the file by a method that is here.
     | {(PartUploads, name) for name in ("begin", "put", "joined", "drop")}
@@ -203,6 +205,7 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
     data, models, projects = engine.data, engine.models, engine.projects
     number = projects.named(["p"])["p"].number
     row, tags = models.find(ME, "m-1"), [events.Tags({"a": "b"})]
+    state = engine.merging.state(ME, "p", "m-1")
 
     def append(run: str, parent: str = "") -> Any:
         return hub.append(LIMITED, "p", run, run[::-1], 0, ZERO, segment(tmp_path, run, parent))
@@ -227,6 +230,10 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
         (Tracking, "state"): [lambda: tracking.state(LIMITED, OTHER, tags)],
         (Projects, "create"): [lambda: projects.create(LIMITED, "p")],
         (Projects, "change"): [lambda: projects.change(LIMITED, number, ProjectChange(title="q"))],
+        (Merging, "claim"): [lambda: engine.merging.claim(LIMITED, state)],
+        (Merging, "adopt"): [lambda: engine.merging.adopt(LIMITED, state, [entry])],
+        (Merging, "merge"): [lambda: engine.merging.merge(LIMITED, state)],
+        (Merging, "acknowledge"): [lambda: engine.merging.acknowledge(LIMITED, state)],
         (Models, "create"): [lambda: models.create(LIMITED, "p", "new")],
         (Models, "edit"): [lambda: models.edit(LIMITED, row, description="d")],
         (Models, "rename"): [lambda: models.rename(LIMITED, row, "new")],
