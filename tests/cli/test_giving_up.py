@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from madang.testing.project import PROGRAM, Project
+from madang.testing.project import Project
 from madang.testing.segment_files import segment_files
 
 TRAIN = """\
@@ -22,11 +22,8 @@ with madang.init(project="주행", name="첫 런") as run:
 @pytest.fixture
 def hub(project: Project, tmp_path: Path) -> Iterator[str]:
     """A hub on a free port of this machine; its address."""
-    command = [PROGRAM, "hub", "--store", str(tmp_path / "hub"), "--port", "0"]
-    with subprocess.Popen(command, env=project.env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+    with project.hub(tmp_path / "hub") as address:
+        yield address
 
 
 def test_given_up_read_and_brought_back(project: Project, hub: str) -> None:

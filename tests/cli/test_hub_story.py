@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from madang.testing.project import PROGRAM, Project
+from madang.testing.project import Project
 
 TRAIN = """\
 import json, sys
@@ -20,11 +19,8 @@ open('m.bin', 'w').write('x')
 @pytest.fixture
 def hub(project: Project, tmp_path: Path) -> Iterator[str]:
     """A hub on a free port of this machine; its address."""
-    command = [PROGRAM, "hub", "--store", str(tmp_path / "hub"), "--port", "0"]
-    with subprocess.Popen(command, env=project.env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+    with project.hub(tmp_path / "hub") as address:
+        yield address
 
 
 def test_everything_over_a_hub(project: Project, hub: str) -> None:

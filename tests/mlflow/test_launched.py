@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from madang.testing.project import PROGRAM, Project
+from madang.testing.project import Project
 
 PLAIN = """\
 import mlflow
@@ -68,11 +67,8 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def hub(project: Project, tmp_path: Path) -> Iterator[str]:
     """A hub on a free port of this machine; its address."""
-    command = [PROGRAM, "hub", "--store", str(tmp_path / "hub"), "--port", "0"]
-    with subprocess.Popen(command, env=project.env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+    with project.hub(tmp_path / "hub") as address:
+        yield address
 
 
 def runs_of(project: Project, hub: str = "") -> list[dict[str, Any]]:

@@ -48,11 +48,8 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def hub(project: Project, tmp_path: Path) -> Iterator[str]:
     """The address of a hub."""
-    words = [PROGRAM, "hub", "--store", str(tmp_path / "hub"), "--port", "0"]
-    with subprocess.Popen(words, env=project.env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+    with project.hub(tmp_path / "hub") as address:
+        yield address
 
 
 def agent(project: Project, *words: str, **env: str) -> subprocess.Popen[str]:

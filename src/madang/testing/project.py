@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,3 +108,14 @@ class Project:
         own = Path(self.env["HOME"])
         shutil.copytree(own, home, symlinks=True)
         return Project(home / self.root.relative_to(own), home)
+
+    @contextmanager
+    def hub(self, store: Path) -> Iterator[str]:
+        """A hub over ``store`` on a free port of this machine; its address."""
+        command = [PROGRAM, "hub", "--store", str(store), "--port", "0"]
+        with subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                yield process.stdout.readline().strip()
+            finally:
+                process.terminate()
