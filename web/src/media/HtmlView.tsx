@@ -6,8 +6,8 @@ import { useFiles } from "./files";
 import type { Item } from "./pointer";
 import { useText } from "./useFile";
 
-const LOOKED_AT = 4_000_000; // bytes of a page in which foreign scripts are looked for
-const FOREIGN = /<(?:script|link)\b[^>]*?(?:src|href)\s*=\s*["']?((?:https?:)?\/\/[^"'\s>]+)/gi;
+const LOOKED_AT = 4_000_000; // bytes of a page in which scripts of other hosts are looked for
+const FOREIGN = /<script\b[^>]*?\bsrc\s*=\s*["']?((?:https?:)?\/\/[^"'\s>]+)/gi;
 
 /** A page that was logged, apart from ours and without network; what it wants from elsewhere is named. */
 export function HtmlView({ item, name }: { item: Item; name: string }): ReactElement {

@@ -260,7 +260,7 @@ export const en = {
   "media.heat": "Distribution over steps",
   "media.heat.steps": "steps",
   "media.sampled": "{count} of {total} steps, evenly chosen",
-  "media.html.foreign": "This page wants scripts or styles of {hosts}, which pages of runs cannot load: log it with all that it needs inside (Bokeh: resources=INLINE; Plotly: include_plotlyjs=True).",
+  "media.html.foreign": "This page wants scripts of {hosts}, which pages of runs cannot load: log it with all that it needs inside (Bokeh: resources=INLINE; Plotly: include_plotlyjs=True).",
   "media.missing": "The bytes of {path} are not here, or not yet.",
   "media.large": "The table has {size}.",
   "media.large.show": "Show it all the same",

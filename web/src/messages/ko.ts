@@ -262,7 +262,7 @@ export const ko: Record<keyof typeof en, string> = {
   "media.heat": "단계에 따른 분포",
   "media.heat.steps": "단계",
   "media.sampled": "{total}단계 중 고르게 뽑은 {count}단계",
-  "media.html.foreign": "이 페이지는 {hosts}의 스크립트나 스타일이 필요하지만, 실행이 기록한 페이지는 밖에서 아무것도 불러올 수 없습니다. 필요한 것을 모두 담아 기록하세요(Bokeh: resources=INLINE, Plotly: include_plotlyjs=True).",
+  "media.html.foreign": "이 페이지는 {hosts}의 스크립트가 필요하지만, 실행이 기록한 페이지는 밖에서 아무것도 불러올 수 없습니다. 필요한 것을 모두 담아 기록하세요(Bokeh: resources=INLINE, Plotly: include_plotlyjs=True).",
   "media.missing": "{path}의 내용이 여기에 없거나 아직 오지 않았습니다.",
   "media.large": "표의 크기는 {size}입니다.",
   "media.large.show": "그래도 보기",
