@@ -11,6 +11,7 @@ import shutil
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from ipaddress import IPv4Address
@@ -37,6 +38,7 @@ from madang.staging import STAGING
 from madang.testing.cloud_servers import ACCOUNT, ACCOUNT_KEY, SshServer, azurite, google, ssh_server
 from madang.testing.objects import ObjectsConformance
 from madang.testing.web_server import WebServer
+from madang.workspace.data.sources.addresses import open_address
 
 
 def nobody(prompt: str) -> str:
@@ -218,6 +220,16 @@ class TestAzure(ObjectsConformance):
         """An empty prefix of a new container."""
         options = {"connection_string": connection_string(azure, f"AccountKey={ACCOUNT_KEY}")}
         return open_objects(f"azure://{azure_container(azure)}/pre fix", options)
+
+    def test_an_import_records_the_tag_in_quotes(self, azure: str) -> None:
+        """As dvc does it: entity tags of Azure keep the quotes that those of other stores lose."""
+        options = {"connection_string": connection_string(azure, f"AccountKey={ACCOUNT_KEY}")}
+        url = f"azure://{azure_container(azure)}/x"
+        open_objects(url, options).put("k", b"tagged")
+        with closing(open_address(f"{url}/k", lambda remote: open_objects(remote.url, options))) as address:
+            tag = address.look().tag or ""
+        assert tag[:1] == tag[-1:] == '"'
+        assert len(tag) > 2
 
     def test_other_credentials(self, azure: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """A shared access signature, the variables and the file of Azure's tools open it too; a wrong key does not."""

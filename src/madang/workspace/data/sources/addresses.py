@@ -201,6 +201,7 @@ class StoreAddress:
         self.kind = "checksum" if scheme in ("http", "https") else "etag"
         self._is_web = scheme in ("http", "https")
         self._is_s3 = scheme == "s3"
+        self._quotes = '"' if scheme == "azure" else ""  # dvc records tags of Azure with them
         path, mark, query = path.partition("?") if self._is_web else (path, "", "")
         path = path.rstrip("/")
         above, _, self._key = path.rpartition("/")
@@ -221,10 +222,10 @@ class StoreAddress:
             told = self._store.version(self._key) if self._key else None
             if told is not None:
                 mark, size, version = told
-                return Look(False, {"": size}, mark or None, version=version)
+                return Look(False, {"": size}, self._tag(mark), version=version)
         elif self._key and (found := self._store.stat(self._key)) is not None:
             tag = self._store.tag(self._key) if isinstance(self._store, Tagged) else None
-            return Look(False, {"": max(0, found.size)}, tag)
+            return Look(False, {"": max(0, found.size)}, self._tag(tag))
         files = dict(self._listed())
         if not files:
             raise NotFound(f"There is nothing at {self._url}.", hint="Check the address.")
@@ -234,14 +235,14 @@ class StoreAddress:
         store = self._store
         if not isinstance(store, Versioned):
             raise Incompatible(f"No versions are kept at {self._url}.", hint="Leave out version_aware.")
-        found = store.version(self._key, self._version) if self._key else None
+        found = self._told(store, self._key, self._version) if self._key else None
         versions: dict[str, Version] = {}
         if found is not None:
-            versions = {"": Version(*found)}
+            versions = {"": found}
         elif not self._version:
             names = [name for name, _ in self._listed()]
-            told = each(lambda name: store.version(self._below(name)), names, threads=_THREADS, chunk=1)
-            versions = {name: Version(*one) for name, one in zip(names, told, strict=True) if one is not None}
+            told = each(lambda name: self._told(store, self._below(name)), names, threads=_THREADS, chunk=1)
+            versions = {name: one for name, one in zip(names, told, strict=True) if one is not None}
         if not versions:
             raise NotFound(f"There is nothing at {self._url}.", hint="Check the address.")
         if not all(one.version for one in versions.values()):
@@ -250,6 +251,13 @@ class StoreAddress:
             )
         files = {name: one.size for name, one in versions.items()}
         return Look(found is None, files, versions=versions)
+
+    def _told(self, store: Versioned, key: str, version: str = "") -> Version | None:
+        found = store.version(key, version)
+        return None if found is None else Version(self._tag(found[0]) or "", *found[1:])
+
+    def _tag(self, mark: str | None) -> str | None:
+        return f"{self._quotes}{mark}{self._quotes}" if mark else None
 
     def _below(self, name: str) -> str:
         """The key of a file below the address; of the address itself for an empty name."""
@@ -264,7 +272,7 @@ class StoreAddress:
         except Refused:
             return None
         cut = len(self._key) + 1 if self._key else 0
-        tags = {key[cut:]: tag for key, tag in found.items()}
+        tags = {key[cut:]: f"{self._quotes}{tag}{self._quotes}" for key, tag in found.items()}
         if not files.keys() <= tags.keys():
             return None
         entries = [{"etag": tags[name], "relpath": name} for name in sorted(files)]
