@@ -85,6 +85,7 @@ def test_a_history_too_large_for_memory_is_thinned(tmp_path: Path, monkeypatch: 
     node = run_node(engine.search.run(me, run), complete=True)
     whole = edge.history(node, call, {"samples": 7})
     monkeypatch.setattr(edge, "_AT_ONCE", 50)
+    monkeypatch.setattr(edge, "_WHOLE", 50)
     assert edge.history(node, call, {"samples": 7}) == whole
     assert [json.loads(text)["_step"] for text in whole] == [0, 6, 13, 19, 26, 32, 39]
     assert json.loads(whole[-1])["c"] == 39

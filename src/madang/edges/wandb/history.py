@@ -19,7 +19,8 @@ from madang.formats.wandb.values import SYSTEM, read_json, write_json
 _USUAL = 500  # rows, where the client does not say how many
 _MOST = 1_000_000
 _MOST_SPECS = 20
-_AT_ONCE = 2_000_000  # points that are read together
+_AT_ONCE = 2_000_000  # points of one page
+_WHOLE = 500_000  # points that are thinned in memory: half a kilobyte each
 _INT64 = 1 << 63
 _MOST_STEPS = 100_000  # of a page, where a run has more points than that
 
@@ -45,7 +46,7 @@ def _page_of(run: RunRecord, low: int | None, high: int | None) -> list[str]:
     """The keys of a run, of which a page of steps is to be read. Raises `InvalidInput` for too many steps at once."""
     keys = _logged(run)
     is_long = low is None or high is None or high - low > _MOST_STEPS
-    if is_long and not _fit(run, keys):
+    if is_long and _count_of(run, keys) > _AT_ONCE:
         raise InvalidInput(
             f"The run {run.id} has more points than are read at once.",
             hint=f"Ask for pages of at most {_MOST_STEPS} steps (page_size).",
@@ -56,15 +57,15 @@ def _page_of(run: RunRecord, low: int | None, high: int | None) -> list[str]:
 def _thinned(call: WandbCall, run: RunRecord, most: int) -> Sequence[Row]:
     """Rows spread evenly over a whole run."""
     keys = _logged(run)
-    if _fit(run, keys):
+    if _count_of(run, keys) <= _WHOLE:
         return formats.evenly(_series(call, run, keys, (None, None)), most)
     timed = (formats.RUNTIME,) if formats.RUNTIME in keys else ()  # of each row of W&B's client
     return formats.evenly(formats.rows(call.services.search.thinned(call.who, run, Spread(keys, most, timed))), most)
 
 
-def _fit(run: RunRecord, keys: Iterable[str]) -> bool:
-    """Whether all points of some keys may lie in memory at once."""
-    return sum(run.metrics[key].count for key in keys if key in run.metrics) <= _AT_ONCE
+def _count_of(run: RunRecord, keys: Iterable[str]) -> int:
+    """How many points some keys have."""
+    return sum(run.metrics[key].count for key in keys if key in run.metrics)
 
 
 def _logged(run: RunRecord) -> list[str]:
@@ -95,7 +96,7 @@ def _sampled(run: RunRecord, call: WandbCall, spec: Spec) -> list[dict[str, Any]
     asked = keys or _logged(run)  # only of what every row has
     if not set(asked) <= run.metrics.keys():
         return []
-    if _fit(run, asked):
+    if _count_of(run, asked) <= _WHOLE:
         rows = _series(call, run, asked, (spec.min_step, spec.max_step))
     else:
         low, high = (
@@ -114,7 +115,7 @@ def events(node: RunNode, call: WandbCall, given: dict[str, Any]) -> list[str]:
     keys = [key for key, item in run.metrics.items() if item.count and key.startswith(SYSTEM)]
     found: dict[str, Series] = {}
     most = _count(given.get("samples"))
-    if keys and _fit(run, keys):
+    if keys and _count_of(run, keys) <= _WHOLE:
         found = call.services.search.history(call.who, [run.id], keys)[run.id]
     elif keys:
         found = call.services.search.thinned(call.who, run, Spread(keys, most))
