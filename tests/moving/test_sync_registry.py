@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,22 @@ def test_all_of_it_arrives_once(kim: Workspace, hub: Hub) -> None:
     again = kim.sync()
     assert all(one.ok and not one.versions and not one.findings for one in again.values())
     assert there.records.runs.revision([P]) == revision
+
+
+def test_two_that_sync_at_once_get_numbers_of_their_own(kim: Workspace, lee: Workspace, hub: Hub) -> None:
+    """Every version of both is there once, and each of them knows it by its number there."""
+    for place in range(8):
+        for one in (kim, lee):
+            one.registered("race", f"{one.who.name} {place}".encode())
+    with ThreadPoolExecutor(4) as pool:
+        assert all(found["race"].ok for found in pool.map(Workspace.sync, (kim, lee, kim, lee)))
+    versions = hub.engine.records.versions.versions(P, "race")
+    assert len({one.digest for one in versions}) == len(versions) == 16
+    for one in (kim, lee):
+        for here, there in one.sync()["race"].numbers.items():
+            ours, theirs = (engine.registry.resolve(P, f"race:v{number}") for engine, number in
+                            ((one.engine, here), (hub.engine, there)))  # fmt: skip
+            assert ours.digest == theirs.digest
 
 
 def test_the_same_content_of_many_runs_is_one_version(kim: Workspace, hub: Hub) -> None:

@@ -74,9 +74,10 @@ class Merging:
         row = self._records.versions.collection(*place)
         if any(not 0 <= one.number <= (row.latest if row else 0) + _FARTHEST for one in state.versions):
             raise InvalidInput(f"The numbers of {place[1]!r} are out of all bounds.")
-        wanted = self._claims(place, state)
-        if (wanted or row is None) and not self._elsewhere(state):
-            self._records.versions.claim(*place, state.type, state.created_at or now(), state.first, wanted)
+        with self._records.transaction():  # two stores that ask at once must not be given the same numbers
+            wanted = self._claims(place, state)
+            if (wanted or row is None) and not self._elsewhere(state):
+                self._records.versions.claim(*place, state.type, state.created_at or now(), state.first, wanted)
 
     def _claims(self, place: tuple[str, str], state: CollectionState) -> list[tuple[int, Origin]]:
         """Numbers that were never given here, for versions that are not here; and those of what is here already."""

@@ -145,6 +145,9 @@ class SqlVersions(SqlCollections):
             if known is not None and known[:2] != (version.project, version.name):
                 raise Conflict(f"This version of {version.name!r} is {known[1]}:v{known[2]} of {known[0]!r} here.")
             number = known[2] if known else max(version.number, line.next)
+            there = self._db.row("get_version", collection=line.number, number=number)
+            if there is not None and there[1] != version.digest:
+                raise Conflict(f"The number {number} of {version.name!r} is that of another version.")
             if self._db.row("version_number", collection=line.number, number=number) is None:
                 self._insert(line, number, version, entries)
             for origin in origins:
