@@ -34,7 +34,7 @@ def measure(bench: Bench) -> list[Table]:
         table.row(name, middle[0] / 1e6, middle[1] / 1e6, int(middle[2]), middle[3] * 100)
     for name in list(taken)[1:]:
         if "madang hub" in pss and name in pss:
-            table.checks.append(Check(f"madang hub / {name} (PSS)", ratio(pss["madang hub"], pss[name]), 0.5))
+            table.checks.append(Check(f"madang hub / {name} (PSS)", ratio(pss["madang hub"], pss[name]), 0.125))
     table.raw = dict(taken)
     return [table]
 
