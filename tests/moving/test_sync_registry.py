@@ -257,6 +257,26 @@ def test_guards_of_the_hub_hold(kim: Workspace, hub: Hub) -> None:
     assert {one.subject for one in kim.sync()[name].findings} == {"champion"}
 
 
+def test_a_protected_stage_does_not_move_beside_another_one(kim: Workspace, hub: Hub) -> None:
+    """Moves of a protected stage count only where the pointer is said to have come by them, and its guard was asked."""
+    name = "beside"
+    for data in (b"a", b"b"):
+        kim.logged(name, data)
+    kim.point(name, "production", 1)
+    kim.sync()
+    hub.engine.reviews.protect(ADMIN, Protection(P, name, "production", ("boss",), 1))
+    state = kim.engine.merging.state(KIM, P, name)
+    last = state.moves[-1].at
+    sent = [replace(state.moves[-1], alias=alias, number=2, at=last + place) for place, alias in
+            enumerate(("production", "production/2", "staging"), 1)]  # fmt: skip
+    hub.engine.merging.merge(KIM, replace(state, aliases={**state.aliases, "staging": 2}, moves=(*state.moves, *sent)))
+    row = hub.engine.records.versions.collection(P, name)
+    assert row is not None
+    assert {alias: number for alias, number in row.aliases.items() if alias != "latest"} == {
+        "production": 1, "staging": 2,
+    }  # fmt: skip
+
+
 def test_runs_that_come_late_move_nothing(kim: Workspace, lee: Workspace, hub: Hub) -> None:
     """An alias that a run brings along does not undo a move that was made after it."""
     name = "late"

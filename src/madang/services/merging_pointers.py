@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -65,11 +65,11 @@ class PointerMerge:
                     }
                     for alias, number in changed.items():
                         self._guard.check(self._change(alias, number, moves), evidence.get(alias, NOTHING))
-                    self._follow(beyond_moves(ours, moves), is_same=is_same)
+                    self._follow(beyond_moves(ours, moves), changed)
                     return self._settle(changed, moves)
                 if is_same:
                     if which == "apart" and self._as_is:
-                        self._follow(moves[-1:], is_same=True)
+                        self._follow(moves[-1:], ())
                     return [Finding(group, "same")] if which == "apart" else []
                 outcome = "newer here" if which == "ahead" else "conflict"
                 return [_finding(alias, outcome, here, wanted, ours) for alias in _differing(here, wanted)]
@@ -88,10 +88,11 @@ class PointerMerge:
             move, project=self._place[0], name=self._place[1], actor=signed(move.actor, self._who, self._as_is)
         )
 
-    def _follow(self, moves: Sequence[PointerChange], *, is_same: bool) -> None:
+    def _follow(self, moves: Sequence[PointerChange], changed: Collection[str]) -> None:
+        """Make moves. Of those of protected pointers only where the guard was asked: where these have ``changed``."""
         for move in moves:
-            if is_same and self._guard.rule(*self._place, move.alias) is not None:
-                continue  # a detour that ends where the pointer is: what is protected does not take it
+            if move.alias not in changed and self._guard.rule(*self._place, move.alias) is not None:
+                continue  # a detour, or one that leads elsewhere than the pointer is said to be
             with suppress(NotFound):  # a version that is gone here: it was not there when the pointer was last
                 self._guard.place(self._signed(move))
 
