@@ -20,10 +20,17 @@ from tests.mlflow.conftest import Hub
 from tests.server.test_running import Server
 
 from madang.http.threads import Threads
+from madang.services.open_runs import OpenRuns
 
 NOW = 1_790_000_000_000
 API = "/api/2.0/mlflow/"
 KIND = {"content-type": "application/json"}
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is slow today turns no request away from the way that is looked at here."""
+    monkeypatch.setattr("madang.server.promptly._LONG", 60.0)
 
 
 @pytest.fixture
@@ -108,6 +115,19 @@ def test_refusals(
     assert prompt.status >= 400
 
 
+def test_a_defect(run: str, connection: HTTPConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake of the server's own is answered as one, so that clients try again, and the connection goes on."""
+
+    def mistaken(self: OpenRuns, run: str) -> None:
+        raise LookupError(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OpenRuns, "get", mistaken)
+        answer, said = _asked(connection, "runs/log-metric", _point(run, 1))
+        assert (answer.status, json.loads(said)["error_code"]) == (500, "INTERNAL_ERROR")
+    assert _asked(connection, "runs/log-metric", _point(run, 1))[0].status == 200
+
+
 def test_a_writer_is_not_waited_for(hub: Hub, client: MlflowClient, run: str, connection: HTTPConnection) -> None:
     """While another process writes, a request waits for it and all others are answered; none is lost."""
     answers: list[int] = []
@@ -166,4 +186,5 @@ def test_a_request_that_comes_in_is_answered_before_the_end(tmp_path: Path) -> N
         raw.sendall(body[5:])
         assert told.readline() == b"HTTP/1.1 200 OK\r\n"
         assert b"connection: close" in told.read()
+    hub.process.wait(60)  # a second signal would end it at once
     assert hub.stop() == 0

@@ -57,6 +57,8 @@ class MlflowDispatcher(Dispatcher[MlflowServices]):
                 return self._answered(route.handler(call), call)
         except (WouldWait, MadangError, OSError):
             return None
+        except Exception:  # noqa: BLE001 - a defect is met again in the usual way, whose outermost edge logs it
+            return None
 
     async def guard(self, work: Callable[[], Awaitable[Response]]) -> Response:
         """The answer of ``work``, or of the error it ended with."""
