@@ -20,6 +20,7 @@ from madang.domain.commands import CreateRun
 from madang.domain.reviews import Protection
 from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.errors import AccessDenied, Conflict, InvalidInput
+from madang.formats.mlflow.words import ALIASES
 from madang.wiring import Engine, open_hub, open_store
 from madang.workspace.moving.registry_sync import Moved, RegistrySync
 
@@ -335,6 +336,7 @@ def test_states_that_make_no_sense_are_refused(kim: Workspace, hub: Hub) -> None
     for ask in (
         lambda: merging.merge(KIM, late),
         lambda: merging.claim(KIM, replace(state, versions=(replace(one, number=1 << 40),))),
+        lambda: merging.claim(KIM, replace(state, name="of no type", type="a:b")),
         lambda: merging.adopt(KIM, state, entries[:1]),
         lambda: merging.adopt(KIM, state, [replace(entries[0], path="../x"), *entries[1:]]),
     ):
@@ -346,6 +348,22 @@ def test_states_that_make_no_sense_are_refused(kim: Workspace, hub: Hub) -> None
     row = hub.engine.records.versions.collection(P, "odd")
     assert row is not None
     assert row.aliases == {}
+
+
+def test_what_only_a_store_itself_says_is_not_taken(kim: Workspace, hub: Hub) -> None:
+    """A version does not come as one whose bytes are gone or lie in another project; metadata may be of any form."""
+    made = kim.registered("told", b"a")
+    kim.sync()
+    state = kim.engine.merging.state(KIM, P, "told")
+    entries, merging = kim.engine.artifacts.manifest(KIM, P, made.ref), hub.engine.merging
+    tags = {"madang.gone": "x", "madang.source": "other/secret:v1", "mine": "1"}
+    new = replace(state.versions[0], number=2, created_at=made.created_at + 1, origins=(), tags=tags)
+    number = merging.adopt(KIM, replace(state, versions=(new,)), entries).number
+    assert hub.engine.registry.resolve(P, f"told:v{number}").tags == {"mine": "1"}
+    hub.engine.records.versions.edit(P, "told", 1, metadata={"mlflow": {"location": "here"}})
+    odd = replace(state.versions[0], metadata={"mlflow": "odd"})
+    merging.merge(KIM, replace(state, versions=(odd,), tags={ALIASES: "[" * 100_000}))
+    assert hub.engine.registry.resolve(P, "told:v1").metadata == {"mlflow": "odd"}
 
 
 def test_the_index_may_be_lost(kim: Workspace, lee: Workspace) -> None:

@@ -14,6 +14,7 @@ from madang.domain.collection_states import (
     VersionState,
     made_at,
     portable_metadata,
+    portable_tags,
     translated,
 )
 from madang.domain.ids import check_digest, is_id
@@ -116,7 +117,8 @@ class Merging:
         version = VersionRecord(
             project, name, state.type, one.number, one.digest, one.size, one.files, one.created_at,
             one.run if as_is or self._is_of(project, one.run) else "", (), one.description,
-            one.metadata, one.tags | ({GONE: one.gone} if one.gone else {}), signed(one.actor, who, as_is) or who.name,
+            one.metadata, portable_tags(one.tags) | ({GONE: one.gone} if one.gone else {}),
+            signed(one.actor, who, as_is) or who.name,
         )  # fmt: skip
         with self._records.transaction():
             known = self._numbers(state).get(one.number)
@@ -174,6 +176,7 @@ class Merging:
         times = [state.created_at, *(one.created_at for one in state.versions), *(one.at for one in state.moves)]
         if not all(0 <= at <= now() + _AHEAD for at in (*times, *(one.at for one in state.notes))):
             raise InvalidInput(f"{state.name[:200]!r} has a time that is still to come.", hint="Set the clock there.")
+        check_name(state.type, "type")
         return check_name(state.project, "project"), check_name(state.name)
 
     def _numbers(self, state: CollectionState) -> dict[int, int]:

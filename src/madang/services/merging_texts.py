@@ -108,8 +108,9 @@ class TextMerge:
             version = self._records.versions.get(*self._place, number)
             assert version is not None
             metadata = said.get("metadata")
-            if metadata is not None and isinstance(version.metadata.get("mlflow"), dict):
-                metadata = {**metadata, "mlflow": {**version.metadata["mlflow"], **metadata.get("mlflow", {})}}
+            own, told = version.metadata.get("mlflow"), (metadata or {}).get("mlflow", {})
+            if metadata is not None and isinstance(own, dict) and isinstance(told, dict):
+                metadata = {**metadata, "mlflow": {**own, **told}}
             self._records.versions.edit(
                 *self._place, number, description=said.get("description"), metadata=metadata,
                 tags=_with(version.tags, tags),
@@ -157,5 +158,5 @@ def _both(ours: str | None, theirs: str | None) -> str | None:
     """How clients wrote aliases, in both stores."""
     try:
         return json.dumps({**json.loads(theirs or "{}"), **json.loads(ours or "{}")})
-    except (ValueError, TypeError):  # anyone may set a tag
+    except (ValueError, TypeError, RecursionError):  # anyone may set a tag
         return ours
