@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from madang import services
+from madang.backends.posting import Poster
+from madang.backends.sealing import SealedBox
 from madang.domain import events
 from madang.domain.access import Permission, Principal, local
 from madang.domain.commands import CreateRun, Log
@@ -22,6 +24,7 @@ from madang.domain.reviews import Protection
 from madang.domain.runs import RunChange
 from madang.domain.versions import AliasMove, Entry
 from madang.domain.views import ViewChange
+from madang.domain.webhooks import Webhook
 from madang.errors import AccessDenied, NotFound
 from madang.formats import segment as codec
 from madang.formats.wandb.artifacts import draft_id
@@ -45,8 +48,10 @@ from madang.services.pipelines import Pipelines
 from madang.services.projects import Projects
 from madang.services.promotion import Promotion
 from madang.services.registry import Registry
+from madang.services.report_links import ReportLinks
 from madang.services.reports import Reports
 from madang.services.reviews import Reviews
+from madang.services.scorers import Scorers
 from madang.services.search import Search
 from madang.services.streams import Streams
 from madang.services.sweep_agents import SweepAgents
@@ -54,6 +59,7 @@ from madang.services.sweep_runs import SweepRuns
 from madang.services.sweeps import Sweeps
 from madang.services.tracking import Tracking
 from madang.services.views import Views
+from madang.services.webhooks import Webhooks
 from madang.wiring import Engine, open_store
 from madang.wiring_core import open_tracking
 
@@ -75,7 +81,8 @@ READS = (
     | {(Projects, name) for name in ("all", "get", "find", "some")}
     | {(Registry, "models"), (Registry, "history"), (Tracking, "segment"), (Tracking, "segment_bytes")}
     | {(Reviews, name) for name in ("protections", "requests", "history", "require_model")}
-    | {(Merging, "state")}
+    | {(Merging, "state"), (Reviews, "waiting"), (ReportLinks, "of")}
+    | {(Scorers, name) for name in ("latest", "versions", "get")}
     | {(Promotion, name) for name in ("rules", "decisions")}
     # Parts lie aside until they are joined, and who joins them writes the file by a method that is here.
     | {(PartUploads, name) for name in ("begin", "put", "joined", "drop")}
@@ -197,6 +204,46 @@ def of_views(engine: Engine) -> dict[tuple[type, str], list[Callable[[], Any]]]:
     }
 
 
+def of_report_links(engine: Engine) -> dict[tuple[type, str], list[Callable[[], Any]]]:
+    """What it may not do with links by which others look at a report."""
+    links = engine.report_links
+    report, _ = engine.views.save(ME, "p", "runs", "shared", ViewChange())
+    link = links.make(ME, report.number, [])
+    assert links.of(LIMITED, report.number) == []
+    return {
+        (ReportLinks, "make"): [lambda: links.make(LIMITED, report.number, [])],
+        (ReportLinks, "grant"): [lambda: links.grant(LIMITED, link.secret, ["p"])],
+        (ReportLinks, "end"): [lambda: links.end(LIMITED, link.secret)],
+    }
+
+
+def of_scorers(engine: Engine) -> dict[tuple[type, str], list[Callable[[], Any]]]:
+    """What it may not do with scorers."""
+    scorers = Scorers(engine.records)
+    scorers.register(ME, "p", "s", "{}")
+    return {
+        (Scorers, "register"): [lambda: scorers.register(LIMITED, "p", "s", "{}")],
+        (Scorers, "delete"): [lambda: scorers.delete(LIMITED, "p", "s")],
+    }
+
+
+def of_webhooks(engine: Engine, key: str) -> dict[tuple[type, str], list[Callable[[], Any]]]:
+    """It may not even know of webhooks."""
+    webhooks = Webhooks(engine.records, Poster([]), SealedBox(key))
+    wanted = {"name": "w", "url": "https://example.org", "events": ["run.failed"], "project": "p"}
+    engine.records.webhooks.put(Webhook(MINE, "w", "https://example.org", ("run.failed",), 1, project="p"))
+    assert webhooks.get(ME, MINE).name == "w"
+    return {
+        (Webhooks, "all"): [lambda: webhooks.all(LIMITED)],
+        (Webhooks, "create"): [lambda: webhooks.create(LIMITED, wanted)],
+        (Webhooks, "change"): [lambda: webhooks.change(LIMITED, MINE, {"name": "v"})],
+        (Webhooks, "get"): [lambda: webhooks.get(LIMITED, MINE)],
+        (Webhooks, "deliveries"): [lambda: webhooks.deliveries(LIMITED, MINE)],
+        (Webhooks, "test"): [lambda: webhooks.test(LIMITED, MINE)],
+        (Webhooks, "remove"): [lambda: webhooks.remove(LIMITED, MINE)],
+    }
+
+
 def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) -> None:
     """Every method of every service that writes refuses another run, and what belongs to the whole project."""
     hub, entry = open_tracking(engine.records), blob(engine, "neu")
@@ -276,6 +323,7 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
         (Access, "revoke"): [lambda: access.revoke(LIMITED, "0" * 16)],
     }
     refused |= of_drafts(engine) | of_streams(engine) | of_sweeps(engine) | of_views(engine)
+    refused |= of_report_links(engine) | of_scorers(engine) | of_webhooks(engine, str(tmp_path / "key"))
     assert writing_methods() - {(Access, "issue_one_time")} == set(refused)  # of this process, never of a caller
     for calls in refused.values():
         for call in calls:
