@@ -102,6 +102,14 @@ def test_points_come_once(begun: Place) -> None:
     assert values(begun, "loss") == [1, 2, 3]
 
 
+def test_points_of_one_place_come_in_the_order_in_which_they_were_said(begun: Place) -> None:
+    """Also when rows between them have more metrics: the last of the series is the last of the summary."""
+    for place, more in enumerate(({}, {"acc": 1.0}, {})):
+        begun.tracking.state(ME, RUN, [row(1, loss=place, **more)])
+    assert values(begun, "loss") == [0, 1, 2]
+    assert begun.search.run(ME, RUN).metrics["loss"].last == 2
+
+
 def test_a_run_begins_and_ends_unread(hub: Place) -> None:
     """A run that is begun, filled and ended without a reader is one that everybody finds, whole, when they look."""
     made = hub.tracking.create(ME, "p", CreateRun(id=RUN, name="n", config={"a": 1}, time=T0), later=True)

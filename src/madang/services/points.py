@@ -65,7 +65,7 @@ def _series(name: str, key: _Key, bounds: tuple[int, int] | None) -> Series:
     steps = list(chain.from_iterable(part.steps for part in parts))
     times = list(chain.from_iterable(part.times for part in parts))
     values = list(chain.from_iterable(part.values for part in parts))
-    if not (_ascending(steps) and _ascending(times)):
+    if not (_ascending(steps) and _ascending(times) and _is_in_turn(parts, steps)):
         segments = [part.segment for part in parts for _ in part.steps]
         sequences = list(chain.from_iterable(part.sequences for part in parts))
         order = sorted(range(len(steps)), key=list(zip(steps, times, segments, sequences, strict=True)).__getitem__)
@@ -74,6 +74,15 @@ def _series(name: str, key: _Key, bounds: tuple[int, int] | None) -> Series:
         kept = [place for place, step in enumerate(steps) if bounds[0] <= step <= bounds[1]]
         steps, times, values = ([column[place] for place in kept] for column in (steps, times, values))
     return Series(name, common_kind(key.kinds), steps, times, values, len(steps))
+
+
+def _is_in_turn(parts: Sequence[_Part], steps: list[int]) -> bool:
+    """Whether points at one place come as they were written: rows with the same keys are kept together."""
+    if len(parts) == 1 or len(set(steps)) == len(steps):
+        return True
+    return len({part.segment for part in parts}) == 1 and _ascending(
+        list(chain.from_iterable(part.sequences for part in parts))
+    )
 
 
 def _ascending(numbers: list[int]) -> bool:
