@@ -186,6 +186,28 @@ def test_a_killed_run(tmp_path: Path) -> None:
     assert (found.status, len(found.metrics["loss"])) == ("finished", 50)
 
 
+def test_a_copy_of_the_middle(tmp_path: Path) -> None:
+    """A copy that was taken before the end takes nothing back from the run that has come whole."""
+    lines = [history({"loss": float(step)}, step) for step in range(50)]
+    early, late = (message({3: {1: items({"best": best})}}) for best in (9.0, 0.5))
+    name = "offline-run-20260101_000000-r1"
+    whole = folder_of(tmp_path, [run("r1"), early, *lines, late, message({18: {1: 0}})], name)
+    assert carried(tmp_path, tmp_path / "store").ok
+    before = held(tmp_path / "store")["r1"]
+    assert before.details.summary["best"] == 0.5
+    (whole / "run-r1.wandb").write_bytes(log([run("r1"), early, *lines[:20]]))
+    report = carried(tmp_path, tmp_path / "store")
+    assert "points" not in report.new
+    assert [item for item in report.changed if "crashed" in item.reason] == []
+    after = held(tmp_path / "store")["r1"]
+    assert (after.status, after.ended_at) == (before.status, before.ended_at) == ("finished", before.ended_at)
+    assert (after.details.summary, len(after.metrics["loss"])) == (before.details.summary, 50)
+    more = history({"loss": 7.0}, 60)
+    (whole / "run-r1.wandb").write_bytes(log([run("r1"), early, *lines, more]))
+    carried(tmp_path, tmp_path / "store")
+    assert held(tmp_path / "store")["r1"].status == "crashed", "it has gone on, and broken off"
+
+
 def test_folders_of_one_run_are_one_run(tmp_path: Path) -> None:
     """A resumed run goes on, a rewound one forgets what lay behind, and a copy of a folder counts once."""
     first = [

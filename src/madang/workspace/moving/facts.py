@@ -43,6 +43,22 @@ def news(run: Run, held: Run, files: Sequence[events.File], *, freely: bool = Fa
     return [*_described(run, held), *_facts(run, known), *files, *(_status(run) if ended else ())]
 
 
+def settled(run: Run, held: Run | None) -> Run:
+    """A record without an end of which every point is here, of a run that has ended here: what is newer here stays.
+
+    So a copy that was taken in the middle neither lets a finished run crash nor takes its last values back.
+    """
+    if run.status != "crashed" or held is None or held.status in ("running", "crashed"):
+        return run
+    if _new_points(run.metrics, held.metrics):
+        return run
+    told = replace(run.details, summary=run.details.summary | held.details.summary, exit_code=held.details.exit_code)
+    return replace(
+        run, status=held.status, ended_at=held.ended_at, name=held.name, notes=held.notes, group=held.group,
+        job_type=held.job_type, params=run.params | held.params, tags=run.tags | held.tags, details=told,
+    )  # fmt: skip
+
+
 def _described(run: Run, held: Run | None) -> list[Fact]:
     known = held or Run(run.id, run.experiment)
     is_new = held is None  # then the command says group and job type

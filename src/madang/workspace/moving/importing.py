@@ -21,7 +21,7 @@ from madang.domain.versions import Entry, check_path
 from madang.errors import MadangError, NotFound, StorageError, Unavailable
 from madang.formats.mlflow.traces import ARTIFACTS, artifacts_at
 from madang.services.adopting import AdoptedVersion
-from madang.workspace.moving.facts import command_for, fit, news
+from madang.workspace.moving.facts import command_for, fit, news, settled
 from madang.workspace.moving.hashing import hashed
 from madang.workspace.moving.store import experiment_of
 from madang.workspace.moving.target import Target, Writing
@@ -130,14 +130,15 @@ class _Import:
 
     def _batch(self, runs: Sequence[Run], experiment: Experiment, home: RegisteredProject | None) -> None:
         carried = []
-        for run in runs:
-            fit(run, self._source.problems)
+        for found in runs:
+            fit(found, self._source.problems)
+            held = self._target.run(found.id)
+            run = settled(found, held)
             if run.status == "crashed":
                 reason = "its record has no end: it was killed, or still goes on; it counts as crashed here"
                 self._report.changed.append(LeftOut("runs", run.name or run.id, reason))
             if run.job_type == TRACE and home is not None:
                 run.tags[ARTIFACTS] = artifacts_at(home.location or f"mlflow-artifacts:/{home.number}", run.name)
-            held = self._target.run(run.id)
             self._list(run)
             if self._wanted.dry or home is None:
                 self._count(run, held)
