@@ -2,8 +2,9 @@
 
 Usage: crash_driver.py TEMPLATE TARGET MODE FIRST STEP COMMAND...; for n = FIRST, FIRST+STEP, … the folder TEMPLATE is
 copied to TARGET/n and the command runs in TARGET/n/repo until its n-th operation, where the process dies at once (MODE
-``kill``; the start of a program counts, too) or the disk is full (``full``). It ends with the first run that needed
-fewer operations. Prints n and the exit code of each run.
+``kill``; the start of a program counts, too), the disk is full just then (``full``) or from then on (``filled``), or
+after which someone changes the first byte of the file REPO/large, or makes one (``user``). It ends with the first run
+that needed fewer operations. Prints n and the exit code of each run.
 """
 
 from __future__ import annotations
@@ -14,32 +15,49 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
-OPERATIONS = ("open", "write", "rename", "link", "symlink", "mkdir", "fsync", "unlink", "rmdir", "ftruncate", "chmod")
+OPERATIONS = (
+    *("open", "write", "rename", "link", "symlink", "mkdir", "fsync", "unlink", "rmdir", "ftruncate", "chmod"),
+    "copy_file_range",
+)
+TAKING = ("write", "copy_file_range", "mkdir", "link", "symlink")  # operations that need room on the disk
 
 
-def fail_at(number: int, mode: str) -> Callable[[], int]:
+def fail_at(number: int, mode: str, large: str) -> Callable[[], int]:
     """Arrange the failure; the result tells how many operations there were."""
-    count = 0
+    counter, done = count(1), 0
 
-    def wrapped(original: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count == number:
-                if mode == "kill":
-                    os._exit(137)
+            nonlocal done
+            done = position = next(counter)
+            if position == number and mode == "kill":
+                os._exit(137)
+            if position == number and mode == "user":
+                try:
+                    return original(*args, **kwargs)
+                finally:
+                    change(large)
+            is_taking = name in TAKING or (name == "open" and args[1] & os.O_CREAT)
+            if (position == number and mode == "full") or (position >= number and mode == "filled" and is_taking):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return original(*args, **kwargs)
 
         return call
 
     for name in OPERATIONS:
-        setattr(os, name, wrapped(getattr(os, name)))
+        setattr(os, name, wrapped(name, getattr(os, name)))
     if mode == "kill":
-        subprocess.run = wrapped(subprocess.run)
-    return lambda: count
+        subprocess.run = wrapped("run", subprocess.run)
+    return lambda: done
+
+
+def change(path: str) -> None:
+    """What a user does to a file: its first byte becomes a capital X."""
+    with open(path, "r+b" if os.path.exists(path) else "wb") as file:
+        file.write(b"X")
 
 
 def main() -> None:
@@ -57,7 +75,7 @@ def main() -> None:
             from madang.cli.main import run
 
             os.chdir(os.path.join(folder, "repo"))
-            operations = fail_at(number, mode)
+            operations = fail_at(number, mode, os.path.join(folder, "repo", "large"))
             code = run(command)
             done = operations()
             os._exit(99 if done < number else code)
