@@ -28,7 +28,8 @@ from madang.workspace.data.records.stages import Stage
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.sources import addresses, clones, opening
-from madang.workspace.data.sources.addresses import Address, Look, OpenRemote, dep_entry, open_address, tag_key
+from madang.workspace.data.sources.addresses import Address, Look, OpenRemote, open_address
+from madang.workspace.data.sources.dep_entries import dep_entry, tag_key
 from madang.workspace.data.sources.opening import Access
 
 

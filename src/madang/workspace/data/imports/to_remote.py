@@ -26,7 +26,8 @@ from madang.workspace.data.remotes.remote_objects import RemoteObjects
 from madang.workspace.data.repo.locks import hold
 from madang.workspace.data.repo.repository import Repository
 from madang.workspace.data.sources import addresses
-from madang.workspace.data.sources.addresses import Address, Look, OpenRemote, dep_entry, open_address
+from madang.workspace.data.sources.addresses import Address, Look, OpenRemote, open_address
+from madang.workspace.data.sources.dep_entries import dep_entry
 from madang.workspace.data.sources.passing import PassingCache
 
 _THREADS = 16

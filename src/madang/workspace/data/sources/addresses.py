@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Protocol
 
 from madang.domain.values import mutable, value
 from madang.errors import Incompatible, InvalidInput, NotFound, Refused
-from madang.formats.dvc import dvcfile, listing, source_versions
+from madang.formats.dvc import listing, source_versions
 from madang.formats.dvc.dvcfile import Content
 from madang.formats.dvc.ignore import Ignore
 from madang.formats.dvc.source_versions import Version
@@ -340,36 +340,6 @@ def _filling(source: BinaryIO) -> Callable[[memoryview], int]:
         return len(body)
 
     return fill
-
-
-def dep_entry(
-    written: str, address: Address, look: Look | None, content: Content | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The entry of ``deps`` for data at an address, in dvc's order of keys.
-
-    Without ``look`` nothing is said of its state. ``content`` is what was found there when it was read.
-    """
-    if look is not None and look.versions is not None:
-        return source_versions.entry(written, look.versions, options)
-    entry: dict[str, Any] = {}
-    if look is not None and look.tag is not None:
-        entry = {tag_key(address, look): look.tag, "size": look.size}
-        if look.is_dir:
-            entry["nfiles"] = len(look.files)
-    elif look is not None and content is not None:
-        entry = {key: value for key, value in dvcfile.written(content).items() if key != "hash"}
-        if look.is_exec:
-            entry["isexec"] = True
-    entry["hash"] = "md5"
-    entry["path"] = written
-    if options:
-        entry["fs_config"] = dict(options)
-    return entry
-
-
-def tag_key(address: Address, look: Look) -> str:
-    """Under which key a record holds the tag of what stands at an address."""
-    return "md5" if look.is_dir else address.kind
 
 
 def listed(

@@ -11,8 +11,9 @@ from madang.errors import Conflict, Incompatible, InvalidInput, Unavailable
 from madang.formats.dvc import source_versions
 from madang.workspace.data.records.stages import Dependency
 from madang.workspace.data.repo.repository import Repository
-from madang.workspace.data.sources.addresses import OpenRemote, open_address, tag_key
+from madang.workspace.data.sources.addresses import OpenRemote, open_address
 from madang.workspace.data.sources.datasets import Dataset, datasets
+from madang.workspace.data.sources.dep_entries import tag_key
 
 DATASET = "ds://"
 
