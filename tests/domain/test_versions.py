@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madang.domain.versions import Ref, check_name, check_path, parse_ref
+from madang.domain.versions import Ref, check_name, check_path, check_tree, parse_ref
 from madang.errors import InvalidInput
 
 HOSTILE_PATHS = [
@@ -28,6 +28,18 @@ def test_hostile_paths_are_refused(path: str) -> None:
 def test_ordinary_paths_pass(path: str) -> None:
     """A relative path passes as it is; signs that only look dangerous are just text."""
     assert check_path(path) == path
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "a!", "a.b"]), min_size=1, max_size=4).map("/".join), unique=True))
+def test_no_file_is_a_folder(paths: list[str]) -> None:
+    """Paths are refused together exactly when one of them is the folder of another."""
+    clash = any(other.startswith(f"{path}/") for path in paths for other in paths)
+    try:
+        check_tree(paths)
+    except InvalidInput:
+        assert clash
+    else:
+        assert not clash
 
 
 @given(st.text(max_size=300))

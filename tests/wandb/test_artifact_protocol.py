@@ -150,6 +150,10 @@ def test_a_manifest_claims_nothing(hub: Hub) -> None:
     other = Maker(hub, "mine", "odd", {"x": b"x"}, clientID="o")
     other.manifest(contents={"y": {"digest": b64(b"x"), "size": 1}})
     assert "have the digest" in other.commit()["errors"][0]["message"]
+    both = Maker(hub, "mine", "odd", {"x": b"x"}, digest="", clientID="both")
+    both.send()
+    both.manifest(contents={path: {"digest": b64(b"x"), "size": 1} for path in ("a", "a/b")})
+    assert "is a file, and the folder of" in both.commit()["errors"][0]["message"]
     refers = Maker(hub, "mine", "refs", {}, digest="", clientID="r")
     refers.manifest(contents={"r": {"digest": "x", "ref": "/etc/passwd", "size": 1}})
     assert "no reference" in refers.commit()["errors"][0]["message"]

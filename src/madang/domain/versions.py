@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -176,3 +176,19 @@ def check_path(text: str) -> str:
     if "\x00" in text or "\\" in text or any(part in ("", ".", "..") for part in parts) or len(text) > 4096:
         raise InvalidInput(f"{text[:80]!r} is not a path inside a tree.", hint="Use a relative path without '..'.")
     return text
+
+
+def check_tree(paths: Iterable[str]) -> None:
+    """That paths, each good by itself, can lie in one folder: none is the folder of another.
+
+    Raises:
+        InvalidInput: one is.
+    """
+    before = ""
+    for path in sorted(path.replace("/", "\0") for path in paths):  # a folder's name comes right before what is in it
+        if before and path.startswith(f"{before}\0"):
+            file, inside = (name.replace("\0", "/")[:200] for name in (before, path))
+            raise InvalidInput(
+                f"{file!r} is a file, and the folder of {inside!r}.", hint="Give one of them another name."
+            )
+        before = path

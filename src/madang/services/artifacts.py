@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from madang.domain.access import Permission, Principal, require
 from madang.domain.events import BlobRef
 from madang.domain.ids import check_digest
-from madang.domain.versions import Entry, VersionRecord, check_name, check_path, check_reference, parse_ref
+from madang.domain.versions import Entry, VersionRecord, check_name, check_path, check_reference, check_tree, parse_ref
 from madang.errors import InvalidInput, NotFound, TooLarge, Unavailable
 from madang.formats.manifest import manifest_digest
 from madang.ports.objects import Objects
@@ -247,6 +247,7 @@ class Artifacts:
                 )
             if found.size != entry.size:
                 raise InvalidInput(f"{entry.path[:200]!r} has {found.size} bytes, not {entry.size}.")
+        check_tree(entry.path for entry in entries if not entry.uri)
         return sorted(entries, key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
 
     def retype(self, who: Principal, project: str, name: str, type: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from madang.domain.access import Principal
-from madang.domain.versions import Entry, VersionRecord, check_path, check_reference
+from madang.domain.versions import Entry, VersionRecord, check_path, check_reference, check_tree
 from madang.errors import InvalidInput, NotFound, TooLarge
 from madang.formats.manifest import manifest_digest
 from madang.formats.wandb import manifest as listing
@@ -115,6 +115,7 @@ class Commits:
                     hint="Send the file before the artifact is committed.",
                 )
             found.append(Entry(path, claim.blob, claim.size))
+        check_tree(entry.path for entry in found if not entry.uri)
         return sorted(found, key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
 
 
