@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import pytest
 from hypothesis import given
@@ -96,6 +96,16 @@ def test_it_opens_what_its_holder_may() -> None:
     open_one = signer.url("http://hub", "PUT", "/a", to=local("local"))
     assert signer.admit(asked(open_one), "/a")[0] == ANONYMOUS
     assert signer.admit(asked(open_one, local("local")), "/a")[0] == local("local")
+
+
+def test_an_address_of_an_earlier_release_is_asked_for_anew() -> None:
+    """What was signed without saying whose credential it is opens nothing, and clients are told as of one that ended."""
+    signer = signer_at()
+    path, claims = parts(signer.url("http://hub", "PUT", "/a", to=ME))
+    older = {name: text for name, text in claims.items() if name not in ("token", "signature")}
+    older["signature"] = signer._sign("PUT", path, older)
+    with pytest.raises(AccessDenied, match="earlier"):
+        signer.admit(asked(f"http://hub{path}?{urlencode(older)}"), path)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,9 @@ class Signer:
         """
         claims = dict(request.query_params)
         self.check(request.method, path, claims)
-        token = claims["token"]
+        token = claims.get("token")
+        if token is None:
+            raise AccessDenied("An earlier release has signed this address.", hint="Ask for a new one.")
         if not token:
             return request.scope.get("madang.who", ANONYMOUS), claims
         who = self._holder(token)
