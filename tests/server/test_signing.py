@@ -99,7 +99,7 @@ def test_it_opens_what_its_holder_may() -> None:
 
 
 def test_an_address_of_an_earlier_release_is_asked_for_anew() -> None:
-    """What was signed without saying whose credential it is opens nothing, and clients are told as of one that ended."""
+    """What was signed without saying whose credential it is opens nothing, as if its time were over."""
     signer = signer_at()
     path, claims = parts(signer.url("http://hub", "PUT", "/a", to=ME))
     older = {name: text for name, text in claims.items() if name not in ("token", "signature")}
