@@ -14,7 +14,7 @@ import json, sys, madang
 with madang.init(project="iris", name=sys.argv[2], config={"C": float(sys.argv[1]), "opt": {"name": "adam"}}) as run:
     run.define_metric("loss", goal="min")
     for step in range(3):
-        run.log({"loss": 1 / float(sys.argv[1]) / (step + 1), "한글": step}, step=step)
+        run.log({"loss": 1 / float(sys.argv[1]) / (step + 1), "한글": step, "_runtime": step}, step=step)
     open("model.onnx", "w").write(sys.argv[1])
     run.log_artifact("model.onnx", "weights", "file")
 """
@@ -41,6 +41,8 @@ def test_list_and_show(trained: Project) -> None:
     first = trained.madang("runs", "--limit", "1", "--json").json
     second = trained.madang("runs", "--limit", "1", "--cursor", first["next"], "--json").json
     assert {first["runs"][0]["name"], second["runs"][0]["name"]} == {"first", "두 번째"}
+    assert "_runtime" not in trained.madang("runs").out, "what clients keep for themselves"
+    assert "_runtime" in trained.madang("runs", "--order-by", "metrics._runtime asc").out
     table = trained.madang("runs", "--columns", "name,params.C,min(metrics.loss),metrics.한글,commit,tags.none").out
     assert table.splitlines()[0].split()[:4] == ["ID", "name", "C", "min(loss)"]
     assert "0.166667" in table

@@ -99,9 +99,10 @@ def _differing(runs: Sequence[RunRecord], most: int) -> list[str]:
 
 
 def _metrics(runs: Sequence[RunRecord], ordered_by: list[Field], most: int) -> list[str]:
+    """Those to show; what clients keep for themselves (``_runtime``) only where it is asked for."""
     counts = Counter(key for run in runs for key in summary(run))
     first = [field.key for field in ordered_by if field.scope == "metrics" and field.key in counts]
-    return list(dict.fromkeys([*first, *(key for key, _ in counts.most_common())]))[:most]
+    return list(dict.fromkeys([*first, *(key for key, _ in counts.most_common() if not key.startswith("_"))]))[:most]
 
 
 def title(field: Field) -> str:
