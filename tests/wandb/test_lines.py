@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from madang.domain.columns import spread
 from madang.domain.commands import Points
 from madang.domain.line_streams import Line, compare
-from madang.domain.steps import SpreadSteps
+from madang.domain.metrics import MetricSummary
+from madang.domain.steps import Spread, SpreadSteps
 from madang.errors import InvalidInput
+from madang.formats.rows import Rows
 from madang.formats.wandb.lines import columns_of_lines
 from madang.formats.wandb.values import read_object, row_of_line
+from madang.services.thinning import thinned
 
 _values = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False), st.integers(-(1 << 70), 1 << 70), st.booleans(),
@@ -97,3 +100,18 @@ def test_what_is_kept_of_a_long_history_is_bounded() -> None:
     gaps = [later - step for step, later in zip(sorted(made.chosen()), sorted(made.chosen())[1:], strict=False)]
     assert len(gaps) == 10
     assert max(gaps) - min(gaps) < 100
+
+
+def test_rows_of_some_keys_are_found_where_each_was_logged_by_itself() -> None:
+    """A few rows that have all of the keys do not hide the many steps at which the keys have a row each."""
+
+    def rows(names: str, first: int, stop: int) -> tuple[str, Rows]:
+        steps = list(range(first, stop))
+        return "s", Rows(tuple(names), "q" * len(names), steps, steps, steps, [steps for _ in names])
+
+    parts = [rows("ab", 0, 10), rows("a", 10, 1000), rows("b", 10, 1000)]
+    metrics = {key: MetricSummary(1000, 999, (999, 999, "s", 999)) for key in "ab"}
+    found = thinned(lambda keys, steps: iter(parts), metrics, Spread("ab", 50, "ab"))
+    for item in found.values():
+        assert 50 <= len(item.steps) <= 100
+        assert (item.steps[0], item.steps[-1]) == (0, 999)

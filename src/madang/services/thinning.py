@@ -27,9 +27,9 @@ def thinned(read: Read, metrics: Mapping[str, MetricSummary], spread: Spread) ->
 
 
 def _steps(read: Read, metrics: Mapping[str, MetricSummary], spread: Spread) -> set[int]:
-    """Steps at which all needed keys were logged together, if they ever were, else those of the one with fewest points.
+    """Steps at which all needed keys were logged together, and those of the one with fewest points.
 
-    Where none is needed, of the key with most points.
+    At the latter others may have been logged by themselves. Where none is needed, of the key with most points.
     """
 
     def count(key: str) -> int:
@@ -44,7 +44,7 @@ def _steps(read: Read, metrics: Mapping[str, MetricSummary], spread: Spread) -> 
             alone.add(steps)
             if needed and needed <= set(rows.names):
                 together.add(steps)
-    return (together if together.total else alone).chosen()
+    return together.chosen() | alone.chosen()
 
 
 def _within(rows: Rows, key: str, bounds: tuple[int, int]) -> list[int]:
