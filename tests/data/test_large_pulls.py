@@ -68,6 +68,7 @@ def run(template: Path, room: int, driver: str, *arguments: str) -> dict[Path, i
     done = subprocess.run([*command, "pull"], capture_output=True, text=True, check=True)
     lines = [line.split() for line in done.stdout.splitlines() if line and line[0].isdigit() and line.count(" ") == 1]
     assert len(lines) > 1, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
     return {target / number: int(code) for number, code in lines if code != "99"}
 
 
@@ -122,7 +123,7 @@ def test_stopped_at_any_moment(
 def test_at_each_operation(template: Path, room: int, madang: Tool, mode: str, pytestconfig: pytest.Config) -> None:
     """The same where the process dies at one of the operations, or the disk is full from then on."""
     for folder, code in run(template, room, "crash_driver.py", mode, *numbers(room, pytestconfig)).items():
-        assert code == 137 or mode != "kill"
+        assert code == 137 or mode != "kill", (folder, code)
         assert code != 0 or (folder / "repo" / "large").exists()
         check(folder, madang)
         check_next(folder, madang)

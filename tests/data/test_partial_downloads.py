@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from tests.data import knobs
 
 from madang.backends.objects.memory import MemoryObjects
 from madang.errors import Unavailable
@@ -91,6 +92,31 @@ def test_the_next_command_goes_on(repo: Repository, store: Store) -> None:
             bring(repo, store)
     assert bring(repo, store).got == [NAME]
     assert store.starts == [0, 3 << 20, 4 << 20]
+    check(repo)
+
+
+@pytest.mark.parametrize("room", [knobs.ENOUGH, 0])
+def test_its_copy_for_the_workspace(
+    repo: Repository, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """A copy that is made meanwhile goes when the download breaks off; that of the next one has all from the first."""
+    knobs.lower(room, monkeypatch.setattr)
+    place = tmp_path / "aside"
+    store.cuts = [3 << 20]
+    repo.cache.early_copies.want("large", str(place), {"": NAME})
+    with pytest.raises(Unavailable):
+        bring(repo, store)
+    assert not place.exists()
+    repo.cache.early_copies.want("large", str(place), {"": NAME})
+    assert bring(repo, store).got == [NAME]
+    assert store.starts == [0, 3 << 20]
+    prepared = repo.cache.early_copies.prepared("large")
+    assert prepared is not None
+    if room:
+        assert place.read_bytes() == BODY
+        assert prepared.made[""].size == len(BODY)
+    else:
+        assert prepared.begun == {"": 0}
     check(repo)
 
 
