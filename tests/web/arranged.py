@@ -47,9 +47,16 @@ def arrange(store: Path) -> tuple[str, int]:
         report, _ = engine.views.save(
             ME, PROJECT, REPORT, "first", ViewChange(title="What we saw", spec=json.dumps(_report()))
         )
+        _named_alike(engine)
         return _swept(engine), report.number
     finally:
         engine.close()
+
+
+def _named_alike(engine: Engine) -> None:
+    for height, (name, kind) in enumerate((("twin", "one"), ("twin", "one"), ("only", "other")), start=1):
+        run = engine.tracking.create(ME, PROJECT, CreateRun(name=name, config={"kind": kind}))
+        engine.tracking.log(ME, run.id, Log(metrics={"height": float(height)}, step=1, finish="finished"))
 
 
 def _swept(engine: Engine) -> str:
@@ -86,7 +93,17 @@ def _report() -> dict[str, Any]:
             "layout": layout,
         },
         {"viewType": "Media Browser", "config": {"mediaKeys": ["pictures/plain"]}, "layout": {**layout, "x": 12}},
-        {"viewType": "Weave", "config": {}, "layout": {**layout, "y": 8, "h": 4}},
+        {
+            "viewType": "Bar Chart",
+            "config": {"metrics": ["height"], "chartTitle": "the bars"},
+            "layout": {**layout, "y": 8},
+        },
+        {
+            "viewType": "Bar Chart",
+            "config": {"metrics": ["height"], "chartTitle": "the groups", "groupBy": "kind.value", "groupAgg": "mean"},
+            "layout": {**layout, "x": 12, "y": 8},
+        },
+        {"viewType": "Weave", "config": {}, "layout": {**layout, "y": 16, "h": 4}},
     ]
     grid = {
         "runSets": [{"name": "All of them", "project": {"name": PROJECT, "entityName": "madang"}, "filters": {}}],

@@ -241,6 +241,7 @@ def _plots(writer: Writer, chance: random.Random) -> None:
         "bar": ("wandb/bar/v0", ["label", "value"], [["cat", 3], ["dog", 5]]),
         "bins": ("wandb/histogram/v0", ["value"], [[chance.gauss(0, 1)] for _ in range(200)]),
         "pr": ("wandb/area-under-curve/v0", ["class", "x", "y"], curve),
+        "one": ("wandb/area-under-curve/v0", ["x", "y"], [[at / 10, 1 - at / 10] for at in range(11)]),
         "cm": ("wandb/confusion_matrix/v1", ["Actual", "Predicted", "nPredictions"], pairs),
         "series": ("wandb/lineseries/v0", ["step", "lineKey", "lineVal"], series),
         "own": ("ann/my-chart", ["x", "y"], points),

@@ -13,6 +13,7 @@ from tests.web.browser import Visit
 
 LOG = """
 import datetime
+import pandas
 import wandb
 run = wandb.init(project="media", id="real")
 grown = wandb.Table(columns=["number", "name"], log_mode="INCREMENTAL")
@@ -26,6 +27,8 @@ def at(day, hour=0, second=0):
 days = [datetime.date(2024, 2, 3), datetime.date(1969, 1, 1), None]
 rows = list(zip(days, [at(3, 4, 5), at(1), at(2)], [1, 2, 3]))
 run.log({"dates": wandb.Table(columns=["day", "time", "n"], data=rows)})
+rows = [[pandas.Timestamp(2024, 2, 3), pandas.Timestamp(1500, unit="ms", tz="Asia/Seoul")], [None, None]]
+run.log({"dates of pandas": wandb.Table(columns=["day", "time"], data=rows)})
 
 def chart(name, columns, data):
     run.log({f"sk/{name}": wandb.visualize(f"wandb/{name}/v1", wandb.Table(columns=columns, data=data))})
@@ -136,3 +139,10 @@ def test_dates_are_shown_by_the_type_of_their_column(visit: Visit) -> None:
     expect(days).to_have_text(["2024-02-03", ""])
     panel.get_by_role("textbox", name="Filter of day").fill("< 2024-02-04")
     expect(days).to_have_text(["2024-02-03"])
+
+
+def test_dates_of_pandas_are_dates(visit: Visit) -> None:
+    """A column of pandas' times, of which the client says no more than their class, has dates too."""
+    panel = _panel(visit.page, "dates of pandas")
+    expect(panel.locator("thead small")).to_have_text(["date, UTC", "date, UTC"])
+    expect(panel.locator("tbody td")).to_have_text(["2024-02-03", "1970-01-01 00:00:01.500", "", ""])

@@ -110,7 +110,7 @@ def test_lists_sounds_pages_and_files(visit: Visitor, kept: Kept) -> None:
     expect(several.locator("img")).to_have_count(2)
     expect(several.locator("figcaption")).to_have_text(["one", "두 번째"])
     sound = _panel(page, "sound").locator("audio")
-    page.wait_for_function("() => document.querySelector('audio').duration > 0.2")
+    page.wait_for_function("() => document.querySelector('audio')?.duration > 0.2")
     expect(sound).to_be_visible()
     frame = _panel(page, "page").frame_locator("iframe")
     expect(frame.locator("h1")).to_have_text(f"step {STEPS - 1}")
@@ -142,7 +142,8 @@ def test_scenes_are_looked_at_from_all_sides(visit: Visitor, kept: Kept) -> None
     before = panel.locator("canvas").evaluate("(canvas) => canvas.toDataURL()")
     panel.locator("canvas").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("(before) => document.querySelector('.scene canvas').toDataURL() !== before", arg=before)
+    turned = "(before) => (document.querySelector('.scene canvas')?.toDataURL() ?? before) !== before"
+    page.wait_for_function(turned, arg=before)
     panel.get_by_role("radio", name="Spheres").click()
     expect(panel.locator("canvas[data-state=painted]")).to_be_visible()
     expect(panel.get_by_role("link", name="Download")).to_have_attribute("href", re.compile("m.pdb$"))
@@ -219,6 +220,15 @@ def test_plots_of_w_and_b(visit: Visitor, kept: Kept, key: str, title: str, mark
     expect(panel.locator("tbody tr").first).to_be_visible()
     assert visited.errors == []
     assert visited.elsewhere == []
+
+
+def test_a_curve_without_classes_has_no_legend(visit: Visitor, kept: Kept) -> None:
+    """Where a table has no column of classes there is one curve, and nothing is said of its class."""
+    page = visit().open(f"/runs/{kept.first}/media")
+    expect(_panel(page, "plots/pr").locator(".role-legend-label text")).to_have_text(["cat", "dog"])
+    panel = _panel(page, "plots/one")
+    expect(panel.locator(".mark-line.role-mark path")).to_have_count(1)
+    expect(panel.locator(".role-legend-label text")).to_have_count(0)
 
 
 def test_figures_of_plotly(visit: Visitor, kept: Kept) -> None:
@@ -324,6 +334,28 @@ def test_a_report_is_read(visit: Visitor, kept: Kept) -> None:
     page.get_by_text("All of them").click()
     expect(page.get_by_role("link", name="media-0").first).to_be_visible()
     assert page.evaluate("window.hacked") is None
+    assert visited.errors == []
+
+
+def test_bars_of_a_report(visit: Visitor, kept: Kept) -> None:
+    """A bar is a run, also where others have its name, or all the runs of a group."""
+    visited = visit()
+    page = visited.open(f"/p/{PROJECT}/reports/{kept.report}")
+    bars = page.get_by_role("article", name="the bars")
+    marks, labels = ".mark-rect.role-mark path", ".role-axis-label text"
+    expect(bars.locator(marks)).to_have_count(3)
+    expect(bars.locator(labels).filter(has_text=re.compile("^twin$"))).to_have_count(2)
+    expect(bars.locator(labels).filter(has_text=re.compile("^only$"))).to_have_count(1)
+    bars.locator(marks).first.hover()
+    expect(page.locator(".plot-tooltip .tooltip-name")).to_have_text(["", "Metric", "Value"])
+    expect(page.locator(".plot-tooltip b").nth(1)).to_have_text("height")
+    groups = page.get_by_role("article", name="the groups")
+    expect(groups.locator(marks)).to_have_count(2)
+    expect(groups.locator(labels).filter(has_text=re.compile("^(one|other)$"))).to_have_count(2)
+    groups.locator(marks).nth(1).hover()
+    expect(page.locator(".plot-tooltip b")).to_have_text(["one", "height", "1.5"])
+    bars.locator(marks).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^(twin|only)$"))
     assert visited.errors == []
 
 

@@ -9,10 +9,12 @@ export function dateColumns(names: readonly string[], types: readonly (Json | un
   return new Set(names.flatMap((name, at) => (maps.some((map) => isTime(map[name])) ? [at] : [])));
 }
 
-/** A time, or one that may be missing. */
+/** A time, or one that may be missing. W&B's client writes times of pandas as any other, but knows only their class. */
 function isTime(type: Json | undefined): boolean {
   const { wb_type: name, params } = objectOf(type);
-  return name === "timestamp" || (name === "union" && listOf(objectOf(params)["allowed_types"]).some(isTime));
+  const said = objectOf(params);
+  if (name === "union") return listOf(said["allowed_types"]).some(isTime);
+  return name === "timestamp" || (name === "pythonObject" && said["class_name"] === "Timestamp");
 }
 
 const DAY = 86_400_000; // milliseconds

@@ -95,12 +95,12 @@ const MAKERS: Record<string, (making: Making) => PlotSpec> = {
   scatter: ({ channel }) => ({ mark: SMALL, encoding: { x: channel("x", { scale: { zero: false } }), y: channel("y", { scale: { zero: false } }) } }),
   bar: ({ channel }) => ({ mark: { type: "bar", tooltip: true }, encoding: { y: channel("label", { type: "nominal", sort: null }), x: channel("value") } }),
   histogram: ({ channel }) => ({ mark: { type: "bar", tooltip: true }, encoding: { x: channel("value", { bin: { maxbins: 40 } }), y: { aggregate: "count", type: "quantitative" } } }),
-  "area-under-curve": ({ channel, texts }) => ({
+  "area-under-curve": ({ channel, fields, texts, table }) => ({
     mark: { type: "line", tooltip: true, strokeWidth: 2 },
     encoding: {
       x: channel("x", { type: "quantitative", scale: { domain: [0, 1], nice: false }, ...(texts["x-axis-title"] ? { title: texts["x-axis-title"] } : {}) }),
       y: channel("y", { type: "quantitative", scale: { domain: [0, 1], nice: false }, ...(texts["y-axis-title"] ? { title: texts["y-axis-title"] } : {}) }),
-      color: channel("class", { type: "nominal", title: null }),
+      ...(table.columns.some(({ name }) => name === (fields["class"] ?? "class")) ? { color: channel("class", { type: "nominal", title: null }) } : {}),
     },
   }),
   confusion_matrix: ({ channel, fields, table, dark }) => {

@@ -1,6 +1,7 @@
 /** Panels of a report over the values of runs, as specifications. */
 import type { BarPanel, Range, ScatterPanel } from "../../api/reports";
 import { formatValue, toNumber } from "../../lib/format";
+import { t } from "../../messages";
 import { formatField } from "./words";
 import type { PlotSpec } from "../../vega/spec";
 import { type DrawnRun, fieldValue } from "./runs";
@@ -39,25 +40,46 @@ export function scatterSpec(panel: ScatterPanel, runs: readonly DrawnRun[]): Plo
 
 const BARS = 30;
 
+interface Bar {
+  place: number;
+  label: string;
+  color: string;
+}
+
+/** The values of the metrics, each with its bar: one for each run, whatever others are called, or for each group. */
+function barRows(panel: BarPanel, runs: readonly DrawnRun[]): (Bar & Row)[] {
+  const { group_by: group, metrics, titles, colors } = panel;
+  const bars = new Map<string | number, Bar>();
+  const most = panel.limit || (panel.type === "scalar" ? Infinity : BARS);
+  return runs.flatMap(({ run, name, color }, at) => {
+    const values = metrics.flatMap((field) => {
+      const value = finite(fieldValue(run, field));
+      return value === null ? [] : [{ run: run.id, metric: titles[field.key] ?? field.key, value }];
+    });
+    const label = group ? formatValue(fieldValue(run, group)) : name;
+    const known = bars.get(group ? label : at);
+    if (values.length === 0 || (!known && bars.size >= most)) return [];
+    const bar = known ?? { place: bars.size, label: titles[label] ?? label, color: colors[label] || color };
+    bars.set(group ? label : at, bar);
+    return values.map((row) => ({ ...row, ...bar }));
+  });
+}
+
 /** Null where no run has one of the metrics. */
 export function barSpec(panel: BarPanel, runs: readonly DrawnRun[]): PlotSpec | null {
-  const group = panel.group_by;
-  const values = panel.metrics.flatMap((field) =>
-    runs.flatMap(({ run, name, color }) => {
-      const value = finite(fieldValue(run, field));
-      const label = group ? formatValue(fieldValue(run, group)) : name;
-      return value === null ? [] : [{ run: run.id, metric: panel.titles[field.key] ?? field.key, label: panel.titles[label] ?? label, value, color: panel.colors[label] || color }];
-    }),
-  ).slice(0, panel.limit || BARS * Math.max(1, panel.metrics.length));
+  const values = barRows(panel, runs);
   if (values.length === 0) return null;
-  const isAggregated = group !== null || (panel.type === "scalar" && values.length > 1);
+  const isAggregated = panel.group_by !== null || (panel.type === "scalar" && values.length > 1);
   const aggregate = ["mean", "min", "max", "median", "sum"].includes(panel.aggregate) ? panel.aggregate : "mean";
   const amount = { field: "value", type: "quantitative", title: null, ...(isAggregated ? { aggregate } : {}) };
-  if (panel.type === "scalar")
-    return { data: { values }, mark: { type: "text", fontSize: 34, fontWeight: 650 }, encoding: { text: { ...amount, format: ".4~g" }, ...(panel.metrics.length > 1 ? { row: { field: "metric", title: null } } : {}) } };
   const several = panel.metrics.length > 1;
-  const category = { field: "label", type: "nominal", title: null, sort: null };
+  if (panel.type === "scalar")
+    return { data: { values }, mark: { type: "text", fontSize: 34, fontWeight: 650 }, encoding: { text: { ...amount, format: ".4~g" }, ...(several ? { row: { field: "metric", title: null } } : {}) } };
+  const labels: string[] = [];
+  for (const { place, label } of values) labels[place] = label.replace(/\s+/g, " "); // no text of an expression has the ends of lines
+  const category = { field: "place", type: "nominal", title: null, sort: null, axis: { labelExpr: `${JSON.stringify(labels)}[datum.value]` } };
   const offset = several ? { [panel.is_vertical ? "xOffset" : "yOffset"]: { field: "metric" } } : {};
   const color = several ? { field: "metric", type: "nominal", title: null } : { field: "color", type: "nominal", scale: null };
-  return { data: { values }, mark: { type: "bar", tooltip: true }, encoding: { ...(panel.is_vertical ? { x: category, y: amount } : { y: category, x: amount }), ...offset, color } };
+  const tooltip = [{ field: "label", title: " " }, { field: "metric", title: t("sweep.metric") }, { ...amount, title: t("sweep.value") }];
+  return { data: { values }, mark: { type: "bar" }, encoding: { ...(panel.is_vertical ? { x: category, y: amount } : { y: category, x: amount }), ...offset, color, tooltip } };
 }
