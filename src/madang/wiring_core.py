@@ -205,7 +205,7 @@ class Core:
             with contextlib.suppress(OSError):  # what ended before the rule was declared is not its business
                 if root and os.stat(os.path.join(root, layout.PROJECT_FILE)).st_mtime_ns // 1000 <= at:
                     return True
-            return bool(self.records.registry.rules(run.state.project))
+            return bool(self.records.registry.rules(run.state.project).rules)
 
         judge = Judge(self.records, lambda: self.promotion, wants, say)
         self.tracking.judge = judge

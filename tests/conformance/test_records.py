@@ -5,12 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TypeVar
 
+import msgspec
 import pytest
 
-from madang.backends.records import open_postgres, open_sqlite
+from madang.backends.records import open_postgres, open_sqlite, registry
 from madang.backends.records.database import migrations
+from madang.domain.promotion import Rule, RuleSet
+from madang.domain.reviews import PENDING, REJECTED, Request
+from madang.domain.versions import VersionRecord
 from madang.errors import CorruptData, Incompatible, StorageError, Unavailable
 from madang.ports.records import Records
 from madang.testing.data_objects import DataObjectsConformance
@@ -18,12 +24,15 @@ from madang.testing.drafts import DraftsConformance
 from madang.testing.postgres import empty_database, postgres_server
 from madang.testing.projects import ProjectsConformance
 from madang.testing.records import RunsConformance, SegmentsConformance, make_run, put
+from madang.testing.registry import RegistryConformance
 from madang.testing.search import SearchConformance
 from madang.testing.streams import StreamsConformance
 from madang.testing.sweeps import SweepsConformance
 from madang.testing.views import ViewsConformance
 from madang.testing.waiting import WaitingConformance
 from madang.testing.webhooks import WebhooksConformance
+
+T = TypeVar("T")
 
 
 class RecordsConformance(
@@ -33,6 +42,7 @@ class RecordsConformance(
     DataObjectsConformance,
     DraftsConformance,
     ProjectsConformance,
+    RegistryConformance,
     StreamsConformance,
     SweepsConformance,
     ViewsConformance,
@@ -40,6 +50,23 @@ class RecordsConformance(
     WebhooksConformance,
 ):
     """What every `Records` backend must do."""
+
+    def test_only_requests_that_wait_are_read(self, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However many were decided, they are not decoded to find those that wait."""
+        records.versions.add(VersionRecord("p", "m", "model", 0, "d", 0, 0, 1, actor="ann"), [])
+        for at in range(20):
+            asked = records.registry.put_request(Request("p", "m", 0, "production", 1, None, "ann", at))
+            if at != 7:
+                records.registry.put_request(replace(asked, state=REJECTED))
+        usual, read = registry._read, list[type]()
+
+        def counted(body: bytes, kind: type[T]) -> T:
+            read.append(kind)
+            return usual(body, kind)
+
+        monkeypatch.setattr(registry, "_read", counted)
+        assert [one.at for one in records.registry.pending()] == [7]
+        assert read == [Request]
 
 
 class TestSqlite(RecordsConformance):
@@ -135,6 +162,34 @@ def test_stores_of_every_earlier_version_are_opened(tmp_path: Path, newest: int)
             kept = records.execute("SELECT value FROM settings WHERE key = 'store'").fetchall()
             assert kept == [("name",)] * (name == "old")
     assert found[0] == found[1]
+
+
+def _requests_of_old(number: int, state: str) -> Request:
+    return Request("p", "m", number, "production", 1, None, "ann", number, "is it pending?", state=state)
+
+
+def test_requests_and_rules_of_an_earlier_release(tmp_path: Path) -> None:
+    """Of requests made before they were told apart the pending ones are found, and old rules stay in their project."""
+    path = str(tmp_path / "old.db")
+    states = [PENDING, REJECTED, PENDING]
+    asked = [_requests_of_old(number, state) for number, state in enumerate(states, 1)]
+    with closing(sqlite3.connect(path)) as old:
+        for number, statements in migrations("sqlite"):
+            for statement in statements if number < 18 else ():
+                old.execute(statement)
+        old.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        old.execute("INSERT INTO schema_version VALUES (17)")
+        for one in asked:
+            body = msgspec.msgpack.encode(asdict(one))
+            old.execute("INSERT INTO pointer_requests VALUES (1, ?, ?)", (one.number, body))
+        rules = msgspec.msgpack.encode([asdict(Rule("loss"))])
+        old.execute("INSERT INTO promotion_rules VALUES ('p', ?)", (rules,))
+        old.commit()
+    records = open_sqlite(path, durable=True)
+    records.versions.add(VersionRecord("p", "m", "model", 0, "d", 0, 0, 1, actor="ann"), [])
+    assert records.registry.pending() == [asked[2], asked[0]]
+    assert records.registry.rules("p") == RuleSet((Rule("loss"),), in_default=False)
+    records.close()
 
 
 def _head(statement: str) -> str:

@@ -12,6 +12,7 @@ from tests.mlflow.conftest import Hub
 from tests.mlflow.test_registry import registered, stages
 
 from madang.domain.access import Permission, Principal, local
+from madang.domain.projects import DEFAULT
 from madang.domain.promotion import Rule
 from madang.domain.reviews import Protection
 from madang.domain.versions import Entry
@@ -102,6 +103,22 @@ def test_the_end_of_a_run_promotes_the_best(hub: Hub, client: MlflowClient) -> N
         found.append(client.get_registered_model("best-only").aliases.get("champion"))
     assert found == ["1", "2", "2", "2"]
     assert experiment
+
+
+def test_a_rule_of_another_experiment_on_an_open_hub(hub: Hub, client: MlflowClient) -> None:
+    """Whoever may write everywhere sets a rule of an experiment, and it counts for its models where MLflow has them."""
+    experiment = client.create_experiment("ruled")
+    body = {"rules": [{"metric": "val_f1", "alias": "champion"}]}
+    assert hub.ask("PUT", "/api/v1/projects/ruled/promotion", body)[0] == 200
+    client.create_registered_model("ruled model")
+    for score in (0.7, 0.6, 0.8):
+        run = client.create_run(experiment).info.run_id
+        client.log_text(run, f"weights {score}", "model/w.txt")
+        client.log_metric(run, "val_f1", score)
+        client.create_model_version("ruled model", f"runs:/{run}/model", run)
+        client.set_terminated(run)
+    assert hub.engine.models.find(ME, "ruled model").project == DEFAULT
+    assert client.get_registered_model("ruled model").aliases == {"champion": "3"}
 
 
 def test_a_name_does_not_take_the_place_of_ones_own(hub: Hub) -> None:

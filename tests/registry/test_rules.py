@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tests.registry.conftest import ADMIN, KIM, LEE, NAME, P, pointer, version
 
-from madang.domain.access import local
+from madang.domain.access import Permission, Principal, local
 from madang.domain.commands import CreateRun, Log
 from madang.domain.projects import DEFAULT
-from madang.domain.promotion import Rule
+from madang.domain.promotion import Rule, RuleSet
 from madang.domain.reviews import Protection
 from madang.domain.versions import Entry
 from madang.errors import AccessDenied
@@ -86,6 +86,38 @@ def test_models_of_mlflow_clients_are_judged_by_the_rules_of_their_runs(engine: 
             engine.tracking.log(ADMIN, run.id, Log(finish="finished"))
     assert engine.models.find(ADMIN, f"in {DEFAULT}", DEFAULT).aliases == {"best": 1}
     assert engine.models.find(ADMIN, "in third", "third").aliases == {}
+
+
+def test_rules_reach_no_further_than_who_set_them(engine: Engine) -> None:
+    """An admin of one project moves nothing in Default by a rule unless they may write there; nor do old rules."""
+    row = engine.models.create(ADMIN, DEFAULT, "shared")
+    boss = {P: Permission.ADMIN}
+    reader = Principal("reader", projects={**boss, DEFAULT: Permission.READ})
+    writer = Principal("writer", projects={**boss, DEFAULT: Permission.WRITE})
+
+    def pointed(loss: float) -> dict[str, int]:
+        run = engine.tracking.create(ADMIN, P, CreateRun())
+        engine.tracking.log(ADMIN, run.id, Log({"loss": loss}))
+        blob = engine.artifacts.put_blob(ADMIN, P, [run.id.encode()])
+        engine.models.add(ADMIN, row, [Entry("w", blob.digest, blob.size)], origin=P, run=run.id)
+        engine.tracking.log(ADMIN, run.id, Log(finish="finished"))
+        return dict(engine.models.find(ADMIN, "shared", DEFAULT).aliases)
+
+    rule = Rule("loss", "min", "best")
+    engine.promotion.put_rules(reader, P, [rule])
+    assert pointed(0.5) == {}
+    with pytest.raises(AccessDenied):
+        engine.registry.point(reader, DEFAULT, "shared", "best", 1)
+    assert engine.promotion.decisions(ADMIN, DEFAULT, "shared") == []
+    engine.promotion.put_rules(writer, P, [rule])
+    assert engine.promotion.rules(reader, P) == (rule,)
+    assert pointed(0.4) == {"best": 2}
+    engine.promotion.put_rules(Principal("stranger", projects=boss), P, [rule])
+    assert pointed(0.3) == {"best": 2}
+    engine.promotion.put_rules(ADMIN, P, [rule])
+    assert pointed(0.2) == {"best": 4}
+    engine.records.registry.put_rules(P, RuleSet((rule,)))  # as those of earlier releases are read
+    assert pointed(0.1) == {"best": 4}
 
 
 def test_where_it_needs_approval_it_is_asked_for(engine: Engine) -> None:

@@ -63,6 +63,18 @@ class Rule:
 
 
 @value
+class RuleSet:
+    """The rules of a project as somebody has set them.
+
+    ``in_default``: whether who set them could then write in the project `Default` too, where clients of MLflow keep the
+    models of all projects. Else the rules move nothing there.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    in_default: bool = False
+
+
+@value
 class Decision:
     """What a rule made of a version when the version's run ended."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from madang.domain.promotion import Decision, Rule
+from madang.domain.promotion import Decision, RuleSet
 from madang.domain.reviews import ModelChange, Protection, Request
 
 
@@ -47,11 +46,11 @@ class RegistryRecords(Protocol):
         """What was noted, newest first."""
         ...
 
-    def rules(self, project: str) -> tuple[Rule, ...]:
-        """The rules of promotion that a project has."""
+    def rules(self, project: str) -> RuleSet:
+        """The rules of promotion that a project has. Those of releases that kept no ``in_default`` have none."""
         ...
 
-    def put_rules(self, project: str, rules: Sequence[Rule]) -> None:
+    def put_rules(self, project: str, rules: RuleSet) -> None:
         """Keep them, in place of those before."""
         ...
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from madang.domain.access import Permission, Principal, require
 from madang.domain.gates import Repetition
 from madang.domain.projects import DEFAULT
-from madang.domain.promotion import Decision, Rule
+from madang.domain.promotion import Decision, Rule, RuleSet
 from madang.domain.reviews import ModelChange, Request
 from madang.domain.run_state import outcome
 from madang.domain.versions import PointerChange, VersionRecord, check_name
@@ -37,15 +37,24 @@ class Promotion:
     def rules(self, who: Principal, project: str) -> tuple[Rule, ...]:
         """The rules in force: those that were put into the records, and those of the project's file before them."""
         require(who, Permission.READ, project)
-        return self._rules(project, None)
+        return tuple(self._rules(project, None))
 
-    def _rules(self, project: str, run: StoredRun | None) -> tuple[Rule, ...]:
-        return tuple(dict.fromkeys([*self._declared(run), *self._records.registry.rules(project)]))
+    def _rules(self, project: str, run: StoredRun | None) -> dict[Rule, bool]:
+        """The rules, and of each whether it counts in the project `Default` too."""
+        kept = self._records.registry.rules(project)
+        found = dict.fromkeys(self._declared(run), True)  # the file is that of whoever owns this machine's store
+        for rule in kept.rules:
+            found.setdefault(rule, kept.in_default)
+        return found
 
     def put_rules(self, who: Principal, project: str, rules: Sequence[Rule]) -> None:
-        """Keep rules in the records, in place of those before. Raises `AccessDenied` for who is no admin."""
+        """Keep rules in the records, in place of those before. Raises `AccessDenied` for who is no admin.
+
+        They move pointers of models in the project `Default` only where the caller could do so now.
+        """
         require(who, Permission.ADMIN, check_name(project, "project"))
-        self._records.registry.put_rules(project, rules)
+        reaches = who.level(DEFAULT) >= Permission.WRITE
+        self._records.registry.put_rules(project, RuleSet(tuple(rules), reaches))
 
     def decisions(self, who: Principal, project: str, name: str) -> list[Decision]:
         """What was decided about the versions of a model, newest first."""
@@ -62,20 +71,22 @@ class Promotion:
 
     def _judge_run(self, run: str) -> list[Decision]:
         stored = self._records.runs.get(run)
-        rules = self._rules(stored.state.project, stored) if stored is not None else ()
+        rules = self._rules(stored.state.project, stored) if stored is not None else {}
         judged = [
-            (rule, version, self._evidence(rule, version)) for rule in rules for version in self._models(run, rule)
+            (rule, version, self._evidence(rule, version))
+            for rule, in_default in rules.items()
+            for version in self._models(run, rule, in_default=in_default)
         ]
         with self._records.transaction():
             if not self._records.registry.judged(run):
                 return []  # another process was faster
             return [one for item in judged if (one := self._judge(run, stored, *item)) is not None]
 
-    def _models(self, run: str, rule: Rule) -> list[VersionRecord]:
-        """The models of a run in its project, and in the one where clients of MLflow keep theirs."""
+    def _models(self, run: str, rule: Rule, *, in_default: bool) -> list[VersionRecord]:
+        """The models of a run in its project, and maybe in the one where clients of MLflow keep theirs."""
         stored = self._records.runs.get(run)
         assert stored is not None
-        places = (stored.state.project, DEFAULT)
+        places = (stored.state.project, DEFAULT) if in_default else (stored.state.project,)
         return [
             version
             for version in self._records.versions.written(run)

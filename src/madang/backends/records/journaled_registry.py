@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 from madang.backends.records.database import Database
 from madang.backends.records.journaled import ChangeLog
 from madang.backends.records.registry import SqlRegistry
-from madang.domain.promotion import Decision, Rule
+from madang.domain.promotion import Decision, RuleSet
 from madang.domain.reviews import ModelChange, Protection, Request
 from madang.formats.learning import learnt
 
@@ -48,11 +48,11 @@ class JournaledRegistry(SqlRegistry):
             super().note(change)
             self._log.note("noted", asdict(change))
 
-    def put_rules(self, project: str, rules: Sequence[Rule]) -> None:
+    def put_rules(self, project: str, rules: RuleSet) -> None:
         """Keep the rules of a project."""
         with self._db.transaction():
             super().put_rules(project, rules)
-            self._log.note("rules", {"project": project, "rules": [asdict(rule) for rule in rules]})
+            self._log.note("rules", {"project": project, **asdict(rules)})
 
     def decide(self, decision: Decision) -> None:
         """Keep a decision."""
@@ -69,7 +69,7 @@ def redo(database: Database, kind: str) -> Callable[[dict[str, Any]], None]:
         "unprotected": lambda body: registry.unprotect(**body),
         "request": lambda body: registry.put_request(msgspec.convert(body, learnt(Request))),
         "noted": lambda body: registry.note(msgspec.convert(body, learnt(ModelChange))),
-        "rules": lambda body: registry.put_rules(body["project"], msgspec.convert(body["rules"], learnt(list[Rule]))),
+        "rules": lambda body: registry.put_rules(body["project"], msgspec.convert(body, learnt(RuleSet))),
         "decision": lambda body: registry.decide(msgspec.convert(body, learnt(Decision))),
     }
     action = actions[kind]

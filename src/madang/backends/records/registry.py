@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 import msgspec
 
 from madang.backends.records.database import Database
-from madang.domain.promotion import Decision, Rule
+from madang.domain.promotion import Decision, Rule, RuleSet
 from madang.domain.reviews import PENDING, ModelChange, Protection, Request
 from madang.errors import NotFound
 from madang.formats.learning import learnt
@@ -56,7 +55,8 @@ class SqlRegistry:
 
     def pending(self) -> list[Request]:
         """The requests of all models that nobody has decided, newest first."""
-        found = [_under(project, name, _read(body, Request)) for project, name, body in self._db.rows("all_requests")]
+        rows = self._db.rows("pending_requests")
+        found = [_under(project, name, _read(body, Request)) for project, name, body in rows]
         return sorted((one for one in found if one.state == PENDING), key=lambda one: -one.at)
 
     def put_request(self, request: Request) -> Request:
@@ -66,7 +66,13 @@ class SqlRegistry:
             if not request.number:
                 row = self._db.row("newest_request", collection=place)
                 request = replace(request, number=1 + int((row and row[0]) or 0))
-            self._db.run("put_request", collection=place, number=request.number, body=_body(request))
+            self._db.run(
+                "put_request",
+                collection=place,
+                number=request.number,
+                pending=int(request.state == PENDING),
+                body=_body(request),
+            )
         return request
 
     def note(self, change: ModelChange) -> None:
@@ -80,14 +86,15 @@ class SqlRegistry:
         rows = self._db.rows("collection_changes", collection=found) if found is not None else []
         return [_under(project, name, _read(row[0], ModelChange)) for row in rows]
 
-    def rules(self, project: str) -> tuple[Rule, ...]:
+    def rules(self, project: str) -> RuleSet:
         """The rules of promotion that a project has."""
         row = self._db.row("rules", project=project)
-        return _read(row[0], tuple[Rule, ...]) if row else ()
+        return RuleSet(_read(row[0], tuple[Rule, ...]), bool(row[1])) if row else RuleSet()
 
-    def put_rules(self, project: str, rules: Sequence[Rule]) -> None:
+    def put_rules(self, project: str, rules: RuleSet) -> None:
         """Keep them, in place of those before."""
-        self._db.run("put_rules", project=project, body=_body(list(rules)))
+        body = _body(list(rules.rules))
+        self._db.run("put_rules", project=project, body=body, in_default=int(rules.in_default))
 
     def await_decision(self, run: str) -> None:
         """Note that a run has ended and its models are to be judged."""

@@ -13,17 +13,17 @@ DELETE FROM pointer_protections WHERE collection = :collection AND alias = :alia
 -- name: requests
 SELECT number, body FROM pointer_requests WHERE collection = :collection ORDER BY number DESC;
 
--- name: all_requests
+-- name: pending_requests
 SELECT collections.project, collections.name, pointer_requests.body FROM pointer_requests
 JOIN collections ON collections.number = pointer_requests.collection
-WHERE collections.deleted_at = 0;
+WHERE pointer_requests.pending = 1 AND collections.deleted_at = 0;
 
 -- name: newest_request
 SELECT MAX(number) FROM pointer_requests WHERE collection = :collection;
 
 -- name: put_request
-INSERT INTO pointer_requests (collection, number, body) VALUES (:collection, :number, :body)
-ON CONFLICT (collection, number) DO UPDATE SET body = excluded.body;
+INSERT INTO pointer_requests (collection, number, pending, body) VALUES (:collection, :number, :pending, :body)
+ON CONFLICT (collection, number) DO UPDATE SET pending = excluded.pending, body = excluded.body;
 
 -- name: note_collection
 INSERT INTO collection_changes (collection, at, body) VALUES (:collection, :at, :body);
@@ -32,11 +32,11 @@ INSERT INTO collection_changes (collection, at, body) VALUES (:collection, :at, 
 SELECT body FROM collection_changes WHERE collection = :collection ORDER BY id DESC;
 
 -- name: rules
-SELECT body FROM promotion_rules WHERE project = :project;
+SELECT body, in_default FROM promotion_rules WHERE project = :project;
 
 -- name: put_rules
-INSERT INTO promotion_rules (project, body) VALUES (:project, :body)
-ON CONFLICT (project) DO UPDATE SET body = excluded.body;
+INSERT INTO promotion_rules (project, body, in_default) VALUES (:project, :body, :in_default)
+ON CONFLICT (project) DO UPDATE SET body = excluded.body, in_default = excluded.in_default;
 
 -- name: await_decision
 INSERT INTO runs_to_judge (run) VALUES (:run) ON CONFLICT (run) DO NOTHING;
