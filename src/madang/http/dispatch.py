@@ -16,7 +16,7 @@ from madang.http import answers
 from madang.http.calls import Call, admit, read_body, read_query, wants_binary
 from madang.http.paths import split_path
 from madang.http.routes import MethodNotAllowed, Route, RouteTable, pattern_parts
-from madang.http.threads import HANDLERS
+from madang.http.threads import HANDLERS, WRITERS, Threads
 
 S = TypeVar("S")
 
@@ -31,7 +31,8 @@ class Dispatcher(Generic[S]):
     """One edge as an ASGI application: a route table and the services that its handlers call.
 
     The principal is taken from ``scope["madang.who"]``, which the server sets; without it the caller is a stranger. An
-    edge that speaks another dialect of errors, arguments or values overrides `guard`, `decoded` or `encoded`.
+    edge that speaks another dialect of errors, arguments or values overrides `guard`, `decoded` or `encoded`, and
+    `threads` where a route does not tell whether a call writes.
     """
 
     def __init__(self, table: RouteTable, services: S) -> None:
@@ -54,7 +55,11 @@ class Dispatcher(Generic[S]):
         call = await self.decoded(request, route, path, who)
         if inspect.iscoroutinefunction(route.handler):
             return self._answered(await route.handler(call), call)
-        return await HANDLERS.run(lambda: self._answered(route.handler(call), call))
+        return await self.threads(call).run(lambda: self._answered(route.handler(call), call))
+
+    def threads(self, call: Call[S]) -> Threads:
+        """Where the handler of a call runs."""
+        return WRITERS if call.route.writes else HANDLERS
 
     def _answered(self, value: Any, call: Call[S]) -> Response:
         return value if isinstance(value, Response) else self.encoded(value, call)

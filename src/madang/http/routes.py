@@ -49,6 +49,11 @@ class Route:
     limit: int = JSON_BODY
     prompt: bool = False
 
+    @property
+    def writes(self) -> bool:
+        """Whether a call may change something, and so may wait for whoever else writes."""
+        return self.method not in SAFE and self.permission is not Permission.READ
+
     @cached_property
     def names(self) -> list[str]:
         """The parameters of the pattern, in order."""

@@ -18,7 +18,7 @@ class Threads:
     """At most so many threads, started when work finds none idle. For the event loops of one process."""
 
     def __init__(self, most: int = 40) -> None:
-        self._most = most
+        self.most = most
         self._work: SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Future[Any], Callable[[], Any]]] = (
             SimpleQueue()
         )
@@ -26,13 +26,19 @@ class Threads:
         self._threads = 0
         self._free = 0  # threads that wait, less the work that waits for them
 
+    @property
+    def waiting(self) -> int:
+        """How much work has no thread yet."""
+        with self._lock:
+            return max(-self._free, 0)
+
     async def run(self, work: Callable[[], T]) -> T:
         """What ``work`` returns or raises in a thread. It goes on to its end when nobody waits for it any more."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         with self._lock:
             self._free -= 1
-            starts = self._free < 0 and self._threads < self._most
+            starts = self._free < 0 and self._threads < self.most
             if starts:
                 self._threads += 1
                 self._free += 1
@@ -66,7 +72,10 @@ class Threads:
 
 
 HANDLERS = Threads()
-"""Where the handlers of all edges run."""
+"""Where the handlers of all edges run that read."""
+
+WRITERS = Threads(24)
+"""Where those run that write: while a lock keeps them all, there are threads left for who reads."""
 
 
 def _tell(future: asyncio.Future[Any], value: Any, failure: BaseException | None) -> None:

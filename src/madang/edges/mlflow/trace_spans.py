@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from madang.domain import events
@@ -23,6 +22,7 @@ from madang.formats.mlflow.traces import IN_STORE, SPANS, SPANS_PLACE, About, sp
 from madang.formats.otlp import attributes_of, hex_id, spans_of
 from madang.formats.packed_json import packed_json, unpacked_rows
 from madang.http.calls import whole
+from madang.http.threads import WRITERS
 
 LARGEST = 64 << 20  # bytes of one request, also unpacked
 _STATES = {1: "OK", "1": "OK", "STATUS_CODE_OK": "OK", 2: "ERROR", "2": "ERROR", "STATUS_CODE_ERROR": "ERROR"}
@@ -105,7 +105,7 @@ async def export(call: MlflowCall) -> Response:
     def take() -> None:
         log(call, experiment, spans_of(_unpacked(body, encoding), json=kind == _JSON))
 
-    await run_in_threadpool(take)
+    await WRITERS.run(take)
     return Response(b"", 200, None, _PROTOBUF)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from madang.domain.ids import check_digest, check_id
@@ -14,6 +14,7 @@ from madang.errors import CorruptData, InvalidInput, NotFound
 from madang.formats.segment import FRAME_HEAD, MAX_PAYLOAD
 from madang.http.calls import stream
 from madang.http.receiving import received
+from madang.http.threads import WRITERS
 from madang.services.pieces import SegmentPosition
 
 MAX_SEGMENT_BODY = 1 << 40  # bytes in one request; memory is bounded by PIECE and the largest frame
@@ -63,8 +64,8 @@ async def append(call: NativeCall) -> Response:
         raise InvalidInput("The header Madang-Chain is not 32 lower-case hex digits.")
     offset, position = int(given), None
     async for piece in whole_frames(stream(call.request, MAX_SEGMENT_BODY)):
-        position = await run_in_threadpool(
-            call.services.tracking.append, call.who, project, run, segment, offset, chain, piece
+        position = await WRITERS.run(
+            partial(call.services.tracking.append, call.who, project, run, segment, offset, chain, piece)
         )
         offset, chain = offset + len(piece), position.chain
     if position is None:

@@ -15,6 +15,7 @@ from madang.formats import wire
 from madang.http.answers import STATUS
 from madang.http.dispatch import Dispatcher
 from madang.http.routes import MethodNotAllowed
+from madang.http.threads import HANDLERS, Threads
 
 log = logging.getLogger("madang.wandb")
 
@@ -35,6 +36,11 @@ class WandbDispatcher(Dispatcher[WandbServices]):
             return refused("The server cannot write or read its storage now.", 503)
         except Exception:  # noqa: BLE001 - the outermost edge: a defect must reach the log and not the caller
             return _defect()
+
+    def threads(self, call: WandbCall) -> Threads:
+        """Where the handler of a call runs: a document of GraphQL writes where it has the keyword for that."""
+        asks = getattr(call.body, "query", None)
+        return super().threads(call) if asks is None or "mutation" in asks else HANDLERS
 
     def encoded(self, value: Any, call: WandbCall) -> Response:
         """What a handler gave, as JSON."""

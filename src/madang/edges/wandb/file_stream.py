@@ -33,7 +33,7 @@ from madang.formats.wandb.lines import LONGEST_KEY, columns_of_lines
 from madang.formats.wandb.tags import MISSING, PREEMPTING, own_of
 from madang.formats.wandb.values import read_object, row_of_line, sample_of_line
 from madang.http.calls import whole
-from madang.http.threads import HANDLERS
+from madang.http.threads import WRITERS
 from madang.ports.records import StoredRun
 from madang.services.streams import Piece
 
@@ -63,7 +63,7 @@ class Post(msgspec.Struct):
 async def file_stream(call: WandbCall) -> Any:
     """POST /files/{entity}/{project}/{run}/file_stream."""
     body = await whole(call.request, LIMIT)
-    return await HANDLERS.run(lambda: _take(call, body))
+    return await WRITERS.run(lambda: _take(call, body))
 
 
 def _take(call: WandbCall, body: bytes) -> dict[str, Any]:
