@@ -53,6 +53,36 @@ def test_scikit_learn_models_come_back_without_a_pickle(tmp_path: Path, number: 
     assert "scikit-learn==" in (tmp_path / "requirements.txt").read_text()
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")  # MLflow's own
+def test_estimators_of_boosting_give_labels_again(tmp_path: Path) -> None:
+    """A classifier of LightGBM or XGBoost is one again, also for MLflow; an unsafe one is at least its booster."""
+    import lightgbm
+    import xgboost
+    from mlflow import pyfunc
+
+    rows, labels = np.arange(400.0).reshape(200, 2), np.array(["no", "yes"]).repeat(100)
+    found: Any = lightgbm.LGBMClassifier(n_estimators=3, learning_rate=1, verbose=-1, n_jobs=1).fit(rows, labels)
+    guessed = found.predict(rows).tolist()
+    assert set(guessed) == {"no", "yes"}
+    (tmp_path / "l").mkdir()
+    models.save(found, str(tmp_path / "l"))
+    assert madang.load_model(tmp_path / "l").predict(rows).tolist() == guessed
+    assert pyfunc.load_model(str(tmp_path / "l")).predict(rows).tolist() == guessed
+    one: Any = xgboost.XGBClassifier(n_estimators=3, n_jobs=1).fit(rows, labels == "yes")
+    (tmp_path / "x").mkdir()
+    models.save(one, str(tmp_path / "x"))
+    assert madang.load_model(tmp_path / "x").predict(rows).tolist() == (labels == "yes").tolist()
+    found.unsafe = Own()
+    (tmp_path / "own").mkdir()
+    models.save(found, str(tmp_path / "own"))
+    assert not (tmp_path / "own" / "model.skops").exists()
+    assert madang.load_model(tmp_path / "own").predict(rows).shape == (200,)
+
+
+class Own:
+    """A class of somebody's own."""
+
+
 def test_a_logged_model_is_loaded_by_name(place: Place) -> None:
     """log_model() makes a version of type model; load_model() finds it by name, number and alias."""
     from sklearn.linear_model import LogisticRegression

@@ -18,9 +18,10 @@ FLAG = (
     "Pass allow_pickle=True (--allow-pickle on a command line) if you trust it: "
     "loading it runs whatever code its author put into it."
 )
-# Types of scikit-learn and NumPy that skops does not trust by itself: plain classes that hold numbers.
+# Types of scikit-learn, NumPy and LightGBM that skops does not trust by itself: plain classes that hold numbers.
 TRUSTED = re.compile(
-    r"(sklearn(\.\w+)+\._?[A-Z]\w*|numpy\.dtype|numpy\.random\._\w+\.[A-Z]\w*|numpy\.random\._pickle\.\w+)\Z"
+    r"(sklearn(\.\w+)+\._?[A-Z]\w*|numpy\.dtype|numpy\.random\._\w+\.[A-Z]\w*|numpy\.random\._pickle\.\w+"
+    r"|collections\.OrderedDict|lightgbm\.basic\.Booster|lightgbm\.sklearn\.LGBM(Model|Classifier|Regressor|Ranker))\Z"
 )
 
 
@@ -109,9 +110,8 @@ def _load_lightgbm(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> A
     path = inside(folder, flavor, "data")
     if path.endswith(".pkl"):
         return _unpickle(path, allow_pickle)
-    if path.endswith(".skops"):
-        return _load_skops(path, allow_pickle)
-    return needed("lightgbm", "lightgbm").Booster(model_file=path)
+    lightgbm = needed("lightgbm", "lightgbm")
+    return _load_skops(path, allow_pickle) if path.endswith(".skops") else lightgbm.Booster(model_file=path)
 
 
 def _load_onnx(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:

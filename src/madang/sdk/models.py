@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from madang.domain.versions import check_name
@@ -109,6 +110,7 @@ def save(
         file.write(mlmodel.dump(described))
 
 
+_NOT_HELD = (TypeError, ValueError, AttributeError, ImportError, RecursionError)  # what skops raises
 _Written = tuple[dict[str, dict[str, Any]], list[str]]  # flavors, and the packages that loading needs
 
 
@@ -126,9 +128,7 @@ def _write(model: Any, folder: str, allow_pickle: bool) -> _Written:
         }
         return _native("xgboost", "model.ubj", facts, ["xgboost"])
     if bases & {"lightgbm.Booster", "lightgbm.LGBMModel"}:
-        getattr(model, "booster_", model).save_model(os.path.join(folder, "model.lgb"))
-        facts = {"model_class": "lightgbm.basic.Booster", "lgb_version": _version("lightgbm")}
-        return _native("lightgbm", "model.lgb", facts, ["lightgbm"])
+        return _write_lightgbm(model, folder)
     if "onnx.ModelProto" in bases:
         with open(os.path.join(folder, "model.onnx"), "wb") as file:
             file.write(model.SerializeToString())
@@ -142,6 +142,33 @@ def _write(model: Any, folder: str, allow_pickle: bool) -> _Written:
 def _native(flavor: str, file: str, facts: dict[str, Any], packages: list[str]) -> _Written:
     pyfunc = {"loader_module": f"mlflow.{flavor}", "data": file}
     return {"python_function": pyfunc, flavor: {"data": file, **facts}}, packages
+
+
+def _write_lightgbm(model: Any, folder: str) -> _Written:
+    """An estimator by skops, as MLflow has it: a booster alone knows no labels. Else the booster, which is safe too."""
+    booster = getattr(model, "booster_", model)
+    types = _dumped(model, os.path.join(folder, "model.skops")) if booster is not model else None
+    facts: dict[str, Any] = {"model_class": "lightgbm.basic.Booster", "lgb_version": _version("lightgbm")}
+    if types is None:
+        booster.save_model(os.path.join(folder, "model.lgb"))
+        return _native("lightgbm", "model.lgb", facts, ["lightgbm"])
+    facts |= {"model_class": _class_of(model), "serialization_format": "skops", "skops_trusted_types": types}
+    return _native("lightgbm", "model.skops", facts, ["lightgbm", "scikit-learn", "skops"])
+
+
+def _dumped(model: Any, path: str) -> list[str] | None:
+    """Write a skops file: the types in it that its loader asks about. None, and no file, where it would not be safe."""
+    try:
+        skops = loading.needed("skops.io", "skops")
+        skops.dump(model, path)
+        foreign = list(skops.get_untrusted_types(file=path))
+        if all(loading.TRUSTED.match(name) for name in foreign):
+            return foreign
+    except (InvalidInput, *_NOT_HELD):
+        pass
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    return None
 
 
 def _is_state_dict(model: Any) -> bool:
@@ -223,7 +250,7 @@ def _write_sklearn(model: Any, folder: str, allow_pickle: bool) -> _Written:
     try:
         skops.dump(model, path)
         foreign = skops.get_untrusted_types(file=path)
-    except (TypeError, ValueError, AttributeError, ImportError, RecursionError) as error:
+    except _NOT_HELD as error:
         if not allow_pickle:
             raise Refused(f"skops cannot hold this {type(model).__name__}: {error}.", hint=loading.FLAG) from error
         if os.path.exists(path):
@@ -243,7 +270,8 @@ def _write_sklearn(model: Any, folder: str, allow_pickle: bool) -> _Written:
         "code": None,
     }
     pyfunc = {"loader_module": "mlflow.sklearn", "model_path": "model.skops", "predict_fn": "predict"}
-    return {"python_function": pyfunc, "sklearn": flavor}, ["scikit-learn", "skops"]
+    inside = ["lightgbm"] if any(name.startswith("lightgbm.") for name in foreign) else []
+    return {"python_function": pyfunc, "sklearn": flavor}, ["scikit-learn", "skops", *inside]
 
 
 def _write_pickle(model: Any, folder: str, allow_pickle: bool) -> _Written:
