@@ -84,6 +84,13 @@ def not_allowed(methods: list[str]) -> Response:
     return Response(wire.encode(body), 405, {"allow": ", ".join(methods), "cache-control": "no-store"}, wire.JSON)
 
 
+def outside(size: int) -> Response:
+    """The range that was asked for lies outside a file of this size (RFC 9110, 15.5.17)."""
+    body = {"error": {"code": "invalid-input", "message": f"The range lies outside the {size} bytes.", "hint": ""}}
+    own = {"content-range": f"bytes */{size}", "cache-control": "no-store"}
+    return Response(wire.encode(body), 416, own, wire.JSON)
+
+
 def set_cookie(response: Response, name: str, secret: str, life: int) -> None:
     """Hand a session to the browser for ``life`` µs: scripts cannot read it, other sites' pages never send it."""
     response.set_cookie(name, secret, max_age=life // 1_000_000, path="/", httponly=True, samesite="strict")

@@ -8,8 +8,7 @@ from typing import BinaryIO
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from madang.errors import InvalidInput
-from madang.http.answers import CHUNK, SANDBOX, user_content
+from madang.http.answers import CHUNK, SANDBOX, outside, user_content
 
 
 def send_file(
@@ -27,8 +26,7 @@ def send_file(
 
     ``again`` opens it at a position: what comes from a cloud cannot be moved in, only read up to there.
 
-    Raises:
-        InvalidInput: a range outside the file.
+    A range outside the file is answered with 416 and the file's size.
     """
     try:
         if headers.get("if-none-match") == etag:
@@ -36,6 +34,9 @@ def send_file(
             # A browser puts this answer's policy on what it keeps; without it that is the gate's, for our own page.
             return Response(None, 304, {"etag": etag, "content-security-policy": SANDBOX})
         span = byte_range(headers, size, etag)
+        if span is not None and span[0] > span[1]:
+            file.close()
+            return outside(size)
         if span is not None and span[0]:
             file = _moved(file, span[0], again)
         answer = user_content(file, size, name=name, mime=mime, span=span, sandboxed=sandboxed)
@@ -61,20 +62,16 @@ def _moved(file: BinaryIO, start: int, again: Callable[[int], BinaryIO] | None) 
 def byte_range(headers: Headers, size: int, etag: str) -> tuple[int, int] | None:
     """The first and last byte that the caller wants, None for all of them (also when it asks for several parts).
 
-    Raises:
-        InvalidInput: a range outside the file.
+    The first is behind the last where the range lies outside the file.
     """
-    given = headers.get("range", "")
-    unit, _, spec = given.partition("=")
+    unit, _, spec = headers.get("range", "").partition("=")
     if size == 0 or unit.strip() != "bytes" or "," in spec or headers.get("if-range", etag) != etag:
         return None
     first, sign, last = spec.strip().partition("-")
     if not sign or not (first + last).isdigit() or len(first + last) > 36:
         return None
-    if first:
-        start, end = int(first), min(int(last) if last else size - 1, size - 1)
-    else:
-        start, end = max(size - int(last), 0), size - 1
-    if start > end:
-        raise InvalidInput(f"The range {given[:60]!r} lies outside the {size} bytes.")
-    return start, end
+    if not first:
+        return max(size - int(last), 0), size - 1
+    if last and int(last) < int(first):
+        return None  # no range (RFC 9110, 14.1.1), which is passed over
+    return int(first), min(int(last) if last else size - 1, size - 1)
