@@ -1,8 +1,8 @@
 """Early termination of trials by Hyperband: which of them are not worth going on, at which number of iterations.
 
 A trial is looked at when its metric was logged as often as a band says. It goes on if its value is among the best
-share of one in ``eta`` of all trials that have come as far. Nobody waits for others, as in asynchronous successive
-halving, and as W&B does it.
+share of one in ``eta`` of all trials that have come as far, or the next one behind them, as W&B has it. Nobody waits
+for others, as in asynchronous successive halving.
 """
 
 from __future__ import annotations
