@@ -175,9 +175,26 @@ def test_a_logged_model(client: MlflowClient, hub: Hub) -> None:
     text = "name = 'lm' AND params.p = '2' AND tags.t = '1' AND metrics.acc > 0.2 AND status = 'READY'"
     assert [item.model_id for item in client.search_logged_models([experiment], text)] == [made.model_id]
     assert client.search_logged_models([experiment], "metrics.acc > 0.7") == []
+    for text, what in (("name > 'l'", "attributes.name: '>'"), ("metrics.acc LIKE '1'", "metrics.acc: 'LIKE'")):
+        with pytest.raises(RestException, match=f"^INVALID_PARAMETER_VALUE: Invalid comparison operator for {what}. E"):
+            client.search_logged_models([experiment], text)
     client.delete_logged_model(made.model_id)
     with pytest.raises(RestException, match="RESOURCE_DOES_NOT_EXIST"):
         client.get_logged_model(made.model_id)
+
+
+def test_versions_of_a_hidden_model_are_found_by_their_run(client: MlflowClient, hub: Hub) -> None:
+    """Of two models with one name the client sees one; what a run wrote in the other is found by the run."""
+    seen = registered(client, "twice", 2)
+    run = client.create_run(client.create_experiment("hidden")).info.run_id
+    project = hub.engine.search.run(ME, run).project
+    row = hub.engine.models.create(ME, project, "twice")
+    hub.engine.models.add(ME, row, [], run=run)
+    for text in (f"run_id = '{run}'", f"run_id IN ('{run}', 'x')", f"name = 'twice' AND run_id = '{run}'"):
+        found = [(item.name, item.version, item.run_id) for item in client.search_model_versions(text)]
+        assert found == [("twice", "1", run)], text
+    assert {item.run_id for item in client.search_model_versions("name = 'twice'")} == {seen}
+    assert client.search_model_versions(f"run_id = '{run}' AND name = 'other'") == []
 
 
 def test_fluent_models_and_prompts(hub: Hub) -> None:

@@ -147,6 +147,39 @@ def test_what_the_client_says_counts_after_a_change_on_the_page(client: MlflowCl
     assert "t" not in client.get_run(run).data.tags
 
 
+def test_a_deleted_tag_is_gone_whatever_it_says_of_the_run(client: MlflowClient) -> None:
+    """The run keeps its name without the tag of it, which a new name brings back; notes go with their tag."""
+    _, run = begun(client, "untagged", run_name="mine", tags={"mlflow.note.content": "notes", "t": "1"})
+    client.delete_tag(run, "mlflow.runName")
+    client.delete_tag(run, "mlflow.note.content")
+    client.set_tag(run, "mlflow.runName", "")
+    found = client.get_run(run)
+    assert (found.info.run_name, found.data.tags) == ("mine", {"t": "1"})
+    with pytest.raises(RestException, match="No tag with name"):
+        client.delete_tag(run, "mlflow.runName")
+    client.update_run(run, name="again")
+    found = client.get_run(run)
+    assert (found.info.run_name, found.data.tags) == ("again", {"t": "1", "mlflow.runName": "again"})
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("s3://bucket/a/", "s3://bucket/a/{}/artifacts"),
+        ("mysql://host/db?driver=x", "mysql://host/db/{}/artifacts?driver=x"),
+        ("dbfs:/a/?b=/c", "dbfs:/a/{}/artifacts?b=/c"),
+        ("mysql://host?driver=x", "mysql://host/{}/artifacts?driver=x"),
+    ],
+)
+def test_a_place_keeps_its_query_at_its_end(client: MlflowClient, place: str, told: str) -> None:
+    """The files of a run are below the path of the experiment's place, and the run is found by that address."""
+    experiment = client.create_experiment(f"below {place}", place)
+    run = client.create_run(experiment).info
+    assert run.artifact_uri == told.format(run.run_id)
+    found = client.search_runs([experiment], f"attributes.artifact_uri = '{run.artifact_uri}'")
+    assert [item.info.run_id for item in found] == [run.run_id]
+
+
 def test_data_sets(client: MlflowClient) -> None:
     """Data sets of a run come back with their tags, each once, and runs are found by them."""
     experiment, run = begun(client, "data sets")

@@ -128,6 +128,18 @@ class Models:
         require(who, Permission.READ, row.project)
         return self._versions.versions(row.project, row.name)
 
+    def written(self, who: Principal, run: str) -> list[tuple[CollectionRow, VersionRecord]]:
+        """The versions of models that a run wrote and the caller may read, in whichever project, with their models.
+
+        Also those of a model that `find` does not give, because another one has its name.
+        """
+        self._tracking.catch_up([run])
+        return [
+            (self._row(version.project, version.name), version)
+            for version in self._versions.written(run)
+            if version.type == MODEL and who.level(version.project) >= Permission.READ
+        ]
+
     def version(self, who: Principal, row: CollectionRow, number: int) -> VersionRecord:
         """One version. Raises `NotFound`."""
         require(who, Permission.READ, row.project)

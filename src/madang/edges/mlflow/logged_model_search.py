@@ -13,6 +13,8 @@ from madang.errors import InvalidInput
 _TEXTS = {"name": "name", "model_id": "id", "model_type": "group", "status": "status", "source_run_id": "parent"}
 _TIMES = {"creation_timestamp", "creation_time", "creation_timestamp_ms"}
 _UPDATED = {"last_updated_timestamp", "last_updated_timestamp_ms", "last_updated_time"}
+_NUMBER_OPERATORS = ("<", "<=", ">", ">=", "=", "!=")
+_TEXT_OPERATORS = ("=", "!=", "LIKE", "ILIKE", "IN", "NOT IN")
 _STATES = {"PENDING": "running", "READY": "finished", "UPLOAD_FAILED": "failed"}
 
 
@@ -32,9 +34,27 @@ def condition(text: str) -> Condition:
         InvalidInput: it is no filter.
     """
     try:
-        return AllOf(tuple(_condition(clause) for clause in parse(text)))
+        clauses = parse(text)
+        made = [_condition(clause) for clause in clauses if _operator_fits(clause)]
     except InvalidInput as error:
         raise InvalidInput(f"Invalid filter string: {text[:1000]!r}. {error.message}") from None
+    for clause in clauses:
+        if not _operator_fits(clause):
+            raise InvalidInput(
+                f"Invalid comparison operator for {clause.entity or 'attributes'}.{clause.key}: {clause.op!r}. "
+                f"Expected one of {_NUMBER_OPERATORS if _is_number(clause) else _TEXT_OPERATORS}."
+            )
+    return AllOf(tuple(made))
+
+
+def _is_number(clause: Clause) -> bool:
+    return clause.entity == "metrics" or (clause.entity in ("", "attributes") and clause.key in _TIMES | _UPDATED)
+
+
+def _operator_fits(clause: Clause) -> bool:
+    if _is_number(clause):
+        return clause.op in _NUMBER_OPERATORS
+    return clause.op in (*_TEXT_OPERATORS, "IS NULL", "IS NOT NULL")
 
 
 def _condition(clause: Clause) -> Condition:

@@ -129,7 +129,7 @@ def model_of(call: MlflowCall, model_id: str, *, deleted: bool = False) -> RunRe
 
 def artifact_uri(model: RunRecord, project: RegisteredProject) -> str:
     """Where the files of a model are, as the client is told."""
-    return f"{shapes.location(project).rstrip('/')}/models/m-{model.id}/artifacts"
+    return shapes.place_below(shapes.location(project), f"models/m-{model.id}/artifacts")
 
 
 def body_of(model: RunRecord, project: RegisteredProject) -> dict[str, Any]:

@@ -120,11 +120,12 @@ class LogOutputs(Arguments):
 
 
 def tag_facts(tags: Mapping[str, str]) -> list[Fact]:
-    """Tags, and what those of MLflow's own say of the run."""
+    """Tags, and what those of MLflow's own say of the run. An empty name says nothing, as in MLflow."""
+    told = {key: text for key, text in tags.items() if text or key != shapes.NAME}
     described = events.Described(
-        name=tags.get(shapes.NAME), notes=tags.get(shapes.NOTE), parent=tags.get(shapes.PARENT)
+        name=told.get(shapes.NAME), notes=told.get(shapes.NOTE), parent=told.get(shapes.PARENT)
     )
-    facts: list[Fact] = [events.Tags(dict(tags))] if tags else []
+    facts: list[Fact] = [events.Tags(told)] if told else []
     return [described, *facts] if described != events.Described() else facts
 
 
@@ -226,13 +227,21 @@ def set_tag(call: MlflowCall) -> None:
 
 
 def delete_tag(call: MlflowCall) -> None:
-    """POST runs/delete-tag."""
+    """POST runs/delete-tag. The run keeps its name without the tag; its notes and its parent are no more than tags."""
     body: LogParam = call.body
     run = run_of(call, body.run_id)
     require_active_run(run)
-    if body.key not in run.tags:
+    if body.key not in run.tags or (body.key == shapes.NAME and not run.tags[body.key]):
         raise NotFound(f"No tag with name: {body.key} in run with id {body.run_id}")
-    _say(call, body.run_id, [events.Removed("tags", [body.key])])
+    if body.key == shapes.NAME:  # left empty: a run without it would be taken for one of another client's
+        _say(call, body.run_id, [events.Tags({body.key: ""})])
+        return
+    facts: list[Fact] = [events.Removed("tags", [body.key])]
+    if body.key == shapes.NOTE:
+        facts.append(events.Described(notes=""))
+    elif body.key == shapes.PARENT:
+        facts.append(events.Described(parent=""))
+    _say(call, body.run_id, facts)
 
 
 def log_inputs(call: MlflowCall) -> None:

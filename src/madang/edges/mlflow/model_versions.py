@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
+from madang.domain.ids import is_id
 from madang.domain.projects import DEFAULT
 from madang.domain.versions import VersionRecord
 from madang.edges.mlflow.arguments import Arguments
 from madang.edges.mlflow.checks import check_key
+from madang.edges.mlflow.clauses import parse
 from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.logged_models import told_model
 from madang.edges.mlflow.paging import limit_of, page, page_body
@@ -199,9 +201,25 @@ def search(call: MlflowCall) -> Any:
         is_prompt = row.tags.get(PROMPT) == "true"
         versions = call.services.models.versions(call.who, row)
         things += [{**version_body(row, version), "is_prompt": is_prompt} for version in versions]
+    things += _hidden(call, body.filter, {row.id for row in rows.values()})
     found = selected(_FIELDS, things, body.filter)
     found.sort(key=lambda thing: (thing["name"], -int(thing["version"])))
     orders = body.order_by or ["last_updated_timestamp DESC", "name ASC", "version_number DESC"]
     part, token = page(ordered(found, orders, _KEYS), limit, body.page_token)
     plain = [{name: value for name, value in thing.items() if name != "is_prompt"} for thing in part]
     return page_body("model_versions", plain, token)
+
+
+def _hidden(call: MlflowCall, text: str, seen: set[int]) -> list[dict[str, Any]]:
+    """What the runs that a filter names have written in models which another one of the same name hides."""
+    runs: dict[str, None] = {}
+    for clause in parse(text):
+        if clause.key == "run_id" and clause.op in ("=", "IN"):
+            named = clause.value if isinstance(clause.value, tuple) else (str(clause.value),)
+            runs.update(dict.fromkeys(run for run in named if is_id(run)))
+    return [
+        {**version_body(row, version), "run_id": run, "is_prompt": row.tags.get(PROMPT) == "true"}
+        for run in runs
+        for row, version in call.services.models.written(call.who, run)
+        if row.id not in seen
+    ]

@@ -38,7 +38,7 @@ _ELSEWHERE = {PARENT: "parent", NOTE: "notes", USER: "user"}  # tags that runs o
 _ATTRIBUTE_OPERATORS = {"=", "!=", "LIKE", "ILIKE", "IN", "NOT IN"}
 _DATASET_KEYS = ("name", "digest", "context")
 _TAG_OPERATORS = {"=", "!=", "LIKE", "ILIKE"}
-_URI = re.compile(r".*/([0-9a-f]{32})/artifacts\Z")
+_URI = re.compile(r".*/([0-9a-f]{32})/artifacts(?:[?#].*)?\Z")
 
 
 def condition(text: str) -> Condition:

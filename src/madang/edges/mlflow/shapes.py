@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from madang.formats.mlflow.runs import tags_of
 
 NAME, PARENT, NOTE, USER, CONTEXT = words.NAME, words.PARENT, words.NOTE, words.USER, words.CONTEXT
 _STATUSES = {"crashed": "FAILED"}  # MLflow has no word for it
+_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*:[^?#]*)([?#].*)", re.DOTALL)
 
 
 def millis(micros: int) -> int:
@@ -59,9 +61,16 @@ def experiment(project: RegisteredProject) -> dict[str, Any]:
     return {**made, "tags": pairs(project.tags)} if project.tags else made
 
 
+def place_below(place: str, path: str) -> str:
+    """An address with a path added to its own, before its query; what has no scheme is a path to its end."""
+    found = _QUERY.match(place)
+    head, query = found.groups() if found else (place, "")
+    return f"{head.rstrip('/')}/{path}{query}"
+
+
 def artifact_uri(run: RunRecord, project: RegisteredProject) -> str:
     """Where the files of a run are, as the client is told."""
-    return f"{location(project).rstrip('/')}/{run.id}/artifacts"
+    return place_below(location(project), f"{run.id}/artifacts")
 
 
 def run_info(run: RunRecord, project: RegisteredProject) -> dict[str, Any]:

@@ -17,7 +17,10 @@ _UNTOLD = Omitted("what was not committed", "MLflow does not record it")
 def tags_of(run: RunRecord) -> dict[str, str]:
     """The tags of a run, with those that MLflow's client expects where something else of the run says it."""
     if NAME in run.tags:  # its client is one of MLflow's: it has said what it wanted to
-        return {**run.tags, NAME: run.name} | ({NOTE: run.notes} if run.notes else {})
+        told = {**run.tags, NAME: run.name} | ({NOTE: run.notes} if run.notes else {})
+        if not run.tags[NAME]:  # it has taken the tag away; the run keeps its name
+            del told[NAME]
+        return told
     made = {
         PARENT: run.parent,
         NOTE: run.notes,
