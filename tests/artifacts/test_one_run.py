@@ -77,7 +77,7 @@ READS = (
     | {(Views, name) for name in ("get", "of_project", "charts")}
     | {(Digests, "files"), (Links, "of"), (Links, "source")}
     | {(Data, name) for name in ("sizes", "open", "stat", "read_many", "list")}
-    | {(Models, name) for name in ("all", "find", "versions", "version", "entries")}
+    | {(Models, name) for name in ("all", "find", "versions", "version", "entries", "written")}
     | {(Projects, name) for name in ("all", "get", "find", "some")}
     | {(Registry, "models"), (Registry, "history"), (Tracking, "segment"), (Tracking, "segment_bytes")}
     | {(Reviews, name) for name in ("protections", "requests", "history", "require_model")}
