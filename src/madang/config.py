@@ -62,7 +62,7 @@ def load(given: Mapping[str, Any], env: Mapping[str, str] | None = None, file: s
     """The configuration from what was given on the command line, the environment and a TOML file.
 
     Raises:
-        ConfigError: the file cannot be read, an unknown key, or a value of the wrong type.
+        ConfigError: the file cannot be read, an unknown key, or a value of the wrong type or below 0.
     """
     environment = os.environ if env is None else env
     stored = _read(file) if file else {}
@@ -79,6 +79,8 @@ def load(given: Mapping[str, Any], env: Mapping[str, str] | None = None, file: s
             values[item.name] = _converted(environment[variable], item, variable)
         elif item.name in stored:
             values[item.name] = _converted(stored[item.name], item, f"{item.name} in {file}")
+        if type(item.default) is int and values.get(item.name, 0) < 0:
+            raise ConfigError(f"{item.name} is {values[item.name]}: it cannot be less than 0.")
     return HubConfig(**values)
 
 

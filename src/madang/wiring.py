@@ -303,7 +303,9 @@ def _outgoing(config: HubConfig, folder: str) -> tuple[Sender, Sealer]:
     from madang.backends.sealing import SealedBox
     from madang.domain.destinations import networks
 
-    sealer = SealedBox(config.key_file, make=False) if config.key_file else SealedBox(f"{folder}/secrets.key")
+    sealer = SealedBox(config.key_file or f"{folder}/secrets.key", make=not config.key_file)
+    if config.key_file:
+        sealer.check()  # a wrong name is told now, not at the first secret
     return Poster(networks(config.allow_webhook)), sealer
 
 

@@ -378,8 +378,13 @@ def test_settings(tmp_path: Path) -> None:
         load({}, {}, str(tmp_path / "none.toml"))
     with pytest.raises(ConfigError, match="MADANG_HUB_PORT"):
         load({}, {"MADANG_HUB_PORT": "many"})
+    for name in ("port", "max_file", "stop_within"):
+        with pytest.raises(ConfigError, match=f"{name} is -1"):
+            load({name: -1}, {})
     with pytest.raises(ConfigError, match="folder"):
         open_hub(HubConfig())
+    with pytest.raises(ConfigError, match="none"):
+        open_hub(HubConfig(store=str(tmp_path / "hub"), key_file=str(tmp_path / "none.key")))
     with pytest.raises(ConfigError, match="mysql"):
         open_hub(HubConfig(store=str(tmp_path / "hub"), database="mysql://x"))
     with pytest.raises(MadangError):
@@ -395,6 +400,9 @@ def test_a_wrong_setting_is_a_wrong_use(tmp_path: Path) -> None:
         )
         assert (done.returncode, done.stdout) == (2, "")
         assert "mysql" in done.stderr
+    wrong = [sys.executable, "-m", "madang", "hub", "--store", str(tmp_path / "hub"), "--max-file", "-1"]
+    done = subprocess.run(wrong, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_the_server_loads_little() -> None:

@@ -23,6 +23,10 @@ class SealedBox:
         self._lock = threading.Lock()
         self._key = b""
 
+    def check(self) -> None:
+        """See that the key is there. Raises `ConfigError`."""
+        self._known(make=False)
+
     def seal(self, secret: str) -> bytes:
         """The secret, unreadable without the key."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - most hubs seal nothing

@@ -55,7 +55,8 @@ def _settings() -> Iterator[None]:
 def _load(given: dict[str, Any], file: str | None) -> HubConfig:
     from madang import config
 
-    return config.load({name: value for name, value in given.items() if value not in (None, ())}, file=file or "")
+    with _settings():
+        return config.load({name: value for name, value in given.items() if value not in (None, ())}, file=file or "")
 
 
 @click.group(invoke_without_command=True)
