@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from madang.backends.git.program import GitProgram
-from madang.domain.events import Omitted
+from madang.domain.files import Omitted
 from madang.workspace import capture
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from madang.client.http import HubClient
 from madang.client.sync import Check, check, same, sync
-from madang.domain.events import FileRef
+from madang.domain.files import FileRef
 from madang.domain.runs import RunChange
 from madang.ports.reader import Reader
 from madang.testing.chaos_hub import ChaosHub

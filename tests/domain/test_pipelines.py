@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madang.domain.events import Code, FileRef, Pipeline, PlannedStage, StageFound
+from madang.domain.events import Code, Pipeline, PlannedStage, StageFound
+from madang.domain.files import FileRef
 from madang.domain.pipelines import OUTS_TAG, STAGE_TAG, outs_text, stage_outs, view
 from madang.domain.runs import RunRecord
 

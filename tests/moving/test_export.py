@@ -13,6 +13,7 @@ from tests.moving.conftest import Place, left_out
 
 from madang.domain import events
 from madang.domain.commands import CreateRun, Fact, Log, Points
+from madang.domain.files import BlobRef
 from madang.domain.versions import Entry
 from madang.errors import Conflict
 from madang.wiring import local_user
@@ -26,7 +27,7 @@ def filled(here: Place) -> str:
     engine, who = here.opened(), local_user()
     code = engine.artifacts.put_blob(who, "포도주", [b"diff"])
     facts: list[Fact] = [
-        events.Code(commit="c" * 40, diff=events.BlobRef(code.digest, code.size)),
+        events.Code(commit="c" * 40, diff=BlobRef(code.digest, code.size)),
         events.Environment(python="3.11.2", packages=[("numpy", "2.0", "")]),
         events.Config({"C": 1.0, "nested.a": [1, 2], "on": True}),
         events.Tags({"label": ""}),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madang.domain import events
+from madang.domain.files import BlobRef, FileRef, InputItem
 from madang.domain.metrics import MetricSummary, single
 from madang.domain.runs import RunRecord, SegmentInfo
 from madang.domain.series import Series
@@ -73,7 +74,7 @@ def test_series_in_json(kind: str, odd: Any) -> None:
 
 def full() -> RunRecord:
     """A run with something in every part."""
-    ref = events.FileRef("a", "blake3:" + "0" * 64, 1)
+    ref = FileRef("a", "blake3:" + "0" * 64, 1)
     summary = MetricSummary()
     for step, value in enumerate([0.1, math.nan, 3, True]):
         summary.add(value, (step, step, "", 0))
@@ -82,9 +83,9 @@ def full() -> RunRecord:
         config={"x": math.nan, "n": 2**80}, exit_code=1, revision=4, command=["python", "train.py"],
         summary={"s": math.inf}, tags={"a": ""}, metrics={"m": summary}, error=events.Failure("E", "m", "trace"),
         definitions={"m": events.DefineMetric("m", "max", rtol=0.1)}, files=[events.File("f", ref.digest, 1)],
-        uses=[events.Use("d:latest")], versions=["m:v1"], opened={"d": "r"}, inputs=[events.InputItem("d", ref.digest)],
+        uses=[events.Use("d:latest")], versions=["m:v1"], opened={"d": "r"}, inputs=[InputItem("d", ref.digest)],
         outputs=[ref], imports={"train.py": 3}, captured=events.Captured(1, 2, ["x"]), damage=["s: cut"],
-        code=events.Code("c", diff=events.BlobRef(ref.digest, 1), untracked=[ref]),
+        code=events.Code("c", diff=BlobRef(ref.digest, 1), untracked=[ref]),
         environment=events.Environment("3.11", packages=[("numpy", "2.0", "pypi")]),
         forked_from=events.ForkedFrom("b" * 32, 3), alerts=[events.Alert("t")], seeds={"numpy": 2**70},
         verdict=events.Verdict("b" * 32, "DIFFERS", {"x": math.nan}),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from madang.cli import launching, output, records
 from madang.domain import events, model_uris, redact
+from madang.domain.files import FileRef
 from madang.domain.model_uris import ModelUri
 from madang.domain.versions import Entry
 from madang.errors import Conflict, CorruptData, NotFound
@@ -195,7 +196,7 @@ def _of_run(reader: Reader, uri: ModelUri, loading: Loading) -> FixedModel:
 
 def _below(run: RunRecord, folder: str) -> list[Entry]:
     start = f"{folder}/" if folder else ""
-    files: list[events.File | events.FileRef] = [*run.files, *run.outputs]
+    files: list[events.File | FileRef] = [*run.files, *run.outputs]
     found = {one.path[len(start) :]: one for one in files if one.path.startswith(start) and one.digest}
     return [Entry(path, one.digest, one.size) for path, one in sorted(found.items())]
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from madang.cli import launching, output
-from madang.domain.events import FileRef
+from madang.domain.files import FileRef
 from madang.domain.pipelines import OUTS_TAG, STAGE_TAG, outs_text
 from madang.errors import MadangError
 from madang.formats import segment as codec

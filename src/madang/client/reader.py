@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from blake3 import blake3
 
 from madang.client.http import HubClient
-from madang.domain.events import BlobRef
+from madang.domain.files import BlobRef
 from madang.domain.lineage import DataUse
 from madang.domain.lineage_graph import Graph
 from madang.domain.pages import ConsolePage, RunPage

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from madang.domain.command_lines import options
 from madang.domain.compare import data_read
-from madang.domain.events import InputItem
+from madang.domain.files import InputItem
 from madang.domain.launched import is_metrics_file
 from madang.domain.pipelines import stage_outs
 from madang.domain.runs import RunRecord

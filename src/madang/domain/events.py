@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any, NamedTuple, TypeAlias
 
+from madang.domain.files import BlobRef, FileRef, InputItem, Omitted
 from madang.domain.values import value
 
 Json: TypeAlias = Any  # None, bool, int, float, str, list or dict of these
@@ -176,48 +177,10 @@ class Opened:
 
 
 @value
-class InputItem:
-    """One opened path resolved against tracked data."""
-
-    path: str
-    digest: str
-    recorded: str = ""
-    size: int = 0
-    tracked_by: str = ""
-    out: str = ""  # the tracked path that this is, or lies in, relative to the work tree's root
-    version: str = ""  # what is recorded for that: "md5:…" of a file, "md5:….dir" of a folder
-
-
-@value
 class Inputs:
     """Opened paths resolved against tracked data."""
 
     items: list[InputItem]
-
-
-@value
-class FileRef:
-    """A path with its bytes' digest and size."""
-
-    path: str
-    digest: str
-    size: int
-
-
-@value
-class Omitted:
-    """A path that was left out, and why."""
-
-    path: str
-    reason: str
-
-
-@value
-class BlobRef:
-    """Bytes in the blob folder."""
-
-    digest: str
-    size: int
 
 
 @value

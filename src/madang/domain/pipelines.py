@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import field, replace
 
-from madang.domain.events import FileRef, PlannedStage, StageFound
+from madang.domain.events import PlannedStage, StageFound
+from madang.domain.files import FileRef
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable, value
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from madang.domain import events, values
 from madang.domain.events import Event, Stamp
+from madang.domain.files import FileRef, InputItem
 
 PRIMARY = frozenset({"process", "resume", "rank"})
 _FAR = 1 << 62  # µs; no time is beyond
@@ -45,8 +46,8 @@ class RunState:
     uses: list[tuple[Stamp, events.Use]] = field(default_factory=list)
     versions: list[tuple[Stamp, events.VersionWritten]] = field(default_factory=list)
     opened: dict[str, str] = field(default_factory=dict)  # path → "r", "w" or "rw"
-    inputs: dict[str, tuple[Stamp, events.InputItem]] = field(default_factory=dict)
-    outputs: dict[str, tuple[Stamp, events.FileRef]] = field(default_factory=dict)
+    inputs: dict[str, tuple[Stamp, InputItem]] = field(default_factory=dict)
+    outputs: dict[str, tuple[Stamp, FileRef]] = field(default_factory=dict)
     imports: dict[str, int] = field(default_factory=dict)
     code: tuple[Stamp, events.Code] | None = None
     environment: tuple[Stamp, events.Environment] | None = None

@@ -7,6 +7,7 @@ from dataclasses import field, replace
 
 from madang.domain import events
 from madang.domain.events import Json
+from madang.domain.files import FileRef, InputItem
 from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import STARTED, RunState, SegmentState, outcome, outcome_of_segment
 from madang.domain.values import mutable, value
@@ -112,8 +113,8 @@ class RunRecord:
     uses: list[events.Use] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)  # written: "name:v3"; filled in by the store
     opened: dict[str, str] = field(default_factory=dict)
-    inputs: list[events.InputItem] = field(default_factory=list)
-    outputs: list[events.FileRef] = field(default_factory=list)
+    inputs: list[InputItem] = field(default_factory=list)
+    outputs: list[FileRef] = field(default_factory=list)
     imports: dict[str, int] = field(default_factory=dict)
     code: events.Code | None = None
     environment: events.Environment | None = None

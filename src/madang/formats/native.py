@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from madang.domain import events
+from madang.domain.files import BlobRef, FileRef, InputItem, Omitted
 from madang.domain.metrics import MetricSummary, definition_of
 from madang.domain.pages import HistoryPage
 from madang.domain.runs import RunRecord, SegmentInfo
@@ -55,11 +56,11 @@ class CodeBody(Struct):
     branch: str = ""
     dirty: bool = False
     remote: str | UnsetType = UNSET
-    diff: events.BlobRef | UnsetType | None = UNSET
+    diff: BlobRef | UnsetType | None = UNSET
     diff_stat: str | UnsetType = UNSET
-    untracked: list[events.FileRef] | UnsetType = UNSET
-    skipped: list[events.Omitted] | UnsetType = UNSET
-    withheld: list[events.Omitted] | UnsetType = UNSET
+    untracked: list[FileRef] | UnsetType = UNSET
+    skipped: list[Omitted] | UnsetType = UNSET
+    withheld: list[Omitted] | UnsetType = UNSET
     entry: str | UnsetType = UNSET
 
 
@@ -120,8 +121,8 @@ class Run(Struct):
     linked_inputs: list[str] | UnsetType = UNSET
     linked_outputs: dict[str, int] | UnsetType = UNSET
     opened: dict[str, str] | UnsetType = UNSET
-    inputs: list[events.InputItem] | UnsetType = UNSET
-    outputs: list[events.FileRef] | UnsetType = UNSET
+    inputs: list[InputItem] | UnsetType = UNSET
+    outputs: list[FileRef] | UnsetType = UNSET
     imports: dict[str, int] | UnsetType = UNSET
     environment: events.Environment | UnsetType | None = UNSET
     captured: events.Captured | UnsetType | None = UNSET

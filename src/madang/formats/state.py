@@ -14,6 +14,7 @@ import msgspec
 
 from madang.domain import events
 from madang.domain.events import Stamp
+from madang.domain.files import FileRef, InputItem
 from madang.domain.run_state import RunState
 from madang.domain.runs import Overrides
 from madang.domain.values import mutable
@@ -32,8 +33,8 @@ class _Heavy:
     files: dict[str, tuple[Stamp, events.File]] = dataclasses.field(default_factory=dict)
     versions: list[tuple[Stamp, events.VersionWritten]] = dataclasses.field(default_factory=list)
     opened: dict[str, str] = dataclasses.field(default_factory=dict)
-    inputs: dict[str, tuple[Stamp, events.InputItem]] = dataclasses.field(default_factory=dict)
-    outputs: dict[str, tuple[Stamp, events.FileRef]] = dataclasses.field(default_factory=dict)
+    inputs: dict[str, tuple[Stamp, InputItem]] = dataclasses.field(default_factory=dict)
+    outputs: dict[str, tuple[Stamp, FileRef]] = dataclasses.field(default_factory=dict)
     imports: dict[str, int] = dataclasses.field(default_factory=dict)
     environment: tuple[Stamp, events.Environment] | None = None
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from madang.domain.events import BlobRef
+from madang.domain.files import BlobRef
 from madang.domain.lineage import DataUse
 from madang.domain.pages import ConsolePage, RunPage
 from madang.domain.query import RunQuery

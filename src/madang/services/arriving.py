@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from madang.domain.events import BlobRef
+from madang.domain.files import BlobRef
 from madang.errors import CorruptData, InvalidInput, StorageError, TooLarge
 from madang.ports.objects import Objects, TakesFiles
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from madang.domain.access import Permission, Principal, require
-from madang.domain.events import BlobRef
+from madang.domain.files import BlobRef
 from madang.domain.ids import check_digest
 from madang.domain.versions import Entry, VersionRecord, check_name, check_path, check_reference, check_tree, parse_ref
 from madang.errors import InvalidInput, NotFound, TooLarge, Unavailable

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from madang.domain.access import Permission, Principal, require
-from madang.domain.events import BlobRef
+from madang.domain.files import BlobRef
 from madang.domain.versions import VersionRecord, check_name
 from madang.errors import Conflict, CorruptData, InvalidInput, NotFound
 from madang.formats.wandb import manifest as listing

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from madang.domain.access import Principal
-from madang.domain.events import BlobRef
+from madang.domain.files import BlobRef
 from madang.domain.lineage import DataUse
 from madang.domain.pages import ConsolePage, RunPage
 from madang.domain.query import RunQuery

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from madang.domain.events import InputItem
+from madang.domain.files import InputItem
 from madang.domain.pipelines import STAGE_TAG, stage_outs
 from madang.domain.query import AllOf, Compare, Condition, Exists, Field, Order, RunQuery
 from madang.domain.runs import RunRecord

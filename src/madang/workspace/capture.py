@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import field
 
 from madang.domain import redact
-from madang.domain.events import BlobRef, Code, FileRef, Omitted
+from madang.domain.events import Code
+from madang.domain.files import BlobRef, FileRef, Omitted
 from madang.domain.values import mutable
 from madang.errors import MadangError
 from madang.ports.git import Git, Head, TreeStatus

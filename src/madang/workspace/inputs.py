@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Container, Mapping
 
-from madang.domain.events import InputItem
+from madang.domain.files import InputItem
 from madang.errors import Conflict
 from madang.workspace.capture import CLOCK_TICK
 from madang.workspace.tracked_files import TrackedFiles, find_tracked_files

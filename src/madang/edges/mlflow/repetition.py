@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from madang.domain import events
+from madang.domain.files import FileRef
 from madang.edges.mlflow import model_versions, registered_models
 from madang.edges.mlflow.registered_models import row_of, version_body
 from madang.edges.mlflow.runs import state
@@ -22,7 +23,7 @@ def _compared(call: MlflowCall) -> Any:
     if launched is None or not found:
         return model_versions.create(call)
     files = source_of(call, body.source, body.run_id, body.model_id).entries
-    items = [events.FileRef(f"{row.name}/{file.path}", file.digest, file.size) for file in files]
+    items = [FileRef(f"{row.name}/{file.path}", file.digest, file.size) for file in files]
     state(call, launched.run, [events.Outputs(items)])
     return {"model_version": version_body(row, found[0])}
 

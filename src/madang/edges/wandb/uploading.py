@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from madang.domain import events
-from madang.domain.events import BlobRef
+from madang.domain.files import BlobRef
 from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
 from madang.edges.wandb.facts import with_packages

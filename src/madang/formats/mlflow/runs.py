@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from madang.domain import redact
-from madang.domain.events import Code, Omitted
+from madang.domain.events import Code
+from madang.domain.files import Omitted
 from madang.domain.runs import RunRecord
 from madang.formats.mlflow.words import BRANCH, COMMIT, NAME, NOTE, PARENT, REPOSITORY, SOURCE, USER
 

@@ -16,8 +16,8 @@ from madang.domain import events
 from madang.domain.collection_states import VersionState
 from madang.domain.columns import gathered
 from madang.domain.commands import CreateRun, Fact, decide
-from madang.domain.events import BlobRef
 from madang.domain.fidelity import Report
+from madang.domain.files import BlobRef
 from madang.domain.foreign import Experiment, Model, Run, Source
 from madang.domain.ids import new_id
 from madang.domain.projects import DEFAULT, RegisteredProject

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from madang.domain.events import BlobRef
 from madang.domain.fidelity import Report
+from madang.domain.files import BlobRef
 from madang.domain.foreign import Experiment, Model, Run, Source
 from madang.domain.projects import DEFAULT, RegisteredProject
 from madang.domain.runs import RunChange

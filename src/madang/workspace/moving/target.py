@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from madang.domain.commands import CreateRun, Fact
-from madang.domain.events import BlobRef
 from madang.domain.fidelity import Report
+from madang.domain.files import BlobRef
 from madang.domain.foreign import Experiment, Model, Run, Source
 from madang.domain.projects import RegisteredProject
 from madang.domain.values import value

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from madang.domain import events, redact
+from madang.domain.files import Omitted
 from madang.domain.foreign import Details, Point, Run
 from madang.domain.run_names import new_name
 from madang.domain.sweeps import SWEEP_TAG
@@ -19,7 +20,7 @@ from madang.formats.wandb.terminal import console_lines
 from madang.formats.wandb.values import SYSTEM, flatten, objects, row_of_line, sample_of_line, to_point, write_json
 
 _LEVELS = {"INFO": "info", "WARN": "warn", "ERROR": "error"}
-_UNTOLD = events.Omitted("what was not committed", "it is in the files of the run, where W&B has kept it")
+_UNTOLD = Omitted("what was not committed", "it is in the files of the run, where W&B has kept it")
 
 
 def run_of(project: str, logs: Sequence[RunLog], requirements: str) -> Run:

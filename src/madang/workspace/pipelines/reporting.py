@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from madang.domain import redact
-from madang.domain.events import FileRef, Pipeline, PlannedStage, StageFound
+from madang.domain.events import Pipeline, PlannedStage, StageFound
+from madang.domain.files import FileRef
 from madang.errors import MadangError
 from madang.workspace.data.records.stages import Stage, TrackedOut, is_local
 from madang.workspace.pipelines.graph import Graph

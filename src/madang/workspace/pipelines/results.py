@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import field
 from typing import Any
 
-from madang.domain.events import FileRef
+from madang.domain.files import FileRef
 from madang.domain.pipelines import STAGE_TAG, stage_outs
 from madang.domain.runs import RunRecord
 from madang.domain.values import mutable

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 
-from madang.domain.events import InputItem
+from madang.domain.files import InputItem
 from madang.domain.runs import RunRecord
 from madang.domain.versions import check_path
 from madang.errors import CorruptData, InvalidInput, MadangError

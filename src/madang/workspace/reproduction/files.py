@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
-from madang.domain.events import FileRef
+from madang.domain.files import FileRef
 from madang.domain.versions import check_path
 from madang.errors import CorruptData, InvalidInput, MadangError, Refused
 

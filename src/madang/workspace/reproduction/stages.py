@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import BinaryIO
 
-from madang.domain.events import FileRef
+from madang.domain.files import FileRef
 from madang.domain.pipelines import STAGE_TAG, stage_outs
 from madang.domain.runs import RunRecord
 from madang.errors import NotFound
