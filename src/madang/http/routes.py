@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from madang.domain.access import Permission
 from madang.errors import ConfigError, NotFound
 
+NONE, READ, WRITE, ADMIN = Permission
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE = frozenset({"GET", "HEAD"})
 JSON_BODY = 4 << 20  # bytes; the limit of a decoded body unless the route sets its own
+LARGE_BODY = 64 << 20  # bytes; of a body that lists the files of a version
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Param:
     help: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Route:
     """One method and path.
 
@@ -42,6 +44,7 @@ class Route:
     handler: Callable[..., Any]
     permission: Permission
     summary: str
+    _: KW_ONLY
     query: tuple[Param, ...] = ()
     body: Any = None
     answer: Any = None

@@ -27,9 +27,8 @@ from madang.edges.mlflow import (
 )
 from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.repetition import INSTEAD
-from madang.http.routes import Route, RouteTable
+from madang.http.routes import ADMIN, NONE, READ, WRITE, Route, RouteTable
 
-NONE, READ, WRITE, ADMIN = Permission
 PREFIXES = ("/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/")
 PLACES = ("/version", "/get-artifact", "/v1/traces")
 _BATCH, _INPUTS = 32 << 20, 64 << 20  # bytes

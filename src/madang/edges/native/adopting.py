@@ -11,6 +11,7 @@ from madang.domain.foreign import Model
 from madang.domain.projects import RegisteredProject
 from madang.edges.native.services import NativeCall
 from madang.errors import AccessDenied
+from madang.http.routes import LARGE_BODY, READ, WRITE, Route
 from madang.services.adopting import AdoptedVersion
 
 
@@ -60,3 +61,21 @@ def _require_admin(call: NativeCall) -> None:
             "Only an admin of all projects may import into a hub.",
             hint="Import into a workspace and run `madang sync`, or use an admin's token.",
         )
+
+
+def routes() -> list[Route]:
+    """The routes of what an import brings to a hub."""
+    return [
+        Route(
+            "GET", "/registered-projects", projects, READ, "Projects with their numbers and titles",
+            answer=RegisteredProjects,
+        ),
+        Route(
+            "POST", "/registered-projects", project, WRITE, "Take in a project of another tracker",
+            body=RegisteredProject, answer=RegisteredProject,
+        ),
+        Route(
+            "POST", "/projects/{project}/adopted-models", model, WRITE, "Take in a model of another tracker",
+            body=AdoptedModel, answer=Refused, limit=LARGE_BODY,
+        ),
+    ]  # fmt: skip

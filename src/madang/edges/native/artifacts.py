@@ -8,11 +8,27 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
-from madang.domain.versions import AliasMove, Entry, check_path
-from madang.edges.native.content import send_blob
+from madang.domain.versions import AliasMove, Entry, PointerChange, check_path
+from madang.edges.native.content import BYTES, SANDBOXED, send_blob
 from madang.edges.native.services import NativeCall
 from madang.errors import NotFound
 from madang.formats import native
+from madang.http.routes import LARGE_BODY, READ, WRITE, Param, Route
+from madang.ports.versions import CollectionRow
+
+_ONE = "/projects/{project}/artifacts/{name}"
+
+
+class Collections(Struct):
+    """Collections of a project."""
+
+    collections: list[CollectionRow]
+
+
+class Models(Struct):
+    """Collections of type model."""
+
+    models: list[CollectionRow]
 
 
 def collections(call: NativeCall) -> Any:
@@ -174,3 +190,54 @@ def pointer_history(call: NativeCall) -> Any:
     """GET /projects/{project}/artifacts/{name}/history."""
     found = call.services.registry.history(call.who, call.path["project"], call.path["name"])
     return native.ChangesBody(found)
+
+
+def routes() -> list[Route]:
+    """The routes of collections, their versions and pointers."""
+    return [*_of_versions(), *_of_pointers()]
+
+
+def _of_versions() -> list[Route]:
+    return [
+        Route(
+            "GET", "/projects/{project}/artifacts", collections, READ, "Collections", answer=Collections,
+            query=(Param("type"),),
+        ),
+        Route(
+            "POST", "/projects/{project}/artifacts", create, WRITE, "Make a version of blobs",
+            body=NewVersion, answer=native.Version, status=201, limit=LARGE_BODY,
+        ),
+        Route("GET", "/models", models, READ, "Models", answer=Models, query=(Param("project"),)),
+        Route("GET", _ONE, versions, READ, "Versions", answer=native.VersionsBody),
+        Route("GET", _ONE + "/{ref}", version, READ, "A version and its files", answer=native.Version),
+        Route("PATCH", _ONE + "/{ref}", edit, WRITE, "Describe a version", body=VersionEdit, answer=native.Version),
+        Route(
+            "GET", _ONE + "/{ref}/files/{path...}", version_file, READ, "A file of a version",
+            answer=BYTES, query=SANDBOXED,
+        ),
+    ]  # fmt: skip
+
+
+def _of_pointers() -> list[Route]:
+    return [
+        Route(
+            "GET", _ONE + "/history", pointer_history, READ, "Moves of aliases and stages",
+            answer=native.ChangesBody,
+        ),
+        Route(
+            "PUT", _ONE + "/aliases/{alias}", point, WRITE, "Point an alias or stage at a version",
+            body=PointerMove, answer=PointerChange,
+        ),
+        Route(
+            "DELETE", _ONE + "/aliases/{alias}", unpoint, WRITE, "Take an alias or stage away",
+            body=PointerRemoval, answer=PointerChange,
+        ),
+        Route(
+            "POST", "/pointers", point_all, WRITE, "Move several aliases, all or none", body=Moves,
+            answer=native.ChangesBody,
+        ),
+        Route(
+            "POST", _ONE + "/{ref}/promote", promote, WRITE, "Bring a version to a stage",
+            body=Promotion, answer=PointerChange,
+        ),
+    ]  # fmt: skip

@@ -9,6 +9,7 @@ from msgspec import Struct
 from madang.domain.commands import CreateRun, Log
 from madang.edges.native.services import NativeCall
 from madang.formats import native
+from madang.http.routes import WRITE, Route
 
 _NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
@@ -80,3 +81,14 @@ def flat(values: dict[str, Any], sign: str, before: str = "") -> dict[str, Any]:
 
 def _is_media(value: dict[str, Any]) -> bool:
     return isinstance(value.get("media"), str)
+
+
+def routes() -> list[Route]:
+    """The routes of runs that are made from outside."""
+    return [
+        Route(
+            "POST", "/projects/{project}/runs", create, WRITE, "Make a run from outside", body=NewRun,
+            answer=native.Run, status=201,
+        ),
+        Route("POST", "/runs/{run}/log", log, WRITE, "Log to such a run", body=LogBody, answer={}),
+    ]  # fmt: skip

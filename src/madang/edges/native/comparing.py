@@ -6,9 +6,14 @@ from typing import Any
 
 import msgspec
 
+from madang.domain.code_changes import CodeChanges
 from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput
 from madang.formats.wire import json_value
+from madang.http.routes import READ, Param, Route
+from madang.services.explaining import Differences, WhyView
+
+_AGAINST = Param("against", help="The run to compare with.")
 
 
 def code(call: NativeCall) -> Any:
@@ -38,3 +43,21 @@ def _against(call: NativeCall) -> str:
     if not against:
         raise InvalidInput("Compared with which run? against= is missing.")
     return against
+
+
+def routes() -> list[Route]:
+    """The routes of differences between two runs."""
+    return [
+        Route(
+            "GET", "/runs/{run}/code", code, READ, "How its code differs from another run's",
+            answer=CodeChanges, query=(_AGAINST,),
+        ),
+        Route(
+            "GET", "/runs/{run}/differences", differences, READ, "What differs from another run",
+            answer=Differences, query=(_AGAINST,),
+        ),
+        Route(
+            "GET", "/runs/{run}/why", why, READ, "What changed a metric", answer=WhyView,
+            query=(Param("metric"), _AGAINST),
+        ),
+    ]  # fmt: skip

@@ -8,6 +8,10 @@ from starlette.responses import Response
 
 from madang.edges.native.services import NativeCall
 from madang.http.content import send_file
+from madang.http.routes import Param
+
+BYTES = "application/octet-stream"
+SANDBOXED = (Param("sandboxed", "boolean", help="Show HTML in a frame without origin instead of as an attachment."),)
 
 
 def send_blob(call: NativeCall, project: str, digest: str, name: str, mime: str = "") -> Response:

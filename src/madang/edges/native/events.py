@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from madang.domain.access import Permission
@@ -15,6 +15,7 @@ from madang.edges.native.live import COMMENT, event
 from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput, MadangError
 from madang.formats import native, wire
+from madang.http.routes import READ, Param, Route
 
 BATCH = 1000  # runs named in one event
 MAX_RUNS = 50  # followed by one stream
@@ -31,9 +32,9 @@ async def events(call: NativeCall) -> Response:
         raise InvalidInput(f"A stream follows at most {MAX_RUNS} runs.", hint="Follow the project instead.")
     resumed = call.request.headers.get("last-event-id", "") or call.text("since")
     if runs:
-        body = _run_stream(call, await run_in_threadpool(_open_runs, call, runs, resumed))
+        body = _run_stream(call, await call.services.live.readers.run(lambda: _open_runs(call, runs, resumed)))
     else:
-        since = await run_in_threadpool(_open_projects, call, resumed)
+        since = await call.services.live.readers.run(lambda: _open_projects(call, resumed))
         body = _project_stream(call, since)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(body, 200, headers, "text/event-stream")
@@ -70,7 +71,7 @@ async def _project_stream(call: NativeCall, since: int) -> AsyncIterator[bytes]:
     async def deltas() -> AsyncIterator[bytes]:
         nonlocal since
         while True:
-            page = await run_in_threadpool(_changed, call, since)
+            page = await call.services.live.readers.run(partial(_changed, call, since))
             if page.revision == since:
                 return
             since = page.revision
@@ -119,7 +120,7 @@ async def _run_stream(call: NativeCall, places: dict[str, _Place]) -> AsyncItera
 
     async def deltas() -> AsyncIterator[bytes]:
         for run, place in list(places.items()):
-            found, status = await run_in_threadpool(_news, call, run, place.cursor)
+            found, status = await call.services.live.readers.run(partial(_news, call, run, place.cursor))
             now = _Place(found.cursor, status)
             if now == place:
                 continue
@@ -163,3 +164,13 @@ async def _still_welcome(call: NativeCall) -> None:
     again: Callable[[], Awaitable[object]] | None = call.request.scope.get("madang.again")
     if again is not None:
         await again()
+
+
+def routes() -> list[Route]:
+    """The route of live streams."""
+    return [
+        Route(
+            "GET", "/events", events, READ, "Live updates", answer="text/event-stream",
+            query=(Param("project", repeated=True), Param("run", repeated=True), Param("since")),
+        ),
+    ]  # fmt: skip

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from madang.errors import MadangError, Unavailable
 from madang.formats.wire import encode
 from madang.http import answers
+from madang.http.threads import Readers
 
 INTERVAL = 0.4  # seconds between looks at the store while somebody listens
 AFTER_MISTAKE = 5.0  # seconds
@@ -26,11 +27,12 @@ class Live:
     """Wakes streams when the store has moved. Belongs to one event loop.
 
     ``look`` is called in a thread, never twice at once: with the ids of the runs that are watched, or None when a
-    stream watches projects.
+    stream watches projects. ``readers`` run what each stream then reads.
     """
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, readers: Readers | None = None) -> None:
         self._look = look
+        self.readers = readers or Readers()
         self._runs: Counter[str] = Counter()
         self._projects = 0
         self._streams = 0

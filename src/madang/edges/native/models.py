@@ -7,10 +7,14 @@ from typing import Any
 from msgspec import Struct
 
 from madang.domain.promotion import Rule, parse_rules
-from madang.domain.reviews import Protection
+from madang.domain.reviews import Protection, Request
+from madang.domain.versions import PointerChange
 from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput
 from madang.formats import reviews as wire
+from madang.http.routes import ADMIN, READ, WRITE, Route
+
+_MODEL = "/projects/{project}/models/{name}"
 
 
 class ProtectionWish(Struct, forbid_unknown_fields=True):
@@ -156,3 +160,54 @@ def put_rules(call: NativeCall) -> Any:
     made: tuple[Rule, ...] = parse_rules(wanted, "the request")
     call.services.promotion.put_rules(call.who, call.path["project"], made)
     return wire.RulesBody(list(made))
+
+
+def routes() -> list[Route]:
+    """The routes of what guards models."""
+    return [*_of_pointers(), *_of_requests(), *_of_rules()]
+
+
+def _of_pointers() -> list[Route]:
+    protection = _MODEL + "/protections/{alias}"
+    return [
+        Route(
+            "GET", _MODEL + "/history", history, READ, "Every change of a model: who, when, from, to, why",
+            answer=wire.HistoryBody,
+        ),
+        Route("GET", _MODEL + "/protections", protections, READ, "Protected pointers", answer=wire.ProtectionsBody),
+        Route("PUT", protection, protect, ADMIN, "Protect a stage or alias", body=ProtectionWish, answer=Protection),
+        Route("DELETE", protection, unprotect, ADMIN, "Lift a protection", body=Reason, answer={}),
+        Route(
+            "POST", _MODEL + "/rollback", rollback, WRITE, "Point back at the version before", body=Back,
+            answer=PointerChange,
+        ),
+    ]  # fmt: skip
+
+
+def _of_requests() -> list[Route]:
+    one = _MODEL + "/requests/{number}"
+    return [
+        Route(
+            "GET", _MODEL + "/requests", requests, READ, "Requests to move protected pointers",
+            answer=wire.RequestsBody,
+        ),
+        Route("POST", _MODEL + "/requests", request, WRITE, "Ask for a move", body=Wish, answer=Request, status=201),
+        Route(
+            "GET", "/reviews", waiting, READ, "Requests of all models that wait for the caller's word",
+            answer=wire.RequestsBody,
+        ),
+        Route("POST", one + "/approve", approve, WRITE, "Approve", body=Said, answer=Request),
+        Route("POST", one + "/reject", reject, WRITE, "Turn down", body=Said, answer=Request),
+    ]  # fmt: skip
+
+
+def _of_rules() -> list[Route]:
+    place = "/projects/{project}/promotion"
+    return [
+        Route(
+            "GET", _MODEL + "/decisions", decisions, READ, "What rules of promotion have decided",
+            answer=wire.DecisionsBody,
+        ),
+        Route("GET", place, rules, READ, "Rules of promotion", answer=wire.RulesBody),
+        Route("PUT", place, put_rules, ADMIN, "Replace the rules of promotion", body=RulesWish, answer=wire.RulesBody),
+    ]  # fmt: skip

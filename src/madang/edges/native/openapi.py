@@ -9,7 +9,7 @@ import msgspec
 from madang.domain.access import Permission
 from madang.edges.native.services import NativeCall
 from madang.http.answers import STATUS
-from madang.http.routes import Param, Route, RouteTable, pattern_parts
+from madang.http.routes import NONE, Param, Route, RouteTable, pattern_parts
 from madang.version import __version__
 
 _REF = "#/components/schemas/{name}"
@@ -102,3 +102,8 @@ def _parameter(param: Param) -> dict[str, Any]:
     kind: dict[str, Any] = {"type": param.kind}
     schema = {"type": "array", "items": kind} if param.repeated else kind
     return {"name": param.name, "in": "query", "required": False, "schema": schema, "description": param.help}
+
+
+def routes() -> list[Route]:
+    """The route of this description."""
+    return [Route("GET", "/openapi.json", document, NONE, "This description", answer={})]

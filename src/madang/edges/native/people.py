@@ -13,6 +13,7 @@ from madang.domain.tokens import TokenRecord
 from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput
 from madang.http.answers import encoded, set_cookie
+from madang.http.routes import ADMIN, NONE, Route
 from madang.services.access import SESSION_LIFE, levels
 
 
@@ -36,6 +37,12 @@ class TokenBody(Struct):
     expires_at: int
     revoked_at: int
     secret: str = ""
+
+
+class Tokens(Struct):
+    """Tokens that the caller manages."""
+
+    tokens: list[TokenBody]
 
 
 def me(call: NativeCall) -> Any:
@@ -116,3 +123,18 @@ def sign_out(call: NativeCall) -> Response:
     answer = encoded({}, call.binary)
     answer.delete_cookie(call.services.cookie, path="/", httponly=True, samesite="strict")
     return answer
+
+
+def routes() -> list[Route]:
+    """The routes of tokens and sessions."""
+    return [
+        Route("GET", "/tokens", tokens, ADMIN, "Tokens", answer=Tokens),
+        Route(
+            "POST", "/tokens", create_token, ADMIN, "Make a token; its secret is in this answer only",
+            body=NewToken, answer=TokenBody, status=201,
+        ),
+        Route("DELETE", "/tokens/{id}", revoke_token, ADMIN, "End a token and its sessions", answer={}),
+        Route("POST", "/session", sign_in, NONE, "Open a session", body=SignIn, answer=Me),
+        Route("DELETE", "/session", sign_out, NONE, "Close the session", answer={}),
+        Route("GET", "/me", me, NONE, "Who is asking", answer=Me),
+    ]  # fmt: skip

@@ -10,8 +10,9 @@ from madang.domain.views import View
 from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb.views import number_of
+from madang.http.routes import ADMIN, READ, WRITE, Route
 from madang.services.report_links import ReportLink
-from madang.services.reports import Chart, ReportSummary
+from madang.services.reports import Chart, ReportSummary, ReportView
 
 
 class ReportList(Struct):
@@ -91,3 +92,20 @@ def delete(call: NativeCall) -> Any:
 def charts(call: NativeCall) -> Any:
     """GET /charts."""
     return Charts(call.services.reports.charts(call.who))
+
+
+def routes() -> list[Route]:
+    """The routes of reports and custom charts."""
+    of_project, one = "/projects/{project}/reports", "/projects/{project}/reports/{report}"
+    return [
+        Route("GET", of_project, reports, READ, "Reports", answer=ReportList),
+        Route("GET", one, report, READ, "A report with its run sets looked up", answer=ReportView),
+        Route("DELETE", one, delete, WRITE, "Take a report away", answer={}),
+        Route("GET", one + "/links", links, READ, "Links by which anyone may look", answer=LinkList),
+        Route(
+            "POST", one + "/links", make_link, ADMIN, "Make such a link", body=LinkWish,
+            answer=ReportLink, status=201,
+        ),
+        Route("DELETE", one + "/links", end_links, ADMIN, "End such links and who came by them", answer={}),
+        Route("GET", "/charts", charts, READ, "Custom charts", answer=Charts),
+    ]  # fmt: skip

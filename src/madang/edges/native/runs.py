@@ -9,20 +9,53 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
+from madang.domain.lineage import DataUse
 from madang.domain.pages import HistoryPage
 from madang.domain.query import RunQuery
 from madang.domain.runs import STOP_TAG, RunChange, RunRecord
-from madang.edges.native.content import send_blob
+from madang.edges.native.content import BYTES, SANDBOXED, send_blob
 from madang.edges.native.services import NativeCall
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.formats import filter as filters
 from madang.formats import native
+from madang.http.routes import READ, WRITE, Param, Route
+from madang.ports.records import MetricKey, Project
 from madang.services.rows import JSON
 
 MAX_PAGE = 10_000
 MAX_METRICS = 10_000  # of one run in one answer
 MAX_LINES = 10_000
 MAX_SERIES = 20_000  # runs times keys in one request
+
+
+_FILTER = (
+    Param("filter", help="As in `madang runs --filter`."),
+    Param("order_by", repeated=True, help="A field, then asc or desc."),
+    Param("limit", "integer", help=f"Up to {MAX_PAGE}."),
+    Param("cursor", help="`next` of the page before."),
+    Param("deleted", help="active, deleted or all."),
+    Param("text", help="Part of a name, id, note or tag."),
+    Param("keys", repeated=True, help="Metrics to bring along; all when left out, none when empty."),
+)
+_STEPS = (Param("samples", "integer"), Param("min_step", "integer"), Param("max_step", "integer"))
+
+
+class Projects(Struct):
+    """All readable projects."""
+
+    projects: list[Project]
+
+
+class MetricKeys(Struct):
+    """Metric names."""
+
+    keys: list[MetricKey]
+
+
+class DataUses(Struct):
+    """Runs that read some data."""
+
+    uses: list[DataUse]
 
 
 def projects(call: NativeCall) -> Any:
@@ -219,3 +252,58 @@ def file(call: NativeCall) -> Response:
         if ref.path == path:
             return send_blob(call, found.project, ref.digest, path.rpartition("/")[2])
     raise NotFound(f"Run {found.id} has no file {path[:200]!r}.")
+
+
+def routes() -> list[Route]:
+    """The routes of projects and runs."""
+    return [*_of_many(), *_of_one()]
+
+
+def _of_many() -> list[Route]:
+    return [
+        Route("GET", "/projects", projects, READ, "All projects", answer=Projects),
+        Route(
+            "GET", "/projects/{project}/runs", project_runs, READ, "Search a project", query=_FILTER,
+            answer=native.Page,
+        ),
+        Route(
+            "GET", "/runs", all_runs, READ, "Search all projects", answer=native.Page,
+            query=(*_FILTER, Param("project", repeated=True)),
+        ),
+        Route(
+            "GET", "/projects/{project}/metrics", metric_keys, READ, "Metric names", answer=MetricKeys,
+            query=(Param("contains"), Param("run", repeated=True), Param("limit", "integer")),
+        ),
+        Route(
+            "GET", "/data/uses", data_uses, READ, "Runs that read a tracked path or an artifact", answer=DataUses,
+            query=(Param("of", help="A path relative to the work tree's root, or an artifact's name."),),
+        ),
+        Route(
+            "POST", "/history", histories, READ, "Series of several runs", body=HistoryBody,
+            answer=native.HistoryBody,
+        ),
+    ]  # fmt: skip
+
+
+def _of_one() -> list[Route]:
+    return [
+        Route("GET", "/runs/{run}", run, READ, "One run with all that is known of it", answer=native.Run),
+        Route(
+            "GET", "/runs/{run}/metrics", metrics, READ, "More metrics of a run that has very many",
+            query=(Param("cursor", "integer"),), answer=native.MetricTable,
+        ),
+        Route("PATCH", "/runs/{run}", change, WRITE, "Change from outside", body=ChangeBody, answer=native.Run),
+        Route("POST", "/runs/{run}/stop", stop, WRITE, "Ask the program behind a run to stop", answer=native.Run),
+        Route("POST", "/runs/{run}/delete", delete, WRITE, "Delete a run; it can be restored", answer=native.Run),
+        Route("POST", "/runs/{run}/restore", restore, WRITE, "Bring a deleted run back", answer=native.Run),
+        Route(
+            "GET", "/runs/{run}/history", history, READ, "Series of one run", answer=native.SeriesTable,
+            query=(Param("keys", repeated=True), *_STEPS, Param("cursor")),
+        ),
+        Route(
+            "GET", "/runs/{run}/console", console, READ, "Console lines", answer=native.ConsoleBody,
+            query=(Param("after", "integer"), Param("limit", "integer"), Param("tail", "boolean")),
+        ),
+        Route("GET", "/runs/{run}/diff", diff, READ, "The diff of the code", answer="text/plain"),
+        Route("GET", "/runs/{run}/files/{path...}", file, READ, "A file of the run", answer=BYTES, query=SANDBOXED),
+    ]  # fmt: skip

@@ -6,10 +6,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from madang.domain.collection_states import CollectionState
+from madang.domain.collection_states import CollectionState, Merged
 from madang.domain.versions import Entry
 from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput
+from madang.http.routes import LARGE_BODY, READ, WRITE, Route
+from madang.services.merging import Adopted
 
 
 class AdoptedWish(Struct, forbid_unknown_fields=True):
@@ -48,3 +50,23 @@ def _of_path(call: NativeCall, state: CollectionState) -> CollectionState:
     if (state.project, state.name) != (call.path["project"], call.path["name"]):
         raise InvalidInput(f"The state is that of {state.name[:200]!r} in project {state.project[:200]!r}.")
     return state
+
+
+def routes() -> list[Route]:
+    """The routes of what is known of collections."""
+    one = "/projects/{project}/states/{name}"
+    return [
+        Route("GET", one, state, READ, "All that is known of a collection", answer=CollectionState),
+        Route(
+            "POST", one, merge, WRITE, "Take in what another store knows of it", body=CollectionState,
+            answer=Merged, limit=LARGE_BODY,
+        ),
+        Route(
+            "POST", one + "/numbers", claim, WRITE, "Keep the numbers that its versions have there",
+            body=CollectionState, answer={}, limit=LARGE_BODY,
+        ),
+        Route(
+            "POST", one + "/versions", adopt, WRITE, "Make a version of another store",
+            body=AdoptedWish, answer=Adopted, limit=LARGE_BODY,
+        ),
+    ]  # fmt: skip

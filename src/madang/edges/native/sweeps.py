@@ -6,8 +6,11 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from madang.domain.sweep_views import SweepView
+from madang.domain.sweeps import Agent
 from madang.edges.native.services import NativeCall
 from madang.formats import sweeps as wire
+from madang.http.routes import READ, WRITE, Route
 
 
 class NewSweep(Struct, forbid_unknown_fields=True):
@@ -93,3 +96,21 @@ def beat(call: NativeCall) -> Any:
         call.who, call.path["agent"], body.running, body.ended, wants=body.wants, leaves=body.leaves
     )
     return wire.OrdersBody([wire.order(item) for item in orders])
+
+
+def routes() -> list[Route]:
+    """The routes of sweeps."""
+    of_project, one = "/projects/{project}/sweeps", "/projects/{project}/sweeps/{sweep}"
+    return [
+        Route("GET", "/sweeps", all_sweeps, READ, "Sweeps of all projects", answer=wire.SweepsBody),
+        Route("GET", "/sweeps/{sweep}", any_sweep, READ, "A sweep of whichever project", answer=SweepView),
+        Route("GET", of_project, sweeps, READ, "Sweeps", answer=wire.SweepsBody),
+        Route("POST", of_project, create, WRITE, "Begin a sweep", body=NewSweep, answer=SweepView, status=201),
+        Route("GET", one, sweep, READ, "A sweep with its trials", answer=SweepView),
+        Route("PATCH", one, change, WRITE, "Pause, resume or end it", body=SweepChange, answer=SweepView),
+        Route("POST", one + "/agents", join, WRITE, "Be an agent of it", body=NewAgent, answer=Agent, status=201),
+        Route(
+            "POST", one + "/agents/{agent}/beat", beat, WRITE, "Say what an agent runs; hear what it is to do",
+            body=Beat, answer=wire.OrdersBody,
+        ),
+    ]  # fmt: skip

@@ -8,12 +8,13 @@ from functools import partial
 from starlette.responses import Response
 
 from madang.domain.ids import check_digest, check_id
-from madang.edges.native.content import send_blob
+from madang.edges.native.content import BYTES, send_blob
 from madang.edges.native.services import NativeCall
 from madang.errors import CorruptData, InvalidInput, NotFound
 from madang.formats.segment import FRAME_HEAD, MAX_PAYLOAD
 from madang.http.calls import stream
 from madang.http.receiving import received
+from madang.http.routes import READ, WRITE, Param, Route
 from madang.http.threads import WRITERS
 from madang.services.pieces import SegmentPosition
 
@@ -126,3 +127,19 @@ def has_blob(call: NativeCall) -> Response:
     if not call.services.artifacts.has_blob(call.who, call.path["project"], digest):
         raise NotFound("The project has no such blob.")
     return Response(None, 200, {"etag": f'"{digest}"', "cache-control": "no-store"})
+
+
+def routes() -> list[Route]:
+    """The routes by which blobs and segments travel."""
+    blob, segment = "/projects/{project}/blobs/{digest}", "/runs/{run}/segments/{segment}"
+    return [
+        Route("PUT", blob, put_blob, WRITE, "Upload a blob; its digest is checked", status=201),
+        Route("GET", blob, get_blob, READ, "Download a blob", answer=BYTES),
+        Route("HEAD", blob, has_blob, READ, "Whether a readable version or run holds a blob"),
+        Route(
+            "GET", segment, segment_bytes, READ, "Bytes of a segment", answer=BYTES,
+            query=(Param("offset", "integer"), Param("limit", "integer", help=f"Up to {MOST_READ}.")),
+        ),
+        Route("HEAD", segment, position, WRITE, "How far a segment has been received"),
+        Route("PATCH", segment, append, WRITE, "Append to a segment", query=(Param("project"),), status=204),
+    ]  # fmt: skip

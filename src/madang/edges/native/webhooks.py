@@ -6,12 +6,11 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from madang.domain.access import Permission
 from madang.domain.webhooks import EVENTS
 from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput
 from madang.formats import webhooks as wire
-from madang.http.routes import Param, Route
+from madang.http.routes import ADMIN, Param, Route
 from madang.services.webhooks import MOST_SHOWN, Webhooks
 
 _STATUSES = {"active": True, "disabled": False}
@@ -100,23 +99,21 @@ def deliveries(call: NativeCall) -> Any:
     return wire.DeliveriesBody([wire.delivery_body(item) for item in found])
 
 
-def _route(method: str, pattern: str, handler: Any, summary: str, **more: Any) -> Route:
-    return Route(method=method, pattern=pattern, handler=handler, permission=Permission.ADMIN, summary=summary, **more)
-
-
 def routes() -> list[Route]:
     """The routes of webhooks."""
     one = "/webhooks/{id}"
     limit = Param("limit", "integer", help=f"Up to {MOST_SHOWN}.")
     return [
-        _route("GET", "/webhooks", webhooks, "Webhooks", answer=wire.WebhooksBody),
-        _route("POST", "/webhooks", create, "Make a webhook", body=NewWebhook, answer=wire.WebhookBody, status=201),
-        _route("GET", one, webhook, "A webhook", answer=wire.WebhookBody),
-        _route("PATCH", one, change, "Change a webhook", body=WebhookChange, answer=wire.WebhookBody),
-        _route("DELETE", one, remove, "Take a webhook away", answer={}),
-        _route("POST", one + "/test", test, "Send it an example", body=Trial, answer=wire.TestedBody),
-        _route(
-            "GET", one + "/deliveries", deliveries, "What became of its messages", answer=wire.DeliveriesBody,
+        Route("GET", "/webhooks", webhooks, ADMIN, "Webhooks", answer=wire.WebhooksBody),
+        Route(
+            "POST", "/webhooks", create, ADMIN, "Make a webhook", body=NewWebhook, answer=wire.WebhookBody, status=201,
+        ),
+        Route("GET", one, webhook, ADMIN, "A webhook", answer=wire.WebhookBody),
+        Route("PATCH", one, change, ADMIN, "Change a webhook", body=WebhookChange, answer=wire.WebhookBody),
+        Route("DELETE", one, remove, ADMIN, "Take a webhook away", answer={}),
+        Route("POST", one + "/test", test, ADMIN, "Send it an example", body=Trial, answer=wire.TestedBody),
+        Route(
+            "GET", one + "/deliveries", deliveries, ADMIN, "What became of its messages", answer=wire.DeliveriesBody,
             query=(limit,),
         ),
     ]  # fmt: skip
