@@ -9,7 +9,7 @@ import pytest
 from tests.engine.conftest import ME, Place, event, make_segment, place
 
 from madang.domain.runs import RunChange
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import CollectionChange, Entry, PointerChange, VersionChange, VersionRecord
 from madang.errors import StorageError
 from madang.formats import segment as codec
 
@@ -67,8 +67,8 @@ def fill(at: Place, tmp_path: Path) -> None:
     first = at.records.versions.add(version("api", "9", aliases=("x",)), [FILE])
     at.records.versions.add(version("api", "9", run=f"{0:032x}"), [FILE])  # the same once more
     at.records.versions.add_writer(first, f"{1:032x}")
-    at.records.versions.edit("p", "api", 1, description="설명", metadata={"huge": 2**80})
-    at.records.versions.edit_collection("p", "모델", description="모음", tags={"a": "b"})
+    at.records.versions.edit("p", "api", 1, VersionChange("설명", {"huge": 2**80}))
+    at.records.versions.edit_collection("p", "모델", CollectionChange("모음", {"a": "b"}))
     at.records.runs.describe_project("p", "과제", 5)
     at.tracking.change(ME, f"{0:032x}", RunChange(name="새 이름", tags={"x": "y"}))
     at.tracking.change(ME, f"{0:032x}", RunChange(tags_removed=("x",), deleted=True))

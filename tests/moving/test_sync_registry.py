@@ -18,7 +18,7 @@ from madang.domain import events
 from madang.domain.access import Permission, Principal, local
 from madang.domain.commands import CreateRun
 from madang.domain.reviews import Protection
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import Entry, PointerChange, VersionChange, VersionRecord
 from madang.errors import AccessDenied, Conflict, InvalidInput
 from madang.formats.mlflow.words import ALIASES
 from madang.wiring import Engine, open_hub, open_store
@@ -360,7 +360,7 @@ def test_what_only_a_store_itself_says_is_not_taken(kim: Workspace, hub: Hub) ->
     new = replace(state.versions[0], number=2, created_at=made.created_at + 1, origins=(), tags=tags)
     number = merging.adopt(KIM, replace(state, versions=(new,)), entries).number
     assert hub.engine.registry.resolve(P, f"told:v{number}").tags == {"mine": "1"}
-    hub.engine.records.versions.edit(P, "told", 1, metadata={"mlflow": {"location": "here"}})
+    hub.engine.records.versions.edit(P, "told", 1, VersionChange(metadata={"mlflow": {"location": "here"}}))
     odd = replace(state.versions[0], metadata={"mlflow": "odd"})
     merging.merge(KIM, replace(state, versions=(odd,), tags={ALIASES: "[" * 100_000}))
     assert hub.engine.registry.resolve(P, "told:v1").metadata == {"mlflow": "odd"}

@@ -87,6 +87,25 @@ class PointerChange:
 
 
 @value
+class VersionChange:
+    """What is to be said of a version from now on; None leaves it as it is."""
+
+    description: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] | None = None
+    at: int = 0  # µs UTC, shown as the time of the change; 0: it is shown as unchanged
+
+
+@value
+class CollectionChange:
+    """As `VersionChange`, of a collection."""
+
+    description: str | None = None
+    tags: Mapping[str, str] | None = None
+    at: int = 0
+
+
+@value
 class AliasMove:
     """A move that is wanted: an alias of a name to a version, or away (None), from where it points now."""
 

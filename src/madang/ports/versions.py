@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 from typing import Any, Protocol
 
 from madang.domain.collection_states import Origin
 from madang.domain.values import value
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import CollectionChange, Entry, PointerChange, VersionChange, VersionRecord
 
 
 @value
@@ -136,30 +136,12 @@ class VersionRecords(Protocol):
         """Whether the project may read a blob. That a version or run names it is not enough."""
         ...
 
-    def edit(
-        self,
-        project: str,
-        name: str,
-        number: int,
-        *,
-        description: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> VersionRecord:
-        """Replace what is not None; ``at`` (µs UTC) is shown as the time of the change. Raises `NotFound`."""
+    def edit(self, project: str, name: str, number: int, change: VersionChange) -> VersionRecord:
+        """Say something else of a version. Raises `NotFound`."""
         ...
 
-    def edit_collection(
-        self,
-        project: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> None:
-        """Replace what is not None. Raises `NotFound`."""
+    def edit_collection(self, project: str, name: str, change: CollectionChange) -> None:
+        """Say something else of a collection. Raises `NotFound`."""
         ...
 
     def named(self, name: str, type: str) -> list[str]:

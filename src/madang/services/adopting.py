@@ -11,7 +11,7 @@ from madang.domain.access import Permission, Principal, require
 from madang.domain.foreign import Model, Version
 from madang.domain.projects import RegisteredProject, name_for
 from madang.domain.values import value
-from madang.domain.versions import STAGES, Entry, VersionRecord, check_name
+from madang.domain.versions import STAGES, CollectionChange, Entry, VersionChange, VersionRecord, check_name
 from madang.errors import Conflict, MadangError
 from madang.formats.manifest import manifest_digest
 from madang.formats.mlflow.words import ALIASES
@@ -125,9 +125,8 @@ class Adopting:
             raise Conflict(f"There is no model {name[:200]!r} any more.", hint="Run this again.")
         description = model.description if model.description else None
         if model.tags.items() - row.tags.items() or (description or row.description) != row.description:
-            self._records.versions.edit_collection(
-                place, name, description=description, tags={**row.tags, **model.tags}
-            )
+            change = CollectionChange(description, {**row.tags, **model.tags})
+            self._records.versions.edit_collection(place, name, change)
         return row
 
     def _version(self, row: CollectionRow, item: AdoptedVersion, who: Principal) -> str:
@@ -156,7 +155,7 @@ class Adopting:
         tags = {**known.tags, **wanted.tags}
         description = wanted.description or known.description
         if (tags, description) != (known.tags, known.description):
-            versions.edit(row.project, row.name, wanted.number, description=description, tags=tags)
+            versions.edit(row.project, row.name, wanted.number, VersionChange(description, tags=tags))
         return ""
 
     def _is_ours(self, row: CollectionRow, wanted: Version) -> bool:
@@ -219,7 +218,7 @@ class Adopting:
         before = written_aliases(row)
         if before | written != before:
             tags = {**row.tags, ALIASES: json.dumps(before | written)}
-            self._records.versions.edit_collection(row.project, row.name, tags=tags)
+            self._records.versions.edit_collection(row.project, row.name, CollectionChange(tags=tags))
         return refused
 
     @staticmethod
@@ -230,6 +229,7 @@ class Adopting:
         """Give versions and model the times of their last change in the source, after all was moved."""
         for item in model.versions:
             if item.updated_at:
-                self._records.versions.edit(row.project, row.name, item.number, at=item.updated_at)
+                changed = VersionChange(at=item.updated_at)
+                self._records.versions.edit(row.project, row.name, item.number, changed)
         if model.updated_at and (model.versions or not row.versions):
-            self._records.versions.edit_collection(row.project, row.name, at=model.updated_at)
+            self._records.versions.edit_collection(row.project, row.name, CollectionChange(at=model.updated_at))

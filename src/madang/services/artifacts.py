@@ -11,7 +11,16 @@ from typing import Any, BinaryIO
 from madang.domain.access import Permission, Principal, require
 from madang.domain.files import BlobRef
 from madang.domain.ids import check_digest
-from madang.domain.versions import Entry, VersionRecord, check_name, check_path, check_reference, check_tree, parse_ref
+from madang.domain.versions import (
+    Entry,
+    VersionChange,
+    VersionRecord,
+    check_name,
+    check_path,
+    check_reference,
+    check_tree,
+    parse_ref,
+)
 from madang.errors import InvalidInput, NotFound, TooLarge, Unavailable
 from madang.formats.manifest import manifest_digest
 from madang.ports.objects import Objects
@@ -270,7 +279,6 @@ class Artifacts:
         require(who, Permission.WRITE, project, {found.run})
         with self._records.transaction():
             note_texts(self._records, who, found, f"v{found.number}", description, tags, metadata)
-            self._records.versions.edit(
-                project, found.name, found.number, description=description, metadata=metadata, tags=tags
-            )
+            change = VersionChange(description, metadata, tags)
+            self._records.versions.edit(project, found.name, found.number, change)
         return self.resolve(who, project, found.ref)

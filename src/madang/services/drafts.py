@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from madang.domain.access import Permission, Principal, require
 from madang.domain.files import BlobRef
-from madang.domain.versions import VersionRecord, check_name
+from madang.domain.versions import VersionChange, VersionRecord, check_name
 from madang.errors import Conflict, CorruptData, InvalidInput, NotFound
 from madang.formats.wandb import manifest as listing
 from madang.formats.wandb.artifacts import CLIENT_TAG, ID_TAG, Named, name_of, read_artifact_id
@@ -101,7 +101,7 @@ class Drafts:
         keep_written(self._records, same.project, same.name, wanted.aliases)
         named = {tag: text for tag, text in wanted.tags.items() if not text and tag not in same.tags}
         if named:
-            versions.edit(same.project, same.name, same.number, tags={**same.tags, **named})
+            versions.edit(same.project, same.name, same.number, VersionChange(tags={**same.tags, **named}))
             note_texts(self._records, who, same, f"v{same.number}", None, {**same.tags, **named})
 
     def admit(self, who: Principal, draft: Draft) -> None:

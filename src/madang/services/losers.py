@@ -11,7 +11,7 @@ from madang.domain.query import RunQuery
 from madang.domain.reviews import PENDING
 from madang.domain.runs import record
 from madang.domain.values import value
-from madang.domain.versions import GONE, VersionRecord
+from madang.domain.versions import GONE, VersionChange, VersionRecord
 from madang.ports.data_objects import DataObjects
 from madang.ports.objects import Objects
 from madang.ports.records import Records
@@ -98,7 +98,7 @@ class Losers:
     def _forget(self, lost: Decision, version: VersionRecord, moment: int) -> None:
         place = (version.project, version.name)
         tags = {**version.tags, GONE: f"its bytes were removed: {lost.reason}"}
-        self._records.versions.edit(*place, version.number, tags=tags)
+        self._records.versions.edit(*place, version.number, VersionChange(tags=tags))
         for one in self._records.registry.decisions(*place):
             if one.number == version.number:
                 self._records.registry.decide(replace(one, gone_at=moment))

@@ -19,7 +19,7 @@ from madang.domain.collection_states import (
 )
 from madang.domain.ids import check_digest, is_id
 from madang.domain.values import value
-from madang.domain.versions import GONE, Entry, VersionRecord, check_name, check_path, check_reference
+from madang.domain.versions import GONE, Entry, VersionChange, VersionRecord, check_name, check_path, check_reference
 from madang.errors import InvalidInput, TooLarge
 from madang.formats.manifest import manifest_digest
 from madang.ports.records import Records
@@ -127,7 +127,7 @@ class Merging:
             made = self._records.versions.adopt(version, entries, self._own(project, one))
             served = self._served(made)
             if served != made.metadata:
-                self._records.versions.edit(project, name, made.number, metadata=served)
+                self._records.versions.edit(project, name, made.number, VersionChange(metadata=served))
         self._tracking.version_made(made.run)
         return Adopted(made.number)
 

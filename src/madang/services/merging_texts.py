@@ -19,11 +19,14 @@ from madang.domain.collection_states import (
 )
 from madang.domain.reviews import ModelChange
 from madang.domain.values import value
+from madang.domain.versions import CollectionChange, VersionChange
 from madang.formats.mlflow.words import ALIASES
 from madang.ports.records import Records
 from madang.services.merging_pointers import signed
 from madang.services.states import state_of
 
+GUARDED = TEXTS | {"protection"}
+"""Kinds of notes that go along only with what they tell of."""
 _SHOWN = 1000  # characters of a text in the history
 _Notes: TypeAlias = dict[tuple[str, str], list[ModelChange]]
 
@@ -79,8 +82,8 @@ class TextMerge:
                     findings.append(Finding(f"{text.kind} of {about[1]}", outcome))
             self._edit(ours, taken)
             if not self._only_same:
-                self._carry([one for one in ours.notes if one.kind not in TEXTS],
-                            [one for one in theirs.notes if one.kind not in TEXTS])  # fmt: skip
+                self._carry([one for one in ours.notes if one.kind not in GUARDED],
+                            [one for one in theirs.notes if one.kind not in GUARDED])  # fmt: skip
         return findings
 
     def _carry(self, own: Sequence[ModelChange], their: Sequence[ModelChange]) -> None:
@@ -101,9 +104,8 @@ class TextMerge:
             if number is None:
                 row = self._records.versions.collection(*self._place)
                 assert row is not None
-                self._records.versions.edit_collection(
-                    *self._place, description=said.get("description"), tags=_with(row.tags, tags)
-                )
+                change = CollectionChange(said.get("description"), _with(row.tags, tags))
+                self._records.versions.edit_collection(*self._place, change)
                 continue
             version = self._records.versions.get(*self._place, number)
             assert version is not None
@@ -111,10 +113,8 @@ class TextMerge:
             own, told = version.metadata.get("mlflow"), (metadata or {}).get("mlflow", {})
             if metadata is not None and isinstance(own, dict) and isinstance(told, dict):
                 metadata = {**metadata, "mlflow": {**own, **told}}
-            self._records.versions.edit(
-                *self._place, number, description=said.get("description"), metadata=metadata,
-                tags=_with(version.tags, tags),
-            )  # fmt: skip
+            wanted = VersionChange(said.get("description"), metadata, _with(version.tags, tags))
+            self._records.versions.edit(*self._place, number, wanted)
 
 
 def _with(tags: Mapping[str, str], changed: Mapping[str, str | None]) -> dict[str, str] | None:

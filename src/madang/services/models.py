@@ -8,7 +8,16 @@ from typing import Any
 
 from madang.domain.access import Permission, Principal, require
 from madang.domain.reviews import base_of
-from madang.domain.versions import STAGES, Entry, PointerChange, VersionRecord, check_name, stage_in
+from madang.domain.versions import (
+    STAGES,
+    CollectionChange,
+    Entry,
+    PointerChange,
+    VersionChange,
+    VersionRecord,
+    check_name,
+    stage_in,
+)
 from madang.errors import InvalidInput, NotFound
 from madang.formats.manifest import manifest_digest
 from madang.ports.records import Records
@@ -78,7 +87,7 @@ class Models:
         checked = check_name(name)
         with self._records.transaction():
             self._versions.make(project, checked, MODEL, now())
-            self._versions.edit_collection(project, checked, description=description, tags=dict(tags or {}))
+            self._versions.edit_collection(project, checked, CollectionChange(description, tags or {}))
             note(self._records, who, (project, checked), "model", checked, "", "made")
         return self._row(project, checked)
 
@@ -100,7 +109,7 @@ class Models:
         require(who, Permission.WRITE, row.project)
         at = now() if description is not None else 0
         with self._records.transaction():
-            self._versions.edit_collection(row.project, row.name, description=description, tags=tags, at=at)
+            self._versions.edit_collection(row.project, row.name, CollectionChange(description, tags, at))
             note_texts(self._records, who, row, row.name, description, tags)
         return self._row(row.project, row.name)
 
@@ -192,7 +201,7 @@ class Models:
         with self._records.transaction():
             self._versions.hold_blobs(row.project, self._held(who, origin or row.project, entries))
             made = self._versions.add(version, entries, fresh=True)
-            self._versions.edit_collection(row.project, row.name, at=version.created_at)
+            self._versions.edit_collection(row.project, row.name, CollectionChange(at=version.created_at))
         self._tracking.version_made(version.run)
         return made
 
@@ -214,9 +223,8 @@ class Models:
         at = now() if description is not None else 0
         with self._records.transaction():
             note_texts(self._records, who, version, f"v{version.number}", description, tags)
-            return self._versions.edit(
-                version.project, version.name, version.number, description=description, tags=tags, at=at
-            )
+            change = VersionChange(description, tags=tags, at=at)
+            return self._versions.edit(version.project, version.name, version.number, change)
 
     def move(
         self, who: Principal, row: CollectionRow, number: int, stage: str, *, archive: bool = False, reason: str = ""
@@ -243,7 +251,7 @@ class Models:
                 moves.replace(number, stage)
             else:
                 moves.bring(number, stage)
-            self._versions.edit_collection(row.project, row.name, at=now())
+            self._versions.edit_collection(row.project, row.name, CollectionChange(at=now()))
         return self.version(who, row, number)
 
     def point(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from madang.domain.versions import STAGES, VersionRecord
+from madang.domain.versions import STAGES, CollectionChange, VersionRecord
 from madang.formats.mlflow.told import told, written
 from madang.formats.mlflow.words import ALIASES
 from madang.ports.records import Records
@@ -38,7 +38,7 @@ def keep_alias(records: Records, project: str, name: str, pointer: str, alias: s
     row = records.versions.collection(project, name)
     if row is not None and (before := written_aliases(row)).get(pointer) != alias:
         later = json.dumps({**before, pointer: alias})
-        records.versions.edit_collection(project, name, tags={**row.tags, ALIASES: later})
+        records.versions.edit_collection(project, name, CollectionChange(tags={**row.tags, ALIASES: later}))
 
 
 def aliases_of(row: CollectionRow) -> dict[str, int]:

@@ -21,7 +21,7 @@ from madang.domain.metrics import MetricSummary, single
 from madang.domain.run_state import RunState, apply
 from madang.domain.runs import RunChange
 from madang.domain.tokens import TokenRecord
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import CollectionChange, Entry, PointerChange, VersionChange, VersionRecord
 from madang.errors import Conflict, NotFound
 from madang.ports.records import ChunkRow, KeySetRow, Records, RunRow, SegmentRow, StoredRun
 
@@ -334,14 +334,14 @@ class SegmentsConformance:
             ("production", None, 2), ("production", 2, 1), ("production", 1, None), ("best", 2, 1), ("best", 1, None)
         ]  # fmt: skip
         assert versions.get(P, "모델", alias="production") is None
-        edited = versions.edit(P, "모델", 1, description="설명", metadata={"big": 2**70}, tags={"a": "b"})
+        edited = versions.edit(P, "모델", 1, VersionChange("설명", {"big": 2**70}, {"a": "b"}))
         assert versions.get(P, "모델", 1) == edited
-        versions.edit_collection(P, "모델", description="모음")
+        versions.edit_collection(P, "모델", CollectionChange("모음"))
         row = versions.collection(P, "모델")
         assert row is not None
         assert row.description == "모음"
         with pytest.raises(NotFound):
-            versions.edit(P, "모델", 9, description="")
+            versions.edit(P, "모델", 9, VersionChange(""))
 
     def test_what_changes_versions_moves_the_revision(self, records: Records) -> None:
         """Who follows the project learns of every change of a version, pointer or text, also without any run."""
@@ -351,8 +351,8 @@ class SegmentsConformance:
             lambda: versions.add(_version("1"), [_entry("a")]),
             lambda: versions.point(change),
             lambda: versions.point(replace(change, number=None)),
-            lambda: versions.edit(P, "모델", 1, description="글"),
-            lambda: versions.edit_collection(P, "모델", description="모음"),
+            lambda: versions.edit(P, "모델", 1, VersionChange("글")),
+            lambda: versions.edit_collection(P, "모델", CollectionChange("모음")),
         ):
             before = runs.revision()
             assert runs.changed(before, None, 10) == (before, [])

@@ -15,7 +15,7 @@ from madang.backends.records.collections import Line
 from madang.backends.records.database import Database
 from madang.backends.records.versions import SqlVersions
 from madang.domain.values import mutable
-from madang.domain.versions import PointerChange, VersionRecord
+from madang.domain.versions import CollectionChange, PointerChange, VersionChange, VersionRecord
 from madang.domain.webhooks import Happening
 from madang.formats import registry_events as tell
 from madang.ports.webhooks import WebhookRecords
@@ -70,41 +70,23 @@ class AnnouncedVersions(SqlVersions):
         if changes is not None:
             changes.versions.append(number)
 
-    def edit(
-        self,
-        project: str,
-        name: str,
-        number: int,
-        *,
-        description: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> VersionRecord:
-        """Replace what is not None."""
+    def edit(self, project: str, name: str, number: int, change: VersionChange) -> VersionRecord:
+        """Say something else of a version."""
         with self._db.transaction():
-            changes = self._changes(project, name) if tags is not None else None
+            changes = self._changes(project, name) if change.tags is not None else None
             before = self.get(project, name, number) if changes is not None else None
             if changes is not None and before is not None:
                 changes.tags.setdefault(number, before.tags)
-            return super().edit(project, name, number, description=description, metadata=metadata, tags=tags, at=at)
+            return super().edit(project, name, number, change)
 
-    def edit_collection(
-        self,
-        project: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> None:
-        """Replace what is not None."""
+    def edit_collection(self, project: str, name: str, change: CollectionChange) -> None:
+        """Say something else of a collection."""
         with self._db.transaction():
-            changes = self._changes(project, name) if tags is not None else None
+            changes = self._changes(project, name) if change.tags is not None else None
             line = self._line(project, name) if changes is not None else None
             if changes is not None and line is not None:
                 changes.tags.setdefault(None, line.tags)
-            super().edit_collection(project, name, description=description, tags=tags, at=at)
+            super().edit_collection(project, name, change)
 
     def make(self, project: str, name: str, type: str, at: int) -> None:
         """Make a collection without versions."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import msgspec
 
 from madang.backends.records.database import Database, Row
 from madang.domain.values import value
-from madang.domain.versions import STAGES, PointerChange
+from madang.domain.versions import STAGES, CollectionChange, PointerChange
 from madang.errors import Conflict, NotFound
 from madang.formats.journal import from_json
 from madang.formats.segment import to_json
@@ -127,27 +126,19 @@ class SqlCollections:
         row = self._db.row("tick")
         self._db.run("touch_project", project=project, changed=row[0] if row else 0)
 
-    def edit_collection(
-        self,
-        project: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> None:
-        """Replace what is not None."""
+    def edit_collection(self, project: str, name: str, change: CollectionChange) -> None:
+        """Say something else of a collection."""
         with self._db.transaction():
             line = self._needed(project, name)
             self._touch(project)
             self._db.run(
                 "edit_collection",
                 number=line.number,
-                description=line.description if description is None else description,
-                tags=pack(line.tags if tags is None else dict(tags)),
+                description=line.description if change.description is None else change.description,
+                tags=pack(line.tags if change.tags is None else dict(change.tags)),
             )
-            if at:
-                self._db.run("touch_collection", number=line.number, at=at)
+            if change.at:
+                self._db.run("touch_collection", number=line.number, at=change.at)
 
     def make(self, project: str, name: str, type: str, at: int) -> None:
         """Make a collection without versions."""

@@ -22,7 +22,7 @@ from madang.backends.records.versions import SqlVersions
 from madang.domain.collection_states import Origin
 from madang.domain.projects import RegisteredProject
 from madang.domain.runs import RunChange
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import CollectionChange, Entry, PointerChange, VersionChange, VersionRecord
 from madang.formats.journal import from_json
 from madang.formats.segment import to_json
 from madang.formats.store import refused
@@ -180,38 +180,18 @@ class JournaledVersions(SqlVersions):
             )
         return made
 
-    def edit(
-        self,
-        project: str,
-        name: str,
-        number: int,
-        *,
-        description: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> VersionRecord:
-        """Replace what is not None."""
-        body = {"project": project, "name": name, "number": number, "description": description, "at": at}
+    def edit(self, project: str, name: str, number: int, change: VersionChange) -> VersionRecord:
+        """Say something else of a version."""
         with self._db.transaction():
-            made = super().edit(project, name, number, description=description, metadata=metadata, tags=tags, at=at)
-            self._log.note("edit", {**body, "metadata": metadata, "tags": tags})
+            made = super().edit(project, name, number, change)
+            self._log.note("edit", {"project": project, "name": name, "number": number, **asdict(change)})
         return made
 
-    def edit_collection(
-        self,
-        project: str,
-        name: str,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> None:
-        """Replace what is not None."""
-        body = {"project": project, "name": name, "description": description, "tags": tags, "at": at}
+    def edit_collection(self, project: str, name: str, change: CollectionChange) -> None:
+        """Say something else of a collection."""
         with self._db.transaction():
-            super().edit_collection(project, name, description=description, tags=tags, at=at)
-            self._log.note("collection", body)
+            super().edit_collection(project, name, change)
+            self._log.note("collection", {"project": project, "name": name, **asdict(change)})
 
     def make(self, project: str, name: str, type: str, at: int) -> None:
         """Make a collection without versions."""

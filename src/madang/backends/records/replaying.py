@@ -15,7 +15,7 @@ from madang.backends.records.runs import SqlRuns
 from madang.backends.records.versions import SqlVersions
 from madang.domain.projects import RegisteredProject
 from madang.domain.runs import RunChange
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import CollectionChange, Entry, PointerChange, VersionChange, VersionRecord
 from madang.errors import MadangError
 
 REGISTRY_KINDS = ("protected", "unprotected", "request", "noted", "rules", "decision")
@@ -145,10 +145,12 @@ class _Redo:
             self._versions.add_writer(found, body["run"])
 
     def do_edit(self, body: dict[str, Any]) -> None:
-        self._versions.edit(**body)
+        said = {key: body[key] for key in body if key not in ("project", "name", "number")}
+        self._versions.edit(body["project"], body["name"], body["number"], VersionChange(**said))
 
     def do_collection(self, body: dict[str, Any]) -> None:
-        self._versions.edit_collection(**body)
+        said = {key: body[key] for key in body if key not in ("project", "name")}
+        self._versions.edit_collection(body["project"], body["name"], CollectionChange(**said))
 
     def do_project(self, body: dict[str, Any]) -> None:
         self._runs.describe_project(**body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 from madang.backends.records.collections import Line, SqlCollections, pack, unpack
 from madang.backends.records.database import Row
 from madang.domain.collection_states import Origin
-from madang.domain.versions import Entry, PointerChange, VersionRecord
+from madang.domain.versions import Entry, PointerChange, VersionChange, VersionRecord
 from madang.errors import Conflict, NotFound
 from madang.formats.zstd import compress, decompress
 
@@ -283,18 +283,8 @@ class SqlVersions(SqlCollections):
         """Whether any version or run of the project holds a blob."""
         return self._db.row("holds_blob", project=project, digest=digest) is not None
 
-    def edit(
-        self,
-        project: str,
-        name: str,
-        number: int,
-        *,
-        description: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        tags: Mapping[str, str] | None = None,
-        at: int = 0,
-    ) -> VersionRecord:
-        """Replace what is not None."""
+    def edit(self, project: str, name: str, number: int, change: VersionChange) -> VersionRecord:
+        """Say something else of a version."""
         with self._db.transaction():
             line = self._needed(project, name)
             found = self.get(project, name, number)
@@ -302,9 +292,9 @@ class SqlVersions(SqlCollections):
                 raise NotFound(f"There is no version v{number} of {name!r} in project {project!r}.")
             made = replace(
                 found,
-                description=found.description if description is None else description,
-                metadata=found.metadata if metadata is None else dict(metadata),
-                tags=found.tags if tags is None else dict(tags),
+                description=found.description if change.description is None else change.description,
+                metadata=found.metadata if change.metadata is None else dict(change.metadata),
+                tags=found.tags if change.tags is None else dict(change.tags),
             )
             self._touch(project)
             self._db.run(
@@ -315,8 +305,8 @@ class SqlVersions(SqlCollections):
                 metadata=pack(made.metadata),
                 tags=pack(made.tags),
             )
-            if at:
-                self._db.run("touch_version", collection=line.number, number=number, at=at)
+            if change.at:
+                self._db.run("touch_version", collection=line.number, number=number, at=change.at)
         return made
 
     def drop(self, project: str, name: str, number: int | None, at: int, actor: str = "") -> None:
