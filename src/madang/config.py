@@ -28,7 +28,7 @@ class HubConfig:
     database: str = _setting("", "MADANG_HUB_DATABASE", "postgresql://… instead of SQLite in the store.", "URL")
     blobs: str = _setting("", "MADANG_HUB_BLOBS", "s3://, gs:// or azure://… instead of a folder in the store.", "URL")
     allow_host: tuple[str, ...] = _setting(
-        (), "MADANG_HUB_ALLOW_HOST", "Another name that clients call this hub by. May be repeated.", "NAME"
+        (), "MADANG_HUB_ALLOW_HOST", "Another name that clients call this hub by. Repeatable.", "NAME"
     )
     require_token: bool = _setting(
         False, "MADANG_HUB_REQUIRE_TOKEN", "Ask for a token on loopback too, even while none was made."
@@ -39,7 +39,7 @@ class HubConfig:
     allow_webhook: tuple[str, ...] = _setting(
         (),
         "MADANG_HUB_ALLOW_WEBHOOK",
-        "A network that webhooks may reach beside public https addresses, unencrypted too. May be repeated.",
+        "A network that webhooks may reach beside public https addresses, unencrypted too. Repeatable.",
         "NETWORK",
     )
     key_file: str = _setting(

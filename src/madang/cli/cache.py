@@ -7,8 +7,16 @@ import os
 import click
 
 from madang.cli import output
-from madang.cli.data_command import DataCommand, DataGroup, files, meter, relative, repository, warn_beyond_ascii
-from madang.cli.remote import level_options
+from madang.cli.data_command import (
+    DataCommand,
+    DataGroup,
+    files,
+    level_options,
+    meter,
+    relative,
+    repository,
+    warn_beyond_ascii,
+)
 from madang.errors import ConfigError
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import CONFIGURATION, DataCommand, warn_beyond_ascii
+from madang.cli.data_command import CONFIGURATION, DataCommand, level_options, warn_beyond_ascii
 from madang.errors import ConfigError, InvalidInput, UsageError
 
 if TYPE_CHECKING:
@@ -32,10 +32,7 @@ class _ConfigCommand(DataCommand):
 @click.option("-l", "--list", "is_list", is_flag=True, help="Print everything that is set.")
 @click.option("-u", "--unset", is_flag=True, help="Remove an option.")
 @click.option("--show-origin", is_flag=True, help="Print the file before each value.")
-@click.option("--system", "level", flag_value="system", help="Use the file of this machine.")
-@click.option("--global", "level", flag_value="global", help="Use the file of this user.")
-@click.option("--project", "level", flag_value="project", help="Use .dvc/config (default for changes).")
-@click.option("--local", "level", flag_value="local", help="Use .dvc/config.local, which git ignores.")
+@level_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def config(
     name: str | None,

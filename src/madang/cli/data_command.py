@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,21 @@ if TYPE_CHECKING:
     from madang.workspace.data.repo.repository import Repository
 
 CONFIGURATION, INTERRUPTED, NO_PROJECT, USAGE, OTHER = 251, 252, 253, 254, 255
-LEVELS = ("system", "global", "project", "local")  # of the configuration, each an option
+_FILES = {
+    "system": "the file of this machine",
+    "global": "the file of this user",
+    "project": ".dvc/config (default for changes)",
+    "local": ".dvc/config.local, which git ignores",
+}
+LEVELS = tuple(_FILES)  # of the configuration, each an option
 _PAIRS = ("--remote-config", "--fs-config")
+
+
+def level_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose one of the four files of the configuration."""
+    for name, file in _FILES.items():
+        function = click.option(f"--{name}", "level", flag_value=name, help=f"Use {file}.")(function)
+    return function
 
 
 class DvcUsage(click.Command):

@@ -49,7 +49,7 @@ _COLOURS = {
     default="no",
     is_flag=False,
     flag_value="all",
-    help="Also files that neither git nor we know.",
+    help="Also files that neither git nor madang tracks.",
 )
 @click.option("--not-in-remote", is_flag=True, help="Also what the remote lacks.")
 @click.option("-r", "--remote", help="The remote for --not-in-remote.")

@@ -15,7 +15,7 @@ def export() -> None:
     """
 
 
-@export.command("mlflow")
+@export.command("mlflow", short_help="Write a database and files that MLflow 3 reads.")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False))
 @click.option("-e", "--experiment", "experiments", multiple=True, metavar="NAME", help="Only this one. Repeatable.")
 @click.option("--no-files", is_flag=True, help="Leave the files of runs and models out.")

@@ -11,7 +11,7 @@ from madang.cli.data_command import PlainCommand, repository, tell_git
 @click.argument("targets", nargs=-1, required=True, type=click.Path())
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 def freeze(targets: tuple[str, ...], quiet: bool) -> None:
-    """Take stages or .dvc files for up to date, whatever becomes of what they read.
+    """Treat stages or .dvc files as up to date, whatever becomes of what they read.
 
     \b
     Examples:

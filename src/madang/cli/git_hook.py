@@ -48,7 +48,7 @@ def pre_commit(args: tuple[str, ...]) -> int:
     return _run("status")
 
 
-@git_hook.command("post-checkout", cls=PlainCommand)
+@git_hook.command("post-checkout", cls=PlainCommand, short_help="Check data out after another commit was.")
 @_hook
 def post_checkout(args: tuple[str, ...]) -> int:
     """Check data out after another commit was checked out (not after single files, nor while Git rebases).
@@ -87,7 +87,7 @@ def pre_push(args: tuple[str, ...]) -> int:
     return _run("push")
 
 
-@git_hook.command("merge-driver", cls=PlainCommand)
+@git_hook.command("merge-driver", cls=PlainCommand, short_help="Merge two .dvc files of one folder.")
 @click.option("--ancestor", required=True, type=click.Path(), help="The file as both sides began (%O).")
 @click.option("--our", required=True, type=click.Path(), help="The file on this side (%A); gets the result.")
 @click.option("--their", required=True, type=click.Path(), help="The file on the other side (%B).")

@@ -112,7 +112,7 @@ import_ = Trackers(_import_data)
 @click.option("--to-remote", is_flag=True, help="Bring it straight into a remote; the work tree stays without it.")
 @click.option("-r", "--remote", help="The remote for --to-remote; otherwise the default one.")
 @click.option("--version-aware", is_flag=True, help="Record versions of a bucket; they are fetched from there again.")
-@click.option("--fs-config", multiple=True, metavar="KEY=VALUE", help="An option of the address; may be repeated.")
+@click.option("--fs-config", multiple=True, metavar="KEY=VALUE", help="An option of the address. Repeatable.")
 @_how_options
 def import_url(
     url: str, out: str | None, to_remote: bool, remote: str | None, version_aware: bool, fs_config: tuple[str, ...],

@@ -17,8 +17,8 @@ def note_options(function: F) -> F:
     options = (
         click.option("--desc", help="Say what the data is."),
         click.option("--type", "kind", help="The type of the data: model, dataset …"),
-        click.option("--label", "labels", multiple=True, help="A label; may be repeated."),
-        click.option("--meta", "metas", multiple=True, metavar="KEY=VALUE", help="A note; may be repeated."),
+        click.option("--label", "labels", multiple=True, help="A label. Repeatable."),
+        click.option("--meta", "metas", multiple=True, metavar="KEY=VALUE", help="A note. Repeatable."),
     )
     for option in reversed(options):
         function = option(function)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from madang.cli import output
-from madang.cli.data_command import LEVELS, DataCommand, DataGroup, PlainCommand, warn_beyond_ascii
+from madang.cli.data_command import LEVELS, DataCommand, DataGroup, PlainCommand, level_options, warn_beyond_ascii
 from madang.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from madang.workspace.data.repo.settings import Settings
 
 
@@ -28,16 +26,6 @@ def remote() -> None:
       madang remote modify storage endpointurl http://minio:9000
       madang remote list
     """
-
-
-def level_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that choose one of the four files of the configuration."""
-    for name in LEVELS:
-        where = {"project": ".dvc/config (default)", "local": ".dvc/config.local, which git ignores"}.get(
-            name, f"the {name} file"
-        )
-        function = click.option(f"--{name}", "level", flag_value=name, help=f"Write to {where}.")(function)
-    return function
 
 
 @remote.command(cls=DataCommand)

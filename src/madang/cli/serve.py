@@ -10,7 +10,7 @@ import click
 @click.option("-p", "--project", default="", help="The project, where several have the name.")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", default=5000, show_default=True, metavar="N", help="Port to listen on; 0 takes a free one.")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="Another name that callers use. May be repeated.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Another name that callers use. Repeatable.")
 @click.option("--open", "is_open", is_flag=True, help="Whoever reaches the server may use it.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes that score.")
 @click.option("--timeout", default=60.0, show_default=True, type=click.FloatRange(0.1), help="Seconds for a request.")

@@ -23,7 +23,7 @@ def access_options(function: F) -> F:
         click.option("--config", "config_file", type=click.Path(), help="A configuration file to add to the source's."),
         click.option("--remote", help="The remote of the source to bring data from."),
         click.option(
-            "--remote-config", multiple=True, metavar="KEY=VALUE", help="An option of that remote; may be repeated."
+            "--remote-config", multiple=True, metavar="KEY=VALUE", help="An option of that remote. Repeatable."
         ),
     )
     for option in reversed(options):

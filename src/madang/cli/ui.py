@@ -7,7 +7,12 @@ import click
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port; a free one when left out.")
-@click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Address to listen on: this machine's own.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    metavar="ADDRESS",
+    help="Address to listen on; only one of this machine's own, such as ::1.",
+)
 @click.option("--store", default=None, metavar="DIR", help="The store to show instead of this folder's.")
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
 def ui(port: int, host: str, store: str | None, no_browser: bool) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from madang.workspace.data.repo.settings import Settings
 
 _FS_CONFIG = click.option(
-    "--fs-config", multiple=True, metavar="KEY=VALUE", help="An option of the address; may be repeated."
+    "--fs-config", multiple=True, metavar="KEY=VALUE", help="An option of the address. Repeatable."
 )
 
 
@@ -74,7 +74,7 @@ def list_url(
     url: str, recursive: bool, is_tree: bool, level: int | None, with_size: bool, as_json: bool,
     fs_config: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """List what stands at an address.
+    """List what is at an address.
 
     \b
     Examples:

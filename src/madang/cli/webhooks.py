@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 _HUB = click.option("--hub", "address", envvar="MADANG_HUB", metavar="URL", help="The hub; MADANG_HUB otherwise.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_EVENT = click.option("-e", "--event", "events", multiple=True, metavar="EVENT", help="May be repeated; all otherwise.")
+_EVENT = click.option(
+    "-e", "--event", "events", multiple=True, metavar="EVENT", help="Only this event; otherwise all. Repeatable."
+)
 _SECRET = click.option(
     "--secret-file", type=click.File(), default=None, metavar="FILE",
     help="Sign messages with the secret in this file; - reads standard input.",

@@ -97,7 +97,7 @@ def remove(
     experiments: tuple[str, ...], rev: tuple[str, ...], num: int, all_commits: bool, keep: bool, queued: bool,
     git_remote: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Remove experiments, also such as wait in the queue. Their data stays until madang gc.
+    """Remove experiments, those that wait in the queue included. Their data stays until madang gc.
 
     \b
     Examples:
