@@ -1,4 +1,4 @@
-"""Another process holds the lock of the records while many write: who reads is answered all the same."""
+"""Another process holds the lock of the records while many ask: who can be answered without it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import pytest
 from mlflow import MlflowClient
 from tests.mlflow.conftest import Hub
 
-from madang.http.threads import WRITERS
+from madang.backends.records import sqlite
+from madang.http.threads import HANDLERS, WRITERS, Readers
+from madang.ports.records import WouldWait
 
 NOW = 1_790_000_000_000
 MORE = 3  # than there are threads
@@ -64,3 +66,51 @@ def test_reads_go_on(hub: Hub, client: MlflowClient, written: Callable[[str], tu
         thread.join()
     assert asked == [200] * 4
     assert answers == [200] * len(runs)
+
+
+def test_reads_that_must_wait_hold_no_thread(hub: Hub, client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More reads than have threads must take in what was acknowledged; others are answered, and then these, whole."""
+    monkeypatch.setattr(sqlite, "MOMENT", 1)
+    known = client.create_run("0").info.run_id
+    client.search_runs(["0"])
+    run = client.create_run("0").info.run_id
+    client.log_metric(run, "k", 1.5)
+    assert hub.engine.records.waiting.runs() == [run]
+    tried, waiting = Readers._tried, set()
+
+    def noted(self: Readers, work: Callable[[], Any]) -> Any:
+        try:
+            return tried(self, work)
+        except WouldWait:
+            waiting.add(work)
+            raise
+
+    monkeypatch.setattr(Readers, "_tried", noted)
+    answers: list[tuple[int, Any]] = []
+
+    def read() -> None:
+        answers.append(hub.ask("POST", "runs/search", {"experiment_ids": ["0"]}, timeout=120))
+
+    threads = [threading.Thread(target=read) for _ in range(HANDLERS.most + MORE)]
+    with closing(sqlite3.connect(f"{hub.engine.store.store}/records.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for thread in threads:
+            thread.start()
+        while len(waiting) < len(threads):
+            assert not answers
+            time.sleep(0.005)
+        asked = [
+            hub.ask("GET", f"runs/get?run_id={known}", timeout=60)[0],
+            hub.ask("GET", f"runs/get?run_id={run}", timeout=60)[0],
+            hub.ask("GET", "/health", timeout=60)[0],
+            hub.ask("POST", "/graphql", {"query": "{ viewer { id } }"}, timeout=60)[0],
+        ]
+        assert not answers
+        other.execute("ROLLBACK")
+    for thread in threads:
+        thread.join()
+    assert asked == [200] * 4
+    assert [status for status, _ in answers] == [200] * len(threads)
+    for _, body in answers:
+        found = {one["info"]["run_id"]: one["data"].get("metrics", []) for one in body["runs"]}
+        assert [metric["value"] for metric in found[run]] == [1.5]

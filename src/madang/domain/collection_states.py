@@ -7,12 +7,12 @@ made them), or by their digest and the moment they were made.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from madang.domain.reviews import ModelChange, checked_alias
+from madang.domain.reviews import ModelChange, Protection, base_of, checked_alias
 from madang.domain.values import value
 from madang.domain.versions import GONE, SOURCE, STAGES, PointerChange, VersionRecord
 from madang.errors import InvalidInput
@@ -27,7 +27,7 @@ OWN_TAGS = frozenset((GONE, SOURCE, "wandb.artifact", "wandb.link"))
 """Tags that speak of one store: its numbers, ids and bytes."""
 
 TEXTS = frozenset(("description", "tag", "metadata"))
-CARRIED = TEXTS | {"model", "name", "rule", "version"}
+CARRIED = TEXTS | {"model", "name", "protection", "rule", "version"}
 """Kinds of notes that go along. What guards have asked for and been told is the matter of each store."""
 
 _SERVED = "mlflow-artifacts:"
@@ -54,8 +54,35 @@ class VersionState:
 
 
 @value
+class DroppedVersion:
+    """A version that was taken away, with what its store had heard of it by then (`heard_of`)."""
+
+    number: int  # 0: of an earlier collection of the same name
+    digest: str
+    created_at: int  # µs UTC
+    dropped_at: int  # µs UTC
+    origins: tuple[Origin, ...] = ()
+    heard: tuple[tuple[str, int], ...] = ()
+
+
+@value
+class DroppedCollection:
+    """A collection that was taken away as a whole."""
+
+    project: str
+    name: str
+    type: str
+    created_at: int  # µs UTC
+    dropped_at: int  # µs UTC
+    notes: tuple[ModelChange, ...] = ()
+
+
+@value
 class CollectionState:
-    """A collection. ``moves`` and ``notes`` are its history, oldest first."""
+    """A collection. ``moves`` and ``notes`` are its history, oldest first.
+
+    ``dropped`` are versions that were taken away; with ``dropped_at`` (µs UTC) all of it was.
+    """
 
     project: str
     name: str
@@ -68,14 +95,18 @@ class CollectionState:
     aliases: dict[str, int] = field(default_factory=dict)
     moves: tuple[PointerChange, ...] = ()
     notes: tuple[ModelChange, ...] = ()
+    dropped: tuple[DroppedVersion, ...] = ()
+    dropped_at: int = 0
+    protections: tuple[Protection, ...] = ()
 
 
 @value
 class Finding:
-    """What became of one pointer or text that the two stores have otherwise.
+    """What became of one pointer, text, protection or deletion that the two stores have otherwise.
 
     ``outcome``: `taken`, `newer here` (of the store that was asked), `conflict`, `requested`, `rejected`, `refused`,
-    `renamed`, or `same`: both have come to it by themselves.
+    `renamed`, `dropped` (it was taken away as there), `dropped here` (it was before), or `same`: both have come to it
+    by themselves.
     ``here`` and ``there`` are versions of a pointer, both in the numbers of the store that was asked.
     """
 
@@ -98,6 +129,21 @@ class Merged:
 def made_at(version: VersionRecord | VersionState) -> Origin:
     """What tells a version that was not made by an event from all others of its collection."""
     return f"made {version.created_at} {version.digest}", 0
+
+
+def heard_of(number: int, moves: Iterable[PointerChange], notes: Iterable[ModelChange]) -> list[tuple[str, int]]:
+    """What a store has heard of a version: the moves of pointers to it, and the changes of its texts."""
+    found = [(f"pointer {base_of(move.alias)}", move.at) for move in moves if move.number == number]
+    for note in notes:
+        named = _NUMBERED.match(note.subject)
+        if note.kind in TEXTS and named is not None and int(named[1]) == number:
+            found.append((f"{note.kind}{note.subject[named.end() :]}", note.at))
+    return found
+
+
+def is_of_collection(note: ModelChange) -> bool:
+    """Whether a note tells of a text that no version has."""
+    return note.kind in TEXTS and _NUMBERED.match(note.subject) is None
 
 
 def order(ours: Sequence[K], theirs: Sequence[K]) -> Order:

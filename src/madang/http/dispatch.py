@@ -16,7 +16,7 @@ from madang.http import answers
 from madang.http.calls import Call, admit, read_body, read_query, wants_binary
 from madang.http.paths import split_path
 from madang.http.routes import MethodNotAllowed, Route, RouteTable, pattern_parts
-from madang.http.threads import HANDLERS, WRITERS, Threads
+from madang.http.threads import WRITERS, Readers, Threads
 
 S = TypeVar("S")
 
@@ -32,12 +32,13 @@ class Dispatcher(Generic[S]):
 
     The principal is taken from ``scope["madang.who"]``, which the server sets; without it the caller is a stranger. An
     edge that speaks another dialect of errors, arguments or values overrides `guard`, `decoded` or `encoded`, and
-    `threads` where a route does not tell whether a call writes.
+    `threads` where a route does not tell whether a call writes. ``readers`` run the handlers that read.
     """
 
-    def __init__(self, table: RouteTable, services: S) -> None:
+    def __init__(self, table: RouteTable, services: S, readers: Readers | None = None) -> None:
         self.table = table
         self.services = services
+        self.readers = readers or Readers()
         self._depth = len(pattern_parts(table.prefix))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,9 +58,9 @@ class Dispatcher(Generic[S]):
             return self._answered(await route.handler(call), call)
         return await self.threads(call).run(lambda: self._answered(route.handler(call), call))
 
-    def threads(self, call: Call[S]) -> Threads:
+    def threads(self, call: Call[S]) -> Threads | Readers:
         """Where the handler of a call runs."""
-        return WRITERS if call.route.writes else HANDLERS
+        return WRITERS if call.route.writes else self.readers
 
     def _answered(self, value: Any, call: Call[S]) -> Response:
         return value if isinstance(value, Response) else self.encoded(value, call)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
+
+from madang.errors import Unavailable
+from madang.ports.records import WouldWait
 
 T = TypeVar("T")
 _Task = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
 _IDLE = 10.0  # seconds after which a thread without work ends
+_PATIENCE = 30.0  # seconds for which a read tries to take in what it has to tell
+_SHORTEST, _LONGEST = 0.05, 0.5  # seconds between two tries
 
 
 class Threads:
@@ -76,6 +82,34 @@ HANDLERS = Threads()
 
 WRITERS = Threads(24)
 """Where those run that write: while a lock keeps them all, there are threads left for who reads."""
+
+
+class Readers:
+    """The threads of handlers that read. One that a lock keeps from what it must take in first comes again later.
+
+    It holds no thread until then, so that a process that keeps the lock of the records for long stops nobody who can be
+    answered without it. Nothing is told that lacks what was acknowledged: after half a minute it is `Unavailable`.
+    ``briefly`` is that of the records (`ports.records.Records`).
+    """
+
+    def __init__(self, briefly: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._briefly = briefly
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns or raises. It may be called several times, and goes on from nothing."""
+        until, pause = time.monotonic() + _PATIENCE, _SHORTEST
+        while True:
+            try:
+                return await HANDLERS.run(lambda: self._tried(work))
+            except WouldWait as error:
+                if time.monotonic() > until:
+                    raise Unavailable("The records are in use by another process.", hint="Try again.") from error
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST)
+
+    def _tried(self, work: Callable[[], T]) -> T:
+        with self._briefly():
+            return work()
 
 
 def _tell(future: asyncio.Future[Any], value: Any, failure: BaseException | None) -> None:

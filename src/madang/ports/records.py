@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # most commands need none of it
     from madang.ports.registry import RegistryRecords
     from madang.ports.streams import StreamRecords
     from madang.ports.sweeps import SweepRecords
+    from madang.ports.tombstones import Tombstones
     from madang.ports.views import ViewRecords
     from madang.ports.webhooks import WebhookRecords
 
@@ -324,7 +325,10 @@ class KeyValue(Protocol):
 
 
 class WouldWait(Exception):
-    """Raised inside `Records.without_waiting` by what may have to wait for others; nothing of the call has happened."""
+    """Raised inside `Records.without_waiting` and `Records.briefly` by what may have to wait for others.
+
+    Nothing of the call has happened.
+    """
 
 
 class Records(Protocol):
@@ -351,6 +355,8 @@ class Records(Protocol):
     @property
     def webhooks(self) -> WebhookRecords: ...  # noqa: D102 - as above
     @property
+    def tombstones(self) -> Tombstones: ...  # noqa: D102 - as above
+    @property
     def tokens(self) -> TokenRecords: ...  # noqa: D102 - as above
     @property
     def settings(self) -> KeyValue: ...  # noqa: D102 - as above
@@ -367,6 +373,14 @@ class Records(Protocol):
         """In the block this thread waits for no other writer: a transaction, or what would wait, is a `WouldWait`.
 
         For a thread that many wait for. A database that does not lie in this process refuses every block.
+        """
+        ...
+
+    def briefly(self) -> AbstractContextManager[None]:
+        """In the block this thread waits but a moment to begin its first transaction: after it, that is a `WouldWait`.
+
+        For who can come again later, and does not hold a thread until then. Once one has begun, the others are waited
+        for as usual.
         """
         ...
 

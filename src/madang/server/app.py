@@ -23,6 +23,7 @@ from madang.http.answers import encoded, failed, not_allowed
 from madang.http.calls import Call
 from madang.http.dispatch import Dispatcher, guarded, raw_path
 from madang.http.routes import SAFE, Route, RouteTable
+from madang.http.threads import Readers
 from madang.server.delivering import Delivering
 from madang.server.edges import mlflow_edge, wandb_edge
 from madang.server.housekeeping import Housekeeping
@@ -38,7 +39,8 @@ class Application:
     """One server over one store. ``tables`` are the route tables of everything it answers but the page."""
 
     def __init__(self, engine: Engine, policy: Policy, ui: str | None = None) -> None:
-        self.live = Live(lambda runs: _look(engine, runs))
+        readers = Readers(engine.records.briefly)
+        self.live = Live(lambda runs: _look(engine, runs), readers)
         losers = None if engine.files is not None else lambda: engine.losers
         self.housekeeping = Housekeeping(engine.packing, losers, engine.streams, lambda: engine.drafts)
         self.delivering = Delivering(engine.deliveries)
@@ -68,8 +70,8 @@ class Application:
             self.live,
             policy.cookie,
         )
-        self._native = Dispatcher(table(), services)
-        self._dvc = Dispatcher(dvc_table(), engine.data)
+        self._native = Dispatcher(table(), services, readers)
+        self._dvc = Dispatcher(dvc_table(), engine.data, readers)
         self._mlflow = mlflow_edge(engine)
         self._wandb = wandb_edge(engine, engine.access.holder)
         self._own: Dispatcher[Application] = Dispatcher(RouteTable("", _own_routes(engine)), self)

@@ -9,6 +9,7 @@ from madang.edges.wandb.dispatch import WandbDispatcher
 from madang.edges.wandb.services import WandbServices
 from madang.edges.wandb.table import table as wandb_table
 from madang.http.signing import Holder, Signer
+from madang.http.threads import Readers
 from madang.services.launched import Launched
 from madang.services.scorers import Scorers
 from madang.services.secret import signing_secret
@@ -32,7 +33,7 @@ def mlflow_edge(engine: Engine, launched: Launched | None = None, *, repeats: bo
     # What comes to a hub waits beside its records. In a workspace it is taken in, which is not done at once.
     is_prompt = launched is None and engine.tracking.holds_bytes and engine.access.at_once
     without_waiting = engine.records.without_waiting if is_prompt else None
-    return MlflowDispatcher(mlflow_table(repeats=repeats), services, without_waiting)
+    return MlflowDispatcher(mlflow_table(repeats=repeats), services, Readers(engine.records.briefly), without_waiting)
 
 
 def wandb_edge(engine: Engine, holder: Holder, launched: Launched | None = None) -> WandbDispatcher:
@@ -57,4 +58,4 @@ def wandb_edge(engine: Engine, holder: Holder, launched: Launched | None = None)
         engine.report_links,
         launched,
     )
-    return WandbDispatcher(wandb_table(), services)
+    return WandbDispatcher(wandb_table(), services, Readers(engine.records.briefly))

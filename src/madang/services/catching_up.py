@@ -73,7 +73,8 @@ class CatchingUp:
             {run: self._unread(run) for run in [*open_runs, *(run for run in shelves.runs if run not in open_runs)]}
         )
         if shelves.state != state:
-            self._records.settings.set(_SHELVES, shelves.state)
+            with self._records.transaction():
+                self._records.settings.set(_SHELVES, shelves.state)
 
     def _unread(self, run: str, *, again: bool = False) -> list[SegmentFile]:
         """Segments of a run that have more than the records know, or whose writer has gone; ``again`` damaged ones."""

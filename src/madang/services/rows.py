@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from madang.domain.runs import RunRecord, record
 from madang.errors import StorageError, Unavailable
-from madang.ports.records import Records, RunRow, Selected, StoredRun
+from madang.ports.records import Records, RunRow, Selected, StoredRun, WouldWait
 from madang.version import __version__
 
 Encode = Callable[[RunRecord], bytes]
@@ -42,7 +42,7 @@ class RunRows:
         if missing:
             made = self._made(missing, encode, most_keys)
             rows.update({number: row.data for number, row in made.items()})
-            with suppress(StorageError, Unavailable):  # a full disk keeps nobody from reading
+            with suppress(StorageError, Unavailable, WouldWait):  # a full disk, or a lock, keeps nobody from reading
                 self._records.runs.keep_rows(form, made)
         return [rows[number] for number in marks if number in rows]
 

@@ -105,6 +105,31 @@ class WaitingConformance:
         assert records.waiting.begun(run, segment) == b"ab"
         assert records.waiting.add(second)
 
+    def test_who_waits_but_briefly_is_told(self, records: Records) -> None:
+        """While another writer is at work a brief wait ends, and nothing has happened; afterwards all goes on."""
+        held, go = threading.Event(), threading.Event()
+
+        def write() -> None:
+            with records.transaction():
+                records.settings.set("held", b"1")
+                held.set()
+                go.wait(60)
+
+        other = threading.Thread(target=write)
+        other.start()
+        held.wait(60)
+        with records.briefly():
+            with pytest.raises(WouldWait), records.transaction():
+                raise AssertionError("another writer is at work")
+            assert not records.in_transaction
+            go.set()
+            other.join()
+            with records.transaction():
+                records.settings.set("mine", b"1")
+            with records.transaction():
+                records.settings.set("mine", b"2")
+        assert (records.settings.get("held"), records.settings.get("mine")) == (b"1", b"2")
+
     def test_who_remembers_is_told_of_a_failure(self, records: Records) -> None:
         """Inside a transaction that fails, and in no other one, what was asked for is done, in the block around all."""
         told: list[tuple[str, bool]] = []

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from madang.ports.registry import RegistryRecords
     from madang.ports.streams import StreamRecords
     from madang.ports.sweeps import SweepRecords
+    from madang.ports.tombstones import Tombstones
     from madang.ports.views import ViewRecords
     from madang.ports.webhooks import WebhookRecords
 
@@ -102,6 +103,13 @@ class SqlRecords:
         return SqlDrafts(self._db)
 
     @cached_property
+    def tombstones(self) -> Tombstones:
+        """What was taken away: loaded on use too."""
+        from madang.backends.records.tombstones import SqlTombstones  # noqa: PLC0415 - as said
+
+        return SqlTombstones(self._db)
+
+    @cached_property
     def webhooks(self) -> WebhookRecords:
         """Webhooks and their outbox: loaded on use too. They are in no log: only a hub delivers."""
         from madang.backends.records.webhooks import SqlWebhooks  # noqa: PLC0415 - as said
@@ -125,6 +133,10 @@ class SqlRecords:
     def without_waiting(self) -> AbstractContextManager[None]:
         """In the block this thread waits for no other writer."""
         return self._db.without_waiting()
+
+    def briefly(self) -> AbstractContextManager[None]:
+        """In the block this thread waits but a moment to begin its first transaction."""
+        return self._db.briefly()
 
     @property
     def may_wait(self) -> bool:

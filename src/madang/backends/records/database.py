@@ -16,6 +16,7 @@ from typing import Any, Literal
 from madang.errors import Incompatible
 from madang.ports.records import WouldWait
 
+MOMENT = 100  # milliseconds for which `Database.briefly` lets a thread wait
 Dialect = Literal["sqlite", "postgres"]
 Row = tuple[Any, ...]
 
@@ -71,7 +72,7 @@ class Database(ABC):
 
     @abstractmethod
     def _begin(self, connection: Any) -> None:
-        """Begin a transaction that no other writer overlaps."""
+        """Begin a transaction that no other writer overlaps. Where `is_brief`, a `WouldWait` takes but a moment."""
 
     @abstractmethod
     def _refusal(self, error: Exception) -> Exception:
@@ -96,6 +97,20 @@ class Database(ABC):
     def is_hasty(self) -> bool:
         """Whether this thread is inside `without_waiting()`."""
         return getattr(self._mine, "hasty", False)
+
+    @contextmanager
+    def briefly(self) -> Iterator[None]:
+        """In the block this thread waits but a moment to begin its first transaction."""
+        self._mine.brief = True
+        try:
+            yield
+        finally:
+            self._mine.brief = False
+
+    @property
+    def is_brief(self) -> bool:
+        """Whether this thread is inside `briefly()`, and has not begun a transaction there."""
+        return getattr(self._mine, "brief", False)
 
     def _take(self) -> Any:
         idle = self._hasty if self.is_hasty else self._idle
@@ -133,6 +148,7 @@ class Database(ABC):
         connection = self._take()
         try:
             self._step(connection, self._begin)
+            self._mine.brief = False
             self._mine.connection = connection
             self._mine.before, self._mine.after, self._mine.undone = [], [], []
             self._mine.scratch = {}

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from madang.backends.records.database import Database, migrate
+from madang.backends.records.database import MOMENT, Database, migrate
 from madang.errors import ConfigError, StorageError, Unavailable
+from madang.ports.records import WouldWait
 
 try:
     import psycopg
@@ -17,6 +18,7 @@ except ImportError as _missing:
     ) from _missing
 
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([a-z]\w*)")
+_TURN = "SELECT revision FROM clock WHERE id = 1 FOR UPDATE"
 _LOCK = 7_320_418_207  # of the advisory lock around migrations; any number that nothing else uses
 
 
@@ -46,8 +48,19 @@ class PostgresDatabase(Database):
 
     def _begin(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute("BEGIN")
-        if not self._migrating:
-            connection.execute("SELECT revision FROM clock WHERE id = 1 FOR UPDATE")
+        if self.is_brief:
+            self._take_turn(connection)
+        elif not self._migrating:
+            connection.execute(_TURN)
+
+    def _take_turn(self, connection: psycopg.Connection[Any]) -> None:
+        connection.execute(f"SET LOCAL lock_timeout = {MOMENT}")
+        try:
+            connection.execute(_TURN)
+        except psycopg.errors.LockNotAvailable as error:
+            connection.execute("ROLLBACK")
+            raise WouldWait from error
+        connection.execute("SET LOCAL lock_timeout TO DEFAULT")
 
     def _usable(self, connection: psycopg.Connection[Any]) -> bool:
         return not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from madang.backends.records.damage import Identity, identity, locked, set_aside
-from madang.backends.records.database import Database, migrate
+from madang.backends.records.database import MOMENT, Database, migrate
 from madang.errors import CorruptData, Incompatible, MadangError, StorageError, Unavailable
 from madang.formats.store import refused
 from madang.ports.records import WouldWait
@@ -91,7 +91,7 @@ class SqliteDatabase(Database):
             self._mine.hasty = False
 
     def _connected(self) -> sqlite3.Connection:
-        wait = 0 if self.is_hasty else 30
+        wait = 0 if self.is_hasty else _PATIENCE
         connection = sqlite3.connect(self.path, timeout=wait, isolation_level=None, check_same_thread=False)
         try:
             return self._configured(connection)
@@ -125,7 +125,14 @@ class SqliteDatabase(Database):
                 os.close(descriptor)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
+        if not self.is_brief:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        connection.execute(f"PRAGMA busy_timeout = {MOMENT}")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
 
     def run_alone(self, statement: str, /, **values: Any) -> int:
         """A single statement that writes has the file to itself, and is committed with it."""
@@ -134,7 +141,7 @@ class SqliteDatabase(Database):
     def _refusal(self, error: Exception) -> Exception:
         if isinstance(error, sqlite3.OperationalError):
             is_taken = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-            return WouldWait() if is_taken and self.is_hasty else self._refused(error)
+            return WouldWait() if is_taken and (self.is_hasty or self.is_brief) else self._refused(error)
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
             return error
         if self._on_damage is not None and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:

@@ -18,6 +18,7 @@ from madang.errors import InvalidInput, MadangError
 from madang.http.calls import Call, admit, content_type, whole
 from madang.http.dispatch import Dispatcher
 from madang.http.routes import Route, RouteTable
+from madang.http.threads import Readers
 from madang.ports.records import WouldWait
 
 
@@ -31,9 +32,10 @@ class MlflowDispatcher(Dispatcher[MlflowServices]):
         self,
         table: RouteTable,
         services: MlflowServices,
+        readers: Readers | None = None,
         without_waiting: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
-        super().__init__(table, services)
+        super().__init__(table, services, readers)
         self._without_waiting = without_waiting
         self.prompt = {
             (route.method.encode(), (table.prefix + route.pattern).encode()): route

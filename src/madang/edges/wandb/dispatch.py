@@ -15,7 +15,7 @@ from madang.formats import wire
 from madang.http.answers import STATUS
 from madang.http.dispatch import Dispatcher
 from madang.http.routes import MethodNotAllowed
-from madang.http.threads import HANDLERS, Threads
+from madang.http.threads import Readers, Threads
 
 log = logging.getLogger("madang.wandb")
 
@@ -37,10 +37,10 @@ class WandbDispatcher(Dispatcher[WandbServices]):
         except Exception:  # noqa: BLE001 - the outermost edge: a defect must reach the log and not the caller
             return _defect()
 
-    def threads(self, call: WandbCall) -> Threads:
+    def threads(self, call: WandbCall) -> Threads | Readers:
         """Where the handler of a call runs: a document of GraphQL writes where it has the keyword for that."""
         asks = getattr(call.body, "query", None)
-        return super().threads(call) if asks is None or "mutation" in asks else HANDLERS
+        return super().threads(call) if asks is None or "mutation" in asks else self.readers
 
     def encoded(self, value: Any, call: WandbCall) -> Response:
         """What a handler gave, as JSON."""
