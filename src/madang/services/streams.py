@@ -249,6 +249,9 @@ class Streams:
         return stored
 
     def _known(self, who: Principal, run: str) -> StoredRun:
+        """The run as it stands in the present transaction."""
+        if self._tracking.holds_bytes:
+            self._tracking.catch_up([run])  # what another client has said since this request began may wait
         stored = self._readable(who, run)
         require(who, Permission.WRITE, stored.state.project, family(stored))
         return stored
