@@ -35,6 +35,7 @@ THEN_SYNC = ", then sync"
 
 def measure(bench: Bench) -> list[Table]:
     files = 50_000 if bench.full else 1_000 if bench.quick else 5_000
+    unsettled = bench.settle()
     source = make(bench.folder("small-source") / "data", files)
     subjects = {"limits": functools.partial(_limits, bench, source)}
     subjects |= {tool: functools.partial(_tool, bench, tool, source) for tool in TOOLS}
@@ -44,7 +45,9 @@ def measure(bench: Bench) -> list[Table]:
     middle = {
         name: {step: median(run[step] for run in runs) for step in runs[0]} for name, runs in taken.items() if runs
     }
-    return [_table(files, middle, dict(taken))]
+    table = _table(files, middle, dict(taken))
+    table.notes.extend(filter(None, [unsettled]))
+    return [table]
 
 
 def _table(files: int, middle: dict[str, dict[str, float]], raw: dict[str, object]) -> Table:
