@@ -60,8 +60,8 @@ def hub(tmp_path: Path) -> Iterator[Engine]:
 
 
 def begun(engine: Engine, **config: Any) -> Sweep:
-    """A sweep with a configuration; its agents are taken for dead after a second of silence."""
-    text = texts.write({"agent_timeout": 1, "metric": {"name": "loss"}, **config})
+    """A sweep with a configuration; its agents are taken for dead after a thousand seconds of silence."""
+    text = texts.write({"agent_timeout": 1000, "metric": {"name": "loss"}, **config})
     return engine.sweeping.sweeps.create(ME, P, text)
 
 

@@ -74,7 +74,7 @@ def test_a_silent_agents_trial_goes_to_another(engine: Engine, clock: Callable[[
     lost = given(engine, first)
     asked(engine, first, (lost.name,))
     assert asked(engine, second) == []
-    clock(2)
+    clock(2000)
     again = given(engine, second)
     assert (again.number, again.attempt, again.earlier, again.params) == (1, 2, (lost.run,), lost.params)
     assert again.run != lost.run
@@ -87,15 +87,15 @@ def test_a_silent_agents_trial_goes_to_another(engine: Engine, clock: Callable[[
 
 def test_who_is_silent_but_logs_keeps_its_trial(engine: Engine, clock: Callable[[float], None]) -> None:
     """A run that still writes is not begun a second time, and its end is the trial's."""
-    sweep = begun(engine, method="grid", agent_timeout=10, parameters={"x": {"values": [1]}})
+    sweep = begun(engine, method="grid", agent_timeout=10_000, parameters={"x": {"values": [1]}})
     first, second = joined(engine, sweep), joined(engine, sweep)
     trial = given(engine, first)
     asked(engine, first, (trial.name,))
-    clock(11)
+    clock(11_000)
     logged(engine, trial, 1.0, finish="")
     assert asked(engine, second) == []
     logged(engine, trial, 0.25)
-    clock(1.5)
+    clock(1500)
     assert asked(engine, second)[0].do == "exit"
     assert [(one.state, one.attempt, one.value) for one in trials(engine, sweep)] == [(FINISHED, 1, 0.25)]
 
@@ -240,7 +240,7 @@ def test_waiting_trials_that_end_after_all_count(engine: Engine, clock: Callable
     trial = given(engine, first)
     asked(engine, first, (trial.run,))
     engine.sweeping.sweeps.change(ME, P, sweep.id, {"state": PAUSED})
-    clock(2)
+    clock(2000)
     engine.records.sweeps.put_trial(trial.ended("crashed", engine.sweeping.sweeps.config(sweep), 0))
     assert trials(engine, sweep)[0].state == WAITING
     logged(engine, trial, 0.5)

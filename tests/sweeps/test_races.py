@@ -22,16 +22,17 @@ def agents_at(engine: Engine, at: HubConfig, sweep: Sweep, count: int, kills: fl
 
 def test_a_grid_under_racing_and_dying_agents(engine: Engine, config: HubConfig) -> None:
     """Each point is handed out once; what a killed agent had in hand another one does; then the sweep has ended."""
-    sweep = begun(engine, method="grid", attempts=50, parameters={"x": {"values": list(range(12))}})
+    sweep = begun(engine, method="grid", agent_timeout=1, attempts=50, parameters={"x": {"values": list(range(12))}})
     crowd = agents_at(engine, config, sweep, 4, 0.2)
-    until = time.monotonic() + 60
-    while engine.sweeping.sweeps.get(ME, P, sweep.id).state != FINISHED and time.monotonic() < until:
+    until = time.monotonic() + 200
+    while engine.sweeping.sweeps.get(ME, P, sweep.id).state != FINISHED:
+        assert time.monotonic() < until
         alive = [agent for agent in crowd if agent.poll() is None]
         if len(alive) < 3:
             crowd += agents_at(engine, config, sweep, 1, 0.0)
         time.sleep(0.1)
     for agent in crowd:
-        agent.wait(30)
+        agent.wait(200)
     trials = engine.sweeping.sweeps.trials(engine.sweeping.sweeps.get(ME, P, sweep.id))
     assert Counter(trial.params["x"] for trial in trials) == Counter(range(12))
     assert {trial.state for trial in trials} == {FINISHED}

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from madang.testing.hubs import free_port
 from madang.testing.project import PROGRAM
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -32,6 +30,7 @@ class Hub:
     port: int
     env: dict[str, str]
     options: tuple[str, ...] = ()
+    program: tuple[str, ...] = (PROGRAM,)
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -41,7 +40,7 @@ class Hub:
 
     def start(self) -> None:
         """Begin, and wait until it answers."""
-        command = [PROGRAM, "hub", "--store", str(self.store), "--port", str(self.port), *self.options]
+        command = [*self.program, "hub", "--store", str(self.store), "--port", str(self.port), *self.options]
         self.process = subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         assert self.process.stdout.readline().strip() == self.address
@@ -65,12 +64,12 @@ class Hub:
     def post(self, path: str, body: Any, key: str = KEY) -> tuple[int, Any]:
         """Status and JSON of a bare request as the client sends it."""
         headers = urllib3.make_headers(basic_auth=f"api:{key}")
-        answer = urllib3.request("POST", self.address + path, json=body, headers=headers, retries=False, timeout=60)
+        answer = urllib3.request("POST", self.address + path, json=body, headers=headers, retries=False, timeout=200)
         return answer.status, answer.json()
 
     def native(self, path: str) -> Any:
         """The JSON of the API of our own."""
-        return urllib3.request("GET", f"{self.address}/api/v1/{path}", retries=False, timeout=60).json()
+        return urllib3.request("GET", f"{self.address}/api/v1/{path}", retries=False, timeout=200).json()
 
 
 @dataclass
@@ -124,7 +123,7 @@ class Client:
     def __call__(self, script: str, *arguments: str, code: int = 0, folder: Path | None = None, **more: str) -> Any:
         """Run a script to its end; what it printed last, as JSON where it is some."""
         process = self.start(script, *arguments, folder=folder, **more)
-        out, err = process.communicate(timeout=200)
+        out, err = process.communicate(timeout=280)
         assert process.returncode == code, f"{process.returncode}\n{out}\n{err}"
         last = out.strip().rpartition("\n")[2]
         try:
@@ -141,19 +140,19 @@ class Client:
             env=self.env(folder, **more),
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=280,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
 
-def free_port() -> int:
-    """A port that nobody listens on now, and that nobody is given unasked while a hub that was killed is down."""
-    while True:
-        port = random.randrange(20_000, 32_000)  # below the ports of connections and of whoever takes any
-        with socket.socket() as bound, suppress(OSError):
-            bound.bind(("127.0.0.1", port))
-            return port
+def said(process: subprocess.Popen[str], word: str) -> str:
+    """What follows a word at the beginning of a line that a process prints; the client prints lines of its own, too."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(word):
+            return line.removeprefix(word).strip()
+    raise AssertionError(f"the script has not said {word!r}")
 
 
 def hub_at(folder: Path, *options: str) -> Hub:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from pathlib import Path
 
-from tests.wandb.conftest import Client, Hub
+from tests.wandb.conftest import Client, Hub, hub_at, said
+
+from madang.testing.hubs import clock_put_on_by
 
 AGENT = """
 import json, sys, wandb
@@ -68,34 +70,28 @@ wandb.agent(sweep, train, project="killed")
 """
 
 
-def said(process: subprocess.Popen[str], word: str) -> str:
-    """What follows a word at the beginning of a line that a process prints; the client prints lines of its own, too."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith(word):
-            return line.removeprefix(word).strip()
-    raise AssertionError(f"the script has not said {word!r}")
-
-
-def test_agents_and_the_hub_are_killed(own_hub: Hub, own_client: Client) -> None:
+def test_agents_and_the_hub_are_killed(tmp_path: Path) -> None:
     """An agent killed with its trial in hand and a hub killed under another one: the grid ends with each point once."""
-    grid = {
-        "method": "grid",
-        "agent_timeout": 3,
-        "metric": {"name": "loss"},
-        "parameters": {"x": {"values": [1, 2, 3]}},
-    }
-    dying = own_client.start(STEPS, json.dumps(grid), "", "60")
-    sweep = said(dying, "sweep")
-    said(dying, "begun")
-    dying.kill()
-    dying.communicate()
-    living = own_client.start(STEPS, "{}", sweep, "0.2")
-    said(living, "begun")
-    own_hub.kill()
-    own_hub.start()
-    living.communicate(timeout=150)
-    told = own_hub.native(f"projects/killed/sweeps/{sweep}")
+    grid = {"method": "grid", "metric": {"name": "loss"}, "parameters": {"x": {"values": [1, 2, 3]}}}
+    hub, later = hub_at(tmp_path), tmp_path / "later"
+    hub.program = clock_put_on_by(later)
+    hub.start()
+    client = Client(hub, tmp_path)
+    try:
+        dying = client.start(STEPS, json.dumps(grid), "", "60")
+        sweep = said(dying, "sweep")
+        said(dying, "begun")
+        dying.kill()
+        dying.communicate()
+        later.touch()  # nothing was heard of it for long
+        living = client.start(STEPS, "{}", sweep, "0.1")
+        said(living, "begun")
+        hub.kill()
+        hub.start()
+        living.communicate(timeout=280)
+        told = hub.native(f"projects/killed/sweeps/{sweep}")
+    finally:
+        hub.kill()
     assert told["state"] == "finished"
     assert sorted((trial["params"]["x"], trial["state"], trial["attempt"]) for trial in told["trials"]) == [
         (1, "finished", 2), (2, "finished", 1), (3, "finished", 1),

@@ -54,7 +54,7 @@ class Place:
     def run(self, code: str, *args: str, expect: int = 0, **env: str) -> str:
         """Run a Python program in the work tree and return its output."""
         process = self.start(code, *args, **env)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=250)
         assert process.returncode == expect, f"exit {process.returncode}\n{out}\n{err}"
         return out
 

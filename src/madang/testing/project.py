@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,9 +110,9 @@ class Project:
         return Project(home / self.root.relative_to(own), home)
 
     @contextmanager
-    def hub(self, store: Path) -> Iterator[str]:
-        """A hub over ``store`` on a free port of this machine; its address."""
-        command = [PROGRAM, "hub", "--store", str(store), "--port", "0"]
+    def hub(self, store: Path, program: Sequence[str] = (PROGRAM,)) -> Iterator[str]:
+        """A hub over ``store`` on a free port of this machine; its address. ``program`` is the `madang` command."""
+        command = [*program, "hub", "--store", str(store), "--port", "0"]
         with subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
