@@ -55,6 +55,8 @@ def test_nobody_listens_nobody_looks(store: Store) -> None:
         assert store.looks == []
         first = hub.beats(["b", "a"])
         assert await anext(first)
+        poller = hub._poller
+        assert poller is not None
         await until(first, True)  # the first look finds a revision that nobody had told
         assert set(map(str, store.looks)) == {"['a', 'b']"}
         second = hub.beats()
@@ -65,7 +67,8 @@ def test_nobody_listens_nobody_looks(store: Store) -> None:
         await second.aclose()
         await first.aclose()
         assert hub.streams == 0
-        await asyncio.sleep(0.05)
+        while not poller.done():  # a look that has begun ends
+            await asyncio.sleep(0.01)
         seen = len(store.looks)
         await asyncio.sleep(0.05)
         assert len(store.looks) == seen

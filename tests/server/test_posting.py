@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from madang.backends import posting
 from madang.backends.posting import Poster
 from madang.backends.sealing import SealedBox
 from madang.domain.destinations import is_public, networks
@@ -30,6 +31,13 @@ INSIDE = (
     "224.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1", "fd00::1", "fec0::1", "ff02::1",
     "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1",
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy looks a name up as well."""
+    monkeypatch.setattr(posting, "_RESOLVE_SECONDS", 200.0)
+    monkeypatch.setattr(posting, "CONNECT_SECONDS", 200.0)
 
 
 @contextmanager
@@ -56,7 +64,7 @@ def receiver(answer: Callable[[socket.socket], None]) -> Iterator[tuple[int, lis
     yield listening.getsockname()[1], heard
     listening.shutdown(socket.SHUT_RDWR)
     listening.close()
-    thread.join(5)
+    thread.join(200)
 
 
 def whole(come: socket.socket) -> bytes:
@@ -184,7 +192,7 @@ def test_a_name_that_nobody_knows_may_be_known_later(monkeypatch: pytest.MonkeyP
 def test_a_message_arrives_as_it_is() -> None:
     """Path, query, login, headers and body are those that were given; the answer and its wish come back."""
     with receiver(fine) as (port, heard):
-        got = Poster(LOCAL).post(f"http://a:b%20c@127.0.0.1:{port}/모델%20x?q=ü&r=1", {"X-A": "1"}, b"{}")
+        got = Poster(LOCAL, seconds=250).post(f"http://a:b%20c@127.0.0.1:{port}/모델%20x?q=ü&r=1", {"X-A": "1"}, b"{}")
     assert (got.status, got.text, got.pause) == (200, "ok", 7.0)
     head, _, body = heard[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /%EB%AA%A8%EB%8D%B8%20x?q=%C3%BC&r=1 HTTP/1.1\r\n")
@@ -200,7 +208,7 @@ def test_a_redirect_is_an_answer_like_others() -> None:
         come.sendall(f"HTTP/1.1 307 Moved\r\nlocation: http://127.0.0.1:{port}/b\r\ncontent-length: 0\r\n\r\n".encode())
 
     with receiver(moved) as (port, heard):
-        assert Poster(LOCAL).post(f"http://127.0.0.1:{port}/a", {}, b"").status == 307
+        assert Poster(LOCAL, seconds=250).post(f"http://127.0.0.1:{port}/a", {}, b"").status == 307
     assert len(heard) == 1
 
 
@@ -216,7 +224,7 @@ def test_a_redirect_is_an_answer_like_others() -> None:
 def test_bad_answers_are_none(answer: Callable[[socket.socket], None], what: str) -> None:
     """One that never ends, is no HTTP, has hundreds of headers or does not come at all."""
     with receiver(answer) as (port, _), pytest.raises(Unavailable, match=what):
-        Poster(LOCAL, seconds=0.3).post(f"http://127.0.0.1:{port}/", {}, b"")
+        Poster(LOCAL, seconds=0.3 if answer is drip else 250).post(f"http://127.0.0.1:{port}/", {}, b"")
 
 
 def test_a_long_answer_is_cut() -> None:
@@ -226,7 +234,7 @@ def test_a_long_answer_is_cut() -> None:
         come.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n" + b"x" * (1 << 20))
 
     with receiver(long) as (port, _):
-        assert len(Poster(LOCAL).post(f"http://127.0.0.1:{port}/", {}, b"").text) == 64 << 10
+        assert len(Poster(LOCAL, seconds=250).post(f"http://127.0.0.1:{port}/", {}, b"").text) == 64 << 10
 
 
 def _certificate(folder: Path, name: str) -> tuple[str, ssl.SSLContext]:
@@ -272,17 +280,17 @@ def test_the_receiver_proves_its_name(tmp_path: Path, monkeypatch: pytest.Monkey
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        poster = Poster(LOCAL)
+        poster = Poster(LOCAL, seconds=250)
         assert poster.post(f"https://localhost:{port}/", {}, b"x").status == 200
         with pytest.raises(Unavailable, match="certificate"):
             poster.post(f"https://127.0.0.1:{port}/", {}, b"x")
-        thread.join(5)
+        thread.join(200)
     assert len(heard) == 1
 
 
 def test_what_is_under_way_can_be_broken_off() -> None:
     """A server that stops does not wait for a receiver that is slow."""
-    poster, come_in = Poster(LOCAL, seconds=60), threading.Event()
+    poster, come_in = Poster(LOCAL, seconds=250), threading.Event()
 
     def hold(come: socket.socket) -> None:
         come_in.set()
@@ -291,7 +299,7 @@ def test_what_is_under_way_can_be_broken_off() -> None:
     with receiver(hold) as (port, _):
 
         def stop() -> None:
-            come_in.wait(10)
+            come_in.wait(200)
             poster.close()
 
         threading.Thread(target=stop, daemon=True).start()

@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,18 @@ class Server:
     def raw(self, head: bytes) -> bytes:
         """The answer to bytes sent as they are; empty when the connection was cut."""
         data = b""
-        connecting = socket.create_connection(("127.0.0.1", self.port), 30)
+        connecting = socket.create_connection(("127.0.0.1", self.port), 200)
         with connecting as connection, contextlib.suppress(ConnectionError):
             connection.sendall(head)
             while more := connection.recv(65536):
                 data += more
         return data
+
+    def takes_no_more(self) -> None:
+        """Wait until new connections are refused."""
+        with contextlib.suppress(ConnectionError):
+            while True:
+                socket.create_connection(("127.0.0.1", self.port), 200).close()
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         """Ask it to stop; its exit code."""
@@ -67,7 +73,7 @@ class Server:
 
     def ended(self) -> int:
         """Wait for its end after a signal; its exit code. A second signal would end it at once."""
-        code = self.process.wait(60)
+        code = self.process.wait(200)
         for pipe in (self.process.stdout, self.process.stderr):
             assert pipe is not None
             pipe.close()
@@ -191,19 +197,45 @@ def test_health_metrics_and_page(hub: Server) -> None:
     assert b"<!doctype html>" in hub.request("GET", "/")[1][:100].lower()
 
 
-def listener(url: str, found: list[tuple[str, str, Any]], ready: threading.Event, headers: dict[str, str]) -> None:
-    """Collect the events of a stream until it ends."""
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as stream:
-        name = identity = ""
-        for raw in stream:
-            line = raw.decode().rstrip("\n")
-            if line.startswith("event: "):
-                name = line[7:]
-            elif line.startswith("id: "):
-                identity = line[4:]
-            elif line.startswith("data: "):
-                found.append((name, identity, json.loads(line[6:])))
-                ready.set()
+class Stream:
+    """Collects the events of a live stream until it ends."""
+
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        self.events: list[tuple[str, str, Any]] = []  # name, id, body
+        self._come = threading.Condition()
+        self._request = urllib.request.Request(url, headers=headers)
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        with urllib.request.urlopen(self._request, timeout=200) as stream:
+            name = identity = ""
+            for raw in stream:
+                line = raw.decode().rstrip("\n")
+                if line.startswith("event: "):
+                    name = line[7:]
+                elif line.startswith("id: "):
+                    identity = line[4:]
+                elif line.startswith("data: "):
+                    with self._come:
+                        self.events.append((name, identity, json.loads(line[6:])))
+                        self._come.notify_all()
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds of the events."""
+        with self._come:
+            assert self._come.wait_for(holds, 200), self.events
+
+    def losses(self) -> list[float]:
+        """All values of `loss` that have come."""
+        return [
+            value for name, _, body in self.events if name == "points" for value in body["series"]["loss"]["values"]
+        ]
+
+    def ended(self) -> bool:
+        """Whether it has ended, for which this waits."""
+        self._thread.join(200)
+        return not self._thread.is_alive()
 
 
 def test_what_another_process_logs_is_on_the_stream(tmp_path: Path) -> None:
@@ -235,76 +267,52 @@ def test_what_another_process_logs_is_on_the_stream(tmp_path: Path) -> None:
     ui.stop()
 
     ui = Server("ui", "--no-browser", cwd=tmp_path)
-    connection = HTTPConnection("127.0.0.1", ui.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", ui.port, timeout=200)
     connection.request("GET", ui.line.removeprefix(ui.url))
     answer = connection.getresponse()
     cookie = {"cookie": str(answer.headers["set-cookie"]).partition(";")[0]}
     connection.close()
     assert answer.status == 303
 
-    found: list[tuple[str, str, Any]] = []
-    changes: list[tuple[str, str, Any]] = []
-    ready, moved = threading.Event(), threading.Event()
-    streams = [
-        threading.Thread(target=listener, args=(f"{ui.url}/api/v1/events?run={run}", found, ready, cookie)),
-        threading.Thread(target=listener, args=(f"{ui.url}/api/v1/events?project=live", changes, moved, cookie)),
-    ]
-    for stream in streams:
-        stream.start()
-    assert ready.wait(30)
-    assert moved.wait(30)
+    stream = Stream(f"{ui.url}/api/v1/events?run={run}", cookie)
+    changes = Stream(f"{ui.url}/api/v1/events?project=live", cookie)
+    stream.until(lambda: bool(stream.events))
+    changes.until(lambda: bool(changes.events))
     for number in (1, 2, 3):
-        ready.clear()
-        moved.clear()
+        seen = len(changes.events)
         training.stdin.write(f"{number}\n")
         training.stdin.flush()
-        assert ready.wait(30)
-        assert moved.wait(30)
-    values = [value for name, _, body in found if name == "points" for value in body["series"]["loss"]["values"]]
-    assert values == [1.0, 2.0, 3.0]
-    assert run in {item for name, _, body in changes if name == "runs" for item in body["runs"]}
+        stream.until(lambda: len(stream.losses()) >= number)  # noqa: B023 - asked before the next round
+        changes.until(lambda: len(changes.events) > seen)  # noqa: B023 - as above
+    assert stream.losses() == [1.0, 2.0, 3.0]
+    assert run in {item for name, _, body in changes.events if name == "runs" for item in body["runs"]}
 
-    place = next(identity for name, identity, body in found if name == "points")
-    again: list[tuple[str, str, Any]] = []
-    ready.clear()
-    resumed = threading.Thread(
-        target=listener,
-        args=(f"{ui.url}/api/v1/events?run={run}", again, ready, {**cookie, "last-event-id": place}),
-    )
-    resumed.start()
-    while not any(name == "points" for name, _, _ in again):
-        ready.clear()
-        assert ready.wait(30)
-    values = [value for name, _, body in again if name == "points" for value in body["series"]["loss"]["values"]]
-    assert values == [2.0, 3.0]
+    place = next(identity for name, identity, body in stream.events if name == "points")
+    resumed = Stream(f"{ui.url}/api/v1/events?run={run}", {**cookie, "last-event-id": place})
+    resumed.until(lambda: len(resumed.losses()) >= 2)
+    assert resumed.losses() == [2.0, 3.0]
 
     assert ui.stop() == 0
-    for thread in (*streams, resumed):
-        thread.join(30)
-        assert not thread.is_alive()
+    assert all(one.ended() for one in (stream, changes, resumed))
+    assert stream.losses() == [1.0, 2.0, 3.0]
     training.stdin.close()
-    assert training.wait(30) == 0
+    assert training.wait(200) == 0
     training.stdout.close()
 
 
 def test_a_running_request_ends_before_the_server_does(tmp_path: Path) -> None:
     """After SIGTERM an upload that has begun is taken in whole and answered; new connections are refused."""
-    hub = Server("hub", "--store", str(tmp_path / "hub"), "--port", "0")
+    hub = Server("hub", "--store", str(tmp_path / "hub"), "--port", "0", "--stop-within", "200")
     body = b'{"name": "slow"}'
     head = (
         b"POST /api/v1/projects/mine/runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
     )
-    with socket.create_connection(("127.0.0.1", hub.port), 30) as slow:
+    with socket.create_connection(("127.0.0.1", hub.port), 200) as slow:
         slow.sendall(head + body[:4])
         assert hub.request("GET", "/health")[0] == 200
         hub.process.send_signal(signal.SIGTERM)
-        refused = False
-        while not refused:
-            try:
-                socket.create_connection(("127.0.0.1", hub.port), 5).close()
-            except OSError:
-                refused = True
+        hub.takes_no_more()
         slow.sendall(body[4:])
         assert slow.recv(65536)[:12] == b"HTTP/1.1 201"
     assert hub.ended() == 0
@@ -335,14 +343,14 @@ def test_other_machines_need_a_token(tmp_path: Path) -> None:
             policy_for(address, 1, engine, guarded=False)
     engine.close()
     command = [*MADANG, "hub", "--store", str(tmp_path / "hub"), "--host", "0.0.0.0", "--port", "0"]
-    refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert refused.returncode == 1
     assert "hub token create" in refused.stderr
     assert "Traceback" not in refused.stderr
     tokens = [*MADANG, "hub", "token"]
     made = subprocess.run(
         [*tokens, "create", "ann", "--level", "read", "--store", str(tmp_path / "hub"), "--json"],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=200, check=True,
     )  # fmt: skip
     token = json.loads(made.stdout)
     hub = Server("hub", "--store", str(tmp_path / "hub"), "--host", "0.0.0.0", "--port", "0")
@@ -350,11 +358,11 @@ def test_other_machines_need_a_token(tmp_path: Path) -> None:
     assert hub.request("GET", "/api/v1/projects")[0] == 401
     assert hub.request("GET", "/api/v1/projects", headers=show)[0] == 200
     assert hub.request("POST", "/api/v1/projects/x/runs", {}, show)[0] == 403
-    subprocess.run([*tokens, "revoke", token["id"], "--store", str(tmp_path / "hub")], timeout=60, check=True)
+    subprocess.run([*tokens, "revoke", token["id"], "--store", str(tmp_path / "hub")], timeout=200, check=True)
     assert hub.request("GET", "/api/v1/projects", headers=show)[0] == 401
     assert hub.stop(signal.SIGINT) == 0
     listed = subprocess.run(
-        [*tokens, "list", "--store", str(tmp_path / "hub")], capture_output=True, text=True, timeout=60, check=True
+        [*tokens, "list", "--store", str(tmp_path / "hub")], capture_output=True, text=True, timeout=200, check=True
     )
     assert "revoked" in listed.stdout
     assert token["secret"] not in listed.stdout
@@ -396,12 +404,12 @@ def test_a_wrong_setting_is_a_wrong_use(tmp_path: Path) -> None:
     store = ["--store", str(tmp_path / "hub"), "--database", "mysql://x"]
     for arguments in (["hub", *store], ["hub", "token", "list", *store], ["hub", "token", "create", *store]):
         done = subprocess.run(
-            [sys.executable, "-m", "madang", *arguments], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-m", "madang", *arguments], capture_output=True, text=True, timeout=200, check=False
         )
         assert (done.returncode, done.stdout) == (2, "")
         assert "mysql" in done.stderr
     wrong = [sys.executable, "-m", "madang", "hub", "--store", str(tmp_path / "hub"), "--max-file", "-1"]
-    done = subprocess.run(wrong, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(wrong, capture_output=True, text=True, timeout=200, check=False)
     assert (done.returncode, done.stdout) == (2, "")
 
 

@@ -98,7 +98,7 @@ def test_a_loop_that_was_closed() -> None:
     pool, release = Threads(1), threading.Event()
 
     async def begin() -> None:
-        task = asyncio.create_task(pool.run(lambda: release.wait(5)))
+        task = asyncio.create_task(pool.run(lambda: release.wait(200)))
         await asyncio.sleep(0.01)
         task.cancel()
 
@@ -106,6 +106,6 @@ def test_a_loop_that_was_closed() -> None:
     release.set()
 
     async def again() -> int:
-        return await asyncio.wait_for(pool.run(lambda: 7), 5)
+        return await asyncio.wait_for(pool.run(lambda: 7), 200)
 
     assert asyncio.run(again()) == 7
