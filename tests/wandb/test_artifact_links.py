@@ -75,6 +75,31 @@ told["left"] = sorted(one.project for one in wandb.Api().artifact("linking/net:v
 mine.unlink()
 told["unlinked"] = api.artifact_exists("linking/shown:v0")
 told["stays"] = api.artifact_exists("linking/net:v0")
+registry.name, registry.description = "tables", "renamed"
+registry.save()
+told["renamed"] = [registry.full_name, registry.description]
+api = wandb.Api()
+told["names"] = sorted(one.name for one in api.registries(organization="madang"))
+told["by_new"] = api.artifact("wandb-registry-tables/rows:v0").project
+try:
+    api.artifact("wandb-registry-data/rows:v0")
+except Exception as error:
+    told["by_old"] = str(error)
+fresh = api.create_registry("data", visibility="organization", organization="madang")
+told["empty"] = [list(fresh.collections()), api.artifact("wandb-registry-tables/rows:v0").project]
+art.link("wandb-registry-data/new")
+told["fresh"] = [one.name for one in fresh.collections()]
+fresh.delete()
+told["after"] = sorted(one.name for one in wandb.Api().registries(organization="madang"))
+again = wandb.Api().create_registry("data", visibility="organization", organization="madang")
+told["anew"] = [again.name, list(again.collections())]
+from wandb.automations import DoNothing, OnCreateArtifact
+told["automations"] = list(api.automations())
+try:
+    scope = api.artifact_collection("model", "madang/linking/net")
+    api.create_automation(OnCreateArtifact(scope=scope) >> DoNothing(), name="a")
+except Exception as error:
+    told["automation"] = str(error)
 print(json.dumps(told))
 """
 
@@ -84,7 +109,7 @@ def _madang(hub: Hub, folder: Path, *arguments: str) -> str:
     home.mkdir(exist_ok=True)
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("WANDB", "MADANG", "MLFLOW"))}
     env = {**kept, "HOME": str(home), "MADANG_HUB": hub.address}
-    done = subprocess.run([PROGRAM, *arguments], cwd=folder, env=env, capture_output=True, text=True, timeout=100)
+    done = subprocess.run([PROGRAM, *arguments], cwd=folder, env=env, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -109,6 +134,15 @@ def test_links_and_registries(wandb_client: Client, hub: Hub, tmp_path: Path) ->
     assert told["versions"] == ["rows:v0"]
     assert told["left"] == ["linking"]
     assert (told["unlinked"], told["stays"]) == (False, True)
+    assert told["renamed"] == ["wandb-registry-tables", "renamed"]
+    assert told["names"] == ["model", "tables"]
+    assert told["by_new"] == "wandb-registry-tables"
+    assert "it is called 'wandb-registry-tables' now" in told["by_old"]
+    assert told["empty"] == [[], "wandb-registry-tables"]
+    assert (told["fresh"], told["after"]) == (["new"], ["model", "tables"])
+    assert told["anew"] == ["data", []]
+    assert told["automations"] == []
+    assert "makes no automations" in told["automation"]
     models = {one["name"]: one for one in hub.native("models")["models"]}
     assert models["Iris"]["project"] == "wandb-registry-model"
     graph = hub.native("projects/wandb-registry-model/lineage?of=version:Iris:v1&above=2")

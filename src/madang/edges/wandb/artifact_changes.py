@@ -12,12 +12,11 @@ from madang.edges.wandb.artifacts import resolve
 from madang.edges.wandb.finding import need_run
 from madang.edges.wandb.projects import ensure_project, registered
 from madang.edges.wandb.registry_rules import check_type
+from madang.edges.wandb.registry_search import project_called
 from madang.edges.wandb.resolving import Resolver
-from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.errors import Conflict, InvalidInput, NotFound
 from madang.formats.wandb.artifacts import LIFE_TAG, draft_id
-from madang.formats.wandb.ids import project_name
 from madang.formats.wandb.values import read_object
 
 
@@ -25,7 +24,7 @@ def use(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
     """Mutation.useArtifact."""
     said = given["input"]
     version = call.services.drafts.version(call.who, said["artifactID"])
-    run = need_run(call, project_name(said["entityName"], said["projectName"]), said["runName"])
+    run = need_run(call, project_called(call, said["entityName"], said["projectName"]), said["runName"])
     ref = version.ref if version.project == run.project else f"{version.project}/{version.ref}"
     if all(one.version != ref for one in run.uses):
         told = events.Use(said.get("usedAs") or ref, ref, "", version.digest, version.size)
@@ -39,7 +38,7 @@ def _places(call: WandbCall, given: dict[str, Any]) -> list[tuple[VersionRecord,
     version = call.services.drafts.version(call.who, said["artifactID"])
     found = []
     for item in said["aliases"]:
-        project = project_name(item["entityName"], item["projectName"])
+        project = project_called(call, item["entityName"], item["projectName"])
         one = call.services.links.in_collection(version, project, item["artifactCollectionName"])
         if one is None:
             raise NotFound(f"{version.ref} is not in {item['artifactCollectionName'][:200]!r}.")
@@ -116,11 +115,12 @@ def link(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
         row = row_by_id(call, said["artifactPortfolioID"])
         project, name = row.project, row.name
     else:
-        project, name = project_name(said.get("entityName"), said.get("projectName")), said["artifactPortfolioName"]
-    ensure_project(call, project)
-    check_type(registered(ProjectNode(project), call), version.type)
+        project = project_called(call, said.get("entityName"), said.get("projectName"))
+        name = said["artifactPortfolioName"]
+    home = ensure_project(call, project)
+    check_type(registered(home, call), version.type)
     aliases = [alias["alias"] for alias in said.get("aliases") or []]
-    made = call.services.links.link(call.who, version, project, name, aliases)
+    made = call.services.links.link(call.who, version, home.name, name, aliases)
     return {"versionIndex": made.number, "artifactMembership": membership_node(call, made)}
 
 

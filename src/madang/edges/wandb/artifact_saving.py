@@ -11,12 +11,13 @@ from madang.edges.wandb.artifact_transfer import file_url, list_url, part_url
 from madang.edges.wandb.artifacts import node_of
 from madang.edges.wandb.finding import run_of
 from madang.edges.wandb.projects import ensure_project
+from madang.edges.wandb.registry_search import project_called
 from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb import manifest as listing
 from madang.formats.wandb.artifacts import LIFE_TAG, STEP_TAG
-from madang.formats.wandb.ids import node_id, project_name, read_node_id
+from madang.formats.wandb.ids import node_id, read_node_id
 from madang.formats.wandb.values import read_object
 from madang.ports.drafts import Draft, DraftManifest
 from madang.services.parts import MOST_PARTS, Part
@@ -28,7 +29,7 @@ _joining: dict[str, threading.Lock] = {}
 def create(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
     """Mutation.createArtifact."""
     said = given["input"]
-    project = project_name(said["entityName"], said["projectName"])
+    project = project_called(call, said["entityName"], said["projectName"])
     names = [said.get("artifactCollectionName"), *(said.get("artifactCollectionNames") or [])]
     name = next((one for one in names if one), "")
     run = run_of(call, project, said["runName"], metrics=0) if said.get("runName") else None

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from madang.domain.access import Permission, Principal, require
 from madang.domain.versions import Entry, VersionRecord
+from madang.edges.wandb.registry_search import project_called
 from madang.edges.wandb.services import WandbCall
 from madang.errors import NotFound
 from madang.formats import wire
@@ -136,7 +137,7 @@ def get_by_md5(call: WandbCall) -> Response:
     region, *parts = call.path["rest"].split("/")
     if len(parts) < 5 or not region or not _MD5.match(parts[-2]):
         raise NotFound("There is no such file of an artifact.")
-    return _by_md5(call, [project_name(parts[0], parts[1])], parts[-2], parts[-1])
+    return _by_md5(call, [project_called(call, parts[0], parts[1])], parts[-2], parts[-1])
 
 
 def get_by_md5_alone(call: WandbCall) -> Response:

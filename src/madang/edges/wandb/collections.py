@@ -21,12 +21,12 @@ from madang.edges.wandb.artifacts import by_name
 from madang.edges.wandb.pages import page
 from madang.edges.wandb.projects import project_node, registered
 from madang.edges.wandb.registry_rules import allowed_types
+from madang.edges.wandb.registry_search import project_called
 from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.runs import ProjectNode
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.wandb.artifacts import OWN_TAGS
-from madang.formats.wandb.ids import project_name
 from madang.formats.wandb.matching import matcher
 from madang.formats.wandb.times import iso
 from madang.ports.versions import CollectionRow
@@ -153,7 +153,7 @@ def artifact_of_type(node: Node, call: WandbCall, given: dict[str, Any]) -> Node
 def create_type(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
     """Mutation.createArtifactType: types need no making."""
     said = given["input"]
-    return {"artifactType": type_node(project_name(said["entityName"], said["projectName"]), said["name"])}
+    return {"artifactType": type_node(project_called(call, said["entityName"], said["projectName"]), said["name"])}
 
 
 def by_id(_: Any, call: WandbCall, given: dict[str, Any]) -> Node | None:
@@ -217,7 +217,7 @@ def delete(_: Any, call: WandbCall, given: dict[str, Any]) -> Node:
 
 
 def _tagged(call: WandbCall, said: dict[str, Any]) -> tuple[CollectionRow, list[str]]:
-    project = project_name(said["entityName"], said["projectName"])
+    project = project_called(call, said["entityName"], said["projectName"])
     row = call.services.artifacts.collection(call.who, project, said["artifactCollectionName"])
     return row, [tag["tagName"] for tag in said["tags"]]
 

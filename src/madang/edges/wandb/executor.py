@@ -83,11 +83,15 @@ class Executor:
         sdl: str,
         resolvers: Mapping[str, Resolver],
         kinds: Mapping[str, Resolver] | None = None,
+        refusals: Mapping[str, str] | None = None,
         most: int = _MOST_ITEMS,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``kinds`` tell the type of a value behind an interface or union: its name, from the value and the call."""
-        self._most, self._now = most, now
+        """``kinds`` tell the type of a value behind an interface or union: its name, from the value and the call.
+
+        ``refusals`` say of changes that the schema does not have what to do instead.
+        """
+        self._most, self._now, self._refusals = most, now, refusals or {}
         self.schema = build_schema(sdl)
         for name, resolver in resolvers.items():
             kind, _, field = name.partition(".")
@@ -137,7 +141,10 @@ class Executor:
         except (GraphQLError, RecursionError) as error:
             return [f"The document cannot be read: {error}"[:1000]]
         if refused := self._not_offered(parsed):
-            return [f'Cannot query field "{name}" on type "Mutation". It is not offered here.' for name in refused]
+            return [
+                f'Cannot query field "{name}" on type "Mutation". {self._refusals.get(name, "It is not offered here.")}'
+                for name in refused
+            ]
         info = TypeInfo(self.schema)
         unknown = _Unknown(self.schema, info, _strange_fragments(self.schema, parsed))
         known: DocumentNode = visit(parsed, TypeInfoVisitor(info, unknown))

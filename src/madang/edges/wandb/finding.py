@@ -9,9 +9,10 @@ from madang.domain.access import Permission, Principal, require
 from madang.domain.ids import is_id
 from madang.domain.query import Compare, Field, RunQuery
 from madang.domain.runs import RunRecord
+from madang.edges.wandb.registry_search import project_called
 from madang.edges.wandb.services import WandbCall
 from madang.errors import InvalidInput, NotFound
-from madang.formats.wandb.ids import ID_TAG, project_name, read_node_id, run_id
+from madang.formats.wandb.ids import ID_TAG, read_node_id, run_id
 
 _GENERATIONS = 1000  # runs of one name, all but the last of them deleted
 
@@ -19,7 +20,7 @@ _GENERATIONS = 1000  # runs of one name, all but the last of them deleted
 def project_of(call: WandbCall, entity: str | None, project: str | None) -> str:
     """The name of the project that a client means; one that no run has named yet is as good."""
     launched = call.services.launched
-    name = project_name(entity, project)
+    name = project_called(call, entity, project)
     return name if launched is None else launched.place(name)
 
 

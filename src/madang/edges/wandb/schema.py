@@ -45,10 +45,18 @@ _NOUNS = (
     registries,
 )
 
+_NO_AUTOMATIONS = (
+    "This server makes no automations. Webhooks tell others of models and runs: `madang webhooks create`, see "
+    "docs/webhooks.md."
+)
+_REFUSALS = dict.fromkeys(
+    ("createFilterTrigger", "updateFilterTrigger", "deleteTrigger", "createGenericWebhookIntegration"), _NO_AUTOMATIONS
+)
+
 
 def executor() -> Executor:
     """All of the edge's GraphQL."""
     sdl = files("madang.edges.wandb").joinpath("schema.graphql").read_text("utf-8")
     resolvers = {name: resolver for noun in _NOUNS for name, resolver in noun.RESOLVERS.items()}
     kinds = {name: kind for noun in _NOUNS for name, kind in getattr(noun, "KINDS", {}).items()}
-    return Executor(sdl, resolvers, kinds)
+    return Executor(sdl, resolvers, kinds, _REFUSALS)
