@@ -99,6 +99,20 @@ def test_lines_that_are_none(hub: Hub, line: str) -> None:
     assert (2, 8) in found
 
 
+def test_what_cannot_be_kept_is_told(hub: Hub) -> None:
+    """An integer that Python does not convert is kept as its digits; what cannot be read, the run says."""
+    digits = "9" * 5000
+    odd = [f'{{"_step": 0, "x": {digits}}}', "{", row(2, **{"k" * 200_000: 1})]
+    assert stream(hub, "told", history(0, *odd))[0] == 200
+    assert stream(hub, "told", history(0, *odd))[0] == 200
+    (found,) = [item for item in hub.native("runs?project=hostile")["runs"] if item["tags"]["wandb.id"] == "told"]
+    assert steps(hub, "told") == [(0, digits), (2, None)]
+    (alert,) = hub.native(f"runs/{found['id']}")["alerts"]
+    assert alert["title"] == "Lines could not be read"
+    assert "line 1 of history: it is no JSON object" in alert["text"]
+    assert "a value at step 2" in alert["text"]
+
+
 @pytest.mark.parametrize("offset", [-1, -(10**18), 10**18, 2**63, 10**12])
 def test_offsets(hub: Hub, offset: int) -> None:
     """Any whole number is taken for an offset; what follows is still kept."""
@@ -210,6 +224,6 @@ def test_a_newer_client(hub: Hub) -> None:
 def test_documents_that_are_none(hub: Hub, body: bytes) -> None:
     """What is no document is refused, and nothing breaks."""
     headers = {**urllib3.make_headers(basic_auth=f"api:{KEY}"), "content-type": "application/json"}
-    answer = urllib3.request("POST", f"{hub.address}/graphql", body=body, headers=headers, retries=False, timeout=60)
+    answer = urllib3.request("POST", f"{hub.address}/graphql", body=body, headers=headers, retries=False, timeout=200)
     assert answer.json()["errors"]
     assert answer.status in (200, 400)

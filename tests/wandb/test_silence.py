@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from madang.config import HubConfig
+from madang.domain import events
 from madang.domain.access import local
-from madang.domain.commands import CreateRun
+from madang.domain.commands import CreateRun, Fact
 from madang.domain.line_streams import StreamRow
+from madang.ports.records import StoredRun
 from madang.services.streams import SILENCE, Streams
 from madang.wiring import open_hub
 
@@ -38,6 +41,27 @@ def test_a_silent_client_has_crashed_until_it_is_heard(tmp_path: Path) -> None:
     now[0] += SILENCE + 1
     assert streams.give_up_silent() == 1
     assert status(run) == "crashed"
+    engine.close()
+
+
+def test_what_waits_of_one_client_is_known_to_the_next(tmp_path: Path) -> None:
+    """Whoever decides what is news of a run sees what another client has said of it, though nobody has read it yet."""
+    engine = open_hub(HubConfig(store=str(tmp_path / "hub")))
+    streams = Streams(engine.records, engine.tracking)
+    run = engine.tracking.create(ME, "p", CreateRun(name="a")).id
+    seen: list[list[str]] = []
+
+    def said(key: str) -> Callable[..., list[Fact]]:
+        def facts(stored: StoredRun, *_: object) -> list[Fact]:
+            seen.append(sorted(stored.state.summary))
+            return [events.Summary({key: 1})]
+
+        return facts
+
+    for key in "abc":
+        streams.take(ME, run, {}, said(key))
+    assert seen == [[], ["a"], ["a", "b"]]
+    assert streams.say(ME, run, lambda stored: []).state.summary.keys() == {"a", "b", "c"}
     engine.close()
 
 

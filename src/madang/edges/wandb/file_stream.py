@@ -1,14 +1,15 @@
 """POST /files/{entity}/{project}/{run}/file_stream: lines of history, system metrics, summary and console, and the end.
 
 Clients give up for good at nearly every status but 200 and 5xx, so what may be better at the next try is a 503, a line
-that is no JSON is passed over, and a run that nobody has announced is begun here: none of its lines may be lost.
+that is no JSON is passed over and told on the run, and a run that nobody has announced is begun here: none of its lines
+may be lost.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -40,6 +41,7 @@ from madang.services.streams import Piece
 LIMIT = 128 << 20  # bytes of a request; clients send up to 10 MiB
 _FILES = {"wandb-history.jsonl": HISTORY, "wandb-events.jsonl": EVENTS, "output.log": LOG}
 _SUMMARY = "wandb-summary.json"
+_MOST_TOLD = 10  # lines that one alert names
 log = logging.getLogger("madang.wandb")
 
 
@@ -119,6 +121,7 @@ class _Reading:
         self._now = time.time_ns() // 1000
         launched = call.services.launched
         self._is_launched = launched is not None and launched.run == stored.state.run
+        self._unread: list[str] = []  # what of the lines cannot be kept
 
     def facts(self, found: Mapping[str, Compared], summary: Sequence[str], post: Post, *, is_new: bool) -> list[Fact]:
         """All that the request says."""
@@ -133,7 +136,7 @@ class _Reading:
         for text in summary:
             with suppress(InvalidInput):  # the next request has all of it again
                 made += facts.summed_up(self._stored.state, self._lasts(rows), text)
-        made += self._missing(found, is_new=is_new)
+        made += self._missing(found, is_new=is_new) + self._unreadable()
         if post.preempting:
             made += facts.tagged(self._stored.state, PREEMPTING, "true")
         if post.complete:
@@ -145,9 +148,10 @@ class _Reading:
         if found is not None:
             return found
         made = []
-        for line, told in _objects(lines, HISTORY):
+        for line, told in self._objects(lines, HISTORY):
             values, step, at = row_of_line(told, line.number, self._now)
             if max(map(len, values), default=0) > LONGEST_KEY:
+                self._unread.append(f"a value at step {step}: its key has more than {LONGEST_KEY} characters")
                 values = {key: item for key, item in values.items() if len(key) <= LONGEST_KEY}
             if values:
                 made.append(Points(values, step, at))
@@ -177,11 +181,19 @@ class _Reading:
 
     def _samples(self, lines: Sequence[Line]) -> list[Points]:
         made = []
-        for line, told in _objects(lines, EVENTS):
+        for line, told in self._objects(lines, EVENTS):
             values, at = sample_of_line(told, self._now)
             if values:
                 made.append(Points(values, line.number, at))
         return made
+
+    def _objects(self, lines: Sequence[Line], file: str) -> Iterator[tuple[Line, dict[str, Any]]]:
+        """Lines that are JSON objects; others are told on the run."""
+        for line in lines:
+            try:
+                yield line, read_object(line.text)
+            except InvalidInput:
+                self._unread.append(f"line {line.number} of {file}: it is no JSON object")
 
     def _console(self, found: Compared) -> list[events.Console]:
         made = []
@@ -218,6 +230,15 @@ class _Reading:
             events.Alert("Lines are missing", f"The client has not sent {text}.", "warn"),
         ]
 
+    def _unreadable(self) -> list[Fact]:
+        """What the client has sent and nobody can read: it is not kept, and whoever looks at the run is told."""
+        if not self._unread:
+            return []
+        some, more = self._unread[:_MOST_TOLD], len(self._unread) - _MOST_TOLD
+        text = "; ".join(some) + (f"; and {more} more" if more > 0 else "")
+        log.warning("run %s: %s", self._stored.state.run, text)
+        return [events.Alert("Lines could not be read", f"Not kept of what the client has sent: {text}.", "warn")]
+
     def _end(self, code: int) -> Fact:
         was_asked = STOP_TAG in tags_of(self._stored.state, self._stored.overrides)
         status = "finished" if code == 0 else "killed" if was_asked else "failed"
@@ -227,14 +248,3 @@ class _Reading:
 def _compared(value: Any) -> str:
     """A value as it compares: clients write whole numbers with and without a point."""
     return repr(int(value) if isinstance(value, float) and value.is_integer() else value)
-
-
-def _objects(lines: Sequence[Line], file: str) -> list[tuple[Line, dict[str, Any]]]:
-    """Lines that are JSON objects; others are told in the log."""
-    found = []
-    for line in lines:
-        try:
-            found.append((line, read_object(line.text)))
-        except InvalidInput:
-            log.warning("line %d of %s is no JSON object; it is passed over", line.number, file)
-    return found

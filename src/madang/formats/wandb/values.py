@@ -2,7 +2,8 @@
 
 A line of history is one JSON object. Nested objects become keys joined by dots, as W&B's own tables show them. A value
 that is no number, text or flag is kept whole: a pointer to media (an object with ``_type``) as our media value with
-``media`` beside what it says, anything else (a list, an empty object) under ``{"media": "json", "value": …}``.
+``media`` beside what it says, anything else (a list, an empty object) under ``{"media": "json", "value": …}``. An
+integer of more digits than Python converts (4,300) is kept as the text of its digits.
 """
 
 from __future__ import annotations
@@ -61,9 +62,16 @@ def read_json(text: str | bytes) -> Any:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
     try:
-        return _whole(json.loads(text))
+        return _whole(json.loads(text, parse_int=_digits))
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{text[:60]!r} is no JSON: {error}.") from error
+
+
+def _digits(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:  # more digits than are converted: the text has them all
+        return text
 
 
 def _whole(value: Any) -> Any:
