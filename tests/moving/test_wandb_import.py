@@ -18,6 +18,8 @@ from tests.wandb.conftest import Client, Hub, hub_at
 
 from madang.cli.main import run as command
 from madang.config import HubConfig
+from madang.domain import events
+from madang.domain.commands import CreateRun
 from madang.domain.fidelity import Report
 from madang.domain.foreign import Run
 from madang.errors import NotFound
@@ -122,6 +124,27 @@ def test_another_trial_writes_nothing(tmp_path: Path, unpacked: Callable[[str], 
     report = carried(unpacked("wandb-0.31"), tmp_path / "store", dry=True)
     assert (report.new["runs"], report.new["artifacts"]) == (1, 2)
     assert held(tmp_path / "store") == {}
+
+
+def test_an_id_that_somebody_has_taken(tmp_path: Path, unpacked: Callable[[str], Path]) -> None:
+    """Its run comes whole under another id, which is told; again and again it is that one."""
+    folder, store = unpacked("wandb-0.31") / "wandb", tmp_path / "store"
+    usual = run_id("vision", "abc123")
+    engine = open_store(store=str(store))
+    taken = CreateRun(id=usual, facts=[events.Tags({"wandb.id": "another"})])
+    engine.tracking.create(local_user(), "elsewhere", taken)
+    engine.close()
+    report = carried(folder, store)
+    assert all(report.is_same(kind) for kind in report.kinds if "artifact" not in kind)
+    (told,) = [item.reason for item in report.changed if item.kind == "runs"]
+    assert told.startswith(f"a run of another project has its id {usual} here: it has the id ")
+    found = held(store)["abc123"]
+    assert told.endswith(found.id)
+    assert found.metrics
+    assert found.files
+    assert carried(folder, store).new == {}
+    assert held(store)["abc123"] == found
+    assert held(store)["another"].metrics == {}
 
 
 @pytest.fixture

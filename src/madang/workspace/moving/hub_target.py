@@ -33,7 +33,7 @@ from madang.services.models import MODEL
 from madang.workspace.moving.exact import told_exactly
 from madang.workspace.moving.hub_artifacts import HubArtifacts
 from madang.workspace.moving.store import experiment_of, told_as_mlflow, told_model
-from madang.workspace.moving.target import Writing
+from madang.workspace.moving.target import Writing, tagged
 
 _LINES = 10_000  # console lines of one answer
 
@@ -120,6 +120,10 @@ class HubTarget:
         if run not in self._places:
             self._places[run] = self._reader.run(run).project
         return self._places[run]
+
+    def run_tagged(self, project: str, tag: str, text: str) -> str:
+        """See `Target.run_tagged`."""
+        return next((run.id for run in self._reader.runs(tagged(project, tag, text)).runs), "")
 
     def write(self, writings: Sequence[Writing]) -> None:
         """See `Target.write`: a segment of its own for each run, which is taken whole or not at all."""

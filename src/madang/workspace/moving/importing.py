@@ -24,6 +24,7 @@ from madang.services.adopting import AdoptedVersion
 from madang.workspace.moving.facts import command_for, fit, news, settled
 from madang.workspace.moving.hashing import hashed
 from madang.workspace.moving.store import experiment_of
+from madang.workspace.moving.taken_ids import placed
 from madang.workspace.moving.target import Target, Writing
 
 AT_ONCE = 100  # runs that one transaction writes
@@ -130,9 +131,10 @@ class _Import:
 
     def _batch(self, runs: Sequence[Run], experiment: Experiment, home: RegisteredProject | None) -> None:
         carried = []
-        for found in runs:
-            fit(found, self._source.problems)
-            held = self._target.run(found.id)
+        for there in runs:
+            fit(there, self._source.problems)
+            found, held, moved = placed(self._source, self._target, there, home.name if home else "")
+            self._report.changed += moved
             run = settled(found, held)
             if run.status == "crashed":
                 reason = "its record has no end: it was killed, or still goes on; it counts as crashed here"

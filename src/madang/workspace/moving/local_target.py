@@ -13,7 +13,7 @@ from madang.errors import NotFound
 from madang.services.adopting import AdoptedVersion
 from madang.workspace.moving.artifacts import ArtifactCarrier
 from madang.workspace.moving.store import OwnStore
-from madang.workspace.moving.target import Writing
+from madang.workspace.moving.target import Writing, tagged
 
 
 class LocalTarget:
@@ -59,6 +59,11 @@ class LocalTarget:
         if record is None:
             raise NotFound(f"There is no run {run}.")
         return record.project
+
+    def run_tagged(self, project: str, tag: str, text: str) -> str:
+        """See `Target.run_tagged`."""
+        found = self._services.records.runs.select(tagged(project, tag, text)).runs
+        return next((run for _, _, run in found), "")
 
     def put_blob(self, project: str, pieces: Iterable[bytes]) -> BlobRef:
         """See `Target.put_blob`."""

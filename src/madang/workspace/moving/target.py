@@ -10,6 +10,7 @@ from madang.domain.fidelity import Report
 from madang.domain.files import BlobRef
 from madang.domain.foreign import Experiment, Model, Run, Source
 from madang.domain.projects import RegisteredProject
+from madang.domain.query import Compare, Field, RunQuery
 from madang.domain.values import value
 from madang.services.adopting import AdoptedVersion
 
@@ -24,6 +25,11 @@ class Writing:
     facts: Sequence[Fact] = ()
     freely: bool = False  # its tracker lets parameters change, and goes on with what is deleted here
     delete: bool = False
+
+
+def tagged(project: str, tag: str, text: str) -> RunQuery:
+    """A search for one run of a project that has a tag with this text."""
+    return RunQuery(projects=(project,), where=Compare(Field("tags", tag), "=", text), limit=1, keys=())
 
 
 class Carrier(Protocol):
@@ -73,6 +79,10 @@ class Target(Protocol):
 
     def project_of(self, run: str) -> str:
         """The name of the project of a run that is there."""
+        ...
+
+    def run_tagged(self, project: str, tag: str, text: str) -> str:
+        """The id of a run of a project that has a tag with this text; "" where there is none."""
         ...
 
     def put_blob(self, project: str, pieces: Iterable[bytes]) -> BlobRef:

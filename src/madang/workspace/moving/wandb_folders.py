@@ -19,7 +19,7 @@ from madang.domain.foreign import Artifact, ArtifactFile, Experiment, Model, Run
 from madang.domain.values import value
 from madang.errors import CorruptData, InvalidInput, MadangError, NotFound
 from madang.formats.wandb.datastore import read_log
-from madang.formats.wandb.ids import project_name
+from madang.formats.wandb.ids import project_name, run_id
 from madang.formats.wandb.records import LoggedArtifact, RunLog, gather, listed_file
 from madang.formats.wandb.values import read_object
 from madang.workspace.moving.places import opened_file, walk_files
@@ -28,6 +28,7 @@ from madang.workspace.moving.wandb_runs import run_of
 _ENDING = ".wandb"
 _FIRST = 64  # records among which the run's own is looked for before all are read
 _REQUIREMENTS, _METADATA, _LONGEST = "requirements.txt", "wandb-metadata.json", 4 << 20
+_MOST_IDS = 100  # that a run may have where others have taken the usual one
 _MOST_FILES = 2_000_000  # of one artifact
 
 
@@ -71,6 +72,7 @@ class RunFolders:
             self._identify(found)
         self._places: dict[str, dict[str, str]] = {}  # files of runs, and where they lie
         self._homes: dict[str, str] = {}  # where the programs of runs were
+        self._named: dict[str, tuple[str, str]] = {}  # the projects and names of runs
         self._others: dict[str, int] = {}
 
     def experiments(self) -> list[Experiment]:
@@ -103,6 +105,20 @@ class RunFolders:
         real = os.path.realpath(os.path.join(self._homes[run.id], path))
         with opened_file(real, [os.path.dirname(real)]) as pieces:
             yield pieces
+
+    def other_ids(self, run: Run) -> Iterator[str]:
+        """See `NamedSource.other_ids`."""
+        project, name = self._named[run.id]
+        return (run_id(project, name, generation) for generation in range(1, _MOST_IDS))
+
+    def under(self, run: Run, id: str) -> Run:
+        """See `NamedSource.under`."""
+        self._places[id], self._homes[id], self._named[id] = (
+            self._places[run.id],
+            self._homes[run.id],
+            self._named[run.id],
+        )
+        return replace(run, id=id)
 
     def models(self) -> list[Model]:
         """See `Source.models`: the folders hold none."""
@@ -159,6 +175,7 @@ class RunFolders:
         run.files = list(files.values())
         run.details.artifacts = [self._artifact(run.id, item) for log in logs for item in log.artifacts]
         self._places[run.id], self._homes[run.id] = places, _home(found[-1].path)
+        self._named[run.id] = project, logs[-1].id
         return run
 
     def _artifact(self, run: str, logged: LoggedArtifact) -> Artifact:
