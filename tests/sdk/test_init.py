@@ -130,7 +130,7 @@ def test_a_run_id_is_begun_once(place: Place) -> None:
     run.finish()
     code = f"import madang\nmadang.init(id={run.id!r})"
     process = place.start(code)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == 1
     assert "exists already" in err
     with pytest.raises(madang.Conflict, match="resume='allow'"):
@@ -282,7 +282,7 @@ def test_ranks_of_one_job_are_one_run(place: Place) -> None:
     )
     processes = [place.start(code, MADANG_RUN_ID="c" * 32, RANK=str(rank), WORLD_SIZE="4") for rank in range(4)]
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=200)
     assert place.only() == "c" * 32
     assert sorted(value for _, _, value in place.points()) == [0, 1, 2, 3]
     assert sorted((header.rank, header.writer) for header in place.events(events.Header)) == [

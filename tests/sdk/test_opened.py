@@ -175,7 +175,7 @@ def launch(place: Place, program: str, *args: str, extra_path: str = "") -> subp
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
     )
 
 

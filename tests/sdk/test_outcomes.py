@@ -41,11 +41,11 @@ CASES = {
     "an exit beside a thread": ("threading.Thread(target=time.sleep, args=(0.3,)).start(); sys.exit(8)", 8, "failed"),
     "an exit handler of the user's": ("import atexit; atexit.register(run.log, {'y': 1}); sys.exit(3)", 3, "failed"),
     "argparse": ("import argparse; argparse.ArgumentParser().parse_args(['--no'])", 2, "failed"),
-    "KeyboardInterrupt": ("os.kill(os.getpid(), 2); time.sleep(5)", -2, "killed"),
-    "SIGTERM": ("os.kill(os.getpid(), 15); time.sleep(5)", -15, "killed"),
-    "SIGHUP": ("os.kill(os.getpid(), 1); time.sleep(5)", -1, "killed"),
+    "KeyboardInterrupt": ("os.kill(os.getpid(), 2); time.sleep(200)", -2, "killed"),
+    "SIGTERM": ("os.kill(os.getpid(), 15); time.sleep(200)", -15, "killed"),
+    "SIGHUP": ("os.kill(os.getpid(), 1); time.sleep(200)", -1, "killed"),
     "a handler of the user's that exits": (
-        "signal.signal(15, lambda *_: sys.exit(7)); os.kill(os.getpid(), 15); time.sleep(5)", 7, "failed"
+        "signal.signal(15, lambda *_: sys.exit(7)); os.kill(os.getpid(), 15); time.sleep(200)", 7, "failed"
     ),
     "a dead thread": (_DEAD_THREAD, 0, "failed"),
     "a dead thread, then finish": (_DEAD_THREAD + "; run.finish()", 0, "finished"),
@@ -62,7 +62,7 @@ def test_the_outcome_is_that_of_the_process(place: Place, case: str) -> None:
     body, code, status = CASES[case]
     start = "import os, signal, sys, threading, time, madang\nrun = madang.init()\nrun.log({'x': 1})\n"
     process = place.start(start + body)
-    process.communicate(timeout=60)
+    process.communicate(timeout=200)
     assert process.returncode == code
     assert place.status() == status
     assert ("x", 0, 1) in place.points()
@@ -78,7 +78,7 @@ def 학습(): raise ValueError("token=ghp_abcdefghijklmnopqrstuvwxyz0123456789AB
 학습()
 """
     )
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert "ValueError" in err
     assert "ghp_" in err
     (end,) = place.events(events.Finished)
@@ -149,7 +149,7 @@ def test_the_lock_tells_whether_the_owner_lives(place: Place) -> None:
     """While the process lives its lock is held, from the moment it has a segment; killed, it is not."""
     from madang.formats import store as layout
 
-    process = place.start("import madang, time\nrun = madang.init()\nprint(flush=True)\ntime.sleep(60)")
+    process = place.start("import madang, time\nrun = madang.init()\nprint(flush=True)\ntime.sleep(600)")
     assert process.stdout is not None
     process.stdout.readline()
     (segment,) = place.segments(place.only())
@@ -157,6 +157,6 @@ def test_the_lock_tells_whether_the_owner_lives(place: Place) -> None:
     assert layout.is_held(lock)
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 200
     while layout.is_held(lock):
         assert time.monotonic() < deadline
