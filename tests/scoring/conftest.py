@@ -38,8 +38,9 @@ class Tiny:
 
     def predict(self, data):
         values = list(data.flat)
-        if "sleep" in values:
-            time.sleep(float(values[1]))
+        if "wait" in values:
+            while not os.path.exists(values[1]):
+                time.sleep(0.01)
         if "die" in values or ("die once" in values and not os.path.exists(self.mark)):
             open(self.mark, "w").close()
             os._exit(3)
@@ -73,7 +74,7 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Have it end; its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(200)
 
     def said(self) -> str:
         """What it has written to its log."""
@@ -163,7 +164,7 @@ def until() -> Callable[[Callable[[], bool]], None]:
     import time
 
     def wait(is_so: Callable[[], bool]) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 200
         while not is_so():
             assert time.monotonic() < end
             time.sleep(0.05)

@@ -7,7 +7,6 @@ import os
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_TRACKING_URI="")
 
 import json
-import socket
 import subprocess
 import sys
 import warnings
@@ -23,6 +22,7 @@ from tests.mlflow.conftest import serving
 from tests.scoring.conftest import Registry, Server
 
 from madang.config import HubConfig
+from madang.testing.hubs import free_port
 from madang.wiring import open_hub
 
 with warnings.catch_warnings():
@@ -94,9 +94,7 @@ def test_a_server_of_mlflow_beside_ours(
     registry: Registry, logged: Path, until: Callable[[Callable[[], bool]], None]
 ) -> None:
     """`mlflow models serve` and ours give the same answers of the same model; MLflow's client scores with ours."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     mine = registry.serve(name=str(logged))
     command = ["-m", "mlflow", "models", "serve", "-m", str(logged), "--env-manager", "local", "--port", str(port)]
     theirs = subprocess.Popen(

@@ -8,12 +8,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import urllib3
 from tests.scoring.conftest import NAME, PROJECT, Registry, Server
 
+from madang.cli.serving import Loading, source_of
 from madang.domain.query import RunQuery
+from madang.errors import NotFound
 
 Until = Callable[[Callable[[], bool]], None]
 
@@ -49,6 +52,9 @@ def test_swaps_lose_no_request(registry: Registry, until: Until) -> None:
     for wanted in (2, 1, 2, 1):
         registry.point(wanted)
         until(lambda: number_of(server) == wanted)  # noqa: B023 - asked before the next round
+        then = len(answers)
+        until(lambda: wanted in {number for _, number in answers[then:]})  # noqa: B023 - as above
+    until(lambda: len(answers) > 100)
     over.set()
     for caller in callers:
         caller.join()
@@ -109,31 +115,53 @@ def test_processes_killed_while_idle_are_replaced(registry: Registry) -> None:
     assert number_of(server) == 1
 
 
-def test_limits(registry: Registry) -> None:
-    """A body that is too large, a request that takes too long, and one too many are refused with the right status."""
-    server = registry.serve("--allow-pickle", "--max-body", "1", "--timeout", "2", "--queue", "1")
+def test_limits(registry: Registry, tmp_path: Path, until: Until) -> None:
+    """A body that is too large, and a request too many, are refused with the right status; the others are answered."""
+    server = registry.serve("--allow-pickle", "--max-body", "1", "--timeout", "250", "--queue", "1")
     status, body = server.ask(["x" * (2 << 20)])
     assert (status, body["error_code"]) == (413, "REQUEST_LIMIT_EXCEEDED")
-    found: list[int] = []
-    slow = [threading.Thread(target=lambda: found.append(server.ask([["sleep", "60"]])[0])) for _ in range(3)]
-    for one in slow:
+    gate, found = tmp_path / "gate", list[int]()
+    slow = [threading.Thread(target=lambda: found.append(server.ask([["wait", str(gate)]])[0])) for _ in range(2)]
+    for number, one in enumerate(slow):
         one.start()
+        until(lambda: in_flight(server) == (number + 1, number))  # noqa: B023 - asked before the next round
+    assert server.ask([[1]])[0] == 503
+    gate.touch()
     for one in slow:
         one.join()
-    assert sorted(found) == [503, 504, 504]
-    assert number_of(server) == 1
+    assert found == [200, 200]
 
 
-def test_a_signal_lets_requests_end_and_the_record_tells_what_was_served(registry: Registry, until: Until) -> None:
+def in_flight(server: Server) -> tuple[int, int]:
+    """Requests that are not answered yet, and those among them that wait for a process."""
+    told = server.get("/metrics").data.decode()
+    waiting = next(line for line in told.splitlines() if line.startswith("madang_requests_waiting "))
+    return server.get("/status").json()["in_flight"], int(waiting.split()[1])
+
+
+def test_a_request_that_takes_too_long(registry: Registry, tmp_path: Path, until: Until) -> None:
+    """It is given up with the right status, and its process makes room for another one."""
+    server = registry.serve("--allow-pickle", "--timeout", "0.5")
+    assert server.ask([["wait", str(tmp_path / "never")]])[0] == 504
+    until(lambda: server.ask([[1]])[0] == 200)
+
+
+def test_a_signal_lets_requests_end_and_the_record_tells_what_was_served(
+    registry: Registry, tmp_path: Path, until: Until
+) -> None:
     """SIGTERM answers what was asked, then ends with code 0; the run of the server names each version and when."""
-    server = registry.serve("--allow-pickle")
+    server = registry.serve("--allow-pickle", "--timeout", "250", "--stop-within", "250")
     registry.point(2)
     until(lambda: number_of(server) == 2)
-    found: list[tuple[int, object]] = []
-    slow = threading.Thread(target=lambda: found.append(server.ask([["sleep", "1.5"]])))
+    gate, found = tmp_path / "gate", list[tuple[int, object]]()
+    slow = threading.Thread(target=lambda: found.append(server.ask([["wait", str(gate)]])))
     slow.start()
     until(lambda: server.get("/status").json()["in_flight"] == 1)
-    assert server.stop(signal.SIGTERM) == 0
+    server.process.send_signal(signal.SIGTERM)
+    until(lambda: takes_no_more(server))
+    assert not found
+    gate.touch()
+    assert server.process.wait(200) == 0
     slow.join()
     assert found == [(200, {"predictions": [2]})]
     run = registry.reader.runs(RunQuery((PROJECT,))).runs[0]
@@ -142,6 +170,15 @@ def test_a_signal_lets_requests_end_and_the_record_tells_what_was_served(registr
     lines = [line.text for line in registry.reader.console(run.id).lines]
     assert f"{NAME}:v2" in lines[1]
     assert f"instead of {NAME}:v1" in lines[1]
+
+
+def takes_no_more(server: Server) -> bool:
+    """Whether new connections are refused."""
+    try:
+        server.get("/ping")
+    except urllib3.exceptions.HTTPError:
+        return True
+    return False
 
 
 def test_who_may_call(registry: Registry) -> None:
@@ -174,30 +211,34 @@ def test_a_pickle_is_loaded_only_when_asked_for(registry: Registry) -> None:
     assert "--allow-pickle" in refused.said()
 
 
-@pytest.mark.parametrize("form", [f"{NAME}:v2", f"{NAME}/2", f"models:/{NAME}/2", f"models:/{NAME}@champion"])
-def test_names(registry: Registry, form: str) -> None:
-    """A version is named as we do, and as MLflow does."""
+def test_names(registry: Registry) -> None:
+    """A version is named as we do and as MLflow does, by its digest, or as a folder; what is not there is told."""
     registry.point(2, "champion")
-    server = registry.serve("--allow-pickle", name=form)
+    reader, loading = registry.reader, Loading(allow_pickle=True, rebuilt=False)
+    digest = reader.resolve(PROJECT, f"{NAME}:v2").digest
+
+    def meant(text: str) -> tuple[str, bool]:
+        source, may_change = source_of(reader, text, "", loading)
+        return source.wanted().ref, may_change
+
+    for text in (f"{NAME}:v2", f"{NAME}/2", f"models:/{NAME}/2", digest[:24]):
+        assert meant(text) == (f"{NAME}:v2", False)
+    for text in (f"{NAME}@champion", f"models:/{NAME}@champion"):
+        assert meant(text) == (f"{NAME}:v2", True)
+    assert meant(f"models:/{NAME}/Production") == (f"{NAME}:v1", True)
+    for missing in (f"{NAME}@nobody", "없다@production", "0123456789abcdef", "runs:/1234/model"):
+        with pytest.raises(NotFound):
+            meant(missing)
+    assert registry.serve(name=f"{NAME}@nobody", ready=False).process.wait() == 1
+    server = registry.serve("--allow-pickle", name=digest[:24])
     assert number_of(server) == 2
     assert server.get("/version").status == 200
     assert server.get("/health").data == b"\n"
     assert server.get("/nothing").status == 404
     assert server.get("/invocations").status == 405
-
-
-def test_more_names(registry: Registry) -> None:
-    """A stage in MLflow's form, a digest and a folder; what is not there is told."""
-    stage = registry.serve("--allow-pickle", name=f"models:/{NAME}/Production")
-    assert number_of(stage) == 1
-    digest = registry.reader.resolve(PROJECT, f"{NAME}:v2").digest
-    of_digest = registry.serve("--allow-pickle", name=digest[:24])
-    assert number_of(of_digest) == 2
     folder = next(path.parent for path in registry.project.store.glob("versions/*/*/MLmodel"))
     served = registry.serve("--allow-pickle", "--no-record", name=str(folder))
-    assert number_of(served) in (1, 2)
-    for missing in (f"{NAME}@nobody", "없다@production", "0123456789abcdef", "runs:/1234/model"):
-        assert registry.serve(name=missing, ready=False).process.wait() == 1
+    assert number_of(served) == 2
 
 
 def test_no_process_outlives_the_server(registry: Registry, until: Until) -> None:
