@@ -38,7 +38,8 @@ blocks = [
         ],
         panels=[
             wr.LinePlot(x="Step", y=["loss"], title="L", smoothing_factor=0.5, smoothing_type="gaussian", log_y=True),
-            wr.LinePlot(metric_regex="val/.*"), wr.ScatterPlot(x=lr, y=loss), wr.BarPlot(metrics=["loss"]),
+            wr.LinePlot(metric_regex="val/.*"), wr.ScatterPlot(x=lr, y=loss),
+            wr.BarPlot(metrics=["loss"], max_runs_to_show=5, max_bars_to_show=3, range_x=(0.1, None), title_x="x"),
             wr.ScalarChart(metric="loss"), wr.ParallelCoordinatesPlot(columns=[column(metric=lr), column(metric=loss)]),
             wr.ParameterImportancePlot(with_respect_to="loss"), wr.RunComparer(), wr.CodeComparer(),
             wr.MediaBrowser(media_keys=["img"]), wr.MarkdownPanel("mp"), wr.WeavePanelSummaryTable(table_name="tab"),
@@ -154,6 +155,8 @@ def _check_panels(block: Any, hub: Hub) -> None:
     assert panels[0]["smoothing"] == {"type": "gaussian", "weight": 0.5}
     assert panels[1]["metrics"] == ["val/acc"]
     assert (panels[2]["x"], panels[2]["y"]) == ({"scope": "params", "key": "lr"}, {"scope": "metrics", "key": "loss"})
+    bars = {key: panels[3][key] for key in ("limit", "bar_limit", "x_range", "x_title")}
+    assert bars == {"limit": 5, "bar_limit": 3, "x_range": [0.1, None], "x_title": "x"}
     assert (panels[9]["keys"], panels[10]["text"], panels[11]["key"]) == (["img"], "mp", "tab")
     chart = panels[12]
     assert (chart["chart"], chart["table"], chart["title"]) == ("madang/bars", "tab", "T")

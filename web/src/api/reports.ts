@@ -127,7 +127,11 @@ export interface BarPanel extends Placed {
   group_by: Field | null;
   aggregate: Aggregate;
   limit: number;
+  bar_limit: number;
   is_vertical: boolean;
+  x_range: Range;
+  x_title: string;
+  y_title: string;
   colors: Record<string, string>;
   titles: Record<string, string>;
 }

@@ -110,7 +110,13 @@ def _scatter(config: Mapping[str, Any]) -> Panel:
 def _bars(kind: str) -> Callable[[Mapping[str, Any]], Panel]:
     def made(config: Mapping[str, Any]) -> Panel:
         metrics = field_bodies(fields_of(config.get("metrics")))
-        shown = {"is_vertical": config.get("vertical") is True, "x_range": _range(config, "x")}
+        shown = {
+            "is_vertical": config.get("vertical") is True,
+            "x_range": _range(config, "x"),
+            "x_title": text(config.get("xAxisTitle")),
+            "y_title": text(config.get("yAxisTitle")),
+            "bar_limit": _count(config.get("barLimit")),
+        }
         return {"type": kind, "metrics": metrics, **shown, **_grouping(config)}
 
     return made

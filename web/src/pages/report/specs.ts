@@ -50,7 +50,8 @@ interface Bar {
 function barRows(panel: BarPanel, runs: readonly DrawnRun[]): (Bar & Row)[] {
   const { group_by: group, metrics, titles, colors } = panel;
   const bars = new Map<string | number, Bar>();
-  const most = panel.limit || (panel.type === "scalar" ? Infinity : BARS);
+  const most = panel.bar_limit || (panel.type === "scalar" ? Infinity : panel.limit || BARS);
+  let left = panel.limit || Infinity; // runs
   return runs.flatMap(({ run, name, color }, at) => {
     const values = metrics.flatMap((field) => {
       const value = finite(fieldValue(run, field));
@@ -58,7 +59,7 @@ function barRows(panel: BarPanel, runs: readonly DrawnRun[]): (Bar & Row)[] {
     });
     const label = group ? formatValue(fieldValue(run, group)) : name;
     const known = bars.get(group ? label : at);
-    if (values.length === 0 || (!known && bars.size >= most)) return [];
+    if (values.length === 0 || left-- <= 0 || (!known && bars.size >= most)) return [];
     const bar = known ?? { place: bars.size, label: titles[label] ?? label, color: colors[label] || color };
     bars.set(group ? label : at, bar);
     return values.map((row) => ({ ...row, ...bar }));
@@ -71,15 +72,17 @@ export function barSpec(panel: BarPanel, runs: readonly DrawnRun[]): PlotSpec | 
   if (values.length === 0) return null;
   const isAggregated = panel.group_by !== null || (panel.type === "scalar" && values.length > 1);
   const aggregate = ["mean", "min", "max", "median", "sum"].includes(panel.aggregate) ? panel.aggregate : "mean";
-  const amount = { field: "value", type: "quantitative", title: null, ...(isAggregated ? { aggregate } : {}) };
+  const [amountTitle, categoryTitle] = panel.is_vertical ? [panel.y_title, panel.x_title] : [panel.x_title, panel.y_title];
+  const amount = { field: "value", type: "quantitative", title: amountTitle || null, ...(isAggregated ? { aggregate } : {}) };
   const several = panel.metrics.length > 1;
   if (panel.type === "scalar")
     return { data: { values }, mark: { type: "text", fontSize: 34, fontWeight: 650 }, encoding: { text: { ...amount, format: ".4~g" }, ...(several ? { row: { field: "metric", title: null } } : {}) } };
   const labels: string[] = [];
   for (const { place, label } of values) labels[place] = label.replace(/\s+/g, " "); // no text of an expression has the ends of lines
-  const category = { field: "place", type: "nominal", title: null, sort: null, axis: { labelExpr: `${JSON.stringify(labels)}[datum.value]` } };
+  const category = { field: "place", type: "nominal", title: categoryTitle || null, sort: null, axis: { labelExpr: `${JSON.stringify(labels)}[datum.value]` } };
   const offset = several ? { [panel.is_vertical ? "xOffset" : "yOffset"]: { field: "metric" } } : {};
   const color = several ? { field: "metric", type: "nominal", title: null } : { field: "color", type: "nominal", scale: null };
   const tooltip = [{ field: "label", title: " " }, { field: "metric", title: t("sweep.metric") }, { ...amount, title: t("sweep.value") }];
-  return { data: { values }, mark: { type: "bar" }, encoding: { ...(panel.is_vertical ? { x: category, y: amount } : { y: category, x: amount }), ...offset, color, tooltip } };
+  const axis = panel.x_range.some((end) => end !== null) ? { ...amount, scale: { ...scaleOf(panel.x_range, false), zero: panel.x_range[0] === null } } : amount;
+  return { data: { values }, mark: { type: "bar", clip: true }, encoding: { ...(panel.is_vertical ? { x: category, y: axis } : { y: category, x: axis }), ...offset, color, tooltip } };
 }
