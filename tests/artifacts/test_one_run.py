@@ -81,9 +81,9 @@ READS = (
     | {(Projects, name) for name in ("all", "get", "find", "some")}
     | {(Registry, "models"), (Registry, "history"), (Tracking, "segment"), (Tracking, "segment_bytes")}
     | {(Reviews, name) for name in ("protections", "requests", "history", "require_model")}
-    | {(Merging, "state"), (Reviews, "waiting"), (ReportLinks, "of")}
+    | {(Merging, "state"), (Merging, "dropped"), (Reviews, "waiting"), (ReportLinks, "of")}
     | {(Scorers, name) for name in ("latest", "versions", "get")}
-    | {(Promotion, name) for name in ("rules", "decisions")}
+    | {(Promotion, name) for name in ("rules", "kept", "decisions")}
     # Parts lie aside until they are joined, and who joins them writes the file by a method that is here.
     | {(PartUploads, name) for name in ("begin", "put", "joined", "drop")}
 )
@@ -280,6 +280,7 @@ def test_it_writes_its_own_run_and_nothing_else(engine: Engine, tmp_path: Path) 
         (Merging, "claim"): [lambda: engine.merging.claim(LIMITED, state)],
         (Merging, "adopt"): [lambda: engine.merging.adopt(LIMITED, state, [entry])],
         (Merging, "merge"): [lambda: engine.merging.merge(LIMITED, state)],
+        (Merging, "drop"): [lambda: engine.merging.drop(LIMITED, state)],
         (Merging, "acknowledge"): [lambda: engine.merging.acknowledge(LIMITED, state)],
         (Models, "create"): [lambda: models.create(LIMITED, "p", "new")],
         (Models, "edit"): [lambda: models.edit(LIMITED, row, description="d")],

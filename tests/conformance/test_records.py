@@ -188,7 +188,7 @@ def test_requests_and_rules_of_an_earlier_release(tmp_path: Path) -> None:
     records = open_sqlite(path, durable=True)
     records.versions.add(VersionRecord("p", "m", "model", 0, "d", 0, 0, 1, actor="ann"), [])
     assert records.registry.pending() == [asked[2], asked[0]]
-    assert records.registry.rules("p") == RuleSet((Rule("loss"),), in_default=False)
+    assert records.registry.rules("p") == RuleSet((Rule("loss"),), in_default=False, is_set=True)
     records.close()
 
 

@@ -19,6 +19,7 @@ import pytest
 from mlflow import MlflowClient
 from tests.mlflow.conftest import Hub, serving
 from tests.moving.reading import everything
+from tests.moving.workspaces import KIM, LEE, Workspace
 
 from madang.config import HubConfig
 from madang.domain.fidelity import Report
@@ -126,3 +127,25 @@ def tracked() -> Iterator[Callable[[str], MlflowClient]]:
 
     yield client_of
     mlflow.set_tracking_uri("")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub for a module of tests that have names of their own."""
+    yield from serving(open_hub(HubConfig(store=str(tmp_path_factory.mktemp("hub")))))
+
+
+@pytest.fixture
+def kim(tmp_path: Path, shared: Hub) -> Iterator[Workspace]:
+    """One workspace."""
+    made = Workspace(tmp_path / "kim", shared, KIM)
+    yield made
+    made.engine.close()
+
+
+@pytest.fixture
+def lee(tmp_path: Path, shared: Hub) -> Iterator[Workspace]:
+    """Another one."""
+    made = Workspace(tmp_path / "lee", shared, LEE)
+    yield made
+    made.engine.close()

@@ -11,10 +11,11 @@ from madang.cli import output
 from madang.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from madang.client.http import HubClient
     from madang.client.sync import Check
+    from madang.workspace.moving.registry_check import NameCheck
     from madang.workspace.moving.registry_sync import RegistrySync
 
 
@@ -28,8 +29,9 @@ def sync(runs: tuple[str, ...], address: str | None, checking: bool, fetching: b
     """Send runs and models of this machine to a hub; only what it lacks. Interrupted or repeated, it does no harm.
 
     RUN is an id, the beginning of one, or a name; without any, all runs of this workspace are sent.
-    With --check the hashes of all segments are compared, and everything that is derived from them. Without a hub,
-    --check reads the segments of this machine from their first byte and compares what they say with the index.
+    With --check the hashes of all segments are compared, and everything that is derived from them; so are artifacts,
+    data sets and models with their pointers, texts and protections. Without a hub, --check reads the segments of this
+    machine from their first byte and compares what they say with the index.
     With --fetch segments come back from the hub that holds them, each verified by its hash.
 
     Without RUN, artifacts, data sets and models go along: their versions with files, tags and metadata, stages,
@@ -133,7 +135,10 @@ def _check(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) 
 
     here = local_reader()
     try:
-        return _judge(check(hub, here, HubReader(hub), store, chosen), _count(store, chosen), hub.address, as_json)
+        with _registry(hub, store) as registry:
+            names = list(registry.check()) if chosen is None else []
+        checks = check(hub, here, HubReader(hub), store, chosen)
+        return _judge(checks, _count(store, chosen), hub.address, as_json, names)
     finally:
         here.close()
 
@@ -168,7 +173,7 @@ def _count(store: str, chosen: list[str] | None) -> int:
     return len(chosen if chosen is not None else runs_of(store))
 
 
-def _judge(checks: Iterator[Check], total: int, address: str, as_json: bool) -> int:
+def _judge(checks: Iterator[Check], total: int, address: str, as_json: bool, names: Sequence[NameCheck] = ()) -> int:
     from dataclasses import asdict
 
     from madang.cli.progress import progress
@@ -178,12 +183,15 @@ def _judge(checks: Iterator[Check], total: int, address: str, as_json: bool) -> 
         for item in checks:
             found.append(item)
             advance(1)
-    failed = [item for item in found if not item.ok]
+    is_well = all(item.ok for item in found) and all(item.ok for item in names)
     if as_json:
-        output.data({"hub": address, "ok": not failed, "runs": [{**asdict(item), "ok": item.ok} for item in found]})
+        told = [{**asdict(item), "ok": item.ok} for item in names]
+        runs = [{**asdict(item), "ok": item.ok} for item in found]
+        output.data({"hub": address, "ok": is_well, "runs": runs, "names": told})
     else:
         _tell(found, address)
-    return 1 if failed else 0
+        _tell_names(names)
+    return 0 if is_well else 1
 
 
 def _tell(found: list[Check], address: str) -> None:
@@ -212,3 +220,13 @@ def _tell(found: list[Check], address: str) -> None:
     good = sum(item.ok for item in found)
     same = "the same here and there" if address else "whole, and read as their segments say"
     click.echo(f"{good} of {len(found)} runs are {same}.")
+
+
+def _tell_names(names: Sequence[NameCheck]) -> None:
+    for item in names:
+        for difference in item.differs:
+            output.note(f"{item.type} {output.printable(item.name)}: differs: {output.printable(difference)}")
+    if names:
+        click.echo(
+            f"{sum(item.ok for item in names)} of {len(names)} artifacts and models are the same here and there."
+        )

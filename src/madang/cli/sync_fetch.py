@@ -12,12 +12,15 @@ from madang.cli.progress import progress
 from madang.cli.sync_registry import body, tell
 from madang.client.dropping import fetch, held_runs, missing
 from madang.client.http import HubClient
+from madang.client.segments import runs_of
 from madang.wiring import local_user, open_store
 from madang.workspace.moving.registry_sync import Moved, RegistrySync
 
 if TYPE_CHECKING:
     from madang.client.dropping import Fetched
     from madang.ports.segments import SegmentFiles
+
+_SHOWN = 5  # names of the hub
 
 
 def fetch_runs(store: str, chosen: list[str] | None, address: str, as_json: bool) -> int:
@@ -38,13 +41,15 @@ def fetch_runs(store: str, chosen: list[str] | None, address: str, as_json: bool
             engine.close()
             for hub in hubs.values():
                 hub.close()
-    moved = fetch_names(store, address) if address and chosen is None else []
+    moved, more = fetch_names(store, address) if address and chosen is None else ([], [])
     if as_json:
-        output.data({"runs": [asdict(item) for item in done], "names": body(moved)})
+        output.data({"runs": [asdict(item) for item in done], "names": body(moved), "elsewhere": more})
     else:
-        came = [item for item in done if item.segments]
-        size = sum(item.bytes for item in came)
-        click.echo(f"{len(came)} runs came back: {size} bytes" if came else "All segments are here.")
+        _tell(store, done, address)
+        if more:
+            shown = ", ".join(output.printable(name) for name in more[:_SHOWN])
+            names = shown + (f" and {len(more) - _SHOWN} more" if len(more) > _SHOWN else "")
+            output.note(f"{address} has artifacts and models of which nothing is here, and so nothing came: {names}")
     for item in done:
         if item.error:
             output.note(f"run {item.run}: {item.error}")
@@ -52,11 +57,24 @@ def fetch_runs(store: str, chosen: list[str] | None, address: str, as_json: bool
     return 0 if is_well and not any(item.error for item in done) else 1
 
 
-def fetch_names(store: str, address: str) -> list[Moved]:
-    """Bring what the hub has of the artifacts and models that are here."""
+def _tell(store: str, done: list[Fetched], address: str) -> None:
+    came = [item for item in done if item.segments]
+    if came:
+        click.echo(f"{len(came)} runs came back: {sum(item.bytes for item in came)} bytes")
+    elif not runs_of(store):
+        click.echo(f"There are no runs in {store}: --fetch brings back what was given up here.")
+    elif not done:
+        click.echo("All segments are here.")
+    if not address and not done:
+        output.note("No hub was asked for artifacts and models: pass --hub URL or set MADANG_HUB.")
+
+
+def fetch_names(store: str, address: str) -> tuple[list[Moved], list[str]]:
+    """Bring what the hub has of the artifacts and models that are here; and the names of which nothing is here."""
     engine, hub = open_store(store=store), HubClient(address)
     try:
-        return list(RegistrySync(hub, engine, local_user()).fetch())
+        registry = RegistrySync(hub, engine, local_user())
+        return list(registry.fetch()), registry.elsewhere()
     finally:
         hub.close()
         engine.close()

@@ -62,11 +62,14 @@ def _there(one: Finding, item: Moved, address: str) -> str:
         case "taken":
             return ""
         case "newer here":
-            return f"{_at(one.subject, one.here)} on {address} meanwhile; `madang sync --fetch` brings that here"
+            return f"{_as_it_is(one)} on {address} meanwhile; `madang sync --fetch` brings that here"
+        case "dropped":
+            return f"{one.subject} was deleted on {address} too"
+        case "dropped here":
+            return f"{one.subject} was deleted on {address}; `madang sync --fetch` takes it away here too"
         case "conflict":
             if one.here is None and one.there is None:
-                return (f"the {one.subject} has changed here and on {address}: nothing was done. Change one of them to"
-                        " what the other one is, and sync again")  # fmt: skip
+                return _parted(one, "here", f"on {address}")
             follow = _command(item.name, None if one.here is None else to_us.get(one.here), one.subject)
             if one.here is not None and one.here not in to_us:
                 follow = "`madang sync --fetch` brings it"
@@ -80,7 +83,7 @@ def _there(one: Finding, item: Moved, address: str) -> str:
         case "older":
             return f"{address} is of an older release and takes runs alone; artifacts and models stay here"
         case _:
-            return f"{_at(one.subject, one.here)} on {address} and was not moved to {_version(one.there)}: {one.detail}"
+            return _refused(one, f"on {address}")
 
 
 def _back(one: Finding, item: Moved, address: str) -> str:
@@ -89,10 +92,14 @@ def _back(one: Finding, item: Moved, address: str) -> str:
         case "taken":
             return f"{_at(one.subject, one.there)} now, as on {address}"
         case "newer here":
-            return f"{_at(one.subject, one.here)} here since; `madang sync` sends that"
+            return f"{_as_it_is(one)} here since; `madang sync` sends that"
+        case "dropped":
+            return f"{one.subject} was deleted here, as on {address}"
+        case "dropped here":
+            return f"{one.subject} (its number on {address}) was deleted here; `madang sync` sends that"
         case "conflict":
             if one.here is None and one.there is None:
-                return f"the {one.subject} has changed here and on {address}: nothing was done"
+                return _parted(one, f"on {address}", "here")
             return (
                 f"{_at(one.subject, one.here)} here and at {_version(one.there)} on {address}: nothing was done. To"
                 f" follow the hub: {_command(item.name, one.there, one.subject)}"
@@ -100,7 +107,31 @@ def _back(one: Finding, item: Moved, address: str) -> str:
         case "renamed":
             return f"it is {one.detail!r} here; rename it on one side"
         case _:
-            return f"{_at(one.subject, one.here)} here and was not moved to {_version(one.there)}: {one.detail}"
+            return _refused(one, "here")
+
+
+def _is_pointer(one: Finding) -> bool:
+    """Else it is about a text, a protection, or something that was deleted."""
+    return one.here is not None or one.there is not None
+
+
+def _as_it_is(one: Finding) -> str:
+    return _at(one.subject, one.here) if _is_pointer(one) else f"the {one.subject} was changed"
+
+
+def _parted(one: Finding, there: str, here: str) -> str:
+    """Of what is no pointer, ``here`` being where it was decided."""
+    if one.detail:
+        return (f"{one.subject} was deleted {there}, and {one.detail} {here}: nothing was done. Delete it {here} too,"
+                " or make it anew as another version")  # fmt: skip
+    return (f"the {one.subject} has changed {there} and {here}: nothing was done. Change one of them to what the other"
+            " one is, and sync again")  # fmt: skip
+
+
+def _refused(one: Finding, here: str) -> str:
+    if not _is_pointer(one):
+        return f"the {one.subject} was not changed {here}: {one.detail}"
+    return f"{_at(one.subject, one.here)} {here} and was not moved to {_version(one.there)}: {one.detail}"
 
 
 def _at(subject: str, number: int | None) -> str:

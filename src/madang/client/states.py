@@ -49,5 +49,21 @@ class HubStates:
         return self._hub.send("POST", _path(state.project, state.name), state, Merged, exact=True, again=True)
 
 
+    def dropped(self, project: str, name: str) -> CollectionState | None:
+        """What the hub knows of a collection that was taken away there; None: none was, or it is too old to tell."""
+        try:
+            return self._hub.get((*_path(project, name), "dropped"), CollectionState)
+        except NotFound:
+            return None
+
+    def drop(self, state: CollectionState) -> Merged | None:
+        """Have a collection taken away that was taken away here; None: the hub is too old for it."""
+        path = (*_path(state.project, state.name), "dropped")
+        try:
+            return self._hub.send("POST", path, state, Merged, exact=True, again=True)
+        except NotFound:
+            return None
+
+
 def _path(project: str, name: str) -> tuple[str, ...]:
     return "projects", project, "states", name

@@ -64,6 +64,10 @@ class DroppedVersion:
     origins: tuple[Origin, ...] = ()
     heard: tuple[tuple[str, int], ...] = ()
 
+    def has_heard_of(self, move: PointerChange) -> bool:
+        """Whether who took the version away knew that a pointer had been moved to it."""
+        return ("pointer " + base_of(move.alias), move.at) in self.heard
+
 
 @value
 class DroppedCollection:
@@ -139,6 +143,11 @@ def heard_of(number: int, moves: Iterable[PointerChange], notes: Iterable[ModelC
         if note.kind in TEXTS and named is not None and int(named[1]) == number:
             found.append((f"{note.kind}{note.subject[named.end() :]}", note.at))
     return found
+
+
+def last_moves(moves: Sequence[PointerChange], alias: str) -> Sequence[PointerChange]:
+    """The last move of an alias, if there is any."""
+    return [move for move in moves if move.alias == alias][-1:]
 
 
 def is_of_collection(note: ModelChange) -> bool:

@@ -67,11 +67,12 @@ class RuleSet:
     """The rules of a project as somebody has set them.
 
     ``in_default``: whether who set them could then write in the project `Default` too, where clients of MLflow keep the
-    models of all projects. Else the rules move nothing there.
+    models of all projects. Else the rules move nothing there. ``is_set``: somebody has, be it to none.
     """
 
     rules: tuple[Rule, ...] = ()
     in_default: bool = False
+    is_set: bool = False
 
 
 @value

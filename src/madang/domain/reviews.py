@@ -109,6 +109,12 @@ def base_of(alias: str) -> str:
     return stage if stage in STAGES else alias
 
 
+def rule_of(protection: Protection) -> tuple[object, ...]:
+    """What a protection asks for, whoever has said so and when."""
+    one = protection
+    return one.alias, one.reviewers, one.approvals, one.gates, one.own_requests
+
+
 def checked_protection(wanted: Protection) -> Protection:
     """The rule in its canonical form.
 

@@ -43,9 +43,10 @@ class HistoryBody(Struct):
 
 
 class RulesBody(Struct):
-    """Rules of promotion."""
+    """Rules of promotion: those in force, and those that somebody has set in the store; None: nobody ever has."""
 
     rules: list[Rule]
+    kept: list[Rule] | None = None
 
 
 class DecisionsBody(Struct):

@@ -104,10 +104,6 @@ class VersionRecords(Protocol):
         """The project, name and number of what was made of an origin, or is to be: its number is claimed."""
         ...
 
-    def dropped(self, project: str, name: str) -> list[tuple[int, str, int]]:
-        """Number, digest and time (µs UTC) of the versions that were taken away."""
-        ...
-
     def get(self, project: str, name: str, number: int | None = None, alias: str = "") -> VersionRecord | None:
         """A version by number or alias (`latest` is the highest number)."""
         ...

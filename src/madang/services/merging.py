@@ -8,10 +8,12 @@ from typing import Any
 from madang.domain.access import Permission, Principal, require
 from madang.domain.collection_states import (
     CollectionState,
+    DroppedVersion,
     Finding,
     Merged,
     Origin,
     VersionState,
+    last_moves,
     made_at,
     portable_metadata,
     portable_tags,
@@ -20,16 +22,18 @@ from madang.domain.collection_states import (
 from madang.domain.ids import check_digest, is_id
 from madang.domain.values import value
 from madang.domain.versions import GONE, Entry, VersionChange, VersionRecord, check_name, check_path, check_reference
-from madang.errors import InvalidInput, TooLarge
+from madang.errors import InvalidInput, NotFound, TooLarge
 from madang.formats.manifest import manifest_digest
 from madang.ports.records import Records
 from madang.services.artifacts import MAX_ENTRIES
 from madang.services.changes import now
 from madang.services.guard import Guard
+from madang.services.merging_drops import DropMerge
+from madang.services.merging_guards import ProtectionMerge
 from madang.services.merging_pointers import PointerMerge, signed
 from madang.services.merging_texts import TextMerge
 from madang.services.reviews import Reviews
-from madang.services.states import known_numbers, state_of
+from madang.services.states import dropped_state, known_numbers, state_of
 from madang.services.tracking import Tracking
 
 _AHEAD = 3_600_000_000  # µs that the clock of another store may go before ours
@@ -62,6 +66,24 @@ class Merging:
         require(who, Permission.READ, project)
         self._tracking.catch_up()
         return state_of(self._records, project, check_name(name))
+
+    def dropped(self, who: Principal, project: str, name: str) -> CollectionState:
+        """What is known of the collection that had a name before it was taken away. Raises `NotFound`."""
+        require(who, Permission.READ, project)
+        self._tracking.catch_up()
+        for one in self._records.tombstones.collections(project):
+            if one.name == check_name(name):
+                return dropped_state(self._records, one)
+        raise NotFound(f"Nothing that was called {name[:200]!r} was taken away from project {project!r}.")
+
+    def drop(self, who: Principal, state: CollectionState) -> Merged:
+        """Take a collection away that was taken away in another store, unless it was changed here since.
+
+        A version or the whole of it that was changed stays, and is told.
+        """
+        place = self._place(who, state)
+        self._tracking.catch_up()
+        return Merged(findings=tuple(DropMerge(self._records, self._guard, who, place).take_all(state)))
 
     def claim(self, who: Principal, state: CollectionState) -> None:
         """Keep the numbers that versions have in another store, as far as they are free, until these come.
@@ -137,12 +159,13 @@ class Merging:
         theirs = translated(state, self._numbers(state))
         TextMerge(self._records, who, place, as_is=True, only_same=True).take(theirs)
         PointerMerge(self._records, self._guard, self._reviews, who, place, as_is=True, only_same=True).take(theirs)
+        ProtectionMerge(self._records, who, place, as_is=True, only_same=True).take(theirs)
 
     def merge(self, who: Principal, state: CollectionState, *, as_is: bool = False) -> Merged:
         """Take in what another store has of a collection, once all versions are here that it has.
 
-        A pointer or text that has changed here since both were the same stays, and is told. What a guard protects is
-        asked for.
+        A pointer, text or protection that has changed here since both were the same stays, and is told; so does a
+        version that was taken away there, where something was done to it here. What a guard protects is asked for.
 
         Raises:
             Conflict: the name holds versions of another type.
@@ -159,13 +182,17 @@ class Merging:
         lacks = tuple(one.number for one in state.versions if one.number not in numbers and one.number not in gone)
         if lacks:
             return Merged(numbers, lacks)
+        findings = DropMerge(self._records, self._guard, who, place).take(state)
+        numbers = self._numbers(state)
         theirs = translated(state, numbers)
-        findings = TextMerge(self._records, who, place, as_is=as_is).take(theirs)
+        findings += TextMerge(self._records, who, place, as_is=as_is).take(theirs)
         findings += PointerMerge(self._records, self._guard, self._reviews, who, place, as_is=as_is).take(theirs)
+        findings += ProtectionMerge(self._records, who, place, as_is=as_is).take(theirs)
+        findings += [Finding(f"v{number}", "dropped here", there=number) for number in sorted(gone)]
         findings += [
             Finding(alias, "refused", f"v{number} there was deleted here")
             for alias, number in state.aliases.items()
-            if number in gone
+            if number in gone and not any(map(gone[number].has_heard_of, last_moves(state.moves, alias)))
         ]
         return Merged(numbers, (), tuple(findings))
 
@@ -173,7 +200,8 @@ class Merging:
 
     def _place(self, who: Principal, state: CollectionState) -> tuple[str, str]:
         require(who, Permission.WRITE, state.project)
-        times = [state.created_at, *(one.created_at for one in state.versions), *(one.at for one in state.moves)]
+        times = [state.created_at, state.dropped_at, *(one.dropped_at for one in state.dropped)]
+        times += [*(one.created_at for one in state.versions), *(one.at for one in state.moves)]
         if not all(0 <= at <= now() + _AHEAD for at in (*times, *(one.at for one in state.notes))):
             raise InvalidInput(f"{state.name[:200]!r} has a time that is still to come.", hint="Set the clock there.")
         check_name(state.type, "type")
@@ -183,10 +211,12 @@ class Merging:
         """Our numbers of another store's versions, as far as they are here."""
         return known_numbers(self._records, state)
 
-    def _gone(self, state: CollectionState) -> set[int]:
-        """The numbers of another store's versions that were taken away here."""
-        dropped = {(digest, at) for _, digest, at in self._records.versions.dropped(state.project, state.name)}
-        return {one.number for one in state.versions if (one.digest, one.created_at) in dropped}
+    def _gone(self, state: CollectionState) -> dict[int, DroppedVersion]:
+        """The versions that were taken away here, by the numbers that another store has for them."""
+        gone = self._records.tombstones.of_name(state.project, state.name)
+        dropped = {(one.digest, one.created_at): one for one in gone}
+        found = ((one.number, dropped.get((one.digest, one.created_at))) for one in state.versions)
+        return {number: one for number, one in found if one is not None}
 
     def _elsewhere(self, state: CollectionState) -> str:
         """The name that these versions have here, if nothing has theirs."""

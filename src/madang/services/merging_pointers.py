@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from madang.domain.access import Principal
 from madang.domain.collection_states import CollectionState, Finding, beyond, group_of, key_of, order
-from madang.domain.reviews import PENDING, base_of
+from madang.domain.reviews import PENDING, base_of, rule_of
 from madang.domain.versions import PointerChange
 from madang.errors import AccessDenied, MadangError, NotFound
 from madang.ports.records import Records
@@ -38,9 +38,13 @@ class PointerMerge:
         self._place = place
         self._as_is = as_is
         self._only_same = only_same  # nothing moves; histories that lead to the same place are made one
+        self._decided: set[str] = set()  # pointers that were moved under the same protection as they have here
 
     def take(self, theirs: CollectionState) -> list[Finding]:
         """Follow the moves of ``theirs``, whose numbers are ours; what could not be followed."""
+        if self._as_is:
+            rules = {rule_of(one) for one in self._records.registry.protections(*self._place)}
+            self._decided = {one.alias for one in theirs.protections if rule_of(one) in rules}
         moves = _grouped(theirs.moves)
         groups = dict.fromkeys([*moves, *map(group_of, theirs.aliases), *map(group_of, self._aliases())])
         return [one for group in groups for one in self._group(group, moves.get(group, []), theirs.aliases)]
@@ -64,7 +68,8 @@ class PointerMerge:
                         alias: wanted.get(alias) for alias in here | wanted if here.get(alias) != wanted.get(alias)
                     }
                     for alias, number in changed.items():
-                        self._guard.check(self._change(alias, number, moves), evidence.get(alias, NOTHING))
+                        if base_of(alias) not in self._decided:
+                            self._guard.check(self._change(alias, number, moves), evidence.get(alias, NOTHING))
                     self._follow(beyond_moves(ours, moves), changed)
                     return self._settle(changed, moves)
                 if is_same:
@@ -91,7 +96,8 @@ class PointerMerge:
     def _follow(self, moves: Sequence[PointerChange], changed: Collection[str]) -> None:
         """Make moves. Of those of protected pointers only where the guard was asked: where these have ``changed``."""
         for move in moves:
-            if move.alias not in changed and self._guard.rule(*self._place, move.alias) is not None:
+            is_decided = move.alias in changed or base_of(move.alias) in self._decided
+            if not is_decided and self._guard.rule(*self._place, move.alias) is not None:
                 continue  # a detour, or one that leads elsewhere than the pointer is said to be
             with suppress(NotFound):  # a version that is gone here: it was not there when the pointer was last
                 self._guard.place(self._signed(move))

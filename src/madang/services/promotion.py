@@ -13,7 +13,7 @@ from madang.domain.promotion import Decision, Rule, RuleSet
 from madang.domain.reviews import ModelChange, Request
 from madang.domain.run_state import outcome
 from madang.domain.versions import PointerChange, VersionRecord, check_name
-from madang.errors import AccessDenied
+from madang.errors import AccessDenied, Conflict
 from madang.ports.records import Records, StoredRun
 from madang.services.changes import now
 from madang.services.gates import Gates
@@ -47,14 +47,29 @@ class Promotion:
             found.setdefault(rule, kept.in_default)
         return found
 
-    def put_rules(self, who: Principal, project: str, rules: Sequence[Rule]) -> None:
-        """Keep rules in the records, in place of those before. Raises `AccessDenied` for who is no admin.
+    def kept(self, who: Principal, project: str) -> tuple[Rule, ...] | None:
+        """The rules that were put into the records; None: none ever were."""
+        require(who, Permission.READ, project)
+        found = self._records.registry.rules(project)
+        return found.rules if found.is_set else None
+
+    def put_rules(
+        self, who: Principal, project: str, rules: Sequence[Rule], expected: Sequence[Rule] | None = None
+    ) -> None:
+        """Keep rules in the records, in place of those before: with ``expected``, if they are still these.
 
         They move pointers of models in the project `Default` only where the caller could do so now.
+
+        Raises:
+            AccessDenied: the caller is no admin.
+            Conflict: others are kept meanwhile.
         """
         require(who, Permission.ADMIN, check_name(project, "project"))
         reaches = who.level(DEFAULT) >= Permission.WRITE
-        self._records.registry.put_rules(project, RuleSet(tuple(rules), reaches))
+        with self._records.transaction():
+            if expected is not None and self._records.registry.rules(project).rules != tuple(expected):
+                raise Conflict(f"The rules of project {project!r} were changed meanwhile.", hint="Read them again.")
+            self._records.registry.put_rules(project, RuleSet(tuple(rules), reaches))
 
     def decisions(self, who: Principal, project: str, name: str) -> list[Decision]:
         """What was decided about the versions of a model, newest first."""

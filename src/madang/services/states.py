@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from madang.domain.collection_states import (
     CARRIED,
     CollectionState,
+    DroppedCollection,
     Origin,
     VersionState,
     made_at,
@@ -36,7 +37,16 @@ def state_of(
     return CollectionState(
         project, row.name, row.type, row.created_at, row.first, row.description, portable_tags(row.tags),
         tuple(versions[::-1]), {key: item for key, item in row.aliases.items() if key != "latest"},
-        tuple(moves[::-1]), tuple(notes[::-1]),
+        tuple(moves[::-1]), tuple(notes[::-1]), tuple(records.tombstones.of_name(project, name)), 0,
+        tuple(records.registry.protections(project, name)),
+    )  # fmt: skip
+
+
+def dropped_state(records: Records, gone: DroppedCollection) -> CollectionState:
+    """What is known of a collection that was taken away."""
+    return CollectionState(
+        gone.project, gone.name, gone.type, gone.created_at, dropped_at=gone.dropped_at, notes=gone.notes,
+        dropped=tuple(records.tombstones.of_name(gone.project, gone.name)),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from madang.domain.versions import Entry, PointerChange, VersionRecord
 from madang.errors import Conflict, NotFound
 from madang.ports.projects import ProjectRecords
 from madang.ports.records import RunRecords
+from madang.ports.tombstones import Tombstones
 from madang.ports.versions import VersionRecords
 from madang.testing.records import make_run
 
@@ -28,6 +29,8 @@ class HasProjects(Protocol):
     def projects(self) -> ProjectRecords: ...  # noqa: D102 - the protocol says it
     @property
     def runs(self) -> RunRecords: ...  # noqa: D102 - as above
+    @property
+    def tombstones(self) -> Tombstones: ...  # noqa: D102 - as above
     @property
     def versions(self) -> VersionRecords: ...  # noqa: D102 - as above
 
@@ -113,6 +116,26 @@ class ProjectsConformance:
         assert (latest.number, versions.get("p", "a", alias="best")) == (1, None)
         assert [move.number for move in versions.pointer_history("p", "a")] == [None, 2]
         assert versions.add(version("a"), [ENTRY], fresh=True).number == 3
+
+    def test_what_was_taken_away_is_remembered(self, records: HasProjects) -> None:
+        """By the name that it had, also where that is used anew; with the moves of pointers that were heard of."""
+        versions, tombstones = records.versions, records.tombstones
+        for name in ("a", "ab", "a%"):
+            versions.add(version(name), [ENTRY], fresh=True)
+        versions.add(version("a"), [ENTRY], ("c" * 32 + "/s", 4), fresh=True)
+        versions.point(PointerChange("p", "a", "best", 2, None, "me", 6))
+        assert (tombstones.of_name("p", "a"), tombstones.collections("p")) == ([], [])
+        versions.drop("p", "a", 2, 7, "me")
+        (gone,) = tombstones.of_name("p", "a")
+        assert (gone.number, gone.dropped_at, gone.origins) == (2, 7, (("c" * 32 + "/s", 4),))
+        assert gone.heard == (("pointer best", 6),)
+        for name in ("a", "a%"):
+            versions.drop("p", name, None, 8)
+        assert [(one.name, one.dropped_at) for one in tombstones.collections("p")] == [("a", 8), ("a%", 8)]
+        versions.add(version("a"), [ENTRY])
+        versions.drop("p", "a", 1, 9)
+        assert [one.name for one in tombstones.collections("p")] == ["a%"]
+        assert sorted((one.number, one.dropped_at) for one in tombstones.of_name("p", "a")) == [(0, 7), (0, 8), (1, 9)]
 
     def test_a_version_of_elsewhere_keeps_its_number(self, records: HasProjects) -> None:
         """It is committed under its own number, whatever was before; a number is given once, also when it is gone."""

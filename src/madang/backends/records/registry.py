@@ -89,7 +89,7 @@ class SqlRegistry:
     def rules(self, project: str) -> RuleSet:
         """The rules of promotion that a project has."""
         row = self._db.row("rules", project=project)
-        return RuleSet(_read(row[0], tuple[Rule, ...]), bool(row[1])) if row else RuleSet()
+        return RuleSet(_read(row[0], tuple[Rule, ...]), bool(row[1]), True) if row else RuleSet()
 
     def put_rules(self, project: str, rules: RuleSet) -> None:
         """Keep them, in place of those before."""

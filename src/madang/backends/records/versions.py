@@ -168,12 +168,6 @@ class SqlVersions(SqlCollections):
         """Where what was made of an origin is, or is to be."""
         return self._origin(origin)
 
-    def dropped(self, project: str, name: str) -> list[tuple[int, str, int]]:
-        """The versions that were taken away."""
-        line = self._line(project, name)
-        rows = self._db.rows("dropped_versions", collection=line.number) if line else []
-        return [(int(number), str(digest), int(at)) for number, digest, at in rows]
-
     def _line_for(self, version: VersionRecord, first: int) -> Line:
         line = self._line(version.project, version.name)
         if line is None:

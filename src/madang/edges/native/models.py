@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -133,7 +134,12 @@ def decisions(call: NativeCall) -> Any:
 
 def rules(call: NativeCall) -> Any:
     """GET /projects/{project}/promotion."""
-    return wire.RulesBody(list(call.services.promotion.rules(call.who, call.path["project"])))
+    return _rules_body(call, call.services.promotion.rules(call.who, call.path["project"]))
+
+
+def _rules_body(call: NativeCall, found: Sequence[Rule]) -> wire.RulesBody:
+    kept = call.services.promotion.kept(call.who, call.path["project"])
+    return wire.RulesBody(list(found), None if kept is None else list(kept))
 
 
 class RuleWish(Struct, forbid_unknown_fields=True):
@@ -148,18 +154,24 @@ class RuleWish(Struct, forbid_unknown_fields=True):
 
 
 class RulesWish(Struct, forbid_unknown_fields=True):
-    """Rules in place of those before."""
+    """Rules in place of those before; with ``expected``, if these are the ones before."""
 
     rules: list[RuleWish]
+    expected: list[RuleWish] | None = None
 
 
 def put_rules(call: NativeCall) -> Any:
     """PUT /projects/{project}/promotion."""
     body: RulesWish = call.body
-    wanted = [{name: getattr(one, name) for name in RuleWish.__struct_fields__} for one in body.rules]
-    made: tuple[Rule, ...] = parse_rules(wanted, "the request")
-    call.services.promotion.put_rules(call.who, call.path["project"], made)
-    return wire.RulesBody(list(made))
+    made = _parsed(body.rules)
+    expected = None if body.expected is None else _parsed(body.expected)
+    call.services.promotion.put_rules(call.who, call.path["project"], made, expected)
+    return _rules_body(call, made)
+
+
+def _parsed(rules: Sequence[RuleWish]) -> tuple[Rule, ...]:
+    wanted = [{name: getattr(one, name) for name in RuleWish.__struct_fields__} for one in rules]
+    return parse_rules(wanted, "the request")
 
 
 def routes() -> list[Route]:

@@ -46,6 +46,16 @@ def merge(call: NativeCall) -> Any:
     return call.services.merging.merge(call.who, _of_path(call, call.body))
 
 
+def dropped(call: NativeCall) -> Any:
+    """GET /projects/{project}/states/{name}/dropped."""
+    return call.services.merging.dropped(call.who, call.path["project"], call.path["name"])
+
+
+def drop(call: NativeCall) -> Any:
+    """POST /projects/{project}/states/{name}/dropped."""
+    return call.services.merging.drop(call.who, _of_path(call, call.body))
+
+
 def _of_path(call: NativeCall, state: CollectionState) -> CollectionState:
     if (state.project, state.name) != (call.path["project"], call.path["name"]):
         raise InvalidInput(f"The state is that of {state.name[:200]!r} in project {state.project[:200]!r}.")
@@ -68,5 +78,13 @@ def routes() -> list[Route]:
         Route(
             "POST", one + "/versions", adopt, WRITE, "Make a version of another store",
             body=AdoptedWish, answer=Adopted, limit=LARGE_BODY,
+        ),
+        Route(
+            "GET", one + "/dropped", dropped, READ, "What was known of a collection that was taken away",
+            answer=CollectionState,
+        ),
+        Route(
+            "POST", one + "/dropped", drop, WRITE, "Take away what another store has taken away",
+            body=CollectionState, answer=Merged, limit=LARGE_BODY,
         ),
     ]  # fmt: skip

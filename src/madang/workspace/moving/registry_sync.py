@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import field, replace
 from typing import Protocol
 
@@ -13,18 +14,21 @@ from madang.client.reader import HubReader
 from madang.client.states import HubStates
 from madang.client.upload import put_blob
 from madang.domain.access import Principal
-from madang.domain.collection_states import CollectionState, Finding, Merged, Origin
+from madang.domain.collection_states import CollectionState, DroppedCollection, Finding, Merged, Origin
 from madang.domain.projects import DEFAULT
 from madang.domain.values import mutable
 from madang.domain.versions import Entry
-from madang.errors import MadangError, NotFound, Unauthenticated, Unavailable
+from madang.errors import AccessDenied, MadangError, NotFound, Unauthenticated, Unavailable
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
 from madang.ports.records import Records
 from madang.services.artifacts import Artifacts
 from madang.services.merging import Merging
-from madang.services.states import state_of
+from madang.services.promotion import Promotion
+from madang.services.states import dropped_state, state_of
 from madang.services.tracking import Tracking
+from madang.workspace.moving.registry_check import NameCheck, compared
+from madang.workspace.moving.rule_sync import RuleSync
 
 THREADS = 4
 _PIECE = 1 << 20
@@ -42,6 +46,8 @@ class Services(Protocol):
     def artifacts(self) -> Artifacts: ...  # noqa: D102 - as above
     @property
     def merging(self) -> Merging: ...  # noqa: D102 - as above
+    @property
+    def promotion(self) -> Promotion: ...  # noqa: D102 - as above
 
 
 @mutable
@@ -72,6 +78,7 @@ class RegistrySync:
         self._hub = hub
         self._states = HubStates(hub)
         self._own = own
+        self._rules = RuleSync(hub, own.promotion, own.records.settings, who)
         self._who = who
         self._origins: dict[str, Mapping[tuple[str, int], Sequence[Origin]]] = {}
 
@@ -79,8 +86,10 @@ class RegistrySync:
         """Project and name of all that there is here."""
         self._own.tracking.catch_up()
         versions = self._own.records.versions
-        projects = dict.fromkeys([*(item.name for item in self._own.records.runs.projects()), DEFAULT])
-        return [(project, row.name) for project in projects for row in versions.collections(project)]
+        return [(project, row.name) for project in self._projects() for row in versions.collections(project)]
+
+    def _projects(self) -> list[str]:
+        return list(dict.fromkeys([*(item.name for item in self._own.records.runs.projects()), DEFAULT]))
 
     def claim(self) -> None:
         """Before any run is sent: have the numbers kept that versions have here, where the hub has not given them."""
@@ -108,6 +117,43 @@ class RegistrySync:
             except MadangError as error:
                 moved.error = str(error)
             yield moved
+        yield from self._send_dropped()
+        yield from self._rules_of(self._rules.send)
+
+    def _rules_of(self, carried: Callable[[str], Finding | None]) -> Iterator[Moved]:
+        for project in self._projects():
+            moved = Moved(project, project, "project")
+            try:
+                found = carried(project)
+            except (Unavailable, Unauthenticated):
+                raise
+            except NotFound:
+                continue
+            except MadangError as error:
+                moved.error = str(error)
+            else:
+                moved.findings = [] if found is None else [found]
+            if moved.findings or moved.error:
+                yield moved
+
+    def _send_dropped(self) -> Iterator[Moved]:
+        """Tell the hub which names were taken away here; what became of those that are there."""
+        for gone in self._dropped():
+            moved = Moved(gone.project, gone.name, gone.type)
+            try:
+                merged = self._states.drop(dropped_state(self._own.records, gone))
+            except (Unavailable, Unauthenticated):
+                raise
+            except MadangError as error:
+                moved.error = str(error)
+            else:
+                if merged is not None:
+                    self._note(merged, moved)
+            if moved.findings or moved.error:
+                yield moved
+
+    def _dropped(self) -> list[DroppedCollection]:
+        return [gone for project in self._projects() for gone in self._own.records.tombstones.collections(project)]
 
     def fetch(self) -> Iterator[Moved]:
         """Bring what the hub has of the names that are here; files only of versions that a pointer is at."""
@@ -117,11 +163,29 @@ class RegistrySync:
                 there = self._states.state(project, name)
                 if there is not None:
                     self._fetch(there, moved)
+                elif (gone := self._states.dropped(project, name)) is not None:
+                    self._note(self._own.merging.drop(self._who, gone), moved)
             except (Unavailable, Unauthenticated):
                 raise
             except MadangError as error:
                 moved.error = str(error)
             yield moved
+        yield from self._rules_of(self._rules.fetch)
+
+    def check(self) -> Iterator[NameCheck]:
+        """Compare each name with the hub; nothing is changed."""
+        self._origins.clear()
+        for project, name in self.names():
+            yield compared(self._state(project, name), self._states.state(project, name))
+
+    def elsewhere(self) -> list[str]:
+        """The names of artifacts and models of the hub that are not here, as ``PROJECT/NAME``."""
+        here, reader = set(self.names()), HubReader(self._hub)
+        found: list[tuple[str, str]] = []
+        for project in dict.fromkeys([*(item.name for item in reader.projects()), DEFAULT]):
+            with suppress(NotFound, AccessDenied):
+                found += [(project, row.name) for row in reader.collections(project)]
+        return [f"{project}/{name}" for project, name in found if (project, name) not in here]
 
     # To the hub
 

@@ -84,9 +84,6 @@ WHERE o.segment = :segment AND o.sequence = :sequence;
 SELECT c.name, o.number, o.segment, o.sequence FROM version_origins o JOIN collections c ON c.number = o.collection
 WHERE c.project = :project AND c.deleted_at = 0 ORDER BY c.name, o.number, o.segment, o.sequence;
 
--- name: dropped_versions
-SELECT number, digest, created_at FROM versions WHERE collection = :collection AND deleted_at != 0;
-
 -- name: add_origin
 INSERT INTO version_origins (segment, sequence, collection, number) VALUES (:segment, :sequence, :collection, :number);
 
