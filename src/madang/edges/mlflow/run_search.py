@@ -95,7 +95,7 @@ def _tag(clause: Clause) -> Condition:
     own = Field("tags", clause.key)
     made = compare_text(own, _no_list(clause), "tag")
     if clause.key == NAME:
-        return compare_text(Field("attributes", "name"), clause, "tag")
+        return _named(clause, "tag")
     if clause.key not in _ELSEWHERE:
         return made
     other = Field("attributes", _ELSEWHERE[clause.key])
@@ -103,6 +103,12 @@ def _tag(clause: Clause) -> Condition:
         return AllOf((made, Exists(other, negated=True)))
     foreign = (Exists(own, negated=True), Exists(Field("tags", NAME), negated=True), Exists(other))
     return AnyOf((made, AllOf((*foreign, compare_text(other, clause, "tag")))))
+
+
+def _named(clause: Clause, what: str) -> Condition:
+    """A comparison of the name of a run; one whose tag for it was deleted, and so is empty, has none to be found by."""
+    made, gone = compare_text(Field("attributes", "name"), clause, what), Compare(Field("tags", NAME), "=", "")
+    return AnyOf((made, gone)) if clause.op == "IS NULL" else AllOf((made, Negation(gone)))
 
 
 def _no_list(clause: Clause) -> Clause:
@@ -132,6 +138,8 @@ def _attribute(clause: Clause) -> Condition:
         raise InvalidInput("Only ['run_id'] attributes support comparison with a list of quoted string values.")
     if key == "status":
         return _status(clause)
+    if key == "run_name":
+        return _named(clause, "attributes")
     if key == "artifact_uri":
         clause = _by_uri(clause)
     return compare_text(Field("attributes", _TEXTS[key]), clause, "attributes")
