@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from madang.testing.patience import wait_for
 from madang.testing.project import PROGRAM, Project
 
 STEP = "3"  # every so many operations: each costs a rollback
@@ -215,10 +216,7 @@ def test_a_killed_rollback_is_ended_without_being_asked(history: tuple[Project, 
         while not list(project.store.glob("rollback-*")) and child.poll() is None:
             time.sleep(0.005)
         child.kill()
-    end = time.monotonic() + 60
-    while [note for note in project.store.glob("rollback-*") if not note.name.endswith("-ended")]:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_for(lambda: all(note.name.endswith("-ended") for note in project.store.glob("rollback-*")))
     was = _state(project)
     assert was in (OLD, NEW)
     assert project.git("status", "--porcelain") == ""

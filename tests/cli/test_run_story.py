@@ -116,7 +116,7 @@ def test_output_passes_at_once(project: Project) -> None:
         "import sys, time\n"
         "for i in range(3): sys.stdout.write(f'\\r{i}/3'); sys.stdout.flush()\n"
         "sys.stdout.write('\\n\\x1b[31mred\\x1b[0m\\n'); sys.stdout.flush(); sys.stdout.buffer.write(b'\\xff\\n')\n"
-        "sys.stdout.flush(); time.sleep(30)\n"
+        "sys.stdout.flush(); time.sleep(600)\n"
     )
     command = [PROGRAM, "run", "--", sys.executable, "-c", code]
     with subprocess.Popen(
@@ -130,7 +130,7 @@ def test_output_passes_at_once(project: Project) -> None:
         assert got == b"\r0/3\r1/3\r2/3\n\x1b[31mred\x1b[0m\n\xff\n"
         run = child.stderr.readline().decode().strip()
         child.send_signal(signal.SIGTERM)
-        assert child.wait(30) == 128 + signal.SIGTERM
+        assert child.wait() == 128 + signal.SIGTERM
     assert project.madang("runs", "logs", run).out == "2/3\nred\n\ufffd\n"
     assert project.madang("runs", "show", run, "--json").json["status"] == "killed"
 
@@ -141,7 +141,7 @@ def test_interrupt_reaches_the_command_once(project: Project, tmp_path: Path) ->
     told = tmp_path / "told"
     code = (
         "import sys, time\n"
-        "try:\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "try:\n    print('ready', flush=True)\n    time.sleep(600)\n"
         f"except KeyboardInterrupt:\n    time.sleep(0.5); open({str(told)!r}, 'a').write('once '); sys.exit(5)\n"
     )
     command = [PROGRAM, "run", "--", sys.executable, "-c", code]
@@ -152,7 +152,7 @@ def test_interrupt_reaches_the_command_once(project: Project, tmp_path: Path) ->
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
         os.killpg(child.pid, signal.SIGINT)  # as a terminal does
-        assert child.wait(30) == 5
+        assert child.wait() == 5
     assert told.read_text() == "once "
 
 
@@ -170,7 +170,7 @@ def test_terminal(project: Project) -> None:
         got += os.read(main, 1000)
     time.sleep(0.2)
     os.write(main, b"\x03")
-    code_of_it = child.wait(30)
+    code_of_it = child.wait()
     os.close(main)
     assert code_of_it == 128 + signal.SIGINT
     runs = project.madang("runs", "--json").json["runs"]
@@ -224,6 +224,6 @@ def test_a_reader_that_goes_ends_the_command(project: Project) -> None:
     assert child.stdout is not None
     assert child.stdout.read(10) == b"x" * 10
     child.stdout.close()
-    assert child.wait(60) in (1, 120, 128 + signal.SIGPIPE)
+    assert child.wait() in (1, 120, 128 + signal.SIGPIPE)
     assert child.stderr is not None
     child.stderr.close()

@@ -26,6 +26,7 @@ from madang.formats import native
 from madang.formats.wire import MSGPACK, decode, exact
 from madang.server.app import Application
 from madang.server.security import LOOPBACK, Policy
+from madang.testing.hubs import free_port
 from madang.testing.written_store import WrittenStore
 from madang.wiring import local_reader, open_store
 
@@ -66,7 +67,7 @@ class Hub:
         """End it."""
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=200)
             assert self.process.stdout is not None
             self.process.stdout.close()
             self.process = None
@@ -85,7 +86,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 def own(tmp_path: Path) -> Iterator[Hub]:
     """A hub that a test may kill."""
     made = Hub(tmp_path / "hub")
-    made.start()
+    made.start(str(free_port()))
     yield made
     made.stop()
 
@@ -218,10 +219,9 @@ def test_versions_through_the_hub(store: WrittenStore, shared: Hub, tmp_path: Pa
     there = HubReader(client)
     (tmp_path / "w.bin").write_bytes(b"weights" * 1000)
     blob = there.put_file("프로젝트", tmp_path / "w.bin")
-    made = there.create(
-        "프로젝트", "내 모델", "model", [Entry("w.bin", blob.digest, blob.size)], metadata={"big": 2**70}
-    )
+    made = there.create("프로젝트", "내 모델", "model", [Entry("w.bin", blob.digest, blob.size)], description="설명")
     assert (made.name, made.type, made.files, made.size) == ("내 모델", "model", 1, 7000)
+    assert made.description == "설명"
     assert there.resolve("프로젝트", "내 모델:latest").digest == made.digest
     assert there.manifest("프로젝트", f"내 모델:v{made.number}") == [Entry("w.bin", blob.digest, blob.size)]
     assert [item.number for item in there.versions("프로젝트", "내 모델")] == [made.number]

@@ -10,16 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from tests.data.helpers import Answer, Tool
 from tests.data.source import make_source
 
 from madang.workspace.data.repo.initializing import initialize
 from madang.workspace.data.repo.repository import Repository
-
-# How long an example takes depends on who else uses the machine.
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
 
 _SERVER = """
 import json, os, sys, tempfile, warnings

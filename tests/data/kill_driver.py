@@ -20,15 +20,19 @@ from madang.workspace.data.objects import forks, parallel
 
 def start(folder: str, command: list[str]) -> int:
     """Run the command in a child that has imported everything already. Returns its process id."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # until the child can answer one
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         return pid
     code = 70
     try:
         from madang.cli.main import run
 
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         os.chdir(os.path.join(folder, "repo"))
         code = run(command)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     except KeyboardInterrupt:  # it came before the command had begun, or after it had ended
         code = 130
     finally:

@@ -79,12 +79,13 @@ def test_a_lock_of_the_living(root: Path, madang: Tool, dvc: Tool, monkeypatch: 
     make(root, {"s": b"s", "d/a": b"a"})
     assert madang(root, "add", "s", "d").code == 0
     script = (
-        "import fcntl, os, sys, time; f = open('.dvc/tmp/lock', 'r+'); fcntl.flock(f, fcntl.LOCK_EX);"
-        "f.write(f' {os.getpid()}\\n'); f.flush(); print('held', flush=True); time.sleep(60)"
+        "import fcntl, os, sys; f = open('.dvc/tmp/lock', 'r+'); fcntl.flock(f, fcntl.LOCK_EX);"
+        "f.write(f' {os.getpid()}\\n'); f.flush(); print('held', flush=True); sys.stdin.read()"
     )
-    holder = subprocess.Popen([sys.executable, "-c", script], cwd=root, stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None
-    with holder.stdout:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         for command in (["add", "s"], ["checkout"], ["undo"], ["remove", "s.dvc"]):
             answer = madang(root, *command)
@@ -92,7 +93,6 @@ def test_a_lock_of_the_living(root: Path, madang: Tool, dvc: Tool, monkeypatch: 
             assert str(holder.pid) in answer.err
         assert madang(root, "status", "-q").code == 0
         holder.kill()
-        holder.wait()
     assert madang(root, "add", "s").code == 0
 
 
@@ -100,14 +100,12 @@ def test_a_number_that_another_process_has_now(root: Path, madang: Tool) -> None
     """A stage that died holds nothing, though a later process has its number; one that lives does."""
     make(root, {"s": b"s"})
     rwlock = root / ".dvc" / "tmp" / "rwlock"
-    holder = subprocess.Popen(["sleep", "60"])
-    rwlock.write_text(json.dumps({"write": {str(root / "s"): {"pid": holder.pid, "cmd": "dvc repro"}}, "read": {}}))
-    assert "in use by process" in madang(root, "add", "s").err
-    past = time.time() - 3600
-    os.utime(rwlock, (past, past))
-    assert madang(root, "add", "s").code == 0
-    holder.kill()
-    holder.wait()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as holder:
+        rwlock.write_text(json.dumps({"write": {str(root / "s"): {"pid": holder.pid, "cmd": "dvc repro"}}, "read": {}}))
+        assert "in use by process" in madang(root, "add", "s").err
+        past = time.time() - 3600
+        os.utime(rwlock, (past, past))
+        assert madang(root, "add", "s").code == 0
 
 
 # -- disks ------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import pytest
 from tests.data.helpers import Tool, make, objects, read
 
 from madang.errors import Conflict, MadangError, StorageError
+from madang.testing.patience import wait_for
 from madang.wiring_data import open_remote
 from madang.workspace.data.files.adding import add
 from madang.workspace.data.objects import forks, parallel, reading, taking
@@ -135,23 +136,25 @@ def test_a_worker_that_is_killed(workers: list[int]) -> None:
 
 
 def test_work_that_is_given_up(tmp_path: Path, workers: list[int]) -> None:
-    """When the results are closed, all work has stopped."""
+    """When the results are closed, all work has stopped, wherever it was."""
 
     def work(number: int, advance: Advance) -> int:
+        if number >= 100:
+            signal.pause()
         (tmp_path / str(number)).write_bytes(b"")
-        time.sleep(0.001)
         return number
 
     with closing(each_file(work, range(10_000), int, nothing)) as results:
         assert next(results) == 0
     nobody_is_left(workers)
-    made = len(os.listdir(tmp_path))
-    time.sleep(0.05)
-    assert len(os.listdir(tmp_path)) == made < 10_000
+    assert len(os.listdir(tmp_path)) <= 100
 
 
-def test_what_workers_have_done_is_handed_over(tmp_path: Path, workers: list[int]) -> None:
+def test_what_workers_have_done_is_handed_over(
+    tmp_path: Path, workers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When the results are closed, each item that was done is among those taken or those unclaimed, and none is cut."""
+    monkeypatch.setattr(forks, "_PATIENCE", 600)
 
     def work(number: int, advance: Advance) -> int:
         time.sleep(0.001)
@@ -167,23 +170,26 @@ def test_what_workers_have_done_is_handed_over(tmp_path: Path, workers: list[int
     assert sorted([*taken, *unclaimed]) == sorted(int(name) for name in os.listdir(tmp_path))
 
 
-def test_a_worker_that_does_not_end_in_time(
-    tmp_path: Path, workers: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_does_not_end_in_time(workers: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """A stopped command waits a while only; what the others have done is not lost."""
     monkeypatch.setattr(forks, "_PATIENCE", 0.2)
+    end = forks.Crew.end
+
+    def ending(self: forks.Crew[int, int], unclaimed: dict[int, int] | None = None) -> None:
+        while len(self._done) < 9:  # all chunks but the one that does not end
+            self._listen(nothing)
+        end(self, unclaimed)
+
+    monkeypatch.setattr(forks.Crew, "end", ending)
 
     def work(number: int, advance: Advance) -> int:
-        if number == 5:
-            time.sleep(100)
-        (tmp_path / str(number)).touch()
+        while number == 5:
+            time.sleep(1)
         return number
 
     unclaimed: dict[int, int] = {}
     with closing(each_file(work, range(40), int, nothing, unclaimed=unclaimed)) as results:
         assert [next(results) for _ in range(4)] == [0, 1, 2, 3]
-        while len(os.listdir(tmp_path)) < 37:
-            time.sleep(0.01)
     nobody_is_left(workers)
     assert sorted(unclaimed) == list(range(8, 40))
 
@@ -193,12 +199,13 @@ def test_a_command_that_is_stopped(
     repo: Repository, root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     """Ctrl-C: whatever the workers have made is in the cache, but for the object that was being noted."""
-    make(root, {f"d/{number:04}": b"%d" % number * 500 for number in range(2_000)})
+    make(root, {f"d/{number:04}": b"%d" % number * 500 for number in range(200)})
     if command == "fetch":
         madang(root, "remote", "add", "-d", "r", str(root.parent / "store"))
         assert (madang(root, "add", "d").code, madang(root, "push").code) == (0, 0)
         (root / ".dvc" / "cache").rename(root.parent / "cache")
         repo = Repository(repo.root)
+    monkeypatch.setattr(forks, "_PATIENCE", 600)
     made = root.parent / "made"
     made.mkdir()
     real, noted = reading.write_object, 0
@@ -212,6 +219,7 @@ def test_a_command_that_is_stopped(
         nonlocal noted
         noted += 1
         if noted == 3:
+            wait_for(lambda: len(os.listdir(made)) >= 40)  # the workers are ahead
             raise KeyboardInterrupt
         original(self, *given)  # type: ignore[arg-type]
 
@@ -223,10 +231,10 @@ def test_a_command_that_is_stopped(
         with pytest.raises(KeyboardInterrupt):
             add(repo, ["d"]) if command == "add" else fetch(repo, resolve(repo, []), open_remote)
     there = [name for name in objects(root / ".dvc" / "cache") if not name.endswith(".dir")]
-    assert 3 < len(there) < 2_000
+    assert len(there) >= 39
     assert len([path for path in made.iterdir() if path.suffix != ".dir"]) - len(there) <= 1
     assert madang(root, *(("add", "d") if command == "add" else ("fetch",))).code == 0
-    assert len(objects(root / ".dvc" / "cache")) == 2_001
+    assert len(objects(root / ".dvc" / "cache")) == 201
 
 
 def test_a_command_that_is_killed(tmp_path: Path) -> None:

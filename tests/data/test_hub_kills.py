@@ -17,6 +17,7 @@ from madang.client import transport
 from madang.client.data import ROOT, HubObjects
 from madang.client.http import HubClient
 from madang.errors import MadangError
+from madang.testing.patience import wait_for
 
 MADANG = [sys.executable, "-c", "from madang.cli.main import run; import sys; sys.exit(run(sys.argv[1:]))"]
 ROUNDS = 4
@@ -74,7 +75,8 @@ def test_what_was_acknowledged_survives(tmp_path: Path, monkeypatch: pytest.Monk
             threads = [threading.Thread(target=send, args=(thread,)) for thread in range(4)]
             for thread in threads:
                 thread.start()
-            time.sleep(0.1 + chance.random() / 2)
+            wait_for(lambda found=found: len(acknowledged) > len(found))  # type: ignore[misc]
+            time.sleep(chance.random() / 4)
             process.send_signal(signal.SIGKILL)
             stop.set()
             for thread in threads:

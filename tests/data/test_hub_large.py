@@ -8,8 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +23,7 @@ from madang.domain.access import Permission, local
 from madang.errors import AccessDenied, CorruptData, InvalidInput, TooLarge, Unavailable
 from madang.services.arriving import Claim
 from madang.services.resuming import KEPT_SECONDS, Uploads
+from madang.testing.patience import wait_for
 from madang.wiring import open_hub
 
 MADANG = [sys.executable, "-c", "from madang.cli.main import run; import sys; sys.exit(run(sys.argv[1:]))"]
@@ -80,8 +80,9 @@ class Hub:
 class Network:
     """A way to a hub that breaks each connection after so many bytes, as long as it has numbers for it."""
 
-    def __init__(self, address: str, cuts: list[int]) -> None:
+    def __init__(self, address: str, cuts: list[int], before_cut: Callable[[int], None] = lambda _: None) -> None:
         self.cuts = cuts
+        self._before_cut = before_cut  # called with the bytes that passed
         self.sent = 0  # bytes that went to the hub
         self._target = (urlsplit(address).hostname, urlsplit(address).port)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -108,7 +109,7 @@ class Network:
             while piece := self._read(near):
                 if self.cuts and passed + len(piece) > self.cuts[0]:
                     far.sendall(piece[: self.cuts[0] - passed])
-                    self.cuts.pop(0)
+                    self._before_cut(self.cuts.pop(0))
                     break
                 passed += len(piece)
                 self.sent += len(piece)
@@ -150,15 +151,20 @@ def file(tmp_path: Path) -> Path:
 
 def settled(hub: Hub, least: int) -> None:
     """Wait until the hub has noticed that a sender is gone: so many bytes are there then."""
-    end = time.monotonic() + 30
-    while sum(path.stat().st_size for path in hub.unfinished()) < least:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: sum(path.stat().st_size for path in hub.unfinished()) >= least)
 
 
-def test_one_command_goes_on(hub: Hub, file: Path) -> None:
+def test_one_command_goes_on(hub: Hub, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that breaks three times costs no byte twice, but for those on their way."""
-    network = Network(hub.address, [6 << 20, 4 << 20, 2 << 20])
+    starts, send_rest = list[int](), large._send_rest
+
+    def sending(client: HubClient, where: Sequence[str], path: os.PathLike[str], at: int, size: int) -> None:
+        starts.append(at)
+        send_rest(client, where, path, at, size)
+
+    monkeypatch.setattr(large, "_send_rest", sending)
+    cuts = [6 << 20, 4 << 20, 2 << 20]
+    network = Network(hub.address, cuts, lambda passed: settled(hub, starts[-1] + passed - (1 << 20)))
     store = hub.objects(network.address)
     assert store.put(KEY, file)
     assert store.read(KEY) == BODY
@@ -232,7 +238,7 @@ def test_nobody_goes_on_with_it(hub: Hub, file: Path) -> None:
     """An upload that nobody continued for a week goes when the next one begins."""
     test_cut(hub, file)
     (part,) = hub.unfinished()
-    old = time.time() - KEPT_SECONDS - 60
+    old = part.stat().st_mtime - KEPT_SECONDS - 3600
     os.utime(part, (old, old))
     other = file.parent / "other"
     other.write_bytes(BODY[::-1])

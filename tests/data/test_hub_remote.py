@@ -23,6 +23,7 @@ from madang.domain.access import Permission, local
 from madang.errors import AccessDenied, Conflict, InvalidInput, NotFound, Unauthenticated
 from madang.formats.dvc.places import run_name
 from madang.ports.objects import ManyAtOnce
+from madang.testing.patience import wait_for
 from madang.wiring import Engine, open_hub
 from madang.workspace.data.remotes.run_entries import fetch_runs, push_runs
 
@@ -92,7 +93,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     process = subprocess.Popen(
         [*MADANG, "hub", "--store", str(store), "--port", "0"],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     )
     with process:
@@ -213,7 +214,7 @@ def test_an_upload_that_is_cut(hub: Hub) -> None:
         assert opened.read() == b"\0\0"
     with store.open(key_of(body), start=5, length=7) as opened:
         assert opened.read() == bytes(7)
-    assert not [name for name in os.listdir(f"{hub.engine.store.store}/tmp") if name.startswith("blob-")]
+    wait_for(lambda: not [name for name in os.listdir(f"{hub.engine.store.store}/tmp") if name.startswith("blob-")])
     store.close()
 
 

@@ -24,23 +24,30 @@ from madang.wiring import Engine, open_hub, open_store
 ME = local("me")
 
 
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """A hub over both."""
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The addresses of a bucket and of a database."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     address = "http://{}:{}".format(*server.get_host_and_port())
     keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "us-east-1"}
     bucket = f"b{uuid.uuid4().hex}"
     boto3.client("s3", endpoint_url=address, **keys).create_bucket(Bucket=bucket)
-    for name, value in (("ENDPOINT_URL", address), ("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    with postgres_server(str(tmp_path / "postgres")) as database:
-        empty_database(database)
-        made = open_hub(HubConfig(store=str(tmp_path / "hub"), database=database, blobs=f"s3://{bucket}/blobs"))
-        yield made
-        made.close()
+    with pytest.MonkeyPatch.context() as patch, postgres_server(str(tmp_path_factory.mktemp("postgres"))) as database:
+        for name, value in (("ENDPOINT_URL", address), ("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s")):
+            patch.setenv(f"AWS_{name}", value)
+        yield f"s3://{bucket}", database
     server.stop()
+
+
+@pytest.fixture
+def engine(tmp_path: Path, places: tuple[str, str]) -> Iterator[Engine]:
+    """A hub over both."""
+    bucket, database = places
+    empty_database(database)
+    made = open_hub(HubConfig(store=str(tmp_path / "hub"), database=database, blobs=f"{bucket}/{tmp_path.name}"))
+    yield made
+    made.close()
 
 
 def key_of(body: bytes) -> str:

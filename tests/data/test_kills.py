@@ -18,6 +18,7 @@ from tests.data.helpers import Tool, make, read
 
 from madang.formats.dvc import listing
 from madang.workspace.data.repo.initializing import initialize
+from madang.workspace.data.repo.locks import PATIENCE
 
 DATA = {f"d/{number:02}": b"%d" % number * 600 for number in range(20)} | {
     "d/같은 것/a": b"same",
@@ -141,9 +142,16 @@ SCENARIOS = {
 @pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize("signal", ["KILL", "INT"])
 def test_stopped_at_any_moment(
-    tmp_path: Path, madang: Tool, dvc: Tool, name: str, signal: str, pytestconfig: pytest.Config
+    tmp_path: Path,
+    madang: Tool,
+    dvc: Tool,
+    name: str,
+    signal: str,
+    pytestconfig: pytest.Config,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No byte of the user is lost, nothing lies about, and the command repeated ends where it would have ended."""
+    monkeypatch.setenv(PATIENCE, "true")  # workers of what was killed hold its locks until they have ended their item
     scenario = SCENARIOS[name]
     template, runs = tmp_path / "template", tmp_path / "runs"
     repo = template / "repo"

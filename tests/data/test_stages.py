@@ -14,6 +14,8 @@ import pytest
 from tests.data.helpers import Tool, make
 from tests.data.test_repro import PIPELINE, files, ran, twin
 
+from madang.testing.patience import wait_for
+from madang.workspace.data.repo.locks import PATIENCE
 from madang.workspace.pipelines import unchanged, witness
 
 ADDED: tuple[tuple[str, ...], ...] = (
@@ -200,18 +202,17 @@ def test_the_first_stage_of_a_repository_whose_outputs_git_ignores_already(root:
     assert (root / "o").read_bytes() == b"x"
 
 
-def test_a_killed_repro_goes_on_where_it_stopped(root: Path, madang: Tool) -> None:
+def test_a_killed_repro_goes_on_where_it_stopped(root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed in the second stage: its old output comes back, the first is not run again, and the rest is made."""
+    monkeypatch.setenv(PATIENCE, "true")
     stages = "stages:\n  a: {cmd: cp in a, deps: [in], outs: [a]}\n"
     stages += "  b: {cmd: echo half > b && ./wait && cp a b, deps: [a], outs: [b]}\n"
     make(root, {"dvc.yaml": stages.encode(), "in": b"1\n", "wait": b"#!/bin/sh\n:\n"})
     (root / "wait").chmod(0o755)
     assert madang(root, "repro").code == 0
-    make(root, {"in": b"2\n", "wait": b"#!/bin/sh\ntouch reached; sleep 60\n"})
+    make(root, {"in": b"2\n", "wait": b"#!/bin/sh\ntouch reached; sleep 600\n"})
     child = subprocess.Popen([sys.executable, "-m", "madang", "repro"], cwd=root, start_new_session=True)
-    while not (root / "reached").exists():
-        assert child.poll() is None
-        time.sleep(0.05)
+    wait_for(lambda: child.poll() is not None or (root / "reached").exists())
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     assert (root / "b").read_bytes() == b"half\n"
@@ -226,7 +227,7 @@ def test_a_killed_repro_goes_on_where_it_stopped(root: Path, madang: Tool) -> No
 
 def test_independent_stages_run_side_by_side(root: Path, dvc: Tool, madang: Tool) -> None:
     """With -j two stages that wait for each other both end, their lines are told apart, and the lock is whole."""
-    meet = "touch {0}.here; n=0; while ! test -e {1}.here; do n=$((n+1)); test $n -lt 400 || exit 1; sleep 0.05; done; "
+    meet = "touch {0}.here; n=0; while ! test -e {1}.here; do n=$((n+1)); test $n -lt 999 || exit 1; sleep 0.2; done; "
     text = "stages:\n"
     for one, other in (("left", "right"), ("right", "left")):
         cmd = f"{meet.format(one, other)}echo I am {one}; cp in {one}"
@@ -244,22 +245,36 @@ def test_independent_stages_run_side_by_side(root: Path, dvc: Tool, madang: Tool
     assert json.loads(dvc(root, "status", "--json").out) == {}
 
 
+def content(path: Path) -> bytes:
+    """What a file holds that others put there and take away."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def is_there(group: int) -> bool:
+    """Whether a group has a process."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_all_that_runs_side_by_side(root: Path, madang: Tool, number: int) -> None:
     """Every command ends, every old output is back, and the next look finds nothing left over."""
     text = "stages:\n" + "".join(f"  s{at}: {{cmd: echo 1 > o{at}, outs: [o{at}]}}\n" for at in range(2))
     make(root, {"dvc.yaml": text.encode()})
     assert madang(root, "repro").code == 0
-    make(root, {"dvc.yaml": text.replace("echo 1 > o", "echo 2 > o").replace(", outs", "; sleep 60, outs").encode()})
+    make(root, {"dvc.yaml": text.replace("echo 1 > o", "echo 2 > o").replace(", outs", "; sleep 600, outs").encode()})
     child = subprocess.Popen([sys.executable, "-m", "madang", "repro", "-j", "2"], cwd=root, start_new_session=True)
-    while not all((root / name).exists() and (root / name).read_bytes() == b"2\n" for name in ("o0", "o1")):
-        assert child.poll() is None
-        time.sleep(0.05)
+    wait_for(lambda: child.poll() is not None or [content(root / name) for name in ("o0", "o1")] == [b"2\n", b"2\n"])
     child.send_signal(number)
     assert child.wait() == 252
     assert [(root / name).read_bytes() for name in ("o0", "o1")] == [b"1\n", b"1\n"]
-    with pytest.raises(ProcessLookupError):
-        os.killpg(child.pid, 0)
+    wait_for(lambda: not is_there(child.pid))
     make(root, {"dvc.yaml": text.encode()})
     assert "didn't change" in madang(root, "repro").out
 
@@ -272,17 +287,15 @@ def test_a_signal_ends_a_command_with_all_that_it_started(
     monkeypatch.setenv("SHELL", "/bin/bash")
     make(root, {"dvc.yaml": b"stages:\n  s: {cmd: echo 1 > o, outs: [o]}\n"})
     assert madang(root, "repro").code == 0
-    command = "echo 2 > o; sh -c 'echo $$ > new; mv new pid; exec sleep 60'; echo never"
+    command = "echo 2 > o; sh -c 'echo $$ > new; mv new pid; exec sleep 600'; echo never"
     make(root, {"dvc.yaml": f'stages:\n  s: {{cmd: "{command}", outs: [o]}}\n'.encode()})
     child = subprocess.Popen([sys.executable, "-m", "madang", "repro"], cwd=root, stdin=subprocess.DEVNULL)
-    while not (root / "pid").exists():
-        assert child.poll() is None
-        time.sleep(0.05)
+    wait_for(lambda: child.poll() is not None or (root / "pid").exists())
     child.send_signal(number)
-    assert child.wait(30) == 255
+    assert child.wait() == 255
     assert (root / "o").read_bytes() == b"1\n"
     status = Path(f"/proc/{(root / 'pid').read_text().strip()}/stat")
-    assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+    wait_for(lambda: content(status).rpartition(b")")[2].split()[:1] in ([], [b"Z"]))
 
 
 def test_every_execution_is_a_run(root: Path, madang: Tool) -> None:

@@ -353,12 +353,10 @@ def test_a_stage_of_dvc_in_progress_is_respected(repo: Repository, root: Path) -
     """A path that a living process of dvc writes may not be changed; a dead one's entry counts for nothing."""
     (root / "s").write_bytes(b"s")
     rwlock = root / ".dvc" / "tmp" / "rwlock"
-    child = subprocess.Popen(["sleep", "60"])
-    rwlock.write_text(json.dumps({"write": {str(root / "s"): {"pid": child.pid, "cmd": "dvc repro"}}, "read": {}}))
-    with pytest.raises(Conflict, match=str(child.pid)):
-        add(repo, ["s"])
-    child.kill()
-    child.wait()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        rwlock.write_text(json.dumps({"write": {str(root / "s"): {"pid": child.pid, "cmd": "dvc repro"}}, "read": {}}))
+        with pytest.raises(Conflict, match=str(child.pid)):
+            add(repo, ["s"])
     add(repo, ["s"])
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from tests.data.helpers import Tool, make
 from tests.experiments.conftest import git
 
+from madang.testing.patience import wait_for
 from madang.workspace.data.repo.repository import open_repository
 from madang.workspace.experiments.queue import Queue
 
@@ -62,14 +62,6 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
-def wait_for(path: Path) -> None:
-    """Stay until a file is there."""
-    end = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < end, path
-        time.sleep(0.02)
-
-
 def states(madang: Tool, folder: Path) -> dict[str, str]:
     """Name → state of each task."""
     return {one["name"]: one["state"] for one in json.loads(madang(folder, "queue", "status", "--json").out)}
@@ -103,16 +95,16 @@ def test_a_killed_worker_loses_nothing(slow: Path, madang: Tool, workers: list[s
     log = slow.parent / "log"
     assert madang(slow, "exp", "run", "--queue", "-S", "lr=0.5", "-n", "one").code == 0
     workers.append(start(slow))
-    wait_for(log / "waits")
+    wait_for((log / "waits").exists)
     assert states(madang, slow) == {"one": "running"}
     os.kill(workers[0].pid, signal.SIGKILL)
     workers[0].wait()
     assert states(madang, slow) == {"one": "queued"}
     (log / "waits").unlink()
     workers.append(start(slow))
-    wait_for(log / "waits")
+    wait_for((log / "waits").exists)
     (log / "go").touch()
-    assert workers[1].wait(60) == 0
+    assert workers[1].wait() == 0
     assert states(madang, slow) == {"one": "success"}
     assert (log / "first").read_text() == "x\n"
     assert (log / "second").read_text() == "x\n"
@@ -126,7 +118,7 @@ def test_two_workers_share_the_work(slow: Path, madang: Tool, workers: list[subp
     (log / "go").touch()
     assert madang(slow, "exp", "run", "--queue", "-S", "lr=range(1,7)", "-n", "many").code == 0
     workers.extend(start(slow) for _ in range(3))
-    assert [one.wait(60) for one in workers] == [0, 0, 0]
+    assert [one.wait() for one in workers] == [0, 0, 0]
     assert set(states(madang, slow).values()) == {"success"}
     assert (log / "second").read_text() == "x\n" * 6
     assert len(madang(slow, "exp", "list", "--name-only").out.split()) == 6
@@ -151,11 +143,11 @@ def test_killed_on_purpose_is_failed(slow: Path, madang: Tool, workers: list[sub
     log = slow.parent / "log"
     assert madang(slow, "exp", "run", "--queue", "-S", "lr=1,2", "-n", "many").code == 0
     workers.append(start(slow))
-    wait_for(log / "waits")
+    wait_for((log / "waits").exists)
     answer = madang(slow, "queue", "kill", "many-1")
     assert answer.code == 0, answer.err
     (log / "go").touch()
-    assert workers[0].wait(60) == 0
+    assert workers[0].wait() == 0
     assert states(madang, slow) == {"many-1": "failed", "many-2": "success"}
     assert madang(slow, "queue", "kill", "many-1").code != 0
 
@@ -164,9 +156,9 @@ def test_force_kills_command_and_worker(slow: Path, madang: Tool, workers: list[
     """`queue kill --force` leaves neither the worker nor the command, and the experiment as failed."""
     assert madang(slow, "exp", "run", "--queue", "-n", "one").code == 0
     workers.append(start(slow))
-    wait_for(slow.parent / "log" / "waits")
+    wait_for((slow.parent / "log" / "waits").exists)
     assert madang(slow, "queue", "kill", "--force").code == 0
-    assert workers[0].wait(60) == -signal.SIGKILL
+    assert workers[0].wait() == -signal.SIGKILL
     assert states(madang, slow) == {"one": "failed"}
     assert not list(slow.glob(".git/madang/experiments/queue/*/tree/*"))
 
@@ -176,10 +168,10 @@ def test_stop_lets_the_rest_wait(slow: Path, madang: Tool, workers: list[subproc
     log = slow.parent / "log"
     assert madang(slow, "exp", "run", "--queue", "-S", "lr=1,2", "-n", "many").code == 0
     workers.append(start(slow))
-    wait_for(log / "waits")
+    wait_for((log / "waits").exists)
     assert madang(slow, "queue", "stop").code == 0
     (log / "go").touch()
-    assert workers[0].wait(60) == 0
+    assert workers[0].wait() == 0
     assert states(madang, slow) == {"many-1": "success", "many-2": "queued"}
     assert madang(slow, "exp", "run", "--run-all", "-q").code == 0
     assert states(madang, slow) == {"many-1": "success", "many-2": "success"}
@@ -258,9 +250,9 @@ def test_a_worker_that_is_asked_to_end_gives_its_work_back(
     """A signal to the worker ends the command and the worker; nothing else is begun, and everything waits."""
     assert madang(slow, "exp", "run", "--queue", "-S", "lr=1,2", "-n", "many").code == 0
     workers.append(start(slow))
-    wait_for(slow.parent / "log" / "waits")
+    wait_for((slow.parent / "log" / "waits").exists)
     os.kill(workers[0].pid, number)
-    assert workers[0].wait(60) != 0
+    assert workers[0].wait() != 0
     assert states(madang, slow) == {"many-1": "queued", "many-2": "queued"}
     (slow.parent / "log" / "go").touch()
     assert madang(slow, "exp", "run", "--run-all", "-q").code == 0

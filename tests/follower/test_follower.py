@@ -43,7 +43,7 @@ def test_a_run_is_captured_sampled_and_left(place: Place) -> None:
     assert 0 <= row["system/memory"] <= 100
     assert row["system/process.memory"] > 1 << 20
     training.end()
-    assert follower.wait(timeout=20) == 0
+    assert follower.wait(timeout=200) == 0
     assert outcome(place.state(training.run)).status == "finished"
     assert not list(place.folder(training.run).glob("*.lock"))
 
@@ -57,12 +57,12 @@ def test_a_killed_run_is_crashed(place: Place) -> None:
     before = Path(layout.segment_path(str(place.store), training.run, training.segment)).read_bytes()
     training.kill()
     place.wait(lambda: outcome(place.state(training.run)).status == "crashed")
-    place.followers[0].wait(timeout=20)
+    place.followers[0].wait(timeout=200)
     told = [event for event in place.of_kind(training.run, events.Finished) if isinstance(event, events.Finished)]
     assert [event for event in told if event.of] == [events.Finished("crashed", of=training.segment)]
     assert segment_bytes(Path(layout.segment_path(str(place.store), training.run, training.segment))) == before
     again = place.follow()
-    again.wait(timeout=20)
+    again.wait(timeout=200)
     assert [event for event in place.of_kind(training.run, events.Finished) if event not in told] == []
 
 
@@ -75,7 +75,7 @@ def test_a_follower_that_was_killed_is_replaced(place: Place) -> None:
     first.wait()
     training.kill()
     assert len(list(place.folder(training.run).glob("*.lock"))) == 2
-    place.follow().wait(timeout=20)
+    place.follow().wait(timeout=200)
     assert outcome(place.state(training.run)).status == "crashed"
     assert not list(place.folder(training.run).glob("*.lock"))
     assert len(place.of_kind(training.run, events.Code)) == 1
@@ -87,7 +87,7 @@ def test_what_finished_just_before_its_death_did_finish(place: Place) -> None:
     lock = Path(layout.lock_path(str(place.store), training.run, training.segment))
     training.end()
     lock.touch()
-    place.follow().wait(timeout=20)
+    place.follow().wait(timeout=200)
     assert [event.status for event in place.of_kind(training.run, events.Finished)] == ["finished"]  # type: ignore[union-attr]
     assert not lock.exists()
 
@@ -96,7 +96,7 @@ def test_another_machines_writer_is_left_alone(place: Place) -> None:
     """On a shared disk, only the machine of the writer can tell that it is gone."""
     training = place.train(HOST_NAME="elsewhere")
     training.kill()
-    place.follow().wait(timeout=20)
+    place.follow().wait(timeout=200)
     assert place.of_kind(training.run, events.Finished) == []
     assert Path(layout.lock_path(str(place.store), training.run, training.segment)).exists()
 
@@ -106,13 +106,13 @@ def test_there_is_one_follower(place: Place) -> None:
     first = place.train()
     follower = place.follow(first.run)
     place.wait(lambda: place.captured(first.run))
-    assert place.follow(first.run).wait(timeout=20) == 0
+    assert place.follow(first.run).wait(timeout=200) == 0
     assert follower.poll() is None
     second = place.train()
     place.wait(lambda: place.captured(second.run))
     second.end()
     first.end()
-    assert follower.wait(timeout=20) == 0
+    assert follower.wait(timeout=200) == 0
 
 
 def test_a_store_that_was_removed_is_left(place: Place) -> None:
@@ -123,7 +123,7 @@ def test_a_store_that_was_removed_is_left(place: Place) -> None:
     first.end()
     place.store.rename(place.store.with_name("removed"))
     layout.ensure(str(place.store))
-    assert follower.wait(timeout=20) == 0
+    assert follower.wait(timeout=200) == 0
     second = place.train()
     place.follow(second.run)
     place.wait(lambda: place.captured(second.run))
@@ -140,7 +140,7 @@ def test_no_run_falls_between_two_followers(place: Place) -> None:
         training.end()
         time.sleep(0.12)
     for follower in place.followers:
-        assert follower.wait(timeout=20) == 0
+        assert follower.wait(timeout=200) == 0
 
 
 def test_signals_of_the_terminal_do_not_reach_it(place: Place) -> None:
@@ -153,7 +153,7 @@ def test_signals_of_the_terminal_do_not_reach_it(place: Place) -> None:
     time.sleep(0.2)
     assert follower.poll() is None
     follower.terminate()
-    assert follower.wait(timeout=20) == 0
+    assert follower.wait(timeout=200) == 0
     assert len(list(place.folder(training.run).glob("*.lock"))) == 1
     training.end()
 
@@ -174,7 +174,7 @@ def test_damage_does_not_stop_it(place: Place) -> None:
     place.wait(lambda: place.captured(good.run))
     bad.kill()
     good.end()
-    assert follower.wait(timeout=30) == 0
+    assert follower.wait(timeout=200) == 0
     assert bad.segment in place.log()
 
 
@@ -193,7 +193,7 @@ def test_inputs_are_named(place: Place) -> None:
     (place.root / "data/b.csv").write_text("changed\n")
     training.tell("read data/b.csv")
     training.end()
-    place.followers[0].wait(timeout=20)
+    place.followers[0].wait(timeout=200)
     inputs = place.state(training.run).inputs
     assert set(inputs) == {"data/가.csv", "data/b.csv"}
     first, second = (inputs[name][1] for name in ("data/가.csv", "data/b.csv"))
@@ -215,7 +215,7 @@ def test_a_file_changed_after_the_start_is_marked(place: Place) -> None:
     place.follow(training.run)
     place.wait(lambda: place.captured(training.run))
     training.end()
-    place.followers[0].wait(timeout=20)
+    place.followers[0].wait(timeout=200)
     captured = place.state(training.run).captured
     assert captured is not None
     assert captured[1].changed == ["train.py"]
@@ -239,7 +239,7 @@ def test_a_full_disk_is_named_and_waited_out(place: Place) -> None:
     place.followers.append(follower)  # type: ignore[arg-type]
     place.wait(lambda: place.captured(training.run))
     training.end()
-    assert follower.wait(timeout=20) == 0
+    assert follower.wait(timeout=200) == 0
     said = (place.store / "said").read_text()
     assert "Cannot write" in said or "cannot be written" in said
     assert len(place.of_kind(training.run, events.Captured)) >= 1
@@ -289,7 +289,7 @@ def test_what_has_ended_is_packed_before_the_follower_goes(place: Place) -> None
     training.tell("log 3")
     training.tell("log 4")
     training.end()
-    assert follower.wait(timeout=30) == 0
+    assert follower.wait(timeout=200) == 0
     names = sorted(path.name for path in place.folder(training.run).glob("*.seg*"))
     assert names
     assert all(name.endswith(".seg.zst") for name in names), place.log()

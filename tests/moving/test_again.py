@@ -109,7 +109,7 @@ def test_a_killed_import_is_finished_by_the_next(count: int, unpacked: Callable[
     source = unpacked("mlflow-2.9") / "mlflow.db"
     command = [sys.executable, "-c", _KILLED, str(count), "import", "mlflow", str(source)]
     env = {**os.environ, "MADANG_DIR": str(here.folder), "MADANG_HUB": ""}
-    done = subprocess.run(command, env=env, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     report = here.bring(source)
     assert report.ok, left_out(report)

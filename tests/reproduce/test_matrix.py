@@ -8,12 +8,12 @@ import os
 import shlex
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from madang.testing.patience import wait_for
 from madang.testing.project import PROGRAM, Project
 
 TRAIN = """\
@@ -143,10 +143,14 @@ def test_code_changed_after_the_start(project: Project) -> None:
     code = TRAIN.replace("SCALE", "1.0") + "import time; time.sleep(0.2); open('train.py', 'a').write('# later\\n')\n"
     project.commit({"train.py": "import time; time.sleep(0.3)\n" + code, "data.txt": "1", ".gitignore": IGNORED})
     run = project.run("--", "sh", "-c", "echo '# now' >> helper.py; exec python train.py 7")
-    found = _reproduce(project, run, ok=None)
-    changed = project.madang("runs", "show", run, "--json").json["captured"]["changed"]
-    assert changed, "the capture noticed nothing"
-    assert found["verdict"] != "IDENTICAL"
+    wait_for(lambda: _changed(project, run))
+    assert _reproduce(project, run, ok=None)["verdict"] != "IDENTICAL"
+
+
+def _changed(project: Project, run: str) -> Any:
+    """What the follower has found changed since the run began; it looks once more when the run has ended."""
+    captured = project.madang("runs", "show", run, "--json").json["captured"]
+    return captured and captured["changed"]
 
 
 def test_a_file_in_git_that_changed_before_it_was_read(project: Project) -> None:
@@ -158,14 +162,8 @@ def test_a_file_in_git_that_changed_before_it_was_read(project: Project) -> None
     ignored = IGNORED + "edited\n"
     project.commit({"train.py": code, "settings.json": "1", "data.txt": "1", ".gitignore": ignored})
     run = project.run("--", "sh", "-c", f"{edit} & exec python train.py 7")
-
-    def changed() -> Any:
-        return project.madang("runs", "show", run, "--json").json["captured"]["changed"]
-
-    deadline = time.monotonic() + 60  # the follower looks once more when the run has ended
-    while not changed() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert changed() == ["settings.json"]
+    wait_for(lambda: _changed(project, run))
+    assert _changed(project, run) == ["settings.json"]
     project.write({"settings.json": "1"})
     assert _reproduce(project, run, ok=None)["verdict"] != "IDENTICAL"
 
@@ -379,7 +377,11 @@ def test_killed_reproduction_is_cleared_away(project: Project) -> None:
     run = _train(project)
     kept = project.madang("reproduce", run, "--keep", "--json").json["worktree"]
     assert (Path(kept) / "train.py").is_file()
-    slow = project.run("--out", "model.bin", "--", "python", "-c", "import time; open('model.bin','w'); time.sleep(1)")
+    gate = project.root.parent / "gate"
+    waiting = f"all(time.sleep(0.05) is None for _ in iter(lambda: os.path.exists({str(gate)!r}), False))"
+    code = f"import os, time; open('model.bin', 'w'); {waiting}"
+    slow = project.run("--out", "model.bin", "--", "python", "-c", code)
+    gate.touch()
     with subprocess.Popen(
         [PROGRAM, "reproduce", slow], cwd=project.root, env=project.env, stderr=subprocess.PIPE
     ) as child:
@@ -387,6 +389,7 @@ def test_killed_reproduction_is_cleared_away(project: Project) -> None:
         while b"Running" not in child.stderr.readline():
             pass
         child.kill()
+    gate.unlink()
     left = {path.name for path in (project.store / "reproduce").iterdir()}
     assert len(left) == 2
     project.madang("reproduce", run)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,9 +163,12 @@ def test_seed_and_parameter_in_one_file(repository: Project) -> None:
     assert [part["part"] for part in found["parts"] if part["changed"]] == ["seed"]
 
 
-def test_nothing_changed_but_chance(repository: Project) -> None:
+def test_nothing_changed_but_chance(repository: Project, tmp_path: Path) -> None:
     """A metric that comes out otherwise each time has no cause among the parts."""
-    repository.write({"train.py": TRAIN.replace('random.Random(settings.get("random_seed", given.seed))', "random")})
+    drawn = str(tmp_path / "drawn")
+    os.mkdir(drawn)
+    draw = f"(tempfile.mkdtemp(dir={drawn!r}), len(os.listdir({drawn!r})) % 3)[1]"  # 1, 2, 0, 1, … in turn
+    repository.write({"train.py": TRAIN.replace("chance.random()", draw).replace("helper\n", "helper, tempfile\n", 1)})
     first, last = _run(repository), _run(repository)
     assert _why(repository, first, last)["cause"] == "cannot be separated"
     _data(repository)

@@ -166,7 +166,7 @@ class Place:
         """The follower's log."""
         return (self.store / "follower.log").read_text()
 
-    def wait(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
+    def wait(self, condition: Callable[[], object], seconds: float = 200.0) -> None:
         """Wait until something holds."""
         end = time.monotonic() + seconds
         while not condition():
