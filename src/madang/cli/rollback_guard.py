@@ -23,7 +23,7 @@ from madang.wiring import git as open_git
 from madang.workspace import rollback as work
 
 _DONE = b"."
-_TRIES, _PAUSE = 20, 0.2  # what the killed rollback had started may still be at work
+_TRIES, _PAUSE = 300, 0.2  # what the killed rollback had started may still be at work
 
 
 @contextlib.contextmanager
