@@ -4,6 +4,8 @@ JOBS ?= 6
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export PIP_RETRIES ?= 10
+export PIP_DEFAULT_TIMEOUT ?= 60
 
 .PHONY: help install demo test suite check format bench ui clean
 
@@ -53,10 +55,11 @@ test: $(VENV)/.tested
 	scripts/install-test-tools
 	$(MAKE) --no-print-directory --jobs=2 check suite
 
-# More workers than processors: most of the time a test waits for another program.
+# More workers than processors: most of the time a test waits for another program. In the order of the files: a run by
+# hand shuffles the tests of a module, so that none rests on another; CI tells of the change, not of its luck.
 suite: $(VENV)/.tested
 	$(BIN)/python -m compileall -q src/madang
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:randomly
 
 bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/run.py $(BENCH)

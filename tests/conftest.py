@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Never a timed test: the machine may be busy. What a property costs is measured in benchmarks/.
-settings.register_profile(
-    "madang", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+# Never a timed test: the machine may be busy. What a property costs is measured in benchmarks/. The same examples each
+# time: a run of the suite tells of the change, not of its luck. `--hypothesis-profile=search` looks for new ones.
+_ALLOWED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("madang", deadline=None, suppress_health_check=_ALLOWED, derandomize=True)
+settings.register_profile("search", deadline=None, suppress_health_check=_ALLOWED)
 settings.load_profile("madang")
 
 LONG = (
