@@ -148,9 +148,16 @@ def test_what_the_client_says_counts_after_a_change_on_the_page(client: MlflowCl
 
 
 def test_a_deleted_tag_is_gone_whatever_it_says_of_the_run(client: MlflowClient) -> None:
-    """The run keeps its name without the tag of it, which a new name brings back; notes go with their tag."""
-    _, run = begun(client, "untagged", run_name="mine", tags={"mlflow.note.content": "notes", "t": "1"})
+    """The run keeps its name without the tag of it, and is not found by it until a new one is given; so with notes."""
+    experiment, run = begun(client, "untagged", run_name="mine", tags={"mlflow.note.content": "notes", "t": "1"})
+
+    def named(name: str) -> list[str]:
+        asked = (f"run_name = '{name}'", f"tags.mlflow.runName LIKE '{name}%'", f"tags.mlflow.runName != 'not {name}'")
+        return [one.info.run_id for text in asked for one in client.search_runs([experiment], text)]
+
+    assert named("mine") == [run] * 3
     client.delete_tag(run, "mlflow.runName")
+    assert named("mine") == []
     client.delete_tag(run, "mlflow.note.content")
     client.set_tag(run, "mlflow.runName", "")
     found = client.get_run(run)
@@ -160,6 +167,7 @@ def test_a_deleted_tag_is_gone_whatever_it_says_of_the_run(client: MlflowClient)
     client.update_run(run, name="again")
     found = client.get_run(run)
     assert (found.info.run_name, found.data.tags) == ("again", {"t": "1", "mlflow.runName": "again"})
+    assert named("again") == [run] * 3
 
 
 @pytest.mark.parametrize(
