@@ -14,10 +14,11 @@ from madang.errors import InvalidInput, StorageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    _Pack = Callable[..., bytes]
+    # types of the values, what packs a frame and into what, bytes of its payload, number of the key set
+    _Layout = tuple[list[type], Callable[..., None], bytearray, int, int]
 
 HEADER, KEYS, METRICS, SYSTEM, STARTED, RESUMED, CONFIG, REMOVED, SUMMARY, DEFINE_METRIC = range(1, 11)
 TAGS, DESCRIBED, CONSOLE, FILE, VERSION, USE, OPENED, INPUTS, CODE, ENVIRONMENT = range(11, 21)
@@ -31,6 +32,9 @@ MAX_PAYLOAD = 64 << 20
 
 HEAD = struct.Struct("<II")
 _head = HEAD.pack
+# A frame is first packed as it is hashed (the chain before it, head, payload), then gets its own head over these bytes.
+_METRICS = "16sIIBqqI"
+_seal = struct.Struct("<II16s").pack_into
 _EXACT = 1 << 53
 _MAX_KEYSETS = 10_000  # remembered; one that was forgotten is declared again
 _LETTERS: dict[type, str] = {float: "d", int: "q", bool: "?"}
@@ -135,8 +139,9 @@ class SegmentWriter:
         "_clock",
         "_fd",
         "_keysets",
-        "_last",
+        "_layouts",
         "_next_keyset",
+        "_quick",
         "_sequence",
         "chain",
         "offset",
@@ -150,7 +155,9 @@ class SegmentWriter:
         self.offset = 0
         self.chain = CHAIN_START
         self._sequence = 0
-        self._keysets: dict[tuple[Any, ...], tuple[int, _Pack]] = {}
+        self._keysets: dict[tuple[str, ...], int] = {}  # by names and letters
+        self._layouts: dict[tuple[Any, ...], _Layout] = {}  # by names and types
+        self._quick: dict[tuple[str, ...], _Layout] = {}  # by names: that of the last call
         self._next_keyset = 0
         start = time.time_ns() // 1000 if now is None else now
         self._clock = start - time.monotonic_ns() // 1000
@@ -175,43 +182,60 @@ class SegmentWriter:
             InvalidInput: the step is not a 64-bit integer.
         """
         when = self._clock + time.monotonic_ns() // 1000 if at is None else at
-        known = self._keysets.get((*values, *map(type, values.values())))
+        known = self._quick.get(tuple(values))
         if known is not None:
-            try:
-                self._write(known[1](kind, when, step, known[0], *values.values()))
-                return
-            except struct.error:
-                pass  # an integer beyond 64 bits, or a wrong step: the careful way tells which
+            types, pack, frame, size, keys = known
+            if types == [*map(type, values.values())]:
+                try:
+                    pack(frame, 0, self.chain, size, self._sequence, kind, when, step, keys, *values.values())
+                except struct.error:
+                    pass  # an integer beyond 64 bits, or a wrong step: the careful way tells which
+                else:
+                    self._put(frame, size)
+                    return
         self._metrics_slowly(values, step, kind, when)
 
     def _metrics_slowly(self, values: Mapping[str, Any], step: Any, kind: int, when: int) -> None:
         if not (isinstance(step, int) and _INT64_MIN <= step <= _INT64_MAX):
             raise InvalidInput(f"Step {step!r} is not a 64-bit integer.", hint="Pass step=None to count calls instead.")
         plain = [value if isinstance(value, dict) or value is None else scalar(value) for value in values.values()]
-        letters = "".join(_letter(value) for value in plain)
+        letters = "".join(map(_letter, plain))
         names = list(values)
-        quick = "v" not in letters and all(map(_packs_as_itself, values.values()))
-        signature = (*names, *map(type, values.values())) if quick else (*names, letters)
-        known = self._keysets.get(signature) or self._declare(signature, names, letters)
+        known = self._keysets.get((*names, letters))
+        keys = self._declare(names, letters) if known is None else known
+        if "v" not in letters and all(map(_packs_as_itself, values.values())):
+            self._quick[tuple(names)] = self._layout(names, values.values(), letters, keys)
         fixed = [value for value, letter in zip(plain, letters, strict=True) if letter != "v"]
         rest = [value for value, letter in zip(plain, letters, strict=True) if letter == "v"]
-        payload = known[1](kind, when, step, known[0], *fixed)
+        payload = struct.pack("<BqqI" + letters.replace("v", ""), kind, when, step, keys, *fixed)
         if rest:
             wrapped = [{"$i": _digits(value)} if isinstance(value, int) else to_json(value) for value in rest]
             payload += _dumps(wrapped)
         self._write(payload)
 
-    def _declare(
-        self, signature: tuple[Any, ...], names: Sequence[str], letters: str
-    ) -> tuple[int, Callable[..., bytes]]:
+    def _declare(self, names: Sequence[str], letters: str) -> int:
         number = self._next_keyset
-        self.append(KEYS, {"id": number, "names": names, "types": letters})
+        self.append(KEYS, {"id": number, "names": self._shown(names), "types": letters})
         self._next_keyset += 1
         if len(self._keysets) >= _MAX_KEYSETS:
-            self._keysets.clear()  # a program that makes up names without end must not eat the memory
-        known = (number, struct.Struct("<BqqI" + letters.replace("v", "")).pack)
-        self._keysets[signature] = known
+            for remembered in (self._keysets, self._layouts, self._quick):
+                remembered.clear()  # a program that makes up names without end must not eat the memory
+        self._keysets[(*names, letters)] = number
+        return number
+
+    def _layout(self, names: Sequence[str], values: Iterable[Any], letters: str, keys: int) -> _Layout:
+        """How a call with such values is packed at once."""
+        types = [*map(type, values)]
+        known = self._layouts.get((*names, *types))
+        if known is None:
+            whole = struct.Struct("<" + _METRICS + letters)
+            size = whole.size - FRAME_HEAD
+            known = self._layouts[(*names, *types)] = (types, whole.pack_into, bytearray(whole.size), size, keys)
         return known
+
+    def _shown(self, names: Sequence[str]) -> Sequence[str]:
+        """The names as they are written down."""
+        return names
 
     def _write(self, payload: bytes) -> None:
         size = len(payload)
@@ -219,19 +243,22 @@ class SegmentWriter:
             raise InvalidInput(
                 f"One record of {size} bytes is over the limit of {MAX_PAYLOAD}.", hint="Log it as a file or artifact."
             )
-        head = _head(size, self._sequence)
-        after = blake2b(self.chain + head + payload, digest_size=16).digest()
-        data = head + after + payload
+        self._put(bytearray().join((self.chain, _head(size, self._sequence), payload)), size)
+
+    def _put(self, frame: bytearray, size: int) -> None:
+        """Write a frame that is packed as it is hashed, with a payload of so many bytes."""
+        chain = blake2b(frame, digest_size=16).digest()
+        _seal(frame, 0, size, self._sequence, chain)
         try:
-            written = os.write(self._fd, data)
-            while written < len(data):  # a signal, or a disk that is nearly full
-                written += os.write(self._fd, data[written:])
+            written = os.write(self._fd, frame)
+            while written < len(frame):  # a signal, or a disk that is nearly full
+                written += os.write(self._fd, frame[written:])
         except OSError as error:
             self._take_back()
             raise _refused(self.path, error) from error
-        self.chain = after
+        self.chain = chain
         self._sequence += 1
-        self.offset += len(data)
+        self.offset += written
 
     def _take_back(self) -> None:
         """Cut off a half-written frame so that the segment stays whole."""

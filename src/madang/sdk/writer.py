@@ -31,10 +31,8 @@ class RunWriter(SegmentWriter):
         for part in parts:
             super()._metrics_slowly(part, step, kind, when)
 
-    def _declare(
-        self, signature: tuple[Any, ...], names: Sequence[str], letters: str
-    ) -> tuple[int, Callable[..., bytes]]:
-        return super()._declare(signature, redact.names(names), letters)
+    def _shown(self, names: Sequence[str]) -> Sequence[str]:
+        return redact.names(names)
 
 
 class NoWriter:
