@@ -39,17 +39,9 @@ class ReportSummary:
 
 
 @value
-class ReportView:
+class ReportView(ReportSummary):
     """A report with all that it shows; the blocks' shapes are in docs/formats/native-api.md."""
 
-    id: str
-    project: str
-    title: str
-    description: str
-    author: str
-    created_at: int
-    updated_at: int
-    is_draft: bool
     width: str
     blocks: list[dict[str, Any]]
 

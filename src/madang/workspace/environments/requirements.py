@@ -44,17 +44,22 @@ def read(path: str) -> PythonEnv:
     """
     if path.endswith(".txt"):
         return PythonEnv("", tuple(_lines(path)))
-    try:
-        with open(path, encoding="utf-8") as file:
-            body: Any = YAML(typ="safe", pure=True).load(StringIO(file.read()))
-    except OSError as error:
-        raise NotFound(f"Cannot read {path}: {error.strerror}.") from error
-    except (YAMLError, ValueError) as error:
-        raise CorruptData(f"{path} is not YAML: {str(error).splitlines()[0]}.") from error
+    body = read_yaml(path)
     if not isinstance(body, dict):
         raise CorruptData(f"{path} does not describe an environment of Python.")
     listed = [line for key in ("build_dependencies", "dependencies") for line in body.get(key) or []]
     return PythonEnv(str(body.get("python") or ""), named(path, listed))
+
+
+def read_yaml(path: str) -> Any:
+    """What a file of YAML says. Raises `NotFound` and `CorruptData`."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return YAML(typ="safe", pure=True).load(StringIO(file.read()))
+    except OSError as error:
+        raise NotFound(f"Cannot read {path}: {error.strerror}.") from error
+    except (YAMLError, ValueError) as error:
+        raise CorruptData(f"{path} is not YAML: {str(error).splitlines()[0]}.") from error
 
 
 def named(path: str, listed: Sequence[Any]) -> tuple[str, ...]:

@@ -10,11 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from io import StringIO
 from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from madang.errors import CorruptData, NotFound, Unavailable
 from madang.workspace.environments import requirements
@@ -65,13 +61,7 @@ def provide(path: str, env: Mapping[str, str], say: Callable[[str], None]) -> st
 
 
 def _dependencies(path: str) -> list[Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            body: Any = YAML(typ="safe", pure=True).load(StringIO(file.read()))
-    except OSError as error:
-        raise NotFound(f"Cannot read {path}: {error.strerror}.") from error
-    except (YAMLError, ValueError) as error:
-        raise CorruptData(f"{path} is not YAML: {str(error).splitlines()[0]}.") from error
+    body = requirements.read_yaml(path)
     listed = body.get("dependencies") if isinstance(body, dict) else None
     if not isinstance(listed, list):
         raise CorruptData(f"{path} does not describe an environment of conda.")
