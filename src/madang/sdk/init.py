@@ -73,14 +73,7 @@ def init(
     project = project_name(project or env.get("MADANG_PROJECT", ""), where.root or layout.present_folder())
     parameters = flatten(config) if config is not None else {}
     labels = tag_set(tags) if tags else {}
-    resumed = False
-    if chosen != "disabled":
-        layout.ensure(where.store)
-        resumed = _claim(where.store, place, how, address)
-        if resumed:
-            from madang.sdk.segments import refuse_given_up
-
-            refuse_given_up(where.store, place.run)
+    resumed = chosen != "disabled" and _take(where.store, place, how, address)
     is_trial = "MADANG_PARAMS" in env and place.run == env.get("MADANG_RUN_ID")
     if is_trial:
         parameters, labels = _of_trial(env, parameters, labels)
@@ -98,12 +91,10 @@ def init(
         go_on(made, keep_name=not told)
     if not place.rank:
         given = {
-            "name": told if resumed else made.name,
-            "group": redact.text(group or env.get("MADANG_GROUP", "")),
-            "job_type": redact.text(job_type or ""),
+            "name": told if resumed else made.name, "group": redact.text(group or env.get("MADANG_GROUP", "")),
+            "job_type": redact.text(job_type or ""), "notes": redact.text(notes),
             "parent": parent.id if isinstance(parent, Run) else parent or place.parent,
-            "notes": redact.text(notes),
-        }
+        }  # fmt: skip
         made.begin(codec.RESUMED if resumed else codec.STARTED, **_started(place, given, where.root))
     _describe(made, parameters, labels)
     _watch(made)
@@ -200,6 +191,17 @@ def _mark(run: Run, name: str, text: str) -> None:
     """One of the small files that tell the follower about the run (docs/formats/store.md)."""
     with open(f"{layout.run_dir(run.places.store, run.id)}/{name}", "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def _take(store: str, place: ranks.Place, how: str, hub: str) -> bool:
+    """Make the store and the run's folder in it ours; True when the run exists and is continued."""
+    layout.ensure(store)
+    resumed = _claim(store, place, how, hub)
+    if resumed:
+        from madang.sdk.segments import refuse_given_up
+
+        refuse_given_up(store, place.run)
+    return resumed
 
 
 def _claim(store: str, place: ranks.Place, how: str, hub: str) -> bool:

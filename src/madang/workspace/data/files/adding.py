@@ -322,7 +322,7 @@ def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Wor
             f"{path} is part of {owner.path}: neither --no-commit nor notes can be for it alone.",
             hint=f"madang add {os.path.relpath(owner.path)}",
         )
-    cache, state = repository.cache, repository.state
+    cache = repository.cache
     # Read again: a path that was added just before may have changed it.
     owner = next(out for out in outs_of(owner.dvc_file) if out.path == owner.path)
     if owner.is_legacy:
@@ -338,20 +338,9 @@ def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Wor
         for name, md5 in recorded.items()
         if name != inside and not name.startswith(inside + "/") and not inside.startswith(name + "/")
     }
-    if os.path.isdir(path):
-        hashes = hashing.known_hashes(state, scan_tree(repository.root, path, rules_above(repository.root, path)))
-        prefix = inside + "/"
-        with cache.staging() as staging:
-            _store_tree(repository, path, hashes, staging, meter)
-        new = {prefix + name: md5 for name, md5 in hashes.files().items()}
-        links.relink_tree(repository, path, hashes)
-    elif not os.path.lexists(path):
-        new = {}
-        if len(kept) == len(recorded):
-            raise NotFound(f"{path} does not exist, and {owner.dvc_file} knows nothing of it.", hint="Check the name.")
-    else:
-        new = {inside: _take_file(repository, path, meter).md5}
-    files = {**kept, **new}
+    if len(kept) == len(recorded) and not os.path.lexists(path):
+        raise NotFound(f"{path} does not exist, and {owner.dvc_file} knows nothing of it.", hint="Check the name.")
+    files = {**kept, **_files_at(repository, path, inside, meter)}
     body = listing.encode(files)
     name = listing.name_of_bytes(body)
     with cache.staging() as staging:
@@ -359,6 +348,20 @@ def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Wor
     content = Content(name, _size_of(repository, owner, files), len(files))
     _write(owner.dvc_file, owner, content, os.path.basename(owner.path), done)
     done.contents[owner.path] = content
+
+
+def _files_at(repository: Repository, path: str, inside: str, meter: progress.Meter) -> dict[str, str]:
+    """Take a path inside a tracked folder into the cache: MD5s by the names in that folder; none where it is gone."""
+    if not os.path.lexists(path):
+        return {}
+    if not os.path.isdir(path):
+        return {inside: _take_file(repository, path, meter).md5}
+    tree = scan_tree(repository.root, path, rules_above(repository.root, path))
+    hashes = hashing.known_hashes(repository.state, tree)
+    with repository.cache.staging() as staging:
+        _store_tree(repository, path, hashes, staging, meter)
+    links.relink_tree(repository, path, hashes)
+    return {f"{inside}/{name}": md5 for name, md5 in hashes.files().items()}
 
 
 def _size_of(repository: Repository, owner: TrackedOut, files: dict[str, str]) -> int:
