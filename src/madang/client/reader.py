@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from blake3 import blake3
@@ -182,22 +182,10 @@ class HubReader:
         return BlobRef(digest, size)
 
     def create(
-        self,
-        project: str,
-        name: str,
-        type: str,
-        entries: Sequence[Entry],
-        *,
-        run: str = "",
-        aliases: Sequence[str] = (),
-        description: str = "",
-        metadata: Mapping[str, Any] | None = None,
+        self, project: str, name: str, type: str, entries: Sequence[Entry], *, run: str = "", description: str = ""
     ) -> VersionRecord:
         """See `Reader.create`."""
-        body = {
-            "name": name, "type": type, "entries": list(entries), "run": run, "aliases": list(aliases),
-            "description": description, "metadata": dict(metadata or {}),
-        }  # fmt: skip
+        body = {"name": name, "type": type, "entries": list(entries), "run": run, "description": description}
         return native.read_version(self._client.send("POST", ("projects", project, "artifacts"), body, native.Version))
 
     def point(

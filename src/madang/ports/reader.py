@@ -8,7 +8,7 @@ hub does not answer.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from madang.domain.files import BlobRef
@@ -115,16 +115,7 @@ class Reader(Protocol):
         ...
 
     def create(
-        self,
-        project: str,
-        name: str,
-        type: str,
-        entries: Sequence[Entry],
-        *,
-        run: str = "",
-        aliases: Sequence[str] = (),
-        description: str = "",
-        metadata: Mapping[str, Any] | None = None,
+        self, project: str, name: str, type: str, entries: Sequence[Entry], *, run: str = "", description: str = ""
     ) -> VersionRecord:
         """Make a version of stored bytes; the same content as the latest is the latest."""
         ...

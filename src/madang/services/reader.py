@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from madang.domain.access import Principal
@@ -172,29 +172,10 @@ class LocalReader:
         return self._services.artifacts.put_blob(self.who, project, _pieces(path))
 
     def create(
-        self,
-        project: str,
-        name: str,
-        type: str,
-        entries: Sequence[Entry],
-        *,
-        run: str = "",
-        aliases: Sequence[str] = (),
-        description: str = "",
-        metadata: Mapping[str, Any] | None = None,
+        self, project: str, name: str, type: str, entries: Sequence[Entry], *, run: str = "", description: str = ""
     ) -> VersionRecord:
         """See `Reader.create`."""
-        return self._services.artifacts.create(
-            self.who,
-            project,
-            name,
-            type,
-            entries,
-            run=run,
-            aliases=aliases,
-            description=description,
-            metadata=metadata,
-        )
+        return self._services.artifacts.create(self.who, project, name, type, entries, run=run, description=description)
 
     def point(
         self, project: str, name: str, alias: str, number: int | None, *, expected: Any = ..., reason: str = ""
