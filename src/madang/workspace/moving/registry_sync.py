@@ -89,7 +89,10 @@ class RegistrySync:
         return [(project, row.name) for project in self._projects() for row in versions.collections(project)]
 
     def _projects(self) -> list[str]:
-        return list(dict.fromkeys([*(item.name for item in self._own.records.runs.projects()), DEFAULT]))
+        return list(dict.fromkeys([*self._of_runs(), DEFAULT]))
+
+    def _of_runs(self) -> list[str]:
+        return [item.name for item in self._own.records.runs.projects()]
 
     def claim(self) -> None:
         """Before any run is sent: have the numbers kept that versions have here, where the hub has not given them."""
@@ -121,7 +124,7 @@ class RegistrySync:
         yield from self._rules_of(self._rules.send)
 
     def _rules_of(self, carried: Callable[[str], Finding | None]) -> Iterator[Moved]:
-        for project in self._projects():
+        for project in dict.fromkeys([*self._of_runs(), *(project for project, _ in self.names())]):
             moved = Moved(project, project, "project")
             try:
                 found = carried(project)
