@@ -32,7 +32,7 @@ def logged(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Client:
 
     def native(path: str, body: Any) -> Any:
         answer = urllib3.request(
-            "POST", f"{hub.address}/api/v1/{path}", json=body, headers=headers, retries=False, timeout=60
+            "POST", f"{hub.address}/api/v1/{path}", json=body, headers=headers, retries=False, timeout=200
         )
         assert answer.status < 300, answer.data
         return answer.json()

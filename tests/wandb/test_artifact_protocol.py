@@ -82,7 +82,7 @@ class Maker:
 
 def put(url: str, data: bytes, **headers: str) -> int:
     """The status of an upload without a credential."""
-    return urllib3.request("PUT", url, body=data, headers=headers, retries=False, timeout=60).status
+    return urllib3.request("PUT", url, body=data, headers=headers, retries=False, timeout=200).status
 
 
 def test_every_step_may_be_repeated_and_the_hub_killed(own_hub: Hub) -> None:
@@ -171,7 +171,7 @@ def test_parts_become_a_file_and_ranges_are_read(hub: Hub) -> None:
     node = answer["createArtifactFiles"]["files"]["edges"][0]["node"]
     sent = []
     for part, piece in zip(node["uploadMultipartUrls"]["uploadUrlParts"], pieces, strict=True):
-        done = urllib3.request("PUT", part["uploadUrl"], body=piece, retries=False, timeout=60)
+        done = urllib3.request("PUT", part["uploadUrl"], body=piece, retries=False, timeout=200)
         sent.append({"partNumber": part["partNumber"], "hexMD5": done.headers["etag"]})
     whole = {"completedParts": sent, "artifactID": made.id, "storagePath": node["storagePath"],
              "uploadID": node["uploadMultipartUrls"]["uploadID"]}  # fmt: skip
@@ -181,15 +181,15 @@ def test_parts_become_a_file_and_ranges_are_read(hub: Hub) -> None:
     made.commit()
     found = hub.ask(URLS, project="large", name="ds")["project"]["artifactCollection"]["artifactMembership"]["files"]
     url = found["edges"][0]["node"]["directUrl"]
-    part = urllib3.request("GET", url, headers={"range": "bytes=4999990-5000009"}, retries=False, timeout=60)
+    part = urllib3.request("GET", url, headers={"range": "bytes=4999990-5000009"}, retries=False, timeout=200)
     assert (part.status, part.data) == (206, data[4_999_990:5_000_010])
     md5 = hashlib.md5(data).hexdigest()
     headers = urllib3.make_headers(basic_auth="api:" + "k" * 40)
     for path in (f"artifactsV2/default/madang/large/ds/{made.id}/{md5}/large.bin", f"artifacts/madang/{md5}"):
-        whole_file = urllib3.request("GET", f"{hub.address}/{path}", headers=headers, retries=False, timeout=60)
+        whole_file = urllib3.request("GET", f"{hub.address}/{path}", headers=headers, retries=False, timeout=200)
         assert (whole_file.status, whole_file.data == data) == (200, True)
     wrong = f"{hub.address}/artifactsV2/default/madang/mine/ds/{made.id}/{md5}/large.bin"
-    assert urllib3.request("GET", wrong, headers=headers, retries=False, timeout=60).status == 404
+    assert urllib3.request("GET", wrong, headers=headers, retries=False, timeout=200).status == 404
 
 
 def test_clients_that_name_no_kind_of_manifest(hub: Hub) -> None:

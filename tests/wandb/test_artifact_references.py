@@ -95,6 +95,6 @@ def test_references_to_a_bucket(wandb_client: Client, hub: Hub, tmp_path: Path) 
 def _get(hub: Hub, folder: Path, ref: str, name: str, more: dict[str, str] | None = None, code: int = 0) -> str:
     command = [PROGRAM, "artifacts", "get", ref, name, "--to", name, "--force"]
     env = {**hub.env, "MADANG_HUB": hub.address, **(more or {})}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=200)
     assert done.returncode == code, done.stderr
     return done.stderr

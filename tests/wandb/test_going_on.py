@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.wandb.conftest import Client, Hub
 
 SCRIPT = """
@@ -48,63 +49,77 @@ def read(run: str) -> tuple[str, Any, int]:
     return "read", run, 0
 
 
-def test_resume(wandb_client: Client) -> None:
-    """`allow` begins or goes on at the next step, `must` needs the run, `never` needs that there is none."""
-    run = "r-가"
-    said = do(
-        wandb_client,
+RESUMED = "r-가"
+ACTS = {
+    "resumed": [
         log(1, id="nobody", resume="must"),
-        log(3, id=run, resume="allow", config={"a": 1}),
-        log(2, id=run, resume="allow", config={"b": 2}),
-        log(1, id=run, resume="must"),
-        log(1, id=run, resume="never"),
-        read(run),
-    )
-    assert said[:5] == ["UsageError", {"a": 1}, {"a": 1, "b": 2}, {"a": 1, "b": 2}, "UsageError"]
-    assert said[5]["rows"] == [[0, 0], [1, 1], [2, 2], [3, 0], [4, 1], [5, 0]]
-    assert (said[5]["state"], said[5]["config"], said[5]["summary"]["_step"]) == ("finished", {"a": 1, "b": 2}, 5)
-
-
-def test_the_same_id_again(wandb_client: Client) -> None:
-    """Without `resume` the second client begins again with its own config; no row of the first is lost."""
-    said = do(wandb_client, log(3, id="again", config={"a": 1}), log(2, id="again", config={"b": 2}), read("again"))
-    assert (said[2]["state"], said[2]["config"], len(said[2]["rows"])) == ("finished", {"b": 2}, 5)
-
-
-def test_rewind(wandb_client: Client) -> None:
-    """History after the step is gone for readers, the run goes on behind it; config and summary fit what is there."""
-    said = do(
-        wandb_client,
+        log(3, id=RESUMED, resume="allow", config={"a": 1}),
+        log(2, id=RESUMED, resume="allow", config={"b": 2}),
+        log(1, id=RESUMED, resume="must"),
+        log(1, id=RESUMED, resume="never"),
+        read(RESUMED),
+    ],
+    "again": [log(3, id="again", config={"a": 1}), log(2, id="again", config={"b": 2}), read("again")],
+    "rewound": [
         log(6, id="back", config={"a": {"b": 1}}),
         log(2, resume_from="back?_step=2"),
         read("back"),
         log(0, resume_from="back?_step=3"),
         read("back"),
-    )
+    ],
+    "forked": [
+        log(5, id="source"),
+        log(2, fork_from="source?_step=2", id="fork"),
+        read("fork"),
+        read("source"),
+    ],
+    "deleted": [log(4, id="gone"), ("delete", "gone", 0), log(2, id="gone", resume="allow"), read("gone")],
+}
+
+
+@pytest.fixture(scope="module")
+def told(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """What each of the acts said; one process does all of them."""
+    said = do(Client(hub, tmp_path_factory.mktemp("all")), *(act for acts in ACTS.values() for act in acts))
+    found = {}
+    for name, acts in ACTS.items():
+        count = sum(verb != "delete" for verb, _, _ in acts)
+        found[name], said = said[:count], said[count:]
+    return found
+
+
+def test_resume(told: dict[str, list[Any]]) -> None:
+    """`allow` begins or goes on at the next step, `must` needs the run, `never` needs that there is none."""
+    said = told["resumed"]
+    assert said[:5] == ["UsageError", {"a": 1}, {"a": 1, "b": 2}, {"a": 1, "b": 2}, "UsageError"]
+    assert said[5]["rows"] == [[0, 0], [1, 1], [2, 2], [3, 0], [4, 1], [5, 0]]
+    assert (said[5]["state"], said[5]["config"], said[5]["summary"]["_step"]) == ("finished", {"a": 1, "b": 2}, 5)
+
+
+def test_the_same_id_again(told: dict[str, list[Any]]) -> None:
+    """Without `resume` the second client begins again with its own config; no row of the first is lost."""
+    last = told["again"][2]
+    assert (last["state"], last["config"], len(last["rows"])) == ("finished", {"b": 2}, 5)
+
+
+def test_rewind(told: dict[str, list[Any]]) -> None:
+    """History after the step is gone for readers, the run goes on behind it; config and summary fit what is there."""
+    said = told["rewound"]
     assert said[2]["rows"] == [[0, 0], [1, 1], [2, 2], [3, 0], [4, 1]]
     assert said[4]["rows"] == [[0, 0], [1, 1], [2, 2], [3, 0]]
     assert (said[4]["summary"]["x"], said[4]["summary"]["_step"], said[4]["config"]) == (0, 3, {"a": {"b": 1}})
 
 
-def test_fork(wandb_client: Client) -> None:
+def test_fork(told: dict[str, list[Any]]) -> None:
     """A fork has the history of its source up to the step, and is a run of its own."""
-    said = do(
-        wandb_client,
-        log(5, id="source"),
-        log(2, fork_from="source?_step=2", id="fork"),
-        read("fork"),
-        read("source"),
-    )
+    said = told["forked"]
     assert said[2]["rows"] == [[0, 0], [1, 1], [2, 2], [3, 0], [4, 1]]
     assert len(said[3]["rows"]) == 5
 
 
-def test_a_deleted_run_begun_anew(wandb_client: Client) -> None:
+def test_a_deleted_run_begun_anew(told: dict[str, list[Any]]) -> None:
     """The name of a deleted run begins a run with nothing of it."""
-    said = do(
-        wandb_client, log(4, id="gone"), ("delete", "gone", 0), log(2, id="gone", resume="allow"), read("gone")
-    )  # fmt: skip
-    assert said[2]["rows"] == [[0, 0], [1, 1]]
+    assert told["deleted"][2]["rows"] == [[0, 0], [1, 1]]
 
 
 def test_sync_twice_and_from_two_machines(wandb_client: Client, hub: Hub, tmp_path: Path) -> None:
@@ -118,8 +133,8 @@ def test_sync_twice_and_from_two_machines(wandb_client: Client, hub: Hub, tmp_pa
     (other / logs.name).symlink_to(logs)
     for place in (logs, logs, other / logs.name):
         wandb_client.program("sync", "--include-synced", str(place), folder=folder)
-    (told,) = do(wandb_client, read("off"))
-    assert told["rows"] == [[step, step] for step in range(7)]
+    (read_back,) = do(wandb_client, read("off"))
+    assert read_back["rows"] == [[step, step] for step in range(7)]
     (found,) = (item for item in hub.native("runs?project=going")["runs"] if item["tags"].get("wandb.id") == "off")
     assert found["status"] == "finished"
     assert hub.native(f"runs/{found['id']}")["metrics"]["x"]["count"] == 7

@@ -68,7 +68,7 @@ class Replay:
         if "signature=" not in path:
             headers |= urllib3.make_headers(basic_auth=f"api:{KEY}")
         answer = urllib3.request(
-            item["method"], self.hub.address + path, body=sent, headers=headers, retries=False, timeout=60
+            item["method"], self.hub.address + path, body=sent, headers=headers, retries=False, timeout=200
         )
         if answer.status != item["status"]:
             return [f"{item['method']} {path}: {item['status']} → {answer.status} {answer.data[:200]!r}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
 from tests.wandb.conftest import Client, Hub
 
 SIMPLE = """
@@ -39,9 +40,16 @@ print(json.dumps({
 """
 
 
-def test_a_run_comes_back(wandb_client: Client, hub: Hub) -> None:
+@pytest.fixture(scope="module")
+def logged(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What the script says of its run."""
+    said: list[str] = Client(hub, tmp_path_factory.mktemp("logged"))(SIMPLE)
+    return said
+
+
+def test_a_run_comes_back(wandb_client: Client, hub: Hub, logged: list[str]) -> None:
     """Config, history, summary, tags, files and console are read back as they were logged."""
-    run, name, project, entity, url = wandb_client(SIMPLE)
+    run, name, project, entity, url = logged
     assert (name, project, entity) == ("처음: a/b", "demo", "madang")
     assert url == f"{hub.address}/madang/demo/runs/{run}"
     told = wandb_client(READ, f"madang/demo/{run}")
@@ -66,9 +74,9 @@ def test_a_run_comes_back(wandb_client: Client, hub: Hub) -> None:
     assert "hello" in "\n".join(told["console"])
 
 
-def test_our_side_of_a_run(wandb_client: Client, hub: Hub) -> None:
+def test_our_side_of_a_run(hub: Hub, logged: list[str]) -> None:
     """The same run by the API of our own: status, exit code, definitions, labels, console with its streams."""
-    name = wandb_client(SIMPLE)[0]
+    name = logged[0]
     listed = hub.native("runs?project=demo")["runs"]
     run = hub.native("runs/" + next(item["id"] for item in listed if item["tags"].get("wandb.id") == name))
     assert (run["status"], run["exit_code"], run["name"]) == ("finished", 0, "처음: a/b")

@@ -35,7 +35,7 @@ def test_what_several_clients_of_a_run_say_is_all_there(wandb_client: Client, hu
         assert client.stdout is not None
         assert any(line == "READY\n" for line in client.stdout)
     for client in clients:
-        _, err = client.communicate("\n", timeout=100)
+        _, err = client.communicate("\n", timeout=200)
         assert client.returncode == 0, err
     told = wandb_client(READ, "madang/shared/both")
     assert told["config"] == {"of0": {"rank": 0}, "of1": {"rank": 1}}

@@ -45,7 +45,7 @@ def send(hub: Hub, request: Request, key: str) -> tuple[int, Any]:
     """The status and the answer to one request."""
     headers = {**urllib3.make_headers(basic_auth=f"api:{key}"), "content-type": "application/json"}
     address = hub.address + request.path
-    answer = urllib3.request(request.method, address, body=request.body, headers=headers, retries=False, timeout=60)
+    answer = urllib3.request(request.method, address, body=request.body, headers=headers, retries=False, timeout=200)
     return answer.status, answer.data if answer.headers.get("content-type") != "application/json" else answer.json()
 
 
