@@ -32,7 +32,7 @@ _KEPT = ("workspace", "all_branches", "all_tags", "all_commits", "all_experiment
 @click.option("--runs", "of_runs", is_flag=True, help="Pack the segments of ended runs; drop those that the hub holds.")
 @click.option("--models", "of_models", is_flag=True, help="Remove bytes of models that lost, where the rule says so.")
 @click.option("--hub", "address", envvar="MADANG_HUB", metavar="URL", default="", help="The hub of --runs; MADANG_HUB.")
-@click.option("--older-than", default="0s", metavar="TIME", help="With --runs: only those that ended so long ago: 30d.")
+@click.option("--older-than", default="", metavar="TIME", help="With --runs: only those that ended so long ago: 30d.")
 @click.option("--dry", is_flag=True, help="Only tell what would go.")
 @click.option("-f", "--force", "-y", "--yes", "force", is_flag=True, help="Do not ask.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
@@ -57,6 +57,8 @@ def gc(of_runs: bool, address: str, older_than: str, dry: bool, force: bool, as_
       madang gc --models --dry              what models that lost take (`madang models rules`)
     """
     chosen = [name for name in _KEPT if options[name]]
+    if older_than and not of_runs:
+        raise InvalidInput("--older-than is about runs alone.", hint="Give --runs too, or leave it out.")
     if options.pop("of_models"):
         if chosen or of_runs:
             raise InvalidInput("--models is about models alone.", hint="Collect the rest in a second command.")
@@ -68,7 +70,7 @@ def gc(of_runs: bool, address: str, older_than: str, dry: bool, force: bool, as_
             raise InvalidInput("--runs is about runs alone.", hint="Collect data in a second command.")
         from madang.cli.gc_runs import collect_runs
 
-        return collect_runs(hub=address, dry=dry, older_than=older_than, yes=force, as_json=as_json)
+        return collect_runs(hub=address, dry=dry, older_than=older_than or "0s", yes=force, as_json=as_json)
     if not chosen:
         raise InvalidInput(
             "What is to be kept is not said.",

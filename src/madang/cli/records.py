@@ -86,7 +86,7 @@ def project_of(reader: Reader, name: str, given: str) -> str:
         if any(row.name == name for row in reader.collections(project.name))
     ]
     if not having:
-        raise NotFound(f"Nothing is called {name!r} in {reader.place}.", hint="List models with `madang models`.")
+        raise NotFound(f"Nothing is called {name!r} in {reader.place}.", hint="`madang artifacts` lists what there is.")
     if len(having) > 1 and current_project() not in having:
         raise Conflict(f"{name!r} is in the projects {', '.join(having)}.", hint="Choose one with --project.")
     return current_project() if current_project() in having else having[0]

@@ -105,6 +105,7 @@ def probe(url: str, as_json: bool) -> int:
     import urllib3
 
     from madang.cli import output
+    from madang.client.transport import reason
     from madang.errors import Unavailable
 
     token = os.environ.get("MADANG_SERVING_TOKEN", "")
@@ -113,7 +114,10 @@ def probe(url: str, as_json: bool) -> int:
         answer = urllib3.request("GET", f"{url.rstrip('/')}/status", headers=headers, timeout=10.0, retries=False)
         told = answer.json() if answer.status == 200 else None
     except (urllib3.exceptions.HTTPError, ValueError) as error:
-        raise Unavailable(f"{url} does not answer: {error}.") from error
+        raise Unavailable(
+            f"{url} does not answer: {reason(error)}.",
+            hint="Check the address, and that the server runs.",
+        ) from error
     if not isinstance(told, dict):
         raise Unavailable(f"{url} answered with status {answer.status}.", hint="Is it a server of madang models serve?")
     if as_json:

@@ -34,7 +34,7 @@ from madang.version import __version__
 
 T = TypeVar("T")
 API = "/api/v1"
-ADVICE = "Check the address in MADANG_HUB and that the hub runs; nothing is lost, `madang sync` sends it later."
+ADVICE = "Check the address, and that the hub runs. What is recorded here stays here: `madang sync` sends it later."
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0
 MAX_ASKED_PAUSE = 30.0

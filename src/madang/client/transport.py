@@ -78,7 +78,7 @@ class Transport:
                 timeout=urllib3.Timeout(connect=seconds[0], read=seconds[1]),
             )
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise Unavailable(f"{self._called or url} does not answer: {_reason(error)}.", hint=self._advice) from error
+            raise Unavailable(f"{self._called or url} does not answer: {reason(error)}.", hint=self._advice) from error
         finally:
             if callable(body):
                 content.close()
@@ -135,7 +135,7 @@ def read(answer: Any, count: int, url: str, advice: str = "") -> bytes:
     try:
         data: bytes = answer.read(count)
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise Unavailable(f"The answer of {url} broke off: {_reason(error)}.", hint=advice) from error
+        raise Unavailable(f"The answer of {url} broke off: {reason(error)}.", hint=advice) from error
     return data
 
 
@@ -169,7 +169,7 @@ def _pool(address: str, verify: str) -> Any:
     return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """The last part of what an error of the network says."""
     inner = getattr(error, "reason", None) or error
     text = str(inner)

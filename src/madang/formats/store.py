@@ -138,7 +138,7 @@ def refused(path: str, error: OSError) -> StorageError:
     """The error for a store that the operating system does not let us write."""
     return StorageError(
         f"Cannot write the store at {path}: {error.strerror or error}.",
-        hint="Free space, fix the permissions, or point MADANG_DIR at a folder that can be written.",
+        hint="Free space, fix the permissions, or name another folder (MADANG_DIR; --store of a hub).",
     )
 
 

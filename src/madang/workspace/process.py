@@ -24,6 +24,7 @@ Listener = Callable[[str, str], None]
 """Gets the stream (`out`, `err`) and a piece of text."""
 
 _PIECE = 1 << 16
+_CHECK = "Check the name. A project to run is a folder with a file MLproject, or the address of a repository."
 _LINGER = 0.2  # seconds without output after the end of the command, until what it left running is no longer heard
 _PASSED = tuple(
     getattr(signal, name)
@@ -64,13 +65,13 @@ def find_program(name: str, folder: str, path: str | None = None) -> str:
     if "/" in name:
         whole = os.path.join(folder, name)
         if not os.path.isfile(whole):
-            raise NotFound(f"There is no program {name!r}.", hint="Check the command after `--`.")
+            raise NotFound(f"There is no program {name!r}.", hint=_CHECK)
         if not os.access(whole, os.X_OK):
             raise Refused(f"{name!r} is not executable.", hint=f"Run it by its interpreter, or `chmod +x {name}`.")
         return whole
     found = shutil.which(name, path=path)
     if not found:
-        raise NotFound(f"There is no program {name!r} on PATH.", hint="Check the command after `--`.")
+        raise NotFound(f"There is no program {name!r} on PATH.", hint=_CHECK)
     return found
 
 

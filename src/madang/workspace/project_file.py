@@ -29,7 +29,8 @@ def read_rules(path: str) -> tuple[Rule, ...]:
         with open(path, "rb") as file:
             text = file.read(_LARGEST).decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Cannot read {path}: {error}.") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"Cannot read {path}: {reason}.", hint="Name a file like madang.yaml.") from error
     found = yamltext.load(text, path)
     if found is None:
         return ()

@@ -69,7 +69,10 @@ class PostgresDatabase(Database):
         if isinstance(error, psycopg.errors.DiskFull | psycopg.errors.ReadOnlySqlTransaction):
             return StorageError(f"The database refused: {error}.", hint="Free space on the database server.")
         if isinstance(error, psycopg.OperationalError):
-            return Unavailable(f"The database does not answer: {error}.", hint="Is PostgreSQL running?")
+            said = " ".join(str(error).split()).rstrip(".?")
+            return Unavailable(
+                f"The database does not answer: {said}.", hint="Check its address, and that PostgreSQL runs."
+            )
         return error
 
     def _roll_back(self, connection: psycopg.Connection[Any]) -> None:

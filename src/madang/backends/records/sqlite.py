@@ -170,7 +170,7 @@ class SqliteDatabase(Database):
             return Incompatible(f"The {self._called} does not have the expected tables: {text}.")
         return StorageError(
             f"Cannot use the {self._called}: {text}.",
-            hint="Free space, fix the permissions, or point MADANG_DIR at a folder that can be written.",
+            hint="Free space, fix the permissions, or name another folder (MADANG_DIR; --store of a hub).",
         )
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:

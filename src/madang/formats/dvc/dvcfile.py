@@ -158,7 +158,10 @@ def _parse_out(entry: Any, where: str) -> OutEntry:
 
 def _check_keys(value: Any, allowed: Mapping[str, Any], where: str) -> None:
     if not isinstance(value, dict):
-        raise InvalidInput(f"{where} does not look like a .dvc file: a mapping is expected.")
+        raise InvalidInput(
+            f"{where} does not look like a .dvc file: a mapping is expected.",
+            hint="Correct it, or bring it back by `git checkout`.",
+        )
     for key, item in value.items():
         if key not in allowed:
             raise InvalidInput(f"{where} holds the unknown key {key!r}.")

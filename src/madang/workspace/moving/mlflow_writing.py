@@ -48,7 +48,8 @@ class DatabaseWriter:
             self._connection.execute("PRAGMA synchronous = OFF")  # it is synced as a whole in the end
             self._connection.execute("BEGIN")
         except (OSError, sqlite3.Error) as error:
-            raise StorageError(f"{self.folder} cannot be written: {error}.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise StorageError(f"{self.folder} cannot be written: {reason}.", hint="Name another folder.") from error
 
     def _put(self, table: str, rows: Iterable[Mapping[str, Any]], *, once: bool = False) -> None:
         for row in rows:
