@@ -15,9 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from madang.formats import store as layout
+from madang.testing.typed import PROGRAM, typed
 
-PROGRAM = str(Path(sys.executable).parent / "madang")
+__all__ = ["PROGRAM", "Project", "Said"]
+
 _NOT_OURS = ("MADANG_", "GIT_", "XDG_")
+
+
+def _text(printed: bytes) -> str:
+    return printed.decode().replace("\r\n", "\n").replace("\r", "\n")
 
 
 @dataclass(frozen=True)
@@ -82,17 +88,8 @@ class Project:
 
     def madang(self, *arguments: str, ok: int | None = 0, given: str = "", cwd: str = "", **env: str) -> Said:
         """Type a command. ``ok`` is the exit code that must come, None for any; never a stack trace."""
-        done = subprocess.run(
-            [PROGRAM, *arguments],
-            cwd=self.root / cwd,
-            env={**self.env, **env},
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        said = Said(done.returncode, done.stdout, done.stderr)
+        done = typed(arguments, str(self.root / cwd), {**self.env, **env}, given.encode())
+        said = Said(done.returncode, *(_text(one) for one in (done.stdout, done.stderr)))
         assert "Traceback (most recent call last)" not in said.err, said.err
         assert ok is None or said.code == ok, f"exit {said.code}\n{said.out}\n{said.err}"
         return said

@@ -1,0 +1,192 @@
+"""Commands typed by tests: each is a process of its own, forked from one that has loaded madang already.
+
+A test types many commands, and loading the modules is most of what one costs. What a command inherits, does and answers
+is as of the program itself; where Python itself is told something (``PYTHONPATH``), the program is started.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+PROGRAM = str(Path(sys.executable).parent / "madang")
+_PYTHON = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "VIRTUAL_ENV")  # what matters before any line of ours runs
+_HARMLESS = ("PYTHONDONTWRITEBYTECODE",)
+_LEFT_OUT = ("edges", "server", "scoring", "testing", "_inject", "sdk.autolog", "__main__")  # modules of no command
+_SERVER = "from madang.testing.typed import serve; serve({})"
+_NUMBER = 8  # bytes
+_PIECE = 1 << 16
+_servers: dict[int, tuple[socket.socket, subprocess.Popen[bytes]]] = {}
+
+
+def typed(
+    arguments: Sequence[str], folder: str, env: Mapping[str, str], given: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a `madang` command to its end, as `subprocess.run` would, with ``given`` as its standard input."""
+    command = [PROGRAM, *arguments]
+    if _of_python(env) != _of_python(os.environ):
+        return subprocess.run(command, cwd=folder, env=env, input=given, capture_output=True, check=False)
+    pipes = os.pipe(), os.pipe()
+    mine, theirs = socket.socketpair()
+    with tempfile.TemporaryFile() as typed_in, mine:
+        typed_in.write(given)
+        typed_in.seek(0)
+        with theirs:
+            passed = [theirs.fileno(), typed_in.fileno(), *(write for _, write in pipes)]
+            socket.send_fds(_server(), [b"."], passed)
+        for _, write in pipes:
+            os.close(write)
+        asked = json.dumps([list(arguments), folder, dict(env)]).encode()
+        mine.sendall(len(asked).to_bytes(_NUMBER) + asked)
+        out, err = _read_all([read for read, _ in pipes])
+        return subprocess.CompletedProcess(command, int.from_bytes(_whole(mine, _NUMBER), signed=True), out, err)
+
+
+def _of_python(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in env.items() if name.startswith(_PYTHON) and name not in _HARMLESS}
+
+
+def _read_all(pipes: Sequence[int]) -> list[bytes]:
+    """What comes out of pipes until nobody holds their other ends."""
+    found = {pipe: bytearray() for pipe in pipes}
+    left = set(pipes)
+    while left:
+        for pipe in select.select(left, [], [])[0]:
+            piece = os.read(pipe, _PIECE)
+            found[pipe] += piece
+            if not piece:
+                left.remove(pipe)
+                os.close(pipe)
+    return [bytes(found[pipe]) for pipe in pipes]
+
+
+def _whole(source: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        piece = source.recv(size - len(found))
+        if not piece:
+            raise EOFError("The process that runs commands has ended.")
+        found += piece
+    return found
+
+
+def _server() -> socket.socket:
+    """Where this process asks for commands."""
+    if os.getpid() not in _servers:
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _SERVER.format(theirs.fileno())],
+                cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+            )  # fmt: skip
+        _servers[os.getpid()] = mine, process
+        atexit.register(_end, os.getpid())
+    return _servers[os.getpid()][0]
+
+
+def _end(owner: int) -> None:
+    if os.getpid() == owner:
+        door, process = _servers.pop(owner)
+        door.close()
+        process.wait()
+
+
+def serve(descriptor: int) -> None:
+    """Fork a process for each command that is asked for, until nobody can ask any more."""
+    _load()
+    door = socket.socket(fileno=descriptor)
+    woken, waking = os.pipe()
+    for end in (woken, waking):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(waking)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[int, socket.socket] = {}
+    while True:
+        ready = select.select([door.fileno(), woken], [], [])[0]
+        if woken in ready:
+            with suppress(BlockingIOError):
+                os.read(woken, _PIECE)
+            _tell_ends(running)
+        if door.fileno() in ready:
+            told, passed, _, _ = socket.recv_fds(door, 1, 4)
+            if not told:
+                return
+            asker = socket.socket(fileno=passed[0])
+            process = os.fork()
+            if not process:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for other in (door, *running.values()):
+                    other.close()
+                os.close(woken)
+                os.close(waking)
+                _become(asker, passed[1:])
+            running[process] = asker
+            for file in passed[1:]:
+                os.close(file)
+
+
+def _load() -> None:
+    """Load all that commands load, once."""
+    folder = str(Path(__file__).parents[1])
+    for module in pkgutil.walk_packages([folder], "madang."):
+        if not any(f".{part}." in f"{module.name}." for part in _LEFT_OUT):
+            with suppress(ImportError):  # of an extra
+                importlib.import_module(module.name)
+    gc.collect()
+    gc.freeze()
+
+
+def _tell_ends(running: dict[int, socket.socket]) -> None:
+    """Tell those who asked how their commands ended."""
+    while running:
+        process, status = os.waitpid(-1, os.WNOHANG)
+        if not process:
+            return
+        with running.pop(process) as asker, suppress(OSError):
+            asker.sendall(os.waitstatus_to_exitcode(status).to_bytes(_NUMBER, signed=True))
+
+
+def _become(asker: socket.socket, files: Sequence[int]) -> NoReturn:
+    """Be the command that is asked for."""
+    arguments, folder, env = json.loads(_whole(asker, int.from_bytes(_whole(asker, _NUMBER))))
+    asker.close()
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+    tempfile.tempdir = None
+    sys.argv[:] = [PROGRAM, *arguments]
+    sys.orig_argv[:] = [sys.executable, *sys.argv]
+    code: object = 0
+    try:
+        importlib.import_module("madang.cli.entry").main()
+    except SystemExit as stop:
+        code = stop.code
+    if code is not None and not isinstance(code, int):
+        sys.stderr.write(f"{code}\n")
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]  # as at the end of any program, without taking it all apart
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit((code or 0) & 0xFF)
