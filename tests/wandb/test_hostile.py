@@ -9,6 +9,9 @@ import pytest
 import urllib3
 from tests.wandb.conftest import KEY, Hub
 
+from madang.edges.wandb.dispatch import failure
+from madang.errors import StorageError
+
 UPSERT = """
 mutation U($name: String, $config: JSONString, $display: String, $tags: [String!], $summary: JSONString) {
   upsertBucket(input: {name: $name, modelName: "hostile", config: $config, displayName: $display, tags: $tags,
@@ -97,6 +100,12 @@ def test_lines_that_are_none(hub: Hub, line: str) -> None:
     found = steps(hub, name)
     assert (0, 7) in found
     assert (2, 8) in found
+
+
+def test_a_full_disk_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The client tries again and tells nobody; whoever runs the server learns of it."""
+    assert failure(StorageError("The disk is full.", hint="Free space.")).status_code == 503
+    assert "The disk is full. Free space." in caplog.text
 
 
 def test_what_cannot_be_kept_is_told(hub: Hub) -> None:

@@ -54,6 +54,8 @@ def _defect() -> Response:
 
 def failure(error: MadangError) -> Response:
     """An expected failure, with the status that tells the client whether to try again."""
+    if error.code == "storage":  # the client goes on and tells nobody
+        log.error("%s", error)
     if error.code == "unauthenticated":
         return refused("user is not logged in", 401)  # what the client looks for
     return refused(str(error), STATUS.get(error.code, 400))
