@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,8 @@ def test_models(trained: Project, tmp_path: Path) -> None:
         (["gc", "-w", "--older-than", "1d"], 255, "--runs"),
         (["ui", "--store", "nowhere"], 1, "nowhere is no store"),
         (["run", "./nowhere"], 127, "MLproject"),
+        (["keys", "trust", "kim", sys.executable], 1, "is not text in UTF-8"),
+        (["login", "http://127.0.0.1:1", "--token", "mdg_토큰"], 1, "signs that no token has"),
         (["runs", "--limit", "many"], 2, "--limit"),
         (["runs", "--order-by", "loss"], 1, "metrics.loss"),
         (["runs", "--columns", "metrics."], 1, "name was expected"),

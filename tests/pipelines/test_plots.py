@@ -342,11 +342,13 @@ def test_modify(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
 
 
 def test_a_template_without_a_place_for_rows(made: Path, madang: Tool) -> None:
-    """A template of one's own that cannot hold rows, or is no JSON, is refused by name."""
+    """A template of one's own that cannot hold rows, is no JSON or is not there, is refused by name."""
     with pytest.raises(InvalidInput, match="<DVC_METRIC_DATA>"):
         plots_templates.filled({"mark": "line"}, [{"a": 1}], {"x": "a", "y": "a"}, ["v1"])
     make(made, {"bad template.json": b"{"})
     refused = madang(made, "plots", "show", "both", "--show-vega", "-t", "bad template.json")
     assert (refused.code, "bad template.json is not valid JSON" in refused.err) == (1, True)
     (made / "bad template.json").unlink()
+    refused = madang(made, "plots", "show", "both", "-t", "nosuch")
+    assert (refused.code, "There is no template 'nosuch'." in refused.err) == (1, True)
     assert json.loads(madang(made, "plots", "show", "custom", "--show-vega").out)["title"] == "custom!"

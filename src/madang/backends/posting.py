@@ -216,7 +216,9 @@ def _parsed(url: str) -> _Place:
     except ValueError as error:
         raise InvalidInput(f"Invalid webhook URL {url[:200]!r}: {error!r}") from error
     if parts.scheme not in _PORTS:
-        raise InvalidInput(f"Invalid webhook URL scheme: {parts.scheme!r}. Allowed schemes are: https.")
+        raise InvalidInput(
+            f"Invalid webhook URL scheme: {parts.scheme!r}. Allowed schemes are: https.", hint="Write it as https://…."
+        )
     if not name:
         raise InvalidInput(f"Webhook URL must include a hostname: {url[:200]!r}")
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")

@@ -47,7 +47,7 @@ def show(as_json: bool) -> None:
 
 @keys.command()
 @click.argument("name")
-@click.argument("file", type=click.File("r"))
+@click.argument("file", type=click.File("r", encoding="utf-8"))
 def trust(name: str, file: TextIO) -> None:
     """Vouch for a public key by a name. FILE may be - for standard input.
 
@@ -57,9 +57,10 @@ def trust(name: str, file: TextIO) -> None:
     """
     import os
 
+    from madang.cli.reading import text_of
     from madang.workspace.keys import keyring
 
-    output.note(f"{name}: {keyring(os.environ).trust(name, file.read())}")
+    output.note(f"{name}: {keyring(os.environ).trust(name, text_of(file), file.name)}")
 
 
 @keys.command("list")

@@ -85,6 +85,7 @@ def _list(title: str, items: Sequence[LeftOut]) -> None:
         return
     output.note(f"{title}:")
     for item in items[:_SHOWN]:
-        output.note(f"  {item.kind}: {output.printable(item.name)}: {output.printable(item.reason)}")
+        where = f"{item.kind} {output.printable(item.name)}" if item.name else item.kind
+        output.note(f"  {where}: {output.printable(item.reason)}")
     if len(items) > _SHOWN:
         output.note(f"  … and {len(items) - _SHOWN} more; --json lists all")

@@ -138,9 +138,13 @@ def _properties(options: dict[str, Any]) -> dict[str, Any]:
 def _answer(
     read: Callable[[Repository], tuple[list[Plot], list[Failure]]], targets: Sequence[str], options: dict[str, Any]
 ) -> None:
+    from madang.workspace.pipelines.plots import template
+
     if options["show_vega"]:
         _check_one(targets, options["as_json"])
     with repository(must_be_made=False) as repo:
+        if options["template"]:
+            template(repo, options["template"])  # one that the user names has to be there
         found, failures = read(repo)
         for failure in failures:
             output.note(f"warning: {_where(failure)}{failure.error.message}")

@@ -102,7 +102,10 @@ def _send(hub: HubClient, store: str, chosen: list[str] | None, as_json: bool) -
     else:
         sent = [item for item in done if item.bytes or item.blobs]
         size = sum(item.bytes for item in sent)
-        click.echo(f"{len(sent)} of {len(done)} runs had something to send: {size} bytes" if sent else "All is there.")
+        if sent:
+            click.echo(f"{len(sent)} of {len(done)} runs had something to send: {size} bytes")
+        elif not any(item.error for item in done):
+            click.echo("All is there.")
     for item in done:
         if item.ahead:
             output.note(f"run {item.run}: {hub.address} has more of {', '.join(item.ahead)} than this store")

@@ -20,7 +20,7 @@ _EVENT = click.option(
     "-e", "--event", "events", multiple=True, metavar="EVENT", help="Only this event; otherwise all. Repeatable."
 )
 _SECRET = click.option(
-    "--secret-file", type=click.File(), default=None, metavar="FILE",
+    "--secret-file", type=click.File("r", encoding="utf-8"), default=None, metavar="FILE",
     help="Sign messages with the secret in this file; - reads standard input.",
 )  # fmt: skip
 _SLACK = click.option("--slack", is_flag=True, help='Send {"text": …} as Slack and its like read it.')
@@ -76,11 +76,12 @@ def _found(client: HubClient, name: str) -> WebhookBody:
 
 
 def _secret(file: Any) -> str:
+    from madang.cli.reading import text_of
     from madang.errors import InvalidInput
 
-    secret: str = file.read(4096).strip()
+    secret = text_of(file, 4096).strip()
     if not secret:
-        raise InvalidInput("The file of the secret is empty.")
+        raise InvalidInput(f"The file of the secret, {file.name}, is empty.")
     return secret
 
 

@@ -107,6 +107,11 @@ class HubClient:
         self._advice = advice
         known = os.environ if env is None else env
         self._token = token_for(self.address, known) if token is None else token
+        if not (self._token.isascii() and self._token.isprintable()):
+            raise Unauthenticated(
+                f"The token for {self.address} has signs that no token has.",
+                hint="Copy it again, as the hub printed it.",
+            )
         self._attempts = attempts
         self._transport = Transport(self.address, verify, f"The hub {self.address}", advice)
 

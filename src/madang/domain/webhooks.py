@@ -135,7 +135,8 @@ def check_events(events: Sequence[str]) -> tuple[str, ...]:
         actions = sorted(known.partition(".")[2] for known in EVENTS if known.partition(".")[0] == entity)
         if actions:
             raise InvalidInput(f"Invalid action {action!r:.80} for entity {entity!r}. Valid actions are: {actions}")
-        raise InvalidInput(f"Invalid entity or action in event string: {event[:80]}.")
+        known = ", ".join(EVENTS)
+        raise InvalidInput(f"Invalid entity or action in event string: {event[:80]}.", hint=f"Events: {known}.")
     return tuple(dict.fromkeys(events))
 
 

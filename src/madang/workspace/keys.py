@@ -74,15 +74,15 @@ class KeyRing:
             found[self.own().public_key] = _OWN
         return found
 
-    def trust(self, name: str, text: str) -> str:
-        """Vouch for a public key (PEM) by a name; returns its id.
+    def trust(self, name: str, text: str, where: str) -> str:
+        """Vouch for a public key (PEM), which was read from ``where``, by a name; returns its id.
 
         Raises:
             InvalidInput: no name, or no key. Conflict: the name is another key's. StorageError: it cannot be written.
         """
         if not _NAME.match(name) or name == _OWN:
             raise InvalidInput(f"{name!r} cannot be the name of a key.", hint="Use letters, digits and . @ + - _")
-        raw = _parse_public(text, "The text")
+        raw = _parse_public(text, where)
         path = os.path.join(self._folder, "trusted", f"{name}.pub")
         if os.path.exists(path) and _read_public(path) != raw:
             raise Conflict(f"{name!r} is the name of another key.", hint=f"Choose another name, or remove {path}.")
@@ -172,7 +172,7 @@ def _parse_public(text: str, what: str) -> bytes:
     try:
         key = serialization.load_pem_public_key(text.encode())
     except ValueError as error:
-        raise InvalidInput(f"{what} is no public key in PEM.") from error
+        raise InvalidInput(f"{what} is no public key in PEM.", hint="`madang keys show` prints one.") from error
     if not isinstance(key, Ed25519PublicKey):
         raise InvalidInput(f"{what} is no Ed25519 key.")
     return key.public_bytes_raw()

@@ -84,7 +84,7 @@ class Bringer:
         """
         node = source.node(path)
         if node is None:
-            raise NotFound(f"{path!r} is not in {source.url}.", hint=f"madang list {source.url}")
+            raise NotFound(f"{path!r} is not in {source.url!r}.", hint=f"madang list {source.url}")
         top = node.path
         nodes = [one for one in source.files(node) if not is_record(one) or one == node]
         self._bring_tracked(source, [one for one in nodes if one.out is not None])

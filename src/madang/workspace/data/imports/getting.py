@@ -56,7 +56,7 @@ def listed(
     """
     top = source.node(path)
     if top is None:
-        raise NotFound(f"{path!r} is not in {source.url}.", hint=f"madang list {source.url}")
+        raise NotFound(f"{path!r} is not in {source.url!r}.", hint=f"madang list {source.url}")
     sizes = Sizes(source)
     if not top.is_dir or (recursive and depth == 0):
         yield Listed(top, top.name or ".", sizes.of(top))
@@ -104,7 +104,7 @@ def usage(source: Source, path: str = "", *, summarize: bool = False) -> list[tu
     """
     top = source.node(path)
     if top is None:
-        raise NotFound(f"{path!r} is not in {source.url}.", hint=f"madang list {source.url}")
+        raise NotFound(f"{path!r} is not in {source.url!r}.", hint=f"madang list {source.url}")
     sizes = Sizes(source)
     if summarize or not top.is_dir:
         return [(path, total_size(source, top, sizes))]

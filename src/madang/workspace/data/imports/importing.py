@@ -74,7 +74,7 @@ def import_data(
             repo = {**repo, "rev_lock": source.commit}
             if not how.download:
                 if source.node(path) is None:
-                    raise NotFound(f"{path!r} is not in {url}.", hint=f"madang list {url}")
+                    raise NotFound(f"{path!r} is not in {url!r}.", hint=f"madang list {url}")
             else:
                 content = bringer.content(bringer.bring(source, path))
     text = _text(place, {"path": path or ".", "repo": _ordered(repo)}, content, how)
