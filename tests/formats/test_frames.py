@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from madang.domain import events
 from madang.domain.commands import Columns, Points
 from madang.errors import InvalidInput
 from madang.formats import segment as codec
-from madang.formats.frames import FrameBuilder, numbers_of
-from madang.formats.journal import Frame, KeySet, Position, read_events, read_frames
+from madang.formats.frames import FrameBuilder, numbers_of, reads_back
+from madang.formats.journal import Frame, KeySet, Position, decode_event, read_events, read_frames
 from madang.formats.rows import Batch, decode
 
 RUN, SEGMENT = "4" * 32, "5" * 32
@@ -119,6 +120,43 @@ def test_every_flipped_bit_is_noticed() -> None:
         assert position.damage or position.offset < len(data)
 
 
+_texts = st.text(max_size=5)
+_json = st.one_of(_texts, _int64, st.none(), st.floats(allow_nan=False), st.integers(-(2**70), 2**70), st.booleans())
+_settings = st.dictionaries(st.one_of(_texts, st.just("$i")), st.one_of(_json, st.just({"$f": "nan"})), max_size=3)
+
+
+@given(
+    st.one_of(
+        _settings.map(events.Config),
+        _settings.map(events.Summary),
+        st.dictionaries(_texts, _texts).map(events.Tags),
+        st.builds(events.Status, st.sampled_from(["", "finished"]), _int64),
+        st.builds(events.Described, name=st.one_of(st.none(), _texts), notes=st.one_of(st.none(), _texts)),
+        st.builds(events.Started, name=_texts, command=st.lists(_texts, max_size=2), seeds=_settings),
+        st.lists(_texts, max_size=2).map(lambda keys: events.Removed("tags", keys)),
+    )
+)
+def test_what_reads_back_is_what_was_said(event: events.Event) -> None:
+    """Where a frame need not be read to know its event, to read it gives the same one, types and all."""
+    builder = FrameBuilder()
+    builder.add(event, 5)
+    ((at, said, frame),) = builder.said
+    stamp, found = decode_event(frame.payload, SEGMENT, frame.sequence)
+    assert (stamp.time, said) == (at, event)
+    if reads_back(event, frame):
+        assert repr(found) == repr(event)
+
+
+def test_one_wrong_frame_leaves_the_others_as_they_are() -> None:
+    """Of many frames of one key set, read together, only the one that does not fit is unread."""
+    data = built(*(Columns({"a": [0.5, 1.5]}, [step, step + 1], [1, 2]) for step in (1, 3, 5))).data
+    frames = read_frames(data, Position())
+    short = [Frame(frame.sequence, frame.payload[: -8 if frame.sequence == 3 else None]) for frame in frames]
+    batch = decode(short, SEGMENT, {})
+    assert [step for rows in batch.rows for step in rows.steps] == [1, 2, 5, 6]
+    assert [stamp.sequence for stamp, event in batch.events if isinstance(event, events.Unread)] == [3]
+
+
 @given(st.binary(max_size=120), st.sampled_from(["", "d", "dq?", "v", "dv?v"]))
 def test_any_payload_is_rows_or_unread(body: bytes, types: str) -> None:
     """Senseless bytes are an unread event, never an error, and never a row with too few values."""
@@ -157,7 +195,7 @@ def test_many_rows_are_several_frames() -> None:
     count = (1 << 16) + 3
     made = built(Columns({"a": [0.5] * count}, range(count), range(count)))
     rows = read(made.data).rows
-    assert [len(item.steps) for item in rows] == [1 << 16, 3]
+    assert list(Counter(number for item in rows for number in item.sequences).values()) == [1 << 16, 3]
     assert made.position(0).offset == len(made.data)
 
 

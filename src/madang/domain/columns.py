@@ -84,7 +84,7 @@ def are_new(facts: Sequence[Fact], ends: Mapping[str, tuple[int, int]]) -> bool:
         if not isinstance(fact, Points | Columns):
             continue
         tables += 1
-        is_ordered = isinstance(fact, Points) or is_ascending(fact.steps)
+        is_ordered = isinstance(fact, Points) or fact.is_ordered
         unordered += not is_ordered
         step, time = _first(fact, is_ordered)
         for key in fact.values:
@@ -92,12 +92,6 @@ def are_new(facts: Sequence[Fact], ends: Mapping[str, tuple[int, int]]) -> bool:
             if last is not None and (step, time // 1000) <= (last[0], last[1] // 1000):
                 return False
     return tables + unordered < 2 or _all_apart(facts)
-
-
-def is_ascending(steps: Sequence[int]) -> bool:
-    """Whether each step is greater than the one before it."""
-    given = list(steps)
-    return given == sorted(given) and len(set(given)) == len(given)  # several times faster than to compare neighbours
 
 
 def _first(fact: Points | Columns, is_ordered: bool) -> tuple[int, int]:
@@ -110,7 +104,7 @@ def _first(fact: Points | Columns, is_ordered: bool) -> tuple[int, int]:
 
 def last_place(columns: Columns) -> tuple[int, int]:
     """The greatest (step, time µs)."""
-    if is_ascending(columns.steps):
+    if columns.is_ordered:
         return columns.steps[-1], columns.times[-1]
     return max(zip(columns.steps, columns.times, strict=True))
 
@@ -122,7 +116,7 @@ def last_rows(facts: Sequence[Fact]) -> Iterator[Points]:
             yield fact
         elif isinstance(fact, Columns):
             last = len(fact.steps) - 1
-            if not is_ascending(fact.steps):
+            if not fact.is_ordered:
                 last = max(range(last + 1), key=lambda place: (fact.steps[place], fact.times[place]))
             yield Points({key: column[last] for key, column in fact.values.items()}, fact.steps[last], fact.times[last])
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from madang.domain import events
 from madang.domain.events import Event, Json, Stamp
 from madang.domain.parameters import parameter_text
 from madang.domain.run_state import STATUSES, RunState, outcome
+from madang.domain.steps import is_ascending
 from madang.domain.values import value
 from madang.domain.versions import check_name
 from madang.errors import Conflict, InvalidInput
@@ -99,6 +101,11 @@ class Columns:
     values: Mapping[str, Sequence[Any]]
     steps: Sequence[int]
     times: Sequence[int]
+
+    @cached_property
+    def is_ordered(self) -> bool:
+        """Whether each step is greater than the one before it."""
+        return is_ascending(self.steps)
 
 
 Command: TypeAlias = CreateRun | Log | Rewind | State

@@ -78,7 +78,8 @@ def encode(groups: Sequence[Group]) -> tuple[bytes, list[bytes]]:
 
 def _encode_group(group: Group) -> tuple[_Entry, list[bytes]]:
     steps, times = group.steps, group.times
-    made = [_integers(group.sequences), _integers(steps), _integers(times)]
+    (coding, data, low_high), (time_coding, time_data, first_last) = _index(steps), _index(times)
+    made = [_integers(group.sequences), (coding, data), (time_coding, time_data)]
     made += [_column(letter, column) for letter, column in zip(group.types, group.columns, strict=True)]
     extremes: list[tuple[float, float] | None] = []
     if len(steps) >= _EXTREMES_FROM:
@@ -88,8 +89,8 @@ def _encode_group(group: Group) -> tuple[_Entry, list[bytes]]:
         list(group.keys),
         "".join(coding for coding, _ in made),
         [len(data) for coding, data in made if _size(coding, 1) is None],
-        (min(steps), max(steps)),
-        (min(times), max(times)),
+        low_high,
+        first_last,
         extremes,
     )
     return entry, [data for _, data in made]
@@ -133,11 +134,22 @@ def _any_values(column: Sequence[Any]) -> tuple[str, bytes]:
     return coding, msgspec.msgpack.encode(to_json(list(column)))
 
 
+def _index(values: Sequence[int]) -> tuple[str, bytes, tuple[int, int]]:
+    """`_integers` with the smallest and the largest value."""
+    even = _spacing(values)
+    if even is None:
+        return *_uneven(values), (min(values), max(values))
+    ends = values[0], values[-1]
+    return *_even(values[0], even, len(values)), (min(ends), max(ends))
+
+
 def _integers(values: Sequence[int]) -> tuple[str, bytes]:
     """The first value and the differences, in the narrowest integers that hold them; raw when these overflow."""
     even = _spacing(values)
-    if even is not None:
-        return _even(values[0], even, len(values))
+    return _uneven(values) if even is None else _even(values[0], even, len(values))
+
+
+def _uneven(values: Sequence[int]) -> tuple[str, bytes]:
     deltas = list(map(sub, values[1:], values))
     for code, width in _WIDTHS:
         with suppress(OverflowError):  # too narrow

@@ -29,6 +29,8 @@ _ROWS_HEAD = struct.Struct("<BII")
 _MOST_ROWS = 1 << 16  # of one frame
 _LETTERS = {frozenset({float}): "d", frozenset({bool}): "?", frozenset({int}): "q"}
 _PLAIN = frozenset({float, int, bool, str, dict, type(None)})
+_EXACTLY = frozenset({str, int, bool, type(None)})  # values that JSON gives back as they are
+_TEXT = frozenset({str})
 
 KeySetNumbers = dict[tuple[tuple[str, ...], str], int]
 """The numbers of declared key sets, by names and type letters."""
@@ -37,6 +39,20 @@ KeySetNumbers = dict[tuple[tuple[str, ...], str], int]
 def numbers_of(keysets: Mapping[int, KeySet]) -> KeySetNumbers:
     """Declared key sets the other way round."""
     return {(tuple(item.names), item.types): number for number, item in keysets.items()}
+
+
+def reads_back(event: Event, frame: Frame) -> bool:
+    """Whether reading a frame gives the very event that it was made of, so that nobody needs to read it.
+
+    False also where that would take longer to find out than to read.
+    """
+    return frame.payload.isascii() and all(map(_is_exact, vars(event).values()))
+
+
+def _is_exact(item: Any) -> bool:
+    if type(item) is dict:
+        return _TEXT.issuperset(map(type, item)) and _TEXT.issuperset(map(type, item.values()))
+    return type(item) in _EXACTLY or item == []
 
 
 class FrameBuilder:
@@ -52,6 +68,9 @@ class FrameBuilder:
 
         self.frames: list[Frame] = []
         """The frames made so far, but those of `rows`."""
+
+        self.said: list[tuple[int, Event, Frame]] = []
+        """The events among them, each with its time in µs UTC and its frame."""
 
         self.rows: list[Rows] = []
         """What the frames of many rows hold."""
@@ -73,6 +92,7 @@ class FrameBuilder:
             self._columns(fact)
         else:
             self._json(kind_of_event(fact), {"t": at, **_body(fact)})
+            self.said.append((at, fact, self.frames[-1]))
 
     def _json(self, kind: int, body: Mapping[str, Any]) -> None:
         self._frame(bytes((kind,)) + codec.encode_json(body))

@@ -205,17 +205,32 @@ class KeySet:
             rest = [] if self.packed else _any_columns(payload[end:], self.types.count("v"), count)
         except (struct.error, msgspec.DecodeError) as error:
             raise ValueError(f"a frame of rows does not fit its keys: {error}") from error
-        place = _ROWS_HEAD.size
-        columns: list[Sequence[Any]] = []
-        for letter in ("q", "q", *self.types):
-            if letter == "v":
-                columns.append(rest.pop(0))
-                continue
-            stop = place + count * _WIDTHS[letter]
-            columns.append(_column(letter, payload[place:stop]))
-            place = stop
-        times, steps, *values = columns
+        times, steps, *fixed = self._fixed_columns([payload], [count])
+        return times, steps, [rest.pop(0) if letter == "v" else fixed.pop(0) for letter in self.types]
+
+    def joined_rows(self, payloads: Sequence[bytes]) -> tuple[Sequence[int], Sequence[int], list[Sequence[Any]]] | None:
+        """As `rows`, of many frames together, where they have fixed parts only; None where one does not fit."""
+        counts = [int.from_bytes(payload[5:9], "little") for payload in payloads]
+        row = 16 + sum(_WIDTHS.get(letter, 0) for letter in self.types)
+        sizes = [_ROWS_HEAD.size + count * row for count in counts]
+        if not self.packed or not all(counts) or sizes != list(map(len, payloads)):
+            return None
+        times, steps, *values = self._fixed_columns(payloads, counts)
         return times, steps, values
+
+    def _fixed_columns(self, payloads: Sequence[bytes], counts: Sequence[int]) -> list[Sequence[Any]]:
+        """Times, steps, and the columns of fixed width, of frames of so many rows each."""
+        columns: list[Sequence[Any]] = []
+        before = 0  # bytes of a row in the columns before
+        for letter in "qq" + self.types.replace("v", ""):
+            after = before + _WIDTHS[letter]
+            parts = [
+                payload[_ROWS_HEAD.size + count * before : _ROWS_HEAD.size + count * after]
+                for payload, count in zip(payloads, counts, strict=True)
+            ]
+            columns.append(_column(letter, b"".join(parts)))
+            before = after
+        return columns
 
 
 def _column(letter: str, data: bytes) -> Sequence[Any]:

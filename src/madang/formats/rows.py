@@ -10,7 +10,7 @@ from madang.domain import events
 from madang.domain.events import Console, Event, Keys, Stamp
 from madang.domain.values import mutable
 from madang.formats import segment as codec
-from madang.formats.journal import Frame, KeySet, decode_event, keyset_of, keyset_of_rows
+from madang.formats.journal import Frame, KeySet, decode_event, keyset_of
 
 _MOST_LINES = 1 << 62
 
@@ -52,37 +52,70 @@ class Batch:
 def decode(frames: Sequence[Frame], segment: str, keysets: dict[int, KeySet]) -> Batch:
     """Everything in some frames of a segment. ``keysets`` holds the sets declared before, and takes in the new ones."""
     batch = Batch()
-    open_groups: dict[int, tuple[list[int], list[bytes]]] = {}
+    sets = _Sets(batch, segment, keysets)
     for frame in frames:
         sequence, payload = frame
         kind = payload[0]
         if kind in (codec.METRICS, codec.SYSTEM):
             number = int.from_bytes(payload[17:21], "little")
-            group = open_groups.get(number)
-            if group is None:
-                group = open_groups[number] = ([], [])
+            group = sets.rows.get(number) or sets.begin_rows(number)
             group[0].append(sequence)
             group[1].append(payload)
             continue
         if kind == codec.ROWS:
-            number = int.from_bytes(payload[1:5], "little")
-            if number in open_groups:  # rows of one set stay in the order of their frames
-                _close(batch, segment, keysets, number, *open_groups.pop(number))
-            _take_rows(batch, segment, keysets, frame)
+            sets.add_table(frame)
             continue
         stamp, event = decode_event(payload, segment, sequence)
         batch.last = max(batch.last, stamp.time)
         if isinstance(event, Keys):
-            if event.id in open_groups:  # the number is used anew: what came before belongs to the old set
-                _close(batch, segment, keysets, event.id, *open_groups.pop(event.id))
+            sets.close(event.id)  # the number may be used anew: what came before belongs to the old set
             _declare(batch, keysets, stamp, event)
         elif isinstance(event, Console) and abs(event.n) < _MOST_LINES:
             batch.console.append((stamp, event))
         else:
             batch.events.append((stamp, event))
-    for number, (sequences, payloads) in open_groups.items():
-        _close(batch, segment, keysets, number, sequences, payloads)
+    sets.close_all()
     return batch
+
+
+class _Sets:
+    """Frames of rows by the number of their key set, until something ends a stretch of their kind.
+
+    Rows of one set stay in the order of their frames.
+    """
+
+    def __init__(self, batch: Batch, segment: str, keysets: dict[int, KeySet]) -> None:
+        self._batch = batch
+        self._segment = segment
+        self._keysets = keysets
+        self.rows: dict[int, tuple[list[int], list[bytes]]] = {}  # sequences and payloads of one row each
+        self._tables: dict[int, list[Frame]] = {}
+
+    def begin_rows(self, number: int) -> tuple[list[int], list[bytes]]:
+        """Begin a stretch of single rows of a set."""
+        self.close(number)
+        group = self.rows[number] = ([], [])
+        return group
+
+    def add_table(self, frame: Frame) -> None:
+        """A frame of many rows."""
+        number = int.from_bytes(frame.payload[1:5], "little")
+        if number not in self._tables:
+            self.close(number)
+            self._tables[number] = []
+        self._tables[number].append(frame)
+
+    def close(self, number: int) -> None:
+        """Decode what there is of a set."""
+        if number in self.rows:
+            _take_rows(self._batch, self._segment, self._keysets.get(number), *self.rows.pop(number))
+        if number in self._tables:
+            _take_tables(self._batch, self._segment, self._keysets.get(number), self._tables.pop(number))
+
+    def close_all(self) -> None:
+        """Decode all there is."""
+        for number in [*self.rows, *self._tables]:
+            self.close(number)
 
 
 def _declare(batch: Batch, keysets: dict[int, KeySet], stamp: Stamp, event: Keys) -> None:
@@ -97,29 +130,42 @@ def _declare(batch: Batch, keysets: dict[int, KeySet], stamp: Stamp, event: Keys
     batch.keysets.append((stamp.sequence, event))
 
 
-def _take_rows(batch: Batch, segment: str, keysets: dict[int, KeySet], frame: Frame) -> None:
+def _take_tables(batch: Batch, segment: str, keys: KeySet | None, frames: list[Frame]) -> None:
+    """Frames of many rows of one set, together where that is possible: what is done with columns costs by the piece."""
+    joined = keys.joined_rows([payload for _, payload in frames]) if keys is not None else None
+    if keys is None or joined is None:
+        for frame in frames:
+            _take_table(batch, segment, keys, frame)
+        return
+    times, steps, columns = joined
+    sequences: list[int] = []
+    for sequence, payload in frames:
+        sequences += [sequence] * int.from_bytes(payload[5:9], "little")
+    _add_rows(batch, Rows(keys.names, keys.types, sequences, times, steps, columns))
+
+
+def _take_table(batch: Batch, segment: str, keys: KeySet | None, frame: Frame) -> None:
     sequence, payload = frame
     try:
-        keys = keysets.get(keyset_of_rows(payload))
         if keys is None:
             raise ValueError("no such key set")
         times, steps, columns = keys.rows(payload)
     except ValueError:
         batch.events.append((Stamp(0, segment, sequence), events.Unread(codec.ROWS)))
         return
-    batch.rows.append(Rows(keys.names, keys.types, [sequence] * len(times), times, steps, columns))
-    batch.last = max(batch.last, max(times))
+    _add_rows(batch, Rows(keys.names, keys.types, [sequence] * len(times), times, steps, columns))
 
 
-def _close(
-    batch: Batch, segment: str, keysets: dict[int, KeySet], number: int, sequences: list[int], payloads: list[bytes]
-) -> None:
-    keys = keysets.get(number)
+def _add_rows(batch: Batch, rows: Rows) -> None:
+    batch.rows.append(rows)
+    batch.last = max(batch.last, max(rows.times))
+
+
+def _take_rows(batch: Batch, segment: str, keys: KeySet | None, sequences: list[int], payloads: list[bytes]) -> None:
     size = keys.fixed.size if keys else 0
     if keys and keys.packed and all(len(payload) == size for payload in payloads):
         times, steps, _, *columns = zip(*keys.fixed.iter_unpack(b"".join(payloads)), strict=True)
-        batch.rows.append(Rows(keys.names, keys.types, sequences, times, steps, columns))
-        batch.last = max(batch.last, max(times))
+        _add_rows(batch, Rows(keys.names, keys.types, sequences, times, steps, columns))
         return
     good, rows = [], []
     for sequence, payload in zip(sequences, payloads, strict=True):
@@ -134,5 +180,4 @@ def _close(
     if keys and rows:
         times, steps, values = zip(*rows, strict=True)
         columns = list(zip(*values, strict=True))
-        batch.rows.append(Rows(keys.names, keys.types, good, times, steps, columns))
-        batch.last = max(batch.last, max(times))
+        _add_rows(batch, Rows(keys.names, keys.types, good, times, steps, columns))

@@ -7,7 +7,6 @@ from time import perf_counter
 from starlette.types import Scope
 
 from madang.edges.mlflow.dispatch import MlflowDispatcher
-from madang.errors import MadangError
 from madang.http.routes import Route
 from madang.server.metrics import Metrics
 from madang.server.security import Gate, with_policy
@@ -37,11 +36,7 @@ class Promptly:
         began = perf_counter()
         if began < self._not_before:
             return None
-        try:
-            scope["madang.who"] = self._gate.admitted(scope)
-        except (MadangError, OSError):
-            return None
-        response = self._edge.at_once(scope, route, body)
+        response = self._edge.at_once(scope, route, body, self._gate.admitted)
         took = perf_counter() - began
         if took > _LONG:
             self._not_before = began + took + _REST * took

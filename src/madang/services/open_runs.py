@@ -6,7 +6,6 @@ right: a piece is kept only where the run still is as it is remembered here.
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from collections import OrderedDict
@@ -18,12 +17,12 @@ from itertools import islice
 from madang.domain import events
 from madang.domain.columns import are_new, gathered, keys_of, last_place
 from madang.domain.commands import Columns, Fact, Points, State, decide
+from madang.domain.events import Stamp
 from madang.domain.metrics import MetricSummary
 from madang.domain.reported import overruled
 from madang.domain.run_state import RunState, apply
 from madang.errors import InvalidInput
-from madang.formats import segment as codec
-from madang.formats.frames import FrameBuilder, KeySetNumbers
+from madang.formats.frames import FrameBuilder, KeySetNumbers, reads_back
 from madang.formats.journal import decode_event
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.waiting import WaitingPiece
@@ -40,7 +39,6 @@ _ROWS = frozenset({Points, Columns, events.Console, events.Heartbeat})
 """What changes nothing that anybody asks for but the points and lines themselves."""
 _AT_ONCE = frozenset({events.Header, events.Rewound, events.VersionWritten, events.Verdict})
 """What never waits: it says something of other things than the run, or of points that are there."""
-_NO_EVENTS = frozenset((codec.KEYS, codec.METRICS, codec.CONSOLE))
 
 
 class OpenRun:
@@ -60,6 +58,11 @@ class OpenRun:
         self.sets = sets
         self.ends = ends
         self.lock = threading.Lock()
+
+    @property
+    def waits(self) -> bool:
+        """Whether something that was written here has not been taken in."""
+        return self.offset > self.applied
 
 
 class OpenRuns:
@@ -246,16 +249,19 @@ def _fits(opened: OpenRun, facts: Sequence[Fact]) -> bool:
 
 def _moved_on(stored: StoredRun, builder: FrameBuilder, segment: str) -> StoredRun:
     """The run with the events that were just made. Others may look at the run as it was: that one stays."""
-    frames = [frame for frame in builder.frames if frame.kind not in _NO_EVENTS]
-    if not frames:
+    said = [item for item in builder.said if type(item[1]) is not events.Console]
+    if not said:
         return stored
-    state = copy.copy(stored.state)
-    for name, value in vars(state).items():
-        if type(value) is dict or type(value) is list:
-            setattr(state, name, value.copy())
+    state = RunState(stored.state.run)
+    vars(state).update(
+        (name, value.copy() if type(value) in (dict, list) else value) for name, value in vars(stored.state).items()
+    )
     state.claims = {writer: list(claims) for writer, claims in state.claims.items()}
-    for frame in frames:
-        apply(state, *decode_event(frame.payload, segment, frame.sequence))
+    for at, event, frame in said:
+        if reads_back(event, frame):
+            apply(state, Stamp(at, segment, frame.sequence), event)
+        else:
+            apply(state, *decode_event(frame.payload, segment, frame.sequence))
     return StoredRun(state, stored.overrides, stored.number, stored.changed, stored.damage)
 
 

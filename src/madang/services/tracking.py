@@ -220,6 +220,9 @@ class Tracking:
         opened = self._open_runs.get(run)
         if opened is not None and self._is_open_to(who, opened.stored, freely):
             added = self._open_runs.add(opened, facts, later=later, freely=freely)
+            if added is None and opened.waits:  # too much, maybe: what is new can wait where all else is taken in
+                self.catch_up([run])
+                added = self._open_runs.add(opened, facts, later=later, freely=freely)
             if added is not None:
                 return added
         return self._command(who, "", run, State(facts, freely=freely))

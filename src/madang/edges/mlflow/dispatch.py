@@ -43,19 +43,22 @@ class MlflowDispatcher(Dispatcher[MlflowServices]):
             if route.prompt and without_waiting is not None
         }
 
-    def at_once(self, scope: Scope, route: Route, body: bytes) -> Response | None:
+    def at_once(
+        self, scope: Scope, route: Route, body: bytes, admitted: Callable[[Scope], Principal]
+    ) -> Response | None:
         """The answer of a prompt route, from the thread that calls; None where that would wait, or has to refuse.
 
         The request is to be answered in the usual way then. Whatever it had said is said once: clients repeat requests
-        too. The principal is in ``scope["madang.who"]``.
+        too. ``admitted`` finds who asks, by the connection to the records that the handler has: what it knows of them
+        is newer than what another one does.
         """
         if self._without_waiting is None:
             return None
-        who = scope["madang.who"]
         try:
-            admit(who, route.permission)
-            call = self._call(Request(scope), route, {}, who, body)
             with self._without_waiting():
+                who = scope["madang.who"] = admitted(scope)
+                admit(who, route.permission)
+                call = self._call(Request(scope), route, {}, who, body)
                 return self._answered(route.handler(call), call)
         except (WouldWait, MadangError, OSError):
             return None

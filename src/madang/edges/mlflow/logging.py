@@ -149,9 +149,8 @@ def log_metric(call: MlflowCall) -> None:
 def _say_of_models(call: MlflowCall, run: str, metrics: Sequence[Metric]) -> None:
     """Metrics of models are metrics of their records too, with the run and the data set they were found with."""
     of_models: dict[str, list[Metric]] = {}
-    for metric in metrics:
-        if metric.model_id:
-            of_models.setdefault(metric.model_id.removeprefix("m-"), []).append(metric)
+    for metric in [metric for metric in metrics if metric.model_id]:
+        of_models.setdefault(metric.model_id.removeprefix("m-"), []).append(metric)
     for model, items in of_models.items():
         origins = {
             f"{METRIC_ORIGIN}{item.key}": "\n".join((run, item.dataset_name, item.dataset_digest)) for item in items

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from madang.domain.columns import is_ascending
 from madang.domain.commands import Columns, Fact, Points
 from madang.edges.mlflow.arguments import missing
 from madang.edges.mlflow.checks import LONGEST_KEY, check_key, check_length, invalid
@@ -42,36 +41,45 @@ def _columns(metrics: Sequence[Metric]) -> Columns | None:
     """A table: step by step the same keys in the same order, or key by key the same steps."""
     if len(metrics) < 2:
         return None
-    keys, values = [item.key or "" for item in metrics], [item.value for item in metrics]
+    keys, values = [item.key for item in metrics], [item.value for item in metrics]
+    times, steps = [item.timestamp for item in metrics], [item.step for item in metrics]
     names = list(dict.fromkeys(keys)) if keys.count(keys[0]) < len(keys) else keys[:1]
-    count, rest = divmod(len(keys), len(names))
-    if count < 2 or rest or not all(map(_is_key, names)) or None in values:
+    parts = _parts(keys, names)
+    if not parts or not all(map(_is_key, names)):
         return None
-    try:
-        times = [item.timestamp * 1000 for item in metrics]  # type: ignore[operator] # None is found out
-    except TypeError:
-        return None
-    steps = [item.step for item in metrics]
-    width = len(names)
-    if keys == names * count:
-        parts = [slice(place, None, width) for place in range(width)]
-    else:
-        parts = [slice(place * count, (place + 1) * count) for place in range(width)]
-        if any(keys[part] != [name] * count for name, part in zip(names, parts, strict=True)):
-            return None
     at, own = times[parts[0]], steps[parts[0]]
     if any(times[part] != at or steps[part] != own for part in parts[1:]):
         return None
-    if not is_ascending(own) and len(set(zip(own, at, strict=True))) < count:
-        return None
-    if not (_fit(min(at) // 1000, min(own)) and _fit(max(at) // 1000, max(own))):
-        return None
-    return Columns({name: values[part] for name, part in zip(names, parts, strict=True)}, own, at)
-
-
-def _is_key(key: str) -> bool:
     try:
-        return bool(key) and len(check_key(key)) <= LONGEST_KEY
+        sum(values)  # type: ignore[arg-type] # the quickest way to find out that one is None
+        micros = [item * 1000 for item in at]  # type: ignore[operator] # the same
+    except TypeError:
+        return None
+    made = Columns({str(name): values[part] for name, part in zip(names, parts, strict=True)}, own, micros)
+    if not made.is_ordered and len(set(zip(own, at, strict=True))) < len(own):
+        return None
+    low, high = (own[0], own[-1]) if made.is_ordered else (min(own), max(own))
+    ordered = sorted(micros)  # they nearly are, and then it takes less than to look for the least and the greatest
+    is_fit = _fit(ordered[0] // 1000, low) and _fit(ordered[-1] // 1000, high)
+    return made if is_fit else None
+
+
+def _parts(keys: Sequence[str | None], names: Sequence[str | None]) -> list[slice]:
+    """Where the points of each name lie; nowhere when they follow no rule."""
+    width = len(names)
+    count, rest = divmod(len(keys), width)
+    if count < 2 or rest:
+        return []
+    if width == 1 or keys == [*names] * count:
+        return [slice(place, None, width) for place in range(width)]
+    parts = [slice(place * count, (place + 1) * count) for place in range(width)]
+    is_sorted = all(keys[part] == [name] * count for name, part in zip(names, parts, strict=True))
+    return parts if is_sorted else []
+
+
+def _is_key(key: str | None) -> bool:
+    try:
+        return bool(key) and len(check_key(key or "")) <= LONGEST_KEY
     except InvalidInput:
         return False
 
