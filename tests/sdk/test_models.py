@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -214,6 +216,49 @@ def test_a_model_is_found_in_the_only_project_that_has_it(place: Place) -> None:
     with pytest.raises(madang.Conflict, match="Several projects"):
         madang.load_model("net")
     assert madang.load_model("net:v1", project="wine").predict(X).shape == (4,)
+
+
+class KerasModel:
+    """Behaves like `keras.Model` as far as its file and its predictions go."""
+
+    def save(self, path: str) -> None:
+        Path(path).write_text("weights")
+
+    def predict(self, data: Any, verbose: int = 1) -> Any:
+        return np.asarray(data).sum(axis=1, keepdims=True)
+
+
+@pytest.fixture
+def keras(monkeypatch: pytest.MonkeyPatch) -> type[KerasModel]:
+    """A stand-in for the package, which takes a minute to install; its class of models."""
+    kind = type("Model", (KerasModel,), {"__module__": "keras.src.models.model"})
+    parts = {name: ModuleType(f"keras.{name}") for name in ("saving", "backend")}
+    package = ModuleType("keras")
+    vars(package).update(parts, __version__="3.15.1", __path__=[])
+    vars(parts["backend"])["backend"] = lambda: "jax"
+    vars(parts["saving"])["load_model"] = lambda path, safe_mode: kind() if Path(path).read_text() else None
+    monkeypatch.setitem(sys.modules, "keras", package)
+    for name, part in parts.items():
+        monkeypatch.setitem(sys.modules, f"keras.{name}", part)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    return kind
+
+
+def test_a_model_of_keras_is_stored_by_keras(tmp_path: Path, keras: type[KerasModel]) -> None:
+    """As MLflow lays it out, with a signature, whatever computes it; what may run code is loaded only by name."""
+    models.save(keras(), str(tmp_path), input_example=np.ones((2, 3), "float32"))
+    described = mlmodel.load((tmp_path / "MLmodel").read_text())
+    assert described.flavors["keras"] == {
+        "data": "data", "keras_version": "3.15.1", "keras_backend": "jax", "save_exported_model": False,
+    }  # fmt: skip
+    assert described.flavors["python_function"]["loader_module"] == "mlflow.keras"
+    assert [(tmp_path / "data" / name).read_text() for name in ("keras_module.txt", "model.keras")] == [
+        "keras", "weights",
+    ]  # fmt: skip
+    assert '"shape": [-1, 1]' in described.extra["signature"]["outputs"]
+    with pytest.raises(madang.Refused):
+        models.load(str(tmp_path))
+    assert isinstance(models.load(str(tmp_path), allow_pickle=True), keras)
 
 
 class Module:

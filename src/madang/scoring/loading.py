@@ -18,6 +18,7 @@ FLAG = (
     "Pass allow_pickle=True (--allow-pickle on a command line) if you trust it: "
     "loading it runs whatever code its author put into it."
 )
+KERAS_FOLDER, KERAS_FILE = "data", "data/model.keras"
 # Types of scikit-learn, NumPy and LightGBM that skops does not trust by itself: plain classes that hold numbers.
 TRUSTED = re.compile(
     r"(sklearn(\.\w+)+\._?[A-Z]\w*|numpy\.dtype|numpy\.random\._\w+\.[A-Z]\w*|numpy\.random\._pickle\.\w+"
@@ -118,6 +119,21 @@ def _load_onnx(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
     return needed("onnx", "onnx").load(inside(folder, flavor, "data"))
 
 
+def _load_keras(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
+    if not allow_pickle:
+        raise Refused(f"The Keras model in {folder} may name code that runs when it is loaded.", hint=FLAG)
+    path = inside(folder, {"data": KERAS_FILE}, "data")
+    if isinstance(flavor.get("keras_backend"), str):
+        os.environ.setdefault("KERAS_BACKEND", flavor["keras_backend"])
+    saving = needed("keras.saving", "keras")
+    try:
+        return saving.load_model(path, safe_mode=False)
+    except (TypeError, ValueError, ImportError) as error:
+        raise InvalidInput(
+            f"Keras cannot load the model in {folder}: {error!s:.500}.", hint="Import the classes that it is made of."
+        ) from error
+
+
 def _load_pickle(folder: str, flavor: dict[str, Any], allow_pickle: bool) -> Any:
     return _unpickle(inside(folder, flavor, "data"), allow_pickle)
 
@@ -128,5 +144,6 @@ _LOADERS = {
     "xgboost": _load_xgboost,
     "lightgbm": _load_lightgbm,
     "onnx": _load_onnx,
+    "keras": _load_keras,
     "madang_pickle": _load_pickle,
 }

@@ -29,7 +29,7 @@ def predictor(folder: str, flavors: Mapping[str, dict[str, Any]], *, allow_pickl
         _ask(folder, f"brings code of its own ({pyfunc['code']})", allow_pickle)
         return None
     for name, make in _MAKERS.items():
-        if name in flavors:
+        if name in flavors and not flavors[name].get("save_exported_model"):
             return make(folder, flavors, allow_pickle)
     if not pyfunc:
         raise NotFound(
@@ -104,6 +104,16 @@ def _onnx(folder: str, flavors: Mapping[str, dict[str, Any]], allow_pickle: bool
     return predict
 
 
+def _keras(folder: str, flavors: Mapping[str, dict[str, Any]], allow_pickle: bool) -> Predict:
+    model = loading.load(folder, {"keras": flavors["keras"]}, allow_pickle=allow_pickle)
+
+    def predict(data: Any, parameters: Mapping[str, Any]) -> Any:
+        given = np.column_stack(list(data.columns.values())) if isinstance(data, Table) else data
+        return model.predict(given, verbose=0)
+
+    return predict
+
+
 def _feed(data: Any, inputs: list[str]) -> dict[str, Any]:
     """The inputs of an ONNX model: arrays by name, one array, or a table."""
     if isinstance(data, dict):
@@ -124,7 +134,14 @@ def _single(values: Any, wanted: str) -> Any:
     return values.astype(np.float32) if is_double and wanted == "tensor(float)" else values
 
 
-_MAKERS = {"sklearn": _own, "xgboost": _xgboost, "lightgbm": _own, "onnx": _onnx, "madang_pickle": _own}
+_MAKERS = {
+    "sklearn": _own,
+    "xgboost": _xgboost,
+    "lightgbm": _own,
+    "onnx": _onnx,
+    "keras": _keras,
+    "madang_pickle": _own,
+}
 
 
 def needs_mlflow(folder: str) -> Callable[[bytes, str], tuple[str, int, str]]:

@@ -86,14 +86,15 @@ def save(
         }
     _write_environment(folder, packages)
     extra: dict[str, Any] = {"signature": declared} if declared else {}
+    is_ours = "keras" in flavors  # what its file names has run in this process already
     if input_example is not None:
         try:
-            extra = examples.write(folder, flavors, input_example, declared, allow_pickle=allow_pickle)
+            extra = examples.write(folder, flavors, input_example, declared, allow_pickle=allow_pickle or is_ours)
         except InvalidInput as error:
             sys.stderr.write(f"madang: the model is recorded without its input example: {error}\n")
     if by is not None:
         try:
-            extra = {"signature": examples.inferred(folder, flavors, by, allow_pickle=allow_pickle)}
+            extra = {"signature": examples.inferred(folder, flavors, by, allow_pickle=allow_pickle or is_ours)}
         except InvalidInput as error:
             sys.stderr.write(f"madang: the model is recorded without a signature: {error}\n")
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in blobs.files_below(folder))
@@ -117,6 +118,8 @@ _Written = tuple[dict[str, dict[str, Any]], list[str]]  # flavors, and the packa
 def _write(model: Any, folder: str, allow_pickle: bool) -> _Written:
     """Write the model's own files."""
     bases = {f"{base.__module__.split('.')[0]}.{base.__name__}" for base in type(model).__mro__}
+    if "keras.Model" in bases:  # before PyTorch, which may be what it computes with
+        return _write_keras(model, folder)
     if "torch.Module" in bases or _is_state_dict(model):
         return _write_torch(model, folder, allow_pickle)
     if bases & {"xgboost.XGBModel", "xgboost.Booster"}:
@@ -242,6 +245,27 @@ def _is_dense(tensor: Any) -> bool:
         and not getattr(tensor, "is_meta", False)
         and not getattr(tensor, "is_quantized", False)
     )
+
+
+def _write_keras(model: Any, folder: str) -> _Written:
+    """Keras's own file, as MLflow has it. To write it runs no code; it may name code that runs when it is loaded."""
+    keras = sys.modules["keras"]
+    data = os.path.join(folder, loading.KERAS_FOLDER)
+    os.mkdir(data)
+    with open(os.path.join(data, "keras_module.txt"), "w", encoding="ascii") as file:
+        file.write("keras")
+    try:
+        model.save(os.path.join(folder, loading.KERAS_FILE))
+    except (*_NOT_HELD, NotImplementedError) as error:
+        raise InvalidInput(f"Keras cannot save this {type(model).__name__}: {error!s:.500}.") from error
+    backend = keras.backend.backend()
+    flavor = {
+        "data": loading.KERAS_FOLDER,
+        "keras_version": _version("keras"),
+        "keras_backend": backend,
+        "save_exported_model": False,
+    }
+    return {"python_function": {"loader_module": "mlflow.keras"}, "keras": flavor}, ["keras", backend]
 
 
 def _write_sklearn(model: Any, folder: str, allow_pickle: bool) -> _Written:
