@@ -85,6 +85,21 @@ def test_a_silent_agents_trial_goes_to_another(engine: Engine, clock: Callable[[
     assert [(trial.state, trial.attempt, trial.value) for trial in trials(engine, sweep)] == [(FINISHED, 2, 0.5)]
 
 
+def test_the_last_agent_leaves_nothing_open(engine: Engine, clock: Callable[[float], None]) -> None:
+    """An agent that has carried out as many trials as it wanted says no good-bye: the last run is counted."""
+    sweep = begun(engine, method="grid", parameters={"x": {"values": [1]}})
+    agent = joined(engine, sweep)
+    trial = given(engine, agent)
+    asked(engine, agent, (trial.run,))
+    logged(engine, trial, 0.5)
+    engine.sweeping.agents.settle_lost()
+    assert [one.state for one in trials(engine, sweep)] == [RUNNING]
+    clock(2000)
+    engine.sweeping.agents.settle_lost()
+    assert [(one.state, one.value) for one in trials(engine, sweep)] == [(FINISHED, 0.5)]
+    assert engine.sweeping.sweeps.get(ME, P, sweep.id).state == FINISHED
+
+
 def test_who_is_silent_but_logs_keeps_its_trial(engine: Engine, clock: Callable[[float], None]) -> None:
     """A run that still writes is not begun a second time, and its end is the trial's."""
     sweep = begun(engine, method="grid", agent_timeout=10_000, parameters={"x": {"values": [1]}})

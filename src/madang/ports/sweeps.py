@@ -59,6 +59,10 @@ class SweepRecords(Protocol):
         """The trials that an agent has in hand, by number."""
         ...
 
+    def in_hand(self) -> list[str]:
+        """The ids of the sweeps of which an agent has a trial in hand, in order."""
+        ...
+
     def newest(self, sweep: str) -> Trial | None:
         """The trial with the greatest number."""
         ...

@@ -42,7 +42,9 @@ class Application:
         readers = Readers(engine.records.briefly)
         self.live = Live(lambda runs: _look(engine, runs), readers)
         losers = None if engine.files is not None else lambda: engine.losers
-        self.housekeeping = Housekeeping(engine.packing, losers, engine.streams, lambda: engine.drafts)
+        self.housekeeping = Housekeeping(
+            engine.packing, losers, engine.streams, lambda: engine.drafts, engine.sweeping.agents
+        )
         self.delivering = Delivering(engine.deliveries)
         self.metrics = Metrics()
         self.metrics.gauges["madang_live_streams"] = ("Open live streams.", lambda: self.live.streams)

@@ -15,6 +15,7 @@ from madang.services.drafts import Drafts
 from madang.services.losers import Losers
 from madang.services.packing import Packing
 from madang.services.streams import Streams
+from madang.services.sweep_agents import SweepAgents
 
 EVERY = 300.0  # seconds between two looks
 LISTEN_EVERY = 30.0  # seconds between two looks at who was heard
@@ -31,11 +32,13 @@ class Housekeeping:
         losers: Callable[[], Losers] | None = None,
         streams: Streams | None = None,
         drafts: Callable[[], Drafts] | None = None,
+        agents: SweepAgents | None = None,
     ) -> None:
         self._packing = packing
         self._drafts = drafts
         self._losers = losers
         self._streams = streams
+        self._agents = agents
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -57,10 +60,17 @@ class Housekeeping:
                 await run_in_threadpool(self.drop_drafts)
 
     async def _listen(self) -> None:
-        while self._streams is not None:
+        while True:
             await asyncio.sleep(LISTEN_EVERY)
             with contextlib.suppress(MadangError, OSError):
-                await run_in_threadpool(self._streams.give_up_silent)
+                await run_in_threadpool(self.note_silent)
+
+    def note_silent(self) -> None:
+        """Note which runs and trials have lost the client or agent that carried them out."""
+        if self._streams is not None:
+            self._streams.give_up_silent()
+        if self._agents is not None:
+            self._agents.settle_lost()
 
     def once(self) -> int:
         """Pack some; 0 when there was nothing to pack."""

@@ -28,7 +28,7 @@ from madang.domain.sweeps import (
     drawn,
     is_over,
 )
-from madang.errors import Conflict, NotFound
+from madang.errors import Conflict, MadangError, NotFound
 from madang.formats.wandb.ids import run_id
 from madang.ports.records import Records
 from madang.ports.sweeps import Suggester, SweepRecords
@@ -135,6 +135,14 @@ class SweepAgents:
         if order is not None and order.do == "exit":
             self._leave(found)
         return [] if order is None else [order]
+
+    def settle_lost(self) -> None:
+        """Settle what agents that fell silent had in hand: the last one of a sweep leaves nobody who would ask."""
+        for id in self._trials.in_hand():
+            sweep = self._trials.get(id)
+            if sweep is not None:
+                with suppress(MadangError):  # the next look may do it
+                    self._look_for_lost(sweep, self._sweeps.trials(sweep))
 
     def _leave(self, agent: Agent) -> None:
         self._cache.forget(agent.id)

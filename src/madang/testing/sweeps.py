@@ -72,10 +72,12 @@ class SweepsConformance:
         sweeps.put_trial(second)
         assert sweeps.trial("abc", 1) == first
         assert sweeps.running("a1") == [first, second]
+        assert sweeps.in_hand() == ["abc"]
         assert sweeps.newest("abc") == second
         sweeps.put_trial(replace(first, state=FINISHED, value=-0.0))
         sweeps.put_trial(replace(second, state=WAITING))
         assert sweeps.running("a1") == []
+        assert sweeps.in_hand() == []
         with pytest.raises(NotFound):
             sweeps.put_trial(Trial("nothing", 1, {}, {}))
 

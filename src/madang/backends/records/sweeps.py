@@ -81,6 +81,10 @@ class SqlSweeps:
         """The trials that an agent has in hand, by number."""
         return [_read(row[0], Trial) for row in self._db.rows("trials_in_hand", agent=agent)]
 
+    def in_hand(self) -> list[str]:
+        """The sweeps of which an agent has a trial in hand."""
+        return [str(row[0]) for row in self._db.rows("sweeps_in_hand")]
+
     def newest(self, sweep: str) -> Trial | None:
         """The trial with the greatest number."""
         row = self._db.row("newest_trial", sweep=sweep)

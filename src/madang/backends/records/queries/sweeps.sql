@@ -38,6 +38,9 @@ SELECT body FROM sweep_trials WHERE sweep = :sweep AND revision > :since ORDER B
 -- name: get_trial
 SELECT body FROM sweep_trials WHERE sweep = :sweep AND number = :number;
 
+-- name: sweeps_in_hand
+SELECT DISTINCT sweep FROM sweep_trials WHERE agent <> '' ORDER BY sweep;
+
 -- name: newest_trial
 SELECT body FROM sweep_trials WHERE sweep = :sweep ORDER BY number DESC LIMIT 1;
 
