@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -15,16 +16,22 @@ from tests.data.helpers import Answer, Tool, make
 from madang.workspace.data.repo import locks
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, dvc: Tool) -> Path:
+    """A repository that is copied."""
+    root = tmp_path_factory.mktemp("template")
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    assert dvc(root, "init", "-q").code == 0
+    make(root, {"a": b"1", "data/x": b"2"})
+    assert dvc(root, "add", "-q", "a", "data").code == 0
+    return root
+
+
 @pytest.fixture
-def pair(tmp_path: Path, dvc: Tool) -> tuple[Path, Path]:
+def pair(tmp_path: Path, template: Path) -> tuple[Path, Path]:
     """The same repository twice, one for each tool."""
-    roots = (tmp_path / "ours", tmp_path / "theirs")
-    for root in roots:
-        subprocess.run(["git", "init", "-q", str(root)], check=True)
-        assert dvc(root, "init", "-q").code == 0
-        make(root, {"a": b"1", "data/x": b"2"})
-        assert dvc(root, "add", "-q", "a", "data").code == 0
-    return roots
+    ours, theirs = (shutil.copytree(template, tmp_path / name, symlinks=True) for name in ("ours", "theirs"))
+    return ours, theirs
 
 
 @pytest.mark.parametrize(
@@ -183,7 +190,8 @@ def test_what_is_tracked_twice_is_not_added(pair: tuple[Path, Path], madang: Too
 def test_waiting_for_a_lock(pair: tuple[Path, Path], madang: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
     """With --wait-for-lock a command begins when the other one has ended, however long it takes."""
     monkeypatch.setenv(locks.PATIENCE, "")
+    monkeypatch.setattr(locks.hold.__wrapped__, "__defaults__", ((), 0.1))  # type: ignore[attr-defined]
     descriptor = os.open(pair[0] / ".dvc" / "tmp" / "lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    threading.Timer(locks.WAIT_SECONDS + 1, os.close, (descriptor,)).start()
+    threading.Timer(1, os.close, (descriptor,)).start()
     assert madang(pair[0], "--wait-for-lock", "add", "a").code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.data.helpers import Tool, make
 
 from madang.workspace.data.repo.initializing import initialize
 
-__all__ = ["_own_settings", "dvc", "madang", "project"]
+__all__ = ["_own_settings", "begun", "dvc", "madang", "project"]
 
 PARAMS = b"""\
 # of the training
@@ -55,21 +56,12 @@ def git(folder: Path, *args: str) -> str:
     return subprocess.run(["git", "-C", str(folder), *args], check=True, capture_output=True, text=True).stdout
 
 
-@pytest.fixture
-def project(tmp_path: Path, dvc: Tool, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository whose pipeline was never run, all of it committed on the branch ``main``.
-
-    Its path and its user's name are plain: beside the work tree dvc runs nothing where they are 저장소 or 이름.
-    """
-    root = tmp_path / "a project"
-    root.mkdir()
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory, dvc: Tool) -> Path:
+    """A repository whose pipeline was never run, all of it committed on the branch ``main``."""
+    root = tmp_path_factory.mktemp("begun")
     git(root, "init", "-q")
     initialize(str(root))
-    monkeypatch.chdir(root)
-    for name in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"):
-        monkeypatch.setenv(name, "A Name")
-    for name in ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.setenv(name, "name@example.org")
     git(root, "config", "user.name", "A Name")
     git(root, "config", "user.email", "name@example.org")
     make(root, {"params.yaml": PARAMS, "train.py": TRAIN, "dvc.yaml": PIPELINE, "raw.txt": b"words\n"})
@@ -77,4 +69,20 @@ def project(tmp_path: Path, dvc: Tool, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(root, "checkout", "-q", "-b", "main")
     git(root, "add", "--all")
     git(root, "commit", "-q", "-m", "start")
+    return root
+
+
+@pytest.fixture
+def project(tmp_path: Path, begun: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it.
+
+    Its path and its user's name are plain: beside the work tree dvc runs nothing where they are 저장소 or 이름.
+    """
+    root = shutil.copytree(begun, tmp_path / "a project", symlinks=True)
+    git(root, "status", "--porcelain")  # so that git knows the files of the copy
+    monkeypatch.chdir(root)
+    for name in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"):
+        monkeypatch.setenv(name, "A Name")
+    for name in ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.setenv(name, "name@example.org")
     return root

@@ -99,9 +99,21 @@ OPTIONS = [
 ]  # fmt: skip
 
 
-def test_the_table_is_that_of_dvc(project: Path, dvc: Tool, madang: Tool) -> None:
-    """`exp show` gives the same values, names, hashes and order as dvc, as JSON and as CSV."""
+def test_what_is_told_is_that_of_dvc(project: Path, dvc: Tool, madang: Tool) -> None:
+    """`exp show` gives the same values, names, hashes and order as dvc, as JSON and as CSV; `exp list` and `exp diff`
+    answer alike, whoever made the experiments.
+    """
     _mixed(project, dvc, madang)
+    _check_tables(project, dvc, madang)
+    for options in ([], ["-A"], ["--name-only", "-A"], ["--sha-only", "-A"], ["--rev", "HEAD~1"]):
+        ours, theirs = (tool(project, "exp", "list", *options).out.splitlines() for tool in (madang, dvc))
+        assert sorted(ours) == sorted(theirs), options
+    for options in ([], ["ours", "theirs"], ["ours", "theirs", "--all"], ["later"], ["HEAD", "later", "--param-deps"]):
+        ours, theirs = (json.loads(tool(project, "exp", "diff", "--json", *options).out) for tool in (madang, dvc))
+        assert ours == theirs, options
+
+
+def _check_tables(project: Path, dvc: Tool, madang: Tool) -> None:
     for options in OPTIONS:
         assert seen(madang, project, *options) == seen(dvc, project, *options), options
     for options in (
@@ -114,17 +126,6 @@ def test_the_table_is_that_of_dvc(project: Path, dvc: Tool, madang: Tool) -> Non
         assert ours.out.splitlines() == theirs.out.splitlines(), options
     ours, theirs = (tool(project, "exp", "show", "--md", "-A") for tool in (madang, dvc))
     assert ours.out == theirs.out
-
-
-def test_lists_and_differences_are_those_of_dvc(project: Path, dvc: Tool, madang: Tool) -> None:
-    """`exp list` and `exp diff` answer alike, whoever made the experiments."""
-    _mixed(project, dvc, madang)
-    for options in ([], ["-A"], ["--name-only", "-A"], ["--sha-only", "-A"], ["--rev", "HEAD~1"]):
-        ours, theirs = (tool(project, "exp", "list", *options).out.splitlines() for tool in (madang, dvc))
-        assert sorted(ours) == sorted(theirs), options
-    for options in ([], ["ours", "theirs"], ["ours", "theirs", "--all"], ["later"], ["HEAD", "later", "--param-deps"]):
-        ours, theirs = (json.loads(tool(project, "exp", "diff", "--json", *options).out) for tool in (madang, dvc))
-        assert ours == theirs, options
 
 
 def test_dvc_goes_on_with_our_experiments(project: Path, dvc: Tool, madang: Tool) -> None:

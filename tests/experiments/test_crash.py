@@ -38,7 +38,7 @@ def test_apply(template: Path, tmp_path: Path, madang: Tool, mode: str) -> None:
     assert madang(repo, "exp", "run", "--temp", "-q", "-S", "lr=0.5", "-n", "half").code == 0
     mine = b"# written for hours, saved nowhere\n"
     make(repo, {"train.py": mine, "metrics.json": mine})
-    for folder in run_all(template, tmp_path / "runs", mode, "exp", "apply", "-q", "half", step=11):
+    for folder in run_all(template, tmp_path / "runs", mode, "exp", "apply", "-q", "half", step=23):
         there = folder / "repo"
         aside = there / ".dvc" / "tmp" / "madang" / "replaced"
         for name in ("train.py", "metrics.json"):
@@ -57,7 +57,7 @@ def test_put_into_the_queue(template: Path, tmp_path: Path, madang: Tool, mode: 
     repo = template / "repo"
     make(repo, {"raw.txt": b"other\n"})
     before = files(repo)
-    for folder in run_all(template, tmp_path / "runs", mode, "exp", "run", "--queue", "-q", "-S", "lr=0.5", step=29):
+    for folder in run_all(template, tmp_path / "runs", mode, "exp", "run", "--queue", "-q", "-S", "lr=0.5", step=43):
         there = folder / "repo"
         now = {name: body for name, body in files(there).items() if not name.endswith(".madang")}  # a record on its way
         now["raw.txt.dvc"] = before["raw.txt.dvc"]  # killed meanwhile, the record may say what is there
@@ -73,7 +73,7 @@ def test_worker(template: Path, tmp_path: Path, madang: Tool) -> None:
     """Whenever a worker dies, the next one makes the same experiment, and no work tree is left."""
     repo = template / "repo"
     assert madang(repo, "exp", "run", "--queue", "-q", "-S", "lr=0.5", "-n", "half").code == 0
-    for folder in run_all(template, tmp_path / "runs", "kill", "queue", "worker", step=83):
+    for folder in run_all(template, tmp_path / "runs", "kill", "queue", "worker", step=113):
         there = folder / "repo"
         answer = madang(there, "queue", "start")
         assert answer.code == 0, answer.err
@@ -90,7 +90,7 @@ def test_worker(template: Path, tmp_path: Path, madang: Tool) -> None:
 def test_run_in_the_work_tree(template: Path, tmp_path: Path, madang: Tool) -> None:
     """Whenever it dies, the experiment is there whole or not at all, and the same command completes it."""
     for folder in run_all(
-        template, tmp_path / "runs", "kill", "exp", "run", "-q", "-S", "lr=0.5", "-n", "half", step=67
+        template, tmp_path / "runs", "kill", "exp", "run", "-q", "-S", "lr=0.5", "-n", "half", step=97
     ):
         there = folder / "repo"
         if names(madang, there):

@@ -43,8 +43,7 @@ def composed(project: Path, madang: Tool) -> Path:
     [
         (),
         ("lr=0.5", "model=mlp", "db=pg", "db.port=5432"),
-        ("+new.key=[1,a,{b: c}]", "~model.layers", "++model.depth=4", "name='a, b'"),
-        ("~db", "epochs=null", "lr=1e-3"),
+        ("+new.key=[1,a,{b: c}]", "~model.layers", "++model.depth=4", "name='a, b'", "~db", "epochs=null", "lr=1e-3"),
         ("model.note='it\\'s'", "name=${model.name}", "db.path='back\\\\\\'slash\\\\'"),
     ],
 )
