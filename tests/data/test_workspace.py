@@ -302,6 +302,7 @@ def test_what_must_not_be_tracked(repo: Repository, root: Path, tmp_path: Path) 
         "linked",
         "linked/file",
         "broken",
+        "broken/link",
         "rules",
         "own.dvc",
         ".dvc",

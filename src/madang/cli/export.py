@@ -47,6 +47,7 @@ def mlflow(
     from madang.cli.moving_report import show
     from madang.cli.moving_target import opened_store
     from madang.cli.progress import progress, quiet
+    from madang.formats.store import check_there
     from madang.wiring import local_user
     from madang.workspace.moving.exporting import send
     from madang.workspace.moving.importing import Wanted
@@ -54,6 +55,8 @@ def mlflow(
     from madang.workspace.moving.sources import reread
     from madang.workspace.moving.store import OwnStore
 
+    if store and not database:
+        check_there(store)
     engine = opened_store(store, database, blobs, make=False)
     try:
         own, wanted = OwnStore(engine, local_user()), Wanted(experiments, files=not no_files)

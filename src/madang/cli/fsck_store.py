@@ -12,7 +12,7 @@ from madang.backends.segments import LocalSegments
 from madang.cli import output
 from madang.cli.records import size
 from madang.config import HubConfig
-from madang.errors import NotFound
+from madang.formats import store as layout
 from madang.services.checking import StoreCheck
 from madang.wiring import open_hub, open_store
 from madang.workspace.data.keeping.checking import share_of
@@ -27,8 +27,7 @@ def check_store(folder: str, database: str, blobs: str, part: str, *, quiet: boo
         NotFound: the folder is no store. Others as `StoreCheck.check`.
     """
     folder = os.path.abspath(folder)
-    if not os.path.isfile(os.path.join(folder, "format")):
-        raise NotFound(f"{folder} is no store.", hint="Name the folder that the hub was started with.")
+    layout.check_there(folder)
     is_workspace = not database and _has_segments(folder)
     if is_workspace:
         engine = open_store(store=folder)

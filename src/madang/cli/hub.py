@@ -110,14 +110,17 @@ def token() -> None:
     """
 
 
-def _engine(context: click.Context, given: dict[str, Any]) -> Engine:
-    """The hub's engine from options before or after the subcommand's name."""
+def _engine(context: click.Context, given: dict[str, Any], *, make: bool = False) -> Engine:
+    """The hub's engine from options before or after the subcommand's name; only with ``make`` of one that is new."""
+    from madang.formats.store import check_there
     from madang.wiring import open_hub
 
     outer: dict[str, Any]
     outer, file = context.obj if context.obj else ({}, None)
     settled = _load({**outer, **{name: value for name, value in given.items() if value is not None}}, file)
     with _settings():
+        if settled.store and not settled.database and not make:
+            check_there(settled.store)
         return open_hub(settled)
 
 
@@ -156,7 +159,7 @@ def create(
     from madang.domain.access import Permission
     from madang.wiring import local_user
 
-    engine, who = _engine(context, given), local_user()
+    engine, who = _engine(context, given, make=True), local_user()
     until = time.time_ns() // 1000 + expires * 86_400_000_000 if expires else None
     made, secret = engine.access.create_token(
         who, name or named or who.name, Permission[level.upper()], list(projects), until

@@ -124,6 +124,9 @@ def run(
     for path, colon, model in pairs:
         if not colon or not path or not model:
             raise UsageError(f"{path + colon + model!r} is not PATH:NAME.")
+    labels = {key: text for key, _, text in (tag.partition("=") for tag in tags)}
+    if not all(key.strip() for key in labels):
+        raise UsageError("A tag needs a name.", hint="Write -t baseline or -t team=vision.")
     if not target and (entry_point or revision or docker_args or environment != "project"):
         raise UsageError("-e, --version, --env and -A are options of a project.", hint="Name its folder, such as `.`.")
     job = launching.Job(
@@ -133,7 +136,7 @@ def run(
         project=project,
         name=name,
         params={**arguments, **given_parameters(params)},
-        tags={key: text for key, _, text in (tag.partition("=") for tag in tags)},
+        tags=labels,
         metrics=metrics,
         outputs=outs,
         models=[(path, model) for path, _, model in pairs],

@@ -106,8 +106,10 @@ def probe(url: str, as_json: bool) -> int:
 
     from madang.cli import output
     from madang.client.transport import reason
-    from madang.errors import Unavailable
+    from madang.errors import Unavailable, UsageError
 
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"{url!r} is not the address of a server.", hint="Write it as http://127.0.0.1:5000.")
     token = os.environ.get("MADANG_SERVING_TOKEN", "")
     headers = {"authorization": f"Bearer {token}"} if token else {}
     try:

@@ -27,15 +27,13 @@ def ui(port: int, host: str, store: str | None, no_browser: bool) -> None:
       madang ui --port 8800 --no-browser
       ssh -L 8800:127.0.0.1:8800 gpu-box    # then open the printed address here
     """
-    import os
-
     from madang.cli import output
-    from madang.errors import NotFound
+    from madang.formats.store import check_there
     from madang.server.run import Address, serve
     from madang.wiring import open_store, reviewer
 
-    if store and not os.path.exists(os.path.join(store, "format")):
-        raise NotFound(f"{store} is no store.", hint="Name the folder of a hub, or `.git/madang` of a repository.")
+    if store:
+        check_there(store)
     engine = open_store(store=store, make=False)
 
     def announce(url: str) -> None:

@@ -13,7 +13,7 @@ import sys
 from _blake2 import blake2b
 from _signal import SIGURG  # type: ignore[import-not-found]  # `signal` imports `enum`
 
-from madang.errors import ConfigError, Incompatible, StorageError
+from madang.errors import ConfigError, Incompatible, NotFound, StorageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,6 +132,12 @@ def ensure(store: str) -> None:
         os.replace(aside, store + "/format")
     except OSError as error:
         raise refused(store, error) from error
+
+
+def check_there(store: str) -> None:
+    """See that a store is where somebody says, for who only reads it. Raises `NotFound`."""
+    if not os.path.isfile(store + "/format"):
+        raise NotFound(f"{store} is no store.", hint="Name the folder of a hub, or `.git/madang` of a repository.")
 
 
 def refused(path: str, error: OSError) -> StorageError:

@@ -53,9 +53,12 @@ def listen(address: Address) -> socket.socket:
     except (OSError, OverflowError) as error:
         bound.close()
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        is_unknown = isinstance(error, socket.gaierror)
         raise Unavailable(
             f"Cannot listen on {address.host} port {address.port}: {reason}.",
-            hint="Choose another port with --port, or 0 for any free one.",
+            hint="Name an address of this machine with --host."
+            if is_unknown
+            else "Choose another port with --port, or 0 for any free one.",
         ) from error
     return bound
 

@@ -123,7 +123,10 @@ class PostgresDatabase:
             self._connection = psycopg.connect(f"{scheme.partition('+')[0]}://{rest}", autocommit=True)
             self._connection.execute("SET default_transaction_read_only = on")
         except psycopg.Error as error:
-            raise Unavailable(f"{self._name} does not answer: {error}.") from error
+            said = " ".join(str(error).split()).rstrip(".?")
+            raise Unavailable(
+                f"{self._name} does not answer: {said}.", hint="Check the address, and that the database runs."
+            ) from error
 
     def rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
         """See `Database.rows`."""

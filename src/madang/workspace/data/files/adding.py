@@ -140,6 +140,9 @@ def _check_there(repository: Repository, paths: Sequence[str]) -> None:
         owner = owner_of(path, everything)
         if owner is None or owner.path == path or not os.path.isdir(owner.path):
             raise NotFound(f"{path} does not exist.", hint="Check the name; nothing was added.")
+    for path in paths:
+        if os.path.islink(path) and not os.path.exists(path):
+            raise NotFound(f"{path} is a link to {os.readlink(path)}, which is not there.", hint="Nothing was added.")
 
 
 def _steps(root: str, path: str) -> Iterator[str]:
