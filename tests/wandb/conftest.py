@@ -17,6 +17,7 @@ import urllib3
 
 from madang.testing.hubs import free_port
 from madang.testing.project import PROGRAM
+from madang.testing.typed import scripted
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 """A key of the shape that the client accepts; an open hub takes any."""
@@ -106,11 +107,7 @@ class Client:
 
     def start(self, script: str, *arguments: str, folder: Path | None = None, **more: str) -> subprocess.Popen[str]:
         """Begin a script; its output is read by `communicate`."""
-        self._count += 1
-        folder = folder or self.folder / f"client{self._count}"
-        folder.mkdir(exist_ok=True)
-        path = folder / "script.py"
-        path.write_text(script, encoding="utf-8")
+        folder, path = self._written(script, folder)
         return subprocess.Popen(
             [self.python, str(path), *arguments],
             cwd=folder,
@@ -122,14 +119,28 @@ class Client:
 
     def __call__(self, script: str, *arguments: str, code: int = 0, folder: Path | None = None, **more: str) -> Any:
         """Run a script to its end; what it printed last, as JSON where it is some."""
-        process = self.start(script, *arguments, folder=folder, **more)
-        out, err = process.communicate(timeout=280)
-        assert process.returncode == code, f"{process.returncode}\n{out}\n{err}"
+        folder, path = self._written(script, folder)
+        env = self.env(folder, **more)
+        if self.python == sys.executable:
+            done = scripted(str(path), arguments, str(folder), env, "wandb")
+        else:
+            done = subprocess.run([self.python, path, *arguments], cwd=folder, env=env, capture_output=True)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert done.returncode == code, f"{done.returncode}\n{out}\n{err}"
         last = out.strip().rpartition("\n")[2]
         try:
             return json.loads(last)
         except ValueError:
             return last
+
+    def _written(self, script: str, folder: Path | None) -> tuple[Path, Path]:
+        """The folder for a script, and the script there."""
+        self._count += 1
+        folder = folder or self.folder / f"client{self._count}"
+        folder.mkdir(exist_ok=True)
+        path = folder / "script.py"
+        path.write_text(script, encoding="utf-8")
+        return folder, path
 
     def program(self, *arguments: str, folder: Path, **more: str) -> str:
         """What the command `wandb` printed."""

@@ -1,6 +1,6 @@
-"""Commands typed by tests: each is a process of its own, forked from one that has loaded madang already.
+"""Commands and scripts of tests: each is a process of its own, forked from one that has loaded what it loads first.
 
-A test types many commands, and loading the modules is most of what one costs. What a command inherits, does and answers
+A test runs many of them, and loading the modules is most of what one costs. What a command inherits, does and answers
 is as of the program itself; where Python itself is told something (``PYTHONPATH``), the program is started.
 """
 
@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import pkgutil
+import runpy
 import select
 import signal
 import socket
@@ -20,19 +21,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 PROGRAM = str(Path(sys.executable).parent / "madang")
 _PYTHON = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "VIRTUAL_ENV")  # what matters before any line of ours runs
 _HARMLESS = ("PYTHONDONTWRITEBYTECODE",)
 _LEFT_OUT = ("edges", "server", "scoring", "testing", "_inject", "sdk.autolog", "__main__")  # modules of no command
-_SERVER = "from madang.testing.typed import serve; serve({})"
+_SERVER = "from madang.testing.typed import serve; serve({}, {!r})"
 _NUMBER = 8  # bytes
 _PIECE = 1 << 16
-_servers: dict[int, tuple[socket.socket, subprocess.Popen[bytes]]] = {}
+_Key = tuple[int, str, str]  # the process that asks, what is loaded, what Python is told
+_servers: dict[_Key, tuple[socket.socket, subprocess.Popen[bytes]]] = {}
 
 
 def typed(
@@ -42,6 +45,22 @@ def typed(
     command = [PROGRAM, *arguments]
     if _of_python(env) != _of_python(os.environ):
         return subprocess.run(command, cwd=folder, env=env, input=given, capture_output=True, check=False)
+    code, out, err = _forked(_server("", os.environ), "", arguments, folder, env, given)
+    return subprocess.CompletedProcess(command, code, out, err)
+
+
+def scripted(
+    script: str, arguments: Sequence[str], folder: str, env: Mapping[str, str], loads: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a script to its end; ``loads`` are modules, apart by commas, that are there before it begins."""
+    code, out, err = _forked(_server(loads, env), script, arguments, folder, env, b"")
+    return subprocess.CompletedProcess([sys.executable, script, *arguments], code, out, err)
+
+
+def _forked(
+    server: socket.socket, script: str, arguments: Sequence[str], folder: str, env: Mapping[str, str], given: bytes
+) -> tuple[int, bytes, bytes]:
+    """The exit code of a process that a server forks, and what it wrote to its two outputs."""
     pipes = os.pipe(), os.pipe()
     mine, theirs = socket.socketpair()
     with tempfile.TemporaryFile() as typed_in, mine:
@@ -49,13 +68,13 @@ def typed(
         typed_in.seek(0)
         with theirs:
             passed = [theirs.fileno(), typed_in.fileno(), *(write for _, write in pipes)]
-            socket.send_fds(_server(), [b"."], passed)
+            socket.send_fds(server, [b"."], passed)
         for _, write in pipes:
             os.close(write)
-        asked = json.dumps([list(arguments), folder, dict(env)]).encode()
+        asked = json.dumps([script, list(arguments), folder, dict(env)]).encode()
         mine.sendall(len(asked).to_bytes(_NUMBER) + asked)
         out, err = _read_all([read for read, _ in pipes])
-        return subprocess.CompletedProcess(command, int.from_bytes(_whole(mine, _NUMBER), signed=True), out, err)
+        return int.from_bytes(_whole(mine, _NUMBER), signed=True), out, err
 
 
 def _of_python(env: Mapping[str, str]) -> dict[str, str]:
@@ -86,30 +105,31 @@ def _whole(source: socket.socket, size: int) -> bytes:
     return found
 
 
-def _server() -> socket.socket:
-    """Where this process asks for commands."""
-    if os.getpid() not in _servers:
+def _server(loads: str, env: Mapping[str, str]) -> socket.socket:
+    """Where this process asks for commands, or for scripts before which modules are loaded."""
+    key = os.getpid(), loads, repr(sorted(_of_python(env).items()))
+    if key not in _servers:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-c", _SERVER.format(theirs.fileno())],
-                cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+                [sys.executable, "-c", _SERVER.format(theirs.fileno(), loads)],
+                cwd="/", env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
             )  # fmt: skip
-        _servers[os.getpid()] = mine, process
-        atexit.register(_end, os.getpid())
-    return _servers[os.getpid()][0]
+        _servers[key] = mine, process
+        atexit.register(_end, key)
+    return _servers[key][0]
 
 
-def _end(owner: int) -> None:
-    if os.getpid() == owner:
-        door, process = _servers.pop(owner)
+def _end(key: _Key) -> None:
+    if os.getpid() == key[0]:
+        door, process = _servers.pop(key)
         door.close()
         process.wait()
 
 
-def serve(descriptor: int) -> None:
+def serve(descriptor: int, loads: str) -> None:
     """Fork a process for each command that is asked for, until nobody can ask any more."""
-    _load()
+    _load(loads.split(",") if loads else _of_commands())
     door = socket.socket(fileno=descriptor)
     woken, waking = os.pipe()
     for end in (woken, waking):
@@ -126,6 +146,8 @@ def serve(descriptor: int) -> None:
         if door.fileno() in ready:
             told, passed, _, _ = socket.recv_fds(door, 1, 4)
             if not told:
+                for one in _finalizers():
+                    one()
                 return
             asker = socket.socket(fileno=passed[0])
             process = os.fork()
@@ -142,15 +164,26 @@ def serve(descriptor: int) -> None:
                 os.close(file)
 
 
-def _load() -> None:
-    """Load all that commands load, once."""
+def _of_commands() -> list[str]:
+    """All modules that commands load."""
     folder = str(Path(__file__).parents[1])
-    for module in pkgutil.walk_packages([folder], "madang."):
-        if not any(f".{part}." in f"{module.name}." for part in _LEFT_OUT):
-            with suppress(ImportError):  # of an extra
-                importlib.import_module(module.name)
+    found = [module.name for module in pkgutil.walk_packages([folder], "madang.")]
+    return [name for name in found if not any(f".{part}." in f"{name}." for part in _LEFT_OUT)]
+
+
+def _load(modules: Iterable[str]) -> None:
+    """Load modules once for all."""
+    for name in modules:
+        with suppress(ImportError):  # of an extra
+            importlib.import_module(name)
+    for one in _finalizers():
+        one.atexit = False  # temporary folders of modules are no process's alone
     gc.collect()
     gc.freeze()
+
+
+def _finalizers() -> list[weakref.finalize[..., Any]]:
+    return list(vars(weakref.finalize)["_registry"])
 
 
 def _tell_ends(running: dict[int, socket.socket]) -> None:
@@ -165,7 +198,7 @@ def _tell_ends(running: dict[int, socket.socket]) -> None:
 
 def _become(asker: socket.socket, files: Sequence[int]) -> NoReturn:
     """Be the command that is asked for."""
-    arguments, folder, env = json.loads(_whole(asker, int.from_bytes(_whole(asker, _NUMBER))))
+    script, arguments, folder, env = json.loads(_whole(asker, int.from_bytes(_whole(asker, _NUMBER))))
     asker.close()
     for number, file in enumerate(files):
         os.dup2(file, number)
@@ -175,13 +208,20 @@ def _become(asker: socket.socket, files: Sequence[int]) -> NoReturn:
     os.environ.update(env)
     time.tzset()
     tempfile.tempdir = None
-    sys.argv[:] = [PROGRAM, *arguments]
+    sys.argv[:] = [script or PROGRAM, *arguments]
     sys.orig_argv[:] = [sys.executable, *sys.argv]
     code: object = 0
     try:
-        importlib.import_module("madang.cli.entry").main()
+        if script:
+            sys.path[0] = os.path.dirname(script)
+            runpy.run_path(script, run_name="__main__")
+        else:
+            importlib.import_module("madang.cli.entry").main()
     except SystemExit as stop:
         code = stop.code
+    except BaseException:  # noqa: BLE001 - the outermost edge of a program
+        sys.excepthook(*sys.exc_info())
+        code = 1
     if code is not None and not isinstance(code, int):
         sys.stderr.write(f"{code}\n")
         code = 1
