@@ -6,7 +6,7 @@ import dataclasses
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,7 +29,7 @@ _ROWS_HEAD = struct.Struct("<BII")
 _MOST_ROWS = 1 << 16  # of one frame
 _LETTERS = {frozenset({float}): "d", frozenset({bool}): "?", frozenset({int}): "q"}
 _PLAIN = frozenset({float, int, bool, str, dict, type(None)})
-_EXACTLY = frozenset({str, int, bool, type(None)})  # values that JSON gives back as they are
+_EXACTLY = frozenset({str, bool, type(None)})
 _TEXT = frozenset({str})
 
 KeySetNumbers = dict[tuple[tuple[str, ...], str], int]
@@ -41,17 +41,22 @@ def numbers_of(keysets: Mapping[int, KeySet]) -> KeySetNumbers:
     return {(tuple(item.names), item.types): number for number, item in keysets.items()}
 
 
-def reads_back(event: Event, frame: Frame) -> bool:
-    """Whether reading a frame gives the very event that it was made of, so that nobody needs to read it.
+class Said(NamedTuple):
+    """An event, its time in µs UTC and its frame. ``is_exact``: reading the frame gives this very event."""
 
-    False also where that would take longer to find out than to read.
-    """
-    return frame.payload.isascii() and all(map(_is_exact, vars(event).values()))
+    at: int
+    event: Event
+    frame: Frame
+    is_exact: bool
 
 
 def _is_exact(item: Any) -> bool:
+    """Whether JSON gives a value back as it is; False also where that would take long to find out."""
     if type(item) is dict:
-        return _TEXT.issuperset(map(type, item)) and _TEXT.issuperset(map(type, item.values()))
+        is_wrapped = len(item) == 1 and str(next(iter(item))).startswith("$")
+        return not is_wrapped and _TEXT.issuperset(map(type, item)) and _TEXT.issuperset(map(type, item.values()))
+    if type(item) is int:
+        return -_EXACT <= item <= _EXACT
     return type(item) in _EXACTLY or item == []
 
 
@@ -69,8 +74,8 @@ class FrameBuilder:
         self.frames: list[Frame] = []
         """The frames made so far, but those of `rows`."""
 
-        self.said: list[tuple[int, Event, Frame]] = []
-        """The events among them, each with its time in µs UTC and its frame."""
+        self.said: list[Said] = []
+        """The events among them."""
 
         self.rows: list[Rows] = []
         """What the frames of many rows hold."""
@@ -91,8 +96,16 @@ class FrameBuilder:
         elif isinstance(fact, Columns):
             self._columns(fact)
         else:
-            self._json(kind_of_event(fact), {"t": at, **_body(fact)})
-            self.said.append((at, fact, self.frames[-1]))
+            self._event(fact, at)
+
+    def _event(self, event: Event, at: int) -> None:
+        body, is_exact = {"t": at, **_body(event)}, _is_exact(at) and all(map(_is_exact, vars(event).values()))
+        try:
+            data = msgspec.json.encode(body) if is_exact else codec.encode_json(body)
+        except UnicodeEncodeError:  # half of a surrogate pair
+            data, is_exact = codec.encode_json(body), False
+        self._frame(bytes((kind_of_event(event),)) + data)
+        self.said.append(Said(at, event, self.frames[-1], is_exact))
 
     def _json(self, kind: int, body: Mapping[str, Any]) -> None:
         self._frame(bytes((kind,)) + codec.encode_json(body))

@@ -22,7 +22,7 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.reported import overruled
 from madang.domain.run_state import RunState, apply
 from madang.errors import InvalidInput
-from madang.formats.frames import FrameBuilder, KeySetNumbers, reads_back
+from madang.formats.frames import FrameBuilder, KeySetNumbers
 from madang.formats.journal import decode_event
 from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.waiting import WaitingPiece
@@ -249,7 +249,7 @@ def _fits(opened: OpenRun, facts: Sequence[Fact]) -> bool:
 
 def _moved_on(stored: StoredRun, builder: FrameBuilder, segment: str) -> StoredRun:
     """The run with the events that were just made. Others may look at the run as it was: that one stays."""
-    said = [item for item in builder.said if type(item[1]) is not events.Console]
+    said = [item for item in builder.said if type(item.event) is not events.Console]
     if not said:
         return stored
     state = RunState(stored.state.run)
@@ -257,8 +257,8 @@ def _moved_on(stored: StoredRun, builder: FrameBuilder, segment: str) -> StoredR
         (name, value.copy() if type(value) in (dict, list) else value) for name, value in vars(stored.state).items()
     )
     state.claims = {writer: list(claims) for writer, claims in state.claims.items()}
-    for at, event, frame in said:
-        if reads_back(event, frame):
+    for at, event, frame, is_exact in said:
+        if is_exact:
             apply(state, Stamp(at, segment, frame.sequence), event)
         else:
             apply(state, *decode_event(frame.payload, segment, frame.sequence))

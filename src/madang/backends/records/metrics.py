@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -27,6 +27,9 @@ _EXACT = 1 << 53
 _LONGEST_WORDS = 1000
 
 
+MADE = "made"  # of what a transaction has met: the run that it made last
+_COUNTS = "counts"  # of runs with a metric, by project and name, that a transaction has changed
+_FEW = 1000  # names of a run that are counted with those of others
 _LOGGED = "logged"  # of what a transaction has met: the metrics of a run that have points
 
 
@@ -80,7 +83,8 @@ class SqlMetrics:
                 listed: list[int] = []
                 counted = set(names.values())
             else:
-                listed = self._listed([stored.number])[stored.number]
+                is_made_now = self._db.scratch.pop(MADE, 0) == stored.number and not stored.state.summary
+                listed = [] if is_made_now else self._listed([stored.number])[stored.number]
                 counted = self._counted(stored, listed)
             segments = self._segments(stored.number, {summary.last_at[2] for summary in summaries.values()})
             definitions = {key: item for key, (_, item) in stored.state.definitions.items()}
@@ -96,14 +100,32 @@ class SqlMetrics:
 
             self._db.many("put_metric", rows())
             if new:
-                project = stored.state.project
-                self._db.many(
-                    "count_project_metric",
-                    ({"project": project, "name": name, "kind": kind} for name, kind in new.items()),
-                )
+                self._count(stored.state.project, new, 1)
                 self._list(stored.number, [name for name in listed if name not in new] + sorted(new))
             if replace:
                 self._drop(stored, counted - set(names.values()))
+
+    def _count(self, project: str, kinds: Mapping[int, int], runs: int) -> None:
+        """So many more runs of a project have metrics with these names: told once, as the transaction ends."""
+        if len(kinds) > _FEW:
+            self._tell_counts(((project, name), [kind, runs]) for name, kind in kinds.items())
+            return
+        counts: dict[tuple[str, int], list[int]] | None = self._db.scratch.get(_COUNTS)
+        if counts is None:
+            counts = self._db.scratch[_COUNTS] = {}
+            self._db.before_commit(lambda: self._tell_counts(sorted(counts.items())))
+        for name, kind in kinds.items():
+            counts.setdefault((project, name), [kind, 0])[1] += runs
+
+    def _tell_counts(self, counts: Iterable[tuple[tuple[str, int], list[int]]]) -> None:
+        self._db.many(
+            "count_project_metric",
+            (
+                {"project": project, "name": name, "kind": kind, "runs": runs}
+                for (project, name), (kind, runs) in counts
+                if runs
+            ),
+        )
 
     def _segments(self, run: int, wanted: Collection[str]) -> dict[str, int]:
         """Numbers of segments."""
@@ -127,7 +149,7 @@ class SqlMetrics:
             self._list(
                 stored.number, [name for name in self._listed([stored.number])[stored.number] if name not in gone]
             )
-            self._db.many("uncount_project_metric", [{"project": stored.state.project, "name": name} for name in gone])
+            self._count(stored.state.project, dict.fromkeys(gone, 0), -1)
             self.put_hands(stored, record(stored.state, stored.overrides))  # their values went with the rows
 
     def put_goals(self, stored: StoredRun) -> None:

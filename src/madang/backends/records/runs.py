@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from madang.backends.records.database import Database, Row, key_of
-from madang.backends.records.metrics import SqlMetrics
+from madang.backends.records.metrics import MADE, SqlMetrics
 from madang.backends.records.names import Names, stored_name
 from madang.backends.records.search import Compiled, compile_search, is_prefix
 from madang.domain import events
@@ -74,6 +74,7 @@ class SqlRuns(SqlMetrics):
             else:
                 inserted = self._db.row("insert_run", **columns)
                 stored.number = int(inserted[0]) if inserted else 0
+                self._db.scratch[MADE] = stored.number
             self._put_state(stored)
             if "params" in touched:
                 self._put_params(stored.number, before[0], made)

@@ -42,11 +42,8 @@ FROM metrics m JOIN names n ON n.number = m.name LEFT JOIN segments s ON s.numbe
 WHERE m.name = ANY(:names) AND m.run = ANY(:runs) AND m.count > 0;
 
 -- name: count_project_metric
-INSERT INTO project_metrics (project, name, kind, runs) VALUES (:project, :name, :kind, 1)
-ON CONFLICT (project, name) DO UPDATE SET runs = project_metrics.runs + 1;
-
--- name: uncount_project_metric
-UPDATE project_metrics SET runs = runs - 1 WHERE project = :project AND name = :name;
+INSERT INTO project_metrics (project, name, kind, runs) VALUES (:project, :name, :kind, :runs)
+ON CONFLICT (project, name) DO UPDATE SET runs = project_metrics.runs + excluded.runs;
 
 -- name: metric_keys_of_project
 SELECT n.number, n.name, p.kind, p.runs FROM project_metrics p JOIN names n ON n.number = p.name
