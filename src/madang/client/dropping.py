@@ -14,7 +14,7 @@ from madang.domain.runs import RunRecord
 from madang.domain.values import value
 from madang.durable import sync_folder, unlink, write_file
 from madang.errors import CorruptData, MadangError, NotFound, Unauthenticated, Unavailable
-from madang.formats import journal, packed
+from madang.formats import journal, packed, recent
 from madang.formats import store as layout
 from madang.formats.held import encode_held, held_path, read_held
 from madang.ports.segments import SegmentFiles
@@ -67,6 +67,8 @@ def _verified(upload: RunUpload, store: str, segment: str) -> tuple[HeldSegment,
         NotFound: the hub does not hold it as it is here; the message says what differs.
     """
     if layout.is_held(layout.lock_path(store, upload.run, segment)):
+        raise NotFound(f"segment {segment} is being written")
+    if not recent.settle(layout.segment_path(store, upload.run, segment)):
         raise NotFound(f"segment {segment} is being written")
     file = SegmentFile(store, upload.run, segment)
     size = file.size()

@@ -8,7 +8,7 @@ from dataclasses import field, replace
 
 from madang.domain import events
 from madang.domain.values import mutable
-from madang.formats import journal, packed
+from madang.formats import journal, packed, recent
 from madang.formats import segment as codec
 from madang.formats import store as layout
 
@@ -39,7 +39,7 @@ class SegmentFile:
     def size(self) -> int:
         """Bytes of the segment, a torn tail included."""
         try:
-            return os.stat(self._plain).st_size
+            return recent.size(self._plain)
         except FileNotFoundError:
             return packed.size(self._plain + packed.ENDING)
 
@@ -87,9 +87,7 @@ class SegmentFile:
         if limit <= 0:
             return b""
         try:
-            with open(self._plain, "rb") as file:
-                file.seek(offset)
-                return file.read(limit)
+            return recent.read(self._plain, offset, limit)
         except FileNotFoundError:
             return packed.read(self._plain + packed.ENDING, offset, limit)
 

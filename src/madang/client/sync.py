@@ -18,6 +18,7 @@ from madang.domain.runs import RunRecord
 from madang.domain.series import Series
 from madang.domain.values import value
 from madang.errors import Diverged, MadangError, NotFound, Unauthenticated, Unavailable
+from madang.formats import recent
 from madang.formats import store as layout
 from madang.ports.reader import Reader
 
@@ -199,7 +200,7 @@ def link_segments(store: str, aside: str, runs: Sequence[str] | None = None) -> 
             continue
         os.makedirs(other, exist_ok=True)
         for name in os.listdir(folder):
-            if name.endswith((".seg", ".seg.zst", ".lock")):
+            if name.endswith((".seg", ".seg.zst", ".lock", recent.ENDING)):
                 with suppress(FileNotFoundError):  # the writer has just ended, or the segment was packed
                     os.link(f"{folder}/{name}", f"{other}/{name}")
 

@@ -18,6 +18,7 @@ from madang.errors import MadangError
 from madang.follower import capturing
 from madang.follower.system import Machine, Processes, environment_of, same_cgroup
 from madang.follower.tail import Tail
+from madang.formats import recent
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.version import __version__
@@ -247,6 +248,8 @@ class FollowedRun:
                 continue
             if writer is not None:
                 self._close_writer(name, writer)
+            with suppress(OSError):  # a full disk: readers find it where it is
+                recent.settle(layout.segment_path(self.store, self.run, name))
             with suppress(FileNotFoundError):
                 os.unlink(layout.lock_path(self.store, self.run, name))
             del self._unlocked[name]

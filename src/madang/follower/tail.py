@@ -8,7 +8,7 @@ import time
 from _blake2 import blake2b
 
 from madang.domain.events import Event, Stamp
-from madang.formats import journal, packed
+from madang.formats import journal, packed, recent
 from madang.formats import segment as codec
 
 CHUNK = 4 << 20
@@ -67,10 +67,14 @@ class Tail:
     def _make_durable(self, descriptor: int) -> None:
         """Sync what was read, once a second: the training process itself never waits for the disk."""
         now = time.monotonic()
-        if self._offset > self._durable and now >= self._next_sync:
+        if now < self._next_sync:
+            return
+        end = recent.size(self.path)
+        if end > self._durable:
             self._next_sync = now + DURABLE_AFTER
+            recent.sync(self.path)
             os.fsync(descriptor)
-            self._durable = self._offset
+            self._durable = end
 
     @staticmethod
     def _wanted(descriptor: int, offset: int) -> int:

@@ -29,6 +29,7 @@ FORMAT = 1
 CHAIN_START = bytes(16)
 FRAME_HEAD = 24
 MAX_PAYLOAD = 64 << 20
+MEMORY = 32 << 10  # bytes of `madang.formats.recent`
 
 HEAD = struct.Struct("<II")
 _head = HEAD.pack
@@ -128,8 +129,9 @@ def encode_json(body: Mapping[str, Any]) -> bytes:
 class SegmentWriter:
     """The one writer of one segment.
 
-    ``append`` and ``metrics`` make one `write()` each; when they return, the bytes are with the operating system and a
-    SIGKILL cannot take them back. Not safe for two threads at once: the run holds a lock of its own.
+    ``append`` and ``metrics`` make one `write()` each, or a copy into shared memory where a subclass has one; when they
+    return, the bytes are with the operating system and a SIGKILL cannot take them back. Not safe for two threads at
+    once: the run holds a lock of its own.
 
     Raises:
         StorageError: the file system refused; what was half written has been taken back.
@@ -137,9 +139,12 @@ class SegmentWriter:
 
     __slots__ = (
         "_clock",
+        "_end",
         "_fd",
+        "_filed",
         "_keysets",
         "_layouts",
+        "_memory",
         "_next_keyset",
         "_quick",
         "_sequence",
@@ -154,6 +159,9 @@ class SegmentWriter:
         self.segment = segment
         self.offset = 0
         self.chain = CHAIN_START
+        self._filed = 0  # bytes in the file
+        self._memory: Any = None  # of the newest frames, where a subclass has one
+        self._end = MEMORY + 1  # of these frames; no room
         self._sequence = 0
         self._keysets: dict[tuple[str, ...], int] = {}  # by names and letters
         self._layouts: dict[tuple[Any, ...], _Layout] = {}  # by names and types
@@ -182,17 +190,30 @@ class SegmentWriter:
             InvalidInput: the step is not a 64-bit integer.
         """
         when = self._clock + time.monotonic_ns() // 1000 if at is None else at
+        types = [*map(type, values.values())]
         known = self._quick.get(tuple(values))
+        if known is None or known[0] != types:
+            known = self._layouts.get((*values, *types))
         if known is not None:
-            types, pack, frame, size, keys = known
-            if types == [*map(type, values.values())]:
-                try:
-                    pack(frame, 0, self.chain, size, self._sequence, kind, when, step, keys, *values.values())
-                except struct.error:
-                    pass  # an integer beyond 64 bits, or a wrong step: the careful way tells which
-                else:
-                    self._put(frame, size)
+            _, pack, frame, size, keys = known
+            try:
+                pack(frame, 0, self.chain, size, self._sequence, kind, when, step, keys, *values.values())
+            except struct.error:
+                pass  # an integer beyond 64 bits, or a wrong step: the careful way tells which
+            else:
+                start = self._end
+                end = start + len(frame)
+                if end > MEMORY:
+                    self._overflow(frame, size)
                     return
+                chain = blake2b(frame, digest_size=16).digest()
+                _seal(frame, 0, size, self._sequence, chain)
+                self._memory[start:end] = frame
+                self.chain = chain
+                self._sequence += 1
+                self.offset += end - start
+                self._end = end
+                return
         self._metrics_slowly(values, step, kind, when)
 
     def _metrics_slowly(self, values: Mapping[str, Any], step: Any, kind: int, when: int) -> None:
@@ -230,6 +251,8 @@ class SegmentWriter:
         if known is None:
             whole = struct.Struct("<" + _METRICS + letters)
             size = whole.size - FRAME_HEAD
+            if len(self._layouts) >= _MAX_KEYSETS:
+                self._layouts.clear()
             known = self._layouts[(*names, *types)] = (types, whole.pack_into, bytearray(whole.size), size, keys)
         return known
 
@@ -243,29 +266,44 @@ class SegmentWriter:
             raise InvalidInput(
                 f"One record of {size} bytes is over the limit of {MAX_PAYLOAD}.", hint="Log it as a file or artifact."
             )
-        self._put(bytearray().join((self.chain, _head(size, self._sequence), payload)), size)
+        self._file(bytearray().join((self.chain, _head(size, self._sequence), payload)), size)
 
-    def _put(self, frame: bytearray, size: int) -> None:
-        """Write a frame that is packed as it is hashed, with a payload of so many bytes."""
+    def _overflow(self, frame: bytearray, size: int) -> None:
+        """Keep a frame, packed as it is hashed, for which the memory has no room."""
+        self._file(frame, size)
+
+    def _file(self, frame: bytearray, size: int) -> None:
+        """Write a frame, packed as it is hashed, to the file."""
         chain = blake2b(frame, digest_size=16).digest()
         _seal(frame, 0, size, self._sequence, chain)
+        self._append(frame)
+        self.chain = chain
+        self._sequence += 1
+        self.offset += len(frame)
+
+    def _append(self, data: bytes | bytearray) -> None:
         try:
-            written = os.write(self._fd, frame)
-            while written < len(frame):  # a signal, or a disk that is nearly full
-                written += os.write(self._fd, frame[written:])
+            written = os.write(self._fd, data)
+            while written < len(data):  # a signal, or a disk that is nearly full
+                written += os.write(self._fd, data[written:])
         except OSError as error:
             self._take_back()
             raise _refused(self.path, error) from error
-        self.chain = chain
-        self._sequence += 1
-        self.offset += written
+        self._filed += written
 
     def _take_back(self) -> None:
         """Cut off a half-written frame so that the segment stays whole."""
         try:
-            os.ftruncate(self._fd, self.offset)
+            os.ftruncate(self._fd, self._filed)
         except OSError:
             return  # a torn tail is harmless to readers; the next write then fails loudly by its chain
+
+    def is_whole(self) -> bool:
+        """Whether the file certainly ends with the last frame that was counted."""
+        try:
+            return os.fstat(self._fd).st_size == self._filed
+        except OSError:
+            return False
 
     def sync(self) -> None:
         """Make what was written survive a power failure.
@@ -277,10 +315,6 @@ class SegmentWriter:
             os.fsync(self._fd)
         except OSError as error:
             raise _refused(self.path, error) from error
-
-    def fileno(self) -> int:
-        """The file descriptor, for a forked child that must close its copy."""
-        return self._fd
 
     def close(self) -> None:
         """Close the file. The segment is never opened for writing again."""

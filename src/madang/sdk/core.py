@@ -1,4 +1,4 @@
-"""How a process writes to a run: one lock of its own, one write() for each call, a new segment when in doubt."""
+"""How a process writes to a run: one lock of its own, one frame for each call, a new segment when in doubt."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Core:
         An interrupt may come between a write and the note of it; a disk may refuse to cut off a torn record.
         """
         writer = self._writer
-        if isinstance(writer, RunWriter) and _size(writer) != writer.offset:
+        if isinstance(writer, RunWriter) and not writer.is_whole():
             self._set_unopened()
             self._close(writer)
 
@@ -188,10 +188,3 @@ class Core:
         self.forked = True
         if isinstance(self._writer, RunWriter):
             self._set_unopened()
-
-
-def _size(writer: RunWriter) -> int:
-    try:
-        return os.fstat(writer.fileno()).st_size
-    except OSError:
-        return -1

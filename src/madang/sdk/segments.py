@@ -11,6 +11,7 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import RunState, apply
 from madang.domain.values import mutable
 from madang.errors import Conflict
+from madang.formats import recent
 from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.formats.journal import KeySet, Position, decode_event, keyset_of, keyset_of_rows, read_frames
@@ -92,9 +93,7 @@ class LocalRun:
 
 def _read_from(path: str, offset: int) -> bytes:
     try:
-        with open(path, "rb") as file:
-            file.seek(offset)
-            return file.read()
+        return recent.read(path, offset)
     except FileNotFoundError:
         from madang.formats import packed  # only a run that goes on after its end pays for it
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from madang.formats import packed
+from madang.formats import packed, recent
 
 _EVERY_BYTE = 1 << 62
 
@@ -19,6 +19,6 @@ def segment_files(folder: Path) -> dict[str, bytes]:
 def segment_bytes(path: Path) -> bytes:
     """The bytes of the segment at ``path``, also after it was packed."""
     try:
-        return path.read_bytes()
+        return recent.read(str(path), 0)
     except FileNotFoundError:
         return packed.read(f"{path}{packed.ENDING}", 0, _EVERY_BYTE)

@@ -13,7 +13,7 @@ from madang.domain.held import Held
 from madang.domain.ids import new_id
 from madang.durable import sync_folder, unlink
 from madang.errors import Conflict
-from madang.formats import packed
+from madang.formats import packed, recent
 from madang.formats import store as layout
 from madang.formats.held import read_held
 from madang.formats.learning import learnt
@@ -78,7 +78,7 @@ class LocalSegments:
         live = layout.is_held(layout.lock_path(self._store, run, segment))  # first: who ends afterwards has written all
         path = layout.segment_path(self._store, run, segment)
         try:
-            return SegmentFile(run, segment, os.stat(path).st_size, live)
+            return SegmentFile(run, segment, recent.size(path), live)
         except (FileNotFoundError, NotADirectoryError):
             pass
         try:
@@ -91,9 +91,7 @@ class LocalSegments:
         path = layout.segment_path(self._store, run, segment)
         for _ in range(2):  # it may be packed between the two looks
             try:
-                with open(path, "rb") as file:
-                    file.seek(offset)
-                    return file.read(limit)
+                return recent.read(path, offset, limit)
             except FileNotFoundError:
                 pass
             except OSError as error:
@@ -164,6 +162,8 @@ class LocalSegments:
         if layout.is_held(layout.lock_path(self._store, run, segment)):
             return False
         try:
+            if not recent.settle(path):
+                return False
             with open(path, "rb") as file:
                 before = os.fstat(file.fileno())
                 aside = self._packed_aside(iter(lambda: file.read(_PIECE), b""))
