@@ -49,6 +49,7 @@ def test_approvals_of_one_person(trained: Project) -> None:
     assert [one["state"] for one in requests] == ["promoted", "rejected"]
     history = trained.madang("models", "history", "iris", "--json").json["changes"]
     assert (history[0]["from"], history[0]["to"], history[0]["reason"]) == ("v2", "v1", "rollback from v2: 나쁨")
+    assert {one["actor"] for one in history if one["kind"] == "stage"} == {"김민수"}  # one person has one name
     kinds = {one["kind"] for one in history}
     assert kinds >= {"stage", "version", "protection", "request", "approval", "rejection"}
     trained.madang("models", "protect", "iris", "production", "--off")

@@ -85,7 +85,7 @@ class LocalReader:
     """See `madang.ports.reader.Reader`."""
 
     def __init__(self, who: Principal, services: Services, reviewer: Callable[[], Principal] | None = None) -> None:
-        """``reviewer`` is who the caller is where changes are approved; else ``who``."""
+        """``reviewer`` is who the caller is in the history of models, where changes are approved; else ``who``."""
         self.who = who
         self._services = services
         self._reviewer = reviewer
@@ -175,21 +175,25 @@ class LocalReader:
         self, project: str, name: str, type: str, entries: Sequence[Entry], *, run: str = "", description: str = ""
     ) -> VersionRecord:
         """See `Reader.create`."""
-        return self._services.artifacts.create(self.who, project, name, type, entries, run=run, description=description)
+        return self._services.artifacts.create(
+            self._in_history(), project, name, type, entries, run=run, description=description
+        )
 
     def point(
         self, project: str, name: str, alias: str, number: int | None, *, expected: Any = ..., reason: str = ""
     ) -> PointerChange:
         """See `Reader.point`."""
-        return self._services.registry.point(self.who, project, name, alias, number, expected=expected, reason=reason)
+        return self._services.registry.point(
+            self._in_history(), project, name, alias, number, expected=expected, reason=reason
+        )
 
     def point_all(self, moves: Sequence[AliasMove], reason: str = "") -> list[PointerChange]:
         """See `Reader.point_all`."""
-        return self._services.registry.point_all(self.who, moves, reason)
+        return self._services.registry.point_all(self._in_history(), moves, reason)
 
     def promote(self, project: str, ref: str, stage: str, reason: str = "") -> PointerChange:
         """See `Reader.promote`."""
-        return self._services.registry.promote(self.who, project, ref, stage, reason)
+        return self._services.registry.promote(self._in_history(), project, ref, stage, reason)
 
     def pointer_history(self, project: str, name: str) -> list[PointerChange]:
         """See `Reader.pointer_history`."""
@@ -200,8 +204,10 @@ class LocalReader:
         """See `Reader.reviews`."""
         from madang.services.review_desk import LocalReviewDesk  # noqa: PLC0415 - few commands need it
 
-        who = self._reviewer() if self._reviewer is not None else self.who
-        return LocalReviewDesk(who, self._services.reviews, self._services.promotion)
+        return LocalReviewDesk(self._in_history(), self._services.reviews, self._services.promotion)
+
+    def _in_history(self) -> Principal:
+        return self._reviewer() if self._reviewer is not None else self.who
 
     def close(self) -> None:
         """See `Reader.close`."""
