@@ -113,6 +113,16 @@ def test_what_is_no_segment_is_refused(hub: Place, data: bytes, tmp_path: Path) 
     assert hub.tracking.append(ME, "p", RUN, A, 0, ZERO, data[:10]).offset == 0
 
 
+def test_a_run_stays_in_its_project(hub: Place, tmp_path: Path) -> None:
+    """A segment that began before it and names another project is refused, by whoever may write both."""
+    run = "9" * 32
+    hub.tracking.append(ME, "q", run, A, 0, ZERO, make_segment(tmp_path, [], run=run, header={"project": "q"}))
+    earlier = make_segment(tmp_path, [], run=run, segment=B, began=1)
+    with pytest.raises(Conflict, match=f"Run {run} belongs to project 'q', not 'p'"):
+        hub.tracking.append(ME, "p", run, B, 0, ZERO, earlier)
+    assert hub.search.run(ME, run).project == "q"
+
+
 def test_strangers_learn_and_change_nothing(hub: Place, data: bytes, tmp_path: Path) -> None:
     """Without the level in the run's project every call is refused, and a run there does not exist for a stranger."""
     hub.tracking.append(WRITER, "p", RUN, A, 0, ZERO, data)

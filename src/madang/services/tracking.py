@@ -26,6 +26,7 @@ from madang.services.catching_up import CatchingUp, OnDemand
 from madang.services.open_runs import OpenRuns
 from madang.services.pieces import SegmentPosition, beyond, position_of
 from madang.services.reported import logged, make_way, unknown
+from madang.services.taken import refuse_elsewhere, refuse_taken
 
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
     from madang.services.history import History
@@ -149,8 +150,9 @@ class Tracking:
             session = self._parts.ingest.open(run)
             session.may_point = not who.run
             if not session.new:
-                _refuse_taken(who, project, session.stored)
+                refuse_taken(who, project, session.stored)
                 self._allow(who, run, session.stored, Permission.WRITE)
+                refuse_elsewhere(project, session.stored)
             row = self._parts.ingest.row(session, segment)
             if segment == self._edge_segment(run) and self._parts.ingest.take_waiting(session, row):
                 session = self._parts.ingest.open(run)
@@ -166,8 +168,7 @@ class Tracking:
         state = session.stored.state
         if taken.position.damage:
             raise InvalidInput(f"Segment {row.id} of run {state.run}: {taken.position.damage}.")
-        if state.project != project:
-            raise Conflict(f"Run {state.run} belongs to project {state.project!r}, not {project!r}.")
+        refuse_elsewhere(project, session.stored)
         self._allow(who, state.run, session.stored, Permission.WRITE)  # of a new run only its bytes tell the parent
         if taken.position.offset > row.offset:
             over = outcome_of_segment(state, row.id) is not None
@@ -275,7 +276,7 @@ class Tracking:
         """The project of the run that a command is for, after it was found that the caller may."""
         if project:
             if not session.new:
-                _refuse_taken(who, project, session.stored)
+                refuse_taken(who, project, session.stored)
             return project
         if session.new:
             raise _no_run(run)
@@ -354,12 +355,6 @@ class Tracking:
         if who.level(stored.state.project) < Permission.READ:
             raise _no_run(run)
         require(who, needed, stored.state.project, family(stored))
-
-
-def _refuse_taken(who: Principal, project: str, stored: StoredRun) -> None:
-    """One answer to whoever may not read a run, whichever way they ask for its id."""
-    if who.level(stored.state.project) < Permission.READ:
-        raise Conflict(f"The id {stored.state.run} cannot be used in project {project!r}.", hint="Leave the id out.")
 
 
 def family(stored: StoredRun) -> set[str]:
