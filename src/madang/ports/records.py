@@ -23,6 +23,7 @@ from madang.domain.query import RunQuery
 from madang.domain.run_state import RunState
 from madang.domain.runs import Overrides, RunChange
 from madang.domain.values import mutable, value
+from madang.ports.history import HistoryRecords
 from madang.ports.tokens import TokenRecords
 from madang.ports.versions import VersionRecords
 from madang.ports.waiting import WaitingRecords
@@ -282,33 +283,6 @@ class SegmentRecords(Protocol):
 
     def pack_pieces(self, segment: int, offset: int, size: int, packed: bytes) -> None:
         """Replace the pieces of ``size`` bytes from ``offset`` by one; ``packed`` is a zstd frame of the same bytes."""
-        ...
-
-
-@value
-class ChunkRow:
-    """One sealed chunk: ``kind`` is `h` (history) or `c` (console); its blocks lie beside it, numbered from 1."""
-
-    run: int
-    segment: int
-    first: int  # sequence of its first frame
-    kind: str
-    head: bytes
-
-
-class HistoryRecords(Protocol):
-    """Sealed chunks (docs/formats/store.md)."""
-
-    def add(self, chunk: ChunkRow, blocks: Sequence[bytes]) -> None:
-        """Store a chunk; one that is there already is replaced."""
-        ...
-
-    def heads(self, run: int, kind: str) -> list[ChunkRow]:
-        """All chunks of a run, by segment and sequence."""
-        ...
-
-    def blocks(self, chunk: ChunkRow, numbers: Sequence[int]) -> dict[int, bytes]:
-        """Some blocks of a chunk."""
         ...
 
 

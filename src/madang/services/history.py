@@ -14,7 +14,8 @@ from madang.domain.steps import Spread
 from madang.formats.chunk import Chunk
 from madang.formats.journal import KeySet, Position, read_frames
 from madang.formats.rows import Batch, Rows, decode
-from madang.ports.records import ChunkRow, Records, SegmentRow, StoredRun
+from madang.ports.history import ChunkRow
+from madang.ports.records import Records, SegmentRow, StoredRun
 from madang.ports.segments import SegmentFiles
 from madang.services.points import Points
 from madang.services.sealing import IS_ERROR, TEXT

@@ -8,7 +8,8 @@ from itertools import chain
 from madang.domain.events import Console, Stamp
 from madang.formats.chunk import Group, encode
 from madang.formats.rows import Batch, Rows
-from madang.ports.records import ChunkRow, Records, SegmentRow
+from madang.ports.history import ChunkRow
+from madang.ports.records import Records, SegmentRow
 
 SEAL_FROM = 1000  # rows and lines of a segment that is still written
 TEXT, IS_ERROR = 0, 1  # the "keys" of a console chunk

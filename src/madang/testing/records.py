@@ -23,7 +23,8 @@ from madang.domain.runs import RunChange
 from madang.domain.tokens import TokenRecord
 from madang.domain.versions import CollectionChange, Entry, PointerChange, VersionChange, VersionRecord
 from madang.errors import Conflict, NotFound
-from madang.ports.records import ChunkRow, KeySetRow, Records, RunRow, SegmentRow, StoredRun
+from madang.ports.history import ChunkRow
+from madang.ports.records import KeySetRow, Records, RunRow, SegmentRow, StoredRun
 
 P = "마당"
 

@@ -9,7 +9,8 @@ import msgspec
 from madang.backends.records.database import Database, Row, key_of
 from madang.backends.records.names import Names
 from madang.formats.zstd import decompress
-from madang.ports.records import ChunkRow, KeySetRow, SegmentRow
+from madang.ports.history import ChunkRow
+from madang.ports.records import KeySetRow, SegmentRow
 
 NUMBER = "segment"  # of what a transaction has met: its number
 
@@ -120,7 +121,7 @@ class SqlSegments:
 
 
 class SqlHistory:
-    """`ports.records.HistoryRecords`."""
+    """`ports.history.HistoryRecords`."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
