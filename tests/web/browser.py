@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 60_000  # ms; the machine is busy with other tests
+PATIENCE = 90_000  # ms; the machine is busy with other tests
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 expect.set_options(timeout=PATIENCE)
 
@@ -53,7 +53,7 @@ def serving(store: Path | None, cwd: Path | None = None) -> Iterator[str]:
             yield server.stdout.readline().strip()
         finally:
             server.terminate()
-            server.wait(timeout=40)
+            server.wait(timeout=200)
 
 
 @dataclass

@@ -59,7 +59,7 @@ def visitor(browser: Browser, base: str, state: StorageState) -> Iterator[Visito
 def few_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store whose runs were logged by the SDK: whole, failed, and with names that try to be markup."""
     folder = tmp_path_factory.mktemp("few")
-    assert stores.train(folder, folder / "store", stores.TRAIN).wait(timeout=60) == 0
+    assert stores.train(folder, folder / "store", stores.TRAIN).wait(timeout=250) == 0
     stores.coloured_run(folder / "store")
     return folder / "store"
 

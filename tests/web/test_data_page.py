@@ -45,8 +45,9 @@ def test_previews(data: Visitor, width: int) -> None:
     visit = data(viewport={"width": width, "height": 844})
     page = visit.open(FOLDER)
     page.get_by_role("button", name="점.png").click()
-    expect(page.get_by_role("img", name="점.png")).to_be_visible()
-    assert page.get_by_role("img", name="점.png").evaluate("image => image.naturalWidth") == 1
+    picture = page.get_by_role("img", name="점.png")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1
     page.get_by_role("button", name="empty.csv").click()
     expect(page.get_by_text("An empty file.")).to_be_visible()
     page.get_by_role("button", name="new.html").click()

@@ -125,8 +125,7 @@ def test_lineage_goes_both_ways(changed: Visitor) -> None:
     assert visit.errors == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_they_stand_in_any_window(
     changed: Visitor, changed_runs: tuple[str, str], runs: str, width: int, scheme: str
 ) -> None:
