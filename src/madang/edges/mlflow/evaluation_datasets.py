@@ -37,7 +37,6 @@ from madang.formats.packed_json import packed_json, unpacked_rows
 MOST, MOST_ROWS = 50_000, 1000
 _ABOUT, _ROWS, _PREFIX = "madang.dataset", "records.json.gz", "d-"
 _TEXTS, _TIMES = ("name", "created_by", "last_updated_by"), ("created_time", "last_update_time")
-_SOURCES = ("trace", "expectations", "document", "code")
 
 
 class About(msgspec.Struct):

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from madang.edges.mlflow.clauses import Clause, parse, parse_order
 from madang.edges.mlflow.experiment_search import like
@@ -34,15 +34,8 @@ _AT_ONCE = 1000
 _SPAN_FIELDS = ("name", "type", "status")
 
 
-class Seen(Protocol):
-    """A trace as a filter sees it; spans are read when one is asked for."""
-
-    trace: Trace
-    spans: Sequence[Span]
-
-
 class Looked:
-    """`Seen`, with spans read at most once."""
+    """A trace as a filter sees it; its spans are read when one is asked for, at most once."""
 
     def __init__(self, trace: Trace, read: Callable[[Trace], Sequence[Span]]) -> None:
         self.trace = trace
