@@ -69,6 +69,8 @@ class DropMerge:
     def _drop(self, version: VersionRecord, gone: DroppedVersion, is_of_others: bool) -> Finding:
         subject = f"v{version.number}"
         with self._records.transaction():
+            if self._records.versions.get(*self._place, version.number) is None:
+                return Finding(subject, "dropped")  # by somebody else, just now
             since = "another run has written the same" if is_of_others else self._since(version, gone)
             if since:
                 return Finding(subject, "conflict", since)
