@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--no-relink", is_flag=True, help="Leave the files as they are, whatever cache.type says.")
 @click.option("-f", "--force", is_flag=True, help="With --out: replace what is there; madang undo brings it back.")
 @note_options
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was added as JSON.")
 def add(
     paths: tuple[str, ...], is_glob: bool, out: str | None, to_remote: bool, remote: str | None,

@@ -6,9 +6,6 @@ import click
 
 from madang.cli import output, records
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_PROJECT = click.option("-p", "--project", default="", help="The project, where several have the name.")
-
 
 @click.group(cls=records.DefaultGroup)
 def artifacts() -> None:
@@ -28,7 +25,7 @@ def artifacts() -> None:
 @click.option(
     "-t", "--type", "kind", default="", help="Only this type: dataset, model, table, code, environment, file."
 )
-@_JSON
+@output.json_option
 def list_artifacts(name: str, project: str, kind: str, as_json: bool) -> None:
     """List artifacts, or the versions of one.
 
@@ -64,8 +61,8 @@ def list_artifacts(name: str, project: str, kind: str, as_json: bool) -> None:
 
 @artifacts.command()
 @click.argument("ref", metavar="NAME[:VERSION]")
-@_PROJECT
-@_JSON
+@records.project_option
+@output.json_option
 def show(ref: str, project: str, as_json: bool) -> None:
     """Show one version: where it comes from, what used it, and its files.
 
@@ -94,10 +91,12 @@ def show(ref: str, project: str, as_json: bool) -> None:
 @artifacts.command()
 @click.argument("ref", metavar="NAME[:VERSION]")
 @click.argument("path", required=False, default="")
-@click.option("--to", "target", default="", help="Where to write; by default ./NAME, or the file's own name.")
+@click.option(
+    "-o", "--out", "--to", "target", default="", help="Where to write [default: ./NAME, or the file's own name]."
+)
 @click.option("-f", "--force", is_flag=True, help="Replace files that are there.")
-@_PROJECT
-@_JSON
+@records.project_option
+@output.json_option
 def get(ref: str, path: str, target: str, force: bool, project: str, as_json: bool) -> None:
     """Write the files of a version, or one of them, into a folder. Every byte is checked.
 

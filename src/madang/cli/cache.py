@@ -66,8 +66,8 @@ def dir_(path: str | None, unset: bool, level: str | None) -> None:
 @cache.command(cls=DataCommand)
 @click.option("--dvc-files", is_flag=True, help="Bring .dvc and dvc.lock files into the form of dvc 3 too.")
 @click.option("--dry", is_flag=True, help="Only say what would be done.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.quiet_option
+@output.json_option
 def migrate(dvc_files: bool, dry: bool, quiet: bool, as_json: bool) -> None:
     """Give objects of dvc 2 their names of dvc 3. The old ones stay, and take no more room than before.
 

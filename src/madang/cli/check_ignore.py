@@ -19,7 +19,7 @@ from madang.errors import InvalidInput
 @click.option("-n", "--non-matching", is_flag=True, help="With --details: show paths that no rule fits, too.")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read paths from standard input, one a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing; only the exit code tells.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def check_ignore(
     targets: tuple[str, ...],
     details: bool,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--relink", is_flag=True, help="Link unchanged files anew too, as cache.type says now.")
 @click.option("--allow-missing", is_flag=True, help="Data that is not in the cache is no error.")
 @click.option("--summary", is_flag=True, help="Print how many, not which.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 @click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON.")
 def checkout(
     targets: tuple[str, ...],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("-d", "--with-deps", is_flag=True, help="Also the stages that make what the targets read.")
 @click.option("-R", "--recursive", is_flag=True, help="A folder means all tracked data in it.")
 @click.option("--no-relink", is_flag=True, help="Leave the files alone: no links to the cache in their place.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was committed as JSON.")
 def commit(
     targets: tuple[str, ...],

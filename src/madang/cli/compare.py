@@ -21,7 +21,7 @@ _PARTS = (("Parameters", "config"), ("Code", "code"), ("Data", "data"), ("Enviro
 @click.argument("run_names", nargs=-1, required=True, metavar="RUN RUN...")
 @click.option("--all", "everything", is_flag=True, help="List what is the same as well.")
 @click.option("--diff", is_flag=True, help="Print each run's uncommitted changes as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def compare(run_names: tuple[str, ...], everything: bool, diff: bool, as_json: bool) -> None:
     """Compare runs: parameters, code, data and environment that differ, and all metrics with the best marked (*).
 

@@ -33,7 +33,7 @@ class _ConfigCommand(DataCommand):
 @click.option("-u", "--unset", is_flag=True, help="Remove an option.")
 @click.option("--show-origin", is_flag=True, help="Print the file before each value.")
 @level_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def config(
     name: str | None,
     value: str | None,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("data")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def uses(data: str, as_json: bool) -> None:
     """Show which runs read a tracked path, a file in a tracked folder, or an artifact, by version.
 

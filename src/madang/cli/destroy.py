@@ -11,7 +11,7 @@ from madang.errors import Refused
 
 @click.command(cls=PlainCommand)
 @click.option("-f", "--force", "-y", "--yes", "force", is_flag=True, help="Do not ask.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was removed as JSON; it needs --force.")
 def destroy(force: bool, quiet: bool, as_json: bool) -> None:
     """Remove .dvc files, dvc.yaml, dvc.lock, .dvcignore and .dvc with the cache in it. Files of the workspace stay.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from madang.cli import output
 from madang.cli.data_command import PlainCommand
 from madang.errors import InvalidInput
 
@@ -20,7 +21,7 @@ from madang.errors import InvalidInput
 @click.option("--database", envvar="MADANG_HUB_DATABASE", metavar="URL", help="Of a hub that keeps its records there.")
 @click.option("--blobs", envvar="MADANG_HUB_BLOBS", metavar="URL", help="Of a hub that keeps its blobs there.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing; the exit code tells.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def fsck(
     read_data: bool,
     subset: str,

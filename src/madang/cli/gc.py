@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from madang.cli import output
 from madang.cli.data_command import DataCommand
 from madang.errors import InvalidInput
 
@@ -35,7 +36,7 @@ _KEPT = ("workspace", "all_branches", "all_tags", "all_commits", "all_experiment
 @click.option("--older-than", default="", metavar="TIME", help="With --runs: only those that ended so long ago: 30d.")
 @click.option("--dry", is_flag=True, help="Only tell what would go.")
 @click.option("-f", "--force", "-y", "--yes", "force", is_flag=True, help="Do not ask.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; without --dry it needs --force.")
 def gc(of_runs: bool, address: str, older_than: str, dry: bool, force: bool, as_json: bool, **options: Any) -> int:
     """Remove objects that nothing needs from the cache and, with --cloud, from a remote.

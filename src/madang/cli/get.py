@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from madang.cli import output
 from madang.cli.data_command import PlainCommand, files, meter
 from madang.cli.sources import access, access_options
 
@@ -19,7 +20,7 @@ from madang.cli.sources import access, access_options
 @click.option("-f", "--force", is_flag=True, help="Replace what is there.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Objects fetched at once.")
 @click.option("--show-url", is_flag=True, help="Print where the data lies, and get nothing.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 @access_options
 def get(
     url: str, path: str, out: str | None, rev: str | None, force: bool, jobs: int | None, show_url: bool,

@@ -129,7 +129,7 @@ def _engine(context: click.Context, given: dict[str, Any], *, make: bool = False
 @click.argument("name", required=False)
 @click.option("--name", "named", default=None, help="The same as NAME.")
 @click.option("--level", type=click.Choice(LEVELS), default="write", show_default=True, help="What it may do.")
-@click.option("--project", "projects", multiple=True, metavar="NAME", help="Only in this project. Repeatable.")
+@click.option("-p", "--project", "projects", multiple=True, metavar="NAME", help="Only in this project. Repeatable.")
 @click.option("--expires", default=None, metavar="DAYS", type=click.IntRange(1, 36_500), help="Days that it lasts.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record with its secret as JSON.")
 @click.pass_context

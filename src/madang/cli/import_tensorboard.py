@@ -11,7 +11,7 @@ from madang.cli.moving_target import Target, carry, target_options
 
 @click.command("tensorboard")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True))
-@click.option("--project", metavar="NAME", default="", help="Into this project [default: that of the workspace].")
+@click.option("-p", "--project", metavar="NAME", default="", help="Into this project [default: that of the workspace].")
 @target_options
 def tensorboard(folder: str, project: str, **options: Any) -> int:
     """Bring scalars, images, histograms, texts, audio, curves and hyperparameters of TensorBoard here.

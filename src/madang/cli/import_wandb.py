@@ -11,7 +11,7 @@ from madang.cli.moving_target import Target, carry, target_options
 
 @click.command("wandb")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True))
-@click.option("--project", metavar="NAME", default="", help="Into this project, whatever the runs say of theirs.")
+@click.option("-p", "--project", metavar="NAME", default="", help="Into this project, whatever the runs say of theirs.")
 @click.option(
     "--artifacts", "folders", multiple=True, metavar="DIR", type=click.Path(exists=True, file_okay=False),
     help="A folder in which saved files lie. None outside of where the program ran is read but these. Repeatable.",

@@ -23,7 +23,7 @@ class _InitCommand(DataCommand):
 @click.option("--no-scm", is_flag=True, help="Do without git.")
 @click.option("--subdir", is_flag=True, help="Make it in a folder inside a git repository.")
 @click.option("-f", "--force", is_flag=True, help="Begin again with new settings; the cache stays.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 def init(directory: str, no_scm: bool, subdir: bool, force: bool, quiet: bool) -> None:
     """Make a folder (the present one) a data repository, in DVC's own format.
 

@@ -10,7 +10,7 @@ from madang.cli.data_command import PlainCommand, relative, repository
 
 @click.command(cls=PlainCommand)
 @click.option("--use-pre-commit-tool", is_flag=True, help="Write entries for the pre-commit tool instead of hooks.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 def install(use_pre_commit_tool: bool, quiet: bool) -> None:
     """Make Git check data out after `git checkout`, show its status before `git commit`, push it before `git push`.
 

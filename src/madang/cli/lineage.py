@@ -20,7 +20,7 @@ _KINDS = ("run:", "version:", "data:")
 @click.option("--depth", default=3, show_default=True, type=click.IntRange(1, 10), help="Steps in either direction.")
 @click.option("--up", "only", flag_value="up", help="Only what it was made of.")
 @click.option("--down", "only", flag_value="down", help="Only what it led to.")
-@click.option("-p", "--project", default="", help="The project, where several have the name.")
+@records.project_option
 @click.option("--json", "as_json", is_flag=True, help="Print the graph as JSON: nodes and links.")
 def lineage(thing: str, depth: int, only: str | None, project: str, as_json: bool) -> None:
     """Show what a version or a run was made of, and what it led to.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from madang.cli import output
 from madang.cli.data_command import PlainCommand, repository, tell_git
 
 
 @click.command(cls=PlainCommand)
 @click.argument("source", type=click.Path())
 @click.argument("target", type=click.Path())
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 def move(source: str, target: str, quiet: bool) -> None:
     """Rename tracked data or move it elsewhere in the repository, together with its .dvc file.
 

@@ -14,6 +14,8 @@ import click
 from madang.errors import MadangError
 
 _WIDEST = 120  # signs of a cell
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
 
 
 def colours_wanted() -> bool:

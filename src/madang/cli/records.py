@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from madang.domain.versions import VersionRecord
     from madang.ports.reader import Reader
 
+project_option = click.option("-p", "--project", default="", help="The project, where several have the name.")
+
 _JUST_NOW = 60.0  # seconds since the end of a run for which its record may still grow
 _CAPTURE_WAIT = 10.0  # seconds
 STATUS_COLOURS = {"finished": "green", "running": "cyan", "failed": "red", "killed": "yellow", "crashed": "magenta"}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("-p", "--project", default="", help="Whose models. Default: this folder's project.")
 @click.option("-m", "--message", default="", help="What is to be said about it.")
 @click.option("--show", is_flag=True, help="Show a release instead of making one.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def release(name: str, run: str, project: str, message: str, show: bool, as_json: bool) -> None:
     """Release the present commit: its data, the models that aliases point at, and the environment, as a tag of git.
 

@@ -33,7 +33,7 @@ def remote() -> None:
 @click.argument("url")
 @click.option("-d", "--default", "is_default", is_flag=True, help="Make it the default remote.")
 @click.option("-f", "--force", is_flag=True, help="Replace a remote of this name.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 @click.option("--hub-project", "project", default="", help="The project on a hub; otherwise named after the folder.")
 @level_options
 def add(name: str, url: str, is_default: bool, force: bool, quiet: bool, project: str, level: str | None) -> None:
@@ -165,7 +165,7 @@ def modify(name: str, option: str, value: str | None, unset: bool, level: str | 
 
 
 @remote.command("list", cls=DataCommand)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @level_options
 def list_(as_json: bool, level: str | None) -> None:
     """List remotes.

@@ -11,7 +11,7 @@ from madang.cli.data_command import PlainCommand, relative, repository
 @click.command(cls=PlainCommand)
 @click.argument("targets", nargs=-1, required=True, type=click.Path())
 @click.option("--outs", is_flag=True, help="Delete the data in the workspace as well.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was removed as JSON.")
 def remove(targets: tuple[str, ...], outs: bool, quiet: bool, as_json: bool) -> None:
     """Stop tracking data (.dvc files), or take stages out of a dvc.yaml. The data stays, unless --outs is given.

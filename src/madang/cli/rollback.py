@@ -41,7 +41,7 @@ class Goal:
 @click.option("--dry", is_flag=True, help="Only show what would change, and whether all of it can still be had.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--keep-models", is_flag=True, help="Leave aliases and stages of models where they are.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool) -> None:
     """Go back to a run, release, tag, commit or date: code, data, and what production points at.
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from madang.ports.reader import Reader
 
 _METRICS_SHOWN = 4
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(cls=records.DefaultGroup)
@@ -46,7 +45,7 @@ def runs() -> None:
 @click.option("--cursor", default="", help="Go on where the page before ended (`next` of --json).")
 @click.option("--data", metavar="PATH[=VERSION]", default="", help="Only runs that read this tracked path or artifact.")
 @click.option("--deleted", is_flag=True, help="Deleted runs instead.")
-@_JSON
+@output.json_option
 def list_runs(
     projects: tuple[str, ...],
     where: str,
@@ -117,7 +116,7 @@ def _parsed(where: str, order: tuple[str, ...]) -> tuple[Condition, tuple[Order,
 
 @runs.command()
 @click.argument("run")
-@_JSON
+@output.json_option
 def show(run: str, as_json: bool) -> None:
     """Show everything that is known of a run: its id, a unique beginning of it, or its name.
 
@@ -140,7 +139,7 @@ def show(run: str, as_json: bool) -> None:
 @click.argument("run")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
 @click.option("-n", "--tail", default=0, type=click.IntRange(0), help="Only the last lines. 0: all.")
-@_JSON
+@output.json_option
 def logs(run: str, follow: bool, tail: int, as_json: bool) -> None:
     """Print a run's console output; what it wrote to standard error goes to standard error.
 
@@ -186,7 +185,7 @@ def _print_line(line: Any, as_json: bool) -> None:
 @click.option("-s", "--samples", default=0, type=click.IntRange(0), help="Thin each series to about so many points.")
 @click.option("--from-step", type=int, default=None, help="From this step on.")
 @click.option("--to-step", type=int, default=None, help="Up to this step.")
-@_JSON
+@output.json_option
 def history(
     run: str, keys: tuple[str, ...], samples: int, from_step: int | None, to_step: int | None, as_json: bool
 ) -> None:
@@ -222,7 +221,7 @@ def history(
 
 @runs.command()
 @click.argument("run_names", nargs=-1, required=True, metavar="RUN...")
-@_JSON
+@output.json_option
 def delete(run_names: tuple[str, ...], as_json: bool) -> None:
     """Put runs aside. They are listed with --deleted, and `restore` brings them back; nothing is erased.
 
@@ -237,7 +236,7 @@ def delete(run_names: tuple[str, ...], as_json: bool) -> None:
 
 @runs.command()
 @click.argument("run_names", nargs=-1, required=True, metavar="RUN...")
-@_JSON
+@output.json_option
 def restore(run_names: tuple[str, ...], as_json: bool) -> None:
     """Bring deleted runs back.
 
@@ -254,7 +253,7 @@ def restore(run_names: tuple[str, ...], as_json: bool) -> None:
 @click.argument("run")
 @click.argument("tags", nargs=-1, metavar="[TAG|KEY=TEXT]...")
 @click.option("-r", "--remove", multiple=True, metavar="KEY", help="Take a tag away. Repeatable.")
-@_JSON
+@output.json_option
 def tag(run: str, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool) -> None:
     """Set and remove tags of a run.
 
@@ -277,7 +276,7 @@ def tag(run: str, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool)
 @runs.command()
 @click.argument("run")
 @click.argument("text")
-@_JSON
+@output.json_option
 def note(run: str, text: str, as_json: bool) -> None:
     """Write the notes of a run; they replace the old ones.
 
@@ -293,7 +292,7 @@ def note(run: str, text: str, as_json: bool) -> None:
 @runs.command()
 @click.argument("run")
 @click.argument("name")
-@_JSON
+@output.json_option
 def rename(run: str, name: str, as_json: bool) -> None:
     """Give a run another name.
 

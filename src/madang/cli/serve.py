@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from madang.cli import output, records
+
 
 @click.command()
 @click.argument("model")
-@click.option("-p", "--project", default="", help="The project, where several have the name.")
+@records.project_option
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", default=5000, show_default=True, metavar="N", help="Port to listen on; 0 takes a free one.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Another name that callers use. Repeatable.")
@@ -89,7 +91,7 @@ def serve(
 
 @click.command()
 @click.argument("url")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def probe(url: str, as_json: bool) -> int:
     """Ask a scoring server what it serves. The exit code is 0 only when the wanted version answers.
 
@@ -104,7 +106,6 @@ def probe(url: str, as_json: bool) -> int:
 
     import urllib3
 
-    from madang.cli import output
     from madang.client.transport import reason
     from madang.errors import Unavailable, UsageError
 

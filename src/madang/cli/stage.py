@@ -97,7 +97,7 @@ def _joined(command: tuple[str, ...]) -> str:
 @click.option("-R", "--recursive", is_flag=True, help="A folder means all stages in it.")
 @click.option("--name-only", "--names-only", is_flag=True, help="Only names.")
 @click.option("--fail", is_flag=True, help="Stop at a file that cannot be read; otherwise --all leaves it out.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def list_(
     targets: tuple[str, ...], everything: bool, recursive: bool, name_only: bool, fail: bool, as_json: bool
 ) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @click.command(cls=PlainCommand)
 @click.argument("number", type=click.IntRange(1), default=1)
 @click.option("--list", "is_list", is_flag=True, help="Show what is kept, newest first, and change nothing.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.quiet_option
+@output.json_option
 def undo(number: int, is_list: bool, quiet: bool, as_json: bool) -> None:
     """Bring back the files that the last forced command replaced or removed.
 

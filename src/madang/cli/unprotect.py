@@ -6,12 +6,13 @@ import os
 
 import click
 
+from madang.cli import output
 from madang.cli.data_command import DataCommand, meter, repository
 
 
 @click.command(cls=DataCommand)
 @click.argument("targets", nargs=-1, required=True, type=click.Path())
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 def unprotect(targets: tuple[str, ...], quiet: bool) -> None:
     """Replace links to the cache by copies that may be changed (with cache.type hardlink or symlink).
 

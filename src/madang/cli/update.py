@@ -18,7 +18,7 @@ from madang.errors import InvalidInput
 @click.option("-r", "--remote", help="The remote for --to-remote; otherwise the default one.")
 @click.option("-f", "--force", is_flag=True, help="Replace changed files too; madang undo brings them back.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Objects fetched at once.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was updated as JSON.")
 def update(
     targets: tuple[str, ...], rev: str | None, recursive: bool, no_download: bool, to_remote: bool,

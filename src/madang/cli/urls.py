@@ -38,7 +38,7 @@ def _settings() -> Iterator[Settings | None]:
 @click.argument("out", required=False, type=click.Path())
 @click.option("-f", "--force", is_flag=True, help="Replace what is there.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), hidden=True)
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 @_FS_CONFIG
 def get_url(url: str, out: str | None, force: bool, jobs: int | None, quiet: bool, fs_config: tuple[str, ...]) -> None:
     """Copy a file or folder from an address: a path, http(s)://, s3://, gs://, azure://, ssh:// or remote://NAME/path.
@@ -68,7 +68,7 @@ def get_url(url: str, out: str | None, force: bool, jobs: int | None, quiet: boo
 @click.option("-T", "--tree", "is_tree", is_flag=True, help="Show folders as a tree.")
 @click.option("-L", "--level", type=click.IntRange(1), help="Go down so many folders only (with -R or -T).")
 @click.option("--size", "with_size", is_flag=True, help="Show sizes.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @_FS_CONFIG
 def list_url(
     url: str, recursive: bool, is_tree: bool, level: int | None, with_size: bool, as_json: bool,

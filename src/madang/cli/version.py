@@ -9,7 +9,7 @@ from madang.cli.data_command import DataCommand
 
 
 @click.command(cls=DataCommand)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def version(as_json: bool) -> None:
     """Print the version and the machine.
 
@@ -29,7 +29,7 @@ def version(as_json: bool) -> None:
 
 @click.command(cls=DataCommand)
 @click.option("--offline", is_flag=True, help="Ask no remote.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def doctor(offline: bool, as_json: bool) -> int:
     """Say what is installed and what works here: git, links, disk, locks, remotes. Exits 1 when something is wrong.
 

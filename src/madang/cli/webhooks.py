@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from madang.formats.webhooks import WebhookBody
 
 _HUB = click.option("--hub", "address", envvar="MADANG_HUB", metavar="URL", help="The hub; MADANG_HUB otherwise.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _EVENT = click.option(
     "-e", "--event", "events", multiple=True, metavar="EVENT", help="Only this event; otherwise all. Repeatable."
 )
@@ -94,7 +93,7 @@ def _secret(file: Any) -> str:
 @_SECRET
 @_SLACK
 @_HUB
-@_JSON
+@output.json_option
 def create(
     name: str,
     url: str,
@@ -137,7 +136,7 @@ def _print(value: Any) -> None:
 
 @webhooks.command("list")
 @_HUB
-@_JSON
+@output.json_option
 def list_webhooks(address: str | None, as_json: bool) -> None:
     """List webhooks; secrets are never shown.
 
@@ -172,7 +171,7 @@ def list_webhooks(address: str | None, as_json: bool) -> None:
 @click.option("-d", "--description", default=None, help="What it is for.")
 @_SECRET
 @_HUB
-@_JSON
+@output.json_option
 def change(
     name: str, events: tuple[str, ...], secret_file: Any, address: str | None, as_json: bool, **given: Any
 ) -> None:
@@ -205,7 +204,7 @@ def change(
 @click.argument("name", metavar="WEBHOOK")
 @click.option("-e", "--event", default="", help="Which example; that of its first event otherwise.")
 @_HUB
-@_JSON
+@output.json_option
 def test(name: str, event: str, address: str | None, as_json: bool) -> int:
     """Send an example now, and show what the receiver answers. Exits with 1 when it does not take it.
 
@@ -248,7 +247,7 @@ def remove(name: str, address: str | None) -> None:
 @click.argument("name", metavar="WEBHOOK")
 @click.option("-n", "--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many.")
 @_HUB
-@_JSON
+@output.json_option
 def deliveries(name: str, limit: int, address: str | None, as_json: bool) -> None:
     """Show what became of its messages, newest first.
 

@@ -29,7 +29,7 @@ _SHOWN = 8  # changes of a part
 @click.option("--times", default=2, show_default=True, type=click.IntRange(1, 20), help="Runs of each variant.")
 @click.option("-y", "--yes", is_flag=True, help="With --rerun: run what another user or machine recorded, unasked.")
 @click.option("-p", "--project", default="", help="Where RUN is not named: its latest run. Default: this folder's.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def why(
     metric: str, run: str | None, against: str | None, rerun: bool, times: int, yes: bool, project: str, as_json: bool
 ) -> None:

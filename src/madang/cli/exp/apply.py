@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(cls=DataCommand)
 @click.argument("experiment")
 @click.option("--no-force", is_flag=True, help="Refuse when files with changes would be replaced.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@output.quiet_option
 def apply(experiment: str, no_force: bool, quiet: bool) -> None:
     """Bring code, parameters and data of the workspace to an experiment. No branch moves, nothing is staged.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @selection_options("List")
 @click.option("--name-only", "--names-only", is_flag=True, help="Names only.")
 @click.option("--sha-only", "--shas-only", is_flag=True, help="Hashes of commits only.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def list_(
     git_remote: str, rev: tuple[str, ...], num: int, all_commits: bool, name_only: bool, sha_only: bool, as_json: bool
 ) -> None:

@@ -92,7 +92,7 @@ def stop(with_kill: bool) -> None:
 
 
 @click.command(cls=DataCommand)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def status(as_json: bool) -> None:
     """List the experiments that wait, run or ran.
 

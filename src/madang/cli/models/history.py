@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madang.cli import output, records
-from madang.cli.models.options import JSON, PROJECT
 
 if TYPE_CHECKING:
     from madang.domain.runs import RunRecord
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name")
 @click.option("--pointers", is_flag=True, help="Only the moves of stages and aliases.")
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def history(name: str, pointers: bool, project: str, as_json: bool) -> None:
     """Show who changed what of a model, when, from what, to what, and why: newest first.
 
@@ -49,8 +48,8 @@ def history(name: str, pointers: bool, project: str, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("versions", nargs=-1, metavar="[VERSION]...")
 @click.option("-m", "--metric", "metrics", multiple=True, help="Only this metric. Repeatable.")
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def compare(name: str, versions: tuple[str, ...], metrics: tuple[str, ...], project: str, as_json: bool) -> None:
     """Set versions of a model side by side, by the metrics of the runs that wrote them.
 

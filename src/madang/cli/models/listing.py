@@ -5,12 +5,11 @@ from __future__ import annotations
 import click
 
 from madang.cli import output, records
-from madang.cli.models.options import JSON, PROJECT
 
 
 @click.command("list")
 @click.option("-p", "--project", default="", help="Only this project.")
-@JSON
+@output.json_option
 def list_models(project: str, as_json: bool) -> None:
     """List models with their versions and stages.
 
@@ -43,8 +42,8 @@ def list_models(project: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name")
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def show(name: str, project: str, as_json: bool) -> None:
     """Show the versions of a model, or one version (NAME:v2, NAME@production) with its files.
 
@@ -82,7 +81,7 @@ def show(name: str, project: str, as_json: bool) -> None:
 @click.option("-n", "--name", required=True, help="The model's name.")
 @click.option("-d", "--description", default="", help="What is worth knowing of this version.")
 @click.option("-a", "--alias", "aliases", multiple=True, help="Point an alias at the new version. Repeatable.")
-@JSON
+@output.json_option
 def register(run: str, path: str, name: str, description: str, aliases: tuple[str, ...], as_json: bool) -> None:
     """Make a version of a model of a file or folder that a run has kept.
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 
 from madang.cli import output, records
-from madang.cli.models.options import JSON, PROJECT, REASON, print_change
+from madang.cli.models.options import REASON, print_change
 
 
 @click.command()
 @click.argument("version", metavar="NAME:VERSION")
 @click.argument("stage", metavar="STAGE")
 @REASON
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def promote(version: str, stage: str, reason: str, project: str, as_json: bool) -> None:
     """Bring a version to staging, production or archived; `none` takes it out of its stage.
 
@@ -35,8 +35,8 @@ def promote(version: str, stage: str, reason: str, project: str, as_json: bool) 
 @click.argument("name", metavar="ALIAS")
 @click.option("--remove", is_flag=True, help="Take the alias away instead.")
 @REASON
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def alias(version: str, name: str, remove: bool, reason: str, project: str, as_json: bool) -> None:
     """Point an alias of your own at a version.
 
@@ -61,8 +61,8 @@ def alias(version: str, name: str, remove: bool, reason: str, project: str, as_j
 @click.option("-a", "--alias", default="", help="An alias of your own to move back instead.")
 @REASON
 @click.option("--dry", is_flag=True, help="Only tell where it would point.")
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def rollback(name: str, stage: str, alias: str, reason: str, dry: bool, project: str, as_json: bool) -> None:
     """Point a stage or alias back at the version that it pointed at before, as a new entry of the history.
 

@@ -11,8 +11,6 @@ from madang.cli import output, records
 if TYPE_CHECKING:
     from madang.domain.versions import PointerChange
 
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-PROJECT = click.option("-p", "--project", default="", help="The project, where several have the name.")
 REASON = click.option("-r", "--reason", default="", help="Why; it stays in the history.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output, records
-from madang.cli.models.options import JSON, PROJECT, REASON
+from madang.cli.models.options import REASON
 
 if TYPE_CHECKING:
     from madang.domain.gates import Finding
@@ -26,8 +26,8 @@ _NUMBER = click.argument("number", type=click.IntRange(1), required=False)
 @click.option("--own-requests", is_flag=True, help="Let reviewers approve what they have asked for themselves.")
 @click.option("--off", is_flag=True, help="Lift the protection instead.")
 @REASON
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def protect(
     name: str,
     alias: str,
@@ -78,8 +78,8 @@ def protect(
 @click.argument("version", metavar="NAME:VERSION")
 @click.argument("alias", metavar="STAGE")
 @REASON
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def request(version: str, alias: str, reason: str, project: str, as_json: bool) -> None:
     """Ask for a protected stage or alias to point at a version. The same wish again is the same request.
 
@@ -100,8 +100,8 @@ def request(version: str, alias: str, reason: str, project: str, as_json: bool) 
 @click.argument("name")
 @_NUMBER
 @click.option("-m", "--comment", default="", help="What is to be kept with the approval.")
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def approve(name: str, number: int | None, comment: str, project: str, as_json: bool) -> int:
     """Approve a request; without NUMBER the one that is pending. With the last approval the pointer moves.
 
@@ -127,8 +127,8 @@ def approve(name: str, number: int | None, comment: str, project: str, as_json: 
 @click.argument("name")
 @_NUMBER
 @click.option("-m", "--comment", default="", help="Why.")
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def reject(name: str, number: int | None, comment: str, project: str, as_json: bool) -> None:
     """Turn a request down; without NUMBER the one that is pending. Who has asked takes it back in this way.
 
@@ -146,8 +146,8 @@ def reject(name: str, number: int | None, comment: str, project: str, as_json: b
 @click.command()
 @click.argument("name")
 @click.option("--pending", is_flag=True, help="Only requests that are not decided.")
-@PROJECT
-@JSON
+@records.project_option
+@output.json_option
 def reviews(name: str, pending: bool, project: str, as_json: bool) -> None:
     """Show which stages and aliases of a model are protected, and the requests to move them.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from madang.cli import output, records
-from madang.cli.models.options import JSON
 
 
 @click.command()
@@ -15,7 +14,7 @@ from madang.cli.models.options import JSON
 )
 @click.option("--clear", is_flag=True, help="Forget the rules that were kept with --set.")
 @click.option("-n", "--name", default="", help="Show what was decided about the versions of this model.")
-@JSON
+@output.json_option
 def rules(project: str, file: str | None, clear: bool, name: str, as_json: bool) -> None:
     """Show the rules by which the best model of a project is promoted when a run ends, or what they have decided.
 

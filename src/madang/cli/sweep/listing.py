@@ -12,12 +12,10 @@ from madang.cli.sweep.running import PROJECT
 if TYPE_CHECKING:
     from madang.domain.sweep_views import SweepView, TrialView
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 @click.command("list")
 @click.option("-p", "--project", default="", help="Only this project.")
-@_JSON
+@output.json_option
 def list_sweeps(project: str, as_json: bool) -> None:
     """List sweeps, newest first.
 
@@ -60,7 +58,7 @@ def _best(view: SweepView) -> str:
 @click.argument("sweep", metavar="SWEEP")
 @PROJECT
 @click.option("--top", type=click.IntRange(0), default=10, help="How many trials to show, best first.")
-@_JSON
+@output.json_option
 def status(sweep: str, project: str, top: int, as_json: bool) -> None:
     """Show a sweep: its state, its best trials, and which parameters matter.
 

@@ -22,7 +22,7 @@ _COUNT = click.option("--count", type=click.IntRange(1), help="End after so many
 @click.argument("config", type=click.Path(exists=True, dir_okay=False))
 @PROJECT
 @click.option("-n", "--name", default="", help="A name for the sweep.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output.json_option
 def create(config: str, project: str, name: str, as_json: bool) -> None:
     """Begin a sweep from a configuration file and print its id. Nothing runs before an agent asks.
 
