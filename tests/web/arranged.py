@@ -103,7 +103,12 @@ def _report() -> dict[str, Any]:
             "config": {"metrics": ["height"], "chartTitle": "the groups", "groupBy": "kind.value", "groupAgg": "mean"},
             "layout": {**layout, "x": 12, "y": 8},
         },
-        {"viewType": "Weave", "config": {}, "layout": {**layout, "y": 16, "h": 4}},
+        {
+            "viewType": "Bar Chart",
+            "config": {"metrics": ["height"], "chartTitle": "few", "barLimit": 1, "xAxisMax": 80, "xAxisTitle": "cm"},
+            "layout": {**layout, "y": 16},
+        },
+        {"viewType": "Weave", "config": {}, "layout": {**layout, "y": 24, "h": 4}},
     ]
     grid = {
         "runSets": [{"name": "All of them", "project": {"name": PROJECT, "entityName": "madang"}, "filters": {}}],
