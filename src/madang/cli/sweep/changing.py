@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from madang.cli import output
-from madang.cli.sweep.running import PROJECT
+from madang.cli.sweep.options import PROJECT
 
 _SWEEP = click.argument("sweep", metavar="SWEEP")
 

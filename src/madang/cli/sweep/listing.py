@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.sweep.running import PROJECT
+from madang.cli.sweep.options import PROJECT
 
 if TYPE_CHECKING:
     from madang.domain.sweep_views import SweepView, TrialView

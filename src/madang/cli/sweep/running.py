@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
+from madang.cli.sweep.options import PROJECT
 
 if TYPE_CHECKING:
     from madang.domain.sweep_views import SweepView
     from madang.ports.sweeps import SweepDesk
 
-PROJECT = click.option(
-    "-p", "--project", default="", help="The project; by default the config's, MADANG_PROJECT or the repository's name."
-)
 _COUNT = click.option("--count", type=click.IntRange(1), help="End after so many trials.")
 
 
