@@ -338,7 +338,7 @@ def test_a_report_is_read(visit: Visitor, kept: Kept) -> None:
 
 
 def test_bars_of_a_report(visit: Visitor, kept: Kept) -> None:
-    """A bar is a run, also where others have its name, or all the runs of a group."""
+    """A bar is a run, also where others have its name, or a group; so many and so far as its author wants."""
     visited = visit()
     page = visited.open(f"/p/{PROJECT}/reports/{kept.report}")
     bars = page.get_by_role("article", name="the bars")
@@ -354,6 +354,10 @@ def test_bars_of_a_report(visit: Visitor, kept: Kept) -> None:
     expect(groups.locator(labels).filter(has_text=re.compile("^(one|other)$"))).to_have_count(2)
     groups.locator(marks).nth(1).hover()
     expect(page.locator(".plot-tooltip b")).to_have_text(["one", "height", "1.5"])
+    few = page.get_by_role("article", name="few")
+    expect(few.locator(marks)).to_have_count(1)
+    expect(few.locator(labels).filter(has_text="80")).to_have_count(1)
+    expect(few.locator(".role-axis-title text").filter(has_text="cm")).to_have_count(1)
     bars.locator(marks).first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^(twin|only)$"))
     assert visited.errors == []
