@@ -56,7 +56,7 @@ class Receiver:
 
     def take(self, count: int, path: str = "/hook") -> list[Heard]:
         """The next messages at a path, which are waited for; they are forgotten then."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 200
         while len(found := [item for item in self.heard if item.path == path]) < count:
             assert time.monotonic() < until, f"{len(found)} of {count}: {[item.body for item in found]}"
             time.sleep(0.01)

@@ -24,6 +24,7 @@ from madang.domain.commands import CreateRun
 from madang.domain.promotion import Rule
 from madang.domain.webhooks import EVENTS, MLFLOW_EVENTS
 from madang.services import deliveries
+from madang.testing.hubs import free_port
 from madang.testing.project import PROGRAM
 from madang.wiring import open_hub
 
@@ -71,6 +72,12 @@ def listen(hub: Hub, receiver: Receiver, *names: str, **more: Any) -> str:
     return hub.engine.webhooks.create(ME, wanted).id
 
 
+def kept(hub: Hub, webhook: str) -> list[tuple[str, int, int]]:
+    """State, attempts and last status of all messages of a webhook, newest first."""
+    assert hub.engine.webhooks is not None
+    return [(one.state, one.attempts, one.status) for one in hub.engine.webhooks.deliveries(ME, webhook)]
+
+
 def test_webhooks_are_kept(client: MlflowClient, hub: Hub) -> None:
     """Made, listed by pages, changed in part, turned off and deleted; the secret is neither told nor readable."""
     made = client.create_webhook("one", "https://example.com/1", asked(), "what for", SECRET)
@@ -79,6 +86,8 @@ def test_webhooks_are_kept(client: MlflowClient, hub: Hub) -> None:
     page = client.list_webhooks(max_results=2)
     rest = client.list_webhooks(max_results=5, page_token=page.token)
     assert [one.webhook_id for one in [*page, *rest]] == [one.webhook_id for one in [*others[::-1], made]]
+    while time.time_ns() // 1_000_000 <= made.last_updated_timestamp:
+        time.sleep(0.001)
     changed = client.update_webhook(made.webhook_id, name="two", status=WebhookStatus.DISABLED, description="")
     assert (changed.name, changed.url, changed.events, changed.status) == (
         "two", "https://example.com/1", asked(), WebhookStatus.DISABLED,
@@ -201,12 +210,11 @@ def test_it_is_tried_again_where_that_may_help(client: MlflowClient, receiver: R
         assert "x-mlflow-signature" not in heard[0].headers
     client.create_registered_model("flaky-last")
     receiver.take(1)
-    for _ in range(500):
-        found = [(one.state, one.attempts, one.status) for one in hub.engine.webhooks.deliveries(ME, made.webhook_id)]
-        if all(state != "pending" for state, *_ in found):
-            break
+    until = time.monotonic() + 200
+    while any(state == "pending" for state, *_ in kept(hub, made.webhook_id)):
+        assert time.monotonic() < until
         time.sleep(0.01)
-    assert found[::-1] == [
+    assert kept(hub, made.webhook_id)[::-1] == [
         ("delivered", 4, 200), ("failed", 1, 400), ("failed", 1, 302), ("failed", 7, 502), ("delivered", 1, 200),
     ]  # fmt: skip
     assert not receiver.heard
@@ -299,8 +307,7 @@ def test_a_hub_that_is_killed_delivers_later(tmp_path: Path) -> None:
     """What was answered is told after SIGKILL, by the next hub, once its receiver is there again."""
     env = {key: text for key, text in os.environ.items() if not key.startswith("MADANG_")}
     command = [PROGRAM, "hub", "--store", str(tmp_path / "hub"), "--port", "0", "--allow-webhook", "127.0.0.0/8"]
-    with receiving() as first:
-        port = first.port
+    port = free_port()
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         client = MlflowClient(process.stdout.readline().strip())

@@ -11,7 +11,7 @@ import threading
 
 def ask(method: str, path: str, body: object) -> None:
     """One client."""
-    connection = http.client.HTTPConnection(sys.argv[1], timeout=120)
+    connection = http.client.HTTPConnection(sys.argv[1], timeout=280)
     connection.request(method, path, json.dumps(body).encode(), {"content-type": "application/json"})
     status = connection.getresponse().status
     sys.stdout.write(f"{status}\n")

@@ -22,6 +22,12 @@ PROCESSES = 10
 PLACE = f"/api/v1/projects/{quote(P)}"
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that is busy a writer waits longer for a hundred others."""
+    monkeypatch.setattr("madang.backends.records.sqlite._PATIENCE", 250.0)
+
+
 @pytest.fixture
 def hub(engine: Engine) -> Iterator[Hub]:
     """The engine over a socket; nobody has made a token, so every local caller is the same admin."""
