@@ -30,7 +30,7 @@ LONG = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How often the tests that kill data commands do so: a few times in the suite, 100 times by hand."""
-    parser.addoption("--kills", type=int, default=8, help="kills of each data command (tests/data/test_kills.py)")
+    parser.addoption("--kills", type=int, default=5, help="kills of each data command (tests/data/test_kills.py)")
 
 
 @pytest.hookimpl(trylast=True)

@@ -16,7 +16,7 @@ import pytest
 from madang.testing.patience import wait_for
 from madang.testing.project import PROGRAM, Project
 
-STEP = "3"  # every so many operations: each costs a rollback
+STEP = "5"  # every so many operations: each costs a rollback
 TRAIN = "open('model.bin', 'w').write(open('자료.csv').read() + '%s')\n"
 
 

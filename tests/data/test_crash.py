@@ -60,7 +60,7 @@ def check_store(store: Path) -> set[str]:
 @pytest.mark.parametrize("mode", ["kill", "full"])
 def test_add(template: Path, tmp_path: Path, madang: Tool, mode: str) -> None:
     """The data is untouched, the cache sound, the .dvc file absent or complete; the next add completes the work."""
-    for folder in run_all(template, tmp_path / "runs", mode, "add", "d", step=3 if mode == "kill" else 7):
+    for folder in run_all(template, tmp_path / "runs", mode, "add", "d", step=7 if mode == "kill" else 11):
         repo = folder / "repo"
         assert read(repo / "d") == {name[2:]: body for name, body in DATA.items()}
         names = check_store(repo / ".dvc" / "cache")
@@ -91,7 +91,7 @@ def test_checkout(template: Path, tmp_path: Path, madang: Tool, mode: str, kind:
     changed = read(repo / "d")
     (repo / "d.dvc").write_text(old)
     expected = {name[2:]: body for name, body in DATA.items()}
-    for folder in run_all(template, tmp_path / "runs", mode, "checkout", step=3 if kind == "copy" else 7):
+    for folder in run_all(template, tmp_path / "runs", mode, "checkout", step=7 if kind == "copy" else 11):
         here = read(folder / "repo" / "d")
         for name, body in here.items():
             assert body in (expected.get(name), changed.get(name)), name
@@ -107,7 +107,7 @@ def test_checkout_of_an_absent_folder(template: Path, tmp_path: Path, madang: To
     assert madang(repo, "add", "d").code == 0
     (repo / "d").rename(tmp_path / "away")
     expected = {name[2:]: body for name, body in DATA.items()}
-    for folder in run_all(template, tmp_path / "runs", mode, "checkout", step=3):
+    for folder in run_all(template, tmp_path / "runs", mode, "checkout", step=5):
         if (folder / "repo" / "d").exists():
             assert read(folder / "repo" / "d") == expected
         assert madang(folder / "repo", "checkout").code == 0
@@ -119,14 +119,14 @@ def test_push_and_pull(template: Path, tmp_path: Path, madang: Tool, mode: str) 
     """Remote and cache hold whole objects only, a listing after its files; the next command completes the work."""
     repo = template / "repo"
     assert madang(repo, "add", "d").code == 0
-    for folder in run_all(template, tmp_path / "pushes", mode, "push", step=9):
+    for folder in run_all(template, tmp_path / "pushes", mode, "push", step=13):
         check_store(folder / "store")
         assert madang(folder / "repo", "push").code == 0
         assert len(check_store(folder / "store")) == 4
     assert madang(repo, "push").code == 0
     (repo / "d").rename(tmp_path / "away")
     (repo / ".dvc" / "cache").rename(tmp_path / "cache away")
-    for folder in run_all(template, tmp_path / "pulls", mode, "pull", step=9):
+    for folder in run_all(template, tmp_path / "pulls", mode, "pull", step=13):
         for path in (folder / "repo" / ".dvc" / "cache").glob("files/md5/??/*"):
             assert hashlib.md5(path.read_bytes()).hexdigest() == path.parent.name + path.name.removesuffix(".dir")
         assert madang(folder / "repo", "pull").code == 0
@@ -140,7 +140,7 @@ def test_add_with_links(template: Path, tmp_path: Path, madang: Tool, mode: str)
     with (repo / ".dvc" / "config").open("a") as file:
         file.write("[cache]\n    type = hardlink\n")
     expected = {name[2:]: body for name, body in DATA.items()}
-    for folder in run_all(template, tmp_path / "runs", mode, "add", "d", step=4 if mode == "kill" else 9):
+    for folder in run_all(template, tmp_path / "runs", mode, "add", "d", step=11 if mode == "kill" else 17):
         assert read(folder / "repo" / "d") == expected
         assert madang(folder / "repo", "add", "d").code == 0
         assert madang(folder / "repo", "status", "-q").code == 0
@@ -153,7 +153,7 @@ def test_gc(template: Path, tmp_path: Path, madang: Tool, mode: str) -> None:
     assert madang(repo, "add", "d").code == 0
     make(repo, CHANGED)
     assert madang(repo, "add", "d").code == 0
-    for folder in run_all(template, tmp_path / "runs", mode, "gc", "-w", "-f", step=3):
+    for folder in run_all(template, tmp_path / "runs", mode, "gc", "-w", "-f", step=5 if mode == "kill" else 3):
         check_store(folder / "repo" / ".dvc" / "cache")
         assert madang(folder / "repo", "gc", "-w", "-f").code == 0
         assert len(check_store(folder / "repo" / ".dvc" / "cache")) == 6

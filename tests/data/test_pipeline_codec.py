@@ -241,7 +241,7 @@ _ANY = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.dictionaries(_WORD, _ANY, min_size=1, max_size=3))
 def test_the_fast_writer_writes_what_ruamel_writes(value: dict[str, Any]) -> None:
     """What it does not leave to the full writer is the same, byte by byte."""
@@ -369,7 +369,7 @@ _ENTRY = st.builds(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     st.dictionaries(_TEXT, _ENTRY, min_size=1, max_size=4),
     st.lists(st.dictionaries(_TEXT, _ENTRY, min_size=1, max_size=2), min_size=1, max_size=3),

@@ -295,7 +295,7 @@ def test_a_linked_program_can_be_run(tmp_path: Path, dvc: Tool, madang: Tool, ki
 def test_a_file_nested_without_end(root: Path, madang: Tool, name: str) -> None:
     """A file that is nested too deeply is named; no stack trace."""
     make(root, {"dvc.yaml": b"stages:\n  one: {cmd: 'x ${a}', outs: [o]}\n", "params.yaml": b"a: 1\n"})
-    (root / name).write_text("outs: " + "[" * 5000 + "]" * 5000)
+    (root / name).write_text("outs: " + "[" * 1500 + "]" * 1500)
     done = madang(root, "status")
     assert done.code != 0
     assert name in done.err
