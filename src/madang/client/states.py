@@ -48,7 +48,6 @@ class HubStates:
         """Have a state taken in."""
         return self._hub.send("POST", _path(state.project, state.name), state, Merged, exact=True, again=True)
 
-
     def dropped(self, project: str, name: str) -> CollectionState | None:
         """What the hub knows of a collection that was taken away there; None: none was, or it is too old to tell."""
         try:
