@@ -14,6 +14,7 @@ from madang.errors import NotFound
 from madang.formats.learning import learnt
 
 T = TypeVar("T")
+_RULES = "rules"  # of what a transaction has met: those of a project
 
 
 class SqlRegistry:
@@ -88,13 +89,18 @@ class SqlRegistry:
 
     def rules(self, project: str) -> RuleSet:
         """The rules of promotion that a project has."""
-        row = self._db.row("rules", project=project)
-        return RuleSet(_read(row[0], tuple[Rule, ...]), bool(row[1]), True) if row else RuleSet()
+        known: RuleSet | None = self._db.scratch.get((_RULES, project))
+        if known is None:  # a transaction that takes in many runs asks for each
+            row = self._db.row("rules", project=project)
+            known = RuleSet(_read(row[0], tuple[Rule, ...]), bool(row[1]), True) if row else RuleSet()
+            self._db.scratch[_RULES, project] = known
+        return known
 
     def put_rules(self, project: str, rules: RuleSet) -> None:
         """Keep them, in place of those before."""
         body = _body(list(rules.rules))
         self._db.run("put_rules", project=project, body=body, in_default=int(rules.in_default))
+        self._db.scratch.pop((_RULES, project), None)
 
     def await_decision(self, run: str) -> None:
         """Note that a run has ended and its models are to be judged."""
