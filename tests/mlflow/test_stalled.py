@@ -14,7 +14,8 @@ from mlflow import MlflowClient
 from tests.mlflow.conftest import Hub
 
 from madang.backends.records import sqlite
-from madang.http.threads import HANDLERS, WRITERS, Readers
+from madang.http import threads
+from madang.http.threads import WRITERS, Readers, Threads
 from madang.ports.records import WouldWait
 
 NOW = 1_790_000_000_000
@@ -46,10 +47,10 @@ def test_reads_go_on(hub: Hub, client: MlflowClient, written: Callable[[str], tu
         path, body = written(run)
         answers.append(hub.ask("POST", path, body, timeout=120)[0])
 
-    threads = [threading.Thread(target=write, args=(run,)) for run in runs]
+    writers = [threading.Thread(target=write, args=(run,)) for run in runs]
     with closing(sqlite3.connect(f"{hub.engine.store.store}/records.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        for thread in threads:
+        for thread in writers:
             thread.start()
         while WRITERS.waiting < MORE:
             assert not answers
@@ -62,7 +63,7 @@ def test_reads_go_on(hub: Hub, client: MlflowClient, written: Callable[[str], tu
         ]
         assert not answers
         other.execute("ROLLBACK")
-    for thread in threads:
+    for thread in writers:
         thread.join()
     assert asked == [200] * 4
     assert answers == [200] * len(runs)
@@ -71,6 +72,7 @@ def test_reads_go_on(hub: Hub, client: MlflowClient, written: Callable[[str], tu
 def test_reads_that_must_wait_hold_no_thread(hub: Hub, client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """More reads than have threads must take in what was acknowledged; others are answered, and then these, whole."""
     monkeypatch.setattr(sqlite, "MOMENT", 1)
+    monkeypatch.setattr(threads, "HANDLERS", Threads(2))
     known = client.create_run("0").info.run_id
     client.search_runs(["0"])
     run = client.create_run("0").info.run_id
@@ -91,12 +93,12 @@ def test_reads_that_must_wait_hold_no_thread(hub: Hub, client: MlflowClient, mon
     def read() -> None:
         answers.append(hub.ask("POST", "runs/search", {"experiment_ids": ["0"]}, timeout=120))
 
-    threads = [threading.Thread(target=read) for _ in range(HANDLERS.most + MORE)]
+    readers = [threading.Thread(target=read) for _ in range(threads.HANDLERS.most + MORE)]
     with closing(sqlite3.connect(f"{hub.engine.store.store}/records.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        for thread in threads:
+        for thread in readers:
             thread.start()
-        while len(waiting) < len(threads):
+        while len(waiting) < len(readers):
             assert not answers
             time.sleep(0.005)
         asked = [
@@ -107,10 +109,10 @@ def test_reads_that_must_wait_hold_no_thread(hub: Hub, client: MlflowClient, mon
         ]
         assert not answers
         other.execute("ROLLBACK")
-    for thread in threads:
+    for thread in readers:
         thread.join()
     assert asked == [200] * 4
-    assert [status for status, _ in answers] == [200] * len(threads)
+    assert [status for status, _ in answers] == [200] * len(readers)
     for _, body in answers:
         found = {one["info"]["run_id"]: one["data"].get("metrics", []) for one in body["runs"]}
         assert [metric["value"] for metric in found[run]] == [1.5]
