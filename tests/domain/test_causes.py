@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madang.domain.causes import PARTS, UNKNOWN, Change, Part, is_seed, literals_explain
+from madang.domain.causes import PARTS, UNKNOWN, Change, Part, is_seed, left_behind, literals_explain
 from madang.domain.command_lines import mixed, options
+from madang.domain.compare import compare
+from madang.domain.events import Code
+from madang.domain.files import FileRef
 from madang.domain.programs import changed_seeds, runs_the_same
+from madang.domain.runs import RunRecord
 from madang.domain.shares import Measured, Mix, Shares, named, share
 
 _effects = st.dictionaries(st.sampled_from(PARTS), st.integers(-50, 50), min_size=1, max_size=4)
@@ -177,3 +181,16 @@ def test_programs(old: str, new: str, path: str, same: bool, seeds: list[str]) -
     """Comments and layout change nothing that runs; seeds that stand in a program are told from the rest."""
     assert runs_the_same(old, new, path) == same
     assert sorted(changed_seeds(old, new)) == sorted(seeds)
+
+
+def test_what_an_earlier_run_has_left_is_no_code() -> None:
+    """A file that runs write and none reads is not compared as code, whichever of them found it there."""
+    names = ("metrics.json", "notes.py", "read.json")
+    code = Code("c", untracked=[FileRef(name, name, 1) for name in names])
+    runs = [
+        RunRecord("a", "p", code=Code("c"), opened={"read.json": "w"}),
+        RunRecord("b", "p", code=code, opened={"read.json": "r"}),
+    ]
+    assert left_behind(runs) == {"metrics.json"}
+    keys = [row.key for row in compare(runs, without=left_behind(runs)).code]
+    assert keys == ["untracked notes.py", "untracked read.json"]

@@ -32,6 +32,7 @@ def compare(run_names: tuple[str, ...], everything: bool, diff: bool, as_json: b
       madang compare 1f3a 77b0
       madang compare 1f3a 77b0 brave-owl-3 --all --json
     """
+    from madang.domain.causes import left_behind
     from madang.domain.compare import compare as side_by_side
     from madang.errors import UsageError
 
@@ -39,7 +40,7 @@ def compare(run_names: tuple[str, ...], everything: bool, diff: bool, as_json: b
         raise UsageError("One run cannot be compared.", hint="Name at least two runs.")
     with records.opened_reader() as reader:
         runs = [reader.run(name) for name in run_names]
-        found = side_by_side(runs, everything=everything)
+        found = side_by_side(runs, everything=everything, without=left_behind(runs))
         diffs = [_diff(reader, run) for run in runs] if diff else []
     if as_json:
         output.data(_json(runs, found, diffs))

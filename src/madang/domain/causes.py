@@ -137,6 +137,12 @@ def _named_code(run: RunRecord) -> dict[str, str]:
     return {item.path: item.digest for item in run.inputs if not _is_data(item)}
 
 
+def left_behind(runs: Sequence[RunRecord]) -> set[str]:
+    """Untracked files that lay beside the code of runs and are no part of it: an earlier run had written them."""
+    paths = {item.path for run in runs if run.code for item in run.code.untracked}
+    return {path for path in paths if _is_made(path, runs)}
+
+
 def _is_made(path: str, runs: Sequence[RunRecord]) -> bool:
     """Whether a file is written by a run, and read by none: it follows from the run."""
     if any(path in run.imports or "r" in run.opened.get(path, "") for run in runs):

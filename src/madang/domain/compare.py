@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import field
+from functools import partial
 from typing import Any
 
 from madang.domain.metrics import MetricSummary, definition_of
@@ -34,12 +35,12 @@ class Comparison:
     same: dict[str, int] = field(default_factory=dict)
 
 
-def compare(runs: Sequence[RunRecord], *, everything: bool = False) -> Comparison:
-    """Set runs side by side. ``everything`` lists what is the same as well."""
+def compare(runs: Sequence[RunRecord], *, everything: bool = False, without: Container[str] = ()) -> Comparison:
+    """Set runs side by side. ``everything`` lists what is the same as well; ``without`` are files that are no code."""
     made = Comparison()
     parts: dict[str, Callable[[RunRecord], Mapping[str, Any]]] = {
         "config": lambda run: run.config,
-        "code": _code,
+        "code": partial(_code, without=without),
         "data": data_read,
         "environment": _environment,
     }
@@ -103,14 +104,14 @@ def _best(values: Sequence[Any], goal: str) -> int | None:
     return None if numbers[0][0] == numbers[1][0] else numbers[0][1]
 
 
-def _code(run: RunRecord) -> dict[str, Any]:
+def _code(run: RunRecord, without: Container[str]) -> dict[str, Any]:
     code = run.code
     if code is None:
         return {}
     found: dict[str, Any] = {"commit": code.commit, "branch": code.branch, "entry": code.entry}
     if code.diff is not None:
         found["diff"] = code.diff.digest
-    found |= {f"untracked {item.path}": item.digest for item in code.untracked}
+    found |= {f"untracked {item.path}": item.digest for item in code.untracked if item.path not in without}
     found |= {f"withheld {item.path}": item.reason for item in code.withheld}
     return found
 
