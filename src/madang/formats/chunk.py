@@ -138,7 +138,8 @@ def _index(values: Sequence[int]) -> tuple[str, bytes, tuple[int, int]]:
     """`_integers` with the smallest and the largest value."""
     even = _spacing(values)
     if even is None:
-        return *_uneven(values), (min(values), max(values))
+        ordered = sorted(values)  # they nearly are, and then it takes less than to look for the least and the greatest
+        return *_uneven(values), (ordered[0], ordered[-1])
     ends = values[0], values[-1]
     return *_even(values[0], even, len(values)), (min(ends), max(ends))
 
