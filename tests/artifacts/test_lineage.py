@@ -19,7 +19,7 @@ from madang.wiring import Engine, local_user, open_store
 MAKE = """\
 import madang
 with madang.init(project="p", name="make") as run:
-    open("table.csv", "w").write(open("raw.csv").read())
+    open("table.csv", "w").write(open(run.use("raw.csv")).read())
     run.log_artifact("table.csv", "table", "dataset")
 """
 USE = """\
@@ -90,6 +90,7 @@ def test_a_model_leads_back_to_the_raw_data(engine: Engine) -> None:
     """Upward from a model: the run that wrote it, the table that this read, its run, and the raw data."""
     graph = engine.lineage.around(local_user(), "p", "version:net:v2", 9, 0)
     assert _titles(graph) == {"net:v2", "two", "table:v1", "make", "raw.csv"}
+    assert len(graph.nodes) == 5  # what was declared and opened is one thing
     assert _pairs(graph) == {("two", "net:v2"), ("table:v1", "two"), ("make", "table:v1"), ("raw.csv", "make")}
     model = graph.nodes[0]
     assert (model.kind, model.type, model.aliases, model.above) == ("version", "model", ["production"], 1)

@@ -82,18 +82,23 @@ def parse(text: str) -> Thing:
 
 
 def read_by(run: RunRecord) -> list[Thing]:
-    """What went into a run: tracked data and versions. Files that nothing tracks are left out."""
+    """What went into a run: tracked data and versions. Files that nothing tracks are left out.
+
+    A tracked file that was declared as well (`run.use`) is one thing: the version that its record names.
+    """
+    tracked = {
+        item.path: Thing("data", item.out, version)
+        for item in run.inputs
+        if item.out and (version := item.digest if item.out == item.path else item.version)
+    }
     found: dict[Thing, None] = {}
     for use in run.uses:
         name, _, number = use.version.rpartition(":")
         if name:
             found[Thing("version", name, number)] = None
-        elif use.path and use.digest:
+        elif use.path and use.digest and use.path not in tracked:
             found[Thing("data", use.path, use.digest)] = None
-    for item in run.inputs:
-        if item.out and (version := item.digest if item.out == item.path else item.version):
-            found[Thing("data", item.out, version)] = None
-    return list(found)
+    return [*found, *(thing for thing in dict.fromkeys(tracked.values()) if thing not in found)]
 
 
 def written_by(run: RunRecord) -> list[Thing]:
