@@ -18,7 +18,7 @@ from madang.backends.objects.opening import open_objects
 from madang.errors import AccessDenied, ConfigError, StorageError, Unavailable
 from madang.ports.objects import Objects, TakesFiles
 from madang.staging import STAGING, Staging
-from madang.testing.objects import ObjectsConformance, fail_in_batch
+from madang.testing.objects import ObjectsConformance, fail_in_batch, small_pages
 
 
 class TestMemory(ObjectsConformance):
@@ -89,7 +89,8 @@ def s3_address() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    with small_pages():
+        yield f"http://{host}:{port}"
     server.stop()
 
 

@@ -36,7 +36,7 @@ from madang.errors import AccessDenied, ConfigError, NotFound, Refused, StorageE
 from madang.ports.objects import UNKNOWN, Objects, ObjectStat
 from madang.staging import STAGING
 from madang.testing.cloud_servers import ACCOUNT, ACCOUNT_KEY, SshServer, azurite, google, ssh_server
-from madang.testing.objects import ObjectsConformance
+from madang.testing.objects import ObjectsConformance, small_pages
 from madang.testing.web_server import WebServer
 from madang.workspace.data.sources.addresses import open_address
 
@@ -257,7 +257,7 @@ class TestAzure(ObjectsConformance):
 @pytest.fixture(scope="module")
 def gcs() -> Iterator[str]:
     """Google's emulator."""
-    with google() as address:
+    with google() as address, small_pages():
         yield address
 
 

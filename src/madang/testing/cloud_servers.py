@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -12,23 +11,25 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from madang.testing.hubs import free_port
 
 ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _TOOLS = Path(__file__).parents[3] / ".tools" / "node_modules" / ".bin"
 _SIGNED = "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=x"
-_PATIENCE = 60.0  # seconds until a server must answer
+_PATIENCE = 200.0  # seconds until a server must answer, or have ended
 
 
 @contextmanager
 def azurite() -> Iterator[str]:
     """Microsoft's emulator of Azure Blob Storage, with its well-known account. Yields the account's address."""
     program = shutil.which("azurite-blob") or str(_TOOLS / "azurite-blob")
-    port = _free_port()
+    port = free_port()
     command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent",
                "--skipApiVersionCheck", "--inMemoryPersistence", "--disableTelemetry"]  # fmt: skip
     address = f"http://127.0.0.1:{port}/{ACCOUNT}"
@@ -82,7 +83,7 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     """OpenSSH's server on loopback; its keys are made for it."""
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(folder / name)], check=True)
-    port = _free_port()
+    port = free_port()
     (folder / "authorized").write_text((folder / "user.pub").read_text())
     kind, key, *_ = (folder / "host.pub").read_text().split()
     (folder / "known").write_text(f"[127.0.0.1]:{port} {kind} {key}\n")
@@ -90,6 +91,7 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     (folder / "config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nPidFile none\nUsePAM no\nStrictModes no\n"
         f"AuthorizedKeysFile {folder / 'authorized'}\nPasswordAuthentication no\nSubsystem sftp {server}\n"
+        "LogLevel ERROR\n"
     )
     if os.geteuid() == 0:
         os.makedirs("/run/sshd", exist_ok=True)  # the package's service would make it
@@ -112,7 +114,7 @@ def _running(command: list[str], address: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(_PATIENCE)
         process.stderr.close()
 
 
@@ -129,12 +131,3 @@ def _answers(address: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _free_port() -> int:
-    """A port below those that the kernel gives out: another test would get one of those before the server starts."""
-    while True:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
