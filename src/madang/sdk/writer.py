@@ -25,13 +25,18 @@ _SLOW = 0.5  # …all within so many seconds make it worth to have memory for th
 class RunWriter(SegmentWriter):
     """A segment writer that takes metrics as people write them, and those of a fast loop without a system call."""
 
-    __slots__ = ("_calls", "_recent", "_since")
+    __slots__ = ("_calls", "_recent", "_since", "_start")
 
     def __init__(self, path: str, segment: str, header: Mapping[str, Any], now: int | None = None) -> None:
         self._recent: Recent | None = None
         self._calls = 0
         self._since = time.monotonic()
         super().__init__(path, segment, header, now)
+
+    @property
+    def offset(self) -> int:
+        """See `SegmentWriter.offset`."""
+        return self._filed if self._recent is None else self._filed + self._end - self._start
 
     def _overflow(self, frame: bytearray, size: int) -> None:
         self._file(frame, size)
@@ -51,8 +56,8 @@ class RunWriter(SegmentWriter):
             recent = Recent(self.path)
         except OSError:
             return  # frames go on to be written one by one
-        start = recent.restart(self.offset, self._sequence, self.chain)
-        self._recent, self._memory, self._end = recent, recent.memory, start
+        self._start = self._end = recent.restart(self.offset, self._sequence, self.chain)
+        self._recent, self._memory = recent, recent.memory
 
     def _append(self, data: bytes | bytearray) -> None:
         """Write to the file: first what is in the memory, in the same call."""
