@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 90_000  # ms; the machine is busy with other tests
+PATIENCE = 120_000  # ms; the machine is busy with other tests
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 expect.set_options(timeout=PATIENCE)
 

@@ -18,7 +18,7 @@ from tests.web.browser import PATIENCE, Visit, launched, serving
 
 from madang.testing.project import Project
 
-MANY = 10_000
+MANY = 3_000
 Visitor = Callable[..., Visit]
 
 
@@ -73,7 +73,7 @@ def few_server(browser: Browser, few_store: Path) -> Iterator[tuple[str, Storage
 
 @pytest.fixture(scope="module")
 def many_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, StorageState]]:
-    """`madang ui` over ten thousand runs."""
+    """`madang ui` over thousands of runs."""
     store = tmp_path_factory.mktemp("many") / "store"
     stores.many_runs(store, MANY)
     with serving(store) as address:
@@ -156,5 +156,5 @@ def few(browser: Browser, few_server: tuple[str, StorageState]) -> Iterator[Visi
 
 @pytest.fixture
 def many(browser: Browser, many_server: tuple[str, StorageState]) -> Iterator[Visitor]:
-    """Opens pages over ten thousand runs."""
+    """Opens pages over thousands of runs."""
     yield from visitor(browser, *many_server)

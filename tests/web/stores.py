@@ -1,4 +1,4 @@
-"""Stores to look at: one with ten thousand runs, one with a few runs that have everything."""
+"""Stores to look at: one with thousands of runs, one with a few runs that have everything."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ ODD = [
 
 def many_runs(store: Path, count: int) -> None:
     """Finished runs, newest last, as their training processes would have left them."""
+    layout.ensure(str(store))
     now = time.time_ns() // 1000
     for number in range(count):
         chance = random.Random(number)

@@ -25,8 +25,7 @@ def _settled(page: Page) -> None:
     expect(page.locator(".loading")).to_have_count(0)
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_pages_stand_without_errors(few: Visitor, width: int, scheme: str) -> None:
     """No page has a script error, breaks the content policy, asks another server, or scrolls sideways."""
     visit = few(viewport={"width": width, "height": 844}, color_scheme=scheme)
