@@ -15,6 +15,7 @@ from madang.formats import segment as codec
 from madang.formats import store as layout
 from madang.formats.journal import KeySet, Position, decode_event, keyset_of, read_events, read_frames
 from madang.testing.segment_files import segment_bytes, segment_files
+from madang.testing.typed import scripted
 
 T = TypeVar("T")
 
@@ -34,9 +35,7 @@ class Place:
 
     def start(self, code: str, *args: str, **env: str) -> subprocess.Popen[str]:
         """Start a Python program in the work tree."""
-        path = self.root / f"program-{abs(hash(code)) % 10**8}.py"
-        if not path.exists():  # one that is being read by another process must not be cut
-            path.write_text(code, encoding="utf-8")
+        path = self._written(code)
         process = subprocess.Popen(
             [sys.executable, str(path), *args],
             cwd=self.root, env=self.env(**env),
@@ -57,6 +56,20 @@ class Place:
         out, err = process.communicate(timeout=250)
         assert process.returncode == expect, f"exit {process.returncode}\n{out}\n{err}"
         return out
+
+    def forked(self, code: str, loads: str, **env: str) -> str:
+        """As `run`, in a process forked from one that has loaded modules already: ``loads``, apart by commas."""
+        done = scripted(str(self._written(code)), (), str(self.root), self.env(**env), loads)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert done.returncode == 0, f"exit {done.returncode}\n{out}\n{err}"
+        return out
+
+    def _written(self, code: str) -> Path:
+        """The file of a program."""
+        path = self.root / f"program-{abs(hash(code)) % 10**8}.py"
+        if not path.exists():  # one that is being read by another process must not be cut
+            path.write_text(code, encoding="utf-8")
+        return path
 
     def runs(self) -> list[str]:
         """Ids of all runs in the store."""
