@@ -162,7 +162,7 @@ class SegmentWriter:
         self._memory: Any = None  # of the newest frames, where a subclass has one
         self._end = MEMORY + 1  # of these frames; no room
         self._sequence = 0
-        self._keysets: dict[tuple[str, ...], int] = {}  # by names and letters
+        self._keysets: dict[tuple[str, ...], tuple[int, Callable[..., bytes]]] = {}  # by names and letters
         self._layouts: dict[tuple[Any, ...], _Layout] = {}  # by names and types
         self._quick: dict[tuple[str, ...], _Layout] = {}  # by names: that of the last call
         self._next_keyset = 0
@@ -196,7 +196,7 @@ class SegmentWriter:
         when = self._clock + time.monotonic_ns() // 1000 if at is None else at
         types = [*map(type, values.values())]
         known = self._quick.get(tuple(values))
-        if known is None or known[0] != types:
+        if known is not None and known[0] != types:
             known = self._layouts.get((*values, *types))
         if known is not None:
             _, pack, frame, size, keys = known
@@ -227,27 +227,26 @@ class SegmentWriter:
         plain = [value if isinstance(value, dict) or value is None else scalar(value) for value in values.values()]
         letters = "".join(map(_letter, plain))
         names = list(values)
-        known = self._keysets.get((*names, letters))
-        keys = self._declare(names, letters) if known is None else known
+        keys, pack = self._keysets.get((*names, letters)) or self._declare(names, letters)
         if "v" not in letters and all(map(_packs_as_itself, values.values())):
             self._quick[tuple(names)] = self._layout(names, values.values(), letters, keys)
         fixed = [value for value, letter in zip(plain, letters, strict=True) if letter != "v"]
         rest = [value for value, letter in zip(plain, letters, strict=True) if letter == "v"]
-        payload = struct.pack("<BqqI" + letters.replace("v", ""), kind, when, step, keys, *fixed)
+        payload = pack(kind, when, step, keys, *fixed)
         if rest:
             wrapped = [{"$i": _digits(value)} if isinstance(value, int) else to_json(value) for value in rest]
             payload += _dumps(wrapped)
         self._write(payload)
 
-    def _declare(self, names: Sequence[str], letters: str) -> int:
+    def _declare(self, names: Sequence[str], letters: str) -> tuple[int, Callable[..., bytes]]:
         number = self._next_keyset
         self.append(KEYS, {"id": number, "names": self._shown(names), "types": letters})
         self._next_keyset += 1
         if len(self._keysets) >= _MAX_KEYSETS:
             for remembered in (self._keysets, self._layouts, self._quick):
                 remembered.clear()  # a program that makes up names without end must not eat the memory
-        self._keysets[(*names, letters)] = number
-        return number
+        known = self._keysets[(*names, letters)] = (number, struct.Struct("<BqqI" + letters.replace("v", "")).pack)
+        return known
 
     def _layout(self, names: Sequence[str], values: Iterable[Any], letters: str, keys: int) -> _Layout:
         """How a call with such values is packed at once."""

@@ -65,7 +65,7 @@ class RunWriter(SegmentWriter):
         if recent is None:
             super()._append(data)
             return
-        super()._append(recent.frames(self._end) + data)
+        super()._append(data if self._end == self._start else recent.frames(self._end) + data)
         if data:
             self._end = recent.restart(self._filed, self._sequence + 1, bytes(data[8:24]))
 
@@ -98,8 +98,12 @@ class RunWriter(SegmentWriter):
         except RecursionError:
             raise InvalidInput("The metrics are nested too deeply.", hint="Log them by flat names.") from None
         parts = [flat] if len(flat) <= _CHUNK_KEYS and sum(map(len, flat)) <= _CHUNK_CHARACTERS else _chunks(flat)
+        is_flat = flat.keys() == values.keys()
         for part in parts:
-            super()._metrics_slowly(part, step, kind, when)
+            if is_flat:
+                super()._metrics_slowly(part, step, kind, when)
+            else:  # made flat, it may be quick
+                self.metrics(part, step, kind, when)
 
     def _shown(self, names: Sequence[str]) -> Sequence[str]:
         return redact.names(names)
