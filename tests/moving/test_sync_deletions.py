@@ -15,6 +15,8 @@ from madang.domain.access import Permission
 from madang.domain.commands import CreateRun
 from madang.domain.promotion import Rule
 from madang.domain.reviews import Protection
+from madang.edges.native import models
+from madang.formats.reviews import RulesBody
 from madang.wiring import Engine, open_store
 
 RULE = (Rule("f1"),)
@@ -212,6 +214,25 @@ def test_rules_are_carried_by_admins(kim: Workspace, boss: Workspace, shared: Hu
     set_to(kim.engine, Rule("loss", "min"))
     assert said(kim, P) == said(kim, P, back=True) == {rules: "conflict"}
     assert there.rules(ADMIN, P) == ()
+
+
+def test_a_hub_of_an_older_release_keeps_its_rules(
+    boss: Workspace, shared: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot say which of its rules somebody has set: none are sent, none are taken away here, and that is told."""
+    there, here, own = shared.engine.promotion, boss.engine.promotion, "older"
+    boss.engine.tracking.create(ADMIN, own, CreateRun())
+    here.put_rules(ADMIN, own, RULE)
+    there.put_rules(ADMIN, own, RULE)
+    assert said(boss, own) == {}
+    monkeypatch.setattr(models, "_rules_body", lambda _, found: RulesBody(list(found)))
+    there.put_rules(ADMIN, own, ())
+    assert said(boss, own, back=True) == {}
+    assert here.rules(ADMIN, own) == RULE
+    found = boss.sync()[own]
+    assert found.ok
+    assert {one.subject: one.outcome for one in found.findings} == {"rules of promotion": "older"}
+    assert there.rules(ADMIN, own) == ()
 
 
 class Cut(BaseException):

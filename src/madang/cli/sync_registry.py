@@ -80,6 +80,8 @@ def _there(one: Finding, item: Moved, address: str) -> str:
             )
         case "renamed":
             return f"it is {one.detail!r} on {address}; rename it on one side, and sync again"
+        case "older" if one.subject != item.name:
+            return f"{address} is of an older release: the {one.subject} stay here"
         case "older":
             return f"{address} is of an older release and takes runs alone; artifacts and models stay here"
         case _:

@@ -109,8 +109,8 @@ class Finding:
     """What became of one pointer, text, protection or deletion that the two stores have otherwise.
 
     ``outcome``: `taken`, `newer here` (of the store that was asked), `conflict`, `requested`, `rejected`, `refused`,
-    `renamed`, `dropped` (it was taken away as there), `dropped here` (it was before), or `same`: both have come to it
-    by themselves.
+    `renamed`, `dropped` (it was taken away as there), `dropped here` (it was before), `older` (a store of an older
+    release does not know of it), or `same`: both have come to it by themselves.
     ``here`` and ``there`` are versions of a pointer, both in the numbers of the store that was asked.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from madang.domain.promotion import Decision, Rule
 from madang.domain.reviews import ModelChange, Protection, Request
@@ -43,10 +43,13 @@ class HistoryBody(Struct):
 
 
 class RulesBody(Struct):
-    """Rules of promotion: those in force, and those that somebody has set in the store; None: nobody ever has."""
+    """Rules of promotion: those in force, and those that somebody has set in the store; None: nobody ever has.
+
+    Hubs of older releases do not say which were set.
+    """
 
     rules: list[Rule]
-    kept: list[Rule] | None = None
+    kept: list[Rule] | UnsetType | None = UNSET
 
 
 class DecisionsBody(Struct):

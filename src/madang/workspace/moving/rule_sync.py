@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from madang.client.http import HubClient
 from madang.domain.access import Principal
@@ -41,7 +42,10 @@ class RuleSync:
         return self._one(project, back=True)
 
     def _one(self, project: str, *, back: bool) -> Finding | None:
-        ours, theirs = self._promotion.kept(self._who, project), self._theirs(project)
+        ours, told = self._promotion.kept(self._who, project), self._told(project)
+        if told is UNSET:
+            return Finding(_SUBJECT, "older") if ours and not back else None
+        theirs = None if told is None else tuple(told)
         if (ours or ()) == (theirs or ()):
             self._remember(project, ours or ())
             return None
@@ -67,9 +71,8 @@ class RuleSync:
         told = self._memory.get(self._key(project))
         return None if told is None else msgspec.json.decode(told, type=learnt(tuple[Rule, ...]))
 
-    def _theirs(self, project: str) -> tuple[Rule, ...] | None:
-        kept = self._hub.get(("projects", project, "promotion"), RulesBody).kept
-        return None if kept is None else tuple(kept)
+    def _told(self, project: str) -> Sequence[Rule] | UnsetType | None:
+        return self._hub.get(("projects", project, "promotion"), RulesBody).kept
 
     def _sent(self, project: str, ours: Sequence[Rule], theirs: Sequence[Rule] | None) -> Finding | None:
         body = {"rules": [asdict(one) for one in ours], "expected": [asdict(one) for one in theirs or ()]}
