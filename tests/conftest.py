@@ -18,12 +18,13 @@ settings.load_profile("madang")
 
 LONG = (
     "reproduce/test_why", "mlflow/test_launched", "reproduce/test_environments", "web/test_media_page",
-    "data/test_crash", "web/test_runs_page", "experiments/test_crash", "wandb/test_living", "sdk/test_autolog",
-    "reproduce/test_matrix", "experiments/test_beside_dvc", "data/test_exit_codes", "web/test_pages",
-    "web/test_client_media", "moving/test_old_stores", "wandb/test_launched", "experiments/test_running",
-    "projects/test_projects", "sweeps/test_commands", "web/test_pipeline_page", "web/test_explaining_pages",
-    "cli/test_rollback", "reproduce/test_auditor", "engine/test_hostile", "conformance/test_records",
-    "cli/test_records_story", "experiments/test_hydra", "pipelines/test_reporting", "data/test_differences",
+    "data/test_crash", "data/test_kills", "web/test_runs_page", "experiments/test_crash", "wandb/test_living",
+    "sdk/test_autolog", "reproduce/test_matrix", "experiments/test_beside_dvc", "data/test_differences",
+    "web/test_pages", "web/test_client_media", "moving/test_old_stores", "wandb/test_launched",
+    "experiments/test_running", "experiments/test_queue", "projects/test_projects", "data/test_stages",
+    "sweeps/test_commands", "web/test_pipeline_page", "web/test_explaining_pages", "cli/test_rollback",
+    "reproduce/test_auditor", "data/test_exit_codes", "engine/test_hostile", "conformance/test_records",
+    "cli/test_records_story", "experiments/test_hydra", "pipelines/test_reporting",
 )  # fmt: skip
 """Modules that take longest, longest first. Where several processes share the modules, these are begun first."""
 
