@@ -110,11 +110,17 @@ class Staging:
             self._twins[folder] = twin
         return f"{twin}/{name}" if twin else self.new_path()
 
-    def add(self, aside: str, final: str, size: int = 0) -> None:
-        """Note that a finished file aside is to get its final name."""
+    def add(self, aside: str, final: str, size: int = 0) -> bool:
+        """Note that a finished file aside is to get its final name.
+
+        Returns whether `move` may rename its whole folder, which leaves its own state as it is.
+        """
         self._moves.append((aside, final))
         self._bytes += size
-        self._has_folders = self._has_folders or aside.startswith(self._whole)
+        if not aside.startswith(self._whole):
+            return False
+        self._has_folders = True
+        return True
 
     def relieve(self) -> bool:
         """When very much was added, `move` it, though more is being prepared; when much, let the disk begin with it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -29,7 +29,7 @@ from madang.workspace.data.repo.scan import FILES_OF_GIT, rules_above, scan_tree
 from madang.workspace.data.repo.visible import Visibility
 
 _LONGEST = 255  # bytes of a name on the file systems that are in use
-_ROWS = 50_000  # files that are remembered together
+_ROWS = 8_000  # files that are remembered together: the database works while more of them are read
 
 
 @mutable
@@ -275,9 +275,10 @@ def _take_folder(repository: Repository, path: str, meter: progress.Meter, *, re
     if row is not None and row.print == tree.fingerprint() and cache.holds_all(row.name):
         return Content(row.name, row.size, row.nfiles)
     hashes = hashing.known_hashes(state, tree)
+    listed: list[tuple[Content, bytes]] = []
     with cache.staging() as staging:
-        _store_tree(repository, path, hashes, staging, meter)
-        content, body = hashing.tree_content(hashes)
+        _store_tree(repository, path, hashes, staging, meter, lambda: listed.append(hashing.tree_content(hashes)))
+        content, body = listed[0]
         cache.add_bytes(staging, content.md5, body)
     if not relink or not links.relink_tree(repository, path, hashes):
         hashing.remember_tree(state, path, tree, content)
@@ -285,8 +286,18 @@ def _take_folder(repository: Repository, path: str, meter: progress.Meter, *, re
     return content
 
 
-def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: Staging, meter: progress.Meter) -> None:
-    """Bring every file of the folder into the cache; afterwards all MD5s are known."""
+def _store_tree(
+    repository: Repository,
+    folder: str,
+    hashes: Hashes,
+    staging: Staging,
+    meter: progress.Meter,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Bring every file of the folder into the cache; afterwards all MD5s are known.
+
+    ``meanwhile`` is called when they are, and the files have yet to become durable.
+    """
     cache, tree = repository.cache, hashes.tree
     known = {md5 for md5 in hashes.md5s if md5 is not None}
     found = cache.look(known)
@@ -298,6 +309,10 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
     def remember() -> None:
         repository.state.add_files(rows)
         rows.clear()
+
+    def then() -> None:
+        remember()
+        meanwhile()
 
     def note(position: int, hashed: Hashed) -> None:
         index = todo[position]
@@ -313,7 +328,7 @@ def _store_tree(repository: Repository, folder: str, hashes: Hashes, staging: St
     try:
         with meter(total, "B", f"adding {os.path.basename(folder)}") as advance:
             names = [tree.paths[index] for index in todo]
-            store(cache, staging, names, advance, note, folder=folder, meanwhile=remember)
+            store(cache, staging, names, advance, note, folder=folder, meanwhile=then)
     finally:
         remember()
 

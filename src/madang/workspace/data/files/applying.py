@@ -19,7 +19,7 @@ from madang.workspace.data.files.replacing import check_unchanged
 from madang.workspace.data.objects.copying import go_on
 from madang.workspace.data.objects.early_copies import Prepared
 from madang.workspace.data.objects.parallel import apart, each_file
-from madang.workspace.data.objects.state import SETTLED_NS, FileKey, key_of, settled, wait_until_settled
+from madang.workspace.data.objects.state import SETTLED_NS, FileKey, Rows, key_of, settled
 from madang.workspace.data.records.outs import TrackedOut
 from madang.workspace.data.repo.scan import rules_above, scan_tree
 
@@ -55,6 +55,7 @@ def _write(plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Ad
             whole = staging.new_path() if ready is None else ready.place
             os.makedirs(whole, exist_ok=True)
             asides = [f"{whole}/{name}" for name in todo]
+            plan.rows = Rows(repository.state) if ready is None else ready.rows
             try:
                 _take_over(plan, todo, ready, advance)
                 _make_files(plan, asides, todo, maker, advance)
@@ -77,7 +78,7 @@ def _take_over(plan: Plan, todo: dict[str, str], ready: Prepared | None, advance
         for name in (ready.made.keys() | ready.begun.keys()) - todo.keys():
             unlink(ready.path(name))
         plan.made.update((name, key) for name, key in ready.made.items() if name in todo)
-        plan.begun = ready.begun
+        plan.begun, plan.noted = ready.begun, ready.noted
     advance(len(plan.made))
 
 
@@ -109,8 +110,11 @@ def _make_files(
     unclaimed: dict[int, FileKey] = {}
     try:
         with closing(each_file(make, items, FileKey, advance, unclaimed=unclaimed)) as keys:
-            for (name, _, _), key in zip(items, keys, strict=True):
+            for (name, md5, _), key in zip(items, keys, strict=True):
                 plan.made[name] = key
+                if plan.rows is not None:
+                    plan.noted.add(name)
+                    plan.rows.add(key, md5)
     finally:
         plan.made.update((items[position][0], key) for position, key in unclaimed.items())
 
@@ -167,13 +171,11 @@ def _remember_new(plan: Plan) -> None:
 
     Whoever changes one of them later changes its times: until it is moved the clock has moved on.
     """
-    made = plan.made
-    if made:
-        wait_until_settled(max(key.ctime for key in made.values()))
-        now = time.time_ns()
-        plan.place.state.add_files(
-            (key, plan.write[name]) for name, key in made.items() if settled(key.mtime, key.ctime, now)
-        )
+    assert plan.rows is not None
+    for name, key in plan.made.items():
+        if name not in plan.noted:
+            plan.rows.add(key, plan.write[name])
+    plan.rows.end()
 
 
 def _remember(plan: Plan, *, whole: bool) -> None:

@@ -10,7 +10,7 @@ from madang.errors import NotFound
 from madang.workspace.data import progress
 from madang.workspace.data.files import hashing
 from madang.workspace.data.files.replacing import hidden, unsaved
-from madang.workspace.data.objects.state import FileKey, key_of
+from madang.workspace.data.objects.state import FileKey, Rows, key_of
 from madang.workspace.data.records.outs import Target, TrackedOut
 from madang.workspace.data.records.placing import check_names
 from madang.workspace.data.repo.repository import Repository
@@ -34,6 +34,8 @@ class Plan:
     is_listed: bool = True  # False: the cache lacks the folder's listing, so nothing can be done
     made: dict[str, FileKey] = field(default_factory=dict)  # the files that were made, as they were when made
     begun: dict[str, int] = field(default_factory=dict)  # the files of which so many bytes are made, aside
+    rows: Rows | None = None  # takes the files of a new folder for the state
+    noted: set[str] = field(default_factory=set)  # those that it has
 
     def possible(self) -> dict[str, str]:
         """What of ``write`` can be written."""

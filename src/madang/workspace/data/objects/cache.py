@@ -72,7 +72,7 @@ class Cache:
         self.folder = folder
         self.objects = f"{folder}/{PREFIX}"
         self.state = state
-        self.early_copies = EarlyCopies()
+        self.early_copies = EarlyCopies(state)
         self._aside = aside
         self._folder_mode = folder_mode
         self._made: dict[str, FileKey] = {}  # objects that this process has made, and trusts

@@ -20,7 +20,7 @@ from madang.domain.values import mutable
 from madang.durable import unlink, unwritten_room, write_all
 from madang.workspace.data.objects.copying import copy
 from madang.workspace.data.objects.parallel import each_file
-from madang.workspace.data.objects.state import FileKey, key_of
+from madang.workspace.data.objects.state import FileKey, Rows, State, key_of
 from madang.workspace.data.progress import Advance
 
 LARGE = 16 << 20  # bytes of an object that is worth a copy on its way
@@ -32,6 +32,8 @@ class Prepared:
     """What is made aside of one tracked path."""
 
     place: str  # path aside of what shall become the tracked path
+    rows: Rows  # takes the files that are noted for the state
+    noted: set[str] = field(default_factory=set)  # paths below it of these
     made: dict[str, FileKey] = field(default_factory=dict)  # by path below it ("" for the file itself): its state
     begun: dict[str, int] = field(default_factory=dict)  # the same for files of which so many bytes are there
 
@@ -40,8 +42,8 @@ class Prepared:
         return f"{self.place}/{name}" if name else self.place
 
 
-Copy = tuple[str, Prepared, str]
-"""Where an object lies, and what it is to be copied for: a file of what is prepared."""
+Copy = tuple[str, str, Prepared, str]
+"""An object, where it lies, and what it is to be copied for: a file of what is prepared."""
 
 
 class EarlyCopy:
@@ -87,7 +89,8 @@ class EarlyCopy:
 class EarlyCopies:
     """Which copies are wanted, and which were made."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: State) -> None:
+        self._state = state
         self._prepared: dict[str, Prepared] = {}  # by tracked path
         self._wanted: dict[str, list[tuple[Prepared, str]]] = {}  # by the name of the object
         self._process = os.getpid()
@@ -96,7 +99,7 @@ class EarlyCopies:
         """Of the objects that come, have the files of a tracked path made aside: ``names`` are their objects by path
         below it, and the folders for them are there.
         """
-        prepared = self._prepared[path] = Prepared(place)
+        prepared = self._prepared[path] = Prepared(place, Rows(self._state))
         for name, md5 in names.items():
             self._wanted.setdefault(md5, []).append((prepared, name))
 
@@ -116,7 +119,7 @@ class EarlyCopies:
 
     def wanted(self, md5: str, place: str) -> Iterator[Copy]:
         """The copies that are still wanted of an object, which lies at a place by now."""
-        return ((place, prepared, name) for prepared, name in self._wanted.get(md5, ()))
+        return ((md5, place, prepared, name) for prepared, name in self._wanted.get(md5, ()))
 
     def make(self, copies: Sequence[Copy], begun: Callable[[], None], advance: Advance) -> None:
         """Make copies of small objects. ``begun`` is called when no more processes are forked for that.
@@ -125,7 +128,7 @@ class EarlyCopies:
         """
 
         def make(one: Copy, advance: Advance) -> FileKey | None:
-            place, prepared, name = one
+            _, place, prepared, name = one
             advance(1)
             try:
                 return copy(place, prepared.path(name))
@@ -134,11 +137,13 @@ class EarlyCopies:
                 return None
 
         with closing(each_file(make, copies, FileKey | None, advance)) as keys:
-            for number, ((_, prepared, name), key) in enumerate(zip(copies, keys, strict=True)):
+            for number, ((md5, _, prepared, name), key) in enumerate(zip(copies, keys, strict=True)):
                 if number == 0:
                     begun()
                 if key is not None:
                     prepared.made[name] = key
+                    prepared.noted.add(name)
+                    prepared.rows.add(key, md5[:32])
 
     def prepared(self, path: str) -> Prepared | None:
         """What was made of a tracked path, if something was to be made of it."""

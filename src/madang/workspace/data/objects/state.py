@@ -24,6 +24,7 @@ _COARSE_NS = 2_000_000_000  # for file systems that keep whole seconds
 _MANY = 2_000
 _SPARSE = 4  # rows that are read in the time of looking one up
 _PART = 500  # look-ups in one statement
+_ROWS = 8_000  # that are written together
 
 _VERSION = 1
 _SCHEMA = f"""
@@ -171,6 +172,34 @@ class State:
                 if _is_damaged(error):
                     _discard(self.path)
                 return otherwise
+
+
+class Rows:
+    """MD5s of files that were just made, remembered in portions: the database works while more files are made."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._rows: list[tuple[FileKey, str]] = []
+        self._enough = _ROWS
+
+    def add(self, key: FileKey, md5: str) -> None:
+        """Take one file, whose bytes were hashed."""
+        self._rows.append((key, md5))
+        if len(self._rows) >= self._enough:
+            self._write()
+            self._enough = len(self._rows) + _ROWS
+
+    def end(self) -> None:
+        """Remember the rest, when a further change of them would show in their times."""
+        if self._rows:
+            wait_until_settled(max(key.ctime for key, _ in self._rows))
+            self._write()
+
+    def _write(self) -> None:
+        now = time.time_ns()
+        ready = [row for row in self._rows if settled(row[0].mtime, row[0].ctime, now)]
+        self._rows = [row for row in self._rows if not settled(row[0].mtime, row[0].ctime, now)]
+        self._state.add_files(ready)
 
 
 def _text(path: str) -> str:

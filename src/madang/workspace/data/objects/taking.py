@@ -13,8 +13,10 @@ from madang.staging import Staging
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.reading import Hashed, hash_file
-from madang.workspace.data.objects.state import FileKey, wait_until_settled
+from madang.workspace.data.objects.state import FileKey, settled, wait_until_settled
 from madang.workspace.data.progress import Advance
+
+_EARLY = 8_000  # objects that are trusted together while more are made
 
 
 class Intake:
@@ -30,6 +32,9 @@ class Intake:
         self._seen: set[str] = set()
         self._before: dict[str, FileKey | None] = {}
         self._keys: dict[str, FileKey | None] = {}
+        self._enough = _EARLY
+        self._staying: dict[str, FileKey] = {}  # those of the keys that a move with their folder leaves as they are
+        self._trusted: set[str] = set()  # those of such keys that are trusted already, and in the former no longer
 
     def __enter__(self) -> Intake:
         return self
@@ -53,15 +58,41 @@ class Intake:
             return
         self._seen.add(name)
         self._keys[name] = key
-        self._staging.add(aside, self._cache.path(name), key.size)
+        final = self._cache.path(name)
+        if self._staging.add(aside, final, key.size):
+            self._staying[name] = key
+            if len(self._staying) >= self._enough:
+                self.trust_early()
         if self._staging.relieve():
             self._cache.trust(self._before)
             self._before, self._keys = self._moved(), {}
+            self._staying.clear()
+            self._trusted.clear()
+
+    def trust_early(self) -> None:
+        """Trust what will move with its folder, which leaves its own state as it is, while there is more to wait for.
+
+        Until it was made durable no object has its name, and what a crash leaves of the others is removed.
+        """
+        now = time.time_ns()
+        ready = {name: key for name, key in self._staying.items() if settled(key.mtime, key.ctime, now)}
+        self._cache.trust(ready)
+        self._trusted.update(ready)
+        for name in ready:
+            del self._staying[name]
+        self._enough = len(self._staying) + _EARLY
 
     def _moved(self) -> dict[str, FileKey | None]:
-        """The objects that were moved in last, with their states; a rename changes that of the file itself."""
-        whole, objects = self._staging.whole, self._cache.objects
-        return {name: key if f"{objects}/{name[:2]}" in whole else None for name, key in self._keys.items()}
+        """Of the objects that were moved in last, those that are not trusted yet, with their states; a rename changes
+        that of the file itself.
+        """
+        whole, objects, trusted = self._staging.whole, self._cache.objects, self._trusted
+        there = {prefix for prefix in map("{:02x}".format, range(256)) if f"{objects}/{prefix}" in whole}
+        return {
+            name: key if name in self._staying and name[:2] in there else None
+            for name, key in self._keys.items()
+            if name not in trusted or name[:2] not in there
+        }
 
 
 class _Room:
@@ -128,6 +159,7 @@ def store(
                     note(position, hashed)
             staging.begin_sync()
             meanwhile()
+            intake.trust_early()
         except BaseException:
             for position, hashed in sorted(early.items()):
                 with suppress(MadangError):  # the first error is the one to tell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field
 from io import BufferedIOBase, RawIOBase
@@ -72,14 +72,13 @@ class RemoteObjects:
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
         """Size of each of the objects that the remote has; `UNKNOWN` where it does not tell."""
         wanted = sorted(set(names))
+        by_key = {self.key(name): name for name in wanted}
         if isinstance(self.store, ManyAtOnce):
-            by_key = {self.key(name): name for name in wanted}
             return {by_key[key]: size for key, size in self.store.sizes(list(by_key)).items()}
-        folders, threads = self._listed_folders(wanted) if len(wanted) > _FEW else ([], self.jobs)
+        folders, threads = self._listed_folders(by_key) if len(wanted) > _FEW else ([], self.jobs)
         if not folders:
             stats = each(lambda name: self.store.stat(self.key(name)), wanted, threads=self.jobs, chunk=1)
             return {name: stat.size for name, stat in zip(wanted, stats, strict=True) if stat is not None}
-        by_key = {self.key(name): name for name in wanted}
 
         def listed(folder: str) -> list[tuple[str, int]]:
             if self._files is not None:
@@ -88,7 +87,7 @@ class RemoteObjects:
 
         return {name: size for part in each(listed, folders, threads=threads, chunk=1) for name, size in part}
 
-    def _listed_folders(self, names: Sequence[str]) -> tuple[list[str], int]:
+    def _listed_folders(self, keys: Collection[str]) -> tuple[list[str], int]:
         """The folders that are to be listed to find objects, and how many at once; none when it is cheaper to ask for
         each.
 
@@ -104,12 +103,12 @@ class RemoteObjects:
             return [], self.jobs
         is_disk = self._files is not None and time.perf_counter() - began < _NO_WAIT * (part + 1)
         pages = 256 * part / _PAGE
-        if pages >= len(names):
+        if pages >= len(keys):
             return [], self.jobs
         above = os.path.dirname(first)
         if above and pages <= self.jobs and self._files is None:
             return [above], 1
-        return sorted({os.path.dirname(self.key(name)) for name in names}), 1 if is_disk else self.jobs
+        return sorted({key.rpartition("/")[0] for key in keys}), 1 if is_disk else self.jobs
 
     def send(self, names: Sequence[str], keys: Mapping[str, FileKey], advance: progress.Advance) -> None:
         """Send objects of the cache; they are in the remote, whole, when this returns."""
@@ -332,10 +331,16 @@ class Bringing:
 
     def copy(self, meter: progress.Meter) -> None:
         """Make the early copies that are still wanted of what was taken, while the disk makes that durable."""
-        if self._copies:
-            self._staging.settle()
-            with meter(len(self._copies), "files", "copying") as advance:
-                self._side.cache.early_copies.make(self._copies, self._staging.begin_sync, advance)
+        if not self._copies:
+            self._begin_to_end()
+            return
+        self._staging.settle()
+        with meter(len(self._copies), "files", "copying") as advance:
+            self._side.cache.early_copies.make(self._copies, self._begin_to_end, advance)
+
+    def _begin_to_end(self) -> None:
+        self._staging.begin_sync()
+        self._intake.trust_early()
 
 
 def _first(begun: BinaryIO, count: int, rest: Fill) -> Fill:
