@@ -12,6 +12,7 @@ from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,6 +21,7 @@ from tests.mlflow.conftest import Hub
 from tests.server.test_running import Server
 
 from madang.http.threads import Threads
+from madang.server.promptly import Promptly
 from madang.services.open_runs import OpenRuns
 
 NOW = 1_790_000_000_000
@@ -185,3 +187,19 @@ def test_a_request_that_comes_in_is_answered_before_the_end(tmp_path: Path) -> N
         assert told.readline() == b"HTTP/1.1 200 OK\r\n"
         assert b"connection: close" in told.read()
     assert hub.ended() == 0
+
+
+def test_a_slow_disk_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where answers take long again and again, the next ones are left to threads for a while; one alone is chance."""
+    moments = iter([0.0, 0.2, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 4.0, 4.1])
+    monkeypatch.setattr("madang.server.promptly._LONG", 0.05)
+    monkeypatch.setattr("madang.server.promptly.perf_counter", lambda: next(moments))
+    edge, route = MagicMock(), MagicMock()
+    promptly = Promptly(MagicMock(), edge, MagicMock())
+    for _ in range(5):  # the first takes 0.2 seconds, the others 0.1: the last of them is one too many
+        promptly.answer({}, route, b"")
+    assert edge.at_once.call_count == 5
+    assert promptly.answer({}, route, b"") is None
+    assert edge.at_once.call_count == 5
+    promptly.answer({}, route, b"")  # long after
+    assert edge.at_once.call_count == 6

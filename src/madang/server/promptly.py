@@ -11,8 +11,9 @@ from madang.http.routes import Route
 from madang.server.metrics import Metrics
 from madang.server.security import Gate, with_policy
 
-_LONG = 0.05  # seconds: a disk on which an answer takes longer keeps nobody else waiting
-_REST = 10  # times as long as that answer took, the next ones are left to threads
+_LONG = 0.05  # seconds: a disk on which answers take longer keeps nobody else waiting
+_REST = 10  # times as long as such an answer took, the next ones are left to threads
+_OF = 8  # answers that are looked at together: a single long one tells of a busy processor, which threads do not help
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -30,6 +31,7 @@ class Promptly:
         self._edge = edge
         self._metrics = metrics
         self._not_before = 0.0
+        self._usual = 0.0  # seconds that an answer takes, of late
 
     def answer(self, scope: Scope, route: Route, body: bytes) -> tuple[int, Headers, bytes] | None:
         """Status, headers and body of the answer, or None."""
@@ -38,8 +40,9 @@ class Promptly:
             return None
         response = self._edge.at_once(scope, route, body, self._gate.admitted)
         took = perf_counter() - began
-        if took > _LONG:
-            self._not_before = began + took + _REST * took
+        self._usual += (took - self._usual) / _OF
+        if self._usual > _LONG:
+            self._usual, self._not_before = _LONG, began + took + _REST * took
         if response is None:
             return None
         self._metrics.count(f"{route.method} {route.pattern}", response.status_code, took)
