@@ -140,6 +140,34 @@ def test_a_name_that_is_used_anew(kim: Workspace, lee: Workspace, shared: Hub) -
     assert {one.digest for one in lee.engine.records.versions.versions(P, "anew")} == digests
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("make", [Workspace.logged, Workspace.registered])
+def test_a_deletion_reaches_what_was_renamed(
+    kim: Workspace, shared: Hub, make: Callable[[Workspace, str, bytes], object], *, is_known: bool
+) -> None:
+    """Versions that the hub has under the former name go, one by one or with the model, but not one in use there."""
+    part, whole, used = (f"{name} {make.__name__} {is_known}" for name in ("일부", "whole", "used"))
+    for name in (part, whole, used):
+        make(kim, name, f"{name} 1".encode())
+        if is_known:
+            kim.sync()
+    there = shared.engine
+    if is_known:
+        there.registry.point(LEE, P, used, "best", 1)
+    for name in (part, whole, used):
+        kim.engine.models.rename(ADMIN, kim.engine.models.find(ADMIN, name, P), f"{name} anew")
+    delete(kim, f"{part} anew", 1)
+    delete(kim, f"{whole} anew")
+    delete(kim, f"{used} anew")
+    found = kim.sync()
+    assert numbers(there, part) == numbers(there, whole) == []
+    assert numbers(there, used) == ([1] if is_known else [])
+    if is_known:
+        told = {one.subject: one.outcome for item in found.values() for one in item.findings if item.name != P}
+        assert told == {f"{part}:v1": "dropped", f"{whole}:v1": "dropped", f"{used}:v1": "conflict"}
+        assert numbers(kim.engine, f"{used} anew") == []
+
+
 def test_the_index_forgets_no_deletion(kim: Workspace, shared: Hub) -> None:
     """A store whose index is made anew neither has the version again nor takes it back from the hub."""
     kim.registered("log", b"a")

@@ -130,7 +130,7 @@ class Merged:
     findings: tuple[Finding, ...] = ()
 
 
-def made_at(version: VersionRecord | VersionState) -> Origin:
+def made_at(version: VersionRecord | VersionState | DroppedVersion) -> Origin:
     """What tells a version that was not made by an event from all others of its collection."""
     return f"made {version.created_at} {version.digest}", 0
 

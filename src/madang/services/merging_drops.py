@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from typing import TypeAlias
+
 from madang.domain.access import Principal
 from madang.domain.collection_states import (
     CollectionState,
@@ -21,6 +25,8 @@ from madang.ports.records import Records
 from madang.services.changes import note, now
 from madang.services.guard import Guard
 
+_Origins: TypeAlias = Mapping[tuple[str, int], Sequence[Origin]]  # by name and number
+
 
 class DropMerge:
     """Of one collection, given by project and name. Each version is looked at and taken away in one transaction."""
@@ -35,22 +41,19 @@ class DropMerge:
         """Take the versions away that were taken away there; what became of each that was here."""
         if not theirs.dropped:
             return []
-        found = []
-        here = self._records.versions.versions(*self._place)
-        origins = self._records.versions.origins(self._place[0]) if here else {}
-        for version in here:
-            own = set(origins.get((self._place[1], version.number), ()))
-            gone = next((one for one in theirs.dropped if _is_same(version, own, one)), None)
-            if gone is not None:
-                found.append(self._drop(version, gone, len(own - {*gone.origins, made_at(version)}) > 0))
-        return found
+        origins = self._records.versions.origins(self._place[0])
+        return [*self._take_here(theirs, origins), *self._take_renamed(theirs, origins)]
 
     def take_all(self, theirs: CollectionState) -> list[Finding]:
         """Take a whole collection away that was taken away there, unless there is more of it here."""
+        origins = self._records.versions.origins(self._place[0])
+        return [*self._take_whole(theirs, origins), *self._take_renamed(theirs, origins)]
+
+    def _take_whole(self, theirs: CollectionState, origins: _Origins) -> list[Finding]:
         row = self._records.versions.collection(*self._place)
         if row is None:
             return []
-        found = self.take(theirs)
+        found = self._take_here(theirs, origins)
         if row.created_at != theirs.created_at and not found:
             return []  # another one, which only has the same name
         if any(one.outcome != "dropped" for one in found):
@@ -66,7 +69,32 @@ class DropMerge:
             self._records.versions.drop(*self._place, None, theirs.dropped_at, self._who.name)
         return [*found, Finding(self._place[1], "dropped")]
 
-    def _drop(self, version: VersionRecord, gone: DroppedVersion, is_of_others: bool) -> Finding:
+    def _take_here(self, theirs: CollectionState, origins: _Origins) -> list[Finding]:
+        gone = {(one.digest, key): one for one in theirs.dropped for key in (one.created_at, *one.origins)}
+        found = []
+        for version in self._records.versions.versions(*self._place):
+            own = set(origins.get((self._place[1], version.number), ()))
+            known = (gone.get((version.digest, key)) for key in (version.created_at, *own))
+            one = next((one for one in known if one is not None), None)
+            if one is not None:
+                found.append(self._drop(version, one, own))
+        return found
+
+    def _take_renamed(self, theirs: CollectionState, origins: _Origins) -> Iterator[Finding]:
+        """Of versions that stand under another name here: that of their collection before it was renamed there."""
+        for gone in theirs.dropped:
+            places = map(self._records.versions.placed, gone.origins or (made_at(gone),))
+            for project, name, number in dict.fromkeys(place for place in places if place is not None):
+                if project != self._place[0] or name == self._place[1]:
+                    continue
+                version = self._records.versions.get(project, name, number)
+                if version is not None and version.digest == gone.digest:
+                    there = DropMerge(self._records, self._guard, self._who, (project, name))
+                    found = there._drop(version, gone, set(origins.get((name, number), ())))
+                    yield replace(found, subject=f"{name}:{found.subject}")
+
+    def _drop(self, version: VersionRecord, gone: DroppedVersion, own: Set[Origin]) -> Finding:
+        is_of_others = len(own - {*gone.origins, made_at(version)}) > 0
         subject = f"v{version.number}"
         with self._records.transaction():
             if self._records.versions.get(*self._place, version.number) is None:
@@ -108,8 +136,3 @@ class DropMerge:
 
     def _notes(self) -> list[ModelChange]:
         return self._records.registry.changes(*self._place)
-
-
-def _is_same(version: VersionRecord, own: set[Origin], gone: DroppedVersion) -> bool:
-    is_made_alike = (version.digest, version.created_at) == (gone.digest, gone.created_at)
-    return is_made_alike or (version.digest == gone.digest and not own.isdisjoint(gone.origins))
