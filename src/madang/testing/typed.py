@@ -25,7 +25,7 @@ import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 PROGRAM = str(Path(sys.executable).parent / "madang")
 _PYTHON = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "VIRTUAL_ENV")  # what matters before any line of ours runs
@@ -146,8 +146,6 @@ def serve(descriptor: int, loads: str) -> None:
         if door.fileno() in ready:
             told, passed, _, _ = socket.recv_fds(door, 1, 4)
             if not told:
-                for one in _finalizers():
-                    one()
                 return
             asker = socket.socket(fileno=passed[0])
             process = os.fork()
@@ -176,14 +174,16 @@ def _load(modules: Iterable[str]) -> None:
     for name in modules:
         with suppress(ImportError):  # of an extra
             importlib.import_module(name)
-    for one in _finalizers():
-        one.atexit = False  # temporary folders of modules are no process's alone
     gc.collect()
     gc.freeze()
 
 
-def _finalizers() -> list[weakref.finalize[..., Any]]:
-    return list(vars(weakref.finalize)["_registry"])
+def _renew_folders() -> None:
+    """Make temporary folders that modules made when they were loaded: a process before, at its end, took them away."""
+    for finalizer in list(vars(weakref.finalize)["_registry"]):
+        found = finalizer.peek()
+        if found and isinstance(found[0], tempfile.TemporaryDirectory):
+            os.makedirs(found[0].name, exist_ok=True)
 
 
 def _tell_ends(running: dict[int, socket.socket]) -> None:
@@ -213,6 +213,7 @@ def _become(asker: socket.socket, files: Sequence[int]) -> NoReturn:
     code: object = 0
     try:
         if script:
+            _renew_folders()
             sys.path[0] = os.path.dirname(script)
             runpy.run_path(script, run_name="__main__")
         else:
