@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,7 @@ from madang.sdk.writer import RunWriter
 RUN, SEGMENT = "4" * 32, "5" * 32
 HEADER = {"run": RUN, "project": "마당", "writer": "process"}
 CALLS = 700  # more than the memory holds
+FULL = 4 + (recent.SIZE - recent.START) // 61  # calls after which the next one finds no room in it
 
 
 @pytest.fixture
@@ -198,3 +202,52 @@ def test_numbers_of_other_types_are_packed_by_their_own_layout(path: str) -> Non
     plain = [1.5, 2, True, 0.25, 7, 9.5, False, 2**70, "text"] * 3
     assert [(type(value), value) for value in found] == [(type(value), value) for value in plain]
     assert [item.types for item in keys.values()] == ["d", "q", "?", "v"]
+
+
+class Interrupted(BaseException):
+    """What a signal handler raises, which may be between any two instructions where a debugger looks on."""
+
+
+def interrupted(writer: RunWriter, instruction: int, step: int) -> bool:
+    """Log, but be interrupted before so manieth instruction of what goes on at the file; whether it came so far."""
+    left = [instruction]
+
+    def within(frame: FrameType, event: str, _: Any) -> Any:
+        left[0] -= event == "opcode"
+        if not left[0]:
+            raise Interrupted
+        return within
+
+    def entered(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_name not in ("_file", "_append", "_overflow", "_hasten"):
+            return None
+        frame.f_trace_opcodes = True
+        return within
+
+    before = sys.gettrace()
+    sys.settrace(entered)
+    try:
+        writer.metrics({"x": 0.5, "y": 1}, step)
+    except Interrupted:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3, FULL])
+def test_an_interrupt_anywhere_leaves_a_whole_segment_or_is_found_out(path: str, calls: int) -> None:
+    """Before the memory, as it is made and as it is emptied: who goes on where all is whole spoils nothing."""
+    instruction, came = 0, True
+    while came:
+        instruction += 1
+        for left in (path, path + recent.ENDING):
+            Path(left).unlink(missing_ok=True)
+        writer = logged(path, calls)
+        came = interrupted(writer, instruction, calls)
+        more = 3 if writer.is_whole() else 0
+        for step in range(more):
+            writer.metrics({"x": 0.25, "y": 2}, step)
+        assert not more or writer.offset == recent.size(path)
+        writer.close()
+        assert frames(recent.read(path, 0)) >= 2 + calls + more

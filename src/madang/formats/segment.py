@@ -280,11 +280,13 @@ class SegmentWriter:
         """Write a frame, packed as it is hashed, to the file."""
         chain = blake2b(frame, digest_size=16).digest()
         _seal(frame, 0, size, self._sequence, chain)
-        self._append(frame)
+        written = self._append(frame)
         self.chain = chain
         self._sequence += 1
+        self._filed += written  # last: `is_whole` finds by it that an interrupt came before
 
-    def _append(self, data: bytes | bytearray) -> None:
+    def _append(self, data: bytes | bytearray) -> int:
+        """Write to the file; how many bytes. The caller counts them."""
         try:
             written = os.write(self._fd, data)
             while written < len(data):  # a signal, or a disk that is nearly full
@@ -292,7 +294,7 @@ class SegmentWriter:
         except OSError as error:
             self._take_back()
             raise _refused(self.path, error) from error
-        self._filed += written
+        return written
 
     def _take_back(self) -> None:
         """Cut off a half-written frame so that the segment stays whole."""

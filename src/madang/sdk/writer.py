@@ -56,18 +56,19 @@ class RunWriter(SegmentWriter):
             recent = Recent(self.path)
         except OSError:
             return  # frames go on to be written one by one
-        self._start = self._end = recent.restart(self.offset, self._sequence, self.chain)
-        self._recent, self._memory = recent, recent.memory
+        start = recent.restart(self.offset, self._sequence, self.chain)
+        self._memory, self._start = recent.memory, start
+        self._recent, self._end = recent, start  # last: an interrupt before leaves no room in it
 
-    def _append(self, data: bytes | bytearray) -> None:
+    def _append(self, data: bytes | bytearray) -> int:
         """Write to the file: first what is in the memory, in the same call."""
         recent = self._recent
         if recent is None:
-            super()._append(data)
-            return
-        super()._append(data if self._end == self._start else recent.frames(self._end) + data)
+            return super()._append(data)
+        written = super()._append(data if self._end == self._start else recent.frames(self._end) + data)
         if data:
-            self._end = recent.restart(self._filed, self._sequence + 1, bytes(data[8:24]))
+            self._end = recent.restart(self._filed + written, self._sequence + 1, bytes(data[8:24]))
+        return written
 
     def is_whole(self) -> bool:
         """See `SegmentWriter.is_whole`: the memory, too."""
@@ -80,8 +81,9 @@ class RunWriter(SegmentWriter):
         """See `SegmentWriter.sync`. What is logged later is written to the file call by call."""
         recent = self._recent
         if recent is not None:
-            self._append(b"")
+            written = self._append(b"")
             self._recent, self._end = None, MEMORY + 1
+            self._filed += written
             recent.remove()
         super().sync()
 
