@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from madang.testing.project import Project
+from madang.testing.project import PROGRAM, Project
+from madang.testing.typed import typed
 
 HEAVY = {
     "asyncio", "concurrent.futures", "configobj", "difflib", "email", "_hashlib", "http.client", "importlib.metadata",
@@ -84,3 +85,13 @@ def test_a_server_loads_no_graphql() -> None:
     program = "import sys, madang.server.app, madang.server.launched; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"graphql", "optuna", "numpy"} & set(loaded)
+
+
+def test_a_command_that_tests_type_is_as_the_program(project: Project) -> None:
+    """It loads no module of the folder it is typed in, and answers with the same words and exit code."""
+    project.write({"uvicorn.py": "raise SystemExit('loaded')"})
+    words = ["hub", "--store", "../hub", "--database", "mysql://nowhere", "--port", "0"]
+    asked = subprocess.run([PROGRAM, *words], cwd=project.root, env=project.env, capture_output=True, check=False)
+    done = typed(words, str(project.root), project.env)
+    assert (done.returncode, done.stdout, done.stderr) == (asked.returncode, asked.stdout, asked.stderr)
+    assert b"mysql" in done.stderr

@@ -212,9 +212,9 @@ def _become(asker: socket.socket, files: Sequence[int]) -> NoReturn:
     sys.orig_argv[:] = [sys.executable, *sys.argv]
     code: object = 0
     try:
+        sys.path[0] = os.path.dirname(script or PROGRAM)  # and not the folder it is typed in, as for `python -c`
         if script:
             _renew_folders()
-            sys.path[0] = os.path.dirname(script)
             runpy.run_path(script, run_name="__main__")
         else:
             importlib.import_module("madang.cli.entry").main()
