@@ -23,7 +23,7 @@ import venvs
 HERE = Path(__file__).resolve().parent
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 T = TypeVar("T")
-_SETTLING = 420.0  # seconds: ext4 waits for five minutes
+_SETTLING = 420.0  # seconds: ext4 without a journal waits for five minutes
 _SETTLED = 80e-6  # CPU seconds of the kernel a file made: 20 to 50 µs at rest, up to 900 after files were removed
 
 # No network and nothing sent to anyone, and no capture that a peer could do without being asked for here.
@@ -92,8 +92,8 @@ class Bench:
     def drop_later(self, *folders: Path) -> None:
         """The same at the end of the workload, for folders of many files.
 
-        ext4 gives no inode out again for minutes after its file was removed, and looks at each of these first: after
-        50,000 files were removed, making others is several times slower, and whoever comes next would pay for it.
+        ext4 without a journal gives no inode out again for minutes after its file was removed, and looks at each of
+        these first: after 50,000 files were removed, making others is many times slower for whoever comes next.
         """
         self._later.extend(folders)
 
