@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from madang.formats import store as layout
+from madang.testing.patience import wait_for
 from madang.testing.typed import PROGRAM, typed
 
 __all__ = ["PROGRAM", "Project", "Said"]
@@ -100,10 +100,19 @@ class Project:
 
     def copied(self, home: Path) -> Project:
         """A copy of all in its home folder, to be changed at will, made once its follower rests."""
-        while layout.is_held(layout.follower_lock(str(self.store))):
-            time.sleep(0.05)
         own = Path(self.env["HOME"])
-        shutil.copytree(own, home, symlinks=True)
+
+        def is_copied() -> bool:
+            if layout.is_held(layout.follower_lock(str(self.store))):
+                return False
+            try:
+                shutil.copytree(own, home, symlinks=True)
+            except shutil.Error:  # the follower takes its log of the records away when it has let go of its lock
+                shutil.rmtree(home)
+                return False
+            return True
+
+        wait_for(is_copied)
         return Project(home / self.root.relative_to(own), home)
 
     @contextmanager

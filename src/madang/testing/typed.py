@@ -1,7 +1,8 @@
 """Commands and scripts of tests: each is a process of its own, forked from one that has loaded what it loads first.
 
 A test runs many of them, and loading the modules is most of what one costs. What a command inherits, does and answers
-is as of the program itself; where Python itself is told something (``PYTHONPATH``), the program is started.
+is as of the program itself. The program is started where Python itself is told something (``PYTHONPATH``), and where
+somebody looks at a process from outside: what a run's follower records is the environment that its process began with.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import NoReturn
 
 PROGRAM = str(Path(sys.executable).parent / "madang")
 _PYTHON = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "VIRTUAL_ENV")  # what matters before any line of ours runs
+_OF_RUNS = {"agent", "exp", "repro", "reproduce", "run", "sweep", "why"}  # their followers look at how a process began
 _HARMLESS = ("PYTHONDONTWRITEBYTECODE",)
 _LEFT_OUT = ("edges", "server", "scoring", "testing", "_inject", "sdk.autolog", "__main__")  # modules of no command
 _SERVER = "from madang.testing.typed import serve; serve({}, {!r})"
@@ -43,7 +45,7 @@ def typed(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a `madang` command to its end, as `subprocess.run` would, with ``given`` as its standard input."""
     command = [PROGRAM, *arguments]
-    if _of_python(env) != _of_python(os.environ):
+    if _OF_RUNS.intersection(arguments[:1]) or _of_python(env) != _of_python(os.environ):
         return subprocess.run(command, cwd=folder, env=env, input=given, capture_output=True, check=False)
     code, out, err = _forked(_server("", os.environ), "", arguments, folder, env, given)
     return subprocess.CompletedProcess(command, code, out, err)
