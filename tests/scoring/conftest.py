@@ -6,7 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -156,17 +156,3 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
         assert server.process.stdout is not None
         server.process.stdout.close()
     reader.close()
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], bool]], None]:
-    """Waits until something is so."""
-    import time
-
-    def wait(is_so: Callable[[], bool]) -> None:
-        end = time.monotonic() + 200
-        while not is_so():
-            assert time.monotonic() < end
-            time.sleep(0.05)
-
-    return wait

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tests.scoring.conftest import Registry, Server
 
 from madang.config import HubConfig
 from madang.testing.hubs import free_port
+from madang.testing.patience import wait_for
 from madang.wiring import open_hub
 
 with warnings.catch_warnings():
@@ -90,9 +91,7 @@ def answers(url: str) -> list[tuple[int, Any]]:
     return found
 
 
-def test_a_server_of_mlflow_beside_ours(
-    registry: Registry, logged: Path, until: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_a_server_of_mlflow_beside_ours(registry: Registry, logged: Path) -> None:
     """`mlflow models serve` and ours give the same answers of the same model; MLflow's client scores with ours."""
     port = free_port()
     mine = registry.serve(name=str(logged))
@@ -109,7 +108,7 @@ def test_a_server_of_mlflow_beside_ours(
             return False
 
     try:
-        until(is_up)
+        wait_for(is_up)
         assert answers(mine.url) == answers(f"http://127.0.0.1:{port}")
     finally:
         theirs.terminate()
@@ -141,9 +140,7 @@ def test_a_model_that_only_mlflow_can_load(registry: Registry, tmp_path: Path) -
 
 
 @pytest.mark.filterwarnings("ignore")  # of MLflow, about its own types
-def test_a_model_of_a_hub_swaps_when_mlflow_moves_its_stage(
-    registry: Registry, tmp_path: Path, until: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_a_model_of_a_hub_swaps_when_mlflow_moves_its_stage(registry: Registry, tmp_path: Path) -> None:
     """A model logged by MLflow's client is served by its stage, also when that moves, and by its run."""
     with contextmanager(serving)(open_hub(HubConfig(store=str(tmp_path / "hub")))) as hub:
         mlflow.set_tracking_uri(hub.address)
@@ -159,7 +156,7 @@ def test_a_model_of_a_hub_swaps_when_mlflow_moves_its_stage(
         server = registry.serve(name="models:/집값/Production", MADANG_HUB=hub.address)
         assert slope_of(server) == 1
         client.transition_model_version_stage("집값", "2", "Production", archive_existing_versions=True)
-        until(lambda: slope_of(server) == 2)
+        wait_for(lambda: slope_of(server) == 2)
         assert slope_of(registry.serve("--no-record", name=f"runs:/{runs[0]}/model", MADANG_HUB=hub.address)) == 1
         assert slope_of(registry.serve("--no-record", name=told.model_uri, MADANG_HUB=hub.address)) == 2
 

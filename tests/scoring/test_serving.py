@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,7 @@ from tests.scoring.conftest import NAME, PROJECT, Registry, Server
 from madang.cli.serving import Loading, source_of
 from madang.domain.query import RunQuery
 from madang.errors import NotFound
-
-Until = Callable[[Callable[[], bool]], None]
+from madang.testing.patience import wait_for
 
 
 def number_of(server: Server) -> int:
@@ -34,7 +32,7 @@ def children(server: Server) -> list[int]:
     return [int(pid) for pid in listed.stdout.split()]
 
 
-def test_swaps_lose_no_request(registry: Registry, until: Until) -> None:
+def test_swaps_lose_no_request(registry: Registry) -> None:
     """Four callers ask without a pause while the alias moves, also back: each request is answered well."""
     server = registry.serve("--allow-pickle", "--workers", "2")
     answers: list[tuple[int, int]] = []
@@ -51,10 +49,10 @@ def test_swaps_lose_no_request(registry: Registry, until: Until) -> None:
         caller.start()
     for wanted in (2, 1, 2, 1):
         registry.point(wanted)
-        until(lambda: number_of(server) == wanted)  # noqa: B023 - asked before the next round
+        wait_for(lambda: number_of(server) == wanted)  # noqa: B023 - asked before the next round
         then = len(answers)
-        until(lambda: wanted in {number for _, number in answers[then:]})  # noqa: B023 - as above
-    until(lambda: len(answers) > 100)
+        wait_for(lambda: wanted in {number for _, number in answers[then:]})  # noqa: B023 - as above
+    wait_for(lambda: len(answers) > 100)
     over.set()
     for caller in callers:
         caller.join()
@@ -68,13 +66,13 @@ def test_swaps_lose_no_request(registry: Registry, until: Until) -> None:
     assert server.stop() == 0
 
 
-def test_a_version_that_fails_leaves_the_old_one(registry: Registry, until: Until) -> None:
+def test_a_version_that_fails_leaves_the_old_one(registry: Registry) -> None:
     """What cannot be loaded, or not score its own example, is told; the old version goes on, and recovers the probe."""
     server = registry.serve("--allow-pickle")
     assert registry.probe(server) == 0
     registry.register(3, broken="load")
     registry.point(3)
-    until(lambda: "the weights are gone" in server.get("/status").json()["failure"])
+    wait_for(lambda: "the weights are gone" in server.get("/status").json()["failure"])
     assert number_of(server) == 1
     assert registry.probe(server) == 1
     told = server.get("/metrics").data.decode()
@@ -84,13 +82,13 @@ def test_a_version_that_fails_leaves_the_old_one(registry: Registry, until: Unti
     example = {"saved_input_example_info": {"serving_input_path": "input_example.json"}}
     registry.register(4, broken="predict", **example)
     registry.point(4)
-    until(lambda: "cannot score the example" in server.get("/status").json()["failure"])
+    wait_for(lambda: "cannot score the example" in server.get("/status").json()["failure"])
     assert number_of(server) == 1
     registry.point(1)
-    until(lambda: registry.probe(server) == 0)
+    wait_for(lambda: registry.probe(server) == 0)
 
 
-def test_a_process_that_dies_is_replaced(registry: Registry, until: Until) -> None:
+def test_a_process_that_dies_is_replaced(registry: Registry) -> None:
     """A request whose process died is tried once more; one that kills two gets 503 and Retry-After; all goes on."""
     server = registry.serve("--allow-pickle")
     assert server.ask([["die once"]]) == (200, {"predictions": [1]})
@@ -99,7 +97,7 @@ def test_a_process_that_dies_is_replaced(registry: Registry, until: Until) -> No
     assert int(answer.headers["retry-after"]) >= 1
     assert answer.json()["error_code"] == "TEMPORARILY_UNAVAILABLE"
     assert number_of(server) == 1
-    until(lambda: "madang_worker_restarts_total 3" in server.get("/metrics").data.decode())
+    wait_for(lambda: "madang_worker_restarts_total 3" in server.get("/metrics").data.decode())
     status, body = server.ask([["raise"]])
     assert (status, body["error_code"]) == (400, "BAD_REQUEST")
     assert "no such thing" in body["message"]
@@ -115,7 +113,7 @@ def test_processes_killed_while_idle_are_replaced(registry: Registry) -> None:
     assert number_of(server) == 1
 
 
-def test_limits(registry: Registry, tmp_path: Path, until: Until) -> None:
+def test_limits(registry: Registry, tmp_path: Path) -> None:
     """A body that is too large, and a request too many, are refused with the right status; the others are answered."""
     server = registry.serve("--allow-pickle", "--max-body", "1", "--timeout", "250", "--queue", "1")
     status, body = server.ask(["x" * (2 << 20)])
@@ -124,7 +122,7 @@ def test_limits(registry: Registry, tmp_path: Path, until: Until) -> None:
     slow = [threading.Thread(target=lambda: found.append(server.ask([["wait", str(gate)]])[0])) for _ in range(2)]
     for number, one in enumerate(slow):
         one.start()
-        until(lambda: in_flight(server) == (number + 1, number))  # noqa: B023 - asked before the next round
+        wait_for(lambda: in_flight(server) == (number + 1, number))  # noqa: B023 - asked before the next round
     assert server.ask([[1]])[0] == 503
     gate.touch()
     for one in slow:
@@ -139,26 +137,24 @@ def in_flight(server: Server) -> tuple[int, int]:
     return server.get("/status").json()["in_flight"], int(waiting.split()[1])
 
 
-def test_a_request_that_takes_too_long(registry: Registry, tmp_path: Path, until: Until) -> None:
+def test_a_request_that_takes_too_long(registry: Registry, tmp_path: Path) -> None:
     """It is given up with the right status, and its process makes room for another one."""
     server = registry.serve("--allow-pickle", "--timeout", "0.5")
     assert server.ask([["wait", str(tmp_path / "never")]])[0] == 504
-    until(lambda: server.ask([[1]])[0] == 200)
+    wait_for(lambda: server.ask([[1]])[0] == 200)
 
 
-def test_a_signal_lets_requests_end_and_the_record_tells_what_was_served(
-    registry: Registry, tmp_path: Path, until: Until
-) -> None:
+def test_a_signal_lets_requests_end_and_the_record_tells_what_was_served(registry: Registry, tmp_path: Path) -> None:
     """SIGTERM answers what was asked, then ends with code 0; the run of the server names each version and when."""
     server = registry.serve("--allow-pickle", "--timeout", "250", "--stop-within", "250")
     registry.point(2)
-    until(lambda: number_of(server) == 2)
+    wait_for(lambda: number_of(server) == 2)
     gate, found = tmp_path / "gate", list[tuple[int, object]]()
     slow = threading.Thread(target=lambda: found.append(server.ask([["wait", str(gate)]])))
     slow.start()
-    until(lambda: server.get("/status").json()["in_flight"] == 1)
+    wait_for(lambda: server.get("/status").json()["in_flight"] == 1)
     server.process.send_signal(signal.SIGTERM)
-    until(lambda: takes_no_more(server))
+    wait_for(lambda: takes_no_more(server))
     assert not found
     gate.touch()
     assert server.process.wait(200) == 0
@@ -241,7 +237,7 @@ def test_names(registry: Registry) -> None:
     assert number_of(served) == 2
 
 
-def test_no_process_outlives_the_server(registry: Registry, until: Until) -> None:
+def test_no_process_outlives_the_server(registry: Registry) -> None:
     """When the server is killed, the processes that score end by themselves."""
     server = registry.serve("--allow-pickle", "--workers", "2")
     scoring = children(server)
@@ -253,4 +249,4 @@ def test_no_process_outlives_the_server(registry: Registry, until: Until) -> Non
         time.sleep(0.1)
         return not any(os.path.exists(f"/proc/{pid}/cmdline") for pid in scoring)
 
-    until(are_gone)
+    wait_for(are_gone)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from madang.testing.hubs import clock_put_on_by
+from madang.testing.patience import wait_for
 from madang.testing.project import PROGRAM, Project
 
 TRAIN = """
@@ -56,10 +57,7 @@ def told(project: Project, sweep: str, **env: str) -> Any:
 
 def until(project: Project, sweep: str, holds: Any, **env: str) -> None:
     """Wait until something holds of a sweep."""
-    end = time.monotonic() + 200
-    while not holds(told(project, sweep, **env)):
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_for(lambda: holds(told(project, sweep, **env)))
 
 
 def test_a_sweep_in_a_repository(project: Project) -> None:

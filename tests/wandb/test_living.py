@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import urllib3
 from tests.wandb.conftest import Client, Hub, said
+
+from madang.testing.patience import wait_for
 
 PROJECT = "living"
 HEAD = (
@@ -58,7 +58,7 @@ def test_what_it_said(wandb_client: Client, hub: Hub) -> None:
 def test_stop(wandb_client: Client, hub: Hub) -> None:
     """A run that is asked to stop is interrupted, and then counts as killed; one that has ended cannot be stopped."""
     process = wandb_client.start(HEAD + "while True:\n    run.log({'x': 1})\n    time.sleep(0.1)", "stop")
-    until(lambda: "stop" in names(hub))
+    wait_for(lambda: "stop" in names(hub))
     address = f"{hub.address}/api/v1/runs/{run_of(hub, 'stop')['id']}/stop"
     assert urllib3.request("POST", address, retries=False, timeout=200).json()["tags"]["madang.stop"] == "local"
     process.communicate(timeout=200)
@@ -79,11 +79,11 @@ def test_stopped_by_the_api(wandb_client: Client, hub: Hub) -> None:
 def test_deleted_while_it_runs(wandb_client: Client, hub: Hub) -> None:
     """What the client still sends goes to the deleted run; the name begins a new one, even where the old was killed."""
     process = wandb_client.start(HEAD + "while True:\n    run.log({'x': 1})\n    time.sleep(0.1)", "deleted")
-    until(lambda: "deleted" in names(hub))
+    wait_for(lambda: "deleted" in names(hub))
     run = run_of(hub, "deleted")["id"]
     wandb_client("import wandb\nwandb.Api().run('living/deleted').delete()")
     then = rows_of(hub, run)
-    until(lambda: rows_of(hub, run) > then)
+    wait_for(lambda: rows_of(hub, run) > then)
     for pid in (process.pid, *children(process.pid)):  # what the client has begun would go on sending for a while
         os.kill(pid, signal.SIGKILL)
     process.communicate()
@@ -106,14 +106,6 @@ def rows_of(hub: Hub, run: str) -> int:
 def names(hub: Hub) -> list[str]:
     """What clients call the runs that are listed."""
     return [item["tags"].get("wandb.id", "") for item in hub.native(f"runs?project={PROJECT}")["runs"]]
-
-
-def until(done: Callable[[], bool], seconds: float = 200) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.2)
 
 
 def test_the_hub_is_killed(own_client: Client, own_hub: Hub) -> None:
