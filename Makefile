@@ -57,8 +57,10 @@ test: $(VENV)/.tested
 
 # More workers than processors: most of the time a test waits for another program. In the order of the files: a run by
 # hand shuffles the tests of a module, so that none rests on another; CI tells of the change, not of its luck.
+# Tests are compiled once for all workers, by one that may write it down; what cannot be is told by the workers.
 suite: $(VENV)/.tested
 	$(BIN)/python -m compileall -q src/madang
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --collect-only -p no:randomly -qqq >/dev/null 2>&1 || true
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:randomly
 
 bench: $(VENV)/.tested

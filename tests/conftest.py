@@ -17,14 +17,17 @@ settings.register_profile("search", deadline=None, suppress_health_check=_ALLOWE
 settings.load_profile("madang")
 
 LONG = (
-    "reproduce/test_why", "mlflow/test_launched", "reproduce/test_environments", "web/test_media_page",
-    "data/test_crash", "data/test_kills", "web/test_runs_page", "experiments/test_crash", "wandb/test_living",
-    "sdk/test_autolog", "reproduce/test_matrix", "experiments/test_beside_dvc", "data/test_differences",
-    "web/test_pages", "web/test_client_media", "moving/test_old_stores", "wandb/test_launched",
-    "experiments/test_running", "experiments/test_queue", "projects/test_projects", "data/test_stages",
-    "sweeps/test_commands", "web/test_pipeline_page", "web/test_explaining_pages", "cli/test_rollback",
-    "reproduce/test_auditor", "data/test_exit_codes", "engine/test_hostile", "conformance/test_records",
-    "cli/test_records_story", "experiments/test_hydra", "pipelines/test_reporting",
+    "mlflow/test_launched", "reproduce/test_environments", "reproduce/test_why", "web/test_media_page",
+    "reproduce/test_matrix", "data/test_repro", "data/test_crash", "data/test_kills", "wandb/test_living",
+    "wandb/test_launched", "sweeps/test_commands", "cli/test_rollback", "web/test_runs_page", "wandb/test_sweeps",
+    "projects/test_projects", "experiments/test_queue", "data/test_import_url", "moving/test_old_stores",
+    "scoring/test_clients", "data/test_far_deps", "mlflow/test_autolog", "experiments/test_running",
+    "experiments/test_crash", "experiments/test_beside_dvc", "web/test_pages", "web/test_client_media",
+    "mlflow/test_hostile", "wandb/test_going_on", "wandb/test_older_release", "wandb/test_strangers",
+    "wandb/test_artifact_links", "reproduce/test_auditor", "web/test_explaining_pages", "web/test_pipeline_page",
+    "data/test_stages", "data/test_differences", "sdk/test_autolog", "house/test_sizes", "wandb/test_artifacts",
+    "moving/test_wandb_import", "data/test_imports", "data/test_exit_codes", "engine/test_hostile",
+    "conformance/test_records", "cli/test_records_story", "experiments/test_hydra", "pipelines/test_reporting",
 )  # fmt: skip
 """Modules that take longest, longest first. Where several processes share the modules, these are begun first."""
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from threading import get_ident
@@ -36,6 +36,9 @@ _PORTION_BYTES = 1 << 30
 _LARGE = 16 << 20  # bytes of a file that is worth a wait of its own
 _MOST = 100_000  # files that may wait aside
 
+Moves = dict[tuple[str, str], dict[str, str]]
+"""What names in one folder become in another one, by both folders."""
+
 
 class Staging:
     """A folder aside in which one process prepares files of one file system, then moves them into place together."""
@@ -45,8 +48,9 @@ class Staging:
         self.root = root
         self._folder_mode = folder_mode
         self._numbers = count()
-        self._moves: list[tuple[str, str]] = []
-        self._bytes = self._synced = 0  # of the moves: bytes, and how many were made durable early
+        self._moves: Moves = {}
+        self._files = self._bytes = self._synced = 0  # of the moves: how many, bytes, and how many are durable
+        self._enough = 0  # moves with which there may be something to do
         self._begun: _Sync | None = None  # of some of them, while more is prepared
         self._early: _Sync | None = None  # of all of them, while more is done
         self._changed: set[str] = set()  # folders whose new names are not durable yet
@@ -115,7 +119,9 @@ class Staging:
 
         Returns whether `move` may rename its whole folder, which leaves its own state as it is.
         """
-        self._moves.append((aside, final))
+        (source, _, before), (target, _, after) = aside.rpartition("/"), final.rpartition("/")
+        self._moves.setdefault((source, target), {})[before] = after
+        self._files += 1
         self._bytes += size
         if not aside.startswith(self._whole):
             return False
@@ -127,15 +133,19 @@ class Staging:
 
         Returns whether it was moved. Whoever forks processes afterwards calls `settle` first. Raises as `move`.
         """
-        if self._bytes >= _PORTION_BYTES or len(self._moves) >= (_MOST if self._has_folders else _PORTION):
+        if self._files < self._enough and self._bytes < _PORTION_BYTES:
+            return False
+        most = _MOST if self._has_folders else _PORTION
+        if self._bytes >= _PORTION_BYTES or self._files >= most:
             self.move(is_end=False)
             return True
         # each time also costs the disk all names and inodes that were touched: so ever more are done together
         enough = max(_PORTION, self._synced // 2) if self._synced else _FIRST
-        is_much = len(self._moves) - self._synced > enough
+        self._enough = min(self._synced + enough + 1, most)
+        is_much = self._files >= self._enough
         if is_much and sys.platform == "linux" and (self._begun is None or not self._begun.is_alive()):
             self.settle()
-            self._synced = len(self._moves)
+            self._synced = self._files
             # others may have written much, too: nobody waits for that more often than once
             self._begun = _Sync.started(self._lock, self._synced)
         return False
@@ -152,11 +162,11 @@ class Staging:
 
         The caller forks no process until then.
         """
-        if is_synced_at_once(len(self._moves), are_large=self._are_large()):
-            self._early = _Sync.started(self._lock, len(self._moves))
+        if is_synced_at_once(self._files, are_large=self._are_large()):
+            self._early = _Sync.started(self._lock, self._files)
 
     def _are_large(self) -> bool:
-        return self._bytes >= _LARGE * len(self._moves)
+        return self._bytes >= _LARGE * self._files
 
     def move(self, *, is_end: bool = True) -> None:
         """Make what was added durable and give it its final names, which become durable at the next `flush`.
@@ -169,18 +179,24 @@ class Staging:
         """
         early, self._early = self._early, None
         are_large = self._are_large()
-        moves, self._moves = self._moves, []
-        self._bytes = self._synced = 0
-        self._has_folders = False
+        files, moves = self._files, self._taken()
         with self._disk():
-            if early is None or not early.has_made_durable(len(moves)):
-                sync_all([aside for aside, _ in moves], self._lock, are_large=are_large)
+            if early is None or not early.has_made_durable(files):
+                asides = [f"{source}/{name}" for (source, _), names in moves.items() for name in names]
+                sync_all(asides, self._lock, are_large=are_large)
             self.settle()  # after all was written, that is no wait
-            is_synced = is_synced_at_once(len(moves), are_large=are_large)
-            changed, whole = _move_all(moves, self._folder_mode, whole=is_end, is_synced=is_synced)
+            is_synced = is_synced_at_once(files, are_large=are_large)
+            changed, whole = rename_all(moves, self._folder_mode, whole=is_end, is_synced=is_synced)
         self._changed |= changed
         self.whole |= whole
         self._twins.clear()
+
+    def _taken(self) -> Moves:
+        """What is to be moved, which is nothing then."""
+        moves, self._moves = self._moves, {}
+        self._files = self._bytes = self._synced = self._enough = 0
+        self._has_folders = False
+        return moves
 
     def flush(self) -> None:
         """Move what was added, and make all final names durable. Raises as `move`."""
@@ -230,25 +246,16 @@ class _Sync(threading.Thread):
         return count == self._count
 
 
-def rename_all(moves: Iterable[tuple[str, str]]) -> None:
-    """Rename each (from, to), making folders on the way."""
-    _move_all(moves, None, whole=False, is_synced=False)
-
-
-def _move_all(
-    moves: Iterable[tuple[str, str]], folder_mode: int | None, *, whole: bool, is_synced: bool
+def rename_all(
+    moves: Moves, folder_mode: int | None = None, *, whole: bool = False, is_synced: bool = False
 ) -> tuple[set[str], set[str]]:
-    """Rename each (from, to), making folders on the way. Returns the folders whose names changed, and those moved.
+    """Rename all, making folders on the way. Returns the folders whose names changed, and those moved.
 
     With ``whole``, a folder that holds nothing else is renamed itself where there is none with the final name; the
     names in it are durable already when all of its file system ``is_synced``.
     """
     changed, moved = set[str](), set[str]()
-    folders: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for aside, final in moves:
-        (source, _, before), (target, _, after) = aside.rpartition("/"), final.rpartition("/")
-        folders.setdefault((source, target), []).append((before, after))
-    for (source, target), names in folders.items():
+    for (source, target), names in moves.items():
         if whole and not os.path.lexists(target) and _is_as_wanted(source, names):
             changed |= make_folders(os.path.dirname(target), folder_mode) | (set() if is_synced else {target})
             with suppress(OSError):  # another process has made it meanwhile
@@ -257,14 +264,14 @@ def _move_all(
                 moved.add(target)
                 continue
         changed |= make_folders(target, folder_mode)
-        for before, after in names:
+        for before, after in names.items():
             os.rename(f"{source}/{before}", f"{target}/{after}")
     return changed, moved
 
 
-def _is_as_wanted(folder: str, names: Sequence[tuple[str, str]]) -> bool:
+def _is_as_wanted(folder: str, names: Mapping[str, str]) -> bool:
     """Whether a folder holds just the files that are to be moved, under their final names."""
-    return all(before == after for before, after in names) and set(os.listdir(folder)) == dict(names).keys()
+    return list(names) == list(names.values()) and set(os.listdir(folder)) == names.keys()
 
 
 def _make_locked_folder(area: str) -> tuple[str, int]:

@@ -23,27 +23,27 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.ports.git import Git
     from madang.ports.objects import Objects
     from madang.ports.reader import Reader
-    from madang.ports.sweeps import SweepDesk
+    from madang.ports.sweeps import SweepApi
     from madang.ports.webhooks import Sealer, Sender
     from madang.services.access import Access
     from madang.services.adopting import Adopting
-    from madang.services.code_changes import CodeComparison
     from madang.services.committing import Commits
+    from madang.services.comparing.code_changes import CodeComparison
+    from madang.services.comparing.explaining import Explaining
     from madang.services.data import Data
     from madang.services.datasets import Datasets
     from madang.services.deliveries import Deliveries
     from madang.services.digests import Digests
     from madang.services.drafts import Drafts
-    from madang.services.explaining import Explaining
-    from madang.services.links import Links
-    from madang.services.merging import Merging
+    from madang.services.merging.merging import Merging
+    from madang.services.model_registry.links import Links
     from madang.services.packing import Packing
     from madang.services.parts import PartUploads
     from madang.services.pipelines import Pipelines
     from madang.services.report_links import ReportLinks
     from madang.services.reports import Reports
     from madang.services.streams import Streams
-    from madang.services.sweeping import Sweeping
+    from madang.services.sweeping.sweeping import Sweeping
     from madang.services.views import Views
     from madang.services.webhooks import Webhooks
 
@@ -82,7 +82,7 @@ class Engine(Core):
     @cached_property
     def links(self) -> Links:
         """Versions shown in other collections."""
-        from madang.services.links import Links
+        from madang.services.model_registry.links import Links
 
         return Links(self.records, self.records.drafts, self.drafts, self.registry, self.models)
 
@@ -91,7 +91,7 @@ class Engine(Core):
         """Files that arrive in parts."""
         from madang.services.parts import PartUploads
 
-        return PartUploads(self.scratch, self.room)
+        return PartUploads(self.scratch, self.upload_limits)
 
     @cached_property
     def data(self) -> Data:
@@ -100,7 +100,9 @@ class Engine(Core):
 
         threads = 16 if "://" in self._blobs else 1
         index, takes = self.records.data_objects, not self.records.is_index
-        return Data(self.records, index, self.blobs, self.scratch, threads=threads, takes=takes, room=self.room)
+        return Data(
+            self.records, index, self.blobs, self.scratch, threads=threads, takes=takes, limits=self.upload_limits
+        )
 
     @cached_property
     def datasets(self) -> Datasets:
@@ -123,14 +125,14 @@ class Engine(Core):
     @cached_property
     def code(self) -> CodeComparison:
         """How the code of runs differs."""
-        from madang.services.code_changes import CodeComparison
+        from madang.services.comparing.code_changes import CodeComparison
 
         return CodeComparison(self._reader, git(self.store.root) if self.store.root else None)
 
     @cached_property
     def explaining(self) -> Explaining:
         """What changed a metric."""
-        from madang.services.explaining import Explaining
+        from madang.services.comparing.explaining import Explaining
 
         return Explaining(self._reader, git(self.store.root) if self.store.root else None)
 
@@ -151,7 +153,7 @@ class Engine(Core):
     @cached_property
     def merging(self) -> Merging:
         """What other stores know of versions and models."""
-        from madang.services.merging import Merging
+        from madang.services.merging.merging import Merging
 
         return Merging(self.records, self.tracking, self.guard, self.reviews)
 
@@ -159,7 +161,7 @@ class Engine(Core):
     def sweeping(self) -> Sweeping:
         """Sweeps and their agents."""
         from madang.backends.suggesting import OptunaSuggester
-        from madang.services.sweeping import Sweeping
+        from madang.services.sweeping.sweeping import Sweeping
 
         return Sweeping(self.records, self.tracking, OptunaSuggester())
 
@@ -349,18 +351,18 @@ def reader(store: str | None = None, hub: str | None = None) -> Reader:
     return local_reader(store=store)
 
 
-def sweep_desk(hub: str | None = None) -> SweepDesk:
+def sweep_api(hub: str | None = None) -> SweepApi:
     """Sweeps for commands and the SDK: on the hub named here or in MADANG_HUB, else in this machine's store."""
     address = os.environ.get("MADANG_HUB", "") if hub is None else hub
     if address:
         from madang.client.http import HubClient
-        from madang.client.sweeps import HubSweepDesk
+        from madang.client.sweeps import HubSweepApi
 
-        return HubSweepDesk(HubClient(address))
-    from madang.services.sweep_desk import LocalSweepDesk
+        return HubSweepApi(HubClient(address))
+    from madang.services.sweeping.local_sweeps import LocalSweepApi
 
     engine = open_store()
-    return LocalSweepDesk(local_user(), engine.store.store, engine.sweeping, engine.close)
+    return LocalSweepApi(local_user(), engine.store.store, engine.sweeping, engine.close)
 
 
 def git(root: str) -> Git:

@@ -12,7 +12,7 @@ from madang.backends.records import SqlRecords
 from madang.domain.access import Principal, local
 from madang.formats import store as layout
 from madang.formats.store import StorePaths
-from madang.services.judge import Judge
+from madang.services.model_registry.judge import Judge
 from madang.services.reader import LocalReader
 from madang.services.search import Search
 from madang.services.tracking import Tracking
@@ -27,19 +27,19 @@ if TYPE_CHECKING:  # a command does not pay for what it does not use
     from madang.ports.records import Records, StoredRun
     from madang.ports.segments import SegmentFiles
     from madang.services.artifacts import Artifacts
-    from madang.services.gates import Gates
-    from madang.services.guard import Guard
     from madang.services.history import History
     from madang.services.ingest import Ingest
     from madang.services.lineage import Lineage
-    from madang.services.losers import Losers
-    from madang.services.models import Models
+    from madang.services.model_registry.gates import Gates
+    from madang.services.model_registry.guard import Guard
+    from madang.services.model_registry.losers import Losers
+    from madang.services.model_registry.models import Models
+    from madang.services.model_registry.promotion import Promotion
+    from madang.services.model_registry.registry import Registry
+    from madang.services.model_registry.reviews import Reviews
     from madang.services.projects import Projects
-    from madang.services.promotion import Promotion
-    from madang.services.registry import Registry
-    from madang.services.reviews import Reviews
-    from madang.services.room import Room
     from madang.services.rows import Encode
+    from madang.services.upload_limits import UploadLimits
 
 
 class _OnDemand:
@@ -97,7 +97,7 @@ class Core:
         """Blobs and versions."""
         from madang.services.artifacts import Artifacts
 
-        return Artifacts(self.records, self.blobs, self.tracking, self.scratch, self.room)
+        return Artifacts(self.records, self.blobs, self.tracking, self.scratch, self.upload_limits)
 
     @property
     def scratch(self) -> str:
@@ -105,11 +105,11 @@ class Core:
         return os.path.join(self.store.store, "tmp")
 
     @cached_property
-    def room(self) -> Room:
+    def upload_limits(self) -> UploadLimits:
         """How many bytes may come."""
-        from madang.services.room import Room
+        from madang.services.upload_limits import UploadLimits
 
-        return Room(self.scratch, self.largest_file)
+        return UploadLimits(self.scratch, self.largest_file)
 
     def _reader(self, who: Principal) -> Reader:
         return LocalReader(who, self)
@@ -117,7 +117,7 @@ class Core:
     @cached_property
     def models(self) -> Models:
         """Registered models."""
-        from madang.services.models import Models
+        from madang.services.model_registry.models import Models
 
         return Models(self.records, self.tracking, self.guard)
 
@@ -131,42 +131,42 @@ class Core:
     @cached_property
     def registry(self) -> Registry:
         """Aliases and stages."""
-        from madang.services.registry import Registry
+        from madang.services.model_registry.registry import Registry
 
         return Registry(self.records, self.tracking, self.guard)
 
     @cached_property
     def gates(self) -> Gates:
         """What gates find about versions."""
-        from madang.services.gates import Gates
+        from madang.services.model_registry.gates import Gates
 
         return Gates(self.records, self._repetitions)
 
     @cached_property
     def guard(self) -> Guard:
         """Protected pointers."""
-        from madang.services.guard import Guard
+        from madang.services.model_registry.guard import Guard
 
         return Guard(self.records, lambda: self.gates)
 
     @cached_property
     def reviews(self) -> Reviews:
         """Approvals and history of models."""
-        from madang.services.reviews import Reviews
+        from madang.services.model_registry.reviews import Reviews
 
         return Reviews(self.records, self.tracking, self.guard, self.registry)
 
     @cached_property
     def promotion(self) -> Promotion:
         """Best model only."""
-        from madang.services.promotion import Promotion
+        from madang.services.model_registry.promotion import Promotion
 
         return Promotion(self.records, self.gates, self.guard, self._declared)
 
     @cached_property
     def losers(self) -> Losers:
         """Models that lost and need not be kept."""
-        from madang.services.losers import Losers
+        from madang.services.model_registry.losers import Losers
 
         return Losers(self.records, self.blobs, self.records.data_objects, self._released)
 

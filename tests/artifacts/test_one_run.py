@@ -32,31 +32,31 @@ from madang.ports.drafts import Draft
 from madang.services.access import Access
 from madang.services.adopting import Adopting
 from madang.services.artifacts import Artifacts
-from madang.services.code_changes import CodeComparison
 from madang.services.committing import Commits
+from madang.services.comparing.code_changes import CodeComparison
+from madang.services.comparing.explaining import Explaining
 from madang.services.data import Data
 from madang.services.datasets import Datasets
 from madang.services.digests import Digests
 from madang.services.drafts import Drafts
-from madang.services.explaining import Explaining
 from madang.services.lineage import Lineage
-from madang.services.links import Links
-from madang.services.merging import Merging
-from madang.services.models import Models
+from madang.services.merging.merging import Merging
+from madang.services.model_registry.links import Links
+from madang.services.model_registry.models import Models
+from madang.services.model_registry.promotion import Promotion
+from madang.services.model_registry.registry import Registry
+from madang.services.model_registry.reviews import Reviews
 from madang.services.parts import PartUploads
 from madang.services.pipelines import Pipelines
 from madang.services.projects import Projects
-from madang.services.promotion import Promotion
-from madang.services.registry import Registry
 from madang.services.report_links import ReportLinks
 from madang.services.reports import Reports
-from madang.services.reviews import Reviews
 from madang.services.scorers import Scorers
 from madang.services.search import Search
 from madang.services.streams import Streams
-from madang.services.sweep_agents import SweepAgents
-from madang.services.sweep_runs import SweepRuns
-from madang.services.sweeps import Sweeps
+from madang.services.sweeping.agents import SweepAgents
+from madang.services.sweeping.sweeps import Sweeps
+from madang.services.sweeping.trials import SweepRuns
 from madang.services.tracking import Tracking
 from madang.services.views import Views
 from madang.services.webhooks import Webhooks
@@ -92,7 +92,7 @@ READS = (
 def writing_methods() -> set[tuple[type, str]]:
     """All methods of all services that take a caller and are not known to read only."""
     modules = [
-        importlib.import_module(f"madang.services.{item.name}") for item in pkgutil.iter_modules(services.__path__)
+        importlib.import_module(item.name) for item in pkgutil.walk_packages(services.__path__, "madang.services.")
     ]
     classes = {
         found for module in modules for _, found in inspect.getmembers(module, inspect.isclass)

@@ -100,6 +100,31 @@ def test_only_what_was_written_counts(tmp_path: Path) -> None:
     assert asked.read().values == {"a": 2}
 
 
+def test_commands_side_by_side_are_told_of_each_other(tmp_path: Path) -> None:
+    """Who wrote a file last is not known where another command was at work at any time meanwhile; else it is."""
+    folder, store = tmp_path / "폴더", str(tmp_path / "store")
+    folder.mkdir()
+
+    def begin() -> MetricFiles:
+        (folder / "metrics.json").unlink(missing_ok=True)
+        return MetricFiles(str(folder), [], store)
+
+    def doubts(files: MetricFiles) -> bool:
+        (folder / "metrics.json").write_text('{"a": 1}')
+        return bool(files.read().problems)
+
+    first = begin()
+    assert not doubts(first)
+    second = begin()
+    assert doubts(first)
+    first.close()
+    assert doubts(second)  # the other one has gone, and may have written before
+    elsewhere = MetricFiles(str(tmp_path), ["*/metrics.json"], store)
+    assert not doubts(elsewhere)
+    second.close()
+    assert not doubts(begin())
+
+
 @pytest.mark.parametrize(
     ("name", "flavor"),
     [("m.onnx", "onnx"), ("m.skops", "sklearn"), ("m.ubj", "xgboost"), ("m.SAFETENSORS", "madang_torch"),

@@ -64,6 +64,10 @@ def test_to_remote(pair: tuple[Path, Path], madang: Tool, dvc: Tool) -> None:
     assert not (pair[0] / "o3").exists()
     assert dvc(pair[0], "pull", "-q").code == madang(pair[1], "pull", "-q").code == 0
     assert read(pair[0] / "o3") == read(pair[1] / "o3") == FOLDER
+    for folder, tool in zip(pair, (madang, dvc), strict=True):  # the record of what lies deeper stands beside it
+        make(folder, {"deep/file": b"1"})
+        assert tool(folder, "add", "--to-remote", "deep/file").code == 0
+        assert (folder / "deep" / "file.dvc").exists()
 
 
 def test_no_commit_and_glob(pair: tuple[Path, Path], madang: Tool, dvc: Tool) -> None:

@@ -52,6 +52,16 @@ def test_wrong_usage(pair: tuple[Path, Path], madang: Tool, dvc: Tool, words: st
         assert code == dvc(theirs, *words.split()).code
 
 
+def test_checkout_without_a_cache(pair: tuple[Path, Path], madang: Tool) -> None:
+    """What is recorded and already there needs nothing of the cache; what is not there does."""
+    folder = pair[0]
+    shutil.rmtree(folder / ".dvc" / "cache")
+    assert madang(folder, "checkout").code == 0
+    (folder / "data" / "x").unlink()
+    assert madang(folder, "checkout", "a").code == 0
+    assert madang(folder, "checkout", "data").code == 255
+
+
 @pytest.mark.parametrize(
     "words", ["fetch", "fetch -A", "pull", "push", "status -c", "status -c -r nope", "data status"]
 )

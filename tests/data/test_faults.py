@@ -80,7 +80,7 @@ def test_a_lock_of_the_living(root: Path, madang: Tool, dvc: Tool, monkeypatch: 
     assert madang(root, "add", "s", "d").code == 0
     script = (
         "import fcntl, os, sys; f = open('.dvc/tmp/lock', 'r+'); fcntl.flock(f, fcntl.LOCK_EX);"
-        "f.write(f' {os.getpid()}\\n'); f.flush(); print('held', flush=True); sys.stdin.read()"
+        "f.write(f' {os.getpid()}\\n'); f.truncate(); f.flush(); print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

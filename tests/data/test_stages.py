@@ -32,6 +32,8 @@ REFUSED: tuple[tuple[str, ...], ...] = (
     ("-n", "circle", "-d", "z", "-o", "in", "echo"),
     ("-n", "itself", "-d", "q", "-o", "q", "echo"),
     ("-n", "nothing"),
+    ("-n", "record", "-d", "sub/in.dvc", "true"),
+    ("-n", "pipeline", "-d", "dvc.yaml", "true"),
     ("-n", "no-such-option", "--out", "x", "cp in x"),
     ("-n", "nowhere", "-d", "remote://nosuch/x", "true"),
 )

@@ -28,7 +28,7 @@ def test_objects_are_trusted_as_they_lie(tmp_path: Path, monkeypatch: pytest.Mon
     """Each is trusted in the end, moved alone or with its folder, also when the command is stopped; none before its
     name is right.
     """
-    monkeypatch.setattr(taking, "_EARLY", 3)
+    monkeypatch.setattr(state_module, "_ROWS", 3)
     bodies = {md5(bytes([number])).hexdigest(): bytes([number]) for number in range(12)}
     cache = Cache(str(tmp_path / "cache"), State(str(tmp_path / "state")), str(tmp_path / "wrong"))
     alone = sorted(bodies)[:4]

@@ -8,7 +8,7 @@ import pytest
 
 from madang.domain import code_changes, patches
 from madang.domain.code_changes import hunks
-from madang.services.code_changes import CodeComparison
+from madang.services.comparing.code_changes import CodeComparison
 from madang.services.reader import LocalReader
 from madang.testing.project import Project
 from madang.wiring import local_user, open_store

@@ -115,17 +115,18 @@ def test_what_is_told_is_that_of_dvc(project: Path, dvc: Tool, madang: Tool) -> 
 
 def _check_tables(project: Path, dvc: Tool, madang: Tool) -> None:
     for options in OPTIONS:
-        assert seen(madang, project, *options) == seen(dvc, project, *options), options
+        ours, theirs = (seen(tool, project, *options) for tool in (madang, dvc))
+        assert ours == theirs, f"{options}\n{json.dumps(ours)}\n{json.dumps(theirs)}"
     for options in (
         [],
         ["-A", "--only-changed"],
         ["-A", "--drop", "^e", "--keep", "epochs"],
         ["-A", "--sort-by", "acc"],
     ):
-        ours, theirs = (tool(project, "exp", "show", "--csv", *options) for tool in (madang, dvc))
-        assert ours.out.splitlines() == theirs.out.splitlines(), options
-    ours, theirs = (tool(project, "exp", "show", "--md", "-A") for tool in (madang, dvc))
-    assert ours.out == theirs.out
+        ours, theirs = (tool(project, "exp", "show", "--csv", *options).out for tool in (madang, dvc))
+        assert ours.splitlines() == theirs.splitlines(), options
+    ours, theirs = (tool(project, "exp", "show", "--md", "-A").out for tool in (madang, dvc))
+    assert ours == theirs
 
 
 def test_dvc_goes_on_with_our_experiments(project: Path, dvc: Tool, madang: Tool) -> None:

@@ -19,6 +19,7 @@ from mlflow import MlflowClient
 from madang.config import HubConfig
 from madang.server.app import Application
 from madang.server.run import Address, listen, policy_for, server_config, url_of
+from madang.server.security import Policy
 from madang.wiring import Engine, open_hub
 
 
@@ -28,6 +29,7 @@ class Hub:
 
     address: str
     engine: Engine
+    policy: Policy
 
     def ask(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
         """Status and JSON of a bare request; ``path`` stands below the REST API unless it begins with a slash.
@@ -41,17 +43,17 @@ class Hub:
         return answer.status, answer.json() if kind.startswith("application/json") else answer.data
 
 
-def serving(engine: Engine) -> Iterator[Hub]:
-    """A hub in a thread of this process."""
+def serving(engine: Engine, *, guarded: bool = False) -> Iterator[Hub]:
+    """A hub in a thread of this process; ``guarded``: it wants a token from whoever is on this machine, too."""
     bound = listen(Address())
-    application = Application(engine, policy_for(Address(), bound.getsockname()[1], engine, guarded=False))
-    config = server_config(application, stop_within=30)
+    policy = policy_for(Address(), bound.getsockname()[1], engine, guarded=guarded)
+    config = server_config(Application(engine, policy), stop_within=30)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield Hub(url_of(bound), engine)
+    yield Hub(url_of(bound), engine, policy)
     server.should_exit = True
     thread.join()
     bound.close()

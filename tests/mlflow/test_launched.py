@@ -38,6 +38,7 @@ AUTOLOG = """\
 import mlflow
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+mlflow.models.infer_pip_requirements = lambda *_, fallback: fallback  # by loading the model in one more process
 mlflow.sklearn.autolog(log_datasets=False)
 X, y = load_iris(return_X_y=True)
 LogisticRegression(C=0.5, max_iter=300).fit(X, y)

@@ -130,6 +130,28 @@ def test_a_defect(run: str, connection: HTTPConnection, monkeypatch: pytest.Monk
     assert _asked(connection, "runs/log-metric", _point(run, 1))[0].status == 200
 
 
+@pytest.mark.parametrize("reads", [False, True])
+def test_the_first_token_closes_the_hub(
+    hub: Hub, client: MlflowClient, run: str, connection: HTTPConnection, reads: bool
+) -> None:
+    """From the moment at which another process has made a token, nothing more is written or told without one."""
+    assert _asked(connection, "runs/log-metric", _point(run, 1))[0].status == 200
+    with closing(sqlite3.connect(f"{hub.engine.store.store}/records.db", isolation_level=None)) as other:
+        other.execute("INSERT INTO tokens VALUES ('1', x'01', 'n', 3, x'80', '', 'token', '', 1, '', 0, 0)")
+        try:
+            if reads:
+                connection.request("GET", f"{API}runs/get?run_id={run}")
+                answer = connection.getresponse()
+                said = answer.read()
+            else:
+                answer, said = _asked(connection, "runs/log-metric", _point(run, 2))
+        finally:
+            other.execute("DELETE FROM tokens")
+            hub.engine.access._claimed = False
+    assert (answer.status, json.loads(said)["error_code"]) == (401, "UNAUTHENTICATED")
+    assert [item.value for item in client.get_metric_history(run, "m")] == [0.5]
+
+
 def test_a_writer_is_not_waited_for(hub: Hub, client: MlflowClient, run: str, connection: HTTPConnection) -> None:
     """While another process writes, a request waits for it and all others are answered; none is lost."""
     answers: list[int] = []

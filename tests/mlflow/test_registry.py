@@ -8,6 +8,7 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException, RestException
 from tests.mlflow.conftest import Hub
 
@@ -163,13 +164,14 @@ def test_a_logged_model(client: MlflowClient, hub: Hub) -> None:
     run = client.create_run(experiment).info.run_id
     made = client.create_logged_model(experiment, "lm", run, {"t": "1"}, {"p": "2"}, "kind")
     client.log_metric(run, "acc", 0.5, 7, 1, model_id=made.model_id, dataset_name="iris", dataset_digest="d")
+    client.log_batch(run, [Metric("own", 1.0, 7, step) for step in (1, 2)] + [Metric("f1", 2.0, 7, 1, made.model_id)])
     done = client.finalize_logged_model(made.model_id, "READY")
     found = client.get_logged_model(made.model_id)
     assert (found.name, found.model_type, found.source_run_id, found.params, found.tags) == (
         "lm", "kind", run, {"p": "2"}, {"t": "1"},
     )  # fmt: skip
     assert (done.status, [(item.key, item.value, item.dataset_name, item.run_id) for item in found.metrics or []]) == (
-        "READY", [("acc", 0.5, "iris", run)],
+        "READY", [("acc", 0.5, "iris", run), ("f1", 2.0, None, run)],
     )  # fmt: skip
     assert [item.info.run_id for item in client.search_runs([experiment])] == [run]
     text = "name = 'lm' AND params.p = '2' AND tags.t = '1' AND metrics.acc > 0.2 AND status = 'READY'"

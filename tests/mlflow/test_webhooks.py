@@ -311,7 +311,7 @@ def test_a_hub_that_is_killed_delivers_later(tmp_path: Path) -> None:
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         client = MlflowClient(process.stdout.readline().strip())
-        hub = Hub(client.tracking_uri, None)  # type: ignore[arg-type]
+        hub = Hub(client.tracking_uri, None, None)  # type: ignore[arg-type]
         made = client.create_webhook("later", f"http://127.0.0.1:{port}/hook", asked("registered_model.created"))
         client.create_registered_model("survivor")
         while not hub.ask("GET", f"/api/v1/webhooks/{made.webhook_id}/deliveries")[1]["deliveries"][0]["said"]:

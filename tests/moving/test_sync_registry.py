@@ -220,6 +220,10 @@ def test_what_was_deleted_there_stays_deleted(kim: Workspace, shared: Hub) -> No
     assert [one.number for one in shared.engine.records.versions.versions(P, "gone")] == [2]
     shared.engine.models.rename(ADMIN, row, "renamed")
     assert [(one.outcome, one.detail) for one in kim.sync()["gone"].findings] == [("renamed", "renamed")]
+    shared.engine.models.create(ADMIN, P, "gone")  # now another one has that name
+    error = kim.sync()["gone"].error
+    assert "is renamed:v1 of" in error
+    assert "Rename one of them" in error
 
 
 def test_a_name_of_another_type_is_refused(kim: Workspace, lee: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""The same desk over a hub: what a token sees and may do by `ReviewDesk` is what it is in the store."""
+"""Approvals over a hub: what a token sees and may do by `ReviewApi` is what it is in the store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from madang.domain.access import Permission
 from madang.domain.promotion import Rule
 from madang.domain.reviews import Protection
 from madang.errors import AccessDenied, Conflict, NotFound
-from madang.ports.reviews import ReviewDesk
+from madang.ports.reviews import ReviewApi
 from madang.wiring import Engine
 
 
@@ -24,8 +24,8 @@ def hub(engine: Engine) -> Iterator[Hub]:
     yield from serving(engine)
 
 
-def desk(hub: Hub, name: str, level: Permission = Permission.WRITE) -> ReviewDesk:
-    """The desk of somebody with a token of their own."""
+def api(hub: Hub, name: str, level: Permission = Permission.WRITE) -> ReviewApi:
+    """The hub as somebody with a token of their own has it."""
     secret = hub.engine.access.create_token(ADMIN, name, level, [P])[1]
     return HubReader(HubClient(hub.address, token=secret)).reviews
 
@@ -34,8 +34,8 @@ def test_a_request_over_a_hub(hub: Hub, engine: Engine) -> None:
     """Protect, ask, be refused, approve, roll back, declare a rule: everything by HTTP, with the same values."""
     for score in (0.5, 0.7):
         version(engine, score)
-    boss, kim, lee = desk(hub, "boss", Permission.ADMIN), desk(hub, "kim"), desk(hub, "lee")
-    guest = desk(hub, "guest", Permission.READ)
+    boss, kim, lee = api(hub, "boss", Permission.ADMIN), api(hub, "kim"), api(hub, "lee")
+    guest = api(hub, "guest", Permission.READ)
     assert kim.name == "kim"
     with pytest.raises(AccessDenied):
         kim.protect(Protection(P, NAME, "production", ("kim",)))

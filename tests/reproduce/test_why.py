@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from madang.domain.runs import RunChange, RunRecord
-from madang.services.explaining import MEASURED_TAG, recalled
+from madang.services.comparing.explaining import MEASURED_TAG, recalled
 from madang.testing.project import Project
 from madang.wiring import local_user, open_store
 

@@ -7,8 +7,6 @@ import os
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_TRACKING_URI="")
 
 import json
-import subprocess
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +16,11 @@ from typing import Any
 import pandas as pd
 import pytest
 import urllib3
+from starlette.testclient import TestClient
 from tests.mlflow.conftest import serving
 from tests.scoring.conftest import Registry, Server
 
 from madang.config import HubConfig
-from madang.testing.hubs import free_port
 from madang.testing.patience import wait_for
 from madang.wiring import open_hub
 
@@ -30,9 +28,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it says of its own types
     import mlflow
     from mlflow.models import infer_signature
+    from mlflow.pyfunc import scoring_server
     from mlflow.pyfunc.model import PythonModel
     from mlflow.pyfunc.scoring_server.client import ScoringServerClient
-    from sklearn.linear_model import LinearRegression
 
     class Twice(PythonModel):
         """Only MLflow can load this."""
@@ -65,54 +63,58 @@ REQUESTS: list[tuple[str, bytes]] = [
 ]
 
 
+def fitted(wanted: Any) -> Any:
+    """A model of the table. What it is of takes seconds to load, which each process that collects tests would spend."""
+    from sklearn.linear_model import LinearRegression
+
+    return LinearRegression().fit(FRAME, wanted)
+
+
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that MLflow has saved, with a signature and an example."""
     folder = tmp_path_factory.mktemp("logged") / "모델"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fitted = LinearRegression().fit(FRAME, [1.0, 2.0, 3.5])
+        model = fitted([1.0, 2.0, 3.5])
         signature = infer_signature(FRAME, [1.0])
         example = FRAME.head(1)
         mlflow.sklearn.save_model(
-            fitted, folder, signature=signature, input_example=example, pip_requirements=["scikit-learn==0.1"]
+            model, folder, signature=signature, input_example=example, pip_requirements=["scikit-learn==0.1"]
         )
     return folder
 
 
-def answers(url: str) -> list[tuple[int, Any]]:
-    """What a server says to each request: predictions, or the code of the error."""
-    found: list[tuple[int, Any]] = []
+def said(status: int, kind: str, body: bytes) -> tuple[int, Any]:
+    """What an answer says: predictions, or the code of the error."""
+    told = json.loads(body) if kind.startswith("application/json") else None
+    return status, told and told.get("predictions", told.get("error_code"))
+
+
+def ours(url: str) -> list[tuple[int, Any]]:
+    """What our server says to each request."""
+    found = []
     for kind, body in REQUESTS:
         answer = urllib3.request("POST", f"{url}/invocations", body=body, headers={"content-type": kind}, retries=False)
-        is_json = answer.headers.get("content-type", "").startswith("application/json")
-        told = json.loads(answer.data) if is_json else None
-        found.append((answer.status, told and told.get("predictions", told.get("error_code"))))
+        found.append(said(answer.status, answer.headers.get("content-type", ""), answer.data))
     return found
 
 
+def theirs(folder: Path) -> list[tuple[int, Any]]:
+    """What the application says that `mlflow models serve` serves."""
+    found = []
+    with TestClient(scoring_server.init(mlflow.pyfunc.load_model(str(folder)))) as asked:
+        for kind, body in REQUESTS:
+            answer = asked.post("/invocations", content=body, headers={"content-type": kind})
+            found.append(said(answer.status_code, answer.headers.get("content-type", ""), answer.content))
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow, about the model's packages
 def test_a_server_of_mlflow_beside_ours(registry: Registry, logged: Path) -> None:
-    """`mlflow models serve` and ours give the same answers of the same model; MLflow's client scores with ours."""
-    port = free_port()
+    """MLflow's server and ours give the same answers of the same model; MLflow's client scores with ours."""
     mine = registry.serve(name=str(logged))
-    command = ["-m", "mlflow", "models", "serve", "-m", str(logged), "--env-manager", "local", "--port", str(port)]
-    theirs = subprocess.Popen(
-        [sys.executable, *command], env=registry.project.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-    def is_up() -> bool:
-        try:
-            return urllib3.request("GET", f"http://127.0.0.1:{port}/ping", retries=False).status == 200
-        except urllib3.exceptions.HTTPError:
-            assert theirs.poll() is None
-            return False
-
-    try:
-        wait_for(is_up)
-        assert answers(mine.url) == answers(f"http://127.0.0.1:{port}")
-    finally:
-        theirs.terminate()
-        theirs.wait()
+    assert ours(mine.url) == theirs(logged)
     connect: Any = ScoringServerClient  # it has no types
     client = connect("127.0.0.1", int(mine.url.rpartition(":")[2]))
     assert client.invoke(FRAME).get_predictions().shape == (3, 1)
@@ -147,9 +149,11 @@ def test_a_model_of_a_hub_swaps_when_mlflow_moves_its_stage(registry: Registry, 
         client, runs = mlflow.MlflowClient(), []
         for slope in (1.0, 2.0):
             with mlflow.start_run(experiment_id="0") as run:  # whichever another test has chosen
-                fitted = LinearRegression().fit(FRAME, FRAME["넓이"] * slope)
                 told = mlflow.sklearn.log_model(
-                    fitted, name="model", registered_model_name="집값", pip_requirements=["scikit-learn"]
+                    fitted(FRAME["넓이"] * slope),
+                    name="model",
+                    registered_model_name="집값",
+                    pip_requirements=["scikit-learn"],
                 )
                 runs.append(run.info.run_id)
         client.transition_model_version_stage("집값", "1", "Production")

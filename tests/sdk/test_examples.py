@@ -14,8 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.models import Model, infer_signature
-from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LinearRegression
 
 import madang
 from madang.domain import events
@@ -49,6 +47,14 @@ EXAMPLES: list[Any] = [
 ]
 
 
+def fitted(frame: Any, *, is_linear: bool = False) -> Any:
+    """A small model. What it is of takes seconds to load, which each process that collects tests would spend."""
+    from sklearn.dummy import DummyClassifier
+    from sklearn.linear_model import LinearRegression
+
+    return (LinearRegression() if is_linear else DummyClassifier()).fit(frame, range(len(frame)))
+
+
 def described(folder: Path) -> dict[str, Any]:
     """What the `MLmodel` file says beyond flavors."""
     return mlmodel.load((folder / "MLmodel").read_text()).extra
@@ -58,7 +64,7 @@ def described(folder: Path) -> dict[str, Any]:
 def test_the_inputs_are_those_that_mlflow_infers(tmp_path: Path, number: int) -> None:
     """The signature has MLflow's inputs for the same example, and its client predicts from the stored example."""
     example = EXAMPLES[number]
-    models.save(DummyClassifier().fit([[1]], [0]), str(tmp_path), input_example=example)
+    models.save(fitted([[1]]), str(tmp_path), input_example=example)
     said = Model.load(str(tmp_path)).signature.to_dict()
     wanted = infer_signature(example).to_dict()
     assert json.loads(said["inputs"]) == json.loads(wanted["inputs"])
@@ -70,7 +76,7 @@ def test_the_inputs_are_those_that_mlflow_infers(tmp_path: Path, number: int) ->
 def test_both_servers_hold_requests_against_it(tmp_path: Path) -> None:
     """A request without a column, or with a text for a number, is refused by MLflow's client and by our scoring."""
     frame = TABLE[["방", "small"]]
-    models.save(LinearRegression().fit(frame, [1.0, 2.0, 3.0]), str(tmp_path), input_example=frame)
+    models.save(fitted(frame, is_linear=True), str(tmp_path), input_example=frame)
     said = described(tmp_path)
     assert said["signature"]["outputs"] == '[{"type": "double", "required": true}]'
     told = {"folder": str(tmp_path), "flavors": mlmodel.load((tmp_path / "MLmodel").read_text()).flavors}
@@ -87,7 +93,7 @@ def test_both_servers_hold_requests_against_it(tmp_path: Path) -> None:
 def test_a_signature_of_mlflow_is_taken(tmp_path: Path) -> None:
     """One that MLflow has made is written as it is, with an example or without; what is none is refused."""
     given = infer_signature(np.eye(2), np.array([1]), params={"times": 2})
-    model = DummyClassifier().fit([[1]], [0])
+    model = fitted([[1]])
     for number, example in enumerate((None, np.eye(2))):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -105,7 +111,7 @@ def test_a_signature_of_mlflow_is_taken(tmp_path: Path) -> None:
 def test_a_model_is_worth_more_than_its_example(place: Place, example: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """What is no example, or cannot be scored, is said in one line; the model is recorded without it."""
     with madang.init("p") as run:
-        run.log_model(LinearRegression().fit([[1.0]], [1.0]), "m", input_example=example)
+        run.log_model(fitted([[1.0]], is_linear=True), "m", input_example=example)
     (version,) = place.events(events.VersionWritten)
     assert not [path for path, _, _ in version.entries if "example" in path]
     said = capsys.readouterr().err
@@ -115,7 +121,7 @@ def test_a_model_is_worth_more_than_its_example(place: Place, example: Any, caps
 
 def test_a_large_example_is_cut(tmp_path: Path) -> None:
     """Of many rows the first hundred are stored, of large rows fewer."""
-    model = DummyClassifier().fit([[1]], [0])
+    model = fitted([[1]])
     for number, (example, rows) in enumerate(((np.zeros((5000, 2)), 100), (np.zeros((9, 40_000)), 3))):
         folder = tmp_path / str(number)
         folder.mkdir()

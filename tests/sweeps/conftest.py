@@ -11,7 +11,7 @@ import pytest
 from madang.config import HubConfig
 from madang.domain.access import local
 from madang.domain.commands import CreateRun, Log
-from madang.domain.sweeps import Order, Sweep, Trial
+from madang.domain.sweeping.sweeps import Order, Sweep, Trial
 from madang.formats import sweeps as texts
 from madang.testing.postgres import empty_database, postgres_server
 from madang.wiring import Engine, open_hub

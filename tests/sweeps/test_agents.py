@@ -10,7 +10,7 @@ from tests.sweeps.conftest import ME, P, asked, begun, carried_out, given, joine
 
 from madang.domain.access import Permission, Principal
 from madang.domain.commands import CreateRun, Log
-from madang.domain.sweeps import CANCELLED, FAILED, FINISHED, PAUSED, RUNNING, STOPPED, WAITING, Sweep, Trial
+from madang.domain.sweeping.sweeps import CANCELLED, FAILED, FINISHED, PAUSED, RUNNING, STOPPED, WAITING, Sweep, Trial
 from madang.errors import AccessDenied, Conflict, NotFound
 from madang.services.changes import now
 from madang.wiring import Engine
@@ -22,8 +22,8 @@ GRID = {"x": {"values": [1, 2, 3]}, "y": {"values": ["a", "b"]}}
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Lets seconds pass for sweeps and their agents."""
     passed = [0]
-    for module in ("sweep_agents", "sweeps"):
-        monkeypatch.setattr(f"madang.services.{module}.now", lambda: now() + passed[0])
+    for module in ("agents", "sweeps"):
+        monkeypatch.setattr(f"madang.services.sweeping.{module}.now", lambda: now() + passed[0])
 
     def pass_seconds(seconds: float) -> None:
         passed[0] += int(seconds * 1e6)

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from madang.domain.distributions import beta_quantile, beta_share
-from madang.domain.halton import halton
-from madang.domain.importance import importances
-from madang.domain.search_space import Grid
-from madang.domain.sweep_config import parse_config
-from madang.domain.sweep_parameters import parse_parameters
-from madang.domain.sweeps import Sweep, drawn
+from madang.domain.sweeping.config import parse_config
+from madang.domain.sweeping.distributions import beta_quantile, beta_share
+from madang.domain.sweeping.halton import halton
+from madang.domain.sweeping.importance import importances
+from madang.domain.sweeping.parameters import parse_parameters
+from madang.domain.sweeping.search_space import Grid
+from madang.domain.sweeping.sweeps import Sweep, drawn
 from madang.errors import InvalidInput
 from madang.formats import sweeps as texts
 

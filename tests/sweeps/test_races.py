@@ -10,7 +10,7 @@ from collections import Counter
 from tests.sweeps.conftest import ME, P, begun, joined
 
 from madang.config import HubConfig
-from madang.domain.sweeps import FINISHED, Sweep
+from madang.domain.sweeping.sweeps import FINISHED, Sweep
 from madang.wiring import Engine
 
 

@@ -11,8 +11,8 @@ import optuna
 import pytest
 
 from madang.backends.suggesting import OptunaSuggester
-from madang.domain.sweep_config import STARTUP, SweepConfig, parse_config
-from madang.domain.sweeps import FINISHED, RUNNING, Sweep, Trial, best_of, drawn
+from madang.domain.sweeping.config import STARTUP, SweepConfig, parse_config
+from madang.domain.sweeping.sweeps import FINISHED, RUNNING, Sweep, Trial, best_of, drawn
 
 EVERYTHING = {
     "x": {"min": -5.0, "max": 5.0},

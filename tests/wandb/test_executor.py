@@ -102,5 +102,9 @@ def test_what_is_not_known_is_left_out_of_a_query_and_refused_in_a_change() -> N
     assert _executor(Clock(), 1).run(document, {"a": 1}, None, None) == {
         "data": {"node": {"name": "n", "plain": ["x"]}}
     }
-    answer = _executor(Clock()).run("mutation { change { name } later(id: 1) { id } }", {}, None, None)
-    assert answer == {"errors": [{"message": 'Cannot query field "later" on type "Mutation". It is not offered here.'}]}
+    for later in ("later(id: 1) { id }", "... on Mutation { later { id } }", "...More"):
+        more = "fragment More on Mutation { ...More later { id } }" if "More" in later else ""
+        answer = _executor(Clock()).run(f"mutation {{ change {{ name }} {later} }} {more}", {}, None, None)
+        assert answer == {
+            "errors": [{"message": 'Cannot query field "later" on type "Mutation". It is not offered here.'}]
+        }

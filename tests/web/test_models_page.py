@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, expect
+from tests.mlflow.conftest import Hub, serving
 from tests.registry.conftest import ADMIN, KIM, NAME, P, pointer, version
 from tests.web.browser import Visit
 
@@ -21,15 +19,13 @@ from madang.config import HubConfig
 from madang.domain.access import Permission
 from madang.domain.commands import CreateRun
 from madang.domain.reviews import Protection
-from madang.server.app import Application
-from madang.server.run import Address, listen, policy_for, url_of
 from madang.wiring import Engine, open_hub
 
 PAGE = f"/p/{quote(P)}/models/{quote(NAME)}"
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(tmp_path: Path) -> Engine:
     """A hub with three versions, production at the first two in turn, and a request for the third."""
     made = open_hub(HubConfig(store=str(tmp_path / "hub")))
     for score in (0.5, 0.7, 0.9):
@@ -38,30 +34,28 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         made.registry.promote(KIM, P, f"{NAME}:v{number}", "production", f"reason {number}")
     made.reviews.protect(ADMIN, Protection(P, NAME, "production", ("lee",), gates=("val/f1 > current + 0.1",)))
     made.reviews.request(KIM, P, f"{NAME}:v3", "production", "더 좋다")
-    yield made
-    made.close()
+    return made
 
 
 @pytest.fixture
-def visit(engine: Engine, browser: Browser) -> Iterator[Callable[..., Visit]]:
+def hub(engine: Engine) -> Iterator[Hub]:
+    """It answers whoever has a token."""
+    yield from serving(engine, guarded=True)
+
+
+@pytest.fixture
+def visit(hub: Hub, browser: Browser) -> Iterator[Callable[..., Visit]]:
     """The page of the model as somebody with a token sees it."""
-    bound = listen(Address())
-    policy = policy_for(Address(), bound.getsockname()[1], engine, guarded=True)
-    config = uvicorn.Config(Application(engine, policy), http="h11", ws="none", log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    base, contexts = url_of(bound), []
+    contexts = []
 
     def opened(name: str, level: Permission = Permission.WRITE, **options: object) -> Visit:
-        secret = engine.access.create_token(ADMIN, name, level, [P])[1]
+        secret = hub.engine.access.create_token(ADMIN, name, level, [P])[1]
         settings = {"viewport": {"width": 1440, "height": 900}, "locale": "en-US", **options}
         context = browser.new_context(**settings)  # type: ignore[arg-type]
-        context.add_cookies([{"name": policy.cookie, "value": engine.access.open_session(secret)[1], "url": base}])
+        session = hub.engine.access.open_session(secret)[1]
+        context.add_cookies([{"name": hub.policy.cookie, "value": session, "url": hub.address}])
         contexts.append(context)
-        made = Visit(context.new_page(), base)
+        made = Visit(context.new_page(), hub.address)
         made.open(PAGE)
         expect(made.page.get_by_role("heading", level=1)).to_have_text(NAME)
         return made
@@ -69,9 +63,6 @@ def visit(engine: Engine, browser: Browser) -> Iterator[Callable[..., Visit]]:
     yield opened
     for context in contexts:
         context.close()
-    server.should_exit = True
-    thread.join()
-    bound.close()
 
 
 def test_a_reviewer_approves_and_rolls_back(visit: Callable[..., Visit], engine: Engine) -> None:

@@ -13,9 +13,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from madang.domain.search_space import CATEGORY, INTEGER, QUANTILE, Dimension, Point
-from madang.domain.sweep_config import MAXIMIZE, SAMPLERS, SweepConfig
-from madang.domain.sweeps import FAILED, FINISHED, STOPPED, Trial
+from madang.domain.sweeping.config import MAXIMIZE, SAMPLERS, SweepConfig
+from madang.domain.sweeping.search_space import CATEGORY, INTEGER, QUANTILE, Dimension, Point
+from madang.domain.sweeping.sweeps import FAILED, FINISHED, STOPPED, Trial
 from madang.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -90,6 +90,9 @@ def _bring(
     from madang.workspace.data.sources import addresses
 
     place = placing.destination(out, addresses.name_of(source))
+    here = os.path.abspath(source)
+    if to_remote and out is None and "://" not in source and here.startswith(repo.root + os.sep):
+        place = here  # its record stands beside it
     shown = meter(quiet or as_json)
     if to_remote:
         done = add_to_remote(repo, source, place, open_remote, remote=remote, force=force, extra=notes, meter=shown)

@@ -17,8 +17,8 @@ from madang.domain.shares import Measured, Mix
 from madang.errors import MadangError, NotFound
 from madang.formats import store as layout
 from madang.ports.reader import Reader
-from madang.services import why
-from madang.services.why import VARIANT
+from madang.services.comparing import why
+from madang.services.comparing.why import VARIANT
 from madang.workspace.mixing import Mixture
 from madang.workspace.reproduction.command import command_of, environment_of
 from madang.workspace.reproduction.stages import StageData

@@ -93,7 +93,8 @@ def launch(
     layout.ensure(job.places.store)
     run = _begin(job, program)
     began(run.id, run.name)
-    files = MetricFiles(job.folder, job.metrics)
+    shares = job.collect and "MADANG_LAUNCHED" not in job.env  # what runs within a run is no neighbour of it
+    files = MetricFiles(job.folder, job.metrics, job.places.store if shares else "")
     before = {} if job.strict else {path: tree_state(os.path.join(job.folder, path)) for path in _wanted(job)}
     console = Console(run)
     ended = Ended(exit_code=126)
@@ -249,7 +250,7 @@ def _written(job: Job, before: Mapping[str, object]) -> Job:
 
 
 def _keep(run: Run, job: Job, files: MetricFiles) -> list[str]:
-    """Record metrics files, outputs and models; what went wrong with them is returned, and an alert on the run."""
+    """Record metrics files, outputs and models; what is wrong with them is returned, and an alert on the run."""
     problems: list[str] = []
     itself = os.path.exists(layout.run_dir(run.places.store, run.id) + "/claimed")  # the script logs by the SDK
     if job.collect and (files.given or not itself):
@@ -257,6 +258,7 @@ def _keep(run: Run, job: Job, files: MetricFiles) -> list[str]:
         problems += found.problems
         if found.values:
             run.log(found.values, step=0)
+    files.close()
     items: list[dict[str, Any]] = []
     names: set[str] = set()
     for path in job.outputs:
@@ -274,7 +276,7 @@ def _keep(run: Run, job: Job, files: MetricFiles) -> list[str]:
     if items:
         run.append(codec.OUTPUTS, {"items": items})
     for problem in problems:
-        run.alert("Something of the run was not kept", problem, "warn")
+        run.alert("Something of the run may be missing or wrong", problem, "warn")
     return problems
 
 

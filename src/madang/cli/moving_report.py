@@ -11,7 +11,8 @@ from madang.cli import output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from madang.domain.fidelity import LeftOut, Report
+    from madang.domain.fidelity import Report
+    from madang.domain.foreign import LeftOut
 
 _SHOWN = 20  # things left out that are told one by one
 _HASH = 12  # hex digits of a hash in the table

@@ -58,7 +58,7 @@ def release(name: str, run: str, project: str, message: str, show: bool, as_json
 def _made(name: str, run: str, project: str, message: str, git: Any) -> Release:
     from madang.domain.releases import Release
     from madang.errors import NotFound, Refused
-    from madang.services import pointer_states
+    from madang.services.model_registry import pointer_states
     from madang.workspace.rollback import data_at
 
     status = git.status()

@@ -95,7 +95,7 @@ def rollback(target: str, dry: bool, yes: bool, keep_models: bool, as_json: bool
 
 
 def _planned(goal: Goal, git: Git, store: str, reader: Reader) -> Rollback:
-    from madang.services import pointer_states
+    from madang.services.model_registry import pointer_states
     from madang.wiring_data import open_remote
     from madang.workspace import rollback as work
 
@@ -131,7 +131,7 @@ def _confirm(*, asked: bool, as_json: bool) -> None:
 
 def _apply(state: Rollback, reader: Reader) -> None:
     from madang.errors import MadangError
-    from madang.services import pointer_states
+    from madang.services.model_registry import pointer_states
 
     state.apply()
     try:
@@ -152,7 +152,7 @@ def _apply(state: Rollback, reader: Reader) -> None:
 def _goal(target: str, reader: Reader, git: Git, *, with_models: bool) -> Goal:
     """What the user means: a release, a tag, a date, a run, or any other revision of git."""
     from madang.errors import NotFound
-    from madang.services import pointer_states
+    from madang.services.model_registry import pointer_states
     from madang.workspace.releases import find
 
     try:
@@ -177,7 +177,7 @@ def _goal(target: str, reader: Reader, git: Git, *, with_models: bool) -> Goal:
 
 
 def _at_commit(title: str, commit: str, reader: Reader, git: Git, with_models: bool) -> Goal:
-    from madang.services import pointer_states
+    from madang.services.model_registry import pointer_states
 
     if not with_models:
         return Goal(title, commit)
@@ -188,7 +188,7 @@ def _at_commit(title: str, commit: str, reader: Reader, git: Git, with_models: b
 
 def _at_run(run: str, reader: Reader, with_models: bool) -> Goal:
     from madang.errors import NotFound
-    from madang.services import pointer_states
+    from madang.services.model_registry import pointer_states
 
     found = reader.run(run)
     title = f"run {found.id[:8]} {found.name}"

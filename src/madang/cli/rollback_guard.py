@@ -18,7 +18,7 @@ from madang.errors import Conflict, MadangError
 from madang.formats.store import find_store
 from madang.ports.git import Git
 from madang.ports.reader import Reader
-from madang.services import pointer_states
+from madang.services.model_registry import pointer_states
 from madang.wiring import git as open_git
 from madang.workspace import rollback as work
 

@@ -20,10 +20,10 @@ from madang.formats import store as layout
 from madang.ports.git import Git
 from madang.ports.reader import Reader
 from madang.services import reproduce as reproduction
-from madang.services import why
-from madang.services.code_files import CodeFiles, code_marks
-from madang.services.differences import Explanation
-from madang.services.upstream import Chain, Step
+from madang.services.comparing import why
+from madang.services.comparing.code_files import CodeFiles, code_marks
+from madang.services.comparing.differences import Explanation
+from madang.services.comparing.upstream import Chain, Step
 from madang.wiring_data import open_remote
 from madang.workspace import environment, gpu
 from madang.workspace.mixing import Mixture

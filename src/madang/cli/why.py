@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from madang.cli.variants import Rerun
     from madang.domain.causes import Pair
     from madang.ports.reader import Reader
-    from madang.services.differences import Explanation
+    from madang.services.comparing.differences import Explanation
 
 _SHOWN = 8  # changes of a part
 
@@ -48,8 +48,8 @@ def why(
 
     from madang.domain.causes import Pair, close
     from madang.domain.shares import named
-    from madang.services import differences
-    from madang.services import why as service
+    from madang.services.comparing import differences
+    from madang.services.comparing import why as service
     from madang.wiring import git
 
     with records.opened_reader() as reader:
@@ -81,7 +81,7 @@ def why(
 def _remember(reader: Reader, pair: Pair, again: Rerun, cause: str | list[str]) -> None:
     """Note the result on the run; for who may only read it stays here."""
     from madang.errors import AccessDenied
-    from madang.services.explaining import Variant, remember
+    from madang.services.comparing.explaining import Variant, remember
 
     variants = [Variant(sorted(mix), numbers) for mix, numbers in again.variants.items()]
     try:
@@ -112,7 +112,7 @@ def _allow(reader: Reader, pair: Pair, yes: bool, env: dict[str, str]) -> None:
 
 
 def _json(pair: Pair, values: list[float], found: Explanation, again: Rerun | None, cause: Any) -> Any:
-    from madang.services.explaining import ranked
+    from madang.services.comparing.explaining import ranked
 
     return {
         "metric": pair.metric,
@@ -139,7 +139,7 @@ def _json(pair: Pair, values: list[float], found: Explanation, again: Rerun | No
 
 
 def _print(pair: Pair, values: list[float], found: Explanation, again: Rerun | None, cause: Any) -> None:
-    from madang.services.explaining import ranked
+    from madang.services.comparing.explaining import ranked
 
     one, other = (f"{run.id[:8]} {run.name}" for run in (pair.before, pair.after))
     click.echo(f"{pair.metric}: {records.number(values[0])} ({one}) → {records.number(values[1])} ({other})")

@@ -65,10 +65,16 @@ def _verified(upload: RunUpload, store: str, segment: str) -> tuple[HeldSegment,
 
     Raises:
         NotFound: the hub does not hold it as it is here; the message says what differs.
+        StorageError: the disk refused what its writer had left.
     """
     if layout.is_held(layout.lock_path(store, upload.run, segment)):
         raise NotFound(f"segment {segment} is being written")
-    if not recent.settle(layout.segment_path(store, upload.run, segment)):
+    path = layout.segment_path(store, upload.run, segment)
+    try:
+        is_settled = recent.settle(path)
+    except OSError as error:
+        raise layout.refused(path, error) from error
+    if not is_settled:
         raise NotFound(f"segment {segment} is being written")
     file = SegmentFile(store, upload.run, segment)
     size = file.size()

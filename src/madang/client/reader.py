@@ -25,7 +25,7 @@ from madang.ports.records import MetricKey, Project
 from madang.ports.versions import CollectionRow
 
 if TYPE_CHECKING:
-    from madang.ports.reviews import ReviewDesk
+    from madang.ports.reviews import ReviewApi
 
 _CHUNK = 1 << 20
 
@@ -215,11 +215,11 @@ class HubReader:
         return self._client.get(("projects", project, "artifacts", name, "history"), native.ChangesBody).changes
 
     @property
-    def reviews(self) -> ReviewDesk:
+    def reviews(self) -> ReviewApi:
         """See `Reader.reviews`."""
-        from madang.client.reviews import HubReviewDesk  # noqa: PLC0415 - few commands need it
+        from madang.client.reviews import HubReviewApi  # noqa: PLC0415 - few commands need it
 
-        return HubReviewDesk(self._client)
+        return HubReviewApi(self._client)
 
     def close(self) -> None:
         """See `Reader.close`."""

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 from madang.domain import events
 from madang.domain.events import Event, Json, Stamp
 from madang.domain.parameters import parameter_text
+from madang.domain.progressions import is_ascending
 from madang.domain.run_state import STATUSES, RunState, outcome
-from madang.domain.steps import is_ascending
 from madang.domain.values import value
 from madang.domain.versions import check_name
 from madang.errors import Conflict, InvalidInput

@@ -7,25 +7,14 @@ import struct
 from _blake2 import blake2b
 from collections.abc import Iterable
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from madang.domain.values import mutable, value
-
-if TYPE_CHECKING:
-    from madang.domain.foreign import Experiment, Model, Point, Run
+from madang.domain.foreign import Experiment, LeftOut, Model, Point, Run
+from madang.domain.values import mutable
 
 _MODULUS = 1 << 256
 _NOT_A_NUMBER = float("nan")
 _POINT = struct.Struct(">qqd")
-
-
-@value
-class LeftOut:
-    """Something that could not be carried (or not as it was), and why."""
-
-    kind: str
-    name: str
-    reason: str
 
 
 @mutable

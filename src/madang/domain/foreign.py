@@ -12,7 +12,6 @@ from typing import Any, Protocol, TypeAlias
 
 from madang.domain import events
 from madang.domain.events import Dataset, Json
-from madang.domain.fidelity import LeftOut
 from madang.domain.parameters import parameter_text
 from madang.domain.reported import in_one_form
 from madang.domain.runs import LOGGED_MODEL, TRACE
@@ -21,6 +20,15 @@ from madang.domain.values import mutable, value
 
 Point: TypeAlias = tuple[int, int, Any]
 """Step, time and value of one point of a metric: a number, or where the tracker logs others a bool, text or media."""
+
+
+@value
+class LeftOut:
+    """Something that could not be carried (or not as it was), and why."""
+
+    kind: str
+    name: str
+    reason: str
 
 
 @value

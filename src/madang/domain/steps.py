@@ -10,12 +10,6 @@ from madang.domain.values import value
 _LEAST = 1 << 16  # stretches
 
 
-def is_ascending(steps: Sequence[int]) -> bool:
-    """Whether each step is greater than the one before it."""
-    given = list(steps)
-    return given == sorted(given) and len(set(given)) == len(given)  # several times faster than to compare neighbours
-
-
 @value
 class Spread:
     """What is wanted of a long history: ``keys`` at about ``most`` steps, where all of ``needed`` were logged."""

@@ -14,7 +14,7 @@ from madang.formats import segment as codec
 CHUNK = 4 << 20
 _EVERY_BYTE = 1 << 62
 DURABLE_AFTER = 1.0  # seconds that a power failure may take back
-_PASSED_OVER = frozenset((codec.METRICS, codec.SYSTEM, codec.ROWS, codec.KEYS, codec.CONSOLE))
+_PASSED_OVER = frozenset((codec.METRICS, codec.SYSTEM, codec.ROWS, codec.TABLE, codec.KEYS, codec.CONSOLE))
 _HEAD = struct.Struct("<II")
 
 

@@ -7,25 +7,24 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import accumulate
-from operator import sub
 from typing import Any
 
 import msgspec
 
+from madang.domain.progressions import bounds
 from madang.domain.values import mutable, value
 from madang.errors import CorruptData
+from madang.formats import integers
 from madang.formats.journal import from_json
 from madang.formats.learning import learnt
-from madang.formats.numbers import packed, unpacked
+from madang.formats.numbers import Packed, packed, shuffled, unpacked, unshuffled
 from madang.formats.segment import to_json
 from madang.formats.zstd import compress, decompress
 
 BLOCK = 32 << 10  # bytes before compression at which a block is full
 _EXTREMES_FROM = 64  # rows from which a column's smallest and largest value are kept
-_WIDTHS = (("b", 1), ("h", 2), ("i", 4), ("q", 8))  # letters of `struct` and their bytes
-_DELTAS = {"1": "b", "2": "h", "4": "i", "8": "q"}  # codings of differences: the letter of each
+_INTEGERS = "1248r"  # codings
 _INT64 = 1 << 63
 
 
@@ -77,20 +76,18 @@ def encode(groups: Sequence[Group]) -> tuple[bytes, list[bytes]]:
 
 
 def _encode_group(group: Group) -> tuple[_Entry, list[bytes]]:
-    steps, times = group.steps, group.times
-    (coding, data, low_high), (time_coding, time_data, first_last) = _index(steps), _index(times)
-    made = [_integers(group.sequences), (coding, data), (time_coding, time_data)]
+    made = [integers.coded(column) for column in (group.sequences, group.steps, group.times)]
     made += [_column(letter, column) for letter, column in zip(group.types, group.columns, strict=True)]
     extremes: list[tuple[float, float] | None] = []
-    if len(steps) >= _EXTREMES_FROM:
+    if len(group.steps) >= _EXTREMES_FROM:
         extremes = [_extremes(letter, column) for letter, column in zip(group.types, group.columns, strict=True)]
     entry = _Entry(
-        len(steps),
+        len(group.steps),
         list(group.keys),
         "".join(coding for coding, _ in made),
         [len(data) for coding, data in made if _size(coding, 1) is None],
-        low_high,
-        first_last,
+        bounds(group.steps),
+        bounds(group.times),
         extremes,
     )
     return entry, [data for _, data in made]
@@ -99,7 +96,7 @@ def _encode_group(group: Group) -> tuple[_Entry, list[bytes]]:
 def _extremes(letter: str, column: Sequence[Any]) -> tuple[float, float] | None:
     if letter not in "dq":
         return None
-    low, high = min(column), max(column)
+    low, high = column.extremes if type(column) is Packed else (min(column), max(column))
     return (float(low), float(high)) if low == low and high == high else None
 
 
@@ -118,9 +115,9 @@ def _blocks(columns: Iterable[bytes]) -> Iterator[bytes]:
 
 def _column(letter: str, column: Sequence[Any]) -> tuple[str, bytes]:
     if letter == "d":
-        return "d", _shuffle(packed("d", column), 8)
+        return "d", shuffled(column.data if type(column) is Packed else packed("d", column), 8)
     if letter == "q":
-        return _integers(column)
+        return integers.coded(column)
     if letter == "?":
         return "?", bytes(column)
     return _any_values(column)
@@ -134,92 +131,24 @@ def _any_values(column: Sequence[Any]) -> tuple[str, bytes]:
     return coding, msgspec.msgpack.encode(to_json(list(column)))
 
 
-def _index(values: Sequence[int]) -> tuple[str, bytes, tuple[int, int]]:
-    """`_integers` with the smallest and the largest value."""
-    even = _spacing(values)
-    if even is None:
-        ordered = sorted(values)  # they nearly are, and then it takes less than to look for the least and the greatest
-        return *_uneven(values), (ordered[0], ordered[-1])
-    ends = values[0], values[-1]
-    return *_even(values[0], even, len(values)), (min(ends), max(ends))
-
-
-def _integers(values: Sequence[int]) -> tuple[str, bytes]:
-    """The first value and the differences, in the narrowest integers that hold them; raw when these overflow."""
-    even = _spacing(values)
-    return _uneven(values) if even is None else _even(values[0], even, len(values))
-
-
-def _uneven(values: Sequence[int]) -> tuple[str, bytes]:
-    deltas = list(map(sub, values[1:], values))
-    for code, width in _WIDTHS:
-        with suppress(OverflowError):  # too narrow
-            return str(width), values[0].to_bytes(8, "little", signed=True) + _shuffle(packed(code, deltas), width)
-    return "r", _shuffle(packed("q", values), 8)
-
-
-def _even(first: int, step: int, count: int) -> tuple[str, bytes]:
-    """What `_integers` makes of three values or more that have the same distance: no 64 bits are too few for it."""
-    width = next(width for _, width in _WIDTHS if -(1 << (8 * width - 1)) <= step < 1 << (8 * width - 1))
-    places = step.to_bytes(width, "little", signed=True)
-    return str(width), first.to_bytes(8, "little", signed=True) + b"".join(
-        [bytes((byte,)) * (count - 1) for byte in places]
-    )
-
-
-def _spacing(values: Sequence[int]) -> int | None:
-    """The difference of all neighbours, where it is the same."""
-    if len(values) < 3:
-        return None
-    step, last = values[1] - values[0], values[-1]
-    if values[0] + step * (len(values) - 1) != last:
-        return None
-    even = [last] * len(values) if step == 0 else list(range(values[0], last + (1 if step > 0 else -1), step))
-    return step if list(values) == even else None
-
-
-def _shuffle(data: bytes, width: int) -> bytes:
-    """First bytes of all values, then second bytes, …: what is alike stands together."""
-    return b"".join([data[place::width] for place in range(width)]) if len(data) > width > 1 else data
-
-
-def _unshuffle(data: bytes, width: int) -> bytes:
-    if width == 1:
-        return data
-    made, rows = bytearray(len(data)), len(data) // width
-    for place in range(width):
-        made[place::width] = data[place * rows : (place + 1) * rows]
-    return bytes(made)
-
-
 def _size(coding: str, rows: int) -> int | None:
     """Bytes of a column of this coding; None when they stand in the directory."""
-    if coding in "dr":
-        return 8 * rows
-    if coding == "?":
-        return rows
-    return 8 + (rows - 1) * int(coding) if coding in _DELTAS else None
-
-
-def _values(coding: str, data: bytes) -> Sequence[Any]:
     if coding == "d":
-        return _numbers("d", data, 8)
-    if coding in _DELTAS:
-        width = int(coding)
-        first = int.from_bytes(data[:8], "little", signed=True)
-        return list(accumulate(_numbers(_DELTAS[coding], data[8:], width), initial=first))
-    if coding == "r":
-        return _numbers("q", data, 8)
+        return 8 * rows
+    return rows if coding == "?" else integers.size(coding, rows)
+
+
+def _values(coding: str, data: bytes, rows: int) -> Sequence[Any]:
+    if coding == "d":
+        return unpacked("d", unshuffled(data, 8))
+    if coding in _INTEGERS:
+        return integers.integers(coding, data, rows)
     if coding == "?":
         return list(map(bool, data))
     found = msgspec.msgpack.decode(data)
     if not isinstance(found, list):
         raise ValueError("not a list")
     return found if coding == "s" else [from_json(item) for item in found]
-
-
-def _numbers(code: str, data: bytes, width: int) -> list[Any]:
-    return list(unpacked(code, _unshuffle(data, width)))
 
 
 @value
@@ -284,9 +213,10 @@ class Chunk:
             raise _corrupt(error) from error
 
     def _part(self, entry: _Entry, spans: list[tuple[int, int]], chosen: list[int]) -> Part:
-        index = [_values(entry.codings[place], self._bytes(spans[place])) for place in range(3)]
-        columns = [_values(entry.codings[3 + place], self._bytes(spans[3 + place])) for place in chosen]
-        if any(len(column) != entry.rows for column in (*index, *columns)):
+        rows = entry.rows
+        index = [_values(entry.codings[place], self._bytes(spans[place]), rows) for place in range(3)]
+        columns = [_values(entry.codings[3 + place], self._bytes(spans[3 + place]), rows) for place in chosen]
+        if any(len(column) != rows for column in (*index, *columns)):
             raise ValueError("columns of different length")
         keys = [entry.keys[place] for place in chosen]
         codings = "".join(entry.codings[3 + place] for place in chosen)

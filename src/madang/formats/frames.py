@@ -13,11 +13,13 @@ import msgspec
 from madang.domain import events
 from madang.domain.commands import Columns, Fact, Points
 from madang.domain.events import Event
+from madang.domain.progressions import constant
 from madang.errors import InvalidInput
 from madang.formats import segment as codec
 from madang.formats.journal import Frame, KeySet, Position, kind_of_event
-from madang.formats.numbers import packed
+from madang.formats.numbers import Packed
 from madang.formats.rows import Rows
+from madang.formats.tables import MOST_ROWS, Table, encoded
 
 _FLAT = (
     events.Header, events.Started, events.Config, events.Removed, events.Summary, events.Tags, events.Described,
@@ -25,8 +27,6 @@ _FLAT = (
 )  # fmt: skip
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 _EXACT = 1 << 53
-_ROWS_HEAD = struct.Struct("<BII")
-_MOST_ROWS = 1 << 16  # of one frame
 _LETTERS = {frozenset({float}): "d", frozenset({bool}): "?", frozenset({int}): "q"}
 _PLAIN = frozenset({float, int, bool, str, dict, type(None)})
 _EXACTLY = frozenset({str, bool, type(None)})
@@ -72,7 +72,7 @@ class FrameBuilder:
         self._parts: list[bytes] = []
 
         self.frames: list[Frame] = []
-        """The frames made so far, but those of `rows`."""
+        """The frames made so far, but those of tables."""
 
         self.said: list[Said] = []
         """The events among them."""
@@ -147,24 +147,26 @@ class FrameBuilder:
 
     def _columns(self, columns: Columns) -> None:
         names, values = tuple(columns.values), list(columns.values.values())
-        for start in range(0, len(columns.steps), _MOST_ROWS):
-            part = slice(start, start + _MOST_ROWS)
-            self._rows(names, columns.times[part], columns.steps[part], [_typed(column[part]) for column in values])
+        if len(columns.steps) <= MOST_ROWS:
+            self._table(names, columns.times, columns.steps, values)
+            return
+        for start in range(0, len(columns.steps), MOST_ROWS):
+            part = slice(start, start + MOST_ROWS)
+            self._table(names, columns.times[part], columns.steps[part], [column[part] for column in values])
 
-    def _rows(
-        self, names: tuple[str, ...], times: Sequence[int], steps: Sequence[int], typed: list[tuple[str, Sequence[Any]]]
+    def _table(
+        self, names: tuple[str, ...], times: Sequence[int], steps: Sequence[int], values: list[Sequence[Any]]
     ) -> None:
+        typed = [_typed(column) for column in values]
         letters, values = "".join(letter for letter, _ in typed), [column for _, column in typed]
         number = self._set(names, letters, times[0])
-        parts = [_ROWS_HEAD.pack(codec.ROWS, number, len(steps)), _packed("q", times), _packed("q", steps)]
-        parts += [
-            bytes(column) if letter == "?" else _packed(letter, column) for letter, column in typed if letter != "v"
-        ]
         rest = [column for letter, column in typed if letter == "v"]
-        if rest:
-            parts.append(_json_of(rest))
-        self.rows.append(Rows(list(names), letters, [self._sequence] * len(steps), times, steps, values))
-        self._append(b"".join(parts))
+        try:
+            payload = encoded(number, letters, Table(times, steps, values), _json_of(rest) if rest else b"")
+        except OverflowError:  # values were looked at before
+            raise InvalidInput("A step or time is not a 64-bit integer.") from None
+        self.rows.append(Rows(list(names), letters, constant(self._sequence, len(steps)), times, steps, values))
+        self._append(payload)
 
 
 def _check_place(step: int, at: int) -> None:
@@ -176,13 +178,6 @@ def _check_place(step: int, at: int) -> None:
 def _sorted(names: tuple[str, ...], values: list[Any], letters: str) -> tuple[tuple[str, ...], list[Any], str]:
     order = sorted(range(len(names)), key=names.__getitem__)
     return tuple(names[at] for at in order), [values[at] for at in order], "".join(letters[at] for at in order)
-
-
-def _packed(letter: str, column: Sequence[Any]) -> bytes:
-    try:
-        return packed(letter, column)
-    except OverflowError:  # values were looked at before
-        raise InvalidInput("A step or time is not a 64-bit integer.") from None
 
 
 def _json_of(values: list[Any]) -> bytes:
@@ -202,6 +197,8 @@ def _is_json(column: list[Any]) -> bool:
 
 def _typed(column: Sequence[Any]) -> tuple[str, Sequence[Any]]:
     """The letter of a column, and its values as they are kept."""
+    if type(column) is Packed:
+        return column.letter, column
     kinds = frozenset(map(type, column))
     if not kinds <= _PLAIN:
         column = [_plain(value) for value in column]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from _blake2 import blake2b
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import field
 from typing import Any, NamedTuple
 
@@ -15,12 +15,9 @@ from madang.domain.events import Event, Stamp
 from madang.domain.values import mutable
 from madang.formats import segment as codec
 from madang.formats.learning import learnt
-from madang.formats.numbers import unpacked
 
 _HEAD = struct.Struct("<II")
 _METRICS_HEAD = struct.Struct("<xqqI")
-_ROWS_HEAD = struct.Struct("<xII")
-_WIDTHS = {"d": 8, "q": 8, "?": 1}  # bytes of a value in a frame of many rows
 
 _TYPES: dict[int, type] = {
     codec.HEADER: events.Header,
@@ -191,76 +188,6 @@ class KeySet:
             raise ValueError(f"metrics frame does not fit its keys: {error}") from error
         return time, step, values
 
-    def rows(self, payload: bytes) -> tuple[Sequence[int], Sequence[int], list[Sequence[Any]]]:
-        """(times µs, steps, a column for each name) of a frame of many rows.
-
-        Raises:
-            ValueError: the frame does not have the declared shape.
-        """
-        try:
-            _, count = _ROWS_HEAD.unpack_from(payload)
-            end = _ROWS_HEAD.size + count * (16 + sum(_WIDTHS.get(letter, 0) for letter in self.types))
-            if count == 0 or (len(payload) != end if self.packed else len(payload) < end):
-                raise ValueError("a length that does not fit")
-            rest = [] if self.packed else _any_columns(payload[end:], self.types.count("v"), count)
-        except (struct.error, msgspec.DecodeError) as error:
-            raise ValueError(f"a frame of rows does not fit its keys: {error}") from error
-        times, steps, *fixed = self._fixed_columns([payload], [count])
-        return times, steps, [rest.pop(0) if letter == "v" else fixed.pop(0) for letter in self.types]
-
-    def joined_rows(self, payloads: Sequence[bytes]) -> tuple[Sequence[int], Sequence[int], list[Sequence[Any]]] | None:
-        """As `rows`, of many frames together, where they have fixed parts only; None where one does not fit."""
-        counts = [int.from_bytes(payload[5:9], "little") for payload in payloads]
-        row = 16 + sum(_WIDTHS.get(letter, 0) for letter in self.types)
-        sizes = [_ROWS_HEAD.size + count * row for count in counts]
-        if not self.packed or not all(counts) or sizes != list(map(len, payloads)):
-            return None
-        times, steps, *values = self._fixed_columns(payloads, counts)
-        return times, steps, values
-
-    def _fixed_columns(self, payloads: Sequence[bytes], counts: Sequence[int]) -> list[Sequence[Any]]:
-        """Times, steps, and the columns of fixed width, of frames of so many rows each."""
-        columns: list[Sequence[Any]] = []
-        before = 0  # bytes of a row in the columns before
-        for letter in "qq" + self.types.replace("v", ""):
-            after = before + _WIDTHS[letter]
-            parts = [
-                payload[_ROWS_HEAD.size + count * before : _ROWS_HEAD.size + count * after]
-                for payload, count in zip(payloads, counts, strict=True)
-            ]
-            columns.append(_column(letter, b"".join(parts)))
-            before = after
-        return columns
-
-
-def _column(letter: str, data: bytes) -> Sequence[Any]:
-    if letter == "?":
-        return list(map(bool, data))
-    return unpacked(letter, data)
-
-
-def _any_columns(data: bytes, keys: int, count: int) -> list[list[Any]]:
-    columns = msgspec.json.decode(data)
-    if b'"$' in data or b"\\u0024" in data:  # a wrapper, maybe
-        columns = from_json(columns)
-    if not isinstance(columns, list) or len(columns) != keys:
-        raise ValueError("not a column for each key")
-    if any(not isinstance(column, list) or len(column) != count for column in columns):
-        raise ValueError("a column that is no list, or of another length")
-    return columns
-
-
-def keyset_of_rows(payload: bytes) -> int:
-    """The number of the key set that a frame of many rows refers to.
-
-    Raises:
-        ValueError: the frame is too short.
-    """
-    if len(payload) < _ROWS_HEAD.size:
-        raise ValueError("a frame of rows is too short")
-    number: int = _ROWS_HEAD.unpack_from(payload)[0]
-    return number
-
 
 def keyset_of(payload: bytes) -> int:
     """The number of the key set that a metrics or system frame refers to.
@@ -277,5 +204,5 @@ def keyset_of(payload: bytes) -> int:
 def read_events(data: bytes, segment: str, position: Position) -> Iterator[tuple[Stamp, Event]]:
     """All events but metrics and system samples, for readers that need no history."""
     for frame in read_frames(data, position):
-        if frame.kind not in (codec.METRICS, codec.SYSTEM, codec.ROWS):
+        if frame.kind not in (codec.METRICS, codec.SYSTEM, codec.ROWS, codec.TABLE):
             yield decode_event(frame.payload, segment, frame.sequence)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import field
 from typing import Any
 
-from madang.domain import events
+from madang.domain import events, progressions
 from madang.domain.events import Console, Event, Keys, Stamp
 from madang.domain.values import mutable
+from madang.formats import numbers, tables
 from madang.formats import segment as codec
 from madang.formats.journal import Frame, KeySet, decode_event, keyset_of
 
@@ -28,12 +29,14 @@ class Rows:
 
     def pick(self, kept: Sequence[int]) -> Rows:
         """Only the rows at these places."""
+        # as lists: in many progressions each number has to be looked for
+        sequences, times, steps = list(self.sequences), list(self.times), list(self.steps)
         return Rows(
             self.names,
             self.types,
-            [self.sequences[place] for place in kept],
-            [self.times[place] for place in kept],
-            [self.steps[place] for place in kept],
+            [sequences[place] for place in kept],
+            [times[place] for place in kept],
+            [steps[place] for place in kept],
             [[column[place] for place in kept] for column in self.columns],
         )
 
@@ -62,7 +65,7 @@ def decode(frames: Sequence[Frame], segment: str, keysets: dict[int, KeySet]) ->
             group[0].append(sequence)
             group[1].append(payload)
             continue
-        if kind == codec.ROWS:
+        if kind in tables.KINDS:
             sets.add_table(frame)
             continue
         stamp, event = decode_event(payload, segment, sequence)
@@ -99,7 +102,7 @@ class _Sets:
 
     def add_table(self, frame: Frame) -> None:
         """A frame of many rows."""
-        number = int.from_bytes(frame.payload[1:5], "little")
+        number = tables.keyset_of(frame.payload)
         if number not in self._tables:
             self.close(number)
             self._tables[number] = []
@@ -131,34 +134,39 @@ def _declare(batch: Batch, keysets: dict[int, KeySet], stamp: Stamp, event: Keys
 
 
 def _take_tables(batch: Batch, segment: str, keys: KeySet | None, frames: list[Frame]) -> None:
-    """Frames of many rows of one set, together where that is possible: what is done with columns costs by the piece."""
-    joined = keys.joined_rows([payload for _, payload in frames]) if keys is not None else None
-    if keys is None or joined is None:
-        for frame in frames:
-            _take_table(batch, segment, keys, frame)
-        return
-    times, steps, columns = joined
-    sequences: list[int] = []
+    """Frames of many rows of one set, in one piece: what is done with columns costs by the piece."""
+    found: list[Rows] = []
     for sequence, payload in frames:
-        sequences += [sequence] * int.from_bytes(payload[5:9], "little")
-    _add_rows(batch, Rows(keys.names, keys.types, sequences, times, steps, columns))
+        try:
+            if keys is None:
+                raise ValueError("no such key set")
+            times, steps, columns = tables.decoded(keys, payload)
+        except ValueError:
+            batch.events.append((Stamp(0, segment, sequence), events.Unread(payload[0])))
+            continue
+        sequences = progressions.constant(sequence, len(steps))
+        found.append(Rows(keys.names, keys.types, sequences, times, steps, columns))
+    if found:
+        _add_rows(batch, joined(found))
 
 
-def _take_table(batch: Batch, segment: str, keys: KeySet | None, frame: Frame) -> None:
-    sequence, payload = frame
-    try:
-        if keys is None:
-            raise ValueError("no such key set")
-        times, steps, columns = keys.rows(payload)
-    except ValueError:
-        batch.events.append((Stamp(0, segment, sequence), events.Unread(codec.ROWS)))
-        return
-    _add_rows(batch, Rows(keys.names, keys.types, [sequence] * len(times), times, steps, columns))
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Rows of one set of keys in one piece."""
+    if len(parts) == 1:
+        return parts[0]
+    return Rows(
+        parts[0].names,
+        parts[0].types,
+        progressions.joined([part.sequences for part in parts]),
+        progressions.joined([part.times for part in parts]),
+        progressions.joined([part.steps for part in parts]),
+        [numbers.joined(columns) for columns in zip(*(part.columns for part in parts), strict=True)],
+    )
 
 
 def _add_rows(batch: Batch, rows: Rows) -> None:
     batch.rows.append(rows)
-    batch.last = max(batch.last, max(rows.times))
+    batch.last = max(batch.last, progressions.bounds(rows.times)[1])
 
 
 def _take_rows(batch: Batch, segment: str, keys: KeySet | None, sequences: list[int], payloads: list[bytes]) -> None:

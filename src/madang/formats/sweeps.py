@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from madang.domain.sweep_views import SweepView
-from madang.domain.sweeps import Order, Trial
+from madang.domain.sweeping.sweeps import Order, Trial
+from madang.domain.sweeping.views import SweepView
 from madang.errors import InvalidInput
 from madang.formats.dvc import yamltext
 

@@ -8,6 +8,7 @@ fit it (a digest), is for the layer above; this port moves bytes and never inter
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
@@ -21,6 +22,7 @@ MAX_KEY_BYTES = 900
 MAX_SEGMENT_BYTES = 255
 UNKNOWN = -1
 """The size of an object whose store does not tell it (some HTTP servers)."""
+_PLAIN = re.compile(r"[0-9a-z]+(?:/[0-9a-z]+)*")
 
 
 class ObjectStat(NamedTuple):
@@ -179,6 +181,8 @@ class Versioned(Protocol):
 
 def checked_key(key: str) -> str:
     """Return the key when it is well formed, else raise `InvalidInput`. Every backend calls it first."""
+    if len(key) <= MAX_SEGMENT_BYTES and _PLAIN.fullmatch(key):
+        return key
     if key.isascii() and key.isprintable():
         size = len(key)
     else:

@@ -23,7 +23,7 @@ from madang.ports.versions import CollectionRow
 
 if TYPE_CHECKING:  # most commands need none of it
     from madang.domain.lineage_graph import Graph
-    from madang.ports.reviews import ReviewDesk
+    from madang.ports.reviews import ReviewApi
 
 
 class Reader(Protocol):
@@ -146,7 +146,7 @@ class Reader(Protocol):
         ...
 
     @property
-    def reviews(self) -> ReviewDesk:
+    def reviews(self) -> ReviewApi:
         """Approvals and history of models."""
         ...
 

@@ -63,6 +63,7 @@ class Project:
     last_activity: int  # µs UTC
     created_at: int  # µs UTC
     description: str = ""
+    title: str = ""  # what people call it; its name, unless a client has renamed it
 
 
 @value
@@ -346,7 +347,8 @@ class Records(Protocol):
     def without_waiting(self) -> AbstractContextManager[None]:
         """In the block this thread waits for no other writer: a transaction, or what would wait, is a `WouldWait`.
 
-        For a thread that many wait for. A database that does not lie in this process refuses every block.
+        For a thread that many wait for. A database that does not lie in this process refuses every block. The end of
+        the block may be a `WouldWait` too (`ports.tokens`): what was read in it is to be told to nobody then.
         """
         ...
 

@@ -10,8 +10,8 @@ from madang.domain.reviews import ModelChange, Protection, Request
 from madang.domain.versions import PointerChange
 
 
-class ReviewDesk(Protocol):
-    """The caller's principal is bound when it is made. Errors are those of `services.reviews.Reviews`."""
+class ReviewApi(Protocol):
+    """The caller's principal is bound when it is made. Errors: those of `services.model_registry.reviews.Reviews`."""
 
     @property
     def name(self) -> str:

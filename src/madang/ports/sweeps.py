@@ -6,10 +6,10 @@ import builtins
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from madang.domain.search_space import Point
-from madang.domain.sweep_config import SweepConfig
-from madang.domain.sweep_views import SweepView
-from madang.domain.sweeps import Agent, Order, Sweep, Trial
+from madang.domain.sweeping.config import SweepConfig
+from madang.domain.sweeping.search_space import Point
+from madang.domain.sweeping.sweeps import Agent, Order, Sweep, Trial
+from madang.domain.sweeping.views import SweepView
 
 
 class SweepRecords(Protocol):
@@ -84,8 +84,8 @@ class Suggester(Protocol):
         ...
 
 
-class SweepDesk(Protocol):
-    """Sweeps for one caller: over this machine's store, or over a hub. Errors are those of `services.sweeps.Sweeps`."""
+class SweepApi(Protocol):
+    """Sweeps for one caller, on this machine or on a hub. Errors: those of `services.sweeping.sweeps.Sweeps`."""
 
     @property
     def place(self) -> str:

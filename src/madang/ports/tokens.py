@@ -33,6 +33,14 @@ class TokenRecords(Protocol):
         """All of them, oldest first, revoked and expired ones and sessions too."""
         ...
 
+    def any_made(self) -> bool:
+        """Whether somebody has ever made a token (other than of sessions and links).
+
+        Inside `Records.without_waiting` it may say no and find out later, at the latest when the block ends: what would
+        be written is not, where there is one, and the end of the block is a `WouldWait`.
+        """
+        ...
+
     def grant(self, token_id: str, projects: Mapping[str, Permission]) -> None:
         """Let a token, and the sessions that it opened, hold these levels in these projects instead."""
         ...

@@ -11,10 +11,10 @@ from madang.domain.metrics import MetricSummary
 from madang.domain.run_state import RunState, apply
 from madang.domain.values import mutable
 from madang.errors import Conflict
-from madang.formats import recent
+from madang.formats import recent, tables
 from madang.formats import segment as codec
 from madang.formats import store as layout
-from madang.formats.journal import KeySet, Position, decode_event, keyset_of, keyset_of_rows, read_frames
+from madang.formats.journal import KeySet, Position, decode_event, keyset_of, read_frames
 
 
 @mutable
@@ -57,7 +57,7 @@ class LocalRun:
         for frame in read_frames(data, known.position):
             if frame.kind == codec.METRICS:
                 self._points(known, segment, frame.sequence, frame.payload)
-            elif frame.kind == codec.ROWS:
+            elif frame.kind in tables.KINDS:
                 self._rows(known, segment, frame.sequence, frame.payload)
             elif frame.kind != codec.SYSTEM:
                 stamp, event = decode_event(frame.payload, segment, frame.sequence)
@@ -77,10 +77,10 @@ class LocalRun:
             self._newest, self.last_step = time, step
 
     def _rows(self, known: _Segment, segment: str, sequence: int, payload: bytes) -> None:
-        keys = known.keys.get(keyset_of_rows(payload))
+        keys = known.keys.get(tables.keyset_of(payload))
         if keys is None:
             return
-        times, steps, columns = keys.rows(payload)
+        times, steps, columns = tables.decoded(keys, payload)
         for key, column in zip(keys.names, columns, strict=True):
             summary = self.metrics.setdefault(key, MetricSummary())
             for step, time, value in zip(steps, times, column, strict=True):

@@ -14,8 +14,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from madang import wiring
-from madang.domain.sweep_views import SweepView
-from madang.domain.sweeps import Order
+from madang.domain.sweeping.sweeps import Order
+from madang.domain.sweeping.views import SweepView
 from madang.errors import InvalidInput, NotFound
 from madang.formats import store as layout
 from madang.formats import sweeps as texts
@@ -49,8 +49,8 @@ def sweep(config: Mapping[str, Any] | str | os.PathLike[str], project: str | Non
     told = texts.read(text).get("project")
     named = project or (told if isinstance(told, str) else "") or os.environ.get("MADANG_PROJECT", "")
     places = layout.find_store()
-    with closing(wiring.sweep_desk()) as desk:
-        return desk.create(project_name(named, places.root or os.getcwd()), text, name).id
+    with closing(wiring.sweep_api()) as api:
+        return api.create(project_name(named, places.root or os.getcwd()), text, name).id
 
 
 def agent(
@@ -78,8 +78,8 @@ def agent(
         calls.put(call)
         return call
 
-    with closing(wiring.sweep_desk()) as desk:
-        loop = AgentLoop(desk, [find(desk, sweep, project or "")], begin, _say, count)
+    with closing(wiring.sweep_api()) as api:
+        loop = AgentLoop(api, [find(api, sweep, project or "")], begin, _say, count)
         asking = threading.Thread(target=_ask, args=(loop, calls), name="madang agent", daemon=True)
         asking.start()
         try:

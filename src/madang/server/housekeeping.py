@@ -12,10 +12,10 @@ from starlette.concurrency import run_in_threadpool
 
 from madang.errors import MadangError
 from madang.services.drafts import Drafts
-from madang.services.losers import Losers
+from madang.services.model_registry.losers import Losers
 from madang.services.packing import Packing
 from madang.services.streams import Streams
-from madang.services.sweep_agents import SweepAgents
+from madang.services.sweeping.agents import SweepAgents
 
 EVERY = 300.0  # seconds between two looks
 LISTEN_EVERY = 30.0  # seconds between two looks at who was heard

@@ -207,7 +207,7 @@ class Access:
     def unclaimed(self) -> bool:
         """Whether no token was ever made: such a hub is open to its own machine. Revoking the last opens nothing."""
         if not self._claimed:
-            self._claimed = any(token.kind == "token" for token in self._records.tokens())
+            self._claimed = self._records.any_made()
         return not self._claimed
 
 

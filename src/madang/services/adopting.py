@@ -18,9 +18,9 @@ from madang.formats.mlflow.words import ALIASES
 from madang.ports.projects import ProjectRecords
 from madang.ports.records import Records
 from madang.ports.versions import CollectionRow
-from madang.services.models import MODEL, Models, stage_of
+from madang.services.mlflow_words import told_of, written_aliases
+from madang.services.model_registry.models import MODEL, Models, stage_of
 from madang.services.projects import Projects
-from madang.services.worded import told_of, written_aliases
 
 IMPORTED = "imported from "
 """Begins the reason of every move of a pointer that an import makes."""

@@ -28,9 +28,9 @@ from madang.ports.records import Records
 from madang.ports.versions import CollectionRow
 from madang.services.arriving import Claim, blob_key, store_blob
 from madang.services.changes import note_texts
-from madang.services.room import Room
-from madang.services.stages import commit
+from madang.services.model_registry.stages import commit
 from madang.services.tracking import Tracking, family
+from madang.services.upload_limits import UploadLimits
 
 _MANIFESTS, _ENTRIES = 16, 500_000  # lists of files, and files in all, that are remembered
 MAX_ENTRIES = 2_000_000  # files of one version
@@ -39,15 +39,15 @@ MAX_ENTRIES = 2_000_000  # files of one version
 class Artifacts:
     """Blobs and versions. Thread-safe.
 
-    ``scratch`` is a folder for bytes on their way in, ``room`` how many may come. A blob is readable in a project when
-    a version or a run there holds it, or when it was uploaded there: knowing a digest opens nothing.
+    ``scratch`` is a folder for bytes on their way in, ``limits`` how many may come. A blob is readable in a project
+    when a version or a run there holds it, or when it was uploaded there: knowing a digest opens nothing.
     """
 
     def __init__(
-        self, records: Records, blobs: Objects, tracking: Tracking, scratch: str, room: Room | None = None
+        self, records: Records, blobs: Objects, tracking: Tracking, scratch: str, limits: UploadLimits | None = None
     ) -> None:
         self._records = records
-        self._room = room or Room(scratch)
+        self._limits = limits or UploadLimits(scratch)
         self._blobs = blobs
         self._tracking = tracking
         self._scratch = scratch
@@ -78,7 +78,7 @@ class Artifacts:
         require(who, Permission.WRITE, project, {who.run})  # bytes that nothing names yet change no run
         check_name(project, "project")
         claim = Claim(check_digest(digest)) if digest else None
-        kept = store_blob(self._blobs, self._scratch, self._room.admitted(pieces, size), claim, size)
+        kept = store_blob(self._blobs, self._scratch, self._limits.admitted(pieces, size), claim, size)
         with self._records.transaction():
             self._records.versions.hold_blobs(project, [kept.digest])
             note(kept)

@@ -20,7 +20,7 @@ from madang.ports.segments import SegmentFile, SegmentFiles
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
     from madang.services.history import History
     from madang.services.ingest import Ingest, RunSession, Taken
-    from madang.services.judge import Judge
+    from madang.services.model_registry.judge import Judge
 
 _MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
 _HEADER = 4096  # bytes in which the header of a segment lies; a longer one only loses its place in an order

@@ -18,9 +18,9 @@ from madang.ports.records import Records
 from madang.services.artifacts import MAX_ENTRIES, Artifacts
 from madang.services.digests import Digests
 from madang.services.drafts import Drafts, end_of
-from madang.services.stages import commit
+from madang.services.mlflow_words import keep_written
+from madang.services.model_registry.stages import commit
 from madang.services.tracking import Tracking
-from madang.services.worded import keep_written
 
 _FIRST = 0  # the number of the first version of a name that W&B's client begins
 _FULL, _INCREMENTAL = "FULL", "INCREMENTAL"

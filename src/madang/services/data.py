@@ -21,7 +21,7 @@ from madang.ports.objects import Objects
 from madang.ports.records import Records
 from madang.services.arriving import blob_key, keep_file, store_blob
 from madang.services.resuming import Uploads
-from madang.services.room import Room
+from madang.services.upload_limits import UploadLimits
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -52,7 +52,7 @@ class Data:
         *,
         threads: int = 1,
         takes: bool = True,
-        room: Room | None = None,
+        limits: UploadLimits | None = None,
     ) -> None:
         """``threads`` is how many blobs of a pack are moved at once: many where each waits for a cloud.
 
@@ -65,7 +65,7 @@ class Data:
         self._index = index
         self._blobs = blobs
         self._scratch = scratch
-        self._room = room or Room(scratch)
+        self._limits = limits or UploadLimits(scratch)
         self._uploads = Uploads(os.path.join(scratch, "uploads"))
         self._lock = threading.Lock()
         self._pool: Executor | None = None
@@ -82,7 +82,7 @@ class Data:
         """
         name = self._admitted(who, Permission.WRITE, project)
         check = Check(check_place(key))
-        kept = store_blob(self._blobs, self._scratch, self._room.admitted(pieces, size), check, size)
+        kept = store_blob(self._blobs, self._scratch, self._limits.admitted(pieces, size), check, size)
         made = DataObject(key, kept.digest, kept.size, _now(), who.name)
         self._note(name, [made])
         return made
@@ -106,7 +106,7 @@ class Data:
         name = self._admitted(who, Permission.WRITE, project)
         place = check_place(key)
         with self._uploads.opened(_upload(name, key, who, size), offset, size, lambda: Check(place)) as part:
-            part.take(self._room.admitted(pieces, size, offset))
+            part.take(self._limits.admitted(pieces, size, offset))
             if part.offset < size:
                 return part.offset
             digest = part.finish()

@@ -20,9 +20,9 @@ from madang.ports.records import Records
 from madang.services.artifacts import Artifacts
 from madang.services.changes import note_texts
 from madang.services.digests import Digests, own_digest
-from madang.services.stages import write_again
+from madang.services.mlflow_words import keep_written
+from madang.services.model_registry.stages import write_again
 from madang.services.tracking import Tracking
-from madang.services.worded import keep_written
 
 FORGOTTEN = 7 * 86_400_000_000  # µs after which a draft that nobody finished is dropped
 LONGEST_MANIFEST = 512 << 20  # bytes

@@ -10,6 +10,7 @@ from madang.domain import events
 from madang.domain.events import Stamp
 from madang.domain.held import Held, placeholder, where
 from madang.domain.metrics import MetricSummary
+from madang.domain.progressions import bounds
 from madang.domain.run_state import RunState, apply, outcome, outcome_of_segment
 from madang.domain.values import mutable
 from madang.domain.versions import Entry, VersionRecord
@@ -19,16 +20,16 @@ from madang.formats.rows import Batch, decode
 from madang.formats.zstd import compress
 from madang.ports.records import SEARCHED, KeySetRow, Records, SegmentRow, StoredRun
 from madang.services.history import History
+from madang.services.model_registry.stages import commit
 from madang.services.rows import JSON, Encode, RunRows
 from madang.services.run_events import RunEvents
 from madang.services.sealing import SEAL_FROM, joined, seal
-from madang.services.stages import commit
 from madang.services.summaries import add_rows, visible
 from madang.services.written_versions import entries_of, version_of, without_late
 
 if TYPE_CHECKING:  # who only reads segments does not pay for what writes them
     from madang.formats.frames import FrameBuilder
-    from madang.services.judge import Judge
+    from madang.services.model_registry.judge import Judge
 
 _TOUCHES: dict[type, str] = {
     events.Config: "params",
@@ -161,7 +162,7 @@ class Ingest:
         batch = decode(frames, row.id, keysets)
         if own is not None:
             batch.rows += own[0].rows
-            batch.last = max([batch.last, *(max(rows.times) for rows in own[0].rows)])
+            batch.last = max([batch.last, *(bounds(rows.times)[1] for rows in own[0].rows)])
         if position.damage:
             session.stored.damage[row.id] = position.damage
         state = session.stored.state

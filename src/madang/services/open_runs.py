@@ -15,7 +15,7 @@ from functools import partial
 from itertools import islice
 
 from madang.domain import events
-from madang.domain.columns import are_new, gathered, keys_of, last_place
+from madang.domain.columns import are_new, keys_of, last_place
 from madang.domain.commands import Columns, Fact, Points, State, decide
 from madang.domain.events import Stamp
 from madang.domain.metrics import MetricSummary
@@ -190,7 +190,7 @@ class OpenRuns:
     def add(
         self, opened: OpenRun, facts: Sequence[Fact], *, later: bool = False, freely: bool = False
     ) -> StoredRun | None:
-        """Add rows, console lines and heartbeats, and with ``later`` whatever can wait; the run as it is then.
+        """Add rows (`gathered`), console lines and heartbeats, and with ``later`` what can wait; the run as it is then.
 
         None, and nothing was done, where it takes the records to do so.
         """
@@ -214,7 +214,7 @@ class OpenRuns:
             return opened.stored if kept else None
 
     def _keep(self, opened: OpenRun, builder: FrameBuilder, facts: Sequence[Fact], at: int) -> bool:
-        for fact in gathered(facts):
+        for fact in facts:
             builder.add(fact, at)
         after, stored = builder.position(opened.offset), opened.stored
         piece = WaitingPiece(stored.state.run, stored.changed, opened.segment, opened.offset, builder.data)

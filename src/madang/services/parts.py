@@ -11,7 +11,7 @@ from madang.domain.access import Principal
 from madang.domain.ids import is_id, new_id
 from madang.domain.values import value
 from madang.errors import Conflict, InvalidInput, NotFound, StorageError
-from madang.services.room import Room
+from madang.services.upload_limits import UploadLimits
 
 MOST_PARTS = 10_000
 FORGOTTEN = 3 * 24 * 3600  # seconds after which parts that nobody asks for are dropped
@@ -34,9 +34,9 @@ class PartUploads:
     An upload belongs to the principal who began it and to one target; under another one there is none.
     """
 
-    def __init__(self, scratch: str, room: Room | None = None) -> None:
+    def __init__(self, scratch: str, limits: UploadLimits | None = None) -> None:
         self._scratch = scratch
-        self._room = room or Room(scratch)
+        self._limits = limits or UploadLimits(scratch)
 
     def begin(self, who: Principal, target: str) -> str:
         """The id of a new upload for what ``target`` names."""
@@ -67,7 +67,7 @@ class PartUploads:
         aside, digest = os.path.join(folder, f"{number}.{new_id()}"), blake3()
         try:
             with open(aside, "wb") as file:
-                for piece in self._room.admitted(pieces, size):
+                for piece in self._limits.admitted(pieces, size):
                     digest.update(piece)
                     file.write(piece)
             etag = digest.hexdigest(16)

@@ -21,12 +21,12 @@ from madang.ports.versions import CollectionRow
 if TYPE_CHECKING:  # the reader of runs does not load what reads versions
     from madang.domain.lineage_graph import Graph
     from madang.formats.store import StorePaths
-    from madang.ports.reviews import ReviewDesk
+    from madang.ports.reviews import ReviewApi
     from madang.services.artifacts import Artifacts
     from madang.services.lineage import Lineage
-    from madang.services.promotion import Promotion
-    from madang.services.registry import Registry
-    from madang.services.reviews import Reviews
+    from madang.services.model_registry.promotion import Promotion
+    from madang.services.model_registry.registry import Registry
+    from madang.services.model_registry.reviews import Reviews
     from madang.services.search import Search
     from madang.services.tracking import Tracking
 
@@ -200,11 +200,11 @@ class LocalReader:
         return self._services.registry.history(self.who, project, name)
 
     @property
-    def reviews(self) -> ReviewDesk:
+    def reviews(self) -> ReviewApi:
         """See `Reader.reviews`."""
-        from madang.services.review_desk import LocalReviewDesk  # noqa: PLC0415 - few commands need it
+        from madang.services.model_registry.local_reviews import LocalReviewApi  # noqa: PLC0415 - few commands need it
 
-        return LocalReviewDesk(self._in_history(), self._services.reviews, self._services.promotion)
+        return LocalReviewApi(self._in_history(), self._services.reviews, self._services.promotion)
 
     def _in_history(self) -> Principal:
         return self._reviewer() if self._reviewer is not None else self.who

@@ -8,6 +8,7 @@ from itertools import chain
 from madang.domain.events import Console, Stamp
 from madang.formats.chunk import Group, encode
 from madang.formats.rows import Batch, Rows
+from madang.formats.rows import joined as one_piece
 from madang.ports.history import ChunkRow
 from madang.ports.records import Records, SegmentRow
 
@@ -20,21 +21,7 @@ def joined(found: Iterable[Rows]) -> list[Rows]:
     groups: dict[tuple[str, ...], list[Rows]] = {}
     for rows in found:
         groups.setdefault((rows.types, *rows.names), []).append(rows)
-    return [_joined(parts) for parts in groups.values()]
-
-
-def _joined(parts: list[Rows]) -> Rows:
-    if len(parts) == 1:
-        return parts[0]
-    columns = [list(chain.from_iterable(part.columns[place] for part in parts)) for place in range(len(parts[0].names))]
-    return Rows(
-        parts[0].names,
-        parts[0].types,
-        list(chain.from_iterable(part.sequences for part in parts)),
-        list(chain.from_iterable(part.times for part in parts)),
-        list(chain.from_iterable(part.steps for part in parts)),
-        columns,
-    )
+    return [one_piece(parts) for parts in groups.values()]
 
 
 def seal(records: Records, row: SegmentRow, first: int, batches: Sequence[Batch]) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from madang.domain.events import Stamp
 from madang.domain.metrics import MetricSummary, exact_sum
+from madang.domain.progressions import is_ordered
+from madang.formats.numbers import Packed
 from madang.formats.rows import Rows
 
 Rewinds = Sequence[tuple[Stamp, int]]
@@ -36,8 +38,8 @@ def add_rows(summaries: dict[str, MetricSummary], rows: Rows, segment: str) -> N
     """Take the rows of one segment into the summaries by key."""
     if not rows.steps:
         return
-    steps = list(rows.steps)
-    ordered = steps == sorted(steps)
+    steps = rows.steps
+    ordered = is_ordered(steps)
     newest = _newest(rows, ordered)
     for name, letter, column in zip(rows.names, rows.types, rows.columns, strict=True):
         if letter == "v" and not _MIXED.issuperset(map(type, column)):
@@ -79,7 +81,7 @@ def _numbers(made: MetricSummary, column: Sequence[Any], steps: Sequence[int], l
             return
         column, steps = zip(*pairs, strict=True)
         total, rest = exact_sum(column)
-    low, high = min(column), max(column)
+    low, high = column.extremes if type(column) is Packed else (min(column), max(column))
     if ordered:
         made.min_step, made.max_step = steps[column.index(low)], steps[column.index(high)]
     else:

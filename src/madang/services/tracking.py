@@ -26,12 +26,12 @@ from madang.services.catching_up import CatchingUp, OnDemand
 from madang.services.open_runs import OpenRuns
 from madang.services.pieces import SegmentPosition, beyond, position_of
 from madang.services.reported import logged, make_way, unknown
-from madang.services.taken import refuse_elsewhere, refuse_taken
+from madang.services.taken_ids import refuse_elsewhere, refuse_taken
 
 if TYPE_CHECKING:  # a command that finds nothing unread does not pay for what reads segments
     from madang.services.history import History
     from madang.services.ingest import RunSession
-    from madang.services.judge import Judge
+    from madang.services.model_registry.judge import Judge
 
 
 class Tracking:

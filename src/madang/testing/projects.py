@@ -68,15 +68,15 @@ class ProjectsConformance:
         assert [item.name for item in records.projects.all()] == ["a"]
 
     def test_projects_of_runs_wait_for_a_number(self, records: HasProjects) -> None:
-        """Oldest first; a description alone gives none, and one that was deleted is in no list."""
+        """Oldest first; a description alone gives none, and one that was deleted is in no list. Lists tell titles."""
         for number, project in ((30, "young"), (10, "old"), (20, "old")):
             records.runs.put(make_run(number, project))
         records.runs.describe_project("young", "text", 1)
         assert [name for name, _ in records.projects.unregistered()] == ["old", "young"]
-        records.projects.put(RegisteredProject(1, "old", "old", 1, 1))
+        records.projects.put(RegisteredProject(1, "old", "새 이름", 1, 1))
         records.projects.put(RegisteredProject(2, "empty", "empty", 1, 1, deleted_at=5))
         assert [name for name, _ in records.projects.unregistered()] == ["young"]
-        assert {item.name for item in records.runs.projects()} == {"old", "young"}
+        assert {item.name: item.title for item in records.runs.projects()} == {"old": "새 이름", "young": "young"}
 
     def test_collections_are_made_renamed_and_dropped(self, records: HasProjects) -> None:
         """A name is taken once, free after a renaming or a drop; versions and aliases move along."""

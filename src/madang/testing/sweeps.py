@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from madang.domain.sweeps import FINISHED, WAITING, Agent, Sweep, Trial
+from madang.domain.sweeping.sweeps import FINISHED, WAITING, Agent, Sweep, Trial
 from madang.errors import NotFound
 from madang.ports.sweeps import SweepRecords
 

@@ -30,7 +30,7 @@ from typing import NoReturn
 
 PROGRAM = str(Path(sys.executable).parent / "madang")
 _PYTHON = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "VIRTUAL_ENV")  # what matters before any line of ours runs
-_OF_RUNS = {"agent", "exp", "repro", "reproduce", "run", "sweep", "why"}  # their followers look at how a process began
+_OF_RUNS = ("agent", "exp run", "repro", "reproduce", "run", "sweep", "why")  # followers look at how a process began
 _HARMLESS = ("PYTHONDONTWRITEBYTECODE",)
 _LEFT_OUT = ("edges", "server", "scoring", "testing", "_inject", "sdk.autolog", "__main__")  # modules of no command
 _SERVER = "from madang.testing.typed import serve; serve({}, {!r})"
@@ -45,7 +45,8 @@ def typed(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a `madang` command to its end, as `subprocess.run` would, with ``given`` as its standard input."""
     command = [PROGRAM, *arguments]
-    if _OF_RUNS.intersection(arguments[:1]) or _of_python(env) != _of_python(os.environ):
+    words = {" ".join(arguments[:1]), " ".join(arguments[:2])}
+    if words.intersection(_OF_RUNS) or _of_python(env) != _of_python(os.environ):
         return subprocess.run(command, cwd=folder, env=env, input=given, capture_output=True, check=False)
     code, out, err = _forked(_server("", os.environ), "", arguments, folder, env, given)
     return subprocess.CompletedProcess(command, code, out, err)

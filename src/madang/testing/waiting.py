@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from madang.domain.access import Permission
+from madang.domain.tokens import TokenRecord
 from madang.ports.records import Records, WouldWait
 from madang.ports.waiting import WaitingPiece
 from madang.testing.records import make_run, put
@@ -104,6 +106,30 @@ class WaitingConformance:
         assert records.may_wait
         assert records.waiting.begun(run, segment) == b"ab"
         assert records.waiting.add(second)
+
+    def test_nothing_is_written_where_a_token_may_exist(self, records: Records) -> None:
+        """What presumes that nobody has made a token writes nothing that does not ask for one, and ends if there is."""
+        begun = make_run(7)
+        run, segment = begun.state.run, next(iter(begun.state.segments))
+        first, second = WaitingPiece(run, 0, segment, 0, b"ab"), WaitingPiece(run, 0, segment, 2, b"cd")
+        with suppress(WouldWait), records.without_waiting():
+            assert not records.tokens.any_made()
+            with pytest.raises(WouldWait):
+                records.settings.set("presumed", b"1")
+            assert records.waiting.add(first)
+        assert records.settings.get("presumed") is None
+        is_prompt = bool(records.waiting.begun(run, segment))
+        records.tokens.add_token(TokenRecord("1", "n", "d" * 64, Permission.ADMIN, {}))
+
+        def add() -> None:
+            with records.without_waiting():
+                assert not records.tokens.any_made()
+                assert not records.waiting.add(second)
+
+        with pytest.raises(WouldWait):
+            add()
+        assert records.tokens.any_made()
+        assert records.waiting.begun(run, segment) == (b"ab" if is_prompt else b"")
 
     def test_who_waits_but_briefly_is_told(self, records: Records) -> None:
         """While another writer is at work a brief wait ends, and nothing has happened; afterwards all goes on."""

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import field
 from typing import Protocol
 
-from madang.domain.sweep_views import SweepView
-from madang.domain.sweeps import RUNNING, Agent, Order
+from madang.domain.sweeping.sweeps import RUNNING, Agent, Order
+from madang.domain.sweeping.views import SweepView
 from madang.domain.values import mutable
 from madang.errors import NotFound, Unavailable
-from madang.ports.sweeps import SweepDesk
+from madang.ports.sweeps import SweepApi
 
 BEAT = 5.0  # seconds between two words to whoever keeps the sweep
 _SHORT = 0.5  # seconds until who has nothing to do asks again; then twice as many, up to BEAT
@@ -51,13 +51,13 @@ class AgentLoop:
 
     def __init__(
         self,
-        desk: SweepDesk,
+        api: SweepApi,
         sweeps: Sequence[SweepView],
         carry_out: Callable[[SweepView, Order], Carried],
         say: Callable[[str], None],
         count: int | None = None,
     ) -> None:
-        self._desk = desk
+        self._api = api
         self._posts = [_Post(view) for view in sorted(sweeps, key=lambda view: (-view.priority, view.created_at))]
         self._carry_out = carry_out
         self._say = say
@@ -124,9 +124,9 @@ class AgentLoop:
         """Tell and ask. While nobody answers nothing is asked for, and what runs goes on."""
         try:
             if post.agent is None:
-                post.agent = self._desk.join(post.view.project, post.view.id, os.uname().nodename)
+                post.agent = self._api.join(post.view.project, post.view.id, os.uname().nodename)
             told = dict(post.ended)
-            found = self._desk.beat(post.view.project, post.agent, running, told, wants=wants)
+            found = self._api.beat(post.view.project, post.agent, running, told, wants=wants)
         except Unavailable as error:
             self._say(str(error))
             return []
@@ -146,26 +146,26 @@ class AgentLoop:
         for post in self._posts:
             if post.agent is not None:
                 try:
-                    self._desk.beat(post.view.project, post.agent, (), post.ended, wants=False, leaves=True)
+                    self._api.beat(post.view.project, post.agent, (), post.ended, wants=False, leaves=True)
                 except (Unavailable, NotFound):
                     continue  # its silence will tell
 
 
-def serving(desk: SweepDesk, names: Sequence[str], project: str = "") -> list[SweepView]:
+def serving(api: SweepApi, names: Sequence[str], project: str = "") -> list[SweepView]:
     """The sweeps that an agent is to serve: those named (``ID`` or ``PROJECT/ID``), else all that run.
 
     Raises:
         NotFound: a sweep is not there, or none runs.
     """
     if names:
-        return [find(desk, name, project) for name in names]
-    found = [desk.find(view.id, view.project) for view in desk.list(project) if view.state == RUNNING]
+        return [find(api, name, project) for name in names]
+    found = [api.find(view.id, view.project) for view in api.list(project) if view.state == RUNNING]
     if not found:
-        raise NotFound(f"No sweep runs in {desk.place}.", hint="Begin one: madang sweep create sweep.yaml")
+        raise NotFound(f"No sweep runs in {api.place}.", hint="Begin one: madang sweep create sweep.yaml")
     return found
 
 
-def find(desk: SweepDesk, name: str, project: str = "") -> SweepView:
+def find(api: SweepApi, name: str, project: str = "") -> SweepView:
     """A sweep by ``ID`` or ``PROJECT/ID``. Raises `NotFound`."""
     given, _, sweep = name.rpartition("/")
-    return desk.find(sweep, given or project)
+    return api.find(sweep, given or project)

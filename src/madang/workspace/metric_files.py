@@ -12,6 +12,7 @@ from typing import Any
 from madang.domain.values import mutable
 from madang.errors import InvalidInput
 from madang.formats.dvc import parameters
+from madang.workspace.neighbours import Neighbours
 
 DEFAULT = "metrics.json"
 MAX_SIZE = 16 << 20  # bytes of one file
@@ -30,8 +31,10 @@ class FoundMetrics:
 class MetricFiles:
     """Files that fit some patterns, and which of them are written from now on."""
 
-    def __init__(self, folder: str, patterns: Sequence[str]) -> None:
+    def __init__(self, folder: str, patterns: Sequence[str], store: str = "") -> None:
+        """With a ``store``, other commands that are recorded there are told of, when they ran here meanwhile."""
         self.folder = folder
+        self._neighbours = Neighbours(store, folder) if store else None
         self.given = bool(patterns)
         self.patterns = list(patterns) or [DEFAULT]
         self._before = {path: _state(path) for path in self._paths()}
@@ -61,7 +64,17 @@ class MetricFiles:
             found.files.append(name)
         if self.given and not written:
             found.problems.append(f"the command wrote no file that fits {', '.join(self.patterns)}")
+        if found.values and self._neighbours is not None and self._neighbours.were_there():
+            found.problems.append(
+                f"other commands ran in this folder meanwhile, and may have written {', '.join(found.files)} last:"
+                " let each write a file of its own, or log its numbers"
+            )
         return found
+
+    def close(self) -> None:
+        """Be no neighbour of other commands any more."""
+        if self._neighbours is not None:
+            self._neighbours.close()
 
 
 def read_metrics(path: str) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from madang.domain.events import Environment
 from madang.domain.runs import RunRecord
 from madang.domain.shares import Mix
 from madang.errors import StorageError
-from madang.services.settings_files import mixed as mixed_settings
-from madang.services.upstream import Chain
+from madang.services.comparing.settings_files import mixed as mixed_settings
+from madang.services.comparing.upstream import Chain
 from madang.workspace.data.objects.copying import copy
 
 _HIDDEN = frozenset((".git",))

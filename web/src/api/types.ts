@@ -12,6 +12,7 @@ export interface Project {
   last_activity: number;
   created_at: number;
   description: string;
+  title: string;
 }
 
 export interface MetricSummary {

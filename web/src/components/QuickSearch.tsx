@@ -101,7 +101,7 @@ function useHits(project: string, text: string): Hit[] {
     ...(text ? (runs.data?.runs ?? []).filter((run) => fits(run.name) || fits(run.id) || (asked === text && !runs.isPlaceholderData)).map((run): Hit => ({ icon: "play", kind: t("lineage.run"), name: run.name || run.id.slice(0, 8), address: to.run(run.id) })) : []),
     ...areasOf(project).filter((hit) => fits(hit.name)),
     ...(models.data ?? []).filter((one) => text && fits(one.name)).slice(0, FEW).map((one): Hit => ({ icon: "cube", kind: one.type, name: one.name, address: one.type === "model" ? to.model(project, one.name) : to.artifact(project, one.name) })),
-    ...(projects.data ?? []).filter((one) => one.name !== project && fits(one.name)).slice(0, FEW).map((one): Hit => ({ icon: "layers", kind: t("quick.project"), name: one.name, address: to.project(one.name) })),
+    ...(projects.data ?? []).filter((one) => one.name !== project && (fits(one.title) || fits(one.name))).slice(0, FEW).map((one): Hit => ({ icon: "layers", kind: t("quick.project"), name: one.title || one.name, address: to.project(one.name) })),
   ];
 }
 

@@ -15,7 +15,7 @@ export function ProjectsPage(): ReactElement {
   if (found.error && !found.data) return <PageError error={found.error} onRetry={() => void found.refetch()} />;
   const projects = [...(found.data ?? [])].sort((a, b) => b.last_activity - a.last_activity);
   if (projects.length === 0) return <FirstProject />;
-  const shown = projects.filter((project) => project.name.toLowerCase().includes(text.toLowerCase()));
+  const shown = projects.filter((project) => `${project.title}\n${project.name}`.toLowerCase().includes(text.toLowerCase()));
   return (
     <main className="page">
       <header className="page-head">
@@ -29,7 +29,7 @@ export function ProjectsPage(): ReactElement {
         {shown.map((project) => (
           <li key={project.name}>
             <Link to={to.project(project.name)} className="project">
-              <span className="project-name">{project.name}</span>
+              <span className="project-name" title={project.name}>{project.title || project.name}</span>
               <span className="project-note">{project.description}</span>
               <span className="project-live">{project.running > 0 && <span className="status status-running"><i aria-hidden="true" />{t("projects.running", { count: project.running })}</span>}</span>
               <span className="project-runs">{t("projects.runs", { count: project.runs })}</span>

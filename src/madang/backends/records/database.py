@@ -98,6 +98,18 @@ class Database(ABC):
         """Whether this thread is inside `without_waiting()`."""
         return getattr(self._mine, "hasty", False)
 
+    @property
+    def presumes_open(self) -> bool:
+        """Whether this thread takes for granted, until it writes or ends its `without_waiting`, that no token is made.
+
+        To ask for it costs more than all else that a small request does before it writes.
+        """
+        return getattr(self._mine, "presumes_open", False)
+
+    @presumes_open.setter
+    def presumes_open(self, presumed: bool) -> None:
+        self._mine.presumes_open = presumed
+
     @contextmanager
     def briefly(self) -> Iterator[None]:
         """In the block this thread waits but a moment to begin its first transaction."""
@@ -237,6 +249,8 @@ class Database(ABC):
 
     def run(self, statement: str, /, **values: Any) -> int:
         """Run a statement that returns no rows; how many rows it touched."""
+        if self.presumes_open and "presumed" not in values:
+            raise WouldWait  # it does not ask whether there is a token
         count: int = self._execute(statement, values, fetch=False)
         return count
 
@@ -249,6 +263,8 @@ class Database(ABC):
         """Run a statement once for each set of values, none of which is a list."""
         if not values:
             return
+        if self.presumes_open:
+            raise WouldWait  # as in `run`
         held = getattr(self._mine, "connection", None)
         connection = held or self._take()
         try:

@@ -11,7 +11,7 @@ import msgspec
 from madang.backends.records.database import Database
 from madang.backends.records.journaled import ChangeLog
 from madang.backends.records.sweeps import SqlSweeps
-from madang.domain.sweeps import Agent, Sweep, Trial
+from madang.domain.sweeping.sweeps import Agent, Sweep, Trial
 from madang.formats.learning import learnt
 
 

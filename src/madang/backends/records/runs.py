@@ -211,14 +211,16 @@ class SqlRuns(SqlMetrics):
 
     def projects(self) -> list[Project]:
         """All projects, by newest activity."""
-        described = {name: (text, int(at)) for name, text, at in self._db.rows("described_projects")}
+        described = {
+            name: (int(at), (text, title or name)) for name, text, at, title in self._db.rows("described_projects")
+        }
         found = [
-            Project(name, int(runs), int(running), int(seen), int(created), described.pop(name, ("", 0))[0])
+            Project(name, int(runs), int(running), int(seen), int(created), *described.pop(name, (0, ("", name)))[1])
             for name, runs, running, seen, created in self._db.rows("projects")
         ]
         for name, created, newest in self._db.rows("projects_of_versions"):
-            found.append(Project(name, 0, 0, int(newest), int(created), described.pop(name, ("", 0))[0]))
-        found += [Project(name, 0, 0, at, at, text) for name, (text, at) in described.items()]
+            found.append(Project(name, 0, 0, int(newest), int(created), *described.pop(name, (0, ("", name)))[1]))
+        found += [Project(name, 0, 0, at, at, *told) for name, (at, told) in described.items()]
         return sorted(found, key=lambda project: (-project.last_activity, project.name))
 
     def describe_project(self, name: str, description: str, at: int) -> None:

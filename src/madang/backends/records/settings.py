@@ -76,6 +76,13 @@ class SqlTokens:
         """All of them, oldest first."""
         return [_token(row) for row in self._db.rows("tokens")]
 
+    def any_made(self) -> bool:
+        """Whether somebody has ever made a token."""
+        if self._db.is_hasty:
+            self._db.presumes_open = True
+            return False
+        return self._db.row("any_token") is not None
+
     def grant(self, token_id: str, projects: Mapping[str, Permission]) -> None:
         """Change the projects of a token and its sessions."""
         self._db.run("grant_token", id=token_id, projects=_levels(projects))

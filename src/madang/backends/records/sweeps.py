@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from madang.backends.records.database import Database
-from madang.domain.sweeps import RUNNING, Agent, Sweep, Trial
+from madang.domain.sweeping.sweeps import RUNNING, Agent, Sweep, Trial
 from madang.errors import NotFound
 from madang.formats.learning import learnt
 

@@ -143,7 +143,10 @@ class SqlVersions(SqlCollections):
             line = self._line_for(version, 1)
             known = next((found for origin in origins if (found := self.placed(origin))), None)
             if known is not None and known[:2] != (version.project, version.name):
-                raise Conflict(f"This version of {version.name!r} is {known[1]}:v{known[2]} of {known[0]!r} here.")
+                raise Conflict(
+                    f"This version of {version.name!r} is {known[1]}:v{known[2]} of {known[0]!r} here.",
+                    hint="Rename one of them so that it has the same name in both stores, and sync again.",
+                )
             number = known[2] if known else max(version.number, line.next)
             there = self._db.row("get_version", collection=line.number, number=number)
             if there is not None and there[1] != version.digest:

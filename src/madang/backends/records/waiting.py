@@ -24,7 +24,10 @@ class SqlWaiting:
             start=piece.start,
             stop=piece.start + len(piece.data),
             data=piece.data,
+            presumed=self._db.presumes_open,
         )
+        if found:
+            self._db.presumes_open = False  # there was no token when the piece was kept
         return found == 1
 
     def runs(self, among: Collection[str] | None = None) -> list[str]:

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from madang.cli import output
 from madang.cli.sweep.trial import TRIAL
-from madang.domain.sweep_views import SweepView
-from madang.domain.sweeps import Order
+from madang.domain.sweeping.sweeps import Order
+from madang.domain.sweeping.views import SweepView
 from madang.errors import InvalidInput
-from madang.ports.sweeps import SweepDesk
+from madang.ports.sweeps import SweepApi
 from madang.workspace.agent_loop import AgentLoop
 
 
@@ -55,7 +55,7 @@ class TrialProcess:
         self._was_asked = True
 
 
-def serve(desk: SweepDesk, sweeps: Sequence[SweepView], count: int | None) -> bool:
+def serve(api: SweepApi, sweeps: Sequence[SweepView], count: int | None) -> bool:
     """Be an agent until there is no more to do; False when it gave up.
 
     Raises:
@@ -67,7 +67,7 @@ def serve(desk: SweepDesk, sweeps: Sequence[SweepView], count: int | None) -> bo
                 f"The sweep {sweep.id} names no program.",
                 hint="Add `program: train.py`, or carry it out by madang.agent(sweep, function).",
             )
-    loop = AgentLoop(desk, sweeps, _carry_out, output.note, count)
+    loop = AgentLoop(api, sweeps, _carry_out, output.note, count)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return loop.run()

@@ -73,7 +73,7 @@ def _move(sweep: str, project: str, state: str, **more: int) -> None:
     from madang import wiring
     from madang.workspace.agent_loop import find
 
-    with closing(wiring.sweep_desk()) as desk:
-        found = find(desk, sweep, project)
-        made = desk.change(found.project, found.id, {"state": state, **more})
+    with closing(wiring.sweep_api()) as api:
+        found = find(api, sweep, project)
+        made = api.change(found.project, found.id, {"state": state, **more})
     output.note(f"Sweep {made.id} is {made.state}.")

@@ -10,7 +10,7 @@ from madang.cli import output
 from madang.cli.sweep.options import PROJECT
 
 if TYPE_CHECKING:
-    from madang.domain.sweep_views import SweepView, TrialView
+    from madang.domain.sweeping.views import SweepView, TrialView
 
 
 @click.command("list")
@@ -29,8 +29,8 @@ def list_sweeps(project: str, as_json: bool) -> None:
     from madang import wiring
     from madang.cli import records
 
-    with closing(wiring.sweep_desk()) as desk:
-        found = desk.list(project)
+    with closing(wiring.sweep_api()) as api:
+        found = api.list(project)
     if as_json:
         output.data({"sweeps": records.plain_json(found)})
         return
@@ -73,8 +73,8 @@ def status(sweep: str, project: str, top: int, as_json: bool) -> None:
     from madang.cli import records
     from madang.workspace.agent_loop import find
 
-    with closing(wiring.sweep_desk()) as desk:
-        found = find(desk, sweep, project)
+    with closing(wiring.sweep_api()) as api:
+        found = find(api, sweep, project)
     if as_json:
         output.data(records.plain_json(found))
         return

@@ -10,8 +10,8 @@ from madang.cli import output
 from madang.cli.sweep.options import PROJECT
 
 if TYPE_CHECKING:
-    from madang.domain.sweep_views import SweepView
-    from madang.ports.sweeps import SweepDesk
+    from madang.domain.sweeping.views import SweepView
+    from madang.ports.sweeps import SweepApi
 
 _COUNT = click.option("--count", type=click.IntRange(1), help="End after so many trials.")
 
@@ -33,12 +33,12 @@ def create(config: str, project: str, name: str, as_json: bool) -> None:
 
     from madang import wiring
 
-    with closing(wiring.sweep_desk()) as desk:
-        made = _created(desk, config, project, name)
+    with closing(wiring.sweep_api()) as api:
+        made = _created(api, config, project, name)
     if as_json:
         output.data({"id": made.id, "project": made.project, "method": made.method, "expected": made.expected})
     else:
-        output.note(f"Sweep {made.id} of project {made.project} in {desk.place}. Carry it out: madang agent {made.id}")
+        output.note(f"Sweep {made.id} of project {made.project} in {api.place}. Carry it out: madang agent {made.id}")
         click.echo(made.id)
 
 
@@ -66,18 +66,18 @@ def run(config: str, agents: int, count: int | None, project: str, name: str) ->
     from madang.cli.sweep import agents as carrying
     from madang.cli.sweep.listing import print_sweep
 
-    with closing(wiring.sweep_desk()) as desk:
-        made = _created(desk, config, project, name)
-        output.note(f"Sweep {made.id} of project {made.project} in {desk.place}.")
+    with closing(wiring.sweep_api()) as api:
+        made = _created(api, config, project, name)
+        output.note(f"Sweep {made.id} of project {made.project} in {api.place}.")
         if agents == 1:
-            is_well = carrying.serve(desk, [made], count)
+            is_well = carrying.serve(api, [made], count)
         else:
             is_well = carrying.serve_by_processes(made, agents, count)
-        print_sweep(desk.find(made.id, made.project), top=5)
+        print_sweep(api.find(made.id, made.project), top=5)
     return 0 if is_well else 1
 
 
-def _created(desk: SweepDesk, config: str, project: str, name: str) -> SweepView:
+def _created(api: SweepApi, config: str, project: str, name: str) -> SweepView:
     import os
 
     from madang.errors import InvalidInput
@@ -94,7 +94,7 @@ def _created(desk: SweepDesk, config: str, project: str, name: str) -> SweepView
     told = body.get("project")
     named = project or (told if isinstance(told, str) else "") or os.environ.get("MADANG_PROJECT", "")
     places = layout.find_store()
-    return desk.create(project_name(named, places.root or os.getcwd()), text, name)
+    return api.create(project_name(named, places.root or os.getcwd()), text, name)
 
 
 @click.command()
@@ -119,5 +119,5 @@ def agent(sweeps: tuple[str, ...], count: int | None, project: str) -> int:
     from madang.cli.sweep import agents as carrying
     from madang.workspace.agent_loop import serving
 
-    with closing(wiring.sweep_desk()) as desk:
-        return 0 if carrying.serve(desk, serving(desk, sweeps, project), count) else 1
+    with closing(wiring.sweep_api()) as api:
+        return 0 if carrying.serve(api, serving(api, sweeps, project), count) else 1

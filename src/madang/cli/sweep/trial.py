@@ -13,7 +13,7 @@ import tempfile
 from typing import Any
 
 from madang.cli import launching, output
-from madang.domain.sweeps import SWEEP_TAG, TRIAL_TAG
+from madang.domain.sweeping.sweeps import SWEEP_TAG, TRIAL_TAG
 from madang.errors import MadangError
 from madang.formats import store as layout
 from madang.sdk.trial import variables

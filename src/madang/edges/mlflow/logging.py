@@ -28,7 +28,7 @@ from madang.edges.mlflow.checks import (
 )
 from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.finding import no_run, require_active_run, run_of
-from madang.edges.mlflow.points import Metric, points_of
+from madang.edges.mlflow.points import Metric, Point, points_of
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
 from madang.formats.mlflow.words import METRIC_ORIGIN
@@ -67,14 +67,21 @@ class LogParam(Arguments):
         self.run_id = self.run_id or self.run_uuid
 
 
-class LogBatch(Arguments):
-    """POST runs/log-batch."""
+class LogPoints(Arguments):
+    """POST runs/log-batch, where no point is of a model."""
 
     REQUIRED: ClassVar[tuple[str, ...]] = ("run_id",)
     run_id: str = ""
-    metrics: list[Metric] = field(default_factory=list)
+    metrics: Sequence[Point] = field(default_factory=list)
     params: list[Tag] = field(default_factory=list)
     tags: list[Tag] = field(default_factory=list)
+
+
+class LogBatch(LogPoints):
+    """POST runs/log-batch."""
+
+    PLAIN: ClassVar[type[Any] | None] = LogPoints
+    metrics: Sequence[Metric] = field(default_factory=list)
 
 
 class NamedDataset(msgspec.Struct):
@@ -121,6 +128,8 @@ class LogOutputs(Arguments):
 
 def tag_facts(tags: Mapping[str, str]) -> list[Fact]:
     """Tags, and what those of MLflow's own say of the run. An empty name says nothing, as in MLflow."""
+    if not tags:
+        return []
     told = {key: text for key, text in tags.items() if text or key != shapes.NAME}
     described = events.Described(
         name=told.get(shapes.NAME), notes=told.get(shapes.NOTE), parent=told.get(shapes.PARENT)
@@ -203,7 +212,7 @@ def _tags(tags: Sequence[Tag], path: str) -> dict[str, str]:
 
 def log_batch(call: MlflowCall) -> None:
     """POST runs/log-batch."""
-    body: LogBatch = call.body
+    body: LogPoints = call.body
     if not _RUN_ID.match(body.run_id):
         raise invalid("run_id", body.run_id)
     facts: list[Fact] = points_of(body.metrics)
@@ -216,7 +225,8 @@ def log_batch(call: MlflowCall) -> None:
     if params:
         facts.append(events.Config(params))
     _say(call, body.run_id, facts + tag_facts(tags))
-    _say_of_models(call, body.run_id, body.metrics)
+    if isinstance(body, LogBatch):
+        _say_of_models(call, body.run_id, body.metrics)
 
 
 def set_tag(call: MlflowCall) -> None:

@@ -32,7 +32,7 @@ from madang.edges.mlflow.sources import Source, source_of
 from madang.errors import InvalidInput, NotFound
 from madang.formats.mlflow.words import PROMPT
 from madang.ports.versions import CollectionRow
-from madang.services.worded import told_of
+from madang.services.mlflow_words import told_of
 
 MOST_VERSIONS = 200_000
 _FIELDS = Fields(

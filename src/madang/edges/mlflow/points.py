@@ -7,27 +7,34 @@ from collections.abc import Sequence
 import msgspec
 
 from madang.domain.commands import Columns, Fact, Points
+from madang.domain.progressions import bounds, evened, scaled
 from madang.edges.mlflow.arguments import missing
 from madang.edges.mlflow.checks import LONGEST_KEY, check_key, check_length, invalid
 from madang.errors import InvalidInput
+from madang.formats.numbers import Packed, packed
 
 _INT64 = 1 << 63
 _FAR = (1 << 62) // 1000  # ms; no frame's time is beyond
 
 
-class Metric(msgspec.Struct, gc=False):
+class Point(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """One point of a metric; ``timestamp`` is ms since 1970 UTC."""
 
     key: str | None = None
     value: float | None = None
     timestamp: int | None = None
     step: int = 0
+
+
+class Metric(Point, gc=False, forbid_unknown_fields=False):
+    """One point that may be of a model as well."""
+
     model_id: str = ""
     dataset_name: str = ""
     dataset_digest: str = ""
 
 
-def points_of(metrics: Sequence[Metric], *, single: bool = False) -> list[Fact]:
+def points_of(metrics: Sequence[Point], *, single: bool = False) -> list[Fact]:
     """Points in columns where they are as regular as loops make them, else as rows.
 
     Raises:
@@ -37,44 +44,45 @@ def points_of(metrics: Sequence[Metric], *, single: bool = False) -> list[Fact]:
     return [columns] if columns is not None else _rows(metrics, single=single)
 
 
-def _columns(metrics: Sequence[Metric]) -> Columns | None:
+def _columns(metrics: Sequence[Point]) -> Columns | None:
     """A table: step by step the same keys in the same order, or key by key the same steps."""
     if len(metrics) < 2:
         return None
-    keys, values = [item.key for item in metrics], [item.value for item in metrics]
-    times, steps = [item.timestamp for item in metrics], [item.step for item in metrics]
-    names = list(dict.fromkeys(keys)) if keys.count(keys[0]) < len(keys) else keys[:1]
-    parts = _parts(keys, names)
-    if not parts or not all(map(_is_key, names)):
+    parts = _parts([item.key for item in metrics])
+    if not parts or not all(map(_is_key, parts)):
         return None
-    at, own = times[parts[0]], steps[parts[0]]
-    if any(times[part] != at or steps[part] != own for part in parts[1:]):
+    values, times = [item.value for item in metrics], [item.timestamp for item in metrics]
+    steps = [item.step for item in metrics]
+    first, *others = parts.values()
+    at, own = times[first], steps[first]
+    if any(times[part] != at or steps[part] != own for part in others):
         return None
     try:
-        sum(values)  # type: ignore[arg-type] # the quickest way to find out that one is None
-        micros = [item * 1000 for item in at]  # type: ignore[operator] # the same
-    except TypeError:
+        columns = {str(name): Packed("d", packed("d", values[part])) for name, part in parts.items()}
+        made = Columns(columns, evened(own), scaled(evened(at), 1000))  # type: ignore[arg-type] # so that one is missed
+    except (OverflowError, TypeError):  # a value or a time is missing
         return None
-    made = Columns({str(name): values[part] for name, part in zip(names, parts, strict=True)}, own, micros)
     if not made.is_ordered and len(set(zip(own, at, strict=True))) < len(own):
         return None
-    low, high = (own[0], own[-1]) if made.is_ordered else (min(own), max(own))
-    ordered = sorted(micros)  # they nearly are, and then it takes less than to look for the least and the greatest
-    is_fit = _fit(ordered[0] // 1000, low) and _fit(ordered[-1] // 1000, high)
-    return made if is_fit else None
+    ends = zip(bounds(made.times), bounds(made.steps), strict=True)
+    return made if all(_fit(time // 1000, step) for time, step in ends) else None
 
 
-def _parts(keys: Sequence[str | None], names: Sequence[str | None]) -> list[slice]:
-    """Where the points of each name lie; nowhere when they follow no rule."""
-    width = len(names)
-    count, rest = divmod(len(keys), width)
+def _parts(keys: list[str | None]) -> dict[str | None, slice]:
+    """Where the points of each key lie; nowhere when they follow no rule."""
+    count = keys.count(keys[0])  # of points a key
+    width, rest = divmod(len(keys), count)
     if count < 2 or rest:
-        return []
-    if width == 1 or keys == [*names] * count:
-        return [slice(place, None, width) for place in range(width)]
-    parts = [slice(place * count, (place + 1) * count) for place in range(width)]
-    is_sorted = all(keys[part] == [name] * count for name, part in zip(names, parts, strict=True))
-    return parts if is_sorted else []
+        return {}
+    if width == 1:
+        return {keys[0]: slice(None)}
+    if keys[0] == keys[1]:
+        parts = {keys[start]: slice(start, start + count) for start in range(0, len(keys), count)}
+        follows = all(keys[part] == [key] * count for key, part in parts.items())
+    else:
+        parts = {key: slice(place, None, width) for place, key in enumerate(keys[:width])}
+        follows = keys == keys[:width] * count
+    return parts if follows and len(parts) == width else {}  # fewer parts: a key has more points than the first one
 
 
 def _is_key(key: str | None) -> bool:
@@ -84,7 +92,7 @@ def _is_key(key: str | None) -> bool:
         return False
 
 
-def _rows(metrics: Sequence[Metric], *, single: bool) -> list[Fact]:
+def _rows(metrics: Sequence[Point], *, single: bool) -> list[Fact]:
     """Points as rows: one for what has the same time and step.
 
     Of two values for one key at one place MLflow takes the greater one for the last, so it comes later.
@@ -115,7 +123,7 @@ def _fit(timestamp: int, step: int) -> bool:
     return 0 <= timestamp < _FAR and -_INT64 <= step < _INT64
 
 
-def _checked_metric(metric: Metric, path: str) -> tuple[str, float, int]:
+def _checked_metric(metric: Point, path: str) -> tuple[str, float, int]:
     key, value, timestamp = metric.key, metric.value, metric.timestamp
     if not key or value is None or timestamp is None:
         raise missing(path + ("key" if not key else "value" if value is None else "timestamp"))

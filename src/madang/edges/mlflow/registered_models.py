@@ -24,8 +24,8 @@ from madang.errors import Conflict, InvalidInput, NotFound
 from madang.formats.mlflow.words import ALIASES, PROMPT
 from madang.formats.registry_events import REASON
 from madang.ports.versions import CollectionRow
-from madang.services.models import stage_of
-from madang.services.worded import aliases_of, told_of, written_aliases
+from madang.services.mlflow_words import aliases_of, told_of, written_aliases
+from madang.services.model_registry.models import stage_of
 
 LONGEST_TAG, LONGEST_ALIAS = 100_000, 255
 MOST_MODELS = 1000

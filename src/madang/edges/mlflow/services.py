@@ -9,10 +9,10 @@ from madang.edges.mlflow.tables import KeptTable
 from madang.http.calls import Call
 from madang.services.artifacts import Artifacts
 from madang.services.launched import Launched
-from madang.services.models import Models
+from madang.services.model_registry.models import Models
+from madang.services.model_registry.registry import Registry
 from madang.services.parts import PartUploads
 from madang.services.projects import Projects
-from madang.services.registry import Registry
 from madang.services.scorers import Scorers
 from madang.services.search import Search
 from madang.services.tracking import Tracking

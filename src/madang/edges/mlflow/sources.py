@@ -16,8 +16,8 @@ from madang.edges.mlflow.finding import home_of, run_of
 from madang.edges.mlflow.registered_models import row_of, version_number
 from madang.edges.mlflow.services import MlflowCall
 from madang.errors import InvalidInput, NotFound
-from madang.services.models import stage_of
-from madang.services.worded import told_of
+from madang.services.mlflow_words import told_of
+from madang.services.model_registry.models import stage_of
 
 _MODEL = re.compile(r"/*(m-[0-9a-f]{32})/*\Z")
 _PROXY = re.compile(r"(?:.*/)?(?P<run>(?:models/m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.+))?\Z")

@@ -7,8 +7,8 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from madang.domain.progressions import is_ascending
 from madang.domain.series import Series
-from madang.domain.steps import is_ascending
 
 _MOST_KEPT = 500_000  # points, 24 bytes each
 

@@ -34,7 +34,7 @@ _AT_ONCE = 1000
 _SPAN_FIELDS = ("name", "type", "status")
 
 
-class Looked:
+class SearchedTrace:
     """A trace as a filter sees it; its spans are read when one is asked for, at most once."""
 
     def __init__(self, trace: Trace, read: Callable[[Trace], Sequence[Span]]) -> None:
@@ -47,7 +47,7 @@ class Looked:
         return self._read(self.trace)
 
 
-Test = Callable[[Looked], bool]
+Test = Callable[[SearchedTrace], bool]
 
 
 def _text_of(trace: Trace, name: str) -> str | None:

@@ -35,7 +35,7 @@ from madang.edges.mlflow.trace_requests import (
     SearchTraces,
     TraceInfo,
 )
-from madang.edges.mlflow.trace_search import Looked, firsts, linked_prompts, tests_of
+from madang.edges.mlflow.trace_search import SearchedTrace, firsts, linked_prompts, tests_of
 from madang.errors import InvalidInput, NotFound
 from madang.formats.mlflow.traces import About
 
@@ -189,7 +189,7 @@ def _fitting(call: MlflowCall, experiments: list[str], *filters: str) -> Iterato
     """Each trace of some experiments, and which filters it fits; spans are read when one asks for them."""
     asked = [tests_of(text) for text in filters]
     for trace in _all(call, searched(call, experiments)):
-        seen = Looked(trace, lambda trace: trace_spans.read(call, trace))
+        seen = SearchedTrace(trace, lambda trace: trace_spans.read(call, trace))
         yield trace, [all(test(seen) for test in tests) for tests in asked]
 
 

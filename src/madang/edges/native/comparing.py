@@ -11,7 +11,7 @@ from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput
 from madang.formats.wire import json_value
 from madang.http.routes import READ, Param, Route
-from madang.services.explaining import Differences, WhyView
+from madang.services.comparing.explaining import Differences, WhyView
 
 _AGAINST = Param("against", help="The run to compare with.")
 

@@ -11,7 +11,7 @@ from madang.domain.versions import Entry
 from madang.edges.native.services import NativeCall
 from madang.errors import InvalidInput
 from madang.http.routes import LARGE_BODY, READ, WRITE, Route
-from madang.services.merging import Adopted
+from madang.services.merging.merging import Adopted
 
 
 class AdoptedWish(Struct, forbid_unknown_fields=True):

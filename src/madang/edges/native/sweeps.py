@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from madang.domain.sweep_views import SweepView
-from madang.domain.sweeps import Agent
+from madang.domain.sweeping.sweeps import Agent
+from madang.domain.sweeping.views import SweepView
 from madang.edges.native.services import NativeCall
 from madang.formats import sweeps as wire
 from madang.http.routes import READ, WRITE, Route

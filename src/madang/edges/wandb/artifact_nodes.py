@@ -14,7 +14,7 @@ from madang.formats.wandb.times import iso
 from madang.formats.wandb.values import write_json
 from madang.ports.drafts import Draft
 from madang.ports.versions import CollectionRow
-from madang.services.worded import written_aliases
+from madang.services.mlflow_words import written_aliases
 
 Node: TypeAlias = dict[str, Any]
 SEQUENCE, PORTFOLIO = "ArtifactSequence", "ArtifactPortfolio"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +32,7 @@ from graphql import (
     ObjectFieldNode,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
     TypeInfo,
     TypeInfoVisitor,
     VariableDefinitionNode,
@@ -153,13 +154,14 @@ class Executor:
     def _not_offered(self, document: DocumentNode) -> list[str]:
         """The changes that a document wants and nothing here makes: left out, they would seem to be made."""
         offered = self.schema.mutation_type.fields if self.schema.mutation_type else {}
-        return [
-            field.name.value
+        fragments = {item.name.value: item for item in document.definitions if isinstance(item, FragmentDefinitionNode)}
+        changes = (
+            item
             for item in document.definitions
             if isinstance(item, OperationDefinitionNode) and item.operation is OperationType.MUTATION
-            for field in item.selection_set.selections
-            if isinstance(field, FieldNode) and field.name.value not in offered
-        ]
+        )
+        wanted = dict.fromkeys(name for item in changes for name in _fields(item.selection_set, fragments))
+        return [name for name in wanted if name not in offered]
 
     def _known_variables(self, document: DocumentNode, given: Mapping[str, Any]) -> dict[str, Any]:
         found = dict(given)
@@ -170,6 +172,17 @@ class Executor:
                     if name in found:
                         found[name] = _known(found[name], type_from_ast(self.schema, variable.type))
         return found
+
+
+def _fields(selected: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode]) -> Iterator[str]:
+    """The names of the fields of a selection, those of its fragments among them; each fragment is read once."""
+    for item in selected.selections:
+        if isinstance(item, FieldNode):
+            yield item.name.value
+        elif isinstance(item, InlineFragmentNode):
+            yield from _fields(item.selection_set, fragments)
+        elif isinstance(item, FragmentSpreadNode) and (fragment := fragments.pop(item.name.value, None)):
+            yield from _fields(fragment.selection_set, fragments)
 
 
 def _strange_fragments(schema: GraphQLSchema, document: DocumentNode) -> set[str]:

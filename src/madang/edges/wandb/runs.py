@@ -8,7 +8,7 @@ from typing import Any
 from madang.domain.line_streams import EVENTS, HISTORY, LOG
 from madang.domain.metrics import definition_of
 from madang.domain.runs import STOP_TAG, RunRecord
-from madang.domain.sweeps import SWEEP_TAG
+from madang.domain.sweeping.sweeps import SWEEP_TAG
 from madang.edges.wandb.finding import name_of, run_of
 from madang.edges.wandb.resolving import Resolver
 from madang.edges.wandb.services import WandbCall

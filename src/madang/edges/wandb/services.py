@@ -13,15 +13,15 @@ from madang.services.digests import Digests
 from madang.services.drafts import Drafts
 from madang.services.launched import Launched
 from madang.services.lineage import Lineage
-from madang.services.links import Links
-from madang.services.models import Models
+from madang.services.model_registry.links import Links
+from madang.services.model_registry.models import Models
+from madang.services.model_registry.registry import Registry
 from madang.services.parts import PartUploads
 from madang.services.projects import Projects
-from madang.services.registry import Registry
 from madang.services.report_links import ReportLinks
 from madang.services.search import Search
 from madang.services.streams import Streams
-from madang.services.sweeping import Sweeping
+from madang.services.sweeping.sweeping import Sweeping
 from madang.services.tracking import Tracking
 from madang.services.views import Views
 

@@ -10,8 +10,8 @@ import json
 from typing import Any, NamedTuple
 
 from madang.domain.query import Compare, Field, RunQuery
-from madang.domain.sweep_config import SweepConfig
-from madang.domain.sweeps import (
+from madang.domain.sweeping.config import SweepConfig
+from madang.domain.sweeping.sweeps import (
     CANCELLED,
     FINISHED,
     PAUSED,

@@ -13,7 +13,7 @@ from madang.domain.ids import new_id
 from madang.domain.run_names import new_name
 from madang.domain.run_state import outcome
 from madang.domain.runs import RunChange
-from madang.domain.sweeps import SWEEP_TAG
+from madang.domain.sweeping.sweeps import SWEEP_TAG
 from madang.edges.wandb import facts
 from madang.edges.wandb.artifact_changes import delete_of_run
 from madang.edges.wandb.branching import forked

@@ -18,6 +18,7 @@ from madang.formats.dvc.layout import DIR_SUFFIX, check_name
 
 _ODD_PART = re.compile(r"(?:^|[/\0])\.{0,2}(?:[/\0]|\Z)")  # of paths that are joined by NUL: "", "." or ".."
 _MD5S = re.compile(r"[0-9a-f]*")
+_AS_THEY_ARE = re.compile(r"[ !#-\[\]-~]*")  # signs that JSON writes as they are
 
 
 def encode(files: Mapping[str, str]) -> bytes:
@@ -26,11 +27,13 @@ def encode(files: Mapping[str, str]) -> bytes:
     Raises:
         InvalidInput: a name that is not valid Unicode (dvc cannot store it either).
     """
-    parts = []
-    for path in sorted(files):
-        if not path.isascii():
-            check_text(path)
-        parts.append(f'{{"md5": "{files[path]}", "relpath": {encode_basestring_ascii(path)}}}')
+    paths = sorted(files)
+    if _AS_THEY_ARE.fullmatch("".join(paths)):
+        parts = [f'{{"md5": "{files[path]}", "relpath": "{path}"}}' for path in paths]
+    else:
+        parts = [
+            f'{{"md5": "{files[path]}", "relpath": {encode_basestring_ascii(check_text(path))}}}' for path in paths
+        ]
     return f"[{', '.join(parts)}]".encode("ascii")
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from madang.domain.query import Field
-from madang.domain.sweeps import SWEEP_TAG
+from madang.domain.sweeping.sweeps import SWEEP_TAG
 from madang.formats.wandb.ids import ID_TAG
 
 Form: TypeAlias = Literal["plain", "number", "parameter", "time", "seconds", "state", "name", "labels"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from madang.sdk.autolog.models import log_model, sample
-from madang.sdk.autolog.sklearn import given_to
 from madang.sdk.autolog.sklearn_calls import calls
+from madang.sdk.autolog.sklearn_inputs import given_to
 from madang.sdk.autolog.sklearn_scores import is_aside
 from madang.sdk.autolog.training import Training, recording
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from madang.sdk.autolog import sklearn_scores, sklearn_search
 from madang.sdk.autolog.datasets import log_dataset
 from madang.sdk.autolog.models import log_model, sample
 from madang.sdk.autolog.sklearn_calls import calls
+from madang.sdk.autolog.sklearn_inputs import Given, given_to
 from madang.sdk.autolog.training import Training, estimator_tags, plain_parameters, recording
 
 if TYPE_CHECKING:
@@ -103,28 +103,6 @@ def _fit(options: Options) -> Callable[..., Any]:
             return fitted
 
     return fit
-
-
-class Given:
-    """What a call of `fit` was given."""
-
-    def __init__(self, X: Any = None, y: Any = None, sample_weight: Any = None) -> None:
-        self.X = X
-        self.y = y
-        self.sample_weight = sample_weight
-        self.example: Any = None  # some rows as they were before the training
-
-
-def given_to(kind: type, args: tuple[Any, ...], kwargs: dict[str, Any], *, copied: bool = False) -> Given:
-    """Data, labels and weights among the arguments of `fit`; copies where training changes them in place."""
-    names = list(inspect.signature(kind.fit).parameters)[1:]  # type: ignore[attr-defined]
-    named = dict(zip(names, args, strict=False)) | kwargs
-    values = [named.get(name) for name in (*names[:2], "sample_weight")]
-    if copied:
-        from copy import deepcopy
-
-        values = deepcopy(values)
-    return Given(*values)
 
 
 def _changes_input(estimator: Any) -> bool:

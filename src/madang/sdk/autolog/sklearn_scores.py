@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from madang.sdk.autolog.sklearn import Given
+    from madang.sdk.autolog.sklearn_inputs import Given
     from madang.sdk.run import Run
 
 _PREFIX = "training_"

@@ -101,41 +101,41 @@ class Environments:
     def _filled(self, place: str, lock: Lock, python: Interpreter, plan: Plan, root: str) -> Built:
         """Make it and bring the packages in: first what may be missing, last what costs much."""
         _make_empty(place, python.base)
-        room = _room(place)
-        notes = self._fetch(plan, plan.fetched, lock, room, python)
+        new = _described(place)
+        notes = self._fetch(plan, plan.fetched, lock, new, python)
         if not plan.missing:
-            notes += self._fetch(plan, self._take(plan, room, root), lock, room, python)
+            notes += self._fetch(plan, self._take(plan, new, root), lock, new, python)
         if plan.missing:
             return Built(missing=plan.lacking())
         whole = self._checked(place, lock, notes)
         return whole or Built(missing=["the environment: what was installed is not what is recorded"])
 
-    def _take(self, plan: Plan, room: taking.Room, root: str) -> list[Package]:
+    def _take(self, plan: Plan, new: taking.NewEnvironment, root: str) -> list[Package]:
         """Take packages over; returns those that are not what was installed any more."""
         spoilt = []
         for package, source in plan.taken.items():
             try:
                 in_place = not is_own(package, root)
-                taking.take(source.folders[package.name], source.prefix, room, in_place=in_place)
+                taking.take(source.folders[package.name], source.prefix, new, in_place=in_place)
             except MadangError as error:
                 if package.kind == "editable":
                     plan.missing[package] = error.message
                 else:
                     spoilt.append(package)
         for package in plan.named:
-            taking.name_only(package, room)
+            taking.name_only(package, new)
         return spoilt
 
     def _fetch(
-        self, plan: Plan, packages: Sequence[Package], lock: Lock, room: taking.Room, python: Interpreter
+        self, plan: Plan, packages: Sequence[Package], lock: Lock, new: taking.NewEnvironment, python: Interpreter
     ) -> list[str]:
         """Install packages from where they came; returns what should be known of them."""
         if not packages:
             return []
         self._say(f"Fetching {len(packages)} packages…")
-        scratch = os.path.join(room.root, ".madang")
+        scratch = os.path.join(new.root, ".madang")
         os.makedirs(scratch, exist_ok=True)
-        done = Installer(room.python, python.base, scratch).install(packages, lock)
+        done = Installer(new.python, python.base, scratch).install(packages, lock)
         shutil.rmtree(scratch, ignore_errors=True)
         for package, reason in done.missing.items():
             plan.missing[package] = f"not available from {package.address or 'its index'} ({reason})"
@@ -179,8 +179,8 @@ def _make_empty(place: str, base: str) -> None:
         raise ConfigError(f"{base} cannot make a virtual environment: {said[-1][:300]}")
 
 
-def _room(place: str) -> taking.Room:
-    """The room for packages in a new environment."""
+def _described(place: str) -> taking.NewEnvironment:
+    """Where packages lie in a new environment."""
     done = subprocess.run(
         [_python(place), "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         stdin=subprocess.DEVNULL,
@@ -188,7 +188,7 @@ def _room(place: str) -> taking.Room:
         text=True,
         check=True,
     )
-    return taking.Room(place, done.stdout.rstrip("\n"), _python(place))
+    return taking.NewEnvironment(place, done.stdout.rstrip("\n"), _python(place))
 
 
 def _python(place: str) -> str:

@@ -27,7 +27,7 @@ _LONGEST_LINE = 120  # bytes of a `#!` line that every kernel reads
 
 
 @value
-class Room:
+class NewEnvironment:
     """The environment that a package is brought into."""
 
     root: str
@@ -42,7 +42,7 @@ class _File:
     digest: str  # algorithm=value; empty where none is recorded
 
 
-def take(info: str, prefix: str, room: Room, *, in_place: bool = True) -> None:
+def take(info: str, prefix: str, new: NewEnvironment, *, in_place: bool = True) -> None:
     """Copy the package whose metadata folder is ``info``, in the environment at ``prefix``.
 
     Without ``in_place`` what leads to the folder of an editable installation is left out.
@@ -51,25 +51,25 @@ def take(info: str, prefix: str, room: Room, *, in_place: bool = True) -> None:
         CorruptData: a file is gone, has changed since it was installed, or lies outside the environment.
         OSError: it cannot be written.
     """
-    files = list(_files(info, prefix, room))
+    files = list(_files(info, prefix, new))
     if not in_place:
         kept = os.path.basename(info) + os.sep
-        files = [one for one in files if one.target.startswith((os.path.join(room.site, kept), room.root + "/bin/"))]
+        files = [one for one in files if one.target.startswith((os.path.join(new.site, kept), new.root + "/bin/"))]
     done: list[str] = []
     try:
         for one in files:
             done.append(one.target)
-            _copy(one, room)
+            _copy(one, new)
     except CorruptData:
         for path in done:  # half a package would pass for a whole one
             unlink(path)
-        shutil.rmtree(os.path.join(room.site, os.path.basename(info)), ignore_errors=True)
+        shutil.rmtree(os.path.join(new.site, os.path.basename(info)), ignore_errors=True)
         raise
 
 
-def name_only(package: Package, room: Room) -> None:
+def name_only(package: Package, new: NewEnvironment) -> None:
     """Say that a package is installed, without its modules: they are imported from the work tree."""
-    info = os.path.join(room.site, f"{package.name.replace('-', '_')}-{package.version}.dist-info")
+    info = os.path.join(new.site, f"{package.name.replace('-', '_')}-{package.version}.dist-info")
     os.makedirs(info, exist_ok=True)
     with open(os.path.join(info, "METADATA"), "w", encoding="utf-8") as file:
         file.write(f"Metadata-Version: 2.1\nName: {package.name}\nVersion: {package.version}\n")
@@ -77,7 +77,7 @@ def name_only(package: Package, room: Room) -> None:
         json.dump({"url": package.address, "dir_info": {"editable": True}}, file)
 
 
-def _files(info: str, prefix: str, room: Room) -> Iterator[_File]:
+def _files(info: str, prefix: str, new: NewEnvironment) -> Iterator[_File]:
     site = os.path.dirname(info)
     try:
         with open(os.path.join(info, "RECORD"), encoding="utf-8", newline="") as file:
@@ -89,16 +89,16 @@ def _files(info: str, prefix: str, room: Room) -> Iterator[_File]:
         if source.endswith(".pyc"):
             continue
         if source.startswith(site + os.sep):
-            target = os.path.join(room.site, os.path.relpath(source, site))
+            target = os.path.join(new.site, os.path.relpath(source, site))
         elif source.startswith(prefix.rstrip("/") + os.sep):
-            target = os.path.join(room.root, os.path.relpath(source, prefix))
+            target = os.path.join(new.root, os.path.relpath(source, prefix))
         else:
             raise CorruptData(f"its file {source} lies outside {prefix}")
         yield _File(source, target, row[1] if len(row) > 1 else "")
 
 
-def _copy(file: _File, room: Room) -> None:
-    is_script = os.path.dirname(file.target) == os.path.join(room.root, "bin")
+def _copy(file: _File, new: NewEnvironment) -> None:
+    is_script = os.path.dirname(file.target) == os.path.join(new.root, "bin")
     try:
         if file.digest and _digest(file.source, file.digest.partition("=")[0]) != file.digest:
             raise CorruptData(f"{file.source} has changed since it was installed")
@@ -111,7 +111,7 @@ def _copy(file: _File, room: Room) -> None:
             return  # what installers leave out, such as REQUESTED
         raise CorruptData(f"{file.source} is gone") from error
     if is_script:
-        _relaunch(file.target, room.python)
+        _relaunch(file.target, new.python)
 
 
 def _link(file: _File) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 
 from madang.domain import events
-from madang.domain.fidelity import LeftOut, Report
-from madang.domain.foreign import Artifact, ArtifactFile, Run, Source
+from madang.domain.fidelity import Report
+from madang.domain.foreign import Artifact, ArtifactFile, LeftOut, Run, Source
 from madang.domain.versions import VersionRecord, check_path
 from madang.errors import InvalidInput, MadangError, NotFound, Refused, StorageError
 from madang.formats.wandb import manifest as listing

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from madang.domain.fidelity import LeftOut, Report, Tally, differing, tally_experiment, tally_model, tally_run
-from madang.domain.foreign import Experiment, Model, Run, Source, StoredFile, shared
+from madang.domain.fidelity import Report, Tally, differing, tally_experiment, tally_model, tally_run
+from madang.domain.foreign import Experiment, LeftOut, Model, Run, Source, StoredFile, shared
 from madang.domain.runs import RunRecord
 from madang.domain.versions import Entry
 from madang.errors import MadangError, StorageError

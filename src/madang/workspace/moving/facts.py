@@ -10,8 +10,7 @@ from typing import Any
 from madang.domain import events
 from madang.domain.commands import CreateRun, Fact, Points
 from madang.domain.events import Json
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Details, Point, Run, point_key
+from madang.domain.foreign import Details, LeftOut, Point, Run, point_key
 from madang.domain.reported import in_one_form
 
 _TOGETHER = 1 << 20  # signs of texts that one event holds; a single text may be longer

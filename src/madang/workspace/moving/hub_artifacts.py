@@ -11,9 +11,9 @@ from madang.client.reader import HubReader
 from madang.client.states import HubStates
 from madang.domain import events
 from madang.domain.collection_states import CollectionState, VersionState
-from madang.domain.fidelity import LeftOut, Report
+from madang.domain.fidelity import Report
 from madang.domain.files import BlobRef
-from madang.domain.foreign import Artifact, ArtifactFile, Run, Source
+from madang.domain.foreign import Artifact, ArtifactFile, LeftOut, Run, Source
 from madang.domain.versions import Entry, VersionRecord, check_name, check_path
 from madang.errors import CorruptData, InvalidInput, MadangError, NotFound, Refused, StorageError, Unavailable
 from madang.formats.manifest import manifest_digest

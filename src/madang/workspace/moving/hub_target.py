@@ -29,7 +29,7 @@ from madang.formats import journal
 from madang.formats.frames import FrameBuilder
 from madang.ports.versions import CollectionRow
 from madang.services.adopting import AdoptedVersion
-from madang.services.models import MODEL
+from madang.services.model_registry.models import MODEL
 from madang.workspace.moving.exact import told_exactly
 from madang.workspace.moving.hub_artifacts import HubArtifacts
 from madang.workspace.moving.store import experiment_of, told_as_mlflow, told_model

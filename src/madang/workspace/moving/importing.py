@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from madang.domain import events
-from madang.domain.fidelity import LeftOut, Report, Tally, differing, tally_experiment, tally_model, tally_run
-from madang.domain.foreign import Experiment, Model, Run, Source, StoredFile, Version, shared
+from madang.domain.fidelity import Report, Tally, differing, tally_experiment, tally_model, tally_run
+from madang.domain.foreign import Experiment, LeftOut, Model, Run, Source, StoredFile, Version, shared
 from madang.domain.projects import RegisteredProject
 from madang.domain.runs import TRACE
 from madang.domain.values import value

@@ -11,8 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from madang.domain.events import Dataset
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Experiment, Model, Point, Run, StoredFile, Version
+from madang.domain.foreign import Experiment, LeftOut, Model, Point, Run, StoredFile, Version
 from madang.domain.runs import LOGGED_MODEL, TRACE
 from madang.errors import NotFound
 from madang.formats.mlflow.words import MODEL_STATUSES, NAME, NOTE, PARENT, STAGES, STATUSES, run_id

@@ -18,8 +18,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from madang.domain.events import Dataset
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Experiment, Model, Point, Run, StoredFile, Version
+from madang.domain.foreign import Experiment, LeftOut, Model, Point, Run, StoredFile, Version
 from madang.domain.runs import LOGGED_MODEL
 from madang.errors import CorruptData, MadangError, NotFound, StorageError
 from madang.formats.mlflow import metafile

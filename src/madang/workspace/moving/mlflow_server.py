@@ -9,8 +9,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from madang.domain.events import Dataset
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Experiment, Model, Point, Run, StoredFile, Version
+from madang.domain.foreign import Experiment, LeftOut, Model, Point, Run, StoredFile, Version
 from madang.domain.runs import LOGGED_MODEL, TRACE
 from madang.errors import CorruptData, MadangError, NotFound, Unavailable
 from madang.formats.mlflow.traces import IN_STORE, SPANS_PLACE

@@ -9,8 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Experiment, Run, StoredFile
+from madang.domain.foreign import Experiment, LeftOut, Run, StoredFile
 from madang.domain.runs import TRACE
 from madang.errors import CorruptData
 from madang.formats.mlflow.metafile import text_of

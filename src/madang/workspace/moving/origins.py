@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Run, Version
+from madang.domain.foreign import LeftOut, Run, Version
 from madang.formats.mlflow.words import METRIC_ORIGIN, run_id
 
 _RUN = re.compile(r"(?:^|/)(?P<run>(?:models/m-)?[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?\Z")

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Run, StoredFile
+from madang.domain.foreign import LeftOut, Run, StoredFile
 from madang.errors import MadangError, NotFound, Refused, StorageError, Unavailable
 from madang.ports.objects import Objects
 

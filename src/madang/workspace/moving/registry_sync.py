@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import field, replace
-from typing import Protocol
 
 from madang.client.http import HubClient
 from madang.client.reader import HubReader
@@ -20,34 +19,13 @@ from madang.domain.values import mutable
 from madang.domain.versions import Entry
 from madang.errors import AccessDenied, MadangError, NotFound, Unauthenticated, Unavailable
 from madang.formats import store as layout
-from madang.formats.store import StorePaths
-from madang.ports.records import Records
-from madang.services.artifacts import Artifacts
-from madang.services.merging import Merging
-from madang.services.promotion import Promotion
-from madang.services.states import dropped_state, state_of
-from madang.services.tracking import Tracking
+from madang.services.merging.states import dropped_state, state_of
 from madang.workspace.moving.registry_check import NameCheck, compared
 from madang.workspace.moving.rule_sync import RuleSync
+from madang.workspace.moving.services import StoreServices
 
 THREADS = 4
 _PIECE = 1 << 20
-
-
-class Services(Protocol):
-    """The services of this store that are needed (see `wiring.Engine`)."""
-
-    store: StorePaths
-    tracking: Tracking
-
-    @property
-    def records(self) -> Records: ...  # noqa: D102 - as `wiring.Engine`
-    @property
-    def artifacts(self) -> Artifacts: ...  # noqa: D102 - as above
-    @property
-    def merging(self) -> Merging: ...  # noqa: D102 - as above
-    @property
-    def promotion(self) -> Promotion: ...  # noqa: D102 - as above
 
 
 @mutable
@@ -74,7 +52,7 @@ class Moved:
 class RegistrySync:
     """Raises `Unavailable` and `Unauthenticated` as `HubClient`; what is refused otherwise stops one name only."""
 
-    def __init__(self, hub: HubClient, own: Services, who: Principal) -> None:
+    def __init__(self, hub: HubClient, own: StoreServices, who: Principal) -> None:
         self._hub = hub
         self._states = HubStates(hub)
         self._own = own

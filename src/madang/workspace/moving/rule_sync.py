@@ -16,7 +16,7 @@ from madang.errors import AccessDenied, Conflict
 from madang.formats.learning import learnt
 from madang.formats.reviews import RulesBody
 from madang.ports.records import KeyValue
-from madang.services.promotion import Promotion
+from madang.services.model_registry.promotion import Promotion
 
 _SUBJECT = "rules of promotion"
 

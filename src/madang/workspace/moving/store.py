@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 from madang.domain.access import Principal
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Experiment, Model, Point, Run, StoredFile, Version
+from madang.domain.foreign import Experiment, LeftOut, Model, Point, Run, StoredFile, Version
 from madang.domain.parameters import parameter_text
 from madang.domain.projects import RegisteredProject
 from madang.domain.query import RunQuery
@@ -17,55 +15,21 @@ from madang.domain.series import Series
 from madang.domain.versions import VersionRecord
 from madang.formats.mlflow.runs import tags_of
 from madang.formats.mlflow.words import ALIASES
-from madang.formats.store import StorePaths
-from madang.ports.records import Records, StoredRun
+from madang.ports.records import StoredRun
 from madang.ports.versions import CollectionRow
-from madang.services.adopting import Adopting
-from madang.services.artifacts import Artifacts
-from madang.services.committing import Commits
-from madang.services.digests import Digests
-from madang.services.drafts import Drafts
-from madang.services.models import Models, stage_of
-from madang.services.projects import Projects
-from madang.services.registry import Registry
-from madang.services.tracking import Tracking
-from madang.services.worded import aliases_of, told_of
+from madang.services.mlflow_words import aliases_of, told_of
+from madang.services.model_registry.models import stage_of
+from madang.workspace.moving.services import StoreServices
 
 _AT_ONCE = 1000  # runs whose numbers one question brings
 _PIECE = 1 << 20
 _STATUSES = {"crashed": "failed"}  # MLflow has no word for it
 
 
-class Services(Protocol):
-    """The services of a store that moving needs (see `wiring.Engine`)."""
-
-    store: StorePaths
-    tracking: Tracking
-
-    @property
-    def records(self) -> Records: ...  # noqa: D102 - as `wiring.Engine`
-    @property
-    def artifacts(self) -> Artifacts: ...  # noqa: D102 - as above
-    @property
-    def projects(self) -> Projects: ...  # noqa: D102 - as above
-    @property
-    def models(self) -> Models: ...  # noqa: D102 - as above
-    @property
-    def registry(self) -> Registry: ...  # noqa: D102 - as above
-    @property
-    def adopting(self) -> Adopting: ...  # noqa: D102 - as above
-    @property
-    def drafts(self) -> Drafts: ...  # noqa: D102 - as above
-    @property
-    def commits(self) -> Commits: ...  # noqa: D102 - as above
-    @property
-    def digests(self) -> Digests: ...  # noqa: D102 - as above
-
-
 class OwnStore:
     """A store of ours as a `domain.foreign.Source`. Metric values that are no numbers are left out, and counted."""
 
-    def __init__(self, services: Services, who: Principal) -> None:
+    def __init__(self, services: StoreServices, who: Principal) -> None:
         self.name = services.store.store
         self.problems: list[LeftOut] = []
         self.services = services

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Run, Source
+from madang.domain.foreign import LeftOut, Run, Source
 from madang.errors import Conflict
 from madang.formats.wandb.ids import ID_TAG
 from madang.workspace.moving.target import Target

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from dataclasses import field
 from typing import Any
 
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Details, Experiment, Model, Point, Run, StoredFile, Version
+from madang.domain.foreign import Details, Experiment, LeftOut, Model, Point, Run, StoredFile, Version
 from madang.domain.values import mutable, value
 from madang.errors import CorruptData, NotFound, StorageError
 from madang.formats.tensorboard.events import Entry, EventReader, Media, media_in

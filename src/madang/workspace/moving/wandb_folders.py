@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
-from madang.domain.fidelity import LeftOut
-from madang.domain.foreign import Artifact, ArtifactFile, Experiment, Model, Run, StoredFile, Version
+from madang.domain.foreign import Artifact, ArtifactFile, Experiment, LeftOut, Model, Run, StoredFile, Version
 from madang.domain.values import value
 from madang.errors import CorruptData, InvalidInput, MadangError, NotFound
 from madang.formats.wandb.datastore import read_log

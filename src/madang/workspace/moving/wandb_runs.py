@@ -10,7 +10,7 @@ from madang.domain import events, redact
 from madang.domain.files import Omitted
 from madang.domain.foreign import Details, Point, Run
 from madang.domain.run_names import new_name
-from madang.domain.sweeps import SWEEP_TAG
+from madang.domain.sweeping.sweeps import SWEEP_TAG
 from madang.formats.wandb import config as configs
 from madang.formats.wandb.ids import ID_TAG, run_id
 from madang.formats.wandb.machine import environment_of, packages_of

@@ -10,7 +10,7 @@ from typing import Any
 from madang.domain.values import mutable, value
 from madang.durable import write_file
 from madang.errors import InvalidInput, Refused
-from madang.formats.dvc import stage_editing, yamltext
+from madang.formats.dvc import dvcfile, stage_editing, yamltext
 from madang.formats.dvc.parameters import DEFAULT_FILE
 from madang.workspace.data.files.committing import record_text
 from madang.workspace.data.records.outs import PIPELINE, chosen, stages
@@ -130,6 +130,9 @@ def _checked(repository: Repository, path: str, text: str, name: str) -> Stage:
         raise InvalidInput(f"The stage {name!r} cannot be: {error.message}", hint=error.hint) from None
     read = {dep.path for dep in stage.deps}
     for path in read:
+        if path.endswith((dvcfile.SUFFIX, os.sep + PIPELINE)):  # with it dvc would not read the file at all
+            raise InvalidInput(f"{os.path.relpath(path)} cannot be read by a stage: it is a record.",
+                               hint="Name the data itself.")  # fmt: skip
         if path.startswith(_REMOTE):
             repository.settings.remote(path.removeprefix(_REMOTE).partition("/")[0])
     both = next((out.path for out in stage.outs if out.path in read), None)

@@ -73,7 +73,7 @@ SELECT c.project, MIN(c.created_at), MAX(v.created_at) FROM collections c JOIN v
 WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.project = c.project AND r.deleted_at = 0) GROUP BY c.project;
 
 -- name: described_projects
-SELECT name, description, created_at FROM projects WHERE deleted_at = 0 AND (number IS NULL OR number > 0);
+SELECT name, description, created_at, title FROM projects WHERE deleted_at = 0 AND (number IS NULL OR number > 0);
 
 -- name: describe_project
 INSERT INTO projects (name, description, created_at) VALUES (:name, :description, :at)

@@ -26,6 +26,9 @@ FROM tokens WHERE id = :id;
 SELECT id, name, digest, everywhere, projects, run, kind, parent, created_at, created_by, expires_at, revoked_at
 FROM tokens ORDER BY created_at, id;
 
+-- name: any_token
+SELECT 1 FROM tokens WHERE kind = 'token' LIMIT 1;
+
 -- name: grant_token
 UPDATE tokens SET projects = :projects WHERE id = :id OR parent = :id;
 

@@ -3,7 +3,8 @@
 -- name: add_waiting sqlite
 INSERT INTO waiting (run, segment, start, stop, data)
 SELECT :run, :segment, :start, :stop, :data
-WHERE coalesce((SELECT changed FROM runs WHERE id = :run), 0) = :changed
+WHERE (NOT :presumed OR NOT EXISTS (SELECT 1 FROM tokens WHERE kind = 'token'))
+    AND coalesce((SELECT changed FROM runs WHERE id = :run), 0) = :changed
     AND coalesce((SELECT stop FROM waiting WHERE run = :run AND segment = :segment ORDER BY start DESC LIMIT 1),
         (SELECT s.read_to FROM segments s JOIN runs r ON r.number = s.run WHERE r.id = :run AND s.id = :segment), 0) = :start;
 

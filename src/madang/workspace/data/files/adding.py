@@ -19,7 +19,7 @@ from madang.workspace.data import progress
 from madang.workspace.data.files import hashing, leftovers, links
 from madang.workspace.data.files.hashing import Hashes
 from madang.workspace.data.objects.reading import Hashed
-from madang.workspace.data.objects.state import FileKey, key_of
+from madang.workspace.data.objects.state import FileKey, Rows, key_of
 from madang.workspace.data.objects.taking import store
 from madang.workspace.data.records.outs import TrackedOut, check_supported, outs_of, owner_of, tracked
 from madang.workspace.data.repo import git, gitignores
@@ -29,7 +29,6 @@ from madang.workspace.data.repo.scan import FILES_OF_GIT, rules_above, scan_tree
 from madang.workspace.data.repo.visible import Visibility
 
 _LONGEST = 255  # bytes of a name on the file systems that are in use
-_ROWS = 8_000  # files that are remembered together: the database works while more of them are read
 
 
 @mutable
@@ -304,14 +303,10 @@ def _store_tree(
     wrong = cache.verify(found.keys, lambda _: None)
     absent = wrong.union(found.missing)
     todo = [index for index, md5 in enumerate(hashes.md5s) if md5 is None or md5 in absent]
-    rows: list[tuple[FileKey, str]] = []
-
-    def remember() -> None:
-        repository.state.add_files(rows)
-        rows.clear()
+    rows = Rows(repository.state)
 
     def then() -> None:
-        remember()
+        rows.write()
         meanwhile()
 
     def note(position: int, hashed: Hashed) -> None:
@@ -320,9 +315,7 @@ def _store_tree(
             raise Conflict(f"{folder}/{tree.paths[index]} changed while it was added.", hint="Repeat the command.")
         hashes.md5s[index] = hashed.md5
         if hashed.lasting:
-            rows.append((hashed.key, hashed.md5))
-        if len(rows) >= _ROWS:
-            remember()
+            rows.add(hashed.key, hashed.md5)
 
     total = sum(tree.numbers[5 * index + 2] for index in todo)
     try:
@@ -330,7 +323,7 @@ def _store_tree(
             names = [tree.paths[index] for index in todo]
             store(cache, staging, names, advance, note, folder=folder, meanwhile=then)
     finally:
-        remember()
+        rows.end()
 
 
 def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Work, meter: progress.Meter) -> None:

@@ -54,11 +54,11 @@ def _write(plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Ad
         if out.is_dir and not os.path.lexists(out.path):
             whole = staging.new_path() if ready is None else ready.place
             os.makedirs(whole, exist_ok=True)
-            asides = [f"{whole}/{name}" for name in todo]
             plan.rows = Rows(repository.state) if ready is None else ready.rows
             try:
                 _take_over(plan, todo, ready, advance)
-                _make_files(plan, asides, todo, maker, advance)
+                left = {name: md5 for name, md5 in todo.items() if name not in plan.made}
+                _make_files(plan, [f"{whole}/{name}" for name in left], left, maker, advance)
                 _remember_new(plan)
             except KeyboardInterrupt:
                 _show_part(plan, whole, todo)
@@ -172,9 +172,8 @@ def _remember_new(plan: Plan) -> None:
     Whoever changes one of them later changes its times: until it is moved the clock has moved on.
     """
     assert plan.rows is not None
-    for name, key in plan.made.items():
-        if name not in plan.noted:
-            plan.rows.add(key, plan.write[name])
+    for name in plan.made.keys() - plan.noted:
+        plan.rows.add(plan.made[name], plan.write[name])
     plan.rows.end()
 
 

@@ -7,6 +7,7 @@ from dataclasses import field
 
 from madang.domain.values import mutable
 from madang.errors import NotFound
+from madang.formats.dvc.dvcfile import Content
 from madang.workspace.data import progress
 from madang.workspace.data.files import hashing
 from madang.workspace.data.files.replacing import hidden, unsaved
@@ -63,7 +64,9 @@ def plan_of(repository: Repository, target: Target, meter: progress.Meter) -> Pl
     try:
         recorded = repository.cache.listing(out.md5)
     except NotFound:
-        return Plan(repository, out, is_listed=False)
+        present = None if inside else hashing.current_content(repository, out.path, meter)
+        is_same = present is not None and present.md5 == out.md5  # then nothing of the cache is needed
+        return None if is_same else Plan(repository, out, is_listed=False)
     check_names(out.path, recorded)
     if inside:
         part = {
@@ -129,7 +132,8 @@ def _plan_folder(
     if plan.write or plan.remove:
         _look_at_what_goes(repository, plan, hashes)
         return plan
-    content, _ = hashing.tree_content(hashes)
+    is_whole = present == plan.whole
+    content = Content(out.md5 or "", tree.size(), len(present)) if is_whole else hashing.tree_content(hashes)[0]
     hashing.remember_tree(repository.state, out.path, tree, content)
     return None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import field
 from itertools import chain
@@ -30,7 +30,6 @@ from madang.workspace.data.progress import Advance
 _MANY = 1_000  # for so many files the cache's folders may be listed once, instead of asked for each
 _LACKS = 64  # objects that are not there, after which more of them are expected
 _LISTED = 8  # names that are listed in the time of asking for one
-_MOST = 100_000  # objects that are known without asking the state for them
 
 
 @mutable
@@ -41,27 +40,24 @@ class Found:
     missing: list[str] = field(default_factory=list)
 
 
-class _Folders:
+class _Folders(dict[str, int]):
     """The 256 folders of objects, open: so the system does not have to walk down the whole path for each object."""
 
     def __init__(self, top: str) -> None:
+        super().__init__()
         self._top = top
-        self._open: dict[str, int] = {}
 
     def __enter__(self) -> _Folders:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for descriptor in self._open.values():
+        for descriptor in self.values():
             os.close(descriptor)
 
-    def of(self, prefix: str) -> int:
+    def __missing__(self, prefix: str) -> int:
         """A descriptor of one. Raises `FileNotFoundError`, `NotADirectoryError`."""
-        descriptor = self._open.get(prefix)
-        if descriptor is None:
-            descriptor = os.open(f"{self._top}/{prefix}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self._open[prefix] = descriptor
-        return descriptor
+        self[prefix] = os.open(f"{self._top}/{prefix}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self[prefix]
 
 
 class Cache:
@@ -75,7 +71,6 @@ class Cache:
         self.early_copies = EarlyCopies(state)
         self._aside = aside
         self._folder_mode = folder_mode
-        self._made: dict[str, FileKey] = {}  # objects that this process has made, and trusts
         self._last: tuple[str, FileKey, dict[str, str]] | None = None  # the listing that was read last
 
     def path(self, name: str) -> str:
@@ -102,7 +97,7 @@ class Cache:
                     missing.append(name)
                     continue
                 try:
-                    keys[name] = key_of(os.stat(name[2:], dir_fd=folders.of(name[:2])))
+                    keys[name] = key_of(os.stat(name[2:], dir_fd=folders[name[:2]]))
                 except (FileNotFoundError, NotADirectoryError):
                     missing.append(name)
                     if len(missing) == _LACKS:
@@ -111,13 +106,8 @@ class Cache:
 
     def trusted(self, keys: dict[str, FileKey]) -> set[str]:
         """Those of the found objects whose bytes are known to be right."""
-        made = self._made
-        good = {name for name, key in keys.items() if name in made and made[name] == key}
-        doubtful = [name for name in keys if name not in good]
-        if doubtful:
-            md5s = self.state.md5s(array("q", chain.from_iterable(map(keys.__getitem__, doubtful))))
-            good.update(name for name, md5 in zip(doubtful, md5s, strict=True) if md5 == name[:32])
-        return good
+        md5s = self.state.md5s(array("q", chain.from_iterable(keys.values())))
+        return {name for name, md5 in zip(keys, md5s, strict=True) if md5 == name[:32]}
 
     def verify(self, keys: dict[str, FileKey], advance: Callable[[int], None]) -> set[str]:
         """Hash the objects that are not trusted; set aside and return the wrong ones.
@@ -250,27 +240,25 @@ class Cache:
         wanted = list(names)
         if wanted:
             time.sleep(SETTLED_NS / 1e9)  # until a later change would show in the clock
-        self.trust(dict.fromkeys(wanted))
+        self.trust(wanted)
 
-    def trust(self, keys: Mapping[str, FileKey | None]) -> None:
-        """The same, for those that were written a while ago. None: an object's state is not known."""
+    def trust(self, names: Iterable[str]) -> None:
+        """The same, for those that were written a while ago."""
         now = time.time_ns()
         rows: list[tuple[FileKey, str]] = []
-        for name, known in keys.items():
+        for name in names:
             with suppress(FileNotFoundError):
-                key = known or key_of(os.stat(self.path(name)))
+                key = key_of(os.stat(self.path(name)))
                 if settled(key.mtime, key.ctime, now):
-                    if len(self._made) < _MOST:
-                        self._made[name] = key
                     rows.append((key, name[:32]))
         self.state.add_files(rows)
 
     def names(self) -> set[str]:
         """Names of all objects. What is written meanwhile may or may not be among them."""
         found: set[str] = set()
-        for number in range(256):
-            with suppress(FileNotFoundError), os.scandir(f"{self.objects}/{number:02x}") as entries:
-                found.update(f"{number:02x}{entry.name}" for entry in entries)
+        for prefix in map("{:02x}".format, range(256)):
+            with suppress(FileNotFoundError):
+                found.update([prefix + name for name in os.listdir(f"{self.objects}/{prefix}")])
         return found
 
     def names_for(self, count: int) -> set[str] | None:

@@ -12,7 +12,7 @@ the object, when that is durable.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import field
 
@@ -117,9 +117,10 @@ class EarlyCopies:
         except OSError:
             return None
 
-    def wanted(self, md5: str, place: str) -> Iterator[Copy]:
-        """The copies that are still wanted of an object, which lies at a place by now."""
-        return ((md5, place, prepared, name) for prepared, name in self._wanted.get(md5, ()))
+    def wanted(self, places: Iterable[tuple[str, str]]) -> list[Copy]:
+        """The copies that are still wanted of objects, each of which lies at a place by now."""
+        wanted = self._wanted
+        return [(md5, place, *one) for md5, place in places if md5 in wanted for one in wanted[md5]]
 
     def make(self, copies: Sequence[Copy], begun: Callable[[], None], advance: Advance) -> None:
         """Make copies of small objects. ``begun`` is called when no more processes are forked for that.

@@ -24,7 +24,10 @@ _COARSE_NS = 2_000_000_000  # for file systems that keep whole seconds
 _MANY = 2_000
 _SPARSE = 4  # rows that are read in the time of looking one up
 _PART = 500  # look-ups in one statement
+_TOGETHER = 100  # rows that one statement writes
+_INSERT = "INSERT OR REPLACE INTO files VALUES"
 _ROWS = 8_000  # that are written together
+_PAGES = 10_000  # of the database that change before it waits for the disk
 
 _VERSION = 1
 _SCHEMA = f"""
@@ -114,7 +117,7 @@ class State:
         """Remember MD5s of files. The caller has made sure that the bytes hashed were those of the key."""
         values = sorted((*key, bytes.fromhex(md5)) for key, md5 in rows)
         if values:
-            self._tell("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", values)
+            self._change(lambda database: _insert_files(database, values))
 
     def forget(self, keys: Iterable[FileKey]) -> None:
         """Remember nothing of these files: what was believed of them is wrong."""
@@ -153,11 +156,14 @@ class State:
         return self._ask(ask, None)
 
     def _tell(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        def tell(database: sqlite3.Connection) -> None:
-            with database:
-                database.executemany(statement, rows)
+        self._change(lambda database: database.executemany(statement, rows))
 
-        self._ask(tell, None)
+    def _change(self, call: Callable[[sqlite3.Connection], object]) -> None:
+        def change(database: sqlite3.Connection) -> None:
+            with database:
+                call(database)
+
+        self._ask(change, None)
 
     def _ask(self, call: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
         if os.getpid() != self._process:
@@ -186,20 +192,23 @@ class Rows:
         """Take one file, whose bytes were hashed."""
         self._rows.append((key, md5))
         if len(self._rows) >= self._enough:
-            self._write()
-            self._enough = len(self._rows) + _ROWS
+            self.write()
+
+    def write(self) -> None:
+        """Remember those of which a further change would show in their times."""
+        now = time.time_ns()
+        ready: list[tuple[FileKey, str]] = []
+        later: list[tuple[FileKey, str]] = []
+        for row in self._rows:
+            (ready if settled(row[0].mtime, row[0].ctime, now) else later).append(row)
+        self._rows, self._enough = later, len(later) + _ROWS
+        self._state.add_files(ready)
 
     def end(self) -> None:
-        """Remember the rest, when a further change of them would show in their times."""
+        """Remember the rest, when it has settled, too."""
         if self._rows:
             wait_until_settled(max(key.ctime for key, _ in self._rows))
-            self._write()
-
-    def _write(self) -> None:
-        now = time.time_ns()
-        ready = [row for row in self._rows if settled(row[0].mtime, row[0].ctime, now)]
-        self._rows = [row for row in self._rows if not settled(row[0].mtime, row[0].ctime, now)]
-        self._state.add_files(ready)
+            self.write()
 
 
 def _text(path: str) -> str:
@@ -234,6 +243,7 @@ def _prepared(path: str) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES}")
     except sqlite3.DatabaseError:
         connection.close()
         raise
@@ -246,6 +256,13 @@ def _discard(path: str) -> None:
             os.unlink(name)
         except OSError:
             continue
+
+
+def _insert_files(database: sqlite3.Connection, rows: Sequence[tuple[int | bytes, ...]]) -> None:
+    for start in range(0, len(rows), _TOGETHER):
+        part = rows[start : start + _TOGETHER]
+        places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(part))
+        database.execute(f"{_INSERT} {places}", list(chain.from_iterable(part)))
 
 
 def _fitting(database: sqlite3.Connection, numbers: array[int]) -> list[str | None]:

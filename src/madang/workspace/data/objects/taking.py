@@ -13,28 +13,28 @@ from madang.staging import Staging
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.parallel import each_file
 from madang.workspace.data.objects.reading import Hashed, hash_file
-from madang.workspace.data.objects.state import FileKey, settled, wait_until_settled
+from madang.workspace.data.objects.state import FileKey, Rows, wait_until_settled
 from madang.workspace.data.progress import Advance
-
-_EARLY = 8_000  # objects that are trusted together while more are made
 
 
 class Intake:
     """Takes finished objects that lie aside, moves them into the cache in portions, and has them trusted.
 
-    A portion is trusted when the next one was moved: until then the clock has moved on. Also when the block is left by
-    an error, or because the user stops it, what was given is moved: the next command goes on from there.
+    An object that moves with its folder stays as it is, and is remembered while more of them are made: until it was
+    made durable it does not have its name, and what a crash leaves of such objects is removed. A rename changes the
+    state of an object; one that is moved alone is looked at again when the next portion was moved: until then the clock
+    has moved on. Also when the block is left by an error, or because the user stops it, what was given is moved: the
+    next command goes on from there.
     """
 
     def __init__(self, cache: Cache, staging: Staging) -> None:
         self._cache = cache
         self._staging = staging
         self._seen: set[str] = set()
-        self._before: dict[str, FileKey | None] = {}
-        self._keys: dict[str, FileKey | None] = {}
-        self._enough = _EARLY
-        self._staying: dict[str, FileKey] = {}  # those of the keys that a move with their folder leaves as they are
-        self._trusted: set[str] = set()  # those of such keys that are trusted already, and in the former no longer
+        self._rows = Rows(cache.state)
+        self._staying: list[str] = []  # objects that are to move with their folder
+        self._alone: list[str] = []  # the others that were not moved yet
+        self._before: list[str] = []  # those that were moved alone, and are not trusted yet
 
     def __enter__(self) -> Intake:
         return self
@@ -43,13 +43,12 @@ class Intake:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._staging.move()
-        before, last, now = self._before, self._moved(), time.time_ns()
-        self._before, self._keys = {}, {}
+        changed, now = self._before + self._moved_alone(), time.time_ns()
+        self._before = []
         self._staging.flush()
-        for moved in (before, last):
-            if moved:
-                wait_until_settled(max(key.ctime if key is not None else now for key in moved.values()))
-                self._cache.trust(moved)
+        if changed:
+            wait_until_settled(now)
+            self._cache.trust(changed)
 
     def add(self, name: str, aside: str, key: FileKey) -> None:
         """Take one object, which is in this state; one that came before is dropped."""
@@ -57,42 +56,27 @@ class Intake:
             os.unlink(aside)
             return
         self._seen.add(name)
-        self._keys[name] = key
-        final = self._cache.path(name)
-        if self._staging.add(aside, final, key.size):
-            self._staying[name] = key
-            if len(self._staying) >= self._enough:
-                self.trust_early()
+        if self._staging.add(aside, self._cache.path(name), key.size):
+            self._staying.append(name)
+            self._rows.add(key, name[:32])
+        else:
+            self._alone.append(name)
         if self._staging.relieve():
             self._cache.trust(self._before)
-            self._before, self._keys = self._moved(), {}
-            self._staying.clear()
-            self._trusted.clear()
+            self._before = self._moved_alone()
 
     def trust_early(self) -> None:
-        """Trust what will move with its folder, which leaves its own state as it is, while there is more to wait for.
+        """Remember what can be remembered by now, while there is more to wait for."""
+        self._rows.write()
 
-        Until it was made durable no object has its name, and what a crash leaves of the others is removed.
-        """
-        now = time.time_ns()
-        ready = {name: key for name, key in self._staying.items() if settled(key.mtime, key.ctime, now)}
-        self._cache.trust(ready)
-        self._trusted.update(ready)
-        for name in ready:
-            del self._staying[name]
-        self._enough = len(self._staying) + _EARLY
-
-    def _moved(self) -> dict[str, FileKey | None]:
-        """Of the objects that were moved in last, those that are not trusted yet, with their states; a rename changes
-        that of the file itself.
-        """
-        whole, objects, trusted = self._staging.whole, self._cache.objects, self._trusted
-        there = {prefix for prefix in map("{:02x}".format, range(256)) if f"{objects}/{prefix}" in whole}
-        return {
-            name: key if name in self._staying and name[:2] in there else None
-            for name, key in self._keys.items()
-            if name not in trusted or name[:2] not in there
-        }
+    def _moved_alone(self) -> list[str]:
+        """Of the objects that were moved in last, those that were not moved with their folder."""
+        self._rows.end()  # before anything newer is remembered of the same files
+        whole, objects = self._staging.whole, self._cache.objects
+        apart = {prefix for prefix in map("{:02x}".format, range(256)) if f"{objects}/{prefix}" not in whole}
+        moved = self._alone + [name for name in self._staying if name[:2] in apart]
+        self._staying, self._alone = [], []
+        return moved
 
 
 class _Room:

@@ -19,7 +19,7 @@ from madang.staging import Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import LegacyCache, name_of_file
 from madang.workspace.data.objects.cache import Cache
-from madang.workspace.data.objects.early_copies import Copy, EarlyCopy
+from madang.workspace.data.objects.early_copies import EarlyCopy
 from madang.workspace.data.objects.parallel import apart, each, each_file
 from madang.workspace.data.objects.reading import SMALL, Fill, create_object, write_and_hash, write_object
 from madang.workspace.data.objects.state import FileKey, key_of
@@ -80,12 +80,13 @@ class RemoteObjects:
             stats = each(lambda name: self.store.stat(self.key(name)), wanted, threads=self.jobs, chunk=1)
             return {name: stat.size for name, stat in zip(wanted, stats, strict=True) if stat is not None}
 
-        def listed(folder: str) -> list[tuple[str, int]]:
+        def listed(folder: str) -> dict[str, int]:
             if self._files is not None:
-                return [(by_key[key], size) for key, size in self._files.sizes_in(folder).items() if key in by_key]
-            return [(by_key[stat.key], stat.size) for stat in self.store.list(folder) if stat.key in by_key]
+                return self._files.sizes_in(folder)
+            return {stat.key: stat.size for stat in self.store.list(folder)}
 
-        return {name: size for part in each(listed, folders, threads=threads, chunk=1) for name, size in part}
+        parts = each(listed, folders, threads=threads, chunk=1)
+        return {by_key[key]: size for part in parts for key, size in part.items() if key in by_key}
 
     def _listed_folders(self, keys: Collection[str]) -> tuple[list[str], int]:
         """The folders that are to be listed to find objects, and how many at once; none when it is cheaper to ask for
@@ -305,7 +306,7 @@ class Bringing:
         self._side = side
         self._staging = staging
         self._intake = intake
-        self._copies: list[Copy] = []
+        self._places: list[tuple[str, str]] = []  # what was taken: its name, and where it lies
 
     def take(self, sizes: Mapping[str, int], advance: progress.Advance) -> Brought:
         """See `RemoteObjects.bring`."""
@@ -324,19 +325,21 @@ class Bringing:
         if arrived.aside is None or arrived.copy is None:
             (brought.missing if arrived.copy is None else brought.damaged).append(arrived.name)
             return
-        self._copies.extend(self._side.cache.early_copies.wanted(arrived.name, arrived.aside))
+        self._places.append((arrived.name, arrived.aside))
         self._intake.add(arrived.name, arrived.aside, arrived.copy)
         brought.got.append(arrived.name)
         brought.size += arrived.copy.size
 
     def copy(self, meter: progress.Meter) -> None:
         """Make the early copies that are still wanted of what was taken, while the disk makes that durable."""
-        if not self._copies:
+        early_copies = self._side.cache.early_copies
+        copies = early_copies.wanted(self._places)
+        if not copies:
             self._begin_to_end()
             return
         self._staging.settle()
-        with meter(len(self._copies), "files", "copying") as advance:
-            self._side.cache.early_copies.make(self._copies, self._begin_to_end, advance)
+        with meter(len(copies), "files", "copying") as advance:
+            early_copies.make(copies, self._begin_to_end, advance)
 
     def _begin_to_end(self) -> None:
         self._staging.begin_sync()

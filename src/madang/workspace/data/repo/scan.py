@@ -100,24 +100,26 @@ class _Walk:
                     check_text(name)
                 if ignore is not None and ignore.hides(f"{folder}/{name}"[self.below_root :], entry.is_dir()):
                     continue
-                if entry.is_dir(follow_symlinks=False):
-                    if name not in HIDDEN_FOLDERS and not os.path.isdir(f"{folder}/{name}/.dvc"):
-                        below.append((f"{folder}/{name}", f"{prefix}{name}/"))
-                    continue
-                if entry.is_symlink():
-                    self._link(entry, folder, prefix)
+                if not entry.is_file(follow_symlinks=False) or name in (FILE_NAME, ".git"):
+                    self._other(entry, folder, prefix, below)
                     continue
                 found = entry.stat(follow_symlinks=False)
-                if not stat.S_ISREG(found.st_mode) or name in (FILE_NAME, ".git"):
-                    if name == ".git":
-                        continue
-                    raise _unusable(folder, name)
                 paths.append(prefix + name)
                 inode = found.st_ino
                 if inode >> 63:
                     inode = signed(inode)
                 numbers.extend((found.st_dev, inode, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
         self.folders.extend(reversed(below))
+
+    def _other(self, entry: os.DirEntry[str], folder: str, prefix: str, below: list[tuple[str, str]]) -> None:
+        name = entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if name not in HIDDEN_FOLDERS and not os.path.isdir(f"{folder}/{name}/.dvc"):
+                below.append((f"{folder}/{name}", f"{prefix}{name}/"))
+        elif entry.is_symlink():
+            self._link(entry, folder, prefix)
+        elif name != ".git":
+            raise _unusable(folder, name)
 
     def _link(self, entry: os.DirEntry[str], folder: str, prefix: str) -> None:
         try:

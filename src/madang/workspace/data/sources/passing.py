@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from madang.staging import Staging, rename_all
 from madang.workspace.data.objects.cache import Cache
-from madang.workspace.data.objects.state import FileKey, State
+from madang.workspace.data.objects.state import State
 
 
 class PassingCache(Cache):
@@ -25,13 +25,12 @@ class PassingCache(Cache):
     def remember(self, names: Iterable[str]) -> None:
         """Nothing has to be trusted later."""
 
-    def trust(self, keys: Mapping[str, FileKey | None]) -> None:
+    def trust(self, names: Iterable[str]) -> None:
         """The same."""
 
 
 class _Passing(Staging):
     def move(self, *, is_end: bool = True) -> None:
         """Give what was added its final names."""
-        moves, self._moves = self._moves, []
         with self._disk():
-            rename_all(moves)
+            rename_all(self._taken())
