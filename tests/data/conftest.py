@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.data.helpers import Answer, Tool
+from tests.data.helpers import SETTINGS, Answer, Tool
 from tests.data.source import make_source
 
 from madang.workspace.data.repo.initializing import initialize
@@ -24,6 +24,7 @@ answers = os.fdopen(os.dup(1), "w")
 for line in sys.stdin:
     request = json.loads(line)
     os.chdir(request["cwd"])
+    os.environ.update(request["settings"])
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
@@ -45,14 +46,12 @@ for line in sys.stdin:
 
 @pytest.fixture(scope="session")
 def dvc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tool]:
-    """The real dvc: ``dvc(folder, "status")``."""
+    """The real dvc: ``dvc(folder, "status")``. What it sets for its user or machine ends with the test."""
     base = tmp_path_factory.mktemp("dvc")
     environment = {
         **os.environ,
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(base / "site"),
-        "DVC_GLOBAL_CONFIG_DIR": str(base / "global"),
-        "DVC_SYSTEM_CONFIG_DIR": str(base / "system"),
         "DVC_TEST": "true",
     }
     server = subprocess.Popen(
@@ -63,7 +62,9 @@ def dvc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tool]:
     requests, answers = server.stdin, server.stdout
 
     def run(folder: Path, *args: str) -> Answer:
-        requests.write(json.dumps({"cwd": str(folder), "args": list(args)}) + "\n")
+        # Beside our own of this test; what a fixture of a wider scope runs has none yet.
+        settings = {name: str(Path(os.environ.get(name, base / name)) / "dvc") for name in SETTINGS}
+        requests.write(json.dumps({"cwd": str(folder), "args": list(args), "settings": settings}) + "\n")
         requests.flush()
         return Answer(**json.loads(answers.readline()))
 
@@ -81,8 +82,8 @@ def source(tmp_path_factory: pytest.TempPathFactory, dvc: Tool) -> Path:
 @pytest.fixture(autouse=True)
 def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads the settings of whoever runs it."""
-    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path_factory.mktemp("global")))
-    monkeypatch.setenv("DVC_SYSTEM_CONFIG_DIR", str(tmp_path_factory.mktemp("system")))
+    for name in SETTINGS:
+        monkeypatch.setenv(name, str(tmp_path_factory.mktemp("settings")))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("user cache")))
 
 

@@ -20,6 +20,9 @@ class Answer:
 Tool = Callable[..., Answer]
 """Called with a folder and arguments; runs there."""
 
+SETTINGS = ("DVC_SYSTEM_CONFIG_DIR", "DVC_GLOBAL_CONFIG_DIR")
+"""Variables that name the folders of what a machine, and a user, sets for all repositories."""
+
 NFC = "한글"
 NFD = unicodedata.normalize("NFD", NFC)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.data.helpers import Answer, Tool
+from tests.data.helpers import SETTINGS, Answer, Tool
 
 LINES = [
     "config core.remote myremote",
@@ -51,12 +52,13 @@ LINES = [
 
 
 @pytest.fixture
-def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[bytes]]:
+def texts(tmp_path: Path) -> Callable[[str], list[bytes]]:
     """What the files of all levels hold, for one of the two repositories."""
 
     def read(name: str) -> list[bytes]:
         folder = tmp_path / name / "repo"
-        places = [folder / ".dvc/config", folder / ".dvc/config.local"]
+        upper = [Path(os.environ[variable], "dvc" if name == "theirs" else "", "config") for variable in SETTINGS]
+        places = [*upper, folder / ".dvc/config", folder / ".dvc/config.local"]
         return [path.read_bytes() if path.exists() else b"" for path in places]
 
     return read
@@ -94,6 +96,13 @@ def test_outside_a_repository(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
         ("config -l", 0),
     ):
         assert madang(tmp_path, *line.split()).code == dvc(tmp_path, *line.split()).code == code, line
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_what_a_test_sets_for_its_user(tmp_path: Path, dvc: Tool, turn: int) -> None:
+    """It ends with the test: the real dvc stays for all tests of a worker, and would carry it on."""
+    assert dvc(tmp_path, "config", "--global", "core.remote").code == 251, turn
+    assert dvc(tmp_path, "config", "--global", "core.remote", "x").code == 0
 
 
 def test_a_wrong_file_can_be_repaired(tmp_path: Path, root: Path, madang: Tool) -> None:
