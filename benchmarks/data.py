@@ -33,3 +33,10 @@ def many_runs(count: int) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
         params = {f"p{index}": str(chance.randrange(2 + 3 * index)) for index in range(9)}
         params["p9"] = f"trial-{number}"
         yield params, {f"m{index}": chance.random() for index in range(10)}
+
+
+def called_run(number: int) -> tuple[dict[str, str], dict[str, float], dict[str, str]]:
+    """Params, metrics and tags of a run that MLflow's client makes."""
+    params = {f"p{key}": str(number % (key + 10)) for key in range(10)}
+    metrics = {f"m{key}": (number * 7919 % 1000) / 1000 + key for key in range(10)}
+    return params, metrics, {f"t{key}": "x" for key in range(5)}

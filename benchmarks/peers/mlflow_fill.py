@@ -87,6 +87,25 @@ def runs(store: str, count: int) -> dict[str, str]:
     return {"experiment": str(experiment)}
 
 
+def called(store: str, count: int, points: int) -> dict[str, str]:
+    """What `mlflow_calls.fill` leaves behind: runs with params, metrics and tags, and elsewhere one with a series."""
+    connection, experiment = _store(store)
+    long = f"{0:032x}"
+    with connection:
+        for number in range(count):
+            run, began = f"{number + 1:032x}", _NOW + number
+            params, metrics, tags = data.called_run(number)
+            _run(connection, experiment, run, f"run-{number:05}", began)
+            for table, pairs in (("params", params), ("tags", tags)):
+                rows = [(key, value, run) for key, value in pairs.items()]
+                connection.executemany(f"INSERT INTO {table} (key, value, run_uuid) VALUES (?, ?, ?)", rows)
+            _metrics(connection, run, [(key, value, _NOW, 1) for key, value in metrics.items()])
+        _run(connection, 0, long, "long", _NOW)
+        _metrics(connection, long, [("loss", step * 0.5, _NOW + step, step) for step in range(points)])
+    connection.close()
+    return {"experiment": str(experiment), "run": long}
+
+
 def log_batch(port: int, points: int) -> dict[str, float]:
     """Send points to a server as log-batch requests of 1,000, its limit, ten keys a step; on one kept connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
