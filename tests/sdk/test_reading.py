@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
+import random
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import madang
+from madang.formats import segment as codec
+from madang.formats import store as layout
+from madang.sdk import segments
 from madang.testing.programs import Place
 
 
@@ -166,3 +172,20 @@ def test_a_summary_shows_no_histograms(place: Place) -> None:
     for summary in (madang.get_run(run.id).summary, dict(run.summary)):
         assert (summary["h"], summary["c"], summary["x"]) == ({"media": "histogram"}, {"media": "confusion-matrix"}, 2)
         assert (summary["t"]["media"], summary["t"]["rows"]) == ("table", 1)
+
+
+def test_frames_without_sense_are_passed_over(tmp_path: Path) -> None:
+    """A run goes on from what its segments say, whatever stands between: whole frames, but of no sense."""
+    store, run, segment = str(tmp_path), "1" * 32, "2" * 32
+    path, chance = layout.segment_path(store, run, segment), random.Random(5)
+    os.makedirs(os.path.dirname(path))
+    writer = codec.SegmentWriter(path, segment, {"run": run, "project": "p"})
+    writer.metrics({"loss": 0.5}, 7)
+    for kind in [*range(1, 40)] * 20:
+        writer._write(bytes((kind,)) + chance.randbytes(chance.randrange(80)))
+        writer._write(bytes((kind,)) + codec.encode_json({"t": 1, "id": 0, "names": ["a", "b"], "types": "?" * kind}))
+    writer.metrics({"mine": 1.5}, 9, at=1 << 62)
+    writer.close()
+    local = segments.read(store, run)
+    assert local.last_step == 9
+    assert (local.metrics["loss"].count, local.metrics["mine"].last) == (1, 1.5)

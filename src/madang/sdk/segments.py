@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import field
 from typing import Any
 
@@ -14,7 +15,7 @@ from madang.errors import Conflict
 from madang.formats import recent, tables
 from madang.formats import segment as codec
 from madang.formats import store as layout
-from madang.formats.journal import KeySet, Position, decode_event, keyset_of, read_frames
+from madang.formats.journal import Frame, KeySet, Position, decode_event, keyset_of, read_frames
 
 
 @mutable
@@ -55,16 +56,21 @@ class LocalRun:
         known = self._segments.setdefault(segment, _Segment())
         data = _read_from(path, known.position.offset)
         for frame in read_frames(data, known.position):
-            if frame.kind == codec.METRICS:
-                self._points(known, segment, frame.sequence, frame.payload)
-            elif frame.kind in tables.KINDS:
-                self._rows(known, segment, frame.sequence, frame.payload)
-            elif frame.kind != codec.SYSTEM:
-                stamp, event = decode_event(frame.payload, segment, frame.sequence)
-                if isinstance(event, events.Keys):
-                    known.keys[event.id] = KeySet(event.names, event.types)
-                else:
-                    apply(self.state, stamp, event)
+            with suppress(ValueError):  # a whole frame without sense, by another writer: the records tell of it
+                self._take(known, segment, frame)
+
+    def _take(self, known: _Segment, segment: str, frame: Frame) -> None:
+        if frame.kind == codec.METRICS:
+            self._points(known, segment, frame.sequence, frame.payload)
+        elif frame.kind in tables.KINDS:
+            self._rows(known, segment, frame.sequence, frame.payload)
+        elif frame.kind != codec.SYSTEM:
+            stamp, event = decode_event(frame.payload, segment, frame.sequence)
+            if isinstance(event, events.Keys):
+                known.keys.pop(event.id, None)
+                known.keys[event.id] = KeySet(event.names, event.types)
+            else:
+                apply(self.state, stamp, event)
 
     def _points(self, known: _Segment, segment: str, sequence: int, payload: bytes) -> None:
         keys = known.keys.get(keyset_of(payload))
