@@ -87,6 +87,7 @@ def test_meaning(text: str, meant: Condition) -> None:
         ("max(min(metrics.a)) > 1", 1, "takes a metric"),
         ("created_at > 'yesterday'", 14, "no date"),
         ("duration > 'long'", 12, "no duration"),
+        ("status in ('failed', 'finishd')", 22, "no status"),
         ("params.a like 1", 15, "quotation marks"),
         ("and", 1, "a field was expected"),
         ("params.a = 1x", 12, "a number or a text"),

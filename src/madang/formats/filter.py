@@ -26,6 +26,7 @@ from madang.domain.query import (
     Scope,
     Statistic,
 )
+from madang.domain.run_state import STATUSES
 from madang.errors import InvalidInput
 
 MAX_TEXT = 20_000  # characters
@@ -41,6 +42,7 @@ _SYNONYMS = {
     "run_id": "id", "run_name": "name", "start_time": "started_at", "end_time": "ended_at", "created": "created_at",
     "started": "started_at", "ended": "ended_at", "user_id": "user",
 }  # fmt: skip
+_STATUSES = ("scheduled", *STATUSES)
 _TIMES = frozenset({"created_at", "started_at", "ended_at", "seen_at"})
 _STATISTICS = frozenset({"last", "min", "max", "best", "mean"})
 _WORD_OPERATORS = frozenset({"like", "ilike", "contains"})
@@ -309,6 +311,8 @@ class _Parser:
         if field.scope != "attributes":
             return text
         if field.key == "status":
+            if text.lower() not in _STATUSES:
+                raise self.wrong(f"{text[:40]!r} is no status", start, hint=f"Write one of {', '.join(_STATUSES)}.")
             return text.lower()
         if field.key in _TIMES:
             return self.moment(text, start)
