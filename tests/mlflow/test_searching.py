@@ -131,6 +131,16 @@ def test_bad_filters(client: MlflowClient, experiment: str, text: str) -> None:
     assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
 
 
+@pytest.mark.parametrize("text", ["metrics.acc IS NULL", "attributes.status IS NOT NULL", "start_time IS NULL"])
+def test_what_is_always_there(client: MlflowClient, experiment: str, text: str) -> None:
+    """A question for what is missing is told which fields it can be asked of, in MLflow's words."""
+    said = "IS NULL / IS NOT NULL is only supported for tags"
+    with pytest.raises(RestException, match=said):
+        client.search_runs([experiment], text)
+    with pytest.raises(RestException, match=said):
+        client.search_experiments(filter_string="name IS NULL")
+
+
 @pytest.mark.parametrize(
     "order", [["nothing"], ["metrics.acc up"], ["metrics.acc DESC x"], ["metrics.a", "metrics.a"], [""]]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from madang.errors import InvalidInput
@@ -18,7 +19,8 @@ _TOKEN = re.compile(
     r"|(?P<sign>[.,()]))"
 )
 _NUMBER = {"=", "!=", "<", "<=", ">", ">="}
-_TEXT = {"=", "!=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"}
+_NULLS = {"IS NULL", "IS NOT NULL"}
+_TEXT = {"=", "!=", "LIKE", "ILIKE", "IN", "NOT IN", *_NULLS}
 
 
 class Clause(NamedTuple):
@@ -191,10 +193,17 @@ def parse_order(text: str) -> tuple[str, str, bool]:
     return entity, key, word.lower() == "desc"
 
 
+def bad_comparator(clause: Clause, allowed: Iterable[str]) -> InvalidInput:
+    """The error for a comparison that a field does not know."""
+    if clause.op in _NULLS:
+        return InvalidInput(f"IS NULL / IS NOT NULL is only supported for tags and params, not for '{clause.key}'")
+    return InvalidInput(f"Invalid comparator '{clause.op}' not one of '{sorted(allowed)}'")
+
+
 def need_text(clause: Clause, what: str, allowed: set[str] = _TEXT) -> str:
     """The text that a clause compares with."""
     if clause.op not in allowed:
-        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of '{sorted(allowed)}'")
+        raise bad_comparator(clause, allowed)
     if not isinstance(clause.value, str):
         raise InvalidInput(f"Expected a quoted string value for {what} (e.g. 'my-value'). Got value {clause.value}")
     return clause.value
@@ -203,7 +212,7 @@ def need_text(clause: Clause, what: str, allowed: set[str] = _TEXT) -> str:
 def need_number(clause: Clause, what: str) -> int | float:
     """The number that a clause compares with."""
     if clause.op not in _NUMBER:
-        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of '{sorted(_NUMBER)}'")
+        raise bad_comparator(clause, _NUMBER)
     if isinstance(clause.value, str) or not isinstance(clause.value, int | float):
         raise InvalidInput(f"Expected numeric value type for {what}. Found {clause.value!r}")
     return clause.value

@@ -20,7 +20,7 @@ from madang.domain.query import (
     Order,
     Scope,
 )
-from madang.edges.mlflow.clauses import Clause, need_number, need_text, parse, parse_order
+from madang.edges.mlflow.clauses import Clause, bad_comparator, need_number, need_text, parse, parse_order
 from madang.edges.mlflow.shapes import NAME, NOTE, PARENT, USER
 from madang.errors import InvalidInput
 
@@ -113,7 +113,7 @@ def _named(clause: Clause, what: str) -> Condition:
 
 def _no_list(clause: Clause) -> Clause:
     if clause.op in ("IN", "NOT IN"):
-        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of {sorted(_TAG_OPERATORS)}")
+        raise bad_comparator(clause, _TAG_OPERATORS)
     return clause
 
 
@@ -121,7 +121,7 @@ def _dataset(clause: Clause) -> Condition:
     if clause.key not in _DATASET_KEYS:
         raise InvalidInput(f"Invalid dataset key '{clause.key}' specified. Valid keys are {_DATASET_KEYS}")
     if clause.op in ("IS NULL", "IS NOT NULL"):
-        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of {sorted(_ATTRIBUTE_OPERATORS)}")
+        raise bad_comparator(clause, _ATTRIBUTE_OPERATORS)
     return compare_text(Field("datasets", clause.key), clause, "dataset attributes")
 
 
@@ -133,7 +133,7 @@ def _attribute(clause: Clause) -> Condition:
     if key not in _TEXTS:
         raise _bad_attribute(key)
     if clause.op not in _ATTRIBUTE_OPERATORS:
-        raise InvalidInput(f"Invalid comparator '{clause.op}' not one of {sorted(_ATTRIBUTE_OPERATORS)}")
+        raise bad_comparator(clause, _ATTRIBUTE_OPERATORS)
     if clause.op in ("IN", "NOT IN") and key != "run_id":
         raise InvalidInput("Only ['run_id'] attributes support comparison with a list of quoted string values.")
     if key == "status":
