@@ -90,6 +90,23 @@ def test_search(client: MlflowClient, experiment: str) -> None:
     assert found(client, experiment, "") == [ids[2]]
 
 
+def test_linked_before_it_came(hub: Hub, client: MlflowClient, experiment: str) -> None:
+    """A trace that is sent after it was linked to a run is found by that run; until then nothing shows it."""
+    run = client.create_run(experiment).info.run_id
+    digits = f"{time.time_ns():032x}"
+    trace = f"tr-{digits}"
+    wanted = f"attribute.run_id = '{run}'"
+    for _ in range(2):
+        client.link_traces_to_run([trace], run)
+    assert (found(client, experiment, ""), hub.ask("GET", f"traces/{trace}/info")[0]) == ([], 404)
+    headers = {"x-mlflow-experiment-id": experiment, "content-type": "application/json"}
+    assert hub.ask("POST", "/v1/traces", SPAN.replace(b"1" * 32, digits.encode()), headers=headers)[0] == 200
+    other = traced(1)
+    assert found(client, experiment, wanted) == [trace]
+    client.link_traces_to_run([other], run)
+    assert set(found(client, experiment, wanted)) == {trace, other}
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.none() | st.integers(0, 3))),
     st.integers(1, 30),

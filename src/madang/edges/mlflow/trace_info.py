@@ -18,7 +18,7 @@ import msgspec
 from madang.domain import events
 from madang.domain.commands import CreateRun, Fact
 from madang.domain.projects import RegisteredProject
-from madang.domain.runs import TRACE, RunRecord
+from madang.domain.runs import TRACE, RunChange, RunRecord
 from madang.edges.mlflow import shapes
 from madang.edges.mlflow.arguments import missing
 from madang.edges.mlflow.checks import LONGEST_KEY, LONGEST_TAG, check_length
@@ -152,8 +152,23 @@ def _look(call: MlflowCall, trace_id: str) -> tuple[RunRecord | None, str]:
 
 def find(call: MlflowCall, trace_id: str) -> Trace | None:
     """The trace with an id, if there is one."""
+    found = _known(call, trace_id)
+    return None if found is None or found.about.awaited else found
+
+
+def _known(call: MlflowCall, trace_id: str) -> Trace | None:
     record, _ = _look(call, trace_id)
     return None if record is None else trace_of(record, home_of(call, record))
+
+
+def link(call: MlflowCall, trace_id: str, run: RunRecord) -> None:
+    """Link a trace to a run, also one that comes later: clients send traces aside. Hold `changing`."""
+    found = _known(call, trace_id)
+    if found is None:
+        make(call, home_of(call, run), trace_id, About(runs=[run.id], awaited=True), {})
+    elif run.id not in found.about.runs:
+        about = msgspec.structs.replace(found.about, runs=[*found.about.runs, run.id])
+        call.services.tracking.state(call.who, found.record.id, _facts(about, {}))
 
 
 def need(call: MlflowCall, trace_id: str) -> Trace:
@@ -188,7 +203,11 @@ def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 def make(call: MlflowCall, project: RegisteredProject, trace_id: str, about: About, tags: Mapping[str, str]) -> Trace:
     """A new trace. Hold `changing`."""
-    _, new_id = _look(call, trace_id)
+    awaited, new_id = _look(call, trace_id)
+    if awaited is not None:  # what was known of it gives way to it
+        about.runs = trace_of(awaited, project).about.runs
+        call.services.tracking.change(call.who, awaited.id, RunChange(deleted=True))
+        _, new_id = _look(call, trace_id)
     facts = [events.Described(name=trace_id), *_facts(about, {ARTIFACTS: artifacts_of(project, trace_id), **tags})]
     command = CreateRun(id=new_id, job_type=TRACE, facts=facts, time=max(0, about.requested_at) * 1000)
     return trace_of(call.services.tracking.create(call.who, project.name, command), project)

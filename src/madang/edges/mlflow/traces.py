@@ -179,7 +179,9 @@ def _all(call: MlflowCall, projects: dict[str, RegisteredProject]) -> Iterator[T
         query = RunQuery(tuple(projects), order=order, limit=_AT_ONCE, cursor=cursor, kind=TRACE, keys=())
         found = call.services.search.runs(call.who, query)
         for record in found.runs:
-            yield trace_info.trace_of(record, projects[record.project])
+            trace = trace_info.trace_of(record, projects[record.project])
+            if not trace.about.awaited:
+                yield trace
         cursor = found.next
         if not cursor:
             return
@@ -264,13 +266,10 @@ def link_to_run(call: MlflowCall) -> None:
             f"Cannot link more than {MOST_LINKED} traces to a run in a single request. "
             f"Provided {len(body.trace_ids)} traces."
         )
-    run = run_of(call, body.run_id).id
+    run = run_of(call, body.run_id)
     for trace_id in dict.fromkeys(body.trace_ids):
         with changing:
-            found = find(call, trace_id)
-            if found is not None and run not in found.about.runs:
-                about = msgspec.structs.replace(found.about, runs=[*found.about.runs, run])
-                trace_info.change(call, found, about)
+            trace_info.link(call, trace_id, run)
 
 
 def link_prompts(call: MlflowCall) -> None:

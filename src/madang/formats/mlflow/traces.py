@@ -24,7 +24,10 @@ _OTEL = re.compile(r"tr-([0-9a-f]{32})\Z")
 
 
 class About(msgspec.Struct, omit_defaults=True):
-    """What is known of a trace as a whole. Times are milliseconds; ``final``: its client has said all of it."""
+    """What is known of a trace as a whole. Times are milliseconds; ``final``: its client has said all of it.
+
+    One that is ``awaited`` was linked to runs, and has not come yet.
+    """
 
     requested_at: int = 0
     took: int | None = None
@@ -35,6 +38,7 @@ class About(msgspec.Struct, omit_defaults=True):
     metadata: dict[str, str] = field(default_factory=dict)
     final: bool = False
     runs: list[str] = field(default_factory=list)  # that it was linked to, beside the one it came from
+    awaited: bool = False
 
 
 def record_id(trace_id: str, life: int = 0) -> str:
