@@ -203,6 +203,21 @@ def test_data_sets(client: MlflowClient) -> None:
     assert client.search_runs([experiment], "datasets.name = 'iris' AND datasets.digest = 'x'") == []
 
 
+@pytest.mark.parametrize(
+    ("tag", "data", "said"),
+    [
+        (InputTag("k" * 256, "v"), Dataset("n", "d", "local", "{}"), "'key' exceeds the maximum length of 255"),
+        (InputTag("k", "v" * 501), Dataset("n", "d", "local", "{}"), "'value' exceeds the maximum length of 500"),
+        (InputTag("k", "v"), Dataset("n" * 501, "d", "local", "{}"), "'name' exceeds the maximum length of 500"),
+    ],
+)
+def test_too_long_for_a_data_set(client: MlflowClient, tag: InputTag, data: Dataset, said: str) -> None:
+    """What is too long in a data set is named as MLflow names it."""
+    run = client.create_run("0").info.run_id
+    with pytest.raises(RestException, match=said):
+        client.log_inputs(run, [DatasetInput(data, [tag])])
+
+
 def test_files(client: MlflowClient, hub: Hub, tmp_path: Path) -> None:
     """Files go up and come down unchanged, are listed by folder and removed; the store sees them with the run."""
     _, run = begun(client, "files")

@@ -258,8 +258,8 @@ def log_inputs(call: MlflowCall) -> None:
     body: LogInputs = call.body
     known = {(item.name, item.digest) for item in run_of(call, body.run_id).datasets}
     facts: list[Fact] = []
-    for index, item in enumerate(body.datasets):
-        made = _dataset(item, f"datasets[{index}].")
+    for item in body.datasets:
+        made = _dataset(item)
         if (made.name, made.digest) not in known:  # MLflow keeps the tags that it was told first
             known.add((made.name, made.digest))
             facts.append(made)
@@ -271,13 +271,13 @@ def log_inputs(call: MlflowCall) -> None:
 _DATASET_LIMITS = {"name": 500, "digest": 36, "schema": 1_048_575, "source": 65_535, "profile": 16_777_215}
 
 
-def _dataset(item: DatasetInput, path: str) -> events.Dataset:
+def _dataset(item: DatasetInput) -> events.Dataset:
     told = item.dataset
     for name, most in _DATASET_LIMITS.items():
-        check_length(f"{path}dataset.{name}", most, getattr(told, name))
+        check_length(name, most, getattr(told, name))
     for tag in item.tags:
-        check_length(f"{path}tags.key", 255, tag.key)
-        check_length(f"{path}tags.value", 500, tag.value)
+        check_length("key", 255, tag.key)
+        check_length("value", 500, tag.value)
     tags = {tag.key: tag.value for tag in item.tags}
     return events.Dataset(told.name, told.digest, told.source_type, told.source, told.schema, told.profile, tags)
 
