@@ -40,6 +40,17 @@ def stages(client: MlflowClient, name: str) -> dict[str, str]:
     return {item.version: str(item.current_stage) for item in client.search_model_versions(f"name = '{name}'")}
 
 
+def test_a_file_of_a_version(client: MlflowClient, hub: Hub) -> None:
+    """A file of a version comes by its name; a path out of it is refused as by MLflow, after two slashes as well."""
+    registered(client, "filed")
+    place = "/model-versions/get-artifact?name=filed&version=1&path="
+    assert hub.ask("GET", f"{place}weights.txt") == (200, b"weights of experiment of filed")
+    assert hub.ask("GET", f"{place}model/weights.txt")[0] == 404
+    for slashes in ("", "/", "//"):
+        status, said = hub.ask("GET", f"{slashes}{place}../path")
+        assert (status, said["error_code"], said["message"]) == (400, "INVALID_PARAMETER_VALUE", "Invalid path")
+
+
 def test_a_version_is_a_version(client: MlflowClient, hub: Hub) -> None:
     """Description, tags, source and run come back, and the store has the files under the same name and number."""
     run = logged(client, "one")

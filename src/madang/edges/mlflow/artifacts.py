@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from madang.domain import events
 from madang.domain.runs import RunRecord
-from madang.domain.versions import check_path
+from madang.domain.versions import Entry, check_path
 from madang.edges.mlflow import shapes, trace_info
 from madang.edges.mlflow.arguments import Arguments, from_query
 from madang.edges.mlflow.checks import readings
@@ -82,8 +82,12 @@ def _files(call: MlflowCall, text: str) -> tuple[str, list[events.File], str]:
         return run.project, run.files, path
     ref = f"{found['name']}:v{found['number']}"
     entries = call.services.artifacts.manifest(call.who, found["project"], ref)
-    files = [events.File(item.path, item.digest, item.size, _mime(item.path)) for item in entries]
-    return found["project"], files, found["path"] or ""
+    return found["project"], files_of(entries), found["path"] or ""
+
+
+def files_of(entries: Iterable[Entry]) -> list[events.File]:
+    """The files of a version, as those of runs are."""
+    return [events.File(item.path, item.digest, item.size, _mime(item.path)) for item in entries]
 
 
 def _mime(path: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from madang.domain.access import Principal
 from madang.edges.mlflow import answers
@@ -16,10 +16,15 @@ from madang.edges.mlflow.arguments import from_body, from_query
 from madang.edges.mlflow.services import MlflowCall, MlflowServices
 from madang.errors import InvalidInput, MadangError
 from madang.http.calls import Call, admit, content_type, whole
-from madang.http.dispatch import Dispatcher
+from madang.http.dispatch import Dispatcher, raw_path
 from madang.http.routes import Route, RouteTable
 from madang.http.threads import Readers
 from madang.ports.records import WouldWait
+
+
+def one_slash(path: bytes) -> bytes:
+    """A path with one slash before it: an address that ends with a slash puts two there, and MLflow takes them."""
+    return b"/" + path.lstrip(b"/") if path.startswith(b"//") else path
 
 
 class MlflowDispatcher(Dispatcher[MlflowServices]):
@@ -42,6 +47,11 @@ class MlflowDispatcher(Dispatcher[MlflowServices]):
             for route in table.routes
             if route.prompt and without_waiting is not None
         }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        scope["raw_path"] = one_slash(raw_path(scope))
+        await super().__call__(scope, receive, send)
 
     def at_once(
         self, scope: Scope, route: Route, body: bytes, admitted: Callable[[Scope], Principal]

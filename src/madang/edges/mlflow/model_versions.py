@@ -6,10 +6,12 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from msgspec import field
+from starlette.responses import Response
 
 from madang.domain.ids import is_id
 from madang.domain.projects import DEFAULT
 from madang.domain.versions import VersionRecord
+from madang.edges.mlflow import artifacts
 from madang.edges.mlflow.arguments import Arguments
 from madang.edges.mlflow.checks import check_key
 from madang.edges.mlflow.clauses import parse
@@ -77,6 +79,15 @@ class Transition(Arguments):
     stage: str = ""
     archive_existing_versions: bool = False
     comment: str = ""  # why; the client of Databricks sends it
+
+
+class VersionFile(Arguments):
+    """GET /model-versions/get-artifact."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("name", "version", "path")
+    name: str = ""
+    version: str = ""
+    path: str = ""
 
 
 class VersionTag(Arguments):
@@ -172,6 +183,15 @@ def download_uri(call: MlflowCall) -> Any:
     told = told_of(version)
     plain = f"mlflow-artifacts:/versions/{row.project}/{row.name}/v{version.number}/artifacts"
     return {"artifact_uri": told.get("location") or told.get("source") or plain}
+
+
+def get_file(call: MlflowCall) -> Response:
+    """GET /model-versions/get-artifact."""
+    body: VersionFile = call.body
+    path = artifacts.safe(body.path)
+    _, version = version_of(call, body.name, body.version)
+    files = artifacts.files_of(call.services.models.entries(call.who, version))
+    return artifacts.send(call, version.project, files, path)
 
 
 def set_tag(call: MlflowCall) -> None:

@@ -25,12 +25,13 @@ from madang.edges.mlflow import (
     traces,
     webhooks,
 )
+from madang.edges.mlflow.dispatch import one_slash
 from madang.edges.mlflow.experiments import Tag
 from madang.edges.mlflow.repetition import INSTEAD
 from madang.http.routes import ADMIN, NONE, READ, WRITE, Route, RouteTable
 
 PREFIXES = ("/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/")
-PLACES = ("/version", "/get-artifact", "/v1/traces")
+PLACES = ("/version", "/get-artifact", "/model-versions/get-artifact", "/v1/traces")
 _BATCH, _INPUTS = 32 << 20, 64 << 20  # bytes
 
 Handler = Callable[..., Any]
@@ -215,6 +216,7 @@ def _routes(*, repeats: bool) -> Iterator[Route]:
     yield _route("POST", "/v1/traces", trace_spans.export, WRITE, None)
     yield _route("GET", "/version", features.version, READ, None)
     yield _route("GET", "/get-artifact", artifacts.get_of_run, READ, artifacts.RunFile)
+    yield _route("GET", "/model-versions/get-artifact", model_versions.get_file, READ, model_versions.VersionFile)
 
 
 def _route(
@@ -239,5 +241,5 @@ def table(*, repeats: bool = False) -> RouteTable:
 
 def is_ours(path: bytes) -> bool:
     """Whether a request's path (undecoded) belongs to this edge."""
-    text = path.decode("ascii", "replace")
+    text = one_slash(path).decode("ascii", "replace")
     return text.startswith(PREFIXES) or text in PLACES
