@@ -45,6 +45,7 @@ def test_scorers_have_versions(client: MlflowClient) -> None:
         ("a", "no json", "INVALID_PARAMETER_VALUE"),
         ("a", json.dumps({"of": [{"call_source": "import os"}]}), "INVALID_PARAMETER_VALUE"),
         ("a", "[" * 100_000, "INVALID_PARAMETER_VALUE"),
+        ("a", json.dumps({"instructions_judge_pydantic_data": {"model": "  "}}), "INVALID_PARAMETER_VALUE"),
         ("a", json.dumps({"judge": {"model": "gateway:/mine"}}), "RESOURCE_DOES_NOT_EXIST"),
         ("a" * 300, JUDGE, "INVALID_PARAMETER_VALUE"),
     ],
@@ -55,3 +56,15 @@ def test_what_no_server_should_keep_is_refused(hub: Hub, name: str, text: str, c
     assert hub.ask("POST", "/api/3.0/mlflow/scorers/register", body)[1]["error_code"] == code
     status, told = hub.ask("POST", "/api/3.0/mlflow/scorers/register", {**body, "experiment_id": "999"})
     assert (status, told["error_code"]) in ((404, "RESOURCE_DOES_NOT_EXIST"), (400, "INVALID_PARAMETER_VALUE"))
+
+
+def test_no_scorer_runs_by_itself(client: MlflowClient) -> None:
+    """Asked which scorers run by themselves, the hub says none; told to run one, why it does not."""
+    store = client._tracking_client.store
+    home = client.create_experiment("by itself")
+    made = store.register_scorer(home, "judge", JUDGE)
+    with pytest.raises(MlflowException, match="does not use a gateway model"):
+        store.upsert_online_scoring_config(home, "judge", 0.5)
+    with pytest.raises(MlflowException, match="not found"):
+        store.upsert_online_scoring_config(home, "nobody", 0.5)
+    assert store.get_online_scoring_configs([made.scorer_id]) == []

@@ -19,6 +19,7 @@ from madang.services.scorers import Scorer
 
 _CODE = "call_source"  # of a scorer that is Python code
 _GATEWAY = "gateway:/"
+_JUDGE = "instructions_judge_pydantic_data"
 
 
 class NewScorer(Arguments):
@@ -37,6 +38,12 @@ class ScorerName(Arguments):
     experiment_id: str = ""
     name: str = ""
     version: int | None = None
+
+
+class ScorerIds(Arguments):
+    """GET scorers/online-configs."""
+
+    scorer_ids: list[str] = field(default_factory=list)
 
 
 class ScorerList(Arguments):
@@ -76,6 +83,12 @@ def _uses_gateway(found: Any) -> bool:
     return isinstance(found, list) and any(map(_uses_gateway, found))
 
 
+def _has_blank_model(found: Any) -> bool:
+    judge = found.get(_JUDGE) if isinstance(found, dict) else None
+    model = judge.get("model") if isinstance(judge, dict) else None
+    return isinstance(model, str) and not model.strip()
+
+
 def _checked(text: str) -> str:
     """A scorer as MLflow's server takes it: JSON without code that a reader would have to run."""
     try:
@@ -87,6 +100,8 @@ def _checked(text: str) -> str:
             )
     except (ValueError, RecursionError):
         raise InvalidInput("serialized_scorer must be valid JSON") from None
+    if _has_blank_model(found):
+        raise InvalidInput("Scorer model cannot be empty or contain only whitespace.")
     if _uses_gateway(found):
         raise NotFound("The scorer's model is an endpoint of a gateway, and this server has none.")
     return text
@@ -157,3 +172,15 @@ def delete(call: MlflowCall) -> None:
     project = _home(call, body.experiment_id)
     with _told(body):
         call.services.scorers.delete(call.who, project.name, body.name, body.version)
+
+
+def online_configs(call: MlflowCall) -> Any:
+    """GET scorers/online-configs: no scorer here runs by itself."""
+    return {"configs": []}
+
+
+def set_online_config(call: MlflowCall) -> None:
+    """PUT scorers/online-config: only what uses a gateway could run by itself, and that is not registered here."""
+    body: ScorerName = call.body
+    get(call)
+    raise InvalidInput(f"Scorer '{body.name[:200]}' does not use a gateway model, and this server has no gateway.")

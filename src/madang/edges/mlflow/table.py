@@ -133,11 +133,7 @@ def _datasets() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
 
 def _not_offered() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     """(method, path below `mlflow/`, handler, permission, arguments)."""
-    for method, path in (
-        ("GET", "scorers/online-configs"),
-        ("PUT", "scorers/online-config"),
-        ("POST", "traces/metrics"),
-    ):
+    for method, path in (("POST", "traces/metrics"),):
         yield method, path, features.not_offered, READ, None
 
 
@@ -158,6 +154,8 @@ def _scorers() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     yield "GET", "scorers/versions", scorers.versions, READ, scorers.ScorerName
     yield "GET", "scorers/get", scorers.get, READ, scorers.ScorerName
     yield "DELETE", "scorers/delete", scorers.delete, WRITE, scorers.ScorerName
+    yield "GET", "scorers/online-configs", scorers.online_configs, READ, scorers.ScorerIds
+    yield "PUT", "scorers/online-config", scorers.set_online_config, WRITE, scorers.ScorerName
 
 
 def _registry() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
