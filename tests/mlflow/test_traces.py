@@ -90,6 +90,11 @@ def test_search(client: MlflowClient, experiment: str) -> None:
     assert found(client, experiment, "") == [ids[2]]
 
 
+def test_told_in_full(client: MlflowClient, experiment: str) -> None:
+    """A trace whose client has said all of it says so, as MLflow's server has it."""
+    assert client.get_trace(traced(1)).info.trace_metadata["mlflow.trace.infoFinalized"] == "true"
+
+
 def test_linked_before_it_came(hub: Hub, client: MlflowClient, experiment: str) -> None:
     """A trace that is sent after it was linked to a run is found by that run; until then nothing shows it."""
     run = client.create_run(experiment).info.run_id

@@ -41,7 +41,7 @@ from madang.formats.mlflow.traces import About
 
 MOST_TRACES, MOST_LINKED = 500, 100
 _AT_ONCE = 5000  # rows of one reading
-_SIZES = "mlflow.trace.sizeStats"
+_SIZES, _FINALIZED = "mlflow.trace.sizeStats", "mlflow.trace.infoFinalized"
 
 
 def _texts(pairs: Iterable[Tag]) -> dict[str, str]:
@@ -74,7 +74,7 @@ def _start(call: MlflowCall, told: TraceInfo) -> Any:
         told.client_request_id,
         told.request_preview,
         told.response_preview,
-        told.trace_metadata,
+        {**told.trace_metadata, _FINALIZED: "true"},
         final=True,
     )
     tags = trace_info.checked_tags(told.tags)
