@@ -188,6 +188,25 @@ def test_a_place_keeps_its_query_at_its_end(client: MlflowClient, place: str, to
     assert [item.info.run_id for item in found] == [run.run_id]
 
 
+def test_the_place_of_another_experiment(client: MlflowClient) -> None:
+    """A run is found by the whole address of its files, not by its id below another experiment's."""
+    one, other = (client.create_experiment(f"place {name}") for name in "ab")
+    run = client.create_run(one).info
+    wrong = run.artifact_uri.replace(f"/{one}/", f"/{other}/")
+    for text, expected in {f"= '{run.artifact_uri}'": 1, f"= '{wrong}'": 0, f"!= '{wrong}'": 1}.items():
+        assert len(client.search_runs([one, other], f"attributes.artifact_uri {text}")) == expected, text
+
+
+def test_ended_before_1970(client: MlflowClient) -> None:
+    """A run whose end is said to be before all time has ended, and comes first by its end."""
+    experiment = client.create_experiment("long ago")
+    ids = [client.create_run(experiment).info.run_id for _ in range(3)]
+    client.set_terminated(ids[1], end_time=5)
+    client.set_terminated(ids[2], end_time=-123)
+    found = client.search_runs([experiment], order_by=["end_time"])
+    assert [item.info.run_id for item in found] == [ids[2], ids[1], ids[0]]
+
+
 def test_data_sets(client: MlflowClient) -> None:
     """Data sets of a run come back with their tags, each once, and runs are found by them."""
     experiment, run = begun(client, "data sets")

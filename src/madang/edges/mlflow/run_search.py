@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
+from madang.domain.projects import RegisteredProject
 from madang.domain.query import (
     AllOf,
     Among,
@@ -21,7 +22,7 @@ from madang.domain.query import (
     Scope,
 )
 from madang.edges.mlflow.clauses import Clause, bad_comparator, need_number, need_text, parse, parse_order
-from madang.edges.mlflow.shapes import NAME, NOTE, PARENT, USER
+from madang.edges.mlflow.shapes import NAME, NOTE, PARENT, USER, uri_of
 from madang.errors import InvalidInput
 
 _ENTITIES: dict[str, str] = {
@@ -41,13 +42,13 @@ _TAG_OPERATORS = {"=", "!=", "LIKE", "ILIKE"}
 _URI = re.compile(r".*/([0-9a-f]{32})/artifacts(?:[?#].*)?\Z")
 
 
-def condition(text: str) -> Condition:
-    """The condition that a filter means.
+def condition(text: str, homes: Collection[RegisteredProject] = ()) -> Condition:
+    """The condition that a filter means; the ``homes`` are the experiments that are searched.
 
     Raises:
         InvalidInput: it is no filter.
     """
-    return AllOf(tuple(_condition(clause) for clause in parse(text)))
+    return AllOf(tuple(_by_uri(clause, homes) if _is_uri(clause) else _condition(clause) for clause in parse(text)))
 
 
 def _entity(name: str) -> str:
@@ -140,8 +141,6 @@ def _attribute(clause: Clause) -> Condition:
         return _status(clause)
     if key == "run_name":
         return _named(clause, "attributes")
-    if key == "artifact_uri":
-        clause = _by_uri(clause)
     return compare_text(Field("attributes", _TEXTS[key]), clause, "attributes")
 
 
@@ -163,13 +162,20 @@ def _status(clause: Clause) -> Condition:
     return Among(field, both, negated=clause.op == "!=")
 
 
-def _by_uri(clause: Clause) -> Clause:
-    """An address of a run's files ends with the run's id: what is asked of it is asked of that."""
-    value = need_text(clause, "attributes")
+def _is_uri(clause: Clause) -> bool:
+    return clause.key == "artifact_uri" and _entity(clause.entity) == "attributes" and clause.op in _TAG_OPERATORS
+
+
+def _by_uri(clause: Clause, homes: Collection[RegisteredProject]) -> Condition:
+    """An address of a run's files is that of its experiment and the run's id: what is asked of it is asked of them."""
+    value, run = need_text(clause, "attributes"), Field("attributes", "id")
     if clause.op in ("LIKE", "ILIKE"):
-        return clause._replace(value=value.removesuffix("/artifacts"))
+        return compare_text(run, clause._replace(value=value.removesuffix("/artifacts")), "attributes")
     found = _URI.match(value)
-    return clause._replace(value=found[1] if found else "-")
+    named = found[1] if found else "-"
+    at = [Compare(Field("attributes", "project"), "=", home.name) for home in homes if uri_of(named, home) == value]
+    made = AllOf((Compare(run, "=", named), AnyOf(tuple(at))))
+    return made if clause.op == "=" else Negation(made)
 
 
 def compare_time(attribute: str, clause: Clause) -> Condition:

@@ -134,7 +134,7 @@ def update(call: MlflowCall) -> Any:
     if status is None:
         raise invalid("status", body.status)
     if status or body.end_time:
-        facts.append(events.Status(status, max(0, body.end_time or 0) * 1000))
+        facts.append(events.Status(status, max(1, body.end_time * 1000) if body.end_time else 0))
     if body.run_name:
         facts += tag_facts({shapes.NAME: body.run_name})
     run = state(call, body.run, facts)
@@ -182,9 +182,9 @@ def search(call: MlflowCall) -> bytes:
         )
     if body.max_results < 1:
         raise InvalidInput(f"Invalid value {body.max_results} for parameter 'max_results' supplied: not positive.")
-    where, order = run_search.condition(body.filter), run_search.orders(body.order_by)
     view = view_of(body.run_view_type)
     projects = searched(call, body.experiment_ids)
+    where, order = run_search.condition(body.filter, projects.values()), run_search.orders(body.order_by)
     if not projects:
         return b"{}"
     query = RunQuery(

@@ -70,7 +70,12 @@ def place_below(place: str, path: str) -> str:
 
 def artifact_uri(run: RunRecord, project: RegisteredProject) -> str:
     """Where the files of a run are, as the client is told."""
-    return place_below(location(project), f"{run.id}/artifacts")
+    return uri_of(run.id, project)
+
+
+def uri_of(run_id: str, project: RegisteredProject) -> str:
+    """Where the files of a run with an id would be."""
+    return place_below(location(project), f"{run_id}/artifacts")
 
 
 def run_info(run: RunRecord, project: RegisteredProject) -> dict[str, Any]:
