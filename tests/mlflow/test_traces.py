@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import weakref
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mlflow import MlflowClient
-from mlflow.entities import AssessmentSource, AssessmentSourceType
+from mlflow.entities import AssessmentSource, AssessmentSourceType, SpanEvent, TraceData
 from tests.mlflow.conftest import Hub
 
 from madang.domain.projects import RegisteredProject
@@ -93,6 +94,21 @@ def test_search(client: MlflowClient, experiment: str) -> None:
 def test_told_in_full(client: MlflowClient, experiment: str) -> None:
     """A trace whose client has said all of it says so, as MLflow's server has it."""
     assert client.get_trace(traced(1)).info.trace_metadata["mlflow.trace.infoFinalized"] == "true"
+
+
+def test_spans_as_a_file(hub: Hub, experiment: str) -> None:
+    """The spans of a trace come as the file that MLflow makes of them."""
+    with mlflow.start_span("한 span", attributes={"n": 2, "deep": {"a": [1, 2.5]}}) as outer:
+        outer.add_event(SpanEvent("happened", timestamp=99_999, attributes={"foo": "bar"}))  # type: ignore[abstract]  # MLflow leaves it so
+        with mlflow.start_span("inner") as inner:
+            inner.set_status("ERROR")
+    place = "/ajax-api/2.0/mlflow/get-trace-artifact"
+    status, content = hub.ask("GET", place, fields={"request_id": outer.trace_id})
+    assert status == 200
+    assert [span.to_dict() for span in TraceData.from_dict(json.loads(content)).spans] == [
+        outer.to_dict(), inner.to_dict(),
+    ]  # fmt: skip
+    assert hub.ask("GET", place, fields={"request_id": "tr-none"})[0] == 404
 
 
 def test_linked_before_it_came(hub: Hub, client: MlflowClient, experiment: str) -> None:

@@ -98,6 +98,7 @@ def _traces() -> Iterator[tuple[str, str, Handler, Permission, Any]]:
     yield "GET", "traces/batchGet", traces.get_many, READ, trace_requests.ManyTraces
     yield "POST", "traces/batchGetInfos", traces.get_infos, READ, trace_requests.ManyTraces
     yield "POST", "traces/delete-traces", traces.delete, WRITE, trace_requests.DeleteTraces
+    yield "GET", "get-trace-artifact", traces.download, READ, trace_requests.TraceFile
     yield "POST", "traces/link-to-run", traces.link_to_run, WRITE, trace_requests.LinkToRun
     yield "POST", "traces/link-prompts", traces.link_prompts, WRITE, trace_requests.LinkPrompts
     yield "POST", "traces/calculate-filter-correlation", traces.correlate, READ, trace_requests.Correlation

@@ -73,6 +73,13 @@ class OneTrace(Arguments):
     allow_partial: bool = False
 
 
+class TraceFile(Arguments):
+    """GET get-trace-artifact."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("request_id",)
+    request_id: str = ""
+
+
 class ManyTraces(Arguments):
     """GET traces/batchGet, POST traces/batchGetInfos."""
 

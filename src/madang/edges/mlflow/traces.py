@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
+from starlette.responses import Response
 
 from madang.domain import events
 from madang.domain.projects import RegisteredProject
@@ -33,11 +34,12 @@ from madang.edges.mlflow.trace_requests import (
     NewTrace,
     OneTrace,
     SearchTraces,
+    TraceFile,
     TraceInfo,
 )
 from madang.edges.mlflow.trace_search import SearchedTrace, firsts, linked_prompts, tests_of
 from madang.errors import InvalidInput, NotFound
-from madang.formats.mlflow.traces import About
+from madang.formats.mlflow.traces import About, kept_span
 
 MOST_TRACES, MOST_LINKED = 500, 100
 _AT_ONCE = 5000  # rows of one reading
@@ -133,6 +135,14 @@ def get(call: MlflowCall) -> Any:
     if not body.allow_partial and not _whole(found, spans):
         raise NotFound(f"Trace with ID {body.trace_id} is not fully exported yet, please try again later.")
     return {"trace": _with_spans(found, spans)}
+
+
+def download(call: MlflowCall) -> Response:
+    """GET get-trace-artifact: the spans of a trace as a file."""
+    body: TraceFile = call.body
+    found = need(call, body.request_id)
+    content = msgspec.json.encode({"spans": [kept_span(span.body) for span in trace_spans.read(call, found)]})
+    return Response(content, 200, {"content-disposition": "attachment; filename=traces.json"}, "text/plain")
 
 
 def _with_spans(trace: Trace, spans: Iterable[trace_spans.Span]) -> dict[str, Any]:

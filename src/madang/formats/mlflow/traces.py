@@ -6,6 +6,7 @@ what people and judges said of it another one. Its spans are files of the record
 
 from __future__ import annotations
 
+import json
 import re
 from _blake2 import blake2b  # hashlib loads OpenSSL for it
 from collections.abc import Mapping
@@ -14,12 +15,15 @@ from typing import Any
 import msgspec
 from msgspec import field
 
+from madang.formats.otlp import attributes_of
+
 NAME, ARTIFACTS = "mlflow.traceName", "mlflow.artifactLocation"
 SPANS_PLACE, IN_STORE = "mlflow.trace.spansLocation", "TRACKING_STORE"
 ABOUT, SAID = "madang.trace", "madang.assessments"
 SPANS = "spans"
 """The folder of a record with files of spans."""
 _INT64 = 1 << 63
+_CODES = {0: "STATUS_CODE_UNSET", 1: "STATUS_CODE_OK", 2: "STATUS_CODE_ERROR"}
 _OTEL = re.compile(r"tr-([0-9a-f]{32})\Z")
 
 
@@ -75,6 +79,30 @@ def exported_span(told: Mapping[str, Any]) -> dict[str, Any]:
     if links := told.get("links"):
         made["links"] = links
     return made
+
+
+def kept_span(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """A span as MLflow keeps it, with attributes as JSON texts, of one as OpenTelemetry's exporters send it."""
+    status = sent.get("status", {})
+    code = status.get("code", 0)
+    return {
+        "trace_id": sent.get("trace_id", ""),
+        "span_id": sent.get("span_id", ""),
+        "parent_span_id": sent.get("parent_span_id") or None,
+        "name": sent.get("name", ""),
+        "start_time_unix_nano": int(sent.get("start_time_unix_nano", 0)),
+        "end_time_unix_nano": int(sent.get("end_time_unix_nano", 0)) or None,
+        "events": [
+            {
+                "name": event.get("name", ""),
+                "time_unix_nano": int(event.get("time_unix_nano", 0)),
+                "attributes": attributes_of(event.get("attributes", [])),
+            }
+            for event in sent.get("events", [])
+        ],
+        "status": {"code": _CODES.get(code, code), "message": status.get("message", "")},
+        "attributes": {key: json.dumps(item) for key, item in attributes_of(sent.get("attributes", [])).items()},
+    }
 
 
 def _meant(item: Any) -> Any:
