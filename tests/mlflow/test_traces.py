@@ -208,7 +208,7 @@ def test_a_trace_is_no_run(client: MlflowClient, experiment: str) -> None:
     ("headers", "body", "status"),
     [
         ({"content-type": "text/plain", "x-mlflow-experiment-id": "0"}, b"", 400),
-        ({"content-type": "application/x-protobuf"}, b"", 400),
+        ({"content-type": "application/x-protobuf"}, b"", 422),
         ({"content-type": "application/x-protobuf", "x-mlflow-experiment-id": "0"}, b"\xff\xff\xff", 400),
         ({"content-type": "application/x-protobuf", "x-mlflow-experiment-id": "0"}, b"", 400),
         ({"content-type": "application/json", "x-mlflow-experiment-id": "0"}, b'{"resourceSpans": 5}', 400),

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from madang.domain import events
 from madang.edges.mlflow import trace_info
+from madang.edges.mlflow.answers import failed
 from madang.edges.mlflow.experiments import require_active
 from madang.edges.mlflow.finding import target_of
 from madang.edges.mlflow.runs import state
@@ -98,7 +99,7 @@ async def export(call: MlflowCall) -> Response:
         raise InvalidInput(f"Invalid Content-Type: {kind[:80]}. Expected: {_PROTOBUF} or {_JSON}")
     experiment = headers.get("x-mlflow-experiment-id")
     if not experiment:
-        raise InvalidInput("Missing the header 'x-mlflow-experiment-id'.")
+        return failed("INVALID_PARAMETER_VALUE", "Missing the header 'x-mlflow-experiment-id'.", 422)
     body = await whole(call.request, LARGEST)
     encoding = headers.get("content-encoding", "").strip().lower()
 
