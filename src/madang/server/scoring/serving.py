@@ -13,10 +13,12 @@ from typing import Protocol
 from starlette.concurrency import run_in_threadpool
 
 from madang.errors import MadangError
+from madang.http.threads import Threads
 from madang.server.scoring.workers import Answer, Limits, Model, Pool
 
 log = logging.getLogger("madang.serving")
 
+_LOOKING = Threads(2)  # nobody waits for a hub that is silent, or for a download, when the server is to end
 _RETRY = (5.0, 300.0)  # seconds until a version that failed is tried again while it is still wanted: at first, at most
 
 
@@ -75,7 +77,7 @@ class Serving:
         Raises:
             MadangError: it is not there, or cannot be loaded.
         """
-        target = await run_in_threadpool(self._source.wanted)
+        target = await _LOOKING.run(self._source.wanted)
         await self._swap(target)
         if self._every:
             self._task = asyncio.create_task(self._watch())
@@ -106,7 +108,7 @@ class Serving:
         """Look for the wanted version and swap to it; what fails leaves everything as it is."""
         state = self.state
         try:
-            target = await run_in_threadpool(self._source.wanted)
+            target = await _LOOKING.run(self._source.wanted)
         except (MadangError, OSError) as error:
             if not state.lost:
                 log.warning("cannot look for the wanted version; %s goes on: %s", _name(state.served), error)
@@ -130,7 +132,7 @@ class Serving:
             log.error("%s cannot be served; %s goes on: %s", target.ref, _name(state.served), error)
 
     async def _swap(self, target: Target) -> None:
-        model = await run_in_threadpool(self._source.fetch, target)
+        model = await _LOOKING.run(lambda: self._source.fetch(target))
         pool = Pool(model, self.limits)
         await pool.open()
         for warning in pool.warnings:
