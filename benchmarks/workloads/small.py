@@ -31,6 +31,7 @@ STEPS = ["add", "add again", "status", "status, 1 changed", "add, 1 changed", "c
          "push again", "pull"]  # fmt: skip
 MAKING = ["add", "checkout", "push", "pull"]
 THEN_SYNC = ", then sync"
+TWICE = "two cp -r at once + sync"  # a pull makes each file in the cache and in the workspace
 
 
 def measure(bench: Bench) -> list[Table]:
@@ -67,6 +68,7 @@ def _table(files: int, middle: dict[str, dict[str, float]], raw: dict[str, objec
     table.checks.append(Check("add / (cp -r + sync)", ratio(mine["add"], copying), 2))
     for step in ("checkout", "push", "pull"):
         table.checks.append(Check(f"{step} / (cp -r + sync)", ratio(mine[step], copying), 1.5))
+    table.checks.append(Check("pull / (two cp -r at once + sync)", ratio(mine["pull"], limits[TWICE]), 1.5))
     table.checks.append(Check("add again, no change / stat walk", ratio(mine["add again"], limits["stat walk"]), 3))
     table.checks.append(Check("status, no change / stat walk", ratio(mine["status"], limits["stat walk"]), 3))
     for step in STEPS:
@@ -89,14 +91,16 @@ def make(folder: Path, files: int) -> Path:
 
 def _limits(bench: Bench, source: Path) -> dict[str, float]:
     warm(source)
-    target = bench.folder("copy")
+    target, twice = bench.folder("copy"), bench.folder("two-copies")
+    copies = f"cp -r '{source}' '{twice}/cache' & cp -r '{source}' '{twice}/data' & wait; sync -f '{twice}'"
     walk = [venvs.python("madang"), "-c", WALK, str(source)]
     took = {
         "cp -r + sync": timed(bench, ["sh", "-c", f"cp -r '{source}' '{target}/data' && sync -f '{target}'"], target),
+        TWICE: timed(bench, ["sh", "-c", copies], twice),
         "md5sum": timed(bench, ["sh", "-c", f"find '{source}' -type f -print0 | xargs -0 md5sum > /dev/null"], target),
         "stat walk": median(timed(bench, walk, target) for _ in range(3)),
     }
-    bench.drop_later(target)
+    bench.drop_later(target, twice)
     return took
 
 
