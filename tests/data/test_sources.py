@@ -67,6 +67,16 @@ def test_du(source: Path, tmp_path: Path, madang: Tool, dvc: Tool) -> None:
             assert sorted(ours.out.strip().split("\n")) == sorted(theirs.out.strip().split("\n")), line
 
 
+def test_du_without_listings(source: Path, tmp_path: Path, madang: Tool) -> None:
+    """A tracked folder is as large as its record says: nothing is asked of a remote, where its listing may be lost."""
+    root = shutil.copytree(source, tmp_path / "bare", symlinks=True)
+    lines: list[list[str]] = [[], ["mix"], ["-s"]]
+    whole = [madang(tmp_path, "du", str(root), *line).out for line in lines]
+    shutil.rmtree(root / ".dvc" / "cache")
+    (root / ".dvc" / "config").write_text("")
+    assert [madang(tmp_path, "du", str(root), *line).out for line in lines] == whole
+
+
 @pytest.mark.parametrize("way", ["folder", "bare"])
 def test_get(way: str, source: Path, tmp_path: Path, madang: Tool, dvc: Tool) -> None:
     """Data, files of Git, parts of folders, mixed folders and outputs come whole, as the real dvc brings them."""

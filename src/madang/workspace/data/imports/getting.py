@@ -90,10 +90,15 @@ def _holds_data(source: Source, folder: Node) -> bool:
 
 
 def total_size(source: Source, node: Node, sizes: Sizes) -> int:
-    """Bytes of a file, or of all files in a folder; what nothing tells of counts as nothing."""
+    """Bytes of a file, or of all files in a folder; what nothing tells of counts as nothing.
+
+    A tracked folder is as large as its record says: its listing may be far away, or nowhere.
+    """
     if not node.is_dir or (node.out is not None and node.md5 is not None and node.size is not None):
         return sizes.of(node) or 0
-    return sum(sizes.of(one) or 0 for one in source.files(node) if not is_record(one))
+    if node.out is None:
+        return sum(total_size(source, one, sizes) for one in source.children(node) if not is_record(one))
+    return sum(sizes.of(one) or 0 for one in source.files(node))
 
 
 def usage(source: Source, path: str = "", *, summarize: bool = False) -> list[tuple[str, int]]:
