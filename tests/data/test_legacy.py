@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,20 @@ def test_adding_converts_the_record(repo: Repository, root: Path, dvc: Tool) -> 
     add(repo, ["s"])  # the same MD5 by both rules
     assert (root / "s.dvc").read_text().endswith("hash: md5\n")
     assert json.loads(dvc(root, "status", "--json").out) == {}
+
+
+@pytest.mark.parametrize("lines", ["/lock\n/state\n/cache\n", None])
+def test_what_is_for_this_machine_alone_stays_out_of_git(tmp_path: Path, madang: Tool, lines: str | None) -> None:
+    """``.dvc/.gitignore`` of DVC 0 says nothing of ``tmp``, where replaced files are kept: git must not be shown it."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    make(tmp_path, {".dvc/config": b"", "a": b"1"})
+    if lines is not None:
+        (tmp_path / ".dvc" / ".gitignore").write_text(lines)
+    assert madang(tmp_path, "add", "-q", "a").code == 0
+    seen = subprocess.run(["git", "status", "--porcelain", "-uall"], cwd=tmp_path, capture_output=True, text=True)
+    shown = [".dvc/.gitignore", ".dvc/config", ".gitignore", "a.dvc"]
+    assert sorted(line[3:] for line in seen.stdout.splitlines()) == shown
+    written = (tmp_path / ".dvc" / ".gitignore").read_text()
+    assert written.startswith(lines or "")
+    assert madang(tmp_path, "add", "-q", "a").code == 0
+    assert (tmp_path / ".dvc" / ".gitignore").read_text() == written

@@ -11,6 +11,7 @@ from madang.workspace.data.repo import git
 from madang.workspace.data.repo.repository import Repository
 
 FILE_NAME = ".gitignore"
+_OWN = ("config.local", "tmp", "cache")  # what of ``.dvc`` is for this machine alone
 
 
 def unnamed(paths: Iterable[str]) -> list[str]:
@@ -44,6 +45,17 @@ def protect(repository: Repository, path: str) -> list[str]:
         return []
     os.makedirs(repository.private_dir, exist_ok=True)
     return hide(path, os.path.join(repository.private_dir, f"ignore-{os.urandom(6).hex()}"))
+
+
+def protect_own(repository: Repository) -> None:
+    """Make git ignore what of ``.dvc`` is for this machine alone.
+
+    The ``.gitignore`` of DVC 0 says nothing of ``tmp``, where replaced files are kept: ``git add -A`` would take them.
+    """
+    if repository.git_root is None:
+        return
+    for path in unnamed(os.path.join(repository.dvc_dir, name) for name in _OWN):
+        protect(repository, path)
 
 
 def show(path: str) -> list[str]:

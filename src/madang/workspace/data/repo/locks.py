@@ -19,6 +19,7 @@ from contextlib import contextmanager
 
 from madang.errors import Conflict
 from madang.staging import STAGING, clear_abandoned, scratch
+from madang.workspace.data.repo.gitignores import protect_own
 from madang.workspace.data.repo.repository import Repository
 
 WAIT_SECONDS = 3.0  # as dvc waits
@@ -39,6 +40,7 @@ def hold(repository: Repository, writes: Sequence[str] = (), wait: float = WAIT_
         using(repository.cache.folder, wait),
         scratch(repository.private_dir),
     ):
+        protect_own(repository)
         left = os.path.join(repository.private_dir, STAGING)
         if os.path.isdir(left):
             clear_abandoned(left)
