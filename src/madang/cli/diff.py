@@ -158,4 +158,4 @@ def _print_tables(found: Diff) -> None:
     from madang.workspace.data.changes.diffs import table_changes
 
     for path, sentence in table_changes(found):
-        click.echo(f"{path}: {sentence}")
+        click.echo(output.printable(f"{path}: {sentence}"))

@@ -89,7 +89,7 @@ def _targets(repository: Repository, names: Sequence[str], commit: str | None) -
 
 
 def table_changes(found: Diff) -> Iterator[tuple[str, str]]:
-    """Of each changed table, a sentence about its rows and columns; of one that cannot be read, nothing."""
+    """Of each changed table, a sentence about its rows and columns, or why they are not compared."""
     for old, new in found.differences.modified:
         if old.is_dir or new.is_dir or not tables.is_table(new.path) or old.name is None or new.name is None:
             continue
@@ -99,8 +99,9 @@ def table_changes(found: Diff) -> Iterator[tuple[str, str]]:
             continue
         try:
             yield new.path, _sentence(tables.compare(cache.path(old.name), present, new.path))
-        except (InvalidInput, ConfigError):
-            continue
+        except (InvalidInput, ConfigError) as error:
+            reason = error.message.removeprefix(f"{new.path} cannot be read as a table: ")
+            yield new.path, f"not compared: {reason} {error.hint}".strip()
 
 
 def _sentence(change: TableChange) -> str:
@@ -112,6 +113,8 @@ def _sentence(change: TableChange) -> str:
     for columns, what in ((change.columns_added, "added"), (change.columns_removed, "removed")):
         if columns:
             parts.append(f"{'column' if len(columns) == 1 else 'columns'} {', '.join(columns)} {what}")
+    if len(parts) == 1:
+        parts.append("no value differs, only how they are ordered or written")
     return ", ".join(parts)
 
 
