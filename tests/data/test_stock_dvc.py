@@ -156,6 +156,31 @@ def test_adding_one_file_inside_a_tracked_folder(tmp_path: Path, dvc: Tool, mada
     assert texts[0][1] == texts[1][1]
 
 
+def test_adding_where_the_rest_of_the_folder_is_not(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
+    """Who brought one path of a folder, or nothing of it, adds one: the other files stay in the folder's listing."""
+    source = tmp_path / "source"
+    found: list[str] = []
+    subprocess.run(["git", "init", "-q", str(source)], check=True)
+    make(source / "d", {"a": b"1", "s/b": b"22", "s/c": b"333"})
+    for line in ("init -q", "add -q d", "remote add -q -d r ../r", "push -q"):
+        assert madang(source, *line.split()).code == 0
+    for tool in (madang, dvc):
+        folder = shutil.copytree(source, tmp_path / f"copy {len(found)}", ignore=shutil.ignore_patterns("cache", "d"))
+        make(folder, {"d/new": b"4444"})
+        for line in ("add d/new", "pull d/s/b", "add d/s/b", "push"):
+            if line == "add d/s/b":
+                make(folder, {"d/s/b": b"changed"})
+            assert tool(folder, *line.split()).code == 0, line
+        found.append((folder / "d.dvc").read_text())
+        assert tool(folder, "pull", "-f").code == 0
+        assert read(folder / "d") == {"a": b"1", "new": b"4444", "s/b": b"changed", "s/c": b"333"}
+        shutil.rmtree(tmp_path / "r")
+        assert madang(source, "push", "-q").code == 0
+    # The real dvc forgets the folder's size here, too.
+    assert found[0].replace("  size: 15\n", "") == found[1].replace("  size: 15\n", "")
+    assert "size: 15" in found[0]
+
+
 def test_ignored_files_are_in_neither(tmp_path: Path, dvc: Tool, madang: Tool) -> None:
     """.dvcignore rules, .git folders and folders with their own .dvc are left out, as the real dvc leaves them out."""
     ours, theirs = two_repositories(tmp_path, dvc)

@@ -17,7 +17,7 @@ from madang.errors import Conflict, CorruptData, Incompatible, MadangError, NotF
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
 from madang.workspace import tracked_files
-from madang.workspace.data.files.adding import add
+from madang.workspace.data.files.adding import Manner, add
 from madang.workspace.data.files.checkout import checkout, raise_if_incomplete
 from madang.workspace.data.files.comparing import changes
 from madang.workspace.data.objects import reading
@@ -506,6 +506,39 @@ def test_several_paths_inside_one_folder(repo: Repository, root: Path) -> None:
     (out,) = tracked(repo)
     assert set(repo.cache.listing(out.md5 or "")) == {"a", "b", "c/deep"}
     assert out.size == 6
+
+
+def test_one_path_of_a_folder_that_is_not_here(repo: Repository, root: Path) -> None:
+    """Its listing may come from elsewhere; its size is the recorded one and the change, or is not told at all."""
+    make(root / "d", {"a": b"1", "b": b"22", "c": b"333"})
+    add(repo, ["d"])
+    (before,) = tracked(repo)
+    files = repo.cache.listing(before.md5 or "")
+    for name in (before.md5 or "", files["a"]):
+        os.unlink(repo.cache.path(name))
+    make(root / "d", {"b": b"4444"})
+    with pytest.raises(NotFound, match="listing"):
+        add(repo, ["d/b"])
+    add(repo, ["d/b"], elsewhere=lambda out: files if out.md5 == before.md5 else None)
+    (out,) = tracked(repo)
+    assert (out.size, out.entry.nfiles) == (8, 3)
+    os.unlink(repo.cache.path(files["c"]))
+    (root / "d" / "c").unlink()
+    add(repo, ["d/c"])
+    (out,) = tracked(repo)
+    assert (out.size, out.entry.nfiles) == (None, 2)
+    add(repo, ["d"])
+    (out,) = tracked(repo)
+    assert (out.size, out.entry.nfiles) == (5, 2)
+
+
+def test_one_path_of_a_folder_that_is_recorded_only(repo: Repository, root: Path) -> None:
+    """A folder recorded without a commit has no listing anywhere; unchanged since, it is taken whole."""
+    make(root / "d", {"a": b"1", "b": b"2"})
+    add(repo, ["d"], manner=Manner(commit=False))
+    add(repo, ["d/b"])
+    (out,) = tracked(repo)
+    assert repo.cache.holds_all(str(out.md5))
 
 
 def test_paths_that_overlap_are_refused(repo: Repository, root: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madang.cli import output
-from madang.cli.data_command import PlainCommand, meter, relative, repository, tell_git
+from madang.cli.data_command import PlainCommand, meter, relative, remote_listings, repository, tell_git
 from madang.cli.notes import extra, note_options
 from madang.errors import InvalidInput, NotFound
 
@@ -61,7 +61,8 @@ def add(
 
         chosen = _expanded(paths) if is_glob else list(paths)
         manner = Manner(not no_commit, not no_relink, notes)
-        done = add_paths(repo, chosen, manner=manner, meter=meter(quiet))
+        with remote_listings(repo) as elsewhere:
+            done = add_paths(repo, chosen, manner=manner, elsewhere=elsewhere, meter=meter(quiet))
         tell_git(repo, done.git_files, quiet)
         if as_json:
             _show(done.contents)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from madang.cli import output
-from madang.cli.data_command import PlainCommand, external_dependencies, meter, repository, tell_git
+from madang.cli.data_command import PlainCommand, external_dependencies, meter, remote_listings, repository, tell_git
 
 if TYPE_CHECKING:
     from madang.workspace.data.files.committing import Committed
@@ -45,7 +45,7 @@ def commit(
     from madang.workspace.data.files.committing import commit as record
     from madang.workspace.data.records.outs import chosen
 
-    with repository() as repo:
+    with repository() as repo, remote_listings(repo) as elsewhere:
         meant = chosen(repo, targets, recursive=recursive, with_deps=with_deps)
         shown = meter(quiet or as_json)
         done = record(
@@ -55,6 +55,7 @@ def commit(
             relink=not no_relink,
             ask=_confirm,
             external=external_dependencies(repo),
+            elsewhere=elsewhere,
             meter=shown,
         )
         if done.entries:

@@ -14,7 +14,7 @@ from madang.cli import output, progress
 from madang.errors import ConfigError, MadangError, NotAWorkspace, StorageError
 
 if TYPE_CHECKING:
-    from madang.workspace.data.changes.differing import Elsewhere
+    from madang.workspace.data.files.inside import Elsewhere
     from madang.workspace.data.progress import Meter
     from madang.workspace.data.records.outs import Target
     from madang.workspace.data.records.stages import Dependency, LookExternal

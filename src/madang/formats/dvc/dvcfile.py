@@ -61,7 +61,7 @@ class Content:
     """What a tracked path holds: the part of an entry that changes when the data does."""
 
     md5: str  # of the bytes, or of the listing and then with ".dir"
-    size: int  # bytes, of all files
+    size: int | None  # bytes, of all files; None: not known
     nfiles: int | None = None  # folders only
     isexec: bool = False  # single files only
 
@@ -221,7 +221,9 @@ def _says(document: Mapping[str, Any] | None, contents: Mapping[str, Content]) -
 
 def written(content: Content) -> dict[str, Any]:
     """The keys in the order in which dvc writes them."""
-    values: dict[str, Any] = {"md5": content.md5, "size": content.size}
+    values: dict[str, Any] = {"md5": content.md5}
+    if content.size is not None:
+        values["size"] = content.size
     if content.nfiles is not None:
         values["nfiles"] = content.nfiles
     if content.isexec:

@@ -120,7 +120,9 @@ def entry(
 
 def item(path: str, content: Content) -> dict[str, Any]:
     """A dependency or output as it is written."""
-    found: dict[str, Any] = {"path": path, "hash": "md5", "md5": content.md5, "size": content.size}
+    found: dict[str, Any] = {"path": path, "hash": "md5", "md5": content.md5}
+    if content.size is not None:
+        found["size"] = content.size
     if content.nfiles is not None:
         found["nfiles"] = content.nfiles
     if content.isexec:

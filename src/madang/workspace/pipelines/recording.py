@@ -95,7 +95,7 @@ def keep(repository: Repository, writes: Sequence[Write], *, commit: bool, meter
                 f"The output {os.path.relpath(one.path)} does not exist.", hint="The stage's command did not make it."
             )
         content = adding.take(repository, one.path, Manner(commit=commit and one.cache), meter)
-        found[one.path] = Made(content.md5, content.size, content.nfiles, content.isexec)
+        found[one.path] = Made(content.md5, content.size or 0, content.nfiles, content.isexec)
     return found
 
 

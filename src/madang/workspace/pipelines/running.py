@@ -142,7 +142,7 @@ def _read(stage: Stage, path: str, written: str, read: Inputs, known: Mapping[st
         return Read(path, digest, item.get("size", 0))
     content, out = read.deps[written], known.get(path)
     recorded = f"md5:{out.md5}" if out is not None and out.md5 else ""
-    return Read(path, f"md5:{content.md5}", content.size, recorded, out.dvc_file if out is not None else "")
+    return Read(path, f"md5:{content.md5}", content.size or 0, recorded, out.dvc_file if out is not None else "")
 
 
 def succeeded(

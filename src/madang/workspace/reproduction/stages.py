@@ -63,7 +63,7 @@ class StageData:
                 if content is None:
                     continue
                 digest = f"md5:{content.md5}"
-                found.append(FileRef(path, digest, content.size))
+                found.append(FileRef(path, digest, content.size or 0))
                 self._made[digest] = _files(whole) if os.path.isdir(whole) else whole
         finally:
             if repository is not None:

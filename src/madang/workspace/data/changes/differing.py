@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 from itertools import chain
 
 from madang.domain.values import mutable, value
 from madang.errors import CorruptData, NotFound
 from madang.workspace.data import progress
+from madang.workspace.data.files import inside as inside_folder
 from madang.workspace.data.files.hashing import complete_hashes, current_content, file_md5, known_hashes
 from madang.workspace.data.files.legacy import place_of
 from madang.workspace.data.records.outs import Target, TrackedOut, check_supported
@@ -34,8 +35,7 @@ class Entry:
         return self.path + os.sep if self.is_dir else self.path
 
 
-Elsewhere = Callable[[TrackedOut], dict[str, str] | None]
-"""Gives the files of a tracked folder whose listing the cache lacks; None when it does not know them either."""
+Elsewhere = inside_folder.Elsewhere
 
 
 @value

@@ -11,13 +11,15 @@ from typing import Any
 
 from madang.domain.values import mutable, value
 from madang.durable import write_file
-from madang.errors import Conflict, CorruptData, InvalidInput, NotFound, Refused
+from madang.errors import Conflict, InvalidInput, NotFound, Refused
 from madang.formats.dvc import dvcfile, listing
 from madang.formats.dvc.dvcfile import Content
 from madang.staging import Staging
 from madang.workspace.data import progress
 from madang.workspace.data.files import hashing, leftovers, links
+from madang.workspace.data.files import inside as inside_folder
 from madang.workspace.data.files.hashing import Hashes
+from madang.workspace.data.files.inside import Elsewhere
 from madang.workspace.data.objects.reading import Hashed
 from madang.workspace.data.objects.state import FileKey, Rows, key_of
 from madang.workspace.data.objects.taking import store
@@ -68,9 +70,12 @@ def add(
     paths: Sequence[str],
     *,
     manner: Manner | None = None,
+    elsewhere: Elsewhere | None = None,
     meter: progress.Meter = progress.silent,
 ) -> Added:
     """Track files or folders; a path inside a tracked folder updates that folder's entry for this path only.
+
+    ``elsewhere`` is asked for the listing of such a folder when the cache lacks it.
 
     The order makes any crash harmless: objects, then the ``.dvc`` file, then ``.gitignore``. The data itself is only
     read (with link types other than copies it is replaced by links to the cache, after it is safe there).
@@ -96,7 +101,7 @@ def add(
                 _check_whole(owner, path, done)
         for path, owner in owners.items():
             if owner is not None and owner.path != path:
-                _add_inside(repository, owner, path, done, meter)
+                _add_inside(repository, owner, path, done, elsewhere, meter)
             else:
                 _add_whole(repository, owner, path, done, meter)
         leftovers.note(repository, done.contents)
@@ -326,7 +331,14 @@ def _store_tree(
         rows.end()
 
 
-def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Work, meter: progress.Meter) -> None:
+def _add_inside(
+    repository: Repository,
+    owner: TrackedOut,
+    path: str,
+    done: _Work,
+    elsewhere: Elsewhere | None,
+    meter: progress.Meter,
+) -> None:
     """Update a tracked folder's entry for one file or folder inside it."""
     if not done.manner.commit or done.manner.notes:
         raise Refused(
@@ -343,7 +355,14 @@ def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Wor
     if owner.md5 is None or not owner.is_dir:
         raise Refused(f"{path} is inside {owner.path}, which is tracked as one file.")
     inside = path[len(owner.path) + 1 :]
-    recorded = cache.listing(owner.md5)
+    try:
+        recorded = inside_folder.recorded(cache, owner, elsewhere)
+    except NotFound:
+        present = hashing.current_content(repository, owner.path, meter)
+        if present is None or present.md5 != owner.md5:
+            raise
+        _add_whole(repository, owner, owner.path, done, meter)  # recorded without a commit, and unchanged since
+        return
     kept = {
         name: md5
         for name, md5 in recorded.items()
@@ -356,7 +375,7 @@ def _add_inside(repository: Repository, owner: TrackedOut, path: str, done: _Wor
     name = listing.name_of_bytes(body)
     with cache.staging() as staging:
         cache.add_bytes(staging, name, body)
-    content = Content(name, _size_of(repository, owner, files), len(files))
+    content = Content(name, inside_folder.size(cache, owner.entry.size, recorded, files), len(files))
     _write(owner.dvc_file, owner, content, os.path.basename(owner.path), done)
     done.contents[owner.path] = content
 
@@ -373,18 +392,3 @@ def _files_at(repository: Repository, path: str, inside: str, meter: progress.Me
         _store_tree(repository, path, hashes, staging, meter)
     links.relink_tree(repository, path, hashes)
     return {f"{inside}/{name}": md5 for name, md5 in hashes.files().items()}
-
-
-def _size_of(repository: Repository, owner: TrackedOut, files: dict[str, str]) -> int:
-    """Bytes of all files of a listing, from the cache."""
-    found = repository.cache.look(set(files.values()))
-    sizes = {md5: key.size for md5, key in found.keys.items()}
-    total = 0
-    for name, md5 in files.items():
-        if md5 not in sizes:
-            raise CorruptData(
-                f"{owner.path}/{name} is recorded as {md5}, which is not in the cache.",
-                hint=f"madang fetch {os.path.relpath(owner.dvc_file)}, or add the whole folder.",
-            )
-        total += sizes[md5]
-    return total

@@ -20,6 +20,7 @@ from madang.workspace.data.files import adding, leftovers
 from madang.workspace.data.files.adding import Manner
 from madang.workspace.data.files.comparing import differing, read_parameters
 from madang.workspace.data.files.hashing import current_content
+from madang.workspace.data.files.inside import Elsewhere
 from madang.workspace.data.files.legacy import LegacyPlace, place_of
 from madang.workspace.data.records.outs import Chosen
 from madang.workspace.data.records.stages import Dependency, LookExternal, Parameters, Stage, TrackedOut, is_local
@@ -49,12 +50,14 @@ def commit(
     relink: bool = True,
     ask: Ask = lambda question: False,
     external: LookExternal | None = None,
+    elsewhere: Elsewhere | None = None,
     meter: progress.Meter = progress.silent,
 ) -> Committed:
     """Record the stages as they are. What changed is asked for first, unless ``force``.
 
     ``external`` looks at dependencies that are no files here; without it what is recorded of them stays. Objects are
-    kept before a record names them. Of a path inside a tracked folder only this path is recorded.
+    kept before a record names them. Of a path inside a tracked folder only this path is recorded; ``elsewhere`` is
+    asked for the folder's listing when the cache lacks it.
 
     Raises:
         Refused: something changed, and the answer was no. NotFound: an output or dependency is not there.
@@ -66,7 +69,8 @@ def commit(
     done = Committed()
     inside = [one.path for one in chosen if _is_inside(one)]
     if inside:
-        done.git_files += adding.add(repository, inside, manner=Manner(relink=relink), meter=meter).git_files
+        manner = Manner(relink=relink)
+        done.git_files += adding.add(repository, inside, manner=manner, elsewhere=elsewhere, meter=meter).git_files
     whole = {(one.stage.file, one.stage.name): one.stage for one in chosen if not _is_inside(one)}
     outs = [out for stage in whole.values() for out in stage.outs]
     os.makedirs(repository.private_dir, exist_ok=True)

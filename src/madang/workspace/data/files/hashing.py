@@ -73,7 +73,7 @@ def tree_content(hashes: Hashes) -> tuple[Content, bytes]:
 def remember_tree(state: State, folder: str, tree: Tree, content: Content) -> None:
     """Remember a whole folder, when any later change would show."""
     if tree.is_settled():
-        state.set_tree(folder, TreeRow(tree.fingerprint(), content.md5, content.size, content.nfiles or 0))
+        state.set_tree(folder, TreeRow(tree.fingerprint(), content.md5, tree.size(), content.nfiles or 0))
 
 
 def current_content(repository: Repository, path: str, meter: progress.Meter = progress.silent) -> Content | None:

@@ -150,7 +150,7 @@ def _update(repository: Repository, outs: list[TrackedOut], new: Mapping[str, st
 def _content(out: TrackedOut, new: Mapping[str, str]) -> Content:
     entry = out.entry
     assert entry.md5 is not None
-    return Content(new[entry.md5], entry.size or 0, entry.nfiles, entry.isexec)
+    return Content(new[entry.md5], entry.size, entry.nfiles, entry.isexec)
 
 
 def _folders(repository: Repository, record: str) -> dict[str, str]:
@@ -177,7 +177,7 @@ def _item(item: Mapping[str, Any], new: Mapping[str, str], folder: str) -> Mappi
     if name is None:
         return item
     size = item.get("size")
-    content = Content(name, int(size) if size is not None else 0, item.get("nfiles"), bool(item.get("isexec")))
+    content = Content(name, int(size) if size is not None else None, item.get("nfiles"), bool(item.get("isexec")))
     return lockfile.item(str(item["path"]), content)
 
 
