@@ -133,16 +133,25 @@ def test_damage_is_seen(repo: Repository, root: Path) -> None:
 
 
 def test_adding_converts_the_record(repo: Repository, root: Path, dvc: Tool) -> None:
-    """A new add of old data writes a record of dvc 3, as dvc does; one path inside an old folder is refused."""
+    """Changed data gets a record of dvc 3, unchanged data keeps its own, as in dvc; a path in an old folder is refused.
+
+    Other line ends are a change: the object does not have them.
+    """
     make_old(root)
     with pytest.raises(Refused, match="written by dvc 2"):
         add(repo, ["d/empty"])
+    before = [(root / name).read_text() for name in ("d.dvc", "s.dvc")]
+    assert dvc(root, "add", "d", "s").code == 0
+    assert [(root / name).read_text() for name in ("d.dvc", "s.dvc")] == before
+    add(repo, ["d", "s"])
+    assert [(root / name).read_text() for name in ("d.dvc", "s.dvc")] == before
+    make(root, {"s": b"eins\nzwei\r\n"})
     add(repo, ["s"])
-    md5 = hashlib.md5(FILES["dos.txt"]).hexdigest()
-    assert (root / "s.dvc").read_text() == f"outs:\n- md5: {md5}\n  size: 12\n  path: s\n  hash: md5\n"
+    md5 = hashlib.md5(b"eins\nzwei\r\n").hexdigest()
+    assert (root / "s.dvc").read_text() == f"outs:\n- md5: {md5}\n  size: 11\n  path: s\n  hash: md5\n"
     (root / "s.dvc").write_text(f"outs:\n- md5: {folded(b'x')}\n  size: 1\n  path: s\n")
     (root / "s").write_bytes(b"x")
-    add(repo, ["s"])  # the same MD5 by both rules
+    add(repo, ["s"])  # the same MD5 by both rules, but no object holds it
     assert (root / "s.dvc").read_text().endswith("hash: md5\n")
     assert json.loads(dvc(root, "status", "--json").out) == {}
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from madang.errors import CorruptData, NotFound
 from madang.formats.dvc.dos2unix import CHUNK, Dos2UnixMD5
+from madang.workspace.data import progress
 from madang.workspace.data.files.folding import hash_folded
+from madang.workspace.data.files.hashing import current_content
+from madang.workspace.data.files.replacing import unsaved
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.reading import Hashed, hash_file
 from madang.workspace.data.records.stages import TrackedOut
@@ -48,6 +52,23 @@ class LegacyPlace(Repository):
 def place_of(repository: Repository, out: TrackedOut) -> Repository:
     """The repository as it is for a tracked path."""
     return LegacyPlace(repository) if out.is_legacy else repository
+
+
+def is_unchanged(repository: Repository, out: TrackedOut, meter: progress.Meter = progress.silent) -> bool:
+    """Whether a path is data of dvc 2 and what its record says, its very bytes kept: it needs no record of dvc 3."""
+    if not out.is_legacy or out.md5 is None:
+        return False
+    place = place_of(repository, out)
+    present = current_content(place, out.path, meter)
+    if present is None or present.md5 != out.md5:
+        return False
+    files = {out.path: out.md5}
+    if out.is_dir:
+        try:
+            files = {f"{out.path}/{name}": md5 for name, md5 in place.cache.listing(out.md5).items()}
+        except (NotFound, CorruptData):
+            return False
+    return not unsaved(place.cache, files)
 
 
 def name_of_file(path: str, is_listing: bool = False) -> str:
