@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from tests.data.helpers import Answer, Tool, make, objects, read
 
 from madang.formats.dvc import listing
 from madang.workspace.data.files.adding import add
+from madang.workspace.data.keeping import checking
 from madang.workspace.data.keeping.checking import share_of
 from madang.workspace.data.objects.cache import Cache
 from madang.workspace.data.objects.state import key_of
@@ -108,7 +110,9 @@ def test_listings(tracked: Repository, root: Path, madang: Tool) -> None:
         path.chmod(0o644)
         path.write_bytes(damage)
         path.chmod(0o444)
-        assert checked(madang, root)[0] == {("corrupt", "cache"): 1}
+        problems, found = checked(madang, root)
+        assert problems == {("corrupt", "cache"): 1}
+        assert not found["orphans"]["objects"]  # nobody can tell what the listing names
         assert checked(madang, root, "--repair")[1]["problems"][0]["repaired"] == "made from d"
         assert path.read_bytes() == body
     hostile = b'[{"md5": "%s", "relpath": "../../x"}]' % md5(b"aaaa").encode()
@@ -170,6 +174,30 @@ def test_records_that_cannot_be_read(tracked: Repository, root: Path, madang: To
     assert problems == {("record", "workspace"): 3, ("missing", "cache"): 1}
     assert found["orphans"] == {"objects": 0, "bytes": 0}
     assert "cannot be read" in found["notes"][0]
+
+
+def test_what_the_disk_does_not_give(
+    tracked: Repository, root: Path, madang: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing or a record that cannot be read is one problem among the others: the rest is checked all the same."""
+    (name,) = [name for name in tracked.cache.names() if name.endswith(".dir")]
+    refused = {tracked.cache.path(name), str(root / "s.dvc")}
+    whole = open
+
+    def refusing(file: Any, *arguments: Any, **options: Any) -> Any:
+        if os.fspath(file) in refused:
+            raise PermissionError(errno.EACCES, "Permission denied", file)
+        return whole(file, *arguments, **options)
+
+    os.unlink(tracked.cache.path(md5(b"aaaa")))
+    monkeypatch.setattr("builtins.open", refusing)
+    found = checking.check_cache(tracked)
+    checking.count_orphans(tracked, checking.all_roots(tracked), [], found)
+    assert [(one.kind, one.name) for one in found.problems] == [("record", "s.dvc")]
+    assert any("not counted" in note for note in found.notes)
+    refused.remove(tracked.cache.path(name))
+    kinds = Counter(one.kind for one in checking.check_cache(tracked).problems)
+    assert kinds == {"record": 1, "missing": 1}
 
 
 def test_pipelines_and_old_data(root: Path, repo: Repository, madang: Tool, dvc: Tool) -> None:

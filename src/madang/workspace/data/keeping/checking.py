@@ -18,6 +18,7 @@ from dataclasses import field
 from madang.domain.values import mutable
 from madang.errors import CorruptData, InvalidInput, MadangError
 from madang.formats.dvc import dvcfile, layout, listing
+from madang.formats.dvc.layout import is_dir
 from madang.staging import STAGING, abandoned
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import name_of_file
@@ -118,11 +119,12 @@ def check_cache(
 def _needed(repository: Repository, found: Checked) -> dict[str, TrackedOut]:
     """Objects that the workspace's records name, and the data that needs each; unreadable records are noted."""
     needed: dict[str, TrackedOut] = {}
+    listings = Listings(repository.cache)
     for out in _records(repository, found):
         if out.md5 is None or not out.entry.cache:
             continue
         needed.setdefault(out.md5, out)
-        files = Listings(repository.cache).files(out.md5) if out.is_dir else None
+        files = _files_of(listings, out.md5) if out.is_dir else None
         for name in (files or {}).values():
             needed.setdefault(name, out)
         if out.is_dir and files is not None and out.nfiles not in (None, len(files)):
@@ -131,11 +133,19 @@ def _needed(repository: Repository, found: Checked) -> dict[str, TrackedOut]:
     return needed
 
 
+def _files_of(listings: Listings, name: str) -> dict[str, str] | None:
+    """As `Listings.files`; also None when the disk does not give the listing, which is told where objects are read."""
+    try:
+        return listings.files(name)
+    except OSError:
+        return None
+
+
 def _records(repository: Repository, found: Checked) -> Sequence[TrackedOut]:
     """Every tracked path; when a record cannot be read, those of the others."""
     try:
         return outs.tracked(repository)
-    except MadangError:
+    except (MadangError, OSError):
         tree, good = WorkTree(repository), list[TrackedOut]()
         for path in _record_files(repository.root):
             relative = repository.relative(path)
@@ -147,6 +157,8 @@ def _records(repository: Repository, found: Checked) -> Sequence[TrackedOut]:
                 )
             except MadangError as error:
                 found.add("record", relative, "workspace", error.message)
+            except OSError as error:
+                found.add("record", relative, "workspace", f"cannot be read: {error.strerror}")
         return good
 
 
@@ -308,6 +320,11 @@ def count_orphans(repository: Repository, roots: Roots, runs: Iterable[uses.Root
         found.notes.append(f"What nothing needs is not counted: the records of {names} cannot be read.")
         return
     listings = Listings(repository.cache)
+    live = {need.name: need for root in roots.found if root.is_live for need in root.needs if not need.is_listed}
+    unread = next((need for name, need in live.items() if is_dir(name) and _files_of(listings, name) is None), None)
+    if unread is not None:  # nobody can tell what it names, and a garbage collection refuses for the same reason
+        found.notes.append(f"What nothing needs is not counted: the listing of {unread.path} is missing or damaged.")
+        return
     needed = {need.name for root in itertools.chain(roots.found, runs) for need in root.needs}
     used = {name for one in needed for name in listings.names(one)}
     for folder in (repository.cache.objects, repository.cache.folder):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from madang.domain.values import mutable, value
-from madang.errors import CorruptData, MadangError, NotFound
+from madang.errors import CorruptData, MadangError, NotFound, StorageError
 from madang.formats.dvc import listing
 from madang.formats.dvc.layout import is_dir
 from madang.workspace.data.objects.cache import Cache
@@ -69,6 +69,9 @@ class Roots:
             self.found.append(Root(kind, label, tuple(read())))
         except MadangError as error:
             self.failed.append(Failed(kind, label, error))
+        except OSError as error:
+            failure = StorageError(f"{error.filename}: {error.strerror}.", hint="Check the permissions and the disk.")
+            self.failed.append(Failed(kind, label, failure))
 
 
 def needs_of(repository: Repository, tree: FileTree | None = None) -> Iterator[Needed]:
