@@ -16,7 +16,7 @@ FOLDER = "/p/p/data?of=" + quote("자료")
 def test_what_is_tracked(data: Visitor) -> None:
     """Every tracked path is listed with its size and its runs, and leads to its versions."""
     page = data().open("/p/p/data")
-    expect(page.get_by_role("link", name=re.compile("자료.*4 files.*1 run"))).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("자료.*5 files.*1 run"))).to_be_visible()
     page.get_by_role("link", name=re.compile("표 1.csv")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("표 1.csv")
     expect(page.get_by_role("cell", name="이름, 49")).to_be_visible()
@@ -28,12 +28,15 @@ def test_what_is_tracked(data: Visitor) -> None:
 def test_what_changed(data: Visitor) -> None:
     """Against the version before, what came, went and changed stands first; the older version knows its run."""
     page = data().open(FOLDER)
-    expect(page.get_by_text(re.compile(r"\+1 −1 ~1 against"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\+1 −1 ~2 against"))).to_be_visible()
     rows = page.locator("tr[class^=tree-]")
-    expect(rows).to_have_count(3)
+    expect(rows).to_have_count(4)
     expect(rows.nth(0)).to_contain_text("~a.txt")
     expect(rows.nth(1)).to_contain_text("−b/gone.txt")
     expect(rows.nth(2)).to_contain_text("+new.html")
+    expect(rows.nth(3)).to_contain_text("~엑셀.csv")
+    digest = rows.nth(3).locator("code")
+    assert digest.evaluate("code => code.getClientRects().length") == 1  # one line, however long the names are
     page.get_by_role("button", name=re.compile("step")).last.click()
     expect(page.get_by_role("link", name="reader")).to_be_visible()
     expect(page.get_by_text("git checkout")).to_be_visible()
@@ -58,6 +61,17 @@ def test_previews(data: Visitor, width: int) -> None:
     assert visit.overflow() <= 0
     assert visit.errors == []
     assert visit.elsewhere == []
+
+
+def test_a_table_of_a_spreadsheet(data: Visitor) -> None:
+    """A table in CP949, separated by semicolons, is read; its rows are told against the version before."""
+    visit = data(viewport={"width": 390, "height": 844})
+    page = visit.open(FOLDER)
+    page.get_by_role("button", name="엑셀.csv").click()
+    expect(page.get_by_role("cell", name="뷁", exact=True)).to_be_in_viewport()
+    expect(page.get_by_text("rows 2 → 3 · 1 row added · 1 row changed · matched by 번호")).to_be_visible()
+    assert visit.overflow() <= 0
+    assert visit.errors == []
 
 
 def test_unknown_data(data: Visitor) -> None:

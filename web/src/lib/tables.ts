@@ -13,9 +13,16 @@ const COLUMNS = 40;
 export function parseTable(text: string, name: string, most: number): Table | null {
   const kind = name.slice(name.lastIndexOf(".") + 1).toLowerCase();
   const body = text.replace(/^\ufeff/, "");
-  if (kind === "csv") return separated(body, ",", most);
-  if (kind === "tsv") return separated(body, "\t", most);
+  if (kind === "csv") return separated(body, separatorOf(body, ","), most);
+  if (kind === "tsv") return separated(body, separatorOf(body, "\t"), most);
   return kind === "jsonl" || kind === "ndjson" ? objects(body, most) : null;
+}
+
+/** What the first line is separated by. */
+function separatorOf(text: string, usual: string): string {
+  const line = text.slice(0, text.search(/[\r\n]|$/));
+  const count = (sign: string) => line.split(sign).length;
+  return line.includes(usual) ? usual : [",", ";", "\t", "|"].reduce((best, sign) => (count(sign) > count(best) ? sign : best), usual);
 }
 
 function separated(text: string, separator: string, most: number): Table | null {

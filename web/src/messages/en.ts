@@ -492,6 +492,8 @@ export const en = {
   "models.none": "No model yet",
   "models.none.hint": "A run registers one:",
   datasets: "Data",
+  "datasets.message": "Message",
+  "datasets.author": "Author",
   "datasets.none": "No tracked data yet",
   "datasets.none.hint": "Track files or folders, then run anything that reads them:",
   "datasets.files": "{count} {count|file|files}",

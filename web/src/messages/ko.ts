@@ -494,6 +494,8 @@ export const ko: Record<keyof typeof en, string> = {
   "models.none": "아직 모델이 없습니다",
   "models.none.hint": "실행에서 등록합니다:",
   datasets: "데이터",
+  "datasets.message": "커밋 메시지",
+  "datasets.author": "작성자",
   "datasets.none": "아직 추적하는 데이터가 없습니다",
   "datasets.none.hint": "파일이나 폴더를 추적한 다음, 그것을 읽는 무엇이든 실행하세요:",
   "datasets.files": "파일 {count}개",

@@ -22,6 +22,7 @@ export function DatasetPage({ project, name }: { project: string; name: string }
   const shown = list[at];
   if (!shown) return <main className="page"><Empty title={t("datasets.unknown", { name })} /></main>;
   const folder = shown.recorded.version.endsWith(".dir");
+  const against = list[at + 1]?.is_stored ? (list[at + 1]?.recorded.version ?? "") : "";
   return (
     <main className="page">
       <header className="page-head">
@@ -39,10 +40,10 @@ export function DatasetPage({ project, name }: { project: string; name: string }
               <p className="panel-body hint">{t("datasets.notstored")}</p>
             </Panel>
           ) : (
-            folder && <Tree project={project} version={shown.recorded.version} against={list[at + 1]?.is_stored ? (list[at + 1]?.recorded.version ?? "") : ""} />
+            folder && <Tree project={project} version={shown.recorded.version} against={against} />
           )}
           {shown.is_stored && (folder ? file !== "" : true) && (
-            <FilePreview key={shown.recorded.version + file} project={project} version={shown.recorded.version} path={folder ? file : ""} name={folder ? file : name} />
+            <FilePreview key={shown.recorded.version + file} project={project} version={shown.recorded.version} against={against} path={folder ? file : ""} name={folder ? file : name} />
           )}
         </div>
         <div className="column">
@@ -81,9 +82,9 @@ function VersionFacts({ item, name }: { item: DatasetVersion; name: string }): R
             ["table.digest", <span className="with-copy"><code>{recorded.version}</code><CopyButton text={recorded.version} /></span>],
             ["fact.commit", recorded.commit && <span className="with-copy"><code>{recorded.commit.slice(0, 12)}</code><CopyButton text={recorded.commit} /></span>],
             ["fact.created", recorded.at > 0 && formatTime(recorded.at)],
-            ["fact.user", recorded.author],
+            ["datasets.author", recorded.author],
             ["table.size", recorded.size != null && formatSize(recorded.size)],
-            ["run.notes", recorded.message],
+            ["datasets.message", recorded.message],
           ]}
         />
       </Panel>

@@ -7,12 +7,12 @@ import { Icon } from "../../components/Icon";
 import { formatSize, shortDigest } from "../../lib/format";
 import type { DataVersion } from "../../lib/inputs";
 import { Makers } from "../why/Makers";
+import { TABLE, TableNote } from "../dataset/TableNote";
 import { to } from "../../lib/router";
 import { t } from "../../messages";
 
 const SHOWN = 100;
 const TABLES = 12; // of a folder, whose rows and columns are counted
-const TABLE = /\.(csv|tsv|jsonl|ndjson|parquet)$/i;
 
 interface Props {
   project: string;
@@ -130,26 +130,4 @@ function FileRow({ file, children }: { file: FileRowItem; children: ReactElement
       {children}
     </li>
   );
-}
-
-/** Rows and columns of a changed table, where they can be counted. */
-function TableNote({ project, before, after, path, name }: { project: string; before: string; after: string; path: string; name: string }): ReactElement | null {
-  const found = useQuery({
-    queryKey: ["table-change", project, before, after, path, name],
-    queryFn: ({ signal }) => api.tableChange(project, { version: after, against: before, path, name }, signal),
-    enabled: TABLE.test(name),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-  const change = found.data;
-  if (!change) return null;
-  const parts = [
-    t("data.rows", { before: change.rows[0], after: change.rows[1] }),
-    change.rows_added > 0 && t("data.rows.added", { count: change.rows_added }),
-    change.rows_removed > 0 && t("data.rows.removed", { count: change.rows_removed }),
-    change.rows_changed > 0 && t("data.rows.changed", { count: change.rows_changed }),
-    change.columns_added.length > 0 && t("data.columns.added", { names: change.columns_added.join(", ") }),
-    change.columns_removed.length > 0 && t("data.columns.removed", { names: change.columns_removed.join(", ") }),
-    change.key && t("data.rows.key", { name: change.key }),
-  ];
-  return <span className="table-note">{parts.filter(Boolean).join(" · ")}</span>;
 }

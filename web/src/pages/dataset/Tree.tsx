@@ -22,12 +22,13 @@ export function Tree({ project, version, against }: { project: string; version: 
   const changes = [tree.added && `+${tree.added}`, tree.removed && `−${tree.removed}`, tree.changed && `~${tree.changed}`].filter(Boolean).join(" ");
   return (
     <Panel
+      className="tree"
       title={t("model.files")}
       count={tree.total - tree.removed}
       actions={
         <span className="hint">
           {against && (changes ? t("datasets.against", { changes, version: shortDigest(against) }) : t("datasets.same"))}
-          {tree.stored !== tree.size && ` · ${t("datasets.stored", { size: formatSize(tree.stored) })}`}
+          {formatSize(tree.stored) !== formatSize(tree.size) && ` · ${t("datasets.stored", { size: formatSize(tree.stored) })}`}
         </span>
       }
     >
@@ -37,7 +38,7 @@ export function Tree({ project, version, against }: { project: string; version: 
             <tr>
               <th>{t("table.path")}</th>
               <th className="right">{t("table.size")}</th>
-              <th>{t("table.digest")}</th>
+              <th className="tree-digest">{t("table.digest")}</th>
             </tr>
           </thead>
           <tbody>
@@ -58,7 +59,7 @@ export function Tree({ project, version, against }: { project: string; version: 
                   )}
                 </td>
                 <td className="right">{item.size === null ? "–" : formatSize(item.size)}</td>
-                <td>
+                <td className="tree-digest">
                   <code title={item.md5}>{item.md5.slice(0, 10)}</code>
                 </td>
               </tr>
