@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from tests.data.helpers import SETTINGS, Answer, Tool
 
+from madang.errors import ConfigError
+from madang.formats.dvc.config import section_name
+from madang.formats.dvc.config_keys import check_section
+
 LINES = [
     "config core.remote myremote",
     "config core.remote",
@@ -135,3 +139,45 @@ def test_what_dvc_cannot_write(root: Path, madang: Tool, dvc: Tool, line: tuple[
     assert dvc(root, "remote", "list").code == 0
     assert dvc(root, "remote", "add", "other", "/y").code == 255
     assert (root / ".dvc" / "config").read_bytes() == b""
+
+
+VALUES = ["true", "FALSE", "1", "0", "-1", "2.5", "101", "on", "Basic", "group", "append", "Store_True", "aws"]
+ADDRESSES = "/p s3://b gs://b azure://b ssh://h/p hdfs://h webhdfs://h oss://b gdrive://x http://h https://h webdav://h"
+
+
+def test_what_dvc_takes() -> None:
+    """Of each key and value dvc's own schema decides: it refuses all of a configuration that holds a wrong one."""
+    from dvc.config_schema import REMOTE_SCHEMAS, SCHEMA
+    from voluptuous import Invalid, Schema
+
+    theirs = Schema(SCHEMA)
+
+    def takes(kind: str, name: str, values: dict[str, str]) -> list[bool]:
+        try:
+            check_section(section_name(kind, name), values, "config")
+            ours = True
+        except ConfigError:
+            ours = False
+        try:
+            theirs({kind: {name: values}} if kind else {name: values})
+        except Invalid:
+            return [ours, False]
+        return [ours, True]
+
+    places: list[tuple[str, str, dict[str, str], set[str]]] = []
+    for name, keys in SCHEMA.items():
+        if name in ("machine", "db"):
+            places.append((name, "x", {}, {str(key) for key in keys[str]}))
+        elif name not in ("remote", "feature"):
+            places.append(("", name, {}, {str(key) for key in keys}))
+    for url in ADDRESSES.split():
+        scheme = url.partition("://")[0].removeprefix("/p")
+        places.append(("remote", "x", {"url": url}, {str(key) for key in REMOTE_SCHEMAS[scheme]} - {"url"}))
+    wrong = {
+        (kind, name, *start.values(), key, value)
+        for kind, name, start, keys in places
+        for key in {*keys, "nonsense", "verify", "dir"}
+        for value in (*VALUES, "hardlink, copy")
+        if len(set(takes(kind, name, {**start, key: value}))) == 2
+    }
+    assert not wrong
