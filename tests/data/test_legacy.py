@@ -171,3 +171,26 @@ def test_what_is_for_this_machine_alone_stays_out_of_git(tmp_path: Path, madang:
     assert written.startswith(lines or "")
     assert madang(tmp_path, "add", "-q", "a").code == 0
     assert (tmp_path / ".dvc" / ".gitignore").read_text() == written
+
+
+def test_the_same_data_by_the_other_hash(root: Path, madang: Tool, dvc: Tool) -> None:
+    """A record that names another hash with the same value (`cache migrate --dvc-files`) is no change, as for dvc."""
+    make(root, {"f": b"\0", "d/x": b"one\n", "d/y": b"\0\r\n"})
+    assert madang(root, "add", "-q", "f", "d").code == 0
+    old = {name: (root / name).read_text() for name in ("f.dvc", "d.dvc")}
+    for name, text in old.items():
+        (root / name).write_text(text.replace("  hash: md5\n", ""))
+    subprocess.run(["git", "add", "-A"], cwd=root, check=True)
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm1"], cwd=root, check=True)
+    for name, text in old.items():
+        (root / name).write_text(text)
+    for tool in (dvc, madang):
+        assert not any(json.loads(tool(root, "diff", "--json", "--hide-missing").out).values())
+        assert "committed" not in json.loads(tool(root, "data", "status", "--json").out)
+
+
+def test_stages_of_dvc_0_are_told(root: Path, madang: Tool, dvc: Tool) -> None:
+    """A stage in a ``.dvc`` file, which dvc 2 and 3 refuse as well, is refused with the way to go on."""
+    (root / "s.dvc").write_text("cmd: make\nouts:\n- path: o\n  metric: false\n")
+    assert dvc(root, "status").code == madang(root, "status").code == 1
+    assert "madang stage add" in madang(root, "status").err

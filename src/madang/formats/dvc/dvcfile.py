@@ -54,6 +54,9 @@ _OUT_KEYS = {
     "fs_config": dict,
 }
 _CONTENT_KEYS = ("md5", "size", "nfiles", "isexec", "hash")
+_OLD_STAGE = (
+    "Stages are no longer kept in .dvc files, as DVC 0 and 1 did: madang stage add writes one, then remove the file."
+)
 
 
 @value
@@ -164,7 +167,10 @@ def _check_keys(value: Any, allowed: Mapping[str, Any], where: str) -> None:
         )
     for key, item in value.items():
         if key not in allowed:
-            raise InvalidInput(f"{where} holds the unknown key {key!r}.")
+            raise InvalidInput(
+                f"{where} holds the unknown key {key!r}.",
+                hint=_OLD_STAGE if key == "cmd" else "Correct the name, or remove it.",
+            )
         wanted = allowed[key]
         wrong_bool = isinstance(item, bool) and wanted is int
         if item is not None and (wrong_bool or not isinstance(item, wanted)):

@@ -210,7 +210,7 @@ def _note(found: Differences, before: Entry | None, after: Entry | None) -> None
         found.added.append(after)
     elif new is None or after is None:
         found.deleted.append(before)
-    elif (old, before.is_legacy) == (new, after.is_legacy):
+    elif old == new:  # also when only one of them is by the rules of dvc 2: text with the other line ends has another
         found.unchanged.append(after)
     else:
         found.modified.append((before, after))
