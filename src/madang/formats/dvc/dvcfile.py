@@ -53,10 +53,9 @@ _OUT_KEYS = {
     "cloud": dict,
     "fs_config": dict,
 }
+_DEP_KEYS = {"path": str, "md5": (str, int), "hash": str, "repo": dict, "files": list, "fs_config": dict}
+_REPO_KEYS = {"url": str, "rev": str, "rev_lock": str}
 _CONTENT_KEYS = ("md5", "size", "nfiles", "isexec", "hash")
-_OLD_STAGE = (
-    "Stages are no longer kept in .dvc files, as DVC 0 and 1 did: madang stage add writes one, then remove the file."
-)
 
 
 @value
@@ -127,10 +126,20 @@ def parse(text: str, where: str) -> DvcFile:
     outs = tuple(_parse_out(entry, where) for entry in value.get("outs") or ())
     deps = tuple(value.get("deps") or ())
     for dep in deps:
-        if not isinstance(dep, dict):
-            raise InvalidInput(f"{where}: a dependency must be a mapping.")
+        _check_dep(dep, where)
     frozen = bool(value.get("frozen") or value.get("locked"))
     return DvcFile(outs, value.get("wdir") or ".", frozen, deps, bool(value.get("always_changed")), value)
+
+
+def _check_dep(dep: Any, where: str) -> None:
+    """What others rely on; of the other keys of a dependency each says itself what it cannot use."""
+    if not isinstance(dep, dict):
+        raise InvalidInput(f"{where}: a dependency must be a mapping.")
+    _check_types(dep, _DEP_KEYS, where)
+    if "repo" in dep:
+        _check_types(dep["repo"] or {}, _REPO_KEYS, where)
+        if not (dep.get("path") and dep["repo"] and dep["repo"].get("url")):
+            raise InvalidInput(f"{where}: an import needs a path, and a repo with a url.", hint="Correct it.")
 
 
 def _parse_out(entry: Any, where: str) -> OutEntry:
@@ -165,13 +174,16 @@ def _check_keys(value: Any, allowed: Mapping[str, Any], where: str) -> None:
             f"{where} does not look like a .dvc file: a mapping is expected.",
             hint="Correct it, or bring it back by `git checkout`.",
         )
-    for key, item in value.items():
+    for key in value:
         if key not in allowed:
-            raise InvalidInput(
-                f"{where} holds the unknown key {key!r}.",
-                hint=_OLD_STAGE if key == "cmd" else "Correct the name, or remove it.",
-            )
-        wanted = allowed[key]
+            raise InvalidInput(f"{where} holds the unknown key {key!r}.")
+    _check_types(value, allowed, where)
+
+
+def _check_types(value: Mapping[str, Any], wanted_of: Mapping[str, Any], where: str) -> None:
+    """Of the keys that are known; null is as if the key were not there."""
+    for key, item in value.items():
+        wanted = wanted_of.get(key, object)
         wrong_bool = isinstance(item, bool) and wanted is int
         if item is not None and (wrong_bool or not isinstance(item, wanted)):
             raise InvalidInput(f"{where}: the value of {key!r} has the wrong type ({type(item).__name__}).")

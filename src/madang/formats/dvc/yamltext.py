@@ -13,6 +13,7 @@ from madang.formats.dvc.plainvalues import NotPlain
 
 _BREAKS = frozenset("\x85\u2028\u2029")  # ruamel writes them plain and then reads a blank
 _ALIAS = re.compile(r"(?:^|[\s\[{,])\*\w", re.M)
+_HALF = re.compile(r"\\u[dD][89a-fA-F]|\\U0000[dD][89a-fA-F]")  # an escape that may stand for half of a character
 _MOST_VALUES = 1_000_000  # that aliases may make of a document
 
 
@@ -20,7 +21,8 @@ def load(text: str, where: str) -> Any:
     """Plain values of a document; ``where`` names the file in messages.
 
     Raises:
-        InvalidInput: not YAML, a key comes twice, or aliases that stand for more than a million values.
+        InvalidInput: not YAML, a key comes twice, text that has no bytes, or aliases that stand for more than a
+            million values.
     """
     try:
         return plainyaml.load(text)
@@ -71,7 +73,10 @@ def _parse(text: str, where: str, kind: str, *, with_quotes: bool = False) -> An
             _bound_aliases(YAML(typ="safe", pure=True).compose(text), where)
         yaml = YAML(typ=kind)
         yaml.preserve_quotes = with_quotes
-        return yaml.load(text)
+        value = yaml.load(text)
+        if _HALF.search(text):
+            _check_texts(value)
+        return value
     except (YAMLError, ValueError, RecursionError) as error:
         _refuse_conflict(text, where)
         first = str(error).strip().splitlines() or [type(error).__name__]
@@ -80,6 +85,18 @@ def _parse(text: str, where: str, kind: str, *, with_quotes: bool = False) -> An
         raise InvalidInput(
             f"{where} is not valid YAML{line}: {getattr(error, 'problem', None) or first[0]}."
         ) from error
+
+
+def _check_texts(value: Any) -> None:
+    """Refuse texts that no file can hold and no path can be. Raises `ValueError`."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, dict):
+        for item in value.items():
+            _check_texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_texts(item)
 
 
 def _bound_aliases(top: Any, where: str) -> None:
