@@ -51,6 +51,10 @@ def test_uses_by_version(project: Project) -> None:
     assert _listed(project, "no-such-artifact") == set()
     said = project.madang("data", "uses", "train.py", ok=1)
     assert "not tracked" in said.err
+    for words in ([], ["--json"]):  # a slip of the pen is no data that nobody read
+        assert (
+            "neither tracked data nor an artifact" in project.madang("data", "uses", "자료/학슴.csv", *words, ok=1).err
+        )
 
 
 def folder_version(project: Project) -> str:

@@ -205,3 +205,18 @@ def test_waiting_for_a_lock(pair: tuple[Path, Path], madang: Tool, monkeypatch: 
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     threading.Timer(1, os.close, (descriptor,)).start()
     assert madang(pair[0], "--wait-for-lock", "add", "a").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("checkout dta", "madang list . -R --dvc-only"), ("move dta x", "madang list . -R --dvc-only"),
+        ("remote remove nope", "madang remote list"), ("remote rename nope x", "madang remote list"),
+        ("config --unset core.remote", "madang config --list --show-origin"), ("import-url odd://x", "http(s)://"),
+    ],
+)  # fmt: skip
+def test_slips_are_told_with_the_next_step(pair: tuple[Path, Path], madang: Tool, words: str, hint: str) -> None:
+    """What is not there is named, and a command that shows what is."""
+    answer = madang(pair[0], *words.split())
+    assert answer.code != 0
+    assert hint in answer.err.split("→")[1]

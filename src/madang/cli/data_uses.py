@@ -35,6 +35,11 @@ def uses(data: str, as_json: bool) -> None:
     name, inside = named(data)
     with records.opened_reader() as reader:
         found = uses_of(reader, name, inside)
+        if not found and not _is_known(reader, data):
+            raise NotFound(
+                f"{data!r} is neither tracked data nor an artifact, and no run has read it.",
+                hint="madang list . -R --dvc-only shows what is tracked; madang artifacts list names artifacts.",
+            )
     now = recorded(data)
     by_version: dict[str, list[DataUse]] = defaultdict(list)
     for use in found:
@@ -85,6 +90,13 @@ def recorded(data: str) -> str:
     inside = os.path.abspath(data)[len(out.path) + 1 :]
     md5 = tracked.files_of(out).get(inside) if inside else out.md5
     return f"md5:{md5}" if md5 else ""
+
+
+def _is_known(reader: Reader, data: str) -> bool:
+    """Whether this is tracked data, or the name of an artifact of any project."""
+    return _tracked(data) is not None or any(
+        one.name == data for project in reader.projects() for one in reader.collections(project.name)
+    )
 
 
 def uses_of(reader: Reader, name: str, inside: str = "") -> list[DataUse]:

@@ -200,7 +200,9 @@ def remove(name: str, level: str | None) -> None:
     where = level or "project"
     settings = _settings(where)
     if not settings.holds(where, remote_section(name)):
-        raise ConfigError(f"The remote {name!r} does not exist in the {where} configuration.")
+        raise ConfigError(
+            f"The remote {name!r} does not exist in the {where} configuration.", hint="madang remote list"
+        )
     settings.drop_section(where, remote_section(name))
     _forget(settings.dvc_dir, name.lower(), where)
 
@@ -237,7 +239,9 @@ def rename(name: str, new: str, level: str | None) -> None:
     if new.lower() in settings.remotes():
         raise ConfigError(f"The remote {new!r} exists already.", hint="Choose another name.")
     if not settings.holds(where, section):
-        raise ConfigError(f"The remote {name!r} does not exist in the {where} configuration.")
+        raise ConfigError(
+            f"The remote {name!r} does not exist in the {where} configuration.", hint="madang remote list"
+        )
     warn_beyond_ascii(new)
     for one in LEVELS[LEVELS.index(where) :]:  # what a later level adds to it, such as a password, goes along
         if settings.holds(one, section):

@@ -63,5 +63,6 @@ def open_objects(url: str, options: Mapping[str, str] | None = None, ask: Ask = 
             hint=f"{_OTHERWISE[scheme]}, or keep using dvc for this remote.",
         )
     raise ConfigError(
-        f"Unknown kind of address {scheme}:// ({url}).", hint="Use a folder, s3://, gs://, azure:// or ssh://."
+        f"Unknown kind of address {scheme}:// ({url}).",
+        hint="Use a folder, s3://, gs://, azure://, ssh:// or http(s)://.",
     )

@@ -109,7 +109,7 @@ def with_value(text: str, where: str, section: str, key: str, value: str | None)
     found = _find(document, section)
     if value is None:
         if found is None or _find(document[found], key) is None:
-            raise ConfigError(f"{where} has no {key!r} in {section}.")
+            raise ConfigError(f"{where} has no {key!r} in {section}.", hint="madang config --list --show-origin")
         del document[found][_find(document[found], key)]
         if not document[found]:
             del document[found]
@@ -163,7 +163,9 @@ def _document(text: str, where: str) -> Any:
     try:
         document = ConfigObj(text.removesuffix("\n").split("\n") if text else [], interpolation=False, encoding=None)
     except ConfigObjError as error:
-        raise ConfigError(f"{where} cannot be read: {error}") from error
+        raise ConfigError(
+            f"{where} cannot be read: {error}", hint="Correct the line, or bring the file back from git."
+        ) from error
     document.indent_type = "    "
     return document
 

@@ -46,4 +46,7 @@ def _owner(repository: Repository, path: str, target: str) -> tuple[PipelineFile
                         f"{target!r} is an output of {name}, one of a group of stages.", hint="Edit dvc.yaml."
                     )
                 return pipeline, name, out.path
-    raise NotFound(f"No stage of dvc.yaml has the output {target!r}.", hint="madang status lists what is tracked.")
+    raise NotFound(
+        f"No stage of dvc.yaml has the output {target!r}.",
+        hint="madang plots show, or madang list . -R --dvc-only, names them.",
+    )

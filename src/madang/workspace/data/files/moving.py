@@ -81,7 +81,7 @@ def _begun(out: TrackedOut, target: str) -> str | None:
 def _tracked(repository: Repository, path: str) -> TrackedOut:
     target = resolve(repository, [path])[0]
     if target.inside or target.out.path != path:
-        raise NotFound(f"{path} is not tracked on its own.", hint="madang status lists what is tracked.")
+        raise NotFound(f"{path} is not tracked on its own.", hint="madang list . -R --dvc-only shows what is tracked.")
     if not target.out.dvc_file.endswith(dvcfile.SUFFIX):
         raise Refused(f"{path} is an output of {target.out.dvc_file}.", hint="Change the stage there.")
     return target.out

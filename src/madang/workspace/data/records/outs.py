@@ -331,7 +331,7 @@ class _Search:
         if not found:
             raise NotFound(
                 f"{name!r} is neither tracked data nor a stage or a .dvc file.",
-                hint="madang status lists what is tracked.",
+                hint="madang list . -R --dvc-only shows what is tracked.",
             )
         return found
 
