@@ -77,6 +77,16 @@ def test_without_a_remote(pair: tuple[Path, Path], madang: Tool, dvc: Tool, word
     assert (ours / "a").exists() == (theirs / "a").exists()
 
 
+def test_pull_of_what_is_nowhere(pair: tuple[Path, Path], madang: Tool, dvc: Tool) -> None:
+    """Neither cache nor remote: an error, unless missing data is none."""
+    for words in ("pull", "pull --allow-missing", "pull --allow-missing -r nope"):
+        for root in pair:
+            for name in (".dvc/cache", "data"):
+                shutil.rmtree(root / name, ignore_errors=True)
+            (root / "a").unlink(missing_ok=True)
+        assert madang(pair[0], *words.split()).code == dvc(pair[1], *words.split()).code, words
+
+
 @pytest.mark.parametrize("words", ["-v diff", "-v status a.dvc", "-q remote list", "-v -v add a", "--quiet add data"])
 def test_options_before_the_command(pair: tuple[Path, Path], madang: Tool, dvc: Tool, words: str) -> None:
     """--quiet and --verbose may stand before the name of the command."""

@@ -14,7 +14,10 @@ from madang.errors import NotFound
 
 if TYPE_CHECKING:
     from madang.workspace.data.files.checkout import Report
+    from madang.workspace.data.files.early_checkout import Prepare
+    from madang.workspace.data.records.gathering import Gathered
     from madang.workspace.data.records.outs import Target
+    from madang.workspace.data.remotes.transfer import Moved
     from madang.workspace.data.repo.repository import Repository
 
 
@@ -43,7 +46,7 @@ def pull(use_glob: bool, force: bool, allow_missing: bool, **given: Any) -> None
         shown = meter(asked.quiet or asked.as_json)
         here, problems = found.here, list[str]()
         with early_checkout(repo, here) as prepare:
-            done = moved(repo, found, asked, pushing=False, on_listed=prepare)
+            done = _fetched(repo, found, asked, prepare, allow_missing)
             if any(target.out.md5 is None and target.out.source is not None for target in here):
                 here, problems = _completed(repo, here, asked)
             report = checkout(repo, here, force=force, command="pull --force", meter=shown)
@@ -66,6 +69,16 @@ def pull(use_glob: bool, force: bool, allow_missing: bool, **given: Any) -> None
         if not allow_missing:
             transfer.raise_if_incomplete(done, "pull")
             raise_if_incomplete(report, repo.root)
+
+
+def _fetched(repo: Repository, found: Gathered, asked: Asked, prepare: Prepare, allow_missing: bool) -> Moved:
+    """What came. Where no remote is set up at all, everything there is missing: ``--allow-missing`` allows that."""
+    from madang.workspace.data.remotes.transfer import Moved
+
+    named = asked.remote or repo.settings.default_remote() or any(one.out.entry.remote for one in found.targets)
+    if allow_missing and not named and not any(one.out.source for one in found.targets):
+        return Moved()
+    return moved(repo, found, asked, pushing=False, on_listed=prepare)
 
 
 def _completed(repo: Repository, here: list[Target], asked: Asked) -> tuple[list[Target], list[str]]:
