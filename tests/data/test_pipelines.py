@@ -177,6 +177,18 @@ def test_a_hidden_path_is_not_added(root: Path, dvc: Tool, madang: Tool) -> None
     assert ".dvcignore:1:/n" in madang(root, "add", "n").err
 
 
+def test_a_hidden_record_is_changed(root: Path, dvc: Tool, madang: Tool) -> None:
+    """What .dvcignore hides of a record, but not of its data, leaves it the record of that data."""
+    make(root, {"d/n": b"b"})
+    for body, tool in ((b"b", dvc), (b"c", madang), (b"d", madang)):
+        make(root, {"d/n": body})
+        assert tool(root, "add", "d").code == 0
+        (root / ".dvcignore").write_text("*.dvc\n")
+    found = (root / "d.dvc").read_text()
+    assert dvc(root, "add", "d").code == 0
+    assert (root / "d.dvc").read_text() == found
+
+
 def test_commits_that_share_a_pipeline(repo: Repository, root: Path) -> None:
     """The same dvc.yaml gives other stages where its values or its lock are other ones, and is shared elsewhere."""
     make(root, {"dvc.yaml": b"stages: {s: {cmd: x, outs: ['${name}'], vars: [more.yaml]}}\n"})

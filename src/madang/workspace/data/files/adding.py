@@ -118,6 +118,9 @@ def _owner(path: str, everything: Sequence[TrackedOut]) -> TrackedOut | None:
             raise Refused(f"{path} holds {out.path}, tracked on its own.", hint=f"Remove {out.dvc_file} first.")
         if out.path == path and owner is not None and out.dvc_file != owner.dvc_file:
             raise Refused(f"{path} is tracked by {owner.dvc_file} and by {out.dvc_file}.", hint="Remove one of them.")
+    record = path + dvcfile.SUFFIX
+    if owner is None and os.path.isfile(record):  # one that .dvcignore hides, though not the data
+        owner = next((out for out in outs_of(record) if out.path == path), None)
     return owner
 
 
