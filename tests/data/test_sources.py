@@ -375,3 +375,20 @@ def test_submodules_are_left_out(tmp_path: Path, madang: Tool) -> None:
         assert madang(tmp_path, "list", url, "--rev", "main").out.split() == [".gitmodules", "a"]
         assert madang(tmp_path, "get", url, ".", "-o", f"all{number}", "--rev", "main").code == 0
         assert set(read(tmp_path / f"all{number}")) == {"a", ".gitmodules"}
+
+
+@pytest.mark.parametrize("way", ["folder", "url"])
+def test_a_configuration_that_cannot_be_used(way: str, tmp_path: Path, madang: Tool, dvc: Tool) -> None:
+    """A key of DVC 0 is told by the name of the source, not by that of our copy; the exit code is dvc's."""
+    root = tmp_path / "src"
+    make(root, {".dvc/config": b"[core]\ncloud = AWS\n", "f": b"f"})
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm1")
+    url = str(root) if way == "folder" else f"file://{root}"
+    for words in (["list", url], ["get", url, "f", "-o", "g"]):
+        ours = madang(tmp_path, *words)
+        assert ours.code == dvc(tmp_path, *words).code == 1, ours.err
+        assert "'cloud'" in ours.err
+        assert (url if way == "url" else f"{root}/.dvc/config") in ours.err
+        assert "repositories" not in ours.err

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from madang.cli import output
-from madang.cli.data_command import PlainCommand, files, meter
-from madang.cli.sources import access, access_options
+from madang.cli.data_command import files, meter
+from madang.cli.sources import SourceCommand, access, access_options
 
 
-@click.command(cls=PlainCommand)
+@click.command(cls=SourceCommand)
 @click.argument("url")
 @click.argument("path")
 @click.option("-o", "--out", type=click.Path(), help="Where to put it: a name, or a folder to put it into.")

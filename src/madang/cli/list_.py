@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madang.cli import output
-from madang.cli.data_command import PlainCommand
-from madang.cli.sources import access, access_options, human, opened
+from madang.cli.sources import SourceCommand, access, access_options, human, opened
 from madang.cli.tree_rows import branches, print_rows
 from madang.errors import InvalidInput
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from madang.workspace.data.sources.foreign import Node, Source
 
 
-@click.command("list", cls=PlainCommand)
+@click.command("list", cls=SourceCommand)
 @click.argument("url")
 @click.argument("path", required=False, default="")
 @click.option("-R", "--recursive", is_flag=True, help="Show the files of all folders.")

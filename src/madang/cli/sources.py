@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from madang.errors import InvalidInput
+from madang.cli.data_command import PlainCommand
+from madang.errors import ConfigError, InvalidInput, MadangError
 
 if TYPE_CHECKING:
     from madang.workspace.data.sources.foreign import Source
     from madang.workspace.data.sources.opening import Access
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class SourceCommand(PlainCommand):
+    """A command that needs no repository of its own: also a configuration that cannot be used is 1, as for dvc."""
+
+    def _code(self, error: MadangError) -> int:
+        return self.failure_code if isinstance(error, ConfigError) else super()._code(error)
 
 
 def access_options(function: F) -> F:

@@ -25,7 +25,7 @@ from madang.workspace.data.objects.state import State
 from madang.workspace.data.records.outs import PIPELINE, TrackedOut, tracked
 from madang.workspace.data.records.trees import FileTree, TreeEntry
 from madang.workspace.data.repo.repository import DVC_DIR, Repository
-from madang.workspace.data.repo.settings import Settings
+from madang.workspace.data.repo.settings import Settings, UnreadableConfig
 
 _HIDDEN = {".git", ".hg", DVC_DIR}
 _MANY = 100_000  # folders that are remembered
@@ -161,12 +161,23 @@ class Source:
             tree = self._make_tree(folder)
             dvc_dir = os.path.join(root, DVC_DIR)
             is_here = self.is_here and os.path.isdir(dvc_dir)
-            settings = self._settings_of(dvc_dir, tree, is_here)
+            settings = self._settings(dvc_dir, tree, is_here)
             local = settings.cache_dir(dvc_dir) if is_here else None
             self._projects[folder] = Project(
                 folder, tree, ForeignRepository(root, self.cache, settings, self._private_dir), local
             )
         return self._projects[folder]
+
+    def _settings(self, dvc_dir: str, tree: FileTree, is_here: bool) -> Settings:
+        try:
+            return self._settings_of(dvc_dir, tree, is_here)
+        except UnreadableConfig as error:
+            if is_here:
+                raise
+            said = error.message.replace(os.path.join(self._root, ""), "")  # where the copy lies is nothing to its user
+            raise UnreadableConfig(
+                f"{self.url} cannot be used: {said}", hint="Its owner must correct it; --rev names another revision."
+            ) from error
 
     def project_of(self, path: str) -> tuple[Project, str]:
         """The innermost data repository around a path, and the path relative to its root."""
