@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from hashlib import md5
 from pathlib import Path
@@ -269,6 +270,12 @@ def test_a_summary_of_a_checkout(tmp_path: Path, dvc: Tool, madang: Tool) -> Non
         done = [tool(root, "checkout", "--summary", "-d", "one").out]
         (root / "a").write_bytes(b"other")
         done += [tool(root, "checkout", "--summary", "-f").out, tool(root, "checkout", "--summary").out]
+        assert dvc(root, "remote", "add", "-d", "r", str(tmp_path / f"store {number}")).code == 0
+        assert dvc(root, "push").code == 0
+        for name in (".dvc/cache", "d"):
+            shutil.rmtree(root / name)
+        make(root, {"d/y": b"y", "d/z": b"z"})
+        done.append(tool(root, "pull", "-f").out.splitlines()[-1])
         answers.append((done, sorted(read(root / "d"))))
     assert answers[0] == answers[1]
 

@@ -10,6 +10,8 @@ from madang.cli import output
 from madang.cli.data_command import DataCommand, files, meter, relative, repository, resolved
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from madang.workspace.data.files.checkout import Report
 
 
@@ -71,11 +73,16 @@ def show(report: Report, *, quiet: bool, as_json: bool, is_short: bool = False) 
     if as_json:
         output.data({name: [relative(path) for path in paths] for name, paths in groups.items()})
     elif is_short:
-        counts = [f"{files(count)} {name}" for name, count in report.files.items() if count]
-        click.echo(" and ".join([", ".join(counts[:-1]), *counts[-1:]] if counts[1:] else counts) or "No changes.")
+        click.echo(counted(report.files) or "No changes.")
     elif not quiet:
         for name, paths in groups.items():
             for path in paths:
                 click.echo(f"{name[0].upper()}\t{relative(path)}")
     if report.kept and not quiet:
         output.note(f"What was replaced is kept in {relative(report.kept)}; madang undo brings it back.")
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """How many files of each kind, in words; empty when there are none."""
+    parts = [f"{files(count)} {name}" for name, count in counts.items() if count]
+    return " and ".join([", ".join(parts[:-1]), *parts[-1:]] if parts[1:] else parts)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madang.cli import output
-from madang.cli.checkout import show
-from madang.cli.data_command import TransferCommand, files, meter, relative, repository
+from madang.cli.checkout import counted, show
+from madang.cli.data_command import TransferCommand, meter, relative, repository
 from madang.cli.transferring import Asked, expanded, gathered, glob_option, moved, transfer_options
 from madang.errors import NotFound
 
 if TYPE_CHECKING:
-    from madang.workspace.data.files.checkout import Report
     from madang.workspace.data.files.early_checkout import Prepare
     from madang.workspace.data.records.gathering import Gathered
     from madang.workspace.data.records.outs import Target
@@ -58,7 +57,7 @@ def pull(use_glob: bool, force: bool, allow_missing: bool, **given: Any) -> None
             output.data({"fetched": done.files, "bytes": done.size, **paths})
         else:
             show(report, quiet=asked.quiet, as_json=False)
-            summary = _summary(done.files, report)
+            summary = counted({"fetched": done.files, **report.files})
             is_whole = not (done.missing or done.damaged or problems or report.missing)
             if not asked.quiet and (summary or is_whole):
                 click.echo(summary or "Everything is up to date.")
@@ -89,11 +88,3 @@ def _completed(repo: Repository, here: list[Target], asked: Asked) -> tuple[list
 
     with using(repo.cache.folder):
         return completed(repo, here, open_remote, jobs=asked.jobs, meter=meter(asked.quiet or asked.as_json))
-
-
-def _summary(fetched: int, report: Report) -> str:
-    parts = [f"{files(fetched)} fetched"] if fetched else []
-    for count, word in ((report.added, "added"), (report.modified, "modified"), (report.deleted, "deleted")):
-        if count:
-            parts.append(f"{files(len(count))} {word}")
-    return " and ".join(parts)
