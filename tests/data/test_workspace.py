@@ -208,7 +208,10 @@ def test_saved_bytes_are_replaced_without_force(repo: Repository, root: Path) ->
 
 
 def test_files_and_folders_change_places(repo: Repository, root: Path) -> None:
-    """A file where the record has a folder, and the reverse, inside a tracked folder and as one."""
+    """A file where the record has a folder, and the reverse, inside a tracked folder and as one: what is saved goes.
+
+    A folder with anything in it that no object holds stays.
+    """
     make(root, {"d/x/1": b"1", "d/y": b"2", "f": b"3", "g/h": b"4"})
     add(repo, ["d", "f", "g"])
     old = {name: (root / name).read_text() for name in ("d.dvc", "f.dvc", "g.dvc")}
@@ -222,9 +225,24 @@ def test_files_and_folders_change_places(repo: Repository, root: Path) -> None:
     for texts, expected in ((old, {"x/1": b"1", "y": b"2"}), (new, {"x": b"file", "y/deep": b"folder"})):
         for name, text in texts.items():
             (root / name).write_text(text)
-        raise_if_incomplete(checkout(repo, resolve(repo, []), force=True), str(root))
+        raise_if_incomplete(checkout(repo, resolve(repo, [])), str(root))
         assert read(root / "d") == expected
         assert states(repo) == {}
+    for name, text in old.items():
+        (root / name).write_text(text)
+    for other in ("mine", ".dvcignore", "link"):
+        (root / "f" / other).symlink_to("nowhere") if other == "link" else make(root / "f", {other: b"precious"})
+        with pytest.raises(Refused, match="f"):
+            checkout(repo, resolve(repo, ["f"]))
+        assert (root / "f" / "in").read_bytes() == b"folder"
+        (root / "f" / other).unlink()
+    md5 = resolve(repo, ["f"])[0].out.md5 or ""
+    os.rename(repo.cache.path(md5), root / "object")
+    assert checkout(repo, resolve(repo, ["f"])).missing == [str(root / "f")]
+    assert (root / "f" / "in").read_bytes() == b"folder"
+    os.rename(root / "object", repo.cache.path(md5))
+    checkout(repo, resolve(repo, ["f"]))
+    assert (root / "f").read_bytes() == b"3"
 
 
 def test_one_path_inside_a_folder(repo: Repository, root: Path) -> None:

@@ -33,7 +33,7 @@ def apply(plan: Plan, maker: Linker, meter: progress.Meter) -> set[str]:
     out, todo = plan.out, plan.possible()
     old = todo if plan.existed else ()
     modified = {name for name in old if name in plan.seen or os.path.lexists(below(out.path, name))}
-    for name in plan.remove:
+    for name in plan.remove if todo or out.is_dir else ():
         _remove(out.path, name, plan.seen.get(name))
     if todo or not plan.write:
         with meter(len(todo), "files", f"checking out {os.path.basename(out.path)}") as advance:
@@ -124,9 +124,9 @@ def _put(aside: str, out: TrackedOut, name: str, seen: FileKey | None) -> None:
     check_unchanged(target, seen)
     if name:
         _make_parents(out.path, name)
-        if os.path.isdir(target) and not os.path.islink(target):
-            _remove_empty(target)  # its tracked files were removed by the plan
-    elif out.entry.isexec:
+    if os.path.isdir(target) and not os.path.islink(target):
+        _remove_empty(target)  # its tracked files were removed by the plan
+    if not name and out.entry.isexec:
         os.chmod(aside, os.stat(aside).st_mode & 0o7777 | 0o100)
     os.rename(aside, target)
 

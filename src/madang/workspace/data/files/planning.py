@@ -82,7 +82,7 @@ def _plan_file(repository: Repository, out: TrackedOut) -> Plan | None:
     assert out.md5 is not None
     plan = Plan(repository, out, existed=os.path.lexists(out.path))
     if os.path.isdir(out.path) and not os.path.islink(out.path):
-        plan.unsaved = [out.path]  # it may hold ignored files, too: kept as a whole
+        _plan_over_folder(repository, plan)
     elif os.path.exists(out.path):
         found = os.stat(out.path)
         md5 = hashing.file_md5(repository.state, out.path, found)
@@ -95,6 +95,24 @@ def _plan_file(repository: Repository, out: TrackedOut) -> Plan | None:
         plan.unsaved = [out.path]  # a link whose target is gone: keep what it said
     plan.write[""] = out.md5
     return plan
+
+
+def _plan_over_folder(repository: Repository, plan: Plan) -> None:
+    """A folder where a file belongs goes when objects hold all that is in it, ignored or not; else it stays whole."""
+    top, files = plan.out.path, dict[str, str]()
+    for above, folders, names in os.walk(top):
+        for name in (*names, *(one for one in folders if os.path.islink(f"{above}/{one}"))):
+            path = f"{above}/{name}"
+            if not os.path.isfile(path):
+                plan.unsaved = [top]
+                return
+            found = os.stat(path)
+            plan.seen[path[len(top) + 1 :]] = key_of(found)
+            files[path] = hashing.file_md5(repository.state, path, found)
+    if unsaved(repository.cache, files):
+        plan.unsaved = [top]
+    else:
+        plan.remove = list(plan.seen)
 
 
 def _set_exec_bit(out: TrackedOut) -> None:
