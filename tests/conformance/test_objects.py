@@ -143,6 +143,24 @@ def test_schemes_that_are_not_spoken_are_refused_by_name(scheme: str, instead: s
     assert instead in refusal.value.hint
 
 
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("s3://b/a//b", {}),
+        ("s3://b/a/../b", {}),
+        ("gs://b/..", {}),
+        ("s3://b/x", {"read_timeout": "-5"}),
+        ("azure://c/x", {"account_name": "a", "account_key": "no key"}),
+    ],
+)
+def test_what_no_cloud_opens(url: str, options: dict[str, str]) -> None:
+    """A path that obstore cannot name, and options that make no sense, are told as mistakes in the settings."""
+    if url.startswith("s3:"):
+        options = {**options, "access_key_id": "k", "secret_access_key": "s"}
+    with pytest.raises(ConfigError, match="cannot be used"):
+        open_objects(url, options)
+
+
 def test_a_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder without write permission is refused by name."""
 

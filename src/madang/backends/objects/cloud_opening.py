@@ -14,6 +14,7 @@ from madang.backends.objects.cloud import CloudObjects
 from madang.errors import ConfigError
 
 try:
+    from obstore.exceptions import BaseError
     from obstore.store import AzureStore, GCSStore, S3Store
 except ImportError as _error:
     raise ConfigError(
@@ -29,12 +30,18 @@ def open_cloud(scheme: str, url: str, options: Mapping[str, str]) -> CloudObject
     """Open ``s3://bucket/prefix``, ``gs://bucket/prefix`` or ``azure://container/prefix``.
 
     Raises:
-        ConfigError: no bucket in the address, or an option that makes no sense.
+        ConfigError: no bucket in the address, a path that obstore cannot name, or an option that makes no sense.
     """
     bucket, _, prefix = url.partition("://")[2].partition("/")
     if not bucket:
         raise ConfigError(f"The address {url} names no bucket.", hint=f"Write {scheme}://bucket/path.")
-    store = {"s3": _s3, "gs": _gcs, "azure": _azure}[scheme](bucket, prefix.strip("/"), options)
+    try:
+        store = {"s3": _s3, "gs": _gcs, "azure": _azure}[scheme](bucket, prefix.strip("/"), options)
+    except (ValueError, BaseError) as error:  # what is between two slashes, a key, a time
+        told = str(error).partition("\n")[0].rstrip(". ")
+        raise ConfigError(
+            f"{url} cannot be used: {told}.", hint="Check the address and the options of the remote."
+        ) from error
     return CloudObjects(store, url, keeps_backslashes=scheme != "azure", no_puts=_unkept(options))
 
 
