@@ -98,6 +98,7 @@ def test_quiet_before_the_command(pair: tuple[Path, Path], madang: Tool) -> None
     """It means what it means behind the name, where dvc takes it and is loud."""
     (pair[0] / "a").write_bytes(b"changed")
     assert madang(pair[0], "-q", "status") == madang(pair[0], "status", "-q") == Answer(1, "", "")
+    assert madang(pair[0], "data", "status", "-q") == Answer(0, "", "")
 
 
 def test_hooks_without_git(tmp_path: Path, madang: Tool, dvc: Tool) -> None:

@@ -54,6 +54,7 @@ _COLOURS = {
 @click.option("--not-in-remote", is_flag=True, help="Also what the remote lacks.")
 @click.option("-r", "--remote", help="The remote for --not-in-remote.")
 @click.option("--no-remote-refresh", is_flag=True, help="Accepted as by dvc; the remote is asked all the same.")
+@output.quiet_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, in dvc's form.")
 def status(
     targets: tuple[str, ...],
@@ -63,6 +64,7 @@ def status(
     not_in_remote: bool,
     remote: str | None,
     no_remote_refresh: bool,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Show what changed between the last git commit, the .dvc files and the workspace.
@@ -85,7 +87,7 @@ def status(
             unchanged=unchanged,
             untracked=untracked,
             elsewhere=elsewhere,
-            meter=meter(as_json),
+            meter=meter(quiet or as_json),
         )
         if not_in_remote:
             from madang.wiring_data import open_remote
@@ -94,7 +96,7 @@ def status(
     value = _value(found, unchanged=unchanged, untracked=untracked)
     if as_json:
         output.data(value)
-    else:
+    elif not quiet:
         _print(found, value)
 
 
