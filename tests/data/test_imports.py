@@ -182,6 +182,30 @@ def test_unsaved_changes_are_not_replaced(pair: tuple[Path, Path], other: Path, 
     assert (ours / "there" / "3").read_bytes() == b"3"
 
 
+def test_imports_and_updates_that_were_killed(pair: tuple[Path, Path], other: Path, madang: Tool) -> None:
+    """The record was written, the work tree not: repeated, an update does the rest; an import says what does it."""
+    ours = pair[0]
+    for line in (["file.csv"], ["gd"]):
+        assert madang(ours, "import", "../src 원본", *line).code == 0
+    before = read(ours / "gd")
+    make(other, {"gd/4": b"4"})
+    git(other, "add", "-A")
+    git(other, "commit", "-q", "-m", "3")
+    assert madang(ours, "update", "gd.dvc").code == 0
+    after = read(ours / "gd")
+    (ours / "gd" / "4").unlink()
+    assert read(ours / "gd") == before
+    assert madang(ours, "update", "gd.dvc").code == 0
+    assert read(ours / "gd") == after
+    (ours / "gd" / "4").write_bytes(b"mine")
+    assert madang(ours, "update", "gd.dvc").code == 0
+    assert (ours / "gd" / "4").read_bytes() == b"mine"
+    (ours / "file.csv").unlink()
+    answer = madang(ours, "import", "../src 원본", "file.csv")
+    assert answer.code == 1
+    assert "madang pull file.csv.dvc" in answer.err
+
+
 def test_pull_brings_imports_from_their_source(pair: tuple[Path, Path], other: Path, madang: Tool, dvc: Tool) -> None:
     """A clone gets imported data from where it comes, also what was never downloaded; a push sends none of it."""
     for folder, tool, puller in ((pair[0], madang, dvc), (pair[1], dvc, madang)):

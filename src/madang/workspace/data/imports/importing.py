@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
@@ -199,6 +199,8 @@ def update(
 ) -> list[Imported]:
     """Bring imports to the newest state of their sources (or to ``revision``), records and work tree.
 
+    Repeated after it was killed it does the rest.
+
     Raises:
         InvalidInput: a stage that is no import. Refused: changes in the work tree that are saved nowhere, and not
         ``force``; that import stays as it was.
@@ -226,6 +228,8 @@ def _update(
     out = stage.outs[0]
     done = Imported(out.path, stage.file, content, is_changed)
     if not is_changed:
+        if how.download:
+            _catch_up(repository, stage, meter)
         return done
     with open(stage.file, encoding="utf-8") as file:
         before = file.read()
@@ -247,6 +251,12 @@ def _update(
         done.kept = report.kept
         leftovers.note(repository, [out.path])
     return done
+
+
+def _catch_up(repository: Repository, stage: Stage, meter: progress.Meter) -> None:
+    """Bring the work tree to its record: an update that was killed may have written only that. Changes stay."""
+    with suppress(Refused):
+        checkout(repository, [Target(out) for out in stage.outs], meter=meter)
 
 
 def _save(repository: Repository, out: TrackedOut, meter: progress.Meter) -> None:

@@ -111,7 +111,9 @@ def _check_records(repository: Repository, path: str, force: bool, replaces: Seq
     if os.path.lexists(record) and record not in gone:
         found = [out.path for out in outs_of(record)]
         if not force or found != [path]:
-            raise Conflict(f"{record} exists already.", hint="Choose another destination.")
+            is_bare = found == [path] and not os.path.lexists(path)  # perhaps of an import that was interrupted
+            restored = f"madang pull {os.path.relpath(record)} brings the data that it records. " if is_bare else ""
+            raise Conflict(f"{record} exists already.", hint=f"{restored}Choose another destination.")
     for out in tracked(repository):
         if out.path == path and (force or out in replaces) and out.dvc_file == record:
             continue
