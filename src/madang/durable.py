@@ -174,20 +174,25 @@ def unlink(path: str) -> None:
 
 def remove_tree(path: str) -> None:
     """Remove a folder with everything in it, read-only folders too; links are not followed. What is gone is gone."""
-    try:
-        entries = list(os.scandir(path))
-    except FileNotFoundError:
-        return
-    except PermissionError:
-        os.chmod(path, 0o700)
-        entries = list(os.scandir(path))
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            remove_tree(entry.path)
-        else:
-            unlink(entry.path)
-    with suppress(FileNotFoundError):
-        os.rmdir(path)
+    pending, folders = [path], list[str]()  # no function calls itself: folders may lie very deep
+    while pending:
+        folder = pending.pop()
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            with suppress(OSError):
+                os.chmod(folder, 0o700)
+        try:
+            entries = list(os.scandir(folder))
+        except FileNotFoundError:
+            continue
+        folders.append(folder)
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(entry.path)
+            else:
+                unlink(entry.path)
+    for folder in reversed(folders):
+        with suppress(FileNotFoundError):
+            os.rmdir(folder)
 
 
 def sync_folder(folder: str) -> None:
@@ -243,7 +248,12 @@ def make_folders(folder: str, mode: int | None = None) -> set[str]:
         made.append(above)
         above = os.path.dirname(above)
         changed.add(above)
-    os.makedirs(folder, exist_ok=True)
+    for one in reversed(made):
+        try:
+            os.mkdir(one)
+        except FileExistsError:  # somebody else made it meanwhile
+            if not os.path.isdir(one):
+                raise
     for one in made:
         give_mode(one, mode)
     return changed

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tests.data.helpers import NFC, NFD, Tool, make, read
 
+from madang.durable import make_folders, remove_tree
+
 NAMES = [
     "line\nbreak",
     "feed\rx",
@@ -57,3 +59,21 @@ def test_the_line_that_dvc_wrote_goes_too(root: Path, madang: Tool, dvc: Tool) -
     assert dvc(root, "add", "blanks  ").code == 0
     assert madang(root, "remove", "blanks  .dvc").code == 0
     assert not (root / ".gitignore").exists()
+
+
+def test_folders_that_lie_very_deep(root: Path, madang: Tool) -> None:
+    """What can be added can be checked out again, and what a killed checkout left of it goes."""
+    deep = root / "deep"
+    abandoned = root / ".dvc" / "tmp" / "madang" / ".incoming" / "1-dead"
+    abandoned.mkdir(parents=True)
+    (abandoned / "lock").touch()
+    for place in (deep, abandoned / "0"):
+        make_folders(f"{place}/{'x/' * 1_100}")
+    Path(f"{deep}/{'x/' * 1_100}f").write_bytes(b"deep")
+    assert madang(root, "add", "deep").code == 0
+    assert not abandoned.exists()
+    remove_tree(str(deep))
+    assert madang(root, "checkout").code == 0
+    assert Path(f"{deep}/{'x/' * 1_100}f").read_bytes() == b"deep"
+    assert json.loads(madang(root, "status", "--json").out) == {}
+    remove_tree(str(deep))

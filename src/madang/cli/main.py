@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from madang.cli import output
-from madang.errors import MadangError
+from madang.errors import InvalidInput, MadangError
 
 # section → name → (module:attribute, one-line help). The help stands here so that `madang --help` imports no command.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
@@ -240,5 +240,9 @@ def run(argv: Sequence[str]) -> int:
         return error.exit_code
     except OSError as error:
         output.os_error(error)
+        return 1
+    except RecursionError:
+        what = "Something is nested too deeply: folders in folders, or values in a file."
+        output.error(InvalidInput(what, hint="Make it flatter; --cd and the command's targets leave other data out."))
         return 1
     return result if isinstance(result, int) else 0

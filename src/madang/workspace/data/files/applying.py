@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 
-from madang.durable import unlink
+from madang.durable import make_folders, unlink
 from madang.errors import Refused
 from madang.formats.dvc.dvcfile import Content
 from madang.staging import Staging
@@ -46,7 +46,7 @@ def apply(plan: Plan, maker: Linker, meter: progress.Meter) -> set[str]:
 def _write(plan: Plan, todo: dict[str, str], maker: Linker, advance: progress.Advance) -> None:
     out, repository = plan.out, plan.place
     above = os.path.dirname(out.path)
-    os.makedirs(above, exist_ok=True)
+    make_folders(above)
     os.makedirs(repository.private_dir, exist_ok=True)
     same_disk = os.stat(repository.private_dir).st_dev == os.stat(above).st_dev
     ready = None if os.path.lexists(out.path) else repository.cache.early_copies.prepared(out.path)
@@ -96,7 +96,7 @@ def _make_files(
     """Make each file of ``todo`` that is not made yet at its path aside, and note it in the plan."""
     cache = plan.place.cache
     for folder in sorted({path[: path.rindex("/")] for path in asides}):
-        os.makedirs(folder, exist_ok=True)
+        make_folders(folder)
 
     def make(item: tuple[str, str, str], advance: progress.Advance) -> FileKey:
         name, md5, aside = item

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from madang.durable import make_folders
 from madang.errors import CorruptData, NotFound, Refused
 from madang.staging import Staging
 from madang.workspace.data.files import links
@@ -57,8 +58,8 @@ def _prepare(repository: Repository, target: Target, place: str) -> None:
             check_names(path, files)
         except (NotFound, CorruptData, Refused):
             return  # checkout says so
-        for folder in {name[: name.rfind("/") + 1] for name in files}:
-            os.makedirs(f"{place}/{folder}", exist_ok=True)
+        for folder in {name.rpartition("/")[0] for name in files}:
+            make_folders(f"{place}/{folder}" if folder else place)
     repository.cache.early_copies.want(path, place, files)
 
 
