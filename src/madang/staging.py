@@ -6,6 +6,7 @@ later can tell a living owner from a dead one and clear up after the dead.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
@@ -35,6 +36,8 @@ _PORTION = 4_000  # files that are made durable together
 _PORTION_BYTES = 1 << 30
 _LARGE = 16 << 20  # bytes of a file that is worth a wait of its own
 _MOST = 100_000  # files that may wait aside
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))  # a write that meets them does not say where
+_FREE = "Free space there, then repeat: nothing is half done."
 
 Moves = dict[tuple[str, str], dict[str, str]]
 """What names in one folder become in another one, by both folders."""
@@ -84,6 +87,8 @@ class Staging:
                 if sync is not None:
                     sync.join()
             os.close(self._lock)
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+            raise StorageError(f"{self.root} cannot be written: {error.strerror}.", hint=_FREE) from error
 
     def new_path(self) -> str:
         """A path aside that does not exist yet. Safe to call from many threads, and from forked processes.

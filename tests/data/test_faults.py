@@ -168,7 +168,7 @@ def test_a_small_disk(root: Path, tmp_path: Path, madang: Tool) -> None:
         [sys.executable, "-c", script, "add", "small", "large"], cwd=root, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "File too large" in done.stderr
+    assert f"{root / '.dvc' / 'cache'} cannot be written: File too large" in done.stderr
     assert [body for _, body in objects(root / ".dvc" / "cache").values()] in ([], [b"small"])
     assert not (root / "large.dvc").exists()
     assert madang(root, "add", "small", "large").code == 0

@@ -123,3 +123,10 @@ def test_what_was_read_before_a_stop_is_kept(repo: Repository, root: Path, monke
 def settle() -> None:
     """Let the clock move on, so that what was just written counts as unchanged afterwards."""
     time.sleep(0.05)
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A folder that replaced a file is opened without complaint; the refusal to read it names it all the same."""
+    with pytest.raises(IsADirectoryError) as refused:
+        reading.hash_file(str(tmp_path))
+    assert refused.value.filename == str(tmp_path)

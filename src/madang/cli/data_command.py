@@ -98,7 +98,8 @@ class DataCommand(DvcUsage):
         except BrokenPipeError:
             raise
         except OSError as error:
-            where = f" {os.fsdecode(error.filename)!r}" if error.filename else ""
+            names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]  # two of a rename
+            where = " to ".join([f" {names[0]!r}", *map(repr, names[1:])]) if names else ""
             failure = StorageError(
                 f"The system refused{where}: {error.strerror or error}.",
                 hint="Check the disk and the permissions, then repeat: nothing is half done.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -19,6 +20,7 @@ CHUNK = 1 << 20
 SMALL = 1 << 20  # files up to this size are read in one go
 READ_ONLY = 0o444
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_OF_READING = frozenset((errno.EIO, errno.EISDIR))  # a broken disk; a folder, which may have replaced a file
 _ALONE = 8  # chunks after which a second thread is worth its while
 _BUFFERS = 8
 
@@ -67,6 +69,10 @@ def hash_file(path: str, room: Room | None = None, advance: Advance | None = Non
         else:
             md5, aside, copy = _hash_large(descriptor, before.st_size, room, advance or _nothing)
         after = os.fstat(descriptor)
+    except OSError as error:
+        if error.errno in _OF_READING and error.filename is None:  # the system names no file that is open already
+            error.filename = path
+        raise
     finally:
         os.close(descriptor)
     # ctime is not compared: it also moves when only the link count or the mode changes
