@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from madang.workspace.data.files.inside import Elsewhere
     from madang.workspace.data.progress import Meter
     from madang.workspace.data.records.outs import Target
-    from madang.workspace.data.records.stages import Dependency, LookExternal
+    from madang.workspace.data.records.stages import Dependency, LookExternal, TrackedOut
+    from madang.workspace.data.remotes.listings import RemoteListings
     from madang.workspace.data.repo.repository import Repository
 
 CONFIGURATION, INTERRUPTED, NO_PROJECT, USAGE, OTHER = 251, 252, 253, 254, 255
@@ -171,15 +172,22 @@ def repository(*, must_be_made: bool = True) -> Iterator[Repository]:
 
 @contextmanager
 def remote_listings(repo: Repository) -> Iterator[Elsewhere]:
-    """Where listings of folders are asked for that the cache lacks: the remotes. Nothing is contacted before."""
-    from madang.wiring_data import open_remote
-    from madang.workspace.data.remotes.listings import RemoteListings
+    """Where listings of folders are asked for that the cache lacks: the remotes. Nothing is loaded before."""
+    made: list[RemoteListings] = []
 
-    found = RemoteListings(repo, open_remote)
+    def ask(out: TrackedOut) -> dict[str, str] | None:
+        if not made:
+            from madang.wiring_data import open_remote
+            from madang.workspace.data.remotes.listings import RemoteListings
+
+            made.append(RemoteListings(repo, open_remote))
+        return made[0](out)
+
     try:
-        yield found
+        yield ask
     finally:
-        found.close()
+        for one in made:
+            one.close()
 
 
 def external_dependencies(repo: Repository) -> LookExternal:
