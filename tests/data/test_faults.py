@@ -175,6 +175,24 @@ def test_a_small_disk(root: Path, tmp_path: Path, madang: Tool) -> None:
     assert len(objects(root / ".dvc" / "cache")) == 2
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        5,
+        [],
+        {"write": 5},
+        {"write": {"ROOT/s": 5}},
+        {"write": {"ROOT/s": {"pid": [1]}}, "read": {"ROOT/s": [None, {"pid": 1 << 80}, {"pid": -1}]}},
+    ],
+)
+def test_a_list_of_running_stages_of_another_form(held: object, tracked: Repository, root: Path) -> None:
+    """What dvc never writes there holds nothing, and ends no command."""
+    path = os.path.join(tracked.tmp_dir, "rwlock")
+    Path(path).write_text(json.dumps(held).replace("ROOT", str(root)))
+    with locks.hold(tracked, [str(root / "s")]):
+        pass
+
+
 # -- remotes ----------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from madang.errors import Conflict
 from madang.staging import STAGING, clear_abandoned, scratch
@@ -24,6 +25,7 @@ from madang.workspace.data.repo.repository import Repository
 
 WAIT_SECONDS = 3.0  # as dvc waits
 PATIENCE = "MADANG_WAIT_FOR_LOCK"  # a variable of the environment: true waits as long as it takes
+_PIDS = 1 << 31
 _CLOCKS = 2.0  # seconds by which the clocks of processes and files may differ
 
 
@@ -150,19 +152,25 @@ def _check_stages(tmp_dir: str, writes: Sequence[str]) -> None:
         with open(os.path.join(tmp_dir, "rwlock"), encoding="utf-8") as file:
             written = os.fstat(file.fileno()).st_mtime
             held = json.load(file)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return  # none was ever taken, or dvc died while writing it; dvc itself says so on its next run
-    if not isinstance(held, dict):
-        return
+    for path, owner in _owners(held):
+        pid = owner.get("pid")
+        if pid != os.getpid() and any(_overlap(path, one) for one in writes) and _lives(pid, written):
+            raise Conflict(
+                f"{path} is in use by process {pid}: {owner.get('cmd')}.",
+                hint="Wait for it to end, then repeat.",
+            )
+
+
+def _owners(held: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The paths in use, and who uses each; what has another form than dvc gives it holds nothing."""
     for mode in ("write", "read"):
-        for path, owners in (held.get(mode) or {}).items():
+        paths = held.get(mode) if isinstance(held, dict) else None
+        for path, owners in paths.items() if isinstance(paths, dict) else ():
             for owner in owners if isinstance(owners, list) else [owners]:
-                pid = owner.get("pid")
-                if pid != os.getpid() and any(_overlap(path, one) for one in writes) and _lives(pid, written):
-                    raise Conflict(
-                        f"{path} is in use by process {pid}: {owner.get('cmd')}.",
-                        hint="Wait for it to end, then repeat.",
-                    )
+                if isinstance(owner, dict):
+                    yield path, owner
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -171,7 +179,7 @@ def _overlap(one: str, other: str) -> bool:
 
 def _lives(pid: object, since: float) -> bool:
     """Whether a process lives and did already at a time: a later one has the number of one that died."""
-    if not isinstance(pid, int):
+    if not isinstance(pid, int) or not 0 < pid < _PIDS:
         return False
     try:
         os.kill(pid, 0)
