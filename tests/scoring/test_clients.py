@@ -169,7 +169,7 @@ def test_a_model_of_a_hub_swaps_when_mlflow_moves_its_stage(registry: Registry, 
 
 @pytest.mark.filterwarnings("ignore")  # of MLflow, about its own types
 def test_a_hub_that_fell_silent_keeps_no_server_from_ending(registry: Registry, tmp_path: Path) -> None:
-    """While it asks for the wanted version and gets no answer, which takes two minutes, SIGTERM ends it all the same."""
+    """While it asks for the wanted version and gets no answer (for two minutes), SIGTERM ends it all the same."""
     with contextmanager(serving)(open_hub(HubConfig(store=str(tmp_path / "hub")))) as hub:
         mlflow.set_tracking_uri(hub.address)
         with mlflow.start_run(experiment_id="0"):
