@@ -148,6 +148,20 @@ def test_a_remote_has_a_name_and_an_address(pair: tuple[Path, Path], madang: Too
     assert config.read_bytes() == before
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "http://host:port/x", "ssh://[::1/x"])
+def test_an_address_that_is_none(pair: tuple[Path, Path], madang: Tool, url: str) -> None:
+    """However it came into the configuration, whoever needs it says what is wrong with it."""
+    if url.startswith("http://["):
+        assert madang(pair[0], "remote", "add", "r", url).code == 251
+    with (pair[0] / ".dvc" / "config").open("a") as config:
+        config.write(f"[core]\n    remote = r\n['remote \"r\"']\n    url = {url}\n")
+    (pair[0] / "sent").write_bytes(b"sent")
+    assert madang(pair[0], "add", "sent").code == 0
+    answer = madang(pair[0], "push", "sent.dvc")
+    assert answer.code == 1
+    assert f"{url} is not the address of a folder" in answer.err
+
+
 def test_commands_that_are_not_here(tmp_path: Path, madang: Tool) -> None:
     """What dvc has and madang has not is refused by its name, with another way; anything else is unknown."""
     answer = madang(tmp_path, "import-db", "--sql", "select 1", "--help")

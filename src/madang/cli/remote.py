@@ -80,7 +80,13 @@ def _completed(url: str, project: str, quiet: bool) -> str:
     """The address of the project's data when ``url`` is that of a hub; else ``url`` itself."""
     from urllib.parse import quote, urlsplit
 
-    if not url.startswith(("http://", "https://")) or (not project and urlsplit(url).path.strip("/")):
+    if not url.startswith(("http://", "https://")):
+        return url
+    try:
+        is_folder = bool(urlsplit(url).path.strip("/"))
+    except ValueError as error:
+        raise ConfigError(f"{url} is no address: {error}.", hint="Write http://HOST/PATH.") from error
+    if is_folder and not project:
         return url
     from madang.client.http import HubClient
     from madang.errors import MadangError

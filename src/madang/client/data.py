@@ -29,7 +29,10 @@ _BUFFER = 1 << 18
 
 def project_of(url: str) -> tuple[str, str] | None:
     """The hub's address and the project in ``http://HUB/dvc/PROJECT``; None for any other address."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whoever opens it says what is wrong
+        return None
     base, sign, name = parts.path.rstrip("/").rpartition(f"{ROOT}/")
     if not sign or not name or "/" in name or parts.query or parts.fragment or parts.scheme not in ("http", "https"):
         return None

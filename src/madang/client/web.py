@@ -42,8 +42,12 @@ class WebObjects:
         Raises:
             ConfigError: options that contradict each other, or an address with a fragment.
         """
-        parts = urlsplit(url)
-        if parts.fragment or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            is_sound = bool(parts.hostname and parts.port != 0 and not parts.fragment)
+        except ValueError:  # brackets without an end, a port that is no number
+            is_sound = False
+        if not is_sound:
             raise ConfigError(f"{url} is not the address of a folder.", hint="Write http://HOST/PATH.")
         self.name = url
         self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"

@@ -26,11 +26,11 @@ def open_ssh(url: str, options: Mapping[str, str], ask: Callable[[str], str]) ->
     Raises:
         ConfigError: an address without a host or folder.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        host, port = "", None
+        parts, host, port = urlsplit(""), "", None
     if not host or host.startswith("-") or not parts.path.strip("/"):
         raise ConfigError(f"{url} is not the address of a folder.", hint="Write ssh://user@host/path.")
     user = options.get("user") or (unquote(parts.username) if parts.username else "")
