@@ -56,6 +56,9 @@ _OUT_KEYS = {
 _DEP_KEYS = {"path": str, "md5": (str, int), "hash": str, "repo": dict, "files": list, "fs_config": dict}
 _REPO_KEYS = {"url": str, "rev": str, "rev_lock": str}
 _CONTENT_KEYS = ("md5", "size", "nfiles", "isexec", "hash")
+_OLD_STAGE = (
+    "Stages are no longer kept in .dvc files, as DVC 0 and 1 did: madang stage add writes one, then remove the file."
+)
 
 
 @value
@@ -176,7 +179,10 @@ def _check_keys(value: Any, allowed: Mapping[str, Any], where: str) -> None:
         )
     for key in value:
         if key not in allowed:
-            raise InvalidInput(f"{where} holds the unknown key {key!r}.")
+            raise InvalidInput(
+                f"{where} holds the unknown key {key!r}.",
+                hint=_OLD_STAGE if key == "cmd" else "Correct the name, or remove it.",
+            )
     _check_types(value, allowed, where)
 
 
