@@ -99,6 +99,23 @@ def test_a_move_reaches_all_streams_also_busy_ones(store: Store) -> None:
     loops.run(play())
 
 
+def test_a_move_when_the_time_is_up_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A move in the moment in which a sign of life is due is told, not passed over."""
+
+    async def play() -> None:
+        monkeypatch.setattr(live, "INTERVAL", 1_000)
+        hub = Live(store.look)
+        stream = hub.beats(["a"])
+        await anext(stream)
+        await until(stream, True)  # the first look, and the only one
+        monkeypatch.setattr(live, "KEEP_ALIVE", 0)
+        asyncio.get_running_loop().call_soon(hub._wake)
+        assert await anext(stream)
+        await stream.aclose()
+
+    loops.run(play())
+
+
 def test_streams_are_limited(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the limit a stream is refused with the next step."""
     monkeypatch.setattr(live, "MAX_STREAMS", 1)

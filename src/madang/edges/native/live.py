@@ -100,7 +100,7 @@ class Live:
         try:
             await asyncio.wait_for(self._moved.wait(), KEEP_ALIVE)
         except TimeoutError:
-            return False
+            return self._moves != seen  # it may have moved in the moment in which the time was up
         return True
 
     async def _poll(self) -> None:
