@@ -60,7 +60,8 @@ CASES = {
 def test_the_outcome_is_that_of_the_process(place: Place, case: str) -> None:
     """The run's status follows the process's end, whose exit code is what it would be without madang."""
     body, code, status = CASES[case]
-    start = "import os, signal, sys, threading, time, madang\nrun = madang.init()\nrun.log({'x': 1})\n"
+    usual = "signal.signal(signal.SIGHUP, signal.SIG_DFL)"  # also below `nohup`
+    start = f"import os, signal, sys, threading, time, madang\n{usual}\nrun = madang.init()\nrun.log({{'x': 1}})\n"
     process = place.start(start + body)
     process.communicate(timeout=200)
     assert process.returncode == code
