@@ -7,8 +7,6 @@ import os
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_TRACKING_URI="")
 
 import json
-import signal
-import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -165,26 +163,6 @@ def test_a_model_of_a_hub_swaps_when_mlflow_moves_its_stage(registry: Registry, 
         wait_for(lambda: slope_of(server) == 2)
         assert slope_of(registry.serve("--no-record", name=f"runs:/{runs[0]}/model", MADANG_HUB=hub.address)) == 1
         assert slope_of(registry.serve("--no-record", name=told.model_uri, MADANG_HUB=hub.address)) == 2
-
-
-@pytest.mark.filterwarnings("ignore")  # of MLflow, about its own types
-def test_a_hub_that_fell_silent_keeps_no_server_from_ending(registry: Registry, tmp_path: Path) -> None:
-    """While it asks for the wanted version and gets no answer (for two minutes), SIGTERM ends it all the same."""
-    with contextmanager(serving)(open_hub(HubConfig(store=str(tmp_path / "hub")))) as hub:
-        mlflow.set_tracking_uri(hub.address)
-        with mlflow.start_run(experiment_id="0"):
-            mlflow.sklearn.log_model(
-                fitted(FRAME["넓이"]), name="model", registered_model_name="집값", pip_requirements=["scikit-learn"]
-            )
-        server = registry.serve(name="models:/집값/latest", MADANG_HUB=hub.address)
-    address = urllib3.util.parse_url(hub.address)
-    with socket.create_server((str(address.host), int(address.port or 0))) as silent:
-        asked, _ = silent.accept()
-        with asked:
-            assert asked.recv(1)
-            assert slope_of(server) == 1
-            server.process.send_signal(signal.SIGTERM)
-            assert server.process.wait(60) == 0
 
 
 @pytest.fixture(autouse=True)

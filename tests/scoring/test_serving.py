@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import urllib3
+from tests.mlflow.conftest import serving
 from tests.scoring.conftest import NAME, PROJECT, Registry, Server
 
 from madang.cli.serving import Loading, source_of
+from madang.config import HubConfig
 from madang.domain.query import RunQuery
 from madang.errors import NotFound
 from madang.testing.patience import wait_for
+from madang.wiring import open_hub
 
 
 def number_of(server: Server) -> int:
@@ -175,6 +180,19 @@ def takes_no_more(server: Server) -> bool:
     except urllib3.exceptions.HTTPError:
         return True
     return False
+
+
+def test_a_hub_that_fell_silent_keeps_no_server_from_ending(registry: Registry, tmp_path: Path) -> None:
+    """While it asks for the wanted version and gets no answer (for ten minutes), SIGTERM ends it all the same."""
+    with contextmanager(serving)(open_hub(HubConfig(store=str(registry.project.store)))) as hub:
+        server = registry.serve("--allow-pickle", MADANG_HUB=hub.address)
+    address = urllib3.util.parse_url(hub.address)
+    with socket.create_server((str(address.host), int(address.port or 0))) as silent:
+        asked, _ = silent.accept()
+        with asked:
+            assert asked.recv(1)
+            assert number_of(server) == 1
+            assert server.stop() == 0
 
 
 def test_who_may_call(registry: Registry) -> None:
