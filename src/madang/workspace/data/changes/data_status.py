@@ -10,7 +10,8 @@ from itertools import chain
 from madang.domain.values import mutable
 from madang.errors import InvalidInput, NotFound
 from madang.workspace.data import progress
-from madang.workspace.data.changes.differing import Differences, Elsewhere, Entry, Present, Snapshot, compare, lacking
+from madang.workspace.data.changes.differing import Differences, Entry, Present, Snapshot, compare, lacking
+from madang.workspace.data.files.inside import Elsewhere
 from madang.workspace.data.records.outs import Target, resolve, tracked
 from madang.workspace.data.records.trees import CommitTree, FileTree
 from madang.workspace.data.remotes.cloud_status import cloud_changes

@@ -10,8 +10,8 @@ from itertools import chain
 from madang.domain.values import mutable, value
 from madang.errors import CorruptData, NotFound
 from madang.workspace.data import progress
-from madang.workspace.data.files import inside as inside_folder
 from madang.workspace.data.files.hashing import complete_hashes, current_content, file_md5, known_hashes
+from madang.workspace.data.files.inside import Elsewhere
 from madang.workspace.data.files.legacy import place_of
 from madang.workspace.data.records.outs import Target, TrackedOut, check_supported
 from madang.workspace.data.records.stages import is_local
@@ -33,9 +33,6 @@ class Entry:
     def shown(self) -> str:
         """The path; a folder's ends with a separator."""
         return self.path + os.sep if self.is_dir else self.path
-
-
-Elsewhere = inside_folder.Elsewhere
 
 
 @value

@@ -11,7 +11,8 @@ from madang.domain.values import mutable
 from madang.errors import ConfigError, InvalidInput, NotFound
 from madang.workspace.data import progress
 from madang.workspace.data.changes import tables
-from madang.workspace.data.changes.differing import Differences, Elsewhere, Entry, Present, Snapshot, compare, lacking
+from madang.workspace.data.changes.differing import Differences, Entry, Present, Snapshot, compare, lacking
+from madang.workspace.data.files.inside import Elsewhere
 from madang.workspace.data.files.legacy import LegacyPlace
 from madang.workspace.data.records.outs import Target, resolve
 from madang.workspace.data.records.trees import CommitTree, commit_of

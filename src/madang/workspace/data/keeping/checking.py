@@ -18,7 +18,6 @@ from dataclasses import field
 from madang.domain.values import mutable
 from madang.errors import CorruptData, InvalidInput, MadangError
 from madang.formats.dvc import dvcfile, layout, listing
-from madang.formats.dvc.layout import is_dir
 from madang.staging import STAGING, abandoned
 from madang.workspace.data import progress
 from madang.workspace.data.files.legacy import name_of_file
@@ -321,7 +320,9 @@ def count_orphans(repository: Repository, roots: Roots, runs: Iterable[uses.Root
         return
     listings = Listings(repository.cache)
     live = {need.name: need for root in roots.found if root.is_live for need in root.needs if not need.is_listed}
-    unread = next((need for name, need in live.items() if is_dir(name) and _files_of(listings, name) is None), None)
+    unread = next(
+        (need for name, need in live.items() if layout.is_dir(name) and _files_of(listings, name) is None), None
+    )
     if unread is not None:  # nobody can tell what it names, and a garbage collection refuses for the same reason
         found.notes.append(f"What nothing needs is not counted: the listing of {unread.path} is missing or damaged.")
         return

@@ -70,7 +70,9 @@ class Roots:
         except MadangError as error:
             self.failed.append(Failed(kind, label, error))
         except OSError as error:
-            failure = StorageError(f"{error.filename}: {error.strerror}.", hint="Check the permissions and the disk.")
+            failure = StorageError(
+                f"{error.filename or label}: {error.strerror}.", hint="Check the permissions and the disk."
+            )
             self.failed.append(Failed(kind, label, failure))
 
 
